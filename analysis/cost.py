@@ -1,0 +1,147 @@
+"""What a step costs in memory and arithmetic, from one forward pass on the meta device: shapes flow, numbers do not."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.overrides import TorchFunctionMode
+from torch.utils.flop_counter import FlopCounterMode, sdpa_flop_count
+
+from ..configs.training import Adam, OptimizerConfig, RmsProp, Sgd, TrainingConfig
+from ..models.network import Network
+from .counts import Parameters
+
+FLOAT_BYTES = 4
+MEASURED_BLOCKS = 3
+FUSED_ATTENTION = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu
+
+
+@dataclass(frozen=True)
+class Load:
+    """The batch that is measured: so many texts (or vectors), each of so many tokens (1 for a vector)."""
+
+    texts: int
+    tokens: int
+
+
+@dataclass(frozen=True)
+class Cost:
+    """`flops_per_token` of the forward pass; bytes that a training step holds at its peak, in fp32."""
+
+    flops_per_token: float
+    weights: int
+    gradients: int
+    optimizer: int
+    activations: int
+
+
+def measure(model: Network, load: Load, counted: Parameters, training: TrainingConfig | None) -> Cost:
+    """The cost of a step; the optimiser is AdamW where there is no training."""
+    flops, activations = forward_cost(model, load)
+    averages = counted.total if training is not None and training.ema else 0
+    return Cost(
+        flops_per_token=flops / (load.texts * load.tokens),
+        weights=FLOAT_BYTES * (counted.total + averages),
+        gradients=FLOAT_BYTES * counted.trainable,
+        optimizer=FLOAT_BYTES * counted.trainable * numbers_kept(training.optimizer if training is not None else None),
+        activations=activations,
+    )
+
+
+def numbers_kept(optimizer: OptimizerConfig | None) -> int:
+    """Numbers that an optimiser keeps for each parameter: running means, squares, momentum. AdamW where none is given."""
+    match optimizer:
+        case None | Adam():
+            return 2
+        case Sgd():
+            return 1 if optimizer.momentum else 0
+        case RmsProp():
+            return 2 if optimizer.momentum else 1
+        case _:
+            return 1
+
+
+def forward_cost(model: Network, load: Load) -> tuple[int, int]:
+    """FLOPs of the forward pass and bytes that it keeps for the way back, for the whole batch.
+
+    Of a stack of blocks that are all alike each costs the same, so of GPT-3's 96 three are looked at.
+    """
+    stack = max((module for module in model.modules() if isinstance(module, nn.ModuleList)), key=len, default=nn.ModuleList())
+    blocks = list(stack)
+    if len(blocks) <= MEASURED_BLOCKS or len({_shapes(block) for block in blocks}) > 1:
+        return whole_forward_cost(model, load)
+    del stack[MEASURED_BLOCKS:]
+    more = whole_forward_cost(model, load)
+    del stack[MEASURED_BLOCKS - 1 :]
+    fewer = whole_forward_cost(model, load)
+    stack.extend(blocks[MEASURED_BLOCKS - 1 :])
+    left = len(blocks) - MEASURED_BLOCKS
+    return more[0] + left * (more[0] - fewer[0]), more[1] + left * (more[1] - fewer[1])
+
+
+def _shapes(block: nn.Module) -> tuple[tuple[int, ...], ...]:
+    return tuple(tuple(parameter.shape) for parameter in block.parameters())
+
+
+def whole_forward_cost(model: Network, load: Load) -> tuple[int, int]:
+    """Both figures from a forward pass through all of the model: FLOPs are multiplications and additions of matrix products.
+
+    What autograd saves is counted once for each piece of memory, weights left out. Attention is taken to be fused, as it runs:
+    it keeps its inputs, its output and one number a row, not the table of all pairs.
+    """
+    weights = {id(parameter.untyped_storage()): parameter.untyped_storage() for parameter in model.parameters()}
+    saved: dict[int, torch.UntypedStorage] = {}
+
+    def keep(tensor: Tensor) -> Tensor:
+        storage = tensor.untyped_storage()
+        if id(storage) not in weights:
+            saved[id(storage)] = storage  # held, so that no other takes its id
+        return tensor
+
+    inputs, counter = _inputs(model, load), FlopCounterMode(display=False, custom_mapping=FORMULAS)
+    with _FusedAttention(), counter, torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        model.train()(**inputs)
+    return counter.get_total_flops(), sum(storage.nbytes() for storage in saved.values())
+
+
+def _inputs(model: Network, load: Load) -> dict[str, Tensor | None]:
+    texts, tokens, device = load.texts, load.tokens, torch.device("meta")
+    match model.config.takes:  # type: ignore[attr-defined]
+        case "vector":
+            return {"vectors": torch.empty(texts, _n_features(model), device=device)}
+        case "bag":
+            averaged = getattr(model.config, "d_embedding", None) is not None
+            weights = None if averaged else torch.empty(texts * tokens, device=device)
+            ids = torch.empty(texts * tokens, dtype=torch.int32, device=device)
+            return {"tokens": ids, "starts": torch.empty(texts, dtype=torch.int32, device=device), "weights": weights}
+    ids = torch.empty(texts, tokens, dtype=torch.int32, device=device)
+    return {"tokens": ids, "lengths": torch.empty(texts, dtype=torch.int64, device=device)}
+
+
+def _n_features(model: Network) -> int:
+    return next(parameter for parameter in model.parameters() if parameter.ndim == 2).shape[1]
+
+
+class _FusedAttention(TorchFunctionMode):
+    """Meta tensors would take attention apart into its products; a real device computes it in one piece."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None) -> Any:
+        if func is functional.scaled_dot_product_attention:
+            return FUSED_ATTENTION(*args[:3])[0]
+        return func(*args, **(kwargs or {}))
+
+
+def _attention_flops(query: Any, key: Any, value: Any, *_: Any, **__: Any) -> int:
+    """A causal mask is not taken off, as is usual in such counts."""
+    return sdpa_flop_count(query, key, value)
+
+
+def _bag_flops(weight: Any, tokens: Any, *_: Any, **__: Any) -> int:
+    """One multiplication and one addition for each number that is looked up."""
+    return 2 * tokens[0] * weight[1]
+
+
+FORMULAS = {FUSED_ATTENTION: _attention_flops, torch.ops.aten._embedding_bag: _bag_flops}
+"""What torch's counter does not know."""

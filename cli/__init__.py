@@ -1,0 +1,1 @@
+"""The `nlp` command: one file per verb; nothing heavy is imported before a verb needs it."""

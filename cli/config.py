@@ -1,0 +1,97 @@
+"""`nlp config`: look at recipes, check them, and write one for a data file."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .console import complete_recipe, print_error, print_json, table
+
+app = typer.Typer(help="Look at recipes, check them, write one for a data file.", no_args_is_help=True, rich_markup_mode=None)
+
+Overrides = Annotated[list[str] | None, typer.Option("--set", help="Override a key, such as model.hidden_size=256.")]
+
+
+@app.command("list")
+def list_(json: Annotated[bool, typer.Option("--json", help="Print the recipes as JSON.")] = False) -> None:
+    """List the recipes that come with the tool."""
+    from ..configs.extends import packaged_recipes
+
+    recipes = packaged_recipes()
+    if json:
+        print_json([{"name": name, "description": description} for name, description in recipes.items()])
+    else:
+        table(["recipe", "description"], [[name, description] for name, description in recipes.items()])
+
+
+@app.command()
+def show(
+    recipe: Annotated[str, typer.Argument(help="A name such as names/lstm, or a YAML file.", autocompletion=complete_recipe)],
+    set_: Overrides = None,
+    json: Annotated[bool, typer.Option("--json", help="Print recipe and origins as JSON.")] = False,
+    plain: Annotated[bool, typer.Option("--plain", help="Without the origin of each value.")] = False,
+) -> None:
+    """Print a recipe with all it inherits, and where from."""
+    from ..configs.load import load_located
+    from ..configs.writing import dump_recipe, dump_with_origins, origins
+
+    resolved, document = load_located(recipe, set_ or ())
+    if json:
+        print_json({"recipe": resolved.model_dump(), "origins": origins(resolved, document)})
+    else:
+        print(dump_recipe(resolved) if plain else dump_with_origins(resolved, document), end="")
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of recipes, for editors.
+
+    It holds the help of every key. `nlp config schema > recipe.schema.json` writes it; docs/recipes.md says how an
+    editor finds it.
+    """
+    from ..configs.help import json_schema
+
+    print_json(json_schema())
+
+
+@app.command()
+def validate(
+    recipes: Annotated[list[str], typer.Argument(help="Recipes: names or YAML files.", autocompletion=complete_recipe)],
+    set_: Overrides = None,
+) -> None:
+    """Check recipes; all that is wrong is listed with its place."""
+    from ..configs.load import load_recipe
+    from ..errors import ConfigError
+
+    wrong = 0
+    for recipe in recipes:
+        try:
+            load_recipe(recipe, set_ or ())
+            print(f"{recipe}: OK")
+        except ConfigError as error:
+            wrong += 1
+            print_error(str(error))
+    if wrong:
+        raise typer.Exit(ConfigError.exit_code)
+
+
+@app.command()
+def init(
+    file: Annotated[Path, typer.Argument(help="Your data: .csv, .tsv or .jsonl, also with .gz.")],
+    model: Annotated[str, typer.Option(help="What model.type to begin with.")] = "lstm",
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="By default the data's name with .yaml.")] = None,
+    text: Annotated[str | None, typer.Option(help="Column of the text; by default told from names and content.")] = None,
+    label: Annotated[str | None, typer.Option(help="Column of the class; by default told from names and content.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Write over a file that is there.")] = False,
+) -> None:
+    """Write a commented recipe for a data file."""
+    from ..configs.load import load_recipe
+    from .init_recipe import write_recipe
+    from .sample import look_at
+
+    written = output or Path(f"{file.name.split('.')[0]}.yaml")
+    sample = look_at(file, text, label)
+    write_recipe(sample, model, written, force)
+    load_recipe(str(written))
+    print(f"{written}: text from column {sample.text!r}, {len(set(sample.labels))} classes from column {sample.label!r}, "
+          f"model {model}. Every other key stands in it too, with its help.\nNext: nlp train --config {written}")

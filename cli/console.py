@@ -1,0 +1,115 @@
+"""What the command says: JSON, tables, notices and errors, and what the shell completes. Rich is loaded when a table is drawn."""
+
+import errno
+import json
+import os
+import re
+import sys
+import traceback
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..errors import UserError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+PIPED_WIDTH = 1_000
+"""Columns of a table that does not go to a terminal: enough that a program finds each row on one line."""
+
+FULL = (errno.ENOSPC, errno.EDQUOT)
+FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
+PACKAGE = Path(__file__).parent.parent
+
+
+def print_json(obj: Any) -> None:
+    """Print `obj` as indented JSON."""
+    print(json.dumps(obj, ensure_ascii=False, indent=2))
+
+
+def notice(text: str) -> None:
+    """Say something on standard error that is worth knowing but stops nothing."""
+    print(f"Notice: {text}", file=sys.stderr)
+
+
+def console(stderr: bool = False) -> "Console":
+    """A rich console that takes brackets in text literally; colours only on a terminal and without NO_COLOR."""
+    from rich.console import Console
+
+    stream = sys.stderr if stderr else sys.stdout
+    return Console(file=stream, width=None if stream.isatty() else PIPED_WIDTH, markup=False, emoji=False, highlight=False)
+
+
+def table(columns: Sequence[str], rows: Sequence[Sequence[str]], title: str | None = None) -> None:
+    """Print a table; columns of figures stand flush right."""
+    from rich.table import Table
+
+    drawn = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False, header_style="bold")
+    for number, column in enumerate(columns):
+        figures = bool(rows) and all(re.match(r"([-+]?\.?\d|$)", row[number]) for row in rows)
+        drawn.add_column(column, justify="right" if figures else "left", overflow="fold")
+    for row in rows:
+        drawn.add_row(*row)
+    console().print(drawn)
+
+
+def print_error(text: str) -> None:
+    """Say on standard error what went wrong; `Error:` in red on a terminal."""
+    coloured = sys.stderr.isatty() and not os.environ.get("NO_COLOR")
+    label = "\033[31mError:\033[0m" if coloured else "Error:"
+    print(f"{label} {text}", file=sys.stderr)
+
+
+def explain(error: Exception) -> tuple[str, int]:
+    """What to say of an error, in one paragraph, and the exit code."""
+    if isinstance(error, UserError):
+        return str(error), error.exit_code
+    if isinstance(error, OSError):
+        return _explain_os_error(error), 2
+    if isinstance(error, UnicodeDecodeError):
+        said = f"the input is not UTF-8: it holds the byte 0x{error.object[error.start]:02x}"
+        return f"{said}. Save it as UTF-8, or convert it with iconv.", 2
+    if isinstance(error, MemoryError):
+        return "there is not enough memory. Take a smaller training.batch_size, model or vocabulary, or less data.", 2
+    if hasattr(error, "format_message"):  # how typer tells a wrong command line
+        context = getattr(error, "ctx", None)
+        command = context.command_path if context else "nlp"
+        message = error.format_message().strip()  # pyright: ignore[reportAttributeAccessIssue]
+        return f"{message}{'' if message.endswith(('.', '?')) else '.'} Try `{command} --help`.", 2
+    said = f"{type(error).__name__}: {error}".rstrip(": ").partition("\n")[0]
+    return (f"{said} (in {_origin(error)}). This is a fault of nlp, not of your input. "
+            "Run the command again with --debug to see the traceback, and please report it."), 1
+
+
+def _explain_os_error(error: OSError) -> str:
+    name = "a file or connection" if error.filename is None else str(error.filename)
+    reason = (error.strerror or type(error).__name__).lower()
+    if error.errno in FULL:
+        return f"the disk is full: {name} could not be written. Make room, or set NLP_RUNS to a folder on another disk."
+    remedy = "Change its permissions, or name another file or folder" if error.errno in FORBIDDEN else "Check the path"
+    return f"{name} cannot be used: {reason}. {remedy}."
+
+
+def _origin(error: Exception) -> str:
+    """The innermost line of this package in the traceback, such as `training/gradient.py:63`."""
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if Path(frame.filename).is_relative_to(PACKAGE)]
+    return f"{Path(frames[-1].filename).relative_to(PACKAGE).as_posix()}:{frames[-1].lineno}" if frames else "nlp"
+
+
+def complete_recipe(incomplete: str) -> list[str]:
+    """Recipe names for the shell; YAML files are completed by the shell itself."""
+    from ..configs.extends import recipe_names
+
+    with suppress(UserError):  # a shell that completes has no use for an error
+        return [name for name in recipe_names() if name.startswith(incomplete)]
+    return []
+
+
+def complete_run(incomplete: str) -> list[str]:
+    """Runs for the shell: each recipe that has one, and each run."""
+    from ..training.run_directory import list_runs
+
+    addresses = (name for run in list_runs() for name in (run.recipe, run.address))
+    return [name for name in dict.fromkeys(addresses) if name.startswith(incomplete)]

@@ -1,0 +1,121 @@
+"""`nlp count-params`: the size of a recipe's model, layer by layer, and what a step with it costs."""
+
+import gc
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from .console import complete_recipe, notice, print_json, table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from ..analysis.counted import Counted, NetworkCount
+    from ..analysis.counts import Layer
+    from ..configs.schema import Recipe
+    from ..datasets.data import Data
+
+SHORT_SUM = 60
+"""Longest sum of a layer that the table shows; that of a whole block says nothing."""
+
+
+def count_params(
+    config: Annotated[str, typer.Option("--config", "-c", help="Recipe: a name such as counting/gpt2-small, or a YAML file.",
+                                        autocompletion=complete_recipe)],
+    set_: Annotated[list[str] | None, typer.Option("--set", help="Override a key, such as model.n_layers=24.")] = None,
+    depth: Annotated[int | None, typer.Option(min=1, help="How many names deep the table goes; by default to every layer.")] = None,
+    format_: Annotated[Literal["table", "json"], typer.Option("--format", help="table, or json for programs.")] = "table",
+) -> None:
+    """Count a model's parameters, memory and arithmetic before any training, on the meta device."""
+    counted = count(config, set_ or (), depth)
+    if format_ == "json":
+        print_json({"recipe": config, **counted.to_json()})
+        return
+    if counted.network is not None:
+        print_network(counted.network)
+    print_total(counted)
+
+
+def count(config: str, overrides: "Sequence[str]" = (), depth: int | None = None) -> "Counted":
+    """Count the model of a recipe, named or in a file."""
+    from ..analysis.counted import count_recipe
+    from ..configs.load import load_recipe
+
+    recipe = load_recipe(config, overrides)
+    data = _data(recipe)
+    with no_garbage_collection():
+        return count_recipe(recipe, data, depth)
+
+
+@contextmanager
+def no_garbage_collection() -> "Iterator[None]":
+    """Millions of objects come with torch and stay; looking through them for garbage would take a fifth of the time."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
+def _data(recipe: "Recipe") -> "Data | None":
+    """The data, where the vocabulary must be learned from it; `data: {type: sizes}` needs none."""
+    from ..analysis.counted import needs_data
+
+    if not needs_data(recipe):
+        return None
+    from ..datasets.build import build_data
+
+    notice("sizes come from the recipe's data, which is read (from the cache where it has been before); "
+           "with `data: {type: sizes}` nothing is read.")
+    return build_data(recipe.data, recipe.tokenizer, recipe.task)
+
+
+def print_network(network: "NetworkCount") -> None:
+    """The table of layers, and what a step costs."""
+    parameters, cost, load = network.parameters, network.cost, network.load
+    table(["layer", "sum", "parameters", "share"], [_row(layer, parameters.total) for layer in parameters.layers])
+    for tie in parameters.ties:
+        print(f"Counted once: {' = '.join(tie.names)} ({tie.parameters:,})")
+    print(f"Trainable: {parameters.trainable:,}; frozen: {parameters.frozen:,}")
+    print(f"Memory in fp32: weights {in_bytes(cost.weights)}, gradients {in_bytes(cost.gradients)}, "
+          f"{network.optimizer} {in_bytes(cost.optimizer)}, activations about {in_bytes(cost.activations)} "
+          f"for a batch of {load.texts:,}{f' x {load.tokens:,} tokens' if load.tokens > 1 else ''}")
+    print(f"Arithmetic: {cost.flops_per_token:,.0f} FLOPs a token forward, about three times that with the way back; "
+          f"by the rule of 2 x parameters outside look-up tables: {2 * parameters.multiplied:,}")
+
+
+def _row(layer: "Layer", total: int) -> list[str]:
+    shown = layer.sum if len(layer.sum) <= SHORT_SUM else ""
+    return [layer.name, shown, f"{layer.parameters:,}", f"{layer.parameters / total:.1%}"]
+
+
+def print_total(counted: "Counted") -> None:
+    """The number that was asked for, and where it stands among published models."""
+    for name, size in counted.sizes.items():
+        print(f"{name.replace('_', ' ').capitalize()}: {size:,}")
+    if counted.total is None:
+        print("Total: decided by the fit; `nlp train` tells what it stored.")
+    elif counted.network is None:
+        print(f"Total: {counted.total:,} {'learned numbers' if counted.total else 'parameters; nothing is learned'}")
+    else:
+        print(f"Beside published models: {beside_published(counted.total)}")
+        print(f"Total: {counted.total:,} parameters")
+
+
+def beside_published(total: int) -> str:
+    """Such as `1.3 times NETtalk (18,629; Sejnowski and Rosenberg 1987)`, for the next smaller and the next larger one."""
+    from ..analysis.published import neighbours
+
+    return ", ".join(f"{total / model.parameters:.2g} times {model.name} ({model.parameters:,}; {model.source})"
+                     for model in neighbours(total))
+
+
+def in_bytes(count: int) -> str:
+    """Such as `1.4 GB`; powers of 1,000."""
+    size, units = float(count), ["B", "kB", "MB", "GB", "TB", "PB"]
+    while size >= 999.5 and len(units) > 1:
+        size, units = size / 1000, units[1:]
+    return f"{size:.3g} {units[0]}"

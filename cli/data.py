@@ -1,0 +1,177 @@
+"""`nlp data`: list and fetch datasets, look into them, and check them."""
+
+from contextlib import contextmanager
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from .console import complete_recipe, print_json, table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ..datasets.download import Progress
+    from ..datasets.named import NamedDataset
+
+app = typer.Typer(help="List and fetch datasets, look into them, check them.", no_args_is_help=True, rich_markup_mode=None)
+
+
+def _complete_dataset(incomplete: str) -> list[str]:
+    """Dataset names for the shell."""
+    from ..datasets.named import DATASETS
+
+    return [name for name in DATASETS if name.startswith(incomplete)]
+
+
+def _complete_target(incomplete: str) -> list[str]:
+    """Dataset and recipe names for the shell."""
+    return _complete_dataset(incomplete) + complete_recipe(incomplete)
+
+
+Target = Annotated[str, typer.Argument(help="A dataset such as names, or a recipe such as names/lstm.",
+                                       autocompletion=_complete_target)]
+Overrides = Annotated[list[str] | None, typer.Option("--set", help="Override a key of the recipe, such as data.split_seed=1.")]
+
+
+@app.command("list")
+def list_(json: Annotated[bool, typer.Option("--json", help="Print the datasets as JSON.")] = False) -> None:
+    """List the datasets that are known by name."""
+    from ..datasets.files import data_folder
+    from ..datasets.named import DATASETS
+
+    if json:
+        print_json([_about(each) for each in DATASETS.values()])
+        return
+    rows = [[each.name, each.language, _sizes(each), each.licence, _here(each), each.description] for each in DATASETS.values()]
+    table(["dataset", "language", "train / validation / test", "licence", "here", "what"], rows)
+    print(f"Where there is no validation split, one is cut from train. Data folder (NLP_DATA): {data_folder()}")
+    print("Next: nlp data get NAME, nlp data show NAME")
+
+
+def _about(named: "NamedDataset") -> dict[str, Any]:
+    return {
+        "name": named.name,
+        "description": named.description,
+        "language": named.language,
+        "licence": named.licence,
+        "columns": list(named.columns),
+        "sizes": dict(named.sizes),
+        "here": _here(named),
+    }
+
+
+def _sizes(named: "NamedDataset") -> str:
+    return " / ".join(f"{named.sizes[split]:,}" if split in named.sizes else "-" for split in ("train", "validation", "test"))
+
+
+def _here(named: "NamedDataset") -> str:
+    from ..datasets.read import is_here
+
+    return "built in" if not named.files else "yes" if is_here(named) else "no"
+
+
+@app.command()
+def get(
+    name: Annotated[str, typer.Argument(help="The dataset's name.", autocompletion=_complete_dataset)],
+    force: Annotated[bool, typer.Option("--force", help="Fetch again what is there.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print what was done as JSON.")] = False,
+) -> None:
+    """Fetch a dataset into the data folder; a download that broke off goes on."""
+    from ..datasets.download import get_dataset
+    from ..datasets.files import data_folder
+    from ..datasets.named import find_dataset
+
+    named = find_dataset(name)
+    with _bars() as progress:
+        written = get_dataset(named, force, progress)
+    folder = data_folder() / name if named.files else None
+    if json:
+        print_json({"name": name, "folder": None if folder is None else str(folder), "written": [str(path) for path in written]})
+        return
+    if folder is None:
+        print(f"{name} comes with the installation; there is nothing to fetch.")
+    elif written:
+        print(f"{len(written)} files written to {folder}. Licence: {named.licence}.")
+    else:
+        print(f"Everything is already in {folder}.")
+    print(f"Next: nlp data show {name}")
+
+
+@contextmanager
+def _bars() -> "Iterator[Progress]":
+    """A bar for each file; away from a terminal nothing is drawn."""
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from .console import console
+
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
+    screen = console(stderr=True)
+    with Progress(*columns, console=screen, disable=not screen.is_terminal) as bars:
+        tasks: dict[str, Any] = {}
+
+        def tell(file: str, done: int, total: int | None) -> None:
+            if file not in tasks:
+                tasks[file] = bars.add_task(file, total=total)
+            bars.update(tasks[file], completed=done, total=total)
+
+        yield tell
+
+
+@app.command()
+def show(
+    target: Target,
+    split: Annotated[str, typer.Option(help="The split that samples are taken from.")] = "train",
+    n: Annotated[int, typer.Option("-n", min=0, help="How many samples.")] = 5,
+    set_: Overrides = None,
+    json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
+) -> None:
+    """Show a dataset: columns, sizes, classes and samples from all over a split."""
+    from ..errors import DataError
+    from .data_report import print_labels, print_samples
+    from .dataset import facts_of, label_counts, open_target, take_samples
+
+    opened = open_target(target, set_ or (), every_column=True)
+    splits, facts = opened.dataset.splits, facts_of(opened)
+    if split not in splits:
+        raise DataError(f"{opened.dataset.name} has no split `{split}`; it has {', '.join(splits)}.")
+    columns, samples = list(splits[split].columns), take_samples(splits[split], n)
+    if json:
+        sizes = {name: len(each) for name, each in splits.items()}
+        print_json({**facts, "columns": columns, "sizes": sizes, "labels": label_counts(opened), "samples": samples})
+        return
+    for key, value in facts.items():
+        print(f"{key}: {value}")
+    print(f"columns: {', '.join(columns)} (text: {opened.text}, class: {opened.label})")
+    print_labels(opened)
+    print_samples(samples)
+
+
+@app.command()
+def check(
+    target: Target,
+    set_: Overrides = None,
+    json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
+) -> None:
+    """Check a dataset: lengths, duplicates, leaks between splits; with a recipe also texts cut and unknown tokens."""
+    from ..datasets.check import check_splits, find_leaks
+    from .data_report import print_checks, print_leaks, print_tokens
+    from .dataset import open_target, token_checks
+
+    opened = open_target(target, set_ or (), every_column=False)
+    splits = opened.dataset.splits
+    checks, leaks = check_splits(splits, opened.text, opened.label), find_leaks(splits, opened.text, opened.label)
+    tokens = token_checks(opened)
+    if not json:
+        print_checks(opened, checks)
+        print_leaks(leaks, checks)
+        print_tokens(tokens)
+        return
+    print_json({
+        "name": opened.dataset.name,
+        "splits": {split: asdict(each) for split, each in checks.items()},
+        "leaks": [asdict(each) for each in leaks],
+        "tokens": {split: asdict(each) for split, each in tokens.items()},
+        "hashes": dict(opened.dataset.hashes),
+        "notices": list(opened.dataset.notices),
+    })

@@ -1,0 +1,101 @@
+"""What `nlp data` looks at: the dataset that a name or a recipe stands for, and what it says of itself."""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from ..errors import ConfigError
+
+if TYPE_CHECKING:
+    from ..configs.data import FileData, NamedData
+    from ..configs.tokenizer import TokenizerConfig
+    from ..datasets.check import TokenCheck
+    from ..datasets.data import Dataset, Table
+
+_DATA_SUFFIXES = (".csv", ".tsv", ".jsonl")
+
+
+class Opened(NamedTuple):
+    """A dataset, the columns to look at, and the recipe's tokenizer where there is one."""
+
+    dataset: "Dataset"
+    text: str
+    label: str
+    tokenizer: "TokenizerConfig | None" = None
+
+
+def open_target(target: str, overrides: Sequence[str], every_column: bool) -> Opened:
+    """Read the dataset that a name or a recipe stands for: all its columns, or those of text and class alone."""
+    from ..configs.data import NamedData
+    from ..datasets.named import DATASETS, find_dataset
+
+    if target.removesuffix(".gz").endswith(_DATA_SUFFIXES):
+        raise ConfigError(f"{target} is a data file; give a dataset or a recipe. `nlp config init {target}` writes one for it.")
+    if target not in DATASETS and ("/" in target or target.endswith((".yaml", ".yml"))):
+        return _open_recipe(target, overrides, every_column)
+    named = find_dataset(target)
+    if overrides:
+        raise ConfigError(f"--set changes a recipe, and {target} is a dataset. Name a recipe, such as {target}/rules.")
+    return Opened(_read(NamedData(type="named", name=target), (named.text, named.label), every_column), named.text, named.label)
+
+
+def _open_recipe(target: str, overrides: Sequence[str], every_column: bool) -> Opened:
+    from ..configs.data import SizesData
+    from ..configs.load import load_recipe
+    from ..configs.task import ClassificationConfig
+
+    recipe = load_recipe(target, overrides)
+    if isinstance(recipe.data, SizesData) or not isinstance(recipe.task, ClassificationConfig):
+        raise ConfigError(f"The recipe {target} has sizes and no data, so there is nothing to look at.")
+    text, label = recipe.task.text, recipe.task.label
+    return Opened(_read(recipe.data, (text, label), every_column), text, label, recipe.tokenizer)
+
+
+def _read(data: "NamedData | FileData", wanted: Sequence[str], every_column: bool) -> "Dataset":
+    from ..datasets.read import read_dataset
+
+    dataset = read_dataset(data, () if every_column else wanted)
+    if any(name not in table.columns for table in dataset.splits.values() for name in wanted):
+        return read_dataset(data, wanted)  # tells what is missing, and where
+    return dataset
+
+
+def facts_of(opened: Opened) -> dict[str, Any]:
+    """Name and, of a named dataset, what the table of datasets says."""
+    from ..datasets.named import DATASETS
+
+    name = opened.dataset.name
+    facts: dict[str, Any] = {"name": name}
+    if name in DATASETS:
+        facts |= {key: getattr(DATASETS[name], key) for key in ("description", "language", "licence")}
+    if name == "names":
+        from ..datasets.names import collect
+
+        facts["left out"] = f"{collect().left_out:,} surnames that stand under several languages"
+    return facts
+
+
+def take_samples(split: "Table", n: int) -> list[dict[str, str]]:
+    """`n` rows at equal distances, since many files are sorted by class."""
+    n = min(n, len(split))
+    return [{name: values[place * len(split) // n] for name, values in split.columns.items()} for place in range(n)]
+
+
+def label_counts(opened: Opened) -> dict[str, dict[str, int]]:
+    """How often each class occurs in each split, the most frequent first."""
+    return {name: dict(Counter(each.columns[opened.label]).most_common()) for name, each in opened.dataset.splits.items()}
+
+
+def token_checks(opened: Opened) -> "dict[str, TokenCheck]":
+    """The tokenizer is trained as for a run, on the training texts alone, but cuts nothing: what it would cut is counted."""
+    from ..configs.tokenizer import TokenSequence
+    from ..datasets.check import check_tokens
+    from ..datasets.tokenizer import train_tokenizer
+
+    config = opened.tokenizer
+    if config is None:
+        return {}
+    max_length = config.max_length if isinstance(config, TokenSequence) else None
+    uncut = config.model_copy(update={"max_length": None}) if max_length else config
+    splits = opened.dataset.splits
+    return check_tokens(splits, opened.text, train_tokenizer(uncut, splits["train"].columns[opened.text]), max_length)

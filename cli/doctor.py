@@ -1,0 +1,192 @@
+"""`nlp doctor`: is this installation whole, and what to do where it is not."""
+
+import json as json_text
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+State = Literal["ok", "notice", "broken"]
+
+IMPORTED_AS = {"pyyaml": "yaml", "scikit-learn": "sklearn", "pillow": "PIL"}
+"""Packages that are imported by another name than they are installed by."""
+
+PROBE = """
+import importlib, json, sys
+for name in sys.argv[1:]:
+    try:
+        importlib.import_module(name)
+        print(json.dumps([name, ""]), flush=True)
+    except Exception as error:
+        print(json.dumps([name, f"{type(error).__name__}: {error}"]), flush=True)
+if "torch" in sys.modules:
+    torch = sys.modules["torch"]
+    devices = ["cpu"] + [torch.cuda.get_device_name(number) for number in range(torch.cuda.device_count())]
+    print(json.dumps(["devices", ", ".join(devices + ["mps"] * torch.backends.mps.is_available())]))
+"""
+PROBE_SECONDS = 180
+LEAST_FREE_BYTES = 1_000_000_000
+AGAIN = "Install again: pip install --force-reinstall nlp-generations"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What a check found, and what to do about it where it is not in order."""
+
+    what: str
+    state: State
+    found: str
+    remedy: str = ""
+
+
+def doctor(json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False) -> None:
+    """Check packages, devices, folders, the embedded data and the recipes; exit code 1 where something is broken."""
+    from .console import print_json
+
+    findings = []
+    for check in (packages, folders, embedded_data, recipes):
+        for finding in carried_out(check):
+            findings.append(finding)
+            if not json:
+                show(finding)
+    broken = [finding for finding in findings if finding.state == "broken"]
+    if json:
+        print_json([asdict(finding) for finding in findings])
+    else:
+        print(f"{len(broken)} of {len(findings)} checks failed." if broken else f"All {len(findings)} checks passed.")
+    if broken:
+        raise typer.Exit(1)
+
+
+def carried_out(check: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
+    """What a check finds; an error in it is a finding too, so that the others still run."""
+    try:
+        yield from check()
+    except Exception as error:
+        what = check.__name__.replace("_", " ")
+        yield Finding(what, "broken", f"{type(error).__name__}: {error}", AGAIN)
+
+
+def show(finding: Finding) -> None:
+    """One line for a finding, and one for its remedy."""
+    print(f"{finding.state:<7} {finding.what}: {finding.found}", flush=True)
+    if finding.remedy:
+        print(f"{'':<7} -> {finding.remedy}", flush=True)
+
+
+def packages() -> Iterator[Finding]:
+    """Each required package: installed, in the range that is asked for, and importable; then the devices that torch sees."""
+    from ..training.environment import package_name, requirements
+
+    yield Finding("python", "ok", f"{sys.version.split()[0]} in {sys.prefix}")
+    required = {package_name(requirement): requirement for requirement in requirements()}
+    if not required:
+        yield Finding("nlp-generations", "broken", "not installed as a package", "Run `pip install -e .` in the source folder.")
+    imported = probe([IMPORTED_AS.get(name, name) for name in required])
+    for name, requirement in required.items():
+        error = imported.get(IMPORTED_AS.get(name, name), "the process died or froze")
+        yield package(name, requirement.removeprefix(name), error)
+    yield Finding("devices", "ok" if "devices" in imported else "broken", imported.get("devices", "torch could not be asked"))
+
+
+def package(name: str, wanted: str, import_error: str) -> Finding:
+    """One required package, such as `torch` in the range `<2.14,>=2.11`."""
+    from importlib import metadata
+
+    remedy = f"Run: pip install '{name}{wanted}'"
+    try:
+        version = metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return Finding(name, "broken", f"not installed; wanted {wanted}", remedy)
+    if not satisfies(version, wanted):
+        return Finding(name, "broken", f"{version}; wanted {wanted}", remedy)
+    if import_error:
+        return Finding(name, "broken", f"{version}, which cannot be imported: {import_error}", f"{remedy} --force-reinstall")
+    return Finding(name, "ok", version)
+
+
+def probe(modules: list[str]) -> dict[str, str]:
+    """Import modules in a process of its own, which may crash or hang: name -> error, empty where there was none."""
+    command = [sys.executable, "-P", "-c", PROBE, *modules]
+    try:
+        said = subprocess.run(command, capture_output=True, timeout=PROBE_SECONDS, check=False).stdout
+    except subprocess.TimeoutExpired as error:
+        said = error.stdout or b""
+    return dict(json_text.loads(line) for line in said.splitlines() if line.endswith(b"]"))
+
+
+def satisfies(version: str, wanted: str) -> bool:
+    """Whether a version lies in a range such as `<2.14,>=2.11`; its first three numbers count, a missing one as 0."""
+    import operator
+    import re
+
+    def numbers(text: str) -> list[int]:
+        release = re.match(r"[\d.]*", text)
+        found = [int(number) for number in (release[0] if release else "").split(".") if number]
+        return [*found, 0, 0, 0][:3]
+
+    signs = {">=": operator.ge, "<=": operator.le, "==": operator.eq, "!=": operator.ne, ">": operator.gt, "<": operator.lt}
+    parts = re.findall(r"([<>=!~]+)\s*([^,\s]+)", wanted)
+    return all(signs[sign](numbers(version), numbers(limit)) for sign, limit in parts)
+
+
+def folders() -> Iterator[Finding]:
+    """Where data and runs lie: there or possible to make, writable, with room."""
+    from ..datasets.files import data_folder
+    from ..training.run_directory import runs_root
+
+    for what, folder, variable in (("data folder", data_folder(), "NLP_DATA"), ("runs folder", runs_root(), "NLP_RUNS")):
+        there = next(parent for parent in (folder, *folder.absolute().parents) if parent.exists())
+        if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+            read_only = what == "data folder" and folder.is_dir() and os.access(folder, os.R_OK | os.X_OK)
+            yield Finding(what, "notice" if read_only else "broken", f"{folder} cannot be written",
+                          f"Make {there} writable for you, or set {variable} to another folder.")
+        else:
+            yield room(what, folder, there, variable)
+
+
+def room(what: str, folder: Path, there: Path, variable: str) -> Finding:
+    """Free space where a folder is, or will be made."""
+    import shutil
+
+    free = shutil.disk_usage(there).free
+    found = f"{folder}{'' if folder.exists() else ' (made when needed)'}, {free / 1e9:,.1f} GB free"
+    if free < LEAST_FREE_BYTES:
+        return Finding(what, "broken", found, f"Make room, or set {variable} to a folder on another disk.")
+    return Finding(what, "ok", found)
+
+
+def embedded_data() -> Iterator[Finding]:
+    """The dataset that comes with the tool: made from other packages, so it may differ from what the figures were measured on."""
+    from ..configs.data import NamedData
+    from ..datasets.read import read_dataset
+
+    dataset = read_dataset(NamedData(type="named", name="names"), ["name", "language"])
+    rows = sum(len(table) for table in dataset.splits.values())
+    if dataset.notices:
+        yield Finding("dataset names", "notice", " ".join(dataset.notices))
+    else:
+        yield Finding("dataset names", "ok", f"{rows:,} names, sha256 as it should be")
+
+
+def recipes() -> Iterator[Finding]:
+    """Every recipe that comes with the tool."""
+    from ..configs.load import load_recipe, recipe_names
+    from ..errors import ConfigError
+
+    wrong = {}
+    names = recipe_names()
+    for name in names:
+        try:
+            load_recipe(name)
+        except ConfigError as error:
+            wrong[name] = str(error)
+    for name, error in wrong.items():
+        yield Finding(f"recipe {name}", "broken", error, AGAIN)
+    if not wrong:
+        yield Finding("recipes", "ok" if names else "broken", f"all {len(names)} are valid" if names else "there are none")

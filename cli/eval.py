@@ -1,0 +1,57 @@
+"""`nlp eval`: the metrics of a run with intervals, beside what can be had without looking at the text."""
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from .console import complete_run
+
+if TYPE_CHECKING:
+    from ..analysis.evaluation import Report
+
+
+def eval_(
+    run: Annotated[str, typer.Argument(help="A run: its path, RECIPE (the latest) or RECIPE/NAME.", autocompletion=complete_run)],
+    split: Annotated[str, typer.Option(help="train, validation or test.")] = "test",
+    data: Annotated[str | None, typer.Option(help="Score this file instead; its columns are those of the recipe.")] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
+    json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
+) -> None:
+    """Score a run on a split, with 95 % bootstrap intervals, trivial baselines and the confusion matrix."""
+    from ..analysis.evaluation import evaluate_run
+    from ..training.finished import open_finished
+    from ..training.run_directory import find_run
+    from .console import print_json
+
+    report = evaluate_run(open_finished(find_run(run), device), split, data)
+    print_json(_as_json(report)) if json else _print(report)
+
+
+def _as_json(report: "Report") -> dict[str, Any]:
+    return {
+        "run": report.run,
+        "split": report.split,
+        "examples": report.examples,
+        "metrics": {name: {"value": value, "interval": list(report.intervals[name])} for name, value in report.metrics.items()},
+        "baselines": dict(report.baselines),
+        "labels": list(report.labels),
+        "confusion": report.confusion,
+        "predictions": report.predictions,
+    }
+
+
+def _print(report: "Report") -> None:
+    from .console import notice, table
+
+    for each in report.notices:
+        notice(each)
+    rows = [[name, f"{value:.4f}", "{:.4f} to {:.4f}".format(*report.intervals[name])] for name, value in report.metrics.items()]
+    table(["metric", "value", "95 % interval"], rows, title=f"{report.run} on {report.split}, {report.examples:,} examples")
+    table(["baseline", "accuracy"], [[name, f"{value:.4f}"] for name, value in report.baselines.items()])
+    if len(report.labels) <= 20:
+        matrix = [[label, *map(str, row)] for label, row in zip(report.labels, report.confusion, strict=True)]
+        table(["label \\ said", *report.labels], matrix, title="confusion matrix")
+    if report.worst:
+        worst = [[gold, said, str(times)] for gold, said, times in report.worst]
+        table(["label", "taken for", "times"], worst, title="most frequent mistakes")
+    print(f"Predictions: {report.predictions}")

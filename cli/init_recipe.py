@@ -1,0 +1,95 @@
+"""The recipe that `nlp config init` writes: settings to begin with for each kind of model."""
+
+import difflib
+import re
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from ..configs.model import MlpConfig, NetworkConfig, RulesConfig
+from ..configs.report import config_classes, types_of
+from ..configs.schema import Recipe
+from ..configs.template import commented
+from ..errors import ConfigError, DataError
+from .sample import Sample
+
+KEYWORDS = 5
+TRAINING = {
+    "epochs": 10,
+    "batch_size": 64,
+    "optimizer": {"type": "adamw", "learning_rate": 1e-3, "weight_decay": 0.01},
+    "schedule": {"type": "cosine", "warmup_share": 0.05},
+    "clip_norm": 1.0,
+    "early_stopping": {"patience": 3},
+}
+
+
+def write_recipe(sample: Sample, model: str, path: Path, force: bool) -> None:
+    """Write the recipe. Raises ConfigError where there is no such model, or where a file is there and `force` is not given."""
+    from ..training.files import write_atomically
+
+    if path.suffix not in (".yaml", ".yml"):
+        raise ConfigError(f"{path}: a recipe's name ends in .yaml; give another --output.")
+    if path.exists() and not force:
+        raise ConfigError(f"{path} is there already and is left as it is. Give another --output, or --force to write over it.")
+    heading = f"# A recipe for {sample.file.name}, to be changed at will. Keys behind `#` keep the default that they show.\n\n"
+    write_atomically(path, heading + commented(first_settings(sample, model, path.parent)))
+
+
+def first_settings(sample: Sample, model: str, folder: Path) -> dict[str, Any]:
+    """The values of a recipe in `folder` for this data and type of model; all others keep their defaults."""
+    classes = {name: each for each in config_classes(Recipe.model_fields["model"].annotation) for name in types_of(each)}
+    if model not in classes:
+        near = "".join(f" Did you mean {name}?" for name in difflib.get_close_matches(model, classes, n=1))
+        raise ConfigError(f"There is no model {model!r}.{near} --model is one of {', '.join(classes)}.")
+    section = classes[model]
+    values: dict[str, Any] = {"description": f"The class of the texts in {sample.file.name}", "data": _data(sample, folder)}
+    if section is not RulesConfig:
+        bag = section is MlpConfig or not issubclass(section, NetworkConfig)
+        values["tokenizer"] = _tokenizer(sample, bag, dense=section is MlpConfig)
+    names = (sample.text, sample.label) if sample.header else ("text", "label")
+    values["task"] = {"type": "classification", "text": names[0], "label": names[1]}
+    values["model"] = {"type": model, **_model(section, sample)}
+    if issubclass(section, NetworkConfig):
+        values["training"] = TRAINING
+    return {**values, "seeds": [1]}
+
+
+def _data(sample: Sample, folder: Path) -> dict[str, Any]:
+    file, folder = sample.file.resolve(), folder.resolve()
+    train = file.relative_to(folder) if file.is_relative_to(folder) else file
+    data: dict[str, Any] = {"type": "files", "train": train.as_posix()}
+    if not sample.header:
+        data |= {"header": False, "columns": {"text": sample.text, "label": sample.label}}
+    return data | ({} if sample.quoting is None else {"quoting": sample.quoting})
+
+
+def _tokenizer(sample: Sample, bag: bool, dense: bool) -> dict[str, Any]:
+    """Characters where a text is hardly more than a word, as names are; words elsewhere."""
+    short = median(len(text.split()) for text in sample.texts) < 2
+    if bag:
+        size = {"max_features": 50_000} if dense else {}
+        return {"type": "ngrams", **({"characters": [1, 4]} if short else {"words": [1, 2]}), "sublinear": True, **size}
+    return {"type": "characters"} if short else {"type": "words", "lowercase": True, "max_length": 256, "min_frequency": 2}
+
+
+def _model(section: type, sample: Sample) -> dict[str, Any]:
+    if section is RulesConfig:
+        rules = [{"label": label, "keywords": words} for label, words in typical_words(sample).items() if words]
+        if not rules:
+            raise DataError(f"{sample.file}: no word tells the classes apart, so there are no rules to begin with.")
+        return {"mode": "weighted", "rules": rules, "default": Counter(sample.labels).most_common(1)[0][0]}
+    return {"hidden_sizes": [128], "dropout": 0.3} if section is MlpConfig else {}
+
+
+def typical_words(sample: Sample) -> Mapping[str, list[str]]:
+    """For each class the words whose share of its texts is farthest above their share of all texts."""
+    rows = Counter(sample.labels)
+    told = [(label, set(re.findall(r"\w+", text.lower()))) for text, label in zip(sample.texts, sample.labels, strict=True)]
+    found = [(label, word) for label, said in told for word in said]
+    pairs, words = Counter(found), Counter(word for _, word in found)
+    lift = {(label, word): count / rows[label] - words[word] / len(sample.labels) for (label, word), count in pairs.items()}
+    best = sorted((pair for pair in lift if lift[pair] > 0), key=lambda pair: (-lift[pair], pair))
+    return {label: [word for owner, word in best if owner == label][:KEYWORDS] for label in sorted(rows)}

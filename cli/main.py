@@ -1,0 +1,111 @@
+"""The `nlp` command: its verbs, and how every error ends in one paragraph and an exit code."""
+
+import io
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Annotated
+
+import typer
+
+from .. import __version__
+from . import config, data, tokenizer
+from .console import explain, print_error
+from .count_params import count_params
+from .doctor import doctor
+from .eval import eval_
+from .predict import predict
+from .runs import runs
+from .tensorboard import tensorboard
+from .train import train
+
+INTERRUPTED, BROKEN_PIPE = 130, 1
+
+app = typer.Typer(
+    name="nlp",
+    help="Train, evaluate, inspect and compare every generation of NLP model from one YAML file.",
+    epilog="Begin with: nlp train --config names/lstm",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("train")(train)
+app.command("eval")(eval_)
+app.command("predict")(predict)
+app.command("count-params")(count_params)
+app.add_typer(config.app, name="config")
+app.add_typer(data.app, name="data")
+app.add_typer(tokenizer.app, name="tokenizer")
+app.command("runs")(runs)
+app.command("tensorboard")(tensorboard)
+app.command("doctor")(doctor)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"nlp {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[bool, typer.Option("--version", help="Print the version.", callback=_print_version, is_eager=True)] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error; also NLP_DEBUG=1.")] = False,
+) -> None:
+    """Options before the verb. `main` reads `--debug` itself, since it may stand behind the verb too."""
+
+
+def main() -> None:
+    """Run the command that the arguments ask for, and end the process with its exit code."""
+    for stream in (sys.stdin, sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace" if stream is not sys.stdin else "strict")
+    arguments, debug = _split_debug(sys.argv[1:])
+    sys.exit(run(arguments, debug or bool(os.environ.get("NLP_DEBUG"))))
+
+
+def run(arguments: Sequence[str], debug: bool = False) -> int:
+    """Run one command. Returns its exit code: 0, 2 for bad input, 1 for a fault of the tool, 130 when interrupted."""
+    try:
+        code = app(args=list(arguments), prog_name="nlp", standalone_mode=False)
+        sys.stdout.flush()
+        return code if isinstance(code, int) else 0
+    except (KeyboardInterrupt, typer.Abort):
+        return INTERRUPTED
+    except BrokenPipeError:
+        _leave_pipe()
+        return BROKEN_PIPE
+    except Exception as error:
+        if type(error).__name__ == "NoArgsIsHelpError":
+            print(error)
+            return 0
+        return _report(error, debug)
+
+
+def _report(error: Exception, debug: bool) -> int:
+    if debug:
+        traceback.print_exception(error)
+    text, code = explain(error)
+    with suppress(OSError):
+        print_error(text)
+    return code
+
+
+def _split_debug(arguments: Sequence[str]) -> tuple[list[str], bool]:
+    """The arguments without `--debug`, which may stand anywhere before `--`, and whether it was there."""
+    end = arguments.index("--") if "--" in arguments else len(arguments)
+    options = [argument for argument in arguments[:end] if argument != "--debug"]
+    return [*options, *arguments[end:]], len(options) < end
+
+
+def _leave_pipe() -> None:
+    """Nobody reads any more: let what is still in the buffer go nowhere, or Python complains as it ends."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+if __name__ == "__main__":  # how torchrun and runs side by side start it
+    main()

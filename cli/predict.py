@@ -1,0 +1,69 @@
+"""`nlp predict`: what a run says of texts, and why."""
+
+import sys
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from .console import complete_run
+
+if TYPE_CHECKING:
+    from ..training.finished import FinishedRun
+
+CHUNK = 64
+
+
+def predict(
+    run: Annotated[str, typer.Argument(help="A run: its path, RECIPE (the latest) or RECIPE/NAME.", autocompletion=complete_run)],
+    texts: Annotated[list[str] | None, typer.Argument(help="Texts; without any, lines are read from standard input.")] = None,
+    input_: Annotated[str | None, typer.Option("--input", help="A file with one text a line.")] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")] = False,
+) -> None:
+    """Say the class of each text, how probable it is, and what it was told by."""
+    from ..training.finished import open_finished
+    from ..training.run_directory import find_run
+
+    opened = open_finished(find_run(run), device)
+    for told in predictions(opened, _texts(texts, input_)):
+        _print(told, json)
+
+
+def _texts(texts: list[str] | None, path: str | None) -> Iterator[str]:
+    """The texts of the command line, of a file, or of standard input as they come."""
+    if texts:
+        yield from texts
+    elif path is not None:
+        from ..errors import DataError
+
+        try:
+            yield from Path(path).read_text(encoding="utf-8").splitlines()
+        except (OSError, UnicodeDecodeError) as error:
+            raise DataError(f"{path} cannot be read: {error}. --input takes a UTF-8 file with one text a line.") from None
+    else:
+        yield from (line.rstrip("\n") for line in sys.stdin)
+
+
+def predictions(run: "FinishedRun", texts: Iterable[str]) -> Iterator[dict[str, Any]]:
+    """One answer for each text. A stream from a terminal is answered line by line, everything else in chunks."""
+    from ..analysis.why import explained
+
+    waiting = iter(texts)
+    size = 1 if sys.stdin.isatty() else CHUNK
+    while chunk := list(islice(waiting, size)):
+        yield from explained(run, chunk)
+
+
+def _print(told: dict[str, Any], as_json: bool) -> None:
+    import json
+
+    if as_json:
+        print(json.dumps(told, ensure_ascii=False), flush=True)
+        return
+    probability = f"  {told['probability']:.3f}" if "probability" in told else ""
+    print(f"{told['prediction']}{probability}  {told['text']}", flush=True)
+    if told.get("why"):
+        print(f"    because of {told['why']}", flush=True)

@@ -1,0 +1,40 @@
+"""What a finished training says: figures by split, mean and spread over seeds, and what to do next."""
+
+from collections.abc import Sequence
+from statistics import mean, stdev
+from typing import TYPE_CHECKING
+
+from .console import print_json, table
+
+if TYPE_CHECKING:
+    from ..training.conclude import Results
+
+
+def print_results(results: "Sequence[Results]", as_json: bool) -> None:
+    """Print the figures of all seeds."""
+    if as_json:
+        print_json([{**result.to_json(), "run": str(result.directory.path)} for result in results])
+        return
+    names = list(results[0].metrics["validation"])
+    rows = [[split, *(_figure([result.metrics[split][name] for result in results]) for name in names)] for split in results[0].metrics]
+    seeds = ", ".join(str(result.seed) for result in results)
+    spread = "; mean ± standard deviation" if len(results) > 1 else ""
+    table(["split", *names], rows, title=f"seed{'s' if len(results) > 1 else ''} {seeds}{spread}")
+    seconds = mean(float(result.cost["train_seconds"]) for result in results)
+    print(f"Training took {seconds:.1f} s{' a seed' if len(results) > 1 else ''}. The run is in {results[-1].directory.path}")
+    _say_next(results[-1])
+
+
+def _figure(values: Sequence[float]) -> str:
+    return f"{mean(values):.4f}" + (f" ± {stdev(values):.4f}" if len(values) > 1 else "")
+
+
+def _say_next(result: "Results") -> None:
+    run = f"{result.directory.recipe}/{result.directory.name}"
+    print("Next:")
+    for command, what in (
+        (f"nlp eval {run}", "intervals, baselines and the confusion matrix"),
+        (f'nlp predict {run} "TEXT"', "what it says of your text"),
+        ("nlp tensorboard", "the curves of all runs"),
+    ):
+        print(f"  {command:<52} {what}")

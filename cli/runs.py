@@ -1,0 +1,135 @@
+"""`nlp runs`: the runs that are there, how each stands, and what it reached."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from .console import complete_recipe
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from ..training.run_directory import RunDirectory
+
+COLUMNS = ["run", "status", "model", "seed", "steps", "validation accuracy", "loss", "test accuracy", "parameters", "time", "size"]
+
+
+def runs(
+    recipe: Annotated[str | None, typer.Argument(help="Only runs of this recipe (names/lstm) or dataset (names).",
+                                                 autocompletion=complete_recipe)] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print the runs as JSON.")] = False,
+) -> None:
+    """List runs, the newest first."""
+    from ..training.run_directory import list_runs, runs_root
+    from .console import print_json
+
+    found = [run for run in list_runs() if recipe is None or f"{run.recipe}/".startswith(f"{recipe.rstrip('/')}/")]
+    summaries = [summary(run) for run in found]
+    if json:
+        print_json(summaries)
+    elif summaries:
+        print_table(summaries)
+    elif recipe:
+        print(f"There are no runs of {recipe} in {runs_root()}; `nlp runs` lists all.")
+    else:
+        print(f"There are no runs in {runs_root()} yet. Begin one with `nlp train --config names/lstm`, "
+              "or set NLP_RUNS to where yours are.")
+
+
+def summary(run: "RunDirectory") -> dict[str, Any]:
+    """What a run is and what it reached; where it is not finished, as of its last line in the log. A damaged file leaves gaps."""
+    recipe, results, lines = recipe_of(run), saved_results(run), log_of(run)
+    validation = [line for line in lines if line["split"] == "validation"]
+    cost = results.get("cost", {})
+    return {
+        "run": run.address,
+        "path": str(run.path),
+        "status": run.status(),
+        "model": recipe.get("model", {}).get("type"),
+        "seed": next(iter(recipe.get("seeds", ())), None),
+        "steps": cost.get("steps", max((line["step"] for line in lines), default=0)),
+        "validation": results.get("validation") or (figures_of(validation[-1]) if validation else {}),
+        "test": results.get("test") or {},
+        "parameters": cost.get("parameters"),
+        "train_seconds": cost.get("train_seconds", lines[-1]["seconds"] if lines else 0.0),
+        "bytes": size_of(run.path),
+    }
+
+
+def recipe_of(run: "RunDirectory") -> Mapping[str, Any]:
+    """The resolved recipe, unchecked: an old run is listed even where its recipe is no longer valid."""
+    import yaml
+
+    try:
+        read = yaml.load(run.config.read_bytes(), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    except (OSError, yaml.YAMLError):
+        return {}
+    return read if isinstance(read, Mapping) else {}
+
+
+def saved_results(run: "RunDirectory") -> Mapping[str, Any]:
+    """What `results.json` says; nothing for a run that is not finished."""
+    from ..errors import RunError
+    from ..training.files import read_json
+
+    try:
+        return read_json(run.results)
+    except RunError:
+        return {}
+
+
+def log_of(run: "RunDirectory") -> list[dict[str, Any]]:
+    """The lines of `metrics.jsonl`."""
+    from ..training.tracking import read_metrics
+
+    return read_metrics(run)
+
+
+def figures_of(line: Mapping[str, Any]) -> dict[str, Any]:
+    """The metrics in a line of the log."""
+    return {name: value for name, value in line.items() if name not in ("step", "split", "seconds")}
+
+
+def size_of(folder: "Path") -> int:
+    """Bytes of all files in a folder."""
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+def print_table(summaries: list[dict[str, Any]]) -> None:
+    """One row for each run."""
+    from .console import table
+
+    table(COLUMNS, [row_of(each) for each in summaries])
+
+
+def row_of(told: Mapping[str, Any]) -> list[str]:
+    """A summary as the texts of one row."""
+    validation, test = told["validation"], told["test"]
+    loss = validation.get("loss", validation.get("hinge_loss"))
+    return [
+        told["run"],
+        told["status"],
+        str(told["model"] or "?"),
+        str(told["seed"] if told["seed"] is not None else "?"),
+        f"{told['steps']:,}",
+        figure(validation.get("accuracy")),
+        figure(loss),
+        figure(test.get("accuracy")),
+        f"{told['parameters']:,}" if told["parameters"] is not None else "",
+        duration(float(told["train_seconds"])),
+        f"{told['bytes'] / 1e6:,.1f} MB",
+    ]
+
+
+def figure(value: float | str | None) -> str:
+    """Four digits after the point; `nan` and `inf` stand in the log as text."""
+    return "" if value is None else value if isinstance(value, str) else f"{value:.4f}"
+
+
+def duration(seconds: float) -> str:
+    """`8.3 s`, `12:05` (minutes) or `2:01:40` (hours)."""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes}:{rest:02}" if minutes < 60 else f"{minutes // 60}:{minutes % 60:02}:{rest:02}"

@@ -1,0 +1,166 @@
+"""`nlp tokenizer`: train the tokenizer of a recipe, and look at what one does to texts."""
+
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+
+import typer
+
+from .console import complete_recipe, notice, print_json, table
+
+if TYPE_CHECKING:
+    from ..datasets.data import Ragged
+    from ..datasets.tokenizer import Tokenizer
+
+app = typer.Typer(help="Train the tokenizer of a recipe, look at what one does.", no_args_is_help=True, rich_markup_mode=None)
+
+Overrides = Annotated[list[str] | None, typer.Option("--set", help="Override a key, such as tokenizer.vocab_size=4000.")]
+
+SAMPLES = 3
+SAMPLE_CHARACTERS = 80
+SHOWN_TOKENS = 10
+"""Tokens shown from each end of the vocabulary."""
+
+
+class Trained(NamedTuple):
+    """The tokenizer of a recipe, its splits' texts as numbers, and how it came about."""
+
+    tokenizer: "Tokenizer"
+    texts: Mapping[str, Sequence[str]]
+    encoded: "Mapping[str, Ragged]"
+    seconds: float
+    cached: bool
+
+
+@app.command()
+def train(
+    config: Annotated[str, typer.Option("--config", "-c", help="Recipe: a name such as names/lstm, or a YAML file.",
+                                        autocompletion=complete_recipe)],
+    set_: Overrides = None,
+    output: Annotated[Path | None, typer.Option(help="Write the tokenizer into this folder.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
+) -> None:
+    """Train the tokenizer of a recipe on its training split, as `nlp train` does."""
+    trained = train_recipe(config, set_ or ())
+    if output is not None:
+        trained.tokenizer.save(output)
+    if json:
+        print_json(_figures(trained) | {"output": None if output is None else str(output)})
+        return
+    took = "taken from the cache" if trained.cached else f"trained in {trained.seconds:.1f} s"
+    print(f"{trained.tokenizer.config.type}: {trained.tokenizer.vocab_size:,} tokens, {took}")
+    rows = [[name, f"{each['texts']:,}", f"{each['tokens_per_text']:.1f}", f"{each['coverage']:.2%}"]
+            for name, each in _figures(trained)["splits"].items()]
+    table(["split", "texts", "tokens per text", _coverage_name(trained.tokenizer)], rows)
+    _print_pieces(trained.tokenizer, samples(trained.texts["train"]))
+    print(f"Written to {output}." if output is not None else f"Next: nlp tokenizer show {config} \"TEXT\"")
+
+
+@app.command()
+def show(
+    target: Annotated[str, typer.Argument(help="A recipe, or the folder of a tokenizer or a run.", autocompletion=complete_recipe)],
+    texts: Annotated[list[str] | None, typer.Argument(help="Texts to cut; by default some of the recipe's training texts.")] = None,
+    set_: Overrides = None,
+    json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
+) -> None:
+    """Show how a tokenizer cuts texts, the share that it does not know, and both ends of its vocabulary."""
+    tokenizer, shown = open_tokenizer(target, set_ or ())
+    shown = texts or shown
+    unknown = tokenizer.unknown_share(tokenizer.encode(shown))
+    head, tail = _vocabulary_ends(tokenizer)
+    if json:
+        print_json({"type": tokenizer.config.type, "vocab_size": tokenizer.vocab_size, "first": head, "last": tail,
+                    "unknown": unknown, "texts": [{"text": text, **pieces(tokenizer, text)} for text in shown]})
+        return
+    print(f"{tokenizer.config.type}: {tokenizer.vocab_size:,} tokens")
+    print(f"first: {_spaced(head)}")
+    print(f"last:  {_spaced(tail)}")
+    if shown:
+        _print_pieces(tokenizer, shown)
+        print(f"{_coverage_name(tokenizer)}: {1 - unknown:.2%}")
+
+
+def train_recipe(config: str, overrides: Sequence[str]) -> Trained:
+    """The tokenizer of a recipe, from the cache where it has been trained before; with the training and validation splits."""
+    from ..configs.load import load_recipe
+    from ..datasets.build import read_texts
+    from ..datasets.cache import Cache
+    from ..errors import ConfigError
+
+    recipe = load_recipe(config, overrides)
+    if recipe.tokenizer is None:
+        raise ConfigError(f"The recipe {config} has no tokenizer: model.type {recipe.model.type} takes the texts as they are.")
+    texts, cache = read_texts(recipe.data, recipe.task), Cache(tell=notice)
+    begun = time.perf_counter()
+    tokenizer, encoded = cache.train(recipe.tokenizer, texts["train"])
+    seconds = time.perf_counter() - begun
+    validation = cache.encode(tokenizer, texts["validation"])
+    for said in cache.notices:
+        notice(said)
+    cached = not any(name.startswith("tokenizer") for name in cache.made)
+    return Trained(tokenizer, texts, {"train": encoded, "validation": validation}, seconds, cached)
+
+
+def open_tokenizer(target: str, overrides: Sequence[str]) -> "tuple[Tokenizer, list[str]]":
+    """The tokenizer in a folder or of a recipe, and texts to show it with where there are any."""
+    from ..datasets.disk import ABOUT
+    from ..datasets.tokenizer import load_tokenizer
+
+    folder = Path(target).expanduser()
+    for place in (folder, folder / "tokenizer"):
+        if (place / ABOUT).is_file():
+            return load_tokenizer(place), []
+    trained = train_recipe(target, overrides)
+    return trained.tokenizer, samples(trained.texts["train"])
+
+
+def samples(texts: Sequence[str]) -> list[str]:
+    """The beginnings of a few texts from all over a split."""
+    return [texts[place][:SAMPLE_CHARACTERS] for place in range(0, len(texts), max(1, len(texts) // SAMPLES))][:SAMPLES]
+
+
+def pieces(tokenizer: "Tokenizer", text: str) -> dict[str, Any]:
+    """What the tokenizer makes of one text: `tokens`, `ids` and, for n-grams, `weights`."""
+    encoded = tokenizer.encode([text])
+    cut = {"tokens": tokenizer.tokens(encoded.ids), "ids": encoded.ids.tolist()}
+    return cut if encoded.weights is None else cut | {"weights": [round(weight, 4) for weight in encoded.weights.tolist()]}
+
+
+def _figures(trained: Trained) -> dict[str, Any]:
+    splits = {
+        name: {
+            "texts": len(encoded),
+            "tokens": len(encoded.ids),
+            "tokens_per_text": round(len(encoded.ids) / max(len(encoded), 1), 2),
+            "coverage": round(1 - trained.tokenizer.unknown_share(encoded), 6),
+        }
+        for name, encoded in trained.encoded.items()
+    }
+    return {"type": trained.tokenizer.config.type, "vocab_size": trained.tokenizer.vocab_size, "cached": trained.cached,
+            "seconds": round(trained.seconds, 3), "splits": splits}
+
+
+def _coverage_name(tokenizer: "Tokenizer") -> str:
+    return "known tokens" if tokenizer.config.ordered else "texts with a known n-gram"
+
+
+def _vocabulary_ends(tokenizer: "Tokenizer") -> tuple[list[str], list[str]]:
+    """The first tokens and, where they are others, the last."""
+    size = tokenizer.vocab_size
+    return (tokenizer.tokens(range(min(SHOWN_TOKENS, size))),
+            tokenizer.tokens(range(max(SHOWN_TOKENS, size - SHOWN_TOKENS), size)))
+
+
+def _print_pieces(tokenizer: "Tokenizer", texts: Sequence[str]) -> None:
+    for text in texts:
+        cut = pieces(tokenizer, text)
+        print(f"\n{text!r}")
+        print(f"  {_spaced(cut['tokens'])}")
+        print(f"  {' '.join(map(str, cut['ids']))}")
+    print()
+
+
+def _spaced(tokens: Sequence[str]) -> str:
+    """Tokens divided by spaces; white space inside them is shown as ␣, ⏎ and ⇥."""
+    return " ".join(token.replace(" ", "␣").replace("\n", "⏎").replace("\t", "⇥") for token in tokens)

@@ -1,0 +1,122 @@
+"""`nlp train`: train, evaluate and save one run for each seed of a recipe."""
+
+from typing import TYPE_CHECKING, Annotated, NamedTuple
+
+import typer
+
+from .console import complete_recipe, complete_run
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ..configs.schema import Recipe
+    from ..training.conclude import Results
+    from ..training.run_directory import RunDirectory
+
+Config = Annotated[str | None, typer.Option("--config", "-c", help="Recipe: a name such as names/lstm, or a YAML file.",
+                                            autocompletion=complete_recipe)]
+Overrides = Annotated[list[str] | None, typer.Option("--set", help="Override a key, such as model.hidden_size=256.")]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
+
+
+def train(
+    config: Config = None,
+    set_: Overrides = None,
+    device: Device = "auto",
+    resume: Annotated[str | None, typer.Option(help="Go on with a run that was stopped.", autocompletion=complete_run)] = None,
+    name: Annotated[str | None, typer.Option(help="Name of the run's folder; by default the date and time.")] = None,
+    processes: Annotated[int, typer.Option(min=1, help="Train data-parallel in so many processes.")] = 1,
+    parallel_runs: Annotated[int, typer.Option(min=1, help="Run so many seeds side by side, a thread each.")] = 1,
+    threads: Annotated[int | None, typer.Option(min=1, help="Threads on a CPU; by default a fixed rule by model.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Build everything, take a few steps, say what a full run needs.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print the results as JSON.")] = False,
+) -> None:
+    """Train the model of a recipe, evaluate it, and keep the run under runs/."""
+    from .report import print_results
+
+    if resume is not None:
+        from ..training.run_directory import find_run
+
+        _refuse_new_settings(config, set_)
+        print_results(run_all([find_run(resume)], device), json)
+    else:
+        recipe = _load(config, set_)
+        if dry_run:
+            print_dry_run(recipe, device, threads)
+        else:
+            threads = 1 if parallel_runs > 1 else threads
+            print_results(run_new(recipe, config or "", name, Where(device, threads, processes, parallel_runs)), json)
+
+
+class Where(NamedTuple):
+    """Where and how the runs of a recipe go."""
+
+    device: str
+    threads: int | None
+    processes: int
+    parallel_runs: int
+
+
+def _refuse_new_settings(config: str | None, set_: list[str] | None) -> None:
+    from ..errors import ConfigError
+
+    if config is not None or set_:
+        raise ConfigError("--resume goes on with a run as it was begun; leave --config and --set out.")
+
+
+def _load(config: str | None, set_: list[str] | None) -> "Recipe":
+    from ..configs.load import load_recipe
+    from ..errors import ConfigError
+
+    if config is None:
+        raise ConfigError("Nothing to train: give --config NAME-or-PATH (`nlp config list` shows the names) or --resume RUN.")
+    return load_recipe(config, set_ or ())
+
+
+def run_new(recipe: "Recipe", config: str, name: str | None, where: Where) -> "list[Results]":
+    """Begin a run for each seed: one after another, side by side, or each in several processes."""
+    from ..training.begin import begin_runs
+    from ..training.devices import choose_device, thread_count
+    from ..training.distributed import join_world
+    from ..training.side_by_side import run_in_processes, run_side_by_side
+
+    threads = thread_count(recipe, where.threads)
+    device = choose_device(recipe, where.device, threads)
+    world = join_world(device)
+    directories = world.from_main(lambda: begin_runs(recipe, config, name, device, threads))
+    if where.processes > 1:
+        return run_in_processes(directories, device, where.processes)
+    if where.parallel_runs > 1:
+        return run_side_by_side(directories, device, where.parallel_runs)
+    return run_all(directories, device)
+
+
+def run_all(directories: "Sequence[RunDirectory]", device: str) -> "list[Results]":
+    """Train in each of these folders in turn, from its last checkpoint where it has one."""
+    from ..configs.load import load_recipe
+    from ..training.devices import Setting, choose_device
+    from ..training.distributed import join_world
+    from ..training.files import read_json
+    from ..training.run import run_recipe
+
+    results = []
+    for directory in directories:
+        recipe = load_recipe(str(directory.config))
+        threads = read_json(directory.environment)["threads"]
+        chosen = choose_device(recipe, device, threads)
+        result = run_recipe(recipe, Setting(recipe.seeds[0], chosen, threads, join_world(chosen)), directory)
+        if result is None:
+            typer.echo(f"Stopped; a checkpoint is saved. Go on with: nlp train --resume {directory.path}", err=True)
+            raise typer.Exit(130)
+        results.append(result)
+    return results
+
+
+def print_dry_run(recipe: "Recipe", device: str, threads: int | None) -> None:
+    """What a full run would need, told from a few steps of it."""
+    from ..training.devices import choose_device, thread_count
+    from ..training.dry_run import dry_run
+
+    count = thread_count(recipe, threads)
+    for line in dry_run(recipe, choose_device(recipe, device, count), count):
+        typer.echo(line)

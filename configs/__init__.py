@@ -1,0 +1,1 @@
+"""Recipes (YAML), the schema that describes them, and the loader that reads them; no torch."""

@@ -1,0 +1,23 @@
+"""The base of every section of a recipe."""
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Share = Annotated[float, Field(gt=0, lt=1)]
+"""A share of a whole, strictly between 0 and 1."""
+Probability = Annotated[float, Field(ge=0, lt=1)]
+"""A probability that may be 0 but not 1, such as a dropout rate."""
+PositiveInt = Annotated[int, Field(ge=1)]
+PositiveFloat = Annotated[float, Field(gt=0)]
+NonNegativeInt = Annotated[int, Field(ge=0)]
+NonNegativeFloat = Annotated[float, Field(ge=0)]
+
+
+class Config(BaseModel):
+    """Frozen and strict: a misspelt key or a wrong type is an error, never a silent default.
+
+    The docstring under each field is its help in `nlp config schema`, in editors and in the docs.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, protected_namespaces=())

@@ -1,0 +1,44 @@
+"""The recipes that come with the tool, and how a recipe is found by name or path; neither schema nor torch is loaded."""
+
+import difflib
+import re
+from pathlib import Path
+
+from ..errors import ConfigError
+from .located import PACKAGED
+
+SUFFIXES = (".yaml", ".yml")
+
+
+def packaged() -> dict[str, Path]:
+    """All files beside the recipes by name, `<dataset>/<model>`: recipes, the parents that they extend, lists of rules."""
+    return {f"{path.parent.name}/{path.stem}": path for path in sorted(PACKAGED.glob("*/*.yaml"))}
+
+
+def find_recipe(name_or_path: str, folder: Path | None = None) -> Path:
+    """The file of a recipe, given as a path (from `folder`, or the current one) or as the name of a packaged one.
+
+    Raises ConfigError where there is none, with the nearest names.
+    """
+    path = (folder or Path.cwd()) / name_or_path
+    if path.suffix in SUFFIXES or path.is_file():
+        if path.is_dir() or not path.exists():
+            raise ConfigError(f"There is no recipe file {name_or_path}{_instead(name_or_path)}")
+        return path
+    if not re.fullmatch(r"[\w.-]+/[\w.-]+", name_or_path) or name_or_path not in packaged():
+        raise ConfigError(f"There is no recipe {name_or_path!r}{_instead(name_or_path)}")
+    return packaged()[name_or_path]
+
+
+def recipe_name(name_or_path: str) -> str:
+    """The name that runs of a recipe are kept under: `names/lstm` for a packaged one, the file's stem for one's own."""
+    path = find_recipe(name_or_path).resolve()
+    return f"{path.parent.name}/{path.stem}" if path.parent.parent == PACKAGED.resolve() else path.stem
+
+
+def _instead(wanted: str) -> str:
+    """What to do where `wanted` is not there."""
+    stem = re.sub(r"^(.*/)?configs/", "", wanted.removesuffix(".yaml").removesuffix(".yml"))
+    near = difflib.get_close_matches(stem, packaged(), n=3, cutoff=0.6)
+    hint = f"; did you mean {' or '.join(near)}?" if near else "."
+    return f"{hint} `nlp config list` shows the recipes that come with the tool; a file of your own is given by its path."

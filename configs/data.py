@@ -1,0 +1,60 @@
+"""Where the examples come from: the `data:` section of a recipe."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from .base import Config, PositiveInt, Share
+
+
+class NamedData(Config):
+    """A dataset that the tool knows by name; `nlp data list` shows them all."""
+
+    type: Literal["named"]
+    name: str
+    """The dataset's name, such as `names` or `trec`."""
+    remove: list[Literal["headers", "footers", "quotes"]] = []
+    """For `20newsgroups` alone: parts of each message that are taken out, as scikit-learn's loader does."""
+    validation_share: Share = 0.1
+    """Share of the training examples held out for validation where the dataset has no validation split."""
+    split_seed: int = 0
+    """Seed of that cut; it stays the same for every training seed, so that runs compare."""
+
+
+class FileData(Config):
+    """Your own files; relative paths are resolved against the recipe's folder."""
+
+    type: Literal["files"]
+    train: str
+    """Training file: .csv, .tsv, .jsonl, each also with .gz."""
+    validation: str | None = None
+    """Validation file; cut from the training file where it is left out."""
+    test: str | None = None
+    """Test file; without one the run ends with validation figures only."""
+    format: Literal["csv", "tsv", "jsonl"] | None = None
+    """File format; by default told from the file's name."""
+    header: bool = True
+    """Whether the first line of a CSV or TSV file names the columns."""
+    columns: dict[str, str | int] = {}
+    """Column name in this recipe -> the column's header, JSON key or position (counted from 0) in the file."""
+    quoting: bool | None = None
+    """Whether `"` quotes fields; by default yes in CSV and no in TSV."""
+    validation_share: Share = 0.1
+    """Share of the training examples held out for validation where there is no validation file."""
+    split_seed: int = 0
+    """Seed of that cut."""
+
+
+class SizesData(Config):
+    """Sizes instead of data: enough to build and count a model, not to train one."""
+
+    type: Literal["sizes"]
+    vocab_size: PositiveInt | None = None
+    """Number of tokens in the vocabulary, special tokens included."""
+    n_features: PositiveInt | None = None
+    """Length of the input vector, for models that take plain vectors."""
+    n_classes: PositiveInt | None = None
+    """Number of classes to tell apart."""
+
+
+DataConfig = Annotated[NamedData | FileData | SizesData, Field(discriminator="type")]

@@ -1,0 +1,289 @@
+"""Which model: the `model:` section of a recipe.
+
+Each class says four things that other sections are checked against, without importing the model:
+`learns_by`, `gives` (which tasks it can serve), `takes` (what its batches hold) and `threads`.
+"""
+
+import re
+from typing import Annotated, ClassVar, Literal, Self
+
+from pydantic import Field, model_validator
+
+from .base import Config, NonNegativeInt, PositiveFloat, PositiveInt, Probability, Share
+
+LearnsBy = Literal["nothing", "solver", "gradient"]
+Takes = Literal["text", "bag", "sequence", "vector"]
+
+Activation = Literal["sigmoid", "tanh", "relu", "leaky_relu", "elu", "gelu"]
+
+
+class Rule(Config):
+    """One rule: a class, and what must be found in the text for it to fire."""
+
+    label: str
+    """The class that the rule votes for."""
+    keywords: list[str] = []
+    """Fires when one of these occurs as a whole word (or phrase)."""
+    pattern: str | None = None
+    """Fires when this regular expression is found."""
+    weight: PositiveFloat = 1.0
+    """The rule's vote in `mode: weighted`."""
+
+    @model_validator(mode="after")
+    def _has_condition(self) -> Self:
+        if bool(self.keywords) == (self.pattern is not None):
+            raise ValueError("give keywords or a pattern")
+        if self.pattern is not None:
+            try:
+                re.compile(self.pattern)
+            except re.error as error:
+                raise ValueError(f"pattern is no regular expression: {error}") from None
+        return self
+
+
+class RulesConfig(Config):
+    """Keyword and regular-expression rules, written by hand; nothing is learned."""
+
+    learns_by: ClassVar[LearnsBy] = "nothing"
+    gives: ClassVar[frozenset[str]] = frozenset({"classes"})
+
+    type: Literal["rules"]
+    mode: Literal["ordered", "weighted"] = "ordered"
+    """`ordered`: the first rule that fires decides. `weighted`: the class with the largest sum of weights wins."""
+    rules: list[Rule] = []
+    """The rules, written here."""
+    rules_file: str | None = None
+    """The rules, as a YAML list in a file of their own (relative to the recipe)."""
+    default: str
+    """The class when no rule fires."""
+    confidence: Share = 0.9
+    """Probability given to the predicted class; the rest is spread over the others. Only the loss looks at it."""
+    case_sensitive: bool = False
+    """Whether upper and lower case differ."""
+
+    @model_validator(mode="after")
+    def _rules_once(self) -> Self:
+        if bool(self.rules) == (self.rules_file is not None):
+            raise ValueError("give rules or rules_file")
+        return self
+
+    @property
+    def takes(self) -> Takes:
+        return "text"
+
+
+class ClassicalConfig(Config):
+    """What every scikit-learn classifier over a bag of tokens or n-grams has in common."""
+
+    learns_by: ClassVar[LearnsBy] = "solver"
+    gives: ClassVar[frozenset[str]] = frozenset({"classes"})
+
+    @property
+    def takes(self) -> Takes:
+        return "bag"
+
+
+class NaiveBayesConfig(ClassicalConfig):
+    """Naive Bayes over counts or TF-IDF weights."""
+
+    type: Literal["naive_bayes"]
+    variant: Literal["multinomial", "complement", "bernoulli"] = "multinomial"
+    """Event model; `complement` is Rennie et al. (2003)."""
+    alpha: PositiveFloat = 1.0
+    """Additive (Laplace/Lidstone) smoothing."""
+    fit_prior: bool = True
+    """Whether class frequencies count, or all classes start equal."""
+
+
+class LogisticRegressionConfig(ClassicalConfig):
+    """Multinomial logistic regression, fitted by L-BFGS."""
+
+    type: Literal["logistic_regression"]
+    C: PositiveFloat = 1.0
+    """Inverse strength of the L2 penalty."""
+    class_weight: Literal["balanced"] | None = None
+    """`balanced` weighs classes by their inverse frequency."""
+    max_iterations: PositiveInt = 1_000
+    """Most solver iterations; a notice says when they did not suffice."""
+
+
+class LinearSvmConfig(ClassicalConfig):
+    """Linear support vector machine, one class against the rest, fitted by liblinear."""
+
+    type: Literal["linear_svm"]
+    C: PositiveFloat = 1.0
+    """Inverse strength of the penalty."""
+    loss: Literal["hinge", "squared_hinge"] = "squared_hinge"
+    """The loss that the solver minimises."""
+    class_weight: Literal["balanced"] | None = None
+    """`balanced` weighs classes by their inverse frequency."""
+    max_iterations: PositiveInt = 1_000
+    """Most solver iterations; a notice says when they did not suffice."""
+
+
+class DecisionTreeConfig(ClassicalConfig):
+    """Decision tree (CART)."""
+
+    type: Literal["decision_tree"]
+    criterion: Literal["gini", "entropy"] = "gini"
+    """Measure of a split's quality."""
+    max_depth: PositiveInt | None = None
+    """Deepest path; unlimited by default."""
+    min_samples_leaf: PositiveInt = 1
+    """Fewest training examples in a leaf."""
+
+
+class RandomForestConfig(ClassicalConfig):
+    """Random forest (Breiman 2001)."""
+
+    type: Literal["random_forest"]
+    n_trees: PositiveInt = 100
+    """Number of trees."""
+    max_depth: PositiveInt | None = None
+    """Deepest path of each tree; unlimited by default."""
+    min_samples_leaf: PositiveInt = 1
+    """Fewest training examples in a leaf."""
+
+
+class KnnConfig(ClassicalConfig):
+    """k-nearest neighbours."""
+
+    type: Literal["knn"]
+    n_neighbors: PositiveInt = 5
+    """How many neighbours vote."""
+    weights: Literal["uniform", "distance"] = "uniform"
+    """Whether near neighbours count more."""
+    metric: Literal["cosine", "euclidean"] = "cosine"
+    """Distance between two texts."""
+
+
+class NetworkConfig(Config):
+    """What every network has in common."""
+
+    learns_by: ClassVar[LearnsBy] = "gradient"
+    gives: ClassVar[frozenset[str]] = frozenset({"classes"})
+    threads: ClassVar[int | None] = None
+    """Threads a run uses on a CPU; None: all cores. A fixed rule by class, so that equal seeds give equal bytes."""
+
+    dropout: Probability = 0.0
+    """Share of activations zeroed while training (Srivastava et al. 2014)."""
+
+
+class MlpConfig(NetworkConfig):
+    """Multi-layer perceptron over a bag of tokens, weighted n-grams, or a plain vector of features."""
+
+    threads: ClassVar[int | None] = 1
+
+    type: Literal["mlp"]
+    input: Literal["bag", "vector"] = "bag"
+    """`bag`: the tokens or n-grams of a text, without order or padding; `vector`: a plain vector of numbers."""
+    d_embedding: PositiveInt | None = None
+    """Average learned embeddings of this size first; without it the counts or weights feed the first hidden layer."""
+    hidden_sizes: list[PositiveInt] = []
+    """Size of each hidden layer, from input to output."""
+    activation: Activation = "relu"
+    """Non-linearity after each hidden layer."""
+
+    @property
+    def takes(self) -> Takes:
+        return self.input
+
+
+class SequenceNetworkConfig(NetworkConfig):
+    """What every network that reads tokens in order has in common."""
+
+    @property
+    def takes(self) -> Takes:
+        return "sequence"
+
+
+class CnnConfig(SequenceNetworkConfig):
+    """Convolutions of several widths over the tokens, pooled over time (Kim 2014)."""
+
+    type: Literal["cnn"]
+    d_embedding: PositiveInt = 128
+    """Size of each token's embedding."""
+    filter_widths: list[PositiveInt] = [3, 4, 5]
+    """Width of each group of filters, in tokens."""
+    n_filters: PositiveInt = 100
+    """Filters of each width."""
+    pooling: Literal["max", "mean"] = "max"
+    """How positions become one vector."""
+    activation: Activation = "relu"
+    """Non-linearity after the convolution."""
+    hidden_sizes: list[PositiveInt] = []
+    """Fully connected layers between pooling and output."""
+
+
+class RecurrentConfig(SequenceNetworkConfig):
+    """Elman RNN, LSTM (Hochreiter and Schmidhuber 1997) or GRU (Cho et al. 2014)."""
+
+    type: Literal["rnn", "lstm", "gru"]
+    d_embedding: PositiveInt = 128
+    """Size of each token's embedding."""
+    hidden_size: PositiveInt = 128
+    """Size of the state, in each direction."""
+    n_layers: PositiveInt = 1
+    """Layers stacked on one another."""
+    bidirectional: bool = False
+    """Read from both ends; the two states are concatenated."""
+    pooling: Literal["last", "mean", "max", "attention"] = "last"
+    """How the states become one vector; `last` takes each direction's final state."""
+
+
+class TransformerConfig(SequenceNetworkConfig):
+    """Transformer (Vaswani et al. 2017): an encoder, or with `causal` a decoder-only stack."""
+
+    gives: ClassVar[frozenset[str]] = frozenset({"classes", "vocabulary"})
+
+    type: Literal["transformer"]
+    d_model: PositiveInt = 128
+    """Width of the residual stream."""
+    n_layers: PositiveInt = 2
+    """Number of blocks."""
+    n_heads: PositiveInt = 4
+    """Attention heads; must divide d_model."""
+    d_ff: PositiveInt = 512
+    """Width of the feed-forward layer."""
+    activation: Activation = "gelu"
+    """Non-linearity of the feed-forward layer."""
+    norm: Literal["pre", "post"] = "pre"
+    """Layer norm before each sub-layer, with one more at the end, or after each residual sum."""
+    positions: Literal["sinusoidal", "learned", "rotary"] = "sinusoidal"
+    """How a token's place is told (rotary: Su et al. 2021)."""
+    max_positions: PositiveInt = 512
+    """Longest sequence in tokens; longer texts are cut with a notice."""
+    causal: bool = False
+    """Each position sees only itself and what stands before it."""
+    pooling: Literal["mean", "cls", "max"] = "mean"
+    """How the positions become one vector for a class."""
+    n_segments: NonNegativeInt = 0
+    """Segment embeddings, as BERT has for sentence pairs."""
+    embedding_norm: bool = False
+    """Layer norm over the summed embeddings, as in BERT."""
+    pooler: bool = False
+    """A dense tanh layer between pooling and output, as in BERT."""
+
+    @model_validator(mode="after")
+    def _heads_divide(self) -> Self:
+        if self.d_model % self.n_heads:
+            raise ValueError(f"n_heads {self.n_heads} does not divide d_model {self.d_model}")
+        if self.positions == "rotary" and self.d_model // self.n_heads % 2:
+            raise ValueError(f"rotary positions need an even size of head, not {self.d_model // self.n_heads}")
+        return self
+
+
+ModelConfig = Annotated[
+    RulesConfig
+    | NaiveBayesConfig
+    | LogisticRegressionConfig
+    | LinearSvmConfig
+    | DecisionTreeConfig
+    | RandomForestConfig
+    | KnnConfig
+    | MlpConfig
+    | CnnConfig
+    | RecurrentConfig
+    | TransformerConfig,
+    Field(discriminator="type"),
+]

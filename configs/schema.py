@@ -1,0 +1,107 @@
+"""The recipe: every section of it, and the checks that need more than one section."""
+
+from collections.abc import Iterator
+from typing import NamedTuple, get_args
+
+from pydantic import Field
+
+from .base import Config
+from .data import DataConfig, NamedData, SizesData
+from .model import MlpConfig, ModelConfig, NetworkConfig, TransformerConfig
+from .task import TaskConfig
+from .tokenizer import TokenizerConfig, TokenSequence
+from .training import TrainingConfig
+
+
+class Recipe(Config):
+    """One experiment: data, tokenizer, task, model and training, for one or more seeds."""
+
+    description: str = ""
+    """One line for `nlp config list`."""
+    data: DataConfig
+    tokenizer: TokenizerConfig | None = None
+    """How text becomes numbers; rules read the text itself and have none."""
+    task: TaskConfig | None = None
+    """May be left out only with `data: {type: sizes}`; then the bare encoder is built."""
+    model: ModelConfig
+    training: TrainingConfig | None = None
+    """How a network is trained; rules and classical models have none."""
+    seeds: list[int] = Field(default=[1], min_length=1)
+    """One run for each seed."""
+
+
+class Problem(NamedTuple):
+    """Something wrong with a recipe whose sections are each right: the key to point at, and one sentence."""
+
+    path: tuple[str, ...]
+    message: str
+
+
+def problems(recipe: Recipe) -> Iterator[Problem]:
+    """What cannot work together in `recipe`, in the order of its sections."""
+    yield from _data_problems(recipe)
+    yield from _tokenizer_problems(recipe)
+    yield from _task_problems(recipe)
+    yield from _training_problems(recipe)
+
+
+def models_that_give(need: str) -> list[str]:
+    """The `model.type` values that can serve a task with this need."""
+    classes = get_args(get_args(ModelConfig)[0])
+    return [name for cls in classes if need in cls.gives for name in get_args(cls.model_fields["type"].annotation)]
+
+
+def _data_problems(recipe: Recipe) -> Iterator[Problem]:
+    data = recipe.data
+    if isinstance(data, NamedData) and data.remove and data.name != "20newsgroups":
+        yield Problem(("data", "remove"), "works with `name: 20newsgroups` alone")
+    if len(set(recipe.seeds)) < len(recipe.seeds):
+        yield Problem(("seeds",), "names a seed twice; each run needs a seed of its own")
+
+
+def _tokenizer_problems(recipe: Recipe) -> Iterator[Problem]:
+    tokenizer, model = recipe.tokenizer, recipe.model
+    if isinstance(recipe.data, SizesData):
+        return
+    if model.takes == "text" and tokenizer is not None:
+        yield Problem(("tokenizer",), f"model.type {model.type} reads the text itself; leave the tokenizer out")
+    if model.takes in ("bag", "sequence") and tokenizer is None:
+        yield Problem((), f"tokenizer: is missing; model.type {model.type} needs one, such as `type: words`")
+    if model.takes == "sequence" and tokenizer is not None and not tokenizer.ordered:
+        yield Problem(("tokenizer", "type"), f"n-grams have no order, which model.type {model.type} needs; "
+                      "take words, characters, bytes, bpe, unigram or wordpiece")
+    if model.takes == "vector":
+        yield Problem(("model", "input"), "`vector` needs a dataset of plain vectors; for text take `bag`")
+    if isinstance(model, MlpConfig) and model.d_embedding and tokenizer is not None and not tokenizer.ordered:
+        yield Problem(("model", "d_embedding"), "averages embeddings of tokens; n-grams feed the first hidden layer, so leave it out")
+    if isinstance(model, TransformerConfig) and model.pooling == "cls" and not _has_cls(recipe):
+        yield Problem(("model", "pooling"), "`cls` reads the state of [CLS]; set `tokenizer.add_cls: true`")
+
+
+def _has_cls(recipe: Recipe) -> bool:
+    return isinstance(recipe.tokenizer, TokenSequence) and recipe.tokenizer.add_cls
+
+
+def _task_problems(recipe: Recipe) -> Iterator[Problem]:
+    task, model, counts_only = recipe.task, recipe.model, isinstance(recipe.data, SizesData)
+    if task is None:
+        if not counts_only:
+            yield Problem((), "task: is missing; take for example `task: {type: classification}`")
+    elif task.needs not in model.gives:
+        fitting = ", ".join(models_that_give(task.needs))
+        yield Problem(("model", "type"), f"{model.type} cannot serve task.type {task.type}; these can: {fitting}")
+    elif task.type == "language_modeling" and not counts_only:
+        yield Problem(("task", "type"), "language_modeling can be counted with `data: {type: sizes}` but not trained; take classification")
+
+
+def _training_problems(recipe: Recipe) -> Iterator[Problem]:
+    learns = isinstance(recipe.model, NetworkConfig)
+    if learns and recipe.training is None and not isinstance(recipe.data, SizesData):
+        yield Problem((), f"training: is missing; model.type {recipe.model.type} is a network and needs at least "
+                      "`epochs` and `optimizer`")
+    if not learns and recipe.training is not None:
+        yield Problem(("training",), f"model.type {recipe.model.type} learns by {recipe.model.learns_by}, not by steps; "
+                      "leave this section out")
+    if recipe.training is not None and recipe.task is not None and recipe.training.best_metric not in recipe.task.metrics:
+        known, wanted = ", ".join(recipe.task.metrics), recipe.training.best_metric
+        yield Problem(("training", "best_metric"), f"{wanted!r} is not a metric of {recipe.task.type}; take one of {known}")

@@ -1,0 +1,45 @@
+"""What is asked of the model: the `task:` section of a recipe."""
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field
+
+from .base import Config, PositiveFloat, Probability
+
+
+class ClassificationConfig(Config):
+    """One class for each text."""
+
+    needs: ClassVar[str] = "classes"
+    metrics: ClassVar[tuple[str, ...]] = ("loss", "accuracy", "f1")
+
+    type: Literal["classification"]
+    text: str = "text"
+    """Column that holds the text."""
+    label: str = "label"
+    """Column that holds the class."""
+    labels: list[str] | None = None
+    """The classes, in order; by default those of the training split, sorted. A label outside a stated list is an error."""
+    label_smoothing: Probability = 0.0
+    """Share of the target's probability that is spread evenly over all classes (Szegedy et al. 2016)."""
+    class_weights: Literal["balanced"] | dict[str, PositiveFloat] | None = None
+    """Weight of each class in the loss; `balanced` weighs a class by n_examples / (n_classes * its count)."""
+
+
+class LanguageModelingConfig(Config):
+    """A score for each word of the vocabulary at each position.
+
+    Recipes with `data: {type: sizes}` can be counted; there is no training on text with it.
+    """
+
+    needs: ClassVar[str] = "vocabulary"
+    metrics: ClassVar[tuple[str, ...]] = ("loss",)
+
+    type: Literal["language_modeling"]
+    tie_embeddings: bool = True
+    """Use the token embedding as the output matrix too (Press and Wolf 2017); it is counted once."""
+    output_bias: bool = False
+    """Whether the output layer has a bias."""
+
+
+TaskConfig = Annotated[ClassificationConfig | LanguageModelingConfig, Field(discriminator="type")]

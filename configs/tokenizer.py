@@ -1,0 +1,101 @@
+"""How text becomes numbers: the `tokenizer:` section of a recipe."""
+
+from typing import Annotated, ClassVar, Literal, Self
+
+from pydantic import Field, model_validator
+
+from .base import Config, PositiveInt
+
+
+class TokenSequence(Config):
+    """What every tokenizer that keeps the order of its tokens has in common."""
+
+    ordered: ClassVar[bool] = True
+
+    lowercase: bool = False
+    """Lower-case the text first."""
+    max_length: PositiveInt | None = None
+    """Cut each text after this many tokens; `nlp data check` tells how many texts that hits."""
+    add_cls: bool = False
+    """Put [CLS] before each text; needed by `pooling: cls`."""
+
+
+class WordTokenizer(TokenSequence):
+    """Runs of letters and digits, and single punctuation marks, with whitespace between them dropped."""
+
+    type: Literal["words"]
+    vocab_size: PositiveInt = 50_000
+    """Largest vocabulary, special tokens included; the most frequent words stay."""
+    min_frequency: PositiveInt = 1
+    """Words seen less often in training become [UNK]."""
+
+
+class CharacterTokenizer(TokenSequence):
+    """Single Unicode characters."""
+
+    type: Literal["characters"]
+    vocab_size: PositiveInt = 10_000
+    """Largest vocabulary, special tokens included; the most frequent characters stay."""
+    min_frequency: PositiveInt = 1
+    """Characters seen less often in training become [UNK]."""
+
+
+class ByteTokenizer(TokenSequence):
+    """The bytes of the text in UTF-8: 256 tokens and the special ones, nothing unknown."""
+
+    type: Literal["bytes"]
+
+
+class SubwordTokenizer(TokenSequence):
+    """Pieces of words, learned from the training split by the `tokenizers` library.
+
+    `bpe`: byte-pair encoding (Sennrich et al. 2016); `unigram`: the unigram language model (Kudo 2018);
+    `wordpiece`: WordPiece (Schuster and Nakajima 2012).
+    """
+
+    type: Literal["bpe", "unigram", "wordpiece"]
+    vocab_size: PositiveInt = 8_000
+    """Size of the vocabulary that is trained, special tokens included."""
+    min_frequency: PositiveInt = 2
+    """Pairs seen less often are not merged (not used by `unigram`)."""
+
+
+class NgramTokenizer(Config):
+    """Weighted n-grams without order, through scikit-learn: TF-IDF or counts."""
+
+    ordered: ClassVar[bool] = False
+
+    type: Literal["ngrams"]
+    words: list[PositiveInt] | None = None
+    """Shortest and longest word n-gram, such as [1, 2]; at least one of `words` and `characters` is given."""
+    characters: list[PositiveInt] | None = None
+    """Shortest and longest character n-gram, such as [1, 4]."""
+    across_words: bool = True
+    """Whether character n-grams run across spaces (`char`) or stay inside words (`char_wb`)."""
+    lowercase: bool = True
+    """Lower-case the text first."""
+    weighting: Literal["tfidf", "counts", "binary"] = "tfidf"
+    """TF-IDF (smoothed, each text scaled to length 1), plain counts, or 1 for each n-gram that occurs."""
+    sublinear: bool = False
+    """Use 1 + ln(count) in place of the count."""
+    min_frequency: PositiveInt = 1
+    """N-grams found in fewer training texts are left out."""
+    max_features: PositiveInt | None = None
+    """Keep only so many n-grams of each kind, the most frequent first."""
+    stop_words: Literal["english"] | None = None
+    """Leave out scikit-learn's list of frequent English words."""
+
+    @model_validator(mode="after")
+    def _ranges(self) -> Self:
+        given = [bounds for bounds in (self.words, self.characters) if bounds is not None]
+        if not given:
+            raise ValueError("give words, characters or both, such as `words: [1, 2]`")
+        if any(len(bounds) != 2 or bounds[0] > bounds[1] for bounds in given):
+            raise ValueError("words and characters are each [shortest, longest], such as [1, 2]")
+        return self
+
+
+TokenizerConfig = Annotated[
+    WordTokenizer | CharacterTokenizer | ByteTokenizer | SubwordTokenizer | NgramTokenizer,
+    Field(discriminator="type"),
+]

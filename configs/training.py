@@ -1,0 +1,146 @@
+"""How a network is trained: the `training:` section of a recipe."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from .base import Config, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, Probability, Share
+
+
+class OptimizerBase(Config):
+    """What every optimiser has in common."""
+
+    learning_rate: PositiveFloat
+    """Peak learning rate; the schedule scales it."""
+    weight_decay: NonNegativeFloat = 0.0
+    """Decay of weight matrices and embeddings; biases and norms are spared. Decoupled in `adamw`, L2 elsewhere."""
+
+
+class Sgd(OptimizerBase):
+    """Stochastic gradient descent."""
+
+    type: Literal["sgd"]
+    momentum: Probability = 0.0
+    """Share of the last step that is kept."""
+    nesterov: bool = False
+    """Nesterov's form of momentum."""
+
+
+class Adam(OptimizerBase):
+    """Adam (Kingma and Ba 2015), or AdamW with decoupled decay (Loshchilov and Hutter 2019)."""
+
+    type: Literal["adam", "adamw"]
+    betas: list[Probability] = [0.9, 0.999]
+    """Decay of the running mean and of the running variance of the gradient."""
+    eps: PositiveFloat = 1e-8
+    """Added to the denominator."""
+
+
+class Adagrad(OptimizerBase):
+    """Adagrad (Duchi et al. 2011)."""
+
+    type: Literal["adagrad"]
+    eps: PositiveFloat = 1e-10
+    """Added to the denominator."""
+
+
+class RmsProp(OptimizerBase):
+    """RMSprop (Tieleman and Hinton 2012)."""
+
+    type: Literal["rmsprop"]
+    alpha: Probability = 0.99
+    """Decay of the running mean of squared gradients."""
+    momentum: Probability = 0.0
+    """Share of the last step that is kept."""
+    eps: PositiveFloat = 1e-8
+    """Added to the denominator."""
+
+
+OptimizerConfig = Annotated[Sgd | Adam | Adagrad | RmsProp, Field(discriminator="type")]
+
+
+class ScheduleConfig(Config):
+    """How the learning rate moves over the run."""
+
+    type: Literal["constant", "linear", "cosine", "inverse_sqrt", "plateau"] = "constant"
+    """`linear` and `cosine` fall to `final_share` at the last step; `inverse_sqrt` falls with 1/sqrt(step);
+    `plateau` multiplies by `factor` after `patience` evaluations without a better result."""
+    warmup_steps: NonNegativeInt | None = None
+    """Steps over which the rate first rises from 0 to its peak."""
+    warmup_share: Share | None = None
+    """The same as a share of all steps."""
+    final_share: NonNegativeFloat = 0.0
+    """Rate at the last step as a share of the peak (`linear`, `cosine`)."""
+    factor: Share = 0.5
+    """What `plateau` multiplies the rate by."""
+    patience: NonNegativeInt = 1
+    """Evaluations without a better result that `plateau` puts up with."""
+
+    @model_validator(mode="after")
+    def _one_warmup(self) -> Self:
+        if self.warmup_steps is not None and self.warmup_share is not None:
+            raise ValueError("give warmup_steps or warmup_share, not both")
+        return self
+
+
+class EarlyStoppingConfig(Config):
+    """Stop when `best_metric` no longer improves on the validation split."""
+
+    patience: PositiveInt = 3
+    """Evaluations without improvement before the run ends."""
+    min_delta: NonNegativeFloat = 0.0
+    """Smallest change that counts as one."""
+
+
+class CheckpointConfig(Config):
+    """When the run is saved, beside after each evaluation."""
+
+    every_steps: PositiveInt | None = None
+    """Save each so many steps."""
+    every_minutes: PositiveFloat | None = 10.0
+    """Save each so many minutes."""
+    keep: PositiveInt = 2
+    """How many of the latest checkpoints stay; the best one always does."""
+
+
+class TrainingConfig(Config):
+    """Training of a network by gradient descent."""
+
+    epochs: PositiveInt | None = None
+    """Passes over the training split; give this or `steps`."""
+    steps: PositiveInt | None = None
+    """Optimiser steps; give this or `epochs`."""
+    batch_size: PositiveInt | Literal["full"] = 64
+    """Examples in a batch: 1 is one example at a time, `full` the whole split."""
+    batch_tokens: PositiveInt | None = None
+    """Cut batches by tokens (padding counted) in place of examples."""
+    bucket_by_length: bool = True
+    """Put texts of like length into a batch, so that little is padding; the order of batches stays random."""
+    accumulate: PositiveInt = 1
+    """Micro-batches whose gradients are summed into one step; exact, since the loss is divided once."""
+    optimizer: OptimizerConfig
+    schedule: ScheduleConfig = ScheduleConfig()
+    clip_norm: PositiveFloat | None = None
+    """Scale the gradient down to this norm where it is larger (Pascanu et al. 2013)."""
+    ema: Probability | None = None
+    """Decay of an exponential moving average of the weights, which evaluation and `best` then use."""
+    early_stopping: EarlyStoppingConfig | None = None
+    best_metric: str = "accuracy"
+    """Validation metric that decides which checkpoint is `best`, and that early stopping watches: loss, accuracy or f1."""
+    precision: Literal["fp32", "bf16"] = "fp32"
+    """`bf16`: matrix products in bfloat16 by autocast; weights stay fp32."""
+    compile: bool = False
+    """Compile the model with `torch.compile`; pays in long runs on a GPU."""
+    log_every: PositiveInt = 50
+    """Steps between two readings of the running sums."""
+    evaluate_every: PositiveInt | None = None
+    """Steps between two evaluations; by default one after each epoch."""
+    checkpoints: CheckpointConfig = CheckpointConfig()
+
+    @model_validator(mode="after")
+    def _one_length(self) -> Self:
+        if (self.epochs is None) == (self.steps is None):
+            raise ValueError("give either epochs or steps")
+        if self.batch_tokens is not None and self.batch_size == "full":
+            raise ValueError("batch_size `full` and batch_tokens exclude each other")
+        return self

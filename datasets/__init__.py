@@ -1,0 +1,1 @@
+"""Named datasets, readers, tokenizers, the encoded cache, batching; no torch."""

@@ -1,0 +1,150 @@
+"""Batches, and the order they come in: a pure function of the seed and the epoch."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from .data import IntArray, Split
+
+POOL_BATCHES = 100
+"""Texts are sorted by length inside random pools of so many batches: little padding, and still another mix each epoch."""
+EVALUATION_TOKENS = 16_384
+"""Padded tokens in one batch of an evaluation; bounds its memory whatever the length of the texts."""
+EVALUATION_ROWS = 512
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Some rows of a split. `inputs` are the model's arguments as numpy arrays; `labels` (batch,) class ids, -1: none."""
+
+    rows: IntArray
+    inputs: dict[str, Any]
+    labels: IntArray
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @property
+    def n_tokens(self) -> int:
+        """Real tokens in the batch, padding not counted; texts count as one each where nothing is encoded."""
+        if "lengths" in self.inputs:
+            return int(self.inputs["lengths"].sum())
+        return len(self.inputs.get("tokens", self.rows))
+
+
+def make_batch(split: Split, rows: IntArray, takes: Literal["text", "bag", "sequence", "vector"]) -> Batch:
+    """The rows in the form that a model takes."""
+    return Batch(rows, _inputs(split, rows, takes), split.labels[rows])
+
+
+def _inputs(split: Split, rows: IntArray, takes: str) -> dict[str, Any]:
+    if takes == "text":
+        return {"texts": [split.texts[row] for row in rows]}
+    assert split.encoded is not None, f"{takes} batches need an encoded split"
+    if takes == "bag":
+        tokens, starts, weights = split.encoded.flat(rows)
+        return {"tokens": tokens, "starts": starts, "weights": weights}
+    tokens, lengths = split.encoded.padded(rows, pad_id=0)
+    return {"tokens": tokens, "lengths": lengths}
+
+
+@dataclass(frozen=True)
+class Order:
+    """How the rows of a training split are cut into batches, epoch by epoch.
+
+    `lengths` (rows,) is given where batches are bucketed by length or cut by `batch_tokens`.
+    """
+
+    n_rows: int
+    batch_size: int
+    seed: int
+    lengths: IntArray | None = None
+    batch_tokens: int | None = None
+
+    def epoch(self, epoch: int) -> list[IntArray]:
+        """The batches of one epoch, counted from 0; the same for the same seed, whatever came before."""
+        if self.batch_size >= self.n_rows and self.batch_tokens is None:
+            return [np.arange(self.n_rows)]  # one batch with everything has no order to draw
+        generator = np.random.default_rng((self.seed, epoch))
+        rows = generator.permutation(self.n_rows)
+        if self.lengths is None:
+            return self._cut(rows)
+        pool = POOL_BATCHES * self.batch_size
+        pools = [rows[start : start + pool] for start in range(0, self.n_rows, pool)]
+        batches = [batch for each in pools for batch in self._cut(each[np.argsort(self.lengths[each], kind="stable")])]
+        return [batches[place] for place in generator.permutation(len(batches))]
+
+    def n_batches(self, epoch: int) -> int:
+        """The number of batches in an epoch; only a token budget makes it depend on the epoch."""
+        return -(-self.n_rows // self.batch_size) if self.batch_tokens is None else len(self.epoch(epoch))
+
+    def _cut(self, rows: IntArray) -> list[IntArray]:
+        if self.batch_tokens is None or self.lengths is None:
+            return [rows[start : start + self.batch_size] for start in range(0, len(rows), self.batch_size)]
+        return cut_by_tokens(rows, self.lengths[rows], self.batch_tokens)
+
+
+def cut_by_tokens(rows: IntArray, lengths: IntArray, budget: int, most_rows: int | None = None) -> list[IntArray]:
+    """Cut rows so that each batch holds at most `budget` tokens, padding counted, but at least one row."""
+    longest = np.maximum(lengths, 1)
+    batches, start = [], 0
+    while start < len(rows):
+        padded = np.maximum.accumulate(longest[start : start + (most_rows or budget)])
+        fits = int(np.searchsorted(padded * np.arange(1, len(padded) + 1), budget, side="right"))
+        batches.append(rows[start : start + max(fits, 1)])
+        start += max(fits, 1)
+    return batches
+
+
+class Plan:
+    """All steps of a run, known beforehand: step 1 to `n_steps`, each a window of micro-batches of row numbers."""
+
+    def __init__(self, order: Order, epochs: int | None, steps: int | None, accumulate: int = 1) -> None:
+        self.order, self.accumulate = order, accumulate
+        self._held: tuple[int, list[IntArray]] = (-1, [])
+        self.epoch_ends: list[int] = []  # the last step of each epoch
+        while (len(self.epoch_ends) < epochs) if epochs is not None else (self.n_steps < (steps or 0)):
+            self.epoch_ends.append(self.n_steps + -(-order.n_batches(len(self.epoch_ends)) // accumulate))
+        if steps is not None and self.epoch_ends:
+            self.epoch_ends[-1] = min(self.epoch_ends[-1], steps)
+
+    @property
+    def n_steps(self) -> int:
+        return self.epoch_ends[-1] if self.epoch_ends else 0
+
+    def epoch_of(self, step: int) -> int:
+        """The epoch, counted from 0, that a step belongs to."""
+        return int(np.searchsorted(self.epoch_ends, step))
+
+    def window(self, step: int) -> list[IntArray]:
+        """The rows of one step's micro-batches."""
+        epoch = self.epoch_of(step)
+        first = (step - 1 - (self.epoch_ends[epoch - 1] if epoch else 0)) * self.accumulate
+        return self._batches(epoch)[first : first + self.accumulate]
+
+    def windows(self, after: int = 0) -> Iterator[tuple[int, list[IntArray]]]:
+        """Every step after `after`, with its window."""
+        for step in range(after + 1, self.n_steps + 1):
+            yield step, self.window(step)
+
+    def _batches(self, epoch: int) -> list[IntArray]:
+        if self._held[0] != epoch:
+            self._held = (epoch, self.order.epoch(epoch))
+        return self._held[1]
+
+
+def share_of(rows: IntArray, rank: int, world_size: int) -> IntArray:
+    """One rank's share of a batch; may be empty where there are fewer rows than ranks."""
+    return rows[rank::world_size]
+
+
+def evaluation_batches(split: Split, rank: int = 0, world_size: int = 1) -> list[IntArray]:
+    """Every row once, texts of like length together; a rank's share, without duplicates."""
+    if split.encoded is None:
+        return [share_of(np.arange(len(split)), rank, world_size)]
+    lengths = split.encoded.lengths
+    rows = np.argsort(lengths, kind="stable")
+    batches = cut_by_tokens(rows, lengths[rows], EVALUATION_TOKENS, EVALUATION_ROWS)
+    return [share for batch in batches if len(share := share_of(batch, rank, world_size))]

@@ -1,0 +1,129 @@
+"""From the `data:` section of a recipe to the splits of a dataset, as text."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Literal
+
+from ..configs.data import FileData, NamedData
+from ..errors import DataError
+from .data import Dataset, Table
+from .files import checksum_as, data_folder, find_file, read_content, sha256
+from .form import Form, nearest
+from .named import NamedDataset, Source, find_dataset
+from .native import strip_message
+from .readers import read_table
+from .splits import cut_validation, split_by_content
+
+_FORMATS: Mapping[str, Literal["csv", "tsv", "jsonl"]] = {".csv": "csv", ".tsv": "tsv", ".jsonl": "jsonl"}
+
+
+def read_dataset(config: NamedData | FileData, columns: Sequence[str] = ()) -> Dataset:
+    """The splits of a named dataset or of files, with the wanted columns (all of them where none is named).
+
+    `validation` is always there: cut from train by `split_seed` where the data has none. `hashes` has the SHA-256 of each
+    file's unpacked content. Raises DataError for data that is missing, malformed or not what its checksum says.
+    """
+    return _read_named(config, columns) if isinstance(config, NamedData) else _read_files(config, columns)
+
+
+def is_here(named: NamedDataset) -> bool:
+    """Whether all files are in the data folder; their content is looked at only when they are read."""
+    return all(find_file(data_folder() / named.name / source.path) for source in named.sources)
+
+
+def _read_named(config: NamedData, columns: Sequence[str]) -> Dataset:
+    named = find_dataset(config.name)
+    dataset = _embedded(named) if not named.files else _read_sources(named)
+    tables = {split: _choose(table, columns, named) for split, table in dataset.splits.items()}
+    if config.remove:
+        tables = {split: _stripped(table, named.text, config) for split, table in tables.items()}
+    return Dataset(named.name, _with_validation(tables, config), dataset.hashes, dataset.notices)
+
+
+def _embedded(named: NamedDataset) -> Dataset:
+    from .names import read_names
+
+    assert named.name == "names"
+    return read_names()
+
+
+def _read_sources(named: NamedDataset) -> Dataset:
+    tables, hashes = {}, {}
+    for split, sources in named.files.items():
+        paths = [_path(named, source) for source in sources]
+        contents = [read_content(path) for path in paths]
+        for source, path, content in zip(sources, paths, contents, strict=True):
+            _check(source, path, content, named)
+            hashes[f"{named.name}/{source.path}"] = sha256(content)
+        tables[split] = named.read(contents, [str(path) for path in paths])
+    splits = split_by_content(tables["all"], named.text) if "all" in tables else tables
+    return Dataset(named.name, splits, hashes)
+
+
+def _path(named: NamedDataset, source: Source) -> Path:
+    path = data_folder() / named.name / source.path
+    found = find_file(path)
+    if found is None:
+        origin = named.archive.source.url if named.archive else source.url
+        raise DataError(
+            f"The dataset {named.name} is not here: there is no {path}, plain or .gz. Fetch it with `nlp data get {named.name}` "
+            f"(from {origin}; licence: {named.licence}), or set NLP_DATA to a folder that holds {named.name}/{source.path}."
+        )
+    return found
+
+
+def _check(source: Source, path: Path, content: bytes, named: NamedDataset) -> None:
+    got = checksum_as(source.checksum.partition(":")[0], content)
+    if got != source.checksum:
+        raise DataError(
+            f"{path} is not the published file of {named.name}: its unpacked content should have the checksum {source.checksum} "
+            f"and has {got}. Fetch it again with `nlp data get {named.name} --force`, or read a changed file with `type: files`."
+        )
+
+
+def _choose(table: Table, columns: Sequence[str], named: NamedDataset) -> Table:
+    missing = next((name for name in columns if name not in table.columns), None)
+    if missing is not None:
+        present = ", ".join(f"`{name}`" for name in table.columns)
+        raise DataError(f"The dataset {named.name} has no column `{missing}`; it has {present}.{nearest(missing, table.columns)} "
+                        f"Set, for example, `task.text: {named.text}` and `task.label: {named.label}`.")
+    return Table({name: table.columns[name] for name in columns}, table.source, table.lines) if columns else table
+
+
+def _stripped(table: Table, column: str, config: NamedData) -> Table:
+    """A newsgroup message may be empty without its headers, footers and quotes; it stays, as an empty text."""
+    columns = dict(table.columns)
+    if column in columns:
+        columns[column] = [strip_message(text, config.remove) for text in columns[column]]
+    return Table(columns, table.source, table.lines)
+
+
+def _with_validation(tables: Mapping[str, Table], config: NamedData | FileData) -> Mapping[str, Table]:
+    """The splits in their usual order, with a validation split cut from train where there is none."""
+    if "validation" not in tables:
+        train, validation = cut_validation(tables["train"], config.validation_share, config.split_seed)
+        tables = {**tables, "train": train, "validation": validation}
+    return {split: tables[split] for split in ("train", "validation", "test") if split in tables}
+
+
+def _read_files(config: FileData, columns: Sequence[str]) -> Dataset:
+    paths = {"train": config.train, "validation": config.validation, "test": config.test}
+    tables, hashes = {}, {}
+    for split, path in paths.items():
+        if path is not None:
+            tables[split], hashes[path] = read_file(config, path, columns)
+    return Dataset(Path(config.train).name, _with_validation(tables, config), hashes)
+
+
+def read_file(config: FileData, path: str, columns: Sequence[str] = ()) -> tuple[Table, str]:
+    """One file of the form that `config` says, whichever files it names itself; with the SHA-256 of its unpacked content."""
+    content = read_content(Path(path).expanduser())
+    return read_table(content, path, _form(config, Path(path)), columns), sha256(content)
+
+
+def _form(config: FileData, path: Path) -> Form:
+    suffix = Path(path.stem).suffix if path.suffix == ".gz" else path.suffix
+    kind = config.format or _FORMATS.get(suffix.lower())
+    if kind is None:
+        raise DataError(f"The name of {path} does not tell its format. Set `data.format` to csv, tsv or jsonl, or rename the file.")
+    return Form(kind, config.header, config.quoting, config.columns)

@@ -1,0 +1,20 @@
+"""From the bytes of a file to a table of text."""
+
+from collections.abc import Sequence
+
+from ..errors import DataError
+from .data import Table
+from .form import Form, decode
+from .jsonl import read_jsonl
+from .separated import read_separated
+
+
+def read_table(content: bytes, source: str, form: Form, wanted: Sequence[str] = ()) -> Table:
+    """The wanted columns of a file's unpacked bytes, or all columns where none is named.
+
+    Raises DataError with file and line for a bad byte, a ragged row, a bad quote, bad JSON, a missing column; or for no rows.
+    """
+    text = decode(content, source)
+    if not text.strip():
+        raise DataError(f"{source} is empty. It must hold at least one example.")
+    return read_jsonl(text, source, form, wanted) if form.format == "jsonl" else read_separated(text, source, form, wanted)

@@ -1,0 +1,49 @@
+"""How rows are dealt out to splits: by the hash of their content, or by a seed."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from ..errors import DataError
+from .data import Table
+
+_TENTHS = {8: "validation", 9: "test"}
+
+
+def take_rows(table: Table, rows: Sequence[int]) -> Table:
+    """The rows at these places, in this order."""
+    columns = {name: [values[row] for row in rows] for name, values in table.columns.items()}
+    lines = table.lines
+    return Table(columns, table.source, None if lines is None else [lines[row] for row in rows])
+
+
+def split_by_content(table: Table, column: str) -> Mapping[str, Table]:
+    """Eight tenths train, one validation, one test, by the SHA-256 of the text in `column`.
+
+    A row keeps its split when others are added or removed, and equal texts never part.
+    """
+    rows: dict[str, list[int]] = {"train": [], "validation": [], "test": []}
+    for row, text in enumerate(table.columns[column]):
+        rows[content_split(text)].append(row)
+    return {name: take_rows(table, places) for name, places in rows.items()}
+
+
+def content_split(text: str) -> str:
+    """The split that this text belongs to wherever it stands."""
+    tenth = int.from_bytes(hashlib.sha256(text.encode("utf-8")).digest()[:8], "big") % 10
+    return _TENTHS.get(tenth, "train")
+
+
+def cut_validation(train: Table, share: float, seed: int) -> tuple[Table, Table]:
+    """The training rows without, and those of, a validation split drawn at random; both keep the file's order.
+
+    At least one row goes to each side; DataError where there is only one row.
+    """
+    n_rows = len(train)
+    if n_rows < 2:
+        raise DataError(f"{train.source} holds {n_rows} example, too few to cut a validation split from. Add more examples.")
+    n_held_out = min(max(1, round(n_rows * share)), n_rows - 1)
+    held_out = np.zeros(n_rows, dtype=bool)
+    held_out[np.random.default_rng(seed).permutation(n_rows)[:n_held_out]] = True
+    return take_rows(train, np.flatnonzero(~held_out).tolist()), take_rows(train, np.flatnonzero(held_out).tolist())

@@ -1,0 +1,44 @@
+"""Everything that a person can be told in one paragraph.
+
+    UserError               said in one paragraph, without a traceback
+    ├── ConfigError         a recipe that cannot be read, or that makes no sense
+    ├── DataError           a data file that is missing, malformed or not what its checksum says
+    ├── RunError            a run directory that is missing, damaged or does not fit
+    ├── DeviceError         a device that is not there, or has too little memory or disk
+    ├── TrainingError       training that cannot go on, such as a loss that is not finite
+    └── MissingExtraError   an optional dependency that is not installed
+"""
+
+from typing import ClassVar
+
+
+class UserError(Exception):
+    """Says what is wrong, where, and what to do; the command prints it and ends with `exit_code`."""
+
+    exit_code: ClassVar[int] = 2
+
+
+class ConfigError(UserError):
+    """A recipe that cannot be read, or that makes no sense."""
+
+
+class DataError(UserError):
+    """A data file that is missing, malformed or not what its checksum says."""
+
+
+class RunError(UserError):
+    """A run directory that is missing, damaged or does not fit."""
+
+
+class DeviceError(UserError):
+    """A device that is not there, or has too little memory or disk."""
+
+
+class TrainingError(UserError):
+    """Training that cannot go on, such as a loss that is not finite."""
+
+    exit_code: ClassVar[int] = 1
+
+
+class MissingExtraError(UserError):
+    """An optional dependency that is not installed; the message names the extra."""

@@ -1,0 +1,46 @@
+"""Multi-head self-attention (Vaswani et al. 2017)."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from .positions import Rotary
+
+
+class SelfAttention(nn.Module):
+    """Each position looks at all that it may see, in `n_heads` ways at once.
+
+    Query, key and value come from one matrix product. `causal`: a position sees itself and what stands before it.
+    """
+
+    def __init__(self, d_model: int, n_heads: int, causal: bool = False, rotary: Rotary | None = None) -> None:
+        super().__init__()
+        self.n_heads, self.causal, self.rotary = n_heads, causal, rotary
+        self.qkv = nn.Linear(d_model, 3 * d_model)
+        self.out = nn.Linear(d_model, d_model)
+
+    def forward(self, x: Tensor, visible: Tensor | None = None) -> Tensor:
+        """(batch, seq, d_model) -> (batch, seq, d_model); `visible` (batch, seq): where there is a token, None: everywhere"""
+        batch, seq, d_model = x.shape
+        parts = self.qkv(x).split(d_model, dim=2)
+        by_head = (part.unflatten(2, (self.n_heads, d_model // self.n_heads)) for part in parts)  # (batch, seq, n_heads, head_size)
+        query, key, value = (part.transpose(1, 2) for part in by_head)
+        if self.rotary is not None:
+            query, key = self.rotary(query), self.rotary(key)
+        mixed = self._attend(query, key, value, visible)
+        return self.out(mixed.transpose(1, 2).reshape(batch, seq, d_model))  # (batch, seq, d_model)
+
+    def _attend(self, query: Tensor, key: Tensor, value: Tensor, visible: Tensor | None) -> Tensor:
+        """(batch, n_heads, seq, head_size) -> (batch, n_heads, seq, head_size)"""
+        # Padding stands behind a text's end, where a causal position never looks.
+        mask = None if visible is None or self.causal else visible[:, None, None, :]
+        if query.device.type != "cpu":
+            return functional.scaled_dot_product_attention(query, key, value, mask, is_causal=self.causal)
+        # A CPU's fused attention is slower in bfloat16 than in float32, so it is left out of autocast.
+        with torch.autocast("cpu", enabled=False):
+            query, key, value = query.to(_precise(query)), key.to(_precise(key)), value.to(_precise(value))
+            return functional.scaled_dot_product_attention(query, key, value, mask, is_causal=self.causal)
+
+
+def _precise(x: Tensor) -> torch.dtype:
+    return torch.float32 if x.dtype == torch.bfloat16 else x.dtype

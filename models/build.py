@@ -1,0 +1,73 @@
+"""From a recipe's `model:` section to the model; only the family that is asked for is imported."""
+
+from typing import TYPE_CHECKING, Union, assert_never
+
+from ..configs.data import SizesData
+from ..configs.model import (
+    ClassicalConfig,
+    CnnConfig,
+    MlpConfig,
+    ModelConfig,
+    RecurrentConfig,
+    RulesConfig,
+    TransformerConfig,
+)
+from ..errors import ConfigError
+from .spec import Head
+
+if TYPE_CHECKING:
+    from .classical import Classical
+    from .network import Network
+    from .rules import Rules
+
+Model = Union["Rules", "Classical", "Network"]
+"""A model of any generation: a batch in, scores out."""
+
+
+def build_model(config: ModelConfig, spec: SizesData, head: Head | None) -> Model:
+    """Build the model with the sizes of the data and the output that the task needs; without a head, the bare encoder.
+
+    Raises ConfigError where a size that the model needs is missing, or where the head is not for this model.
+    """
+    match config:
+        case RulesConfig():
+            from .rules import Rules
+
+            return Rules(config, _classes(config, head))
+        case ClassicalConfig():
+            from .classical import Classical
+
+            return Classical(config, spec, _classes(config, head))
+        case MlpConfig():
+            from .mlp import Mlp
+
+            by_vector = config.input == "vector"
+            size = _size(spec.n_features, "n_features", config) if by_vector else _size(spec.vocab_size, "vocab_size", config)
+            return Mlp(config, size, head)
+        case CnnConfig():
+            from .cnn import Cnn
+
+            return Cnn(config, _size(spec.vocab_size, "vocab_size", config), head)
+        case RecurrentConfig():
+            from .recurrent import Recurrent
+
+            return Recurrent(config, _size(spec.vocab_size, "vocab_size", config), head)
+        case TransformerConfig():
+            from .transformer import Transformer
+
+            return Transformer(config, _size(spec.vocab_size, "vocab_size", config), head)
+        case _:
+            assert_never(config)
+
+
+def _size(size: int | None, name: str, config: ModelConfig) -> int:
+    if size is None:
+        raise ConfigError(f"data.{name} is missing: model.type {config.type} is built from it. State it beside `data.type: sizes`.")
+    return size
+
+
+def _classes(config: ModelConfig, head: Head | None) -> Head:
+    if head is None or head.kind != "classes":
+        raise ConfigError(f"model.type {config.type} has no encoder to build without classes; "
+                          "add `task: {type: classification}`.")
+    return head

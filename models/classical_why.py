@@ -1,0 +1,75 @@
+"""Why a classical model predicts what it predicts: n-grams with their share in it, or the neighbours that voted."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+IntArray = npt.NDArray[np.integer[Any]]
+FloatArray = npt.NDArray[np.floating[Any]]
+
+Reason = tuple[int, float]
+MOST_REASONS = 10
+
+
+def reasons(estimator: Any, texts: Any, predicted: IntArray) -> list[list[Reason]]:
+    """texts (batch, n_features) sparse, predicted (batch,) class ids -> for each text at most ten pairs, the weightiest first.
+
+    Linear models and naive Bayes: (feature, its weight in the text times its coefficient for the class), those above 0.
+    Trees: (feature, how much the splits on it along the text's path raise the probability of the class), the mean over the
+    trees of a forest; a feature that the text lacks can count. k-nearest neighbours: (row of the training data, distance),
+    the nearest first.
+    """
+    if hasattr(estimator, "kneighbors"):
+        return _neighbours(estimator, texts)
+    columns = np.searchsorted(estimator.classes_, predicted)
+    if hasattr(estimator, "tree_"):
+        return _paths([estimator], texts, columns)
+    if hasattr(estimator, "estimators_"):
+        return _paths(estimator.estimators_, texts, columns)
+    return [_linear(estimator, texts[row], int(column)) for row, column in enumerate(columns)]
+
+
+def _linear(estimator: Any, text: Any, column: int) -> list[Reason]:
+    weights = np.ones_like(text.data) if hasattr(estimator, "binarize") else text.data
+    return _largest(text.indices, weights * _coefficients(estimator, text.indices, column))
+
+
+def _coefficients(estimator: Any, features: IntArray, column: int) -> FloatArray:
+    """What one unit of each feature (k,) adds to the class's score: (k,).
+
+    Naive Bayes scores every class, so what counts is how far a class lies above the mean of the others.
+    """
+    if not hasattr(estimator, "feature_log_prob_"):
+        coefficients = estimator.coef_[:, features]
+        return coefficients[column] if len(coefficients) > 1 else coefficients[0] * (1 if column else -1)
+    scores = estimator.feature_log_prob_[:, features]  # (n_classes, k)
+    if hasattr(estimator, "binarize"):
+        scores = scores - np.log1p(-np.exp(scores))
+    others = np.delete(scores, column, axis=0)
+    return scores[column] - (others.mean(axis=0) if len(others) else 0.0)
+
+
+def _largest(features: IntArray, amounts: FloatArray) -> list[Reason]:
+    order = np.argsort(-amounts, kind="stable")[:MOST_REASONS]
+    return [(int(features[place]), float(amounts[place])) for place in order if amounts[place] > 0]
+
+
+def _paths(trees: list[Any], texts: Any, columns: IntArray) -> list[list[Reason]]:
+    gains: list[dict[int, float]] = [{} for _ in range(texts.shape[0])]
+    for tree in trees:
+        paths = tree.decision_path(texts)
+        for row, column in enumerate(columns):
+            nodes = np.sort(paths.indices[paths.indptr[row] : paths.indptr[row + 1]])  # a child has a larger number
+            steps = np.diff(tree.tree_.value[nodes, 0, column]) / len(trees)
+            for feature, step in zip(tree.tree_.feature[nodes[:-1]], steps, strict=True):
+                gains[row][int(feature)] = gains[row].get(int(feature), 0.0) + float(step)
+    return [_largest(np.array(list(gain), dtype=np.int64), np.array(list(gain.values()))) for gain in gains]
+
+
+def _neighbours(estimator: Any, texts: Any) -> list[list[Reason]]:
+    distances, rows = estimator.kneighbors(texts)
+    return [
+        [(int(row), float(distance)) for row, distance in zip(near, far, strict=True)][:MOST_REASONS]
+        for near, far in zip(rows, distances, strict=True)
+    ]

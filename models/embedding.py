@@ -1,0 +1,99 @@
+"""The first layer: tokens, bags of tokens and weighted features become vectors."""
+
+import math
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from .positions import sinusoids
+
+PAD = 0
+"""Token that fills up the short texts of a batch; its vector is zero and is not learned."""
+
+
+def token_embedding(n_tokens: int, size: int, spread: float) -> nn.Embedding:
+    """A vector for each token, drawn from a normal distribution with standard deviation `spread`; that of [PAD] is zero."""
+    embedding = nn.Embedding(n_tokens, size, padding_idx=PAD)
+    nn.init.normal_(embedding.weight, std=spread)
+    nn.init.zeros_(embedding.weight[PAD])
+    return embedding
+
+
+class AverageEmbedding(nn.Module):
+    """The mean of the vectors of a bag's tokens; zero for an empty bag. No padding anywhere."""
+
+    def __init__(self, n_tokens: int, size: int) -> None:
+        super().__init__()
+        self.bag = nn.EmbeddingBag(n_tokens, size, mode="mean")
+        nn.init.normal_(self.bag.weight, std=0.1)  # torch's 1.0 would drown what is learned in what was drawn
+
+    def forward(self, tokens: Tensor, starts: Tensor, weights: Tensor | None = None) -> Tensor:
+        """(n,), (batch,) -> (batch, size); each bag begins at its start"""
+        if weights is not None:
+            raise ValueError("a mean of embeddings takes tokens without weights")
+        return self.bag(tokens, starts)  # (batch, size)
+
+
+class PlainVector(nn.Module):
+    """Vectors as they are: there is nothing to embed."""
+
+    def forward(self, vectors: Tensor) -> Tensor:
+        """(batch, n_features) -> (batch, n_features)"""
+        return vectors
+
+
+class SparseLinear(nn.Module):
+    """`nn.Linear` over vectors that are almost all zero, given as the places and values of what is not.
+
+    With counts or TF-IDF weights it equals the dense layer, and takes time by the tokens of a text, not by the vocabulary.
+    """
+
+    def __init__(self, n_inputs: int, n_outputs: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(n_inputs, n_outputs))
+        self.bias = nn.Parameter(torch.empty(n_outputs))
+        bound = 1 / math.sqrt(n_inputs)  # as in `nn.Linear`
+        nn.init.uniform_(self.weight, -bound, bound)
+        nn.init.uniform_(self.bias, -bound, bound)
+
+    def forward(self, tokens: Tensor, starts: Tensor, weights: Tensor | None = None) -> Tensor:
+        """(n,), (batch,), (n,) -> (batch, n_outputs); without weights each token counts 1"""
+        return functional.embedding_bag(tokens, self.weight, starts, mode="sum", per_sample_weights=weights) + self.bias
+
+
+class TransformerEmbedding(nn.Module):
+    """Vectors of token, place and segment, added up (Vaswani et al. 2017; Devlin et al. 2019).
+
+    With sinusoids, the tokens' vectors are scaled by sqrt(d_model), as in the paper; learned places have the same spread as
+    tokens, so nothing is scaled. With rotary positions the place is told in the attention, not here.
+    """
+
+    sinusoids: Tensor | None
+
+    def __init__(self, n_tokens: int, d_model: int, positions: Literal["sinusoidal", "learned", "rotary"], max_positions: int,
+                 n_segments: int, norm: bool, dropout: float) -> None:
+        super().__init__()
+        self.tokens = token_embedding(n_tokens, d_model, d_model**-0.5 if positions == "sinusoidal" else 0.02)
+        self.scale = math.sqrt(d_model) if positions == "sinusoidal" else 1.0
+        self.positions = nn.Embedding(max_positions, d_model) if positions == "learned" else None
+        self.segments = nn.Embedding(n_segments, d_model) if n_segments else None
+        for learned in (self.positions, self.segments):
+            if learned is not None:
+                nn.init.normal_(learned.weight, std=0.02)
+        table = sinusoids(max_positions, d_model) if positions == "sinusoidal" else None
+        self.register_buffer("sinusoids", table, persistent=False)
+        self.norm = nn.LayerNorm(d_model) if norm else nn.Identity()
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, tokens: Tensor, segments: Tensor | None = None) -> Tensor:
+        """(batch, seq) -> (batch, seq, d_model); without `segments` all tokens are of segment 0"""
+        x, seq = self.tokens(tokens) * self.scale, tokens.shape[1]  # (batch, seq, d_model)
+        if self.positions is not None:
+            x = x + self.positions.weight[:seq]
+        if self.sinusoids is not None:
+            x = x + self.sinusoids[:seq]
+        if self.segments is not None:
+            x = x + (self.segments.weight[0] if segments is None else self.segments(segments))
+        return self.dropout(self.norm(x))

@@ -1,0 +1,63 @@
+"""The last layer: what a task asks for, on top of any encoder."""
+
+from itertools import pairwise
+
+from torch import Tensor, nn
+
+from ..configs.model import Activation
+from ..errors import ConfigError
+from .activations import activation
+from .spec import Head
+
+
+def dense_layers(sizes: list[int], non_linearity: Activation, dropout: float) -> nn.Sequential:
+    """Fully connected layers from each size to the next, each with its non-linearity and dropout."""
+    layers: list[nn.Module] = []
+    for n_inputs, n_outputs in pairwise(sizes):
+        layers += [nn.Linear(n_inputs, n_outputs), activation(non_linearity), nn.Dropout(dropout)]
+    return nn.Sequential(*layers)
+
+
+class TextOutput(nn.Module):
+    """One vector for each text, then one score for each class; without `n_outputs` the vector itself.
+
+    `pooling` makes one vector of a text's states; `hidden` stands between that and the scores: dropout, layers.
+    """
+
+    def __init__(self, pooling: nn.Module, hidden: nn.Module, d_hidden: int, n_outputs: int | None) -> None:
+        super().__init__()
+        self.pooling, self.hidden = pooling, hidden
+        self.scores = nn.Linear(d_hidden, n_outputs) if n_outputs is not None else nn.Identity()
+
+    def forward(self, states: Tensor, lengths: Tensor) -> Tensor:
+        """(batch, seq, d_model), (batch,) -> (batch, n_outputs)"""
+        return self.classify(self.pooling(states, lengths))
+
+    def classify(self, vector: Tensor) -> Tensor:
+        """(batch, d_model) -> (batch, n_outputs)"""
+        return self.scores(self.hidden(vector))
+
+
+class VocabularyOutput(nn.Module):
+    """A score for each word of the vocabulary at each position; `tied` shares the embedding's matrix (Press and Wolf 2017)."""
+
+    def __init__(self, d_model: int, head: Head, embedding: nn.Embedding) -> None:
+        super().__init__()
+        self.scores = nn.Linear(d_model, head.n_outputs, bias=head.bias)
+        if head.tied:
+            if head.n_outputs != embedding.num_embeddings:
+                raise ConfigError(f"task.tie_embeddings needs an output of the vocabulary's size: the embedding has "
+                                  f"{embedding.num_embeddings:,} tokens, the output {head.n_outputs:,}.")
+            self.scores.weight = embedding.weight
+
+    def forward(self, states: Tensor, lengths: Tensor) -> Tensor:
+        """(batch, seq, d_model) -> (batch, seq, n_outputs); what stands on padding means nothing"""
+        return self.scores(states)
+
+
+def class_count(head: Head | None) -> int | None:
+    """Outputs of a classifier; None without a head, where a network gives the vector that a classifier would read."""
+    if head is not None and head.kind != "classes":
+        raise ConfigError("This model gives one score for each class of a text, not one for each word at each position; "
+                          "for task.type language_modeling take model.type transformer.")
+    return None if head is None else head.n_outputs

@@ -1,0 +1,77 @@
+"""What every network has in common: numpy in, scores out, in three visible parts."""
+
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from ..configs.model import NetworkConfig
+
+
+class Network(nn.Module):
+    """A network is Embedding -> Hidden -> Output; `forward(**inputs)` gives logits.
+
+    `config` is its section of the recipe. Weights that two parts share are one `nn.Parameter` under two names.
+    """
+
+    scores_are: ClassVar[Literal["logits"]] = "logits"
+
+    def __init__(self, config: NetworkConfig) -> None:
+        super().__init__()
+        self.config = config
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return next(self.parameters()).device
+
+    def describe(self) -> dict[str, int]:
+        """What there is to count; a weight that two parts share counts once."""
+        return {"parameters": sum(parameter.numel() for parameter in self.parameters())}
+
+    @torch.inference_mode()
+    def scores(self, **inputs: npt.NDArray[Any] | None) -> npt.NDArray[np.float32]:
+        """Logits of a batch given as numpy arrays, without dropout; leaves the network in the mode it was in."""
+        was_training = self.training
+        self.eval()
+        try:
+            logits = self(**{name: as_tensor(array, self.device) for name, array in inputs.items()})
+        finally:
+            self.train(was_training)
+        return logits.float().cpu().numpy()
+
+
+def as_tensor(array: npt.NDArray[Any] | None, device: torch.device) -> Tensor | None:
+    """The array on the device; a read-only one (a memory map) is copied first, since a tensor may be written to."""
+    if array is None:
+        return None
+    return torch.from_numpy(array if array.flags.writeable else array.copy()).to(device, non_blocking=True)
+
+
+class SequenceNetwork(Network):
+    """A network that reads tokens in order: `encode`, and then whatever output a task asks for.
+
+    Texts of a batch are filled up with token 0, [PAD], behind their end; no result depends on how far.
+    """
+
+    output: nn.Module
+
+    def encode(self, tokens: Tensor, lengths: Tensor) -> Tensor:
+        """(batch, seq) -> (batch, seq, d_model)"""
+        raise NotImplementedError
+
+    def forward(self, tokens: Tensor, lengths: Tensor) -> Tensor:
+        """(batch, seq) -> (batch, n_outputs), or what the output makes of the states"""
+        return self.output(self.encode(tokens, lengths), lengths)
+
+
+def real_tokens(lengths: Tensor, seq: int) -> Tensor | None:
+    """(batch,) -> (batch, seq), True where a text has a token; None where no text of the batch is filled up.
+
+    Only a CPU looks whether there is padding: elsewhere the look would make the program wait for the device.
+    """
+    if lengths.device.type == "cpu" and not torch.compiler.is_compiling() and bool((lengths >= seq).all()):
+        return None
+    return torch.arange(seq, device=lengths.device) < lengths.unsqueeze(1)

@@ -1,0 +1,46 @@
+"""The losses that networks are trained by: sums and their counts, never a mean of means."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+Ratio = tuple[Tensor, Tensor]
+"""A sum and what it is divided by, both still on the device; sums of ratios stay exact over batches and ranks."""
+
+
+@dataclass(frozen=True)
+class Objective:
+    """One player: a name (empty where there is only one), the module that learns, and its loss."""
+
+    name: str
+    module: nn.Module
+    loss: "ClassificationLoss"
+
+
+class ClassificationLoss:
+    """Cross-entropy with label smoothing and class weights, as `torch.nn.CrossEntropyLoss` defines them."""
+
+    def __init__(self, label_smoothing: float, class_weights: list[float] | None) -> None:
+        self.label_smoothing = label_smoothing
+        self.class_weights = None if class_weights is None else torch.tensor(class_weights)
+
+    def count(self, labels: Tensor) -> Tensor:
+        """What the sum is divided by: the rows with a label, each by the weight of its class."""
+        known = labels >= 0
+        if self.class_weights is None:
+            return known.sum()
+        return self.class_weights.to(labels.device)[labels[known]].sum()
+
+    def sums(self, module: Callable[..., Tensor], inputs: Mapping[str, Any], labels: Tensor) -> dict[str, Ratio]:
+        """`loss` (with its graph) and `accuracy` of one micro-batch, each as a sum and its count."""
+        logits = module(**inputs).float()  # (batch, n_classes)
+        weight = None if self.class_weights is None else self.class_weights.to(logits.device)
+        loss = functional.cross_entropy(
+            logits, labels, weight, reduction="sum", ignore_index=-1, label_smoothing=self.label_smoothing
+        )
+        right = (logits.detach().argmax(dim=1) == labels).sum()
+        return {"loss": (loss, self.count(labels)), "accuracy": (right, (labels >= 0).sum())}

@@ -1,0 +1,116 @@
+"""The command as a person uses it, on small real data, in a folder of its own."""
+
+import io
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import dataclass
+from pathlib import Path
+
+NLP = Path(sys.executable).with_name("nlp")
+
+DATA = """
+data: {type: files, train: train.csv, test: test.csv, columns: {text: name, label: language}}
+task: {type: classification}
+"""
+MODELS = {
+    "rules": "model: {type: rules, default: Italian, rules: [{label: Polish, pattern: '(ski|cki|icz|ak)$'}, "
+             "{label: Spanish, keywords: [Garcia]}]}",
+    "naive_bayes": "tokenizer: {type: ngrams, characters: [1, 3]}\nmodel: {type: naive_bayes, alpha: 0.1}",
+    "mlp": "tokenizer: {type: characters}\nmodel: {type: mlp, d_embedding: 16, hidden_sizes: [16], dropout: 0.2}",
+    "lstm": "tokenizer: {type: characters}\nmodel: {type: lstm, d_embedding: 12, hidden_size: 16, bidirectional: true, dropout: 0.2}",
+    "cnn": "tokenizer: {type: characters}\nmodel: {type: cnn, d_embedding: 12, n_filters: 8, filter_widths: [2, 3], dropout: 0.2}",
+    "transformer": "tokenizer: {type: characters}\n"
+                   "model: {type: transformer, d_model: 16, n_layers: 1, n_heads: 2, d_ff: 32, dropout: 0.1}",
+}
+TRAINING = "training: {epochs: 3, batch_size: 16, log_every: 5, clip_norm: 1.0, optimizer: {type: adamw, learning_rate: 0.01}}"
+NETWORKS = ["mlp", "lstm", "cnn", "transformer"]
+LANGUAGES = ("Polish", "Spanish", "Italian")
+
+
+def names_rows() -> list[tuple[str, str]]:
+    """Real surnames of three languages, as the embedded dataset has them."""
+    from nlp.configs.data import NamedData
+    from nlp.datasets.read import read_dataset
+
+    table = read_dataset(NamedData(type="named", name="names"), ["name", "language"]).splits["train"]
+    rows = zip(table.columns["name"], table.columns["language"], strict=True)
+    by_language = {language: [] for language in LANGUAGES}
+    for name, language in rows:
+        if language in by_language:
+            by_language[language].append((name, language))
+    return [row for language in LANGUAGES for row in by_language[language][:120]]
+
+
+def write_names(folder: Path) -> None:
+    """`train.csv` and `test.csv` with a header."""
+    rows = names_rows()
+    for name, part in (("train", [row for place, row in enumerate(rows) if place % 5]), ("test", rows[::5])):
+        lines = [f'"{surname}",{language}\n' for surname, language in part]
+        (folder / f"{name}.csv").write_text("name,language\n" + "".join(lines), encoding="utf-8")
+
+
+def write_recipe(folder: Path, model: str, training: str = TRAINING, name: str | None = None) -> Path:
+    """A small recipe over `train.csv`; `training` is left out for models that have none."""
+    path = folder / f"{name or model}.yaml"
+    path.write_text("\n".join([DATA, MODELS[model], training if model in NETWORKS else ""]), encoding="utf-8")
+    return path
+
+
+@dataclass(frozen=True)
+class Done:
+    """What a command said and how it ended."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+def nlp(*arguments: str | Path, cwd: Path, code: int = 0) -> Done:
+    """Run `nlp ARGUMENTS` inside this process, which saves the seconds that importing torch takes, and hold it to an exit code."""
+    from nlp.cli.main import run
+
+    arguments = _on_one_thread(arguments)
+    said, warned, before = io.StringIO(), io.StringIO(), Path.cwd()
+    os.chdir(cwd)
+    try:
+        with redirect_stdout(said), redirect_stderr(warned):
+            done = Done(run([str(argument) for argument in arguments]), said.getvalue(), warned.getvalue())
+    finally:
+        os.chdir(before)
+    return _held(Done(done.returncode, said.getvalue(), warned.getvalue()), code)
+
+
+def nlp_process(*arguments: str | Path, cwd: Path, code: int = 0, text: str | None = None, **variables: str) -> Done:
+    """Run `nlp ARGUMENTS` as a person does, in a process of its own, with `text` on standard input."""
+    done = subprocess.run([str(NLP), *map(str, _on_one_thread(arguments))], cwd=cwd, capture_output=True, encoding="utf-8", timeout=240,
+                          input=text, env={**os.environ, **variables}, check=False)
+    return _held(Done(done.returncode, done.stdout, done.stderr), code)
+
+
+def _on_one_thread(arguments: Sequence[str | Path]) -> Sequence[str | Path]:
+    """So that tests are quick on a busy machine too, where threads that wait for one another are slow."""
+    begins = arguments[:1] == ("train",) and "--config" in arguments and "--threads" not in arguments
+    return [*arguments, "--threads", "1"] if begins else arguments
+
+
+def _held(done: Done, code: int) -> Done:
+    assert done.returncode == code, f"exit code {done.returncode}, expected {code}\n{done.stdout}\n{done.stderr}"
+    return done
+
+
+def results(run: Path) -> dict:
+    return json.loads((run / "results.json").read_text(encoding="utf-8"))
+
+
+def metrics(run: Path) -> list[dict]:
+    return [json.loads(line) for line in (run / "metrics.jsonl").read_text(encoding="utf-8").splitlines()]
+
+
+def weights(run: Path, which: str = "last") -> bytes:
+    """The bytes of the weights that a pointer names."""
+    folder = (run / "checkpoints" / which).read_text(encoding="utf-8").strip()
+    return (run / "checkpoints" / folder / "model.safetensors").read_bytes()

@@ -1,0 +1,229 @@
+"""From a recipe's sections to splits: labels by name, unseen and undeclared ones, tokenizers of the training split alone."""
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from nlp.configs.data import FileData, NamedData, SizesData
+from nlp.configs.task import ClassificationConfig, LanguageModelingConfig
+from nlp.configs.tokenizer import NgramTokenizer, WordTokenizer
+from nlp.datasets.build import build_data, read_split, read_texts, texts_split
+from nlp.datasets.sequences import TokenSequences
+from nlp.datasets.tokenizer import load_tokenizer
+from nlp.errors import ConfigError, DataError
+
+TASK = ClassificationConfig(type="classification")
+WORDS = WordTokenizer(type="words")
+TRAIN = [("good dog", "yes"), ("bad dog", "no"), ("good fox", "yes"), ("", "no")]
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("NLP_CACHE", str(tmp_path / "cache"))
+
+
+def write(folder, name, rows, header="text,label"):
+    path = folder / f"{name}.csv"
+    path.write_text("\n".join([header, *(f"{text},{label}" for text, label in rows)]) + "\n", encoding="utf-8")
+    return str(path)
+
+
+def files(folder, train=TRAIN, validation=(("good cat", "yes"),), test=(("bad cat", "no"),)):
+    splits = {"train": train, "validation": validation, "test": test}
+    return FileData(type="files", **{name: write(folder, name, rows) for name, rows in splits.items()})
+
+
+def test_labels_are_sorted_and_texts_encoded(tmp_path):
+    data = build_data(files(tmp_path), WORDS, TASK)
+    assert data.labels == ("no", "yes")
+    assert (data.spec.n_classes, data.spec.vocab_size) == (2, 7 + 4)
+    train = data.splits["train"]
+    assert train.labels.tolist() == [1, 0, 1, 0]
+    assert train.labels.dtype == np.int64
+    assert (train.texts[0], train.gold[0], train.name) == ("good dog", "yes", "train")
+    assert train.encoded.lengths.tolist() == [2, 2, 2, 1]
+    assert data.tokenizer.tokens(data.splits["test"].encoded.ids) == ["bad", "[UNK]"]  # `cat` is not in the training split
+    assert list(data.splits) == ["train", "validation", "test"]
+    assert set(data.hashes) == {str(tmp_path / f"{name}.csv") for name in data.splits}
+    assert data.notices == []
+    assert data.cache == tmp_path / "cache"
+
+
+def test_without_a_tokenizer_texts_stay_texts(tmp_path):
+    data = build_data(files(tmp_path), None, TASK)
+    assert data.tokenizer is data.cache is data.spec.vocab_size is data.splits["train"].encoded is None
+    assert not (tmp_path / "cache").exists()
+
+
+def test_a_second_build_trains_and_encodes_nothing(tmp_path, monkeypatch):
+    first = build_data(files(tmp_path), WORDS, TASK)
+    monkeypatch.delattr(TokenSequences, "train")
+    monkeypatch.setattr(TokenSequences, "encode", None)
+    second = build_data(files(tmp_path), WORDS, TASK)
+    for name, split in first.splits.items():
+        assert second.splits[name].encoded.ids.tolist() == split.encoded.ids.tolist()
+
+
+def test_ngrams_have_weights(tmp_path):
+    data = build_data(files(tmp_path), NgramTokenizer(type="ngrams", words=[1, 1]), TASK)
+    assert data.splits["train"].encoded.weights is not None
+    assert data.splits["train"].encoded.lengths.tolist() == [2, 2, 2, 0]
+
+
+def test_declared_labels_keep_their_order(tmp_path):
+    task = TASK.model_copy(update={"labels": ["yes", "no", "maybe"]})
+    data = build_data(files(tmp_path), None, task)
+    assert data.labels == ("yes", "no", "maybe")
+    assert data.spec.n_classes == 3
+    assert data.splits["train"].labels.tolist() == [0, 1, 0, 1]
+
+
+def test_a_label_outside_the_declared_list_is_an_error_with_its_line(tmp_path):
+    task = TASK.model_copy(update={"labels": ["yes", "no"]})
+    data = files(tmp_path, test=(("a", "yes"), ("b", "Yess")))
+    with pytest.raises(DataError, match=r"test\.csv:3 has the label 'Yess'.* Did you mean `yes`\?") as error:
+        build_data(data, None, task)
+    assert "task.labels" in str(error.value)
+
+
+def test_a_declared_label_twice_is_an_error(tmp_path):
+    with pytest.raises(ConfigError, match="names 'no' twice"):
+        build_data(files(tmp_path), None, TASK.model_copy(update={"labels": ["yes", "no", "no"]}))
+
+
+def test_labels_that_training_does_not_have_are_noticed(tmp_path):
+    test = [("a", "yes"), *((f"text {number}", f"new {number}") for number in range(6)), ("b", "new 0")]
+    data = build_data(files(tmp_path, test=test), None, TASK)
+    assert data.splits["test"].labels.tolist() == [1, -1, -1, -1, -1, -1, -1, -1]
+    assert data.labels == ("no", "yes")
+    named = ", ".join(f"`new {number}`" for number in range(5))
+    assert data.notices == [f"7 of 8 test examples have a label that no training example has ({named}, ...); they count as wrong."]
+
+
+@pytest.mark.parametrize("labels", [None, ["yes", "no"]])
+def test_one_class_is_nothing_to_tell_apart(labels, tmp_path):
+    data = files(tmp_path, train=[("a", "yes"), ("b", "yes")])
+    with pytest.raises(DataError, match=r"All 2 training examples of .*train\.csv have the same class, 'yes' in column `label`"):
+        build_data(data, None, TASK.model_copy(update={"labels": labels}))
+
+
+def test_no_training_example_is_an_error(tmp_path, monkeypatch):
+    from nlp.datasets import build
+    from nlp.datasets.data import Dataset, Table
+
+    nothing = Table({"text": [], "label": []}, "train.csv")
+    monkeypatch.setattr(build, "read_dataset", lambda *_: Dataset("x", {"train": nothing, "validation": nothing}, {}))
+    with pytest.raises(DataError, match=r"train\.csv has no training example"):
+        build_data(files(tmp_path), None, TASK)
+
+
+def test_a_missing_column_is_told_with_those_that_are_there(tmp_path):
+    with pytest.raises(DataError, match=r"no column `sentiment`.*`text`, `label`"):
+        build_data(files(tmp_path), None, TASK.model_copy(update={"label": "sentiment"}))
+
+
+def test_what_cannot_be_trained_is_told(tmp_path):
+    with pytest.raises(ConfigError, match=r"data\.type is `sizes`"):
+        build_data(SizesData(type="sizes", n_classes=2), None, TASK)
+    with pytest.raises(ConfigError, match=r"task\.type language_modeling"):
+        build_data(files(tmp_path), None, LanguageModelingConfig(type="language_modeling"))
+    with pytest.raises(ConfigError, match="no task"):
+        build_data(files(tmp_path), None, None)
+
+
+def test_a_cache_that_cannot_be_written_is_noticed_once(tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("in the way", encoding="utf-8")
+    monkeypatch.setenv("NLP_CACHE", str(tmp_path / "file"))
+    data = build_data(files(tmp_path), WORDS, TASK)
+    assert len(data.notices) == 1
+    assert data.splits["test"].encoded is not None
+
+
+def test_a_finished_run_reads_a_split_with_its_own_tokenizer_and_labels(tmp_path):
+    data = files(tmp_path)
+    built = build_data(data, WORDS, TASK)
+    built.tokenizer.save(tmp_path / "run")
+    tokenizer = load_tokenizer(tmp_path / "run")
+    split, notices = read_split(data, TASK, built.labels, tokenizer, "test")
+    assert split.labels.tolist() == [0]
+    assert split.encoded.ids.tolist() == built.splits["test"].encoded.ids.tolist()
+    assert list(notices) == []
+    with pytest.raises(DataError, match="no split `dev`; it has train, validation, test"):
+        read_split(data, TASK, built.labels, tokenizer, "dev")
+
+
+def test_a_finished_run_reads_a_new_file_without_its_training_data(tmp_path):
+    data = files(tmp_path)
+    built = build_data(data, WORDS, TASK)
+    Path(data.train).unlink()
+    new = write(tmp_path, "new", [("good dog", "yes"), ("odd", "other")])
+    split, notices = read_split(data, TASK, built.labels, built.tokenizer, "test", new)
+    assert split.name == "file-new"
+    assert split.labels.tolist() == [1, -1]
+    assert built.tokenizer.tokens(split.encoded.ids) == ["good", "dog", "[UNK]"]
+    assert "1 of 2 file-new examples" in notices[0]
+    strict = TASK.model_copy(update={"labels": ["no", "yes"]})
+    with pytest.raises(DataError, match=r"new\.csv:3 has the label 'other'"):
+        read_split(data, strict, built.labels, built.tokenizer, "test", new)
+
+
+def test_a_new_file_has_the_form_of_the_recipes_files_or_else_the_usual_one(tmp_path):
+    form = FileData(type="files", train="gone.csv", columns={"text": "says", "label": "kind"})
+    other = write(tmp_path, "other", TRAIN, header="says,kind")
+    assert read_split(form, TASK, ("no", "yes"), None, "test", other)[0].texts[0] == "good dog"
+    usual = write(tmp_path, "usual", TRAIN)
+    named = NamedData(type="named", name="names")
+    assert read_split(named, TASK, ("no", "yes"), None, "test", usual)[0].labels.tolist() == [1, 0, 1, 0]
+
+
+def test_texts_to_predict_have_no_labels(tmp_path):
+    built = build_data(files(tmp_path), WORDS, TASK)
+    split = texts_split(["good dog", ""], built.tokenizer)
+    assert split.labels.tolist() == [-1, -1]
+    assert split.encoded.lengths.tolist() == [2, 1]
+    assert texts_split(["good"], None).encoded is None
+    assert len(texts_split([], built.tokenizer)) == 0
+
+
+def test_the_texts_of_all_splits(tmp_path):
+    texts = read_texts(files(tmp_path), TASK)
+    assert {name: len(each) for name, each in texts.items()} == {"train": 4, "validation": 1, "test": 1}
+
+
+HEAVY = """
+import sys
+from nlp.configs.data import FileData
+from nlp.configs.task import ClassificationConfig
+from nlp.datasets.build import build_data, texts_split
+data = build_data(FileData(type="files", train=sys.argv[1]), None, ClassificationConfig(type="classification"))
+texts_split(["a"], None)
+print(*(name for name in ("torch", "sklearn", "scipy", "tokenizers", "safetensors") if name in sys.modules))
+"""
+
+
+def test_a_run_without_a_tokenizer_loads_nothing_heavy(tmp_path):
+    arguments = [sys.executable, "-c", HEAVY, write(tmp_path, "train", TRAIN)]
+    done = subprocess.run(arguments, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []
+
+
+DATA = os.environ.get("NLP_DATA", "")
+
+
+@pytest.mark.skipif(not (Path(DATA) / "trec").is_dir(), reason="NLP_DATA does not name a folder with trec")
+def test_trec_is_encoded_once(monkeypatch):
+    data, task = NamedData(type="named", name="trec"), ClassificationConfig(type="classification", label="coarse")
+    built = build_data(data, WORDS, task)
+    assert built.labels == ("ABBR", "DESC", "ENTY", "HUM", "LOC", "NUM")
+    assert (len(built.splits["train"]) + len(built.splits["validation"]), len(built.splits["test"])) == (5_452, 500)
+    assert 0.05 < built.tokenizer.unknown_share(built.splits["validation"].encoded) < 0.15
+    assert built.tokenizer.unknown_share(built.splits["train"].encoded) == 0.0
+    monkeypatch.setattr(TokenSequences, "encode", None)
+    begun = time.perf_counter()
+    again = build_data(data, WORDS, task)
+    assert time.perf_counter() - begun < 2
+    assert again.splits["train"].encoded.ids.tolist() == built.splits["train"].encoded.ids.tolist()

@@ -1,0 +1,210 @@
+"""`nlp train`, `eval` and `predict` end to end, in real processes, on real surnames."""
+
+import json
+import os
+import signal
+import subprocess
+import time
+
+import pytest
+from command import MODELS, NETWORKS, NLP, TRAINING, metrics, nlp, nlp_process, results, weights, write_names, write_recipe
+
+LEARNED = [model for model in MODELS if model != "rules"]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    path = tmp_path_factory.mktemp("work")
+    write_names(path)
+    for model in MODELS:
+        write_recipe(path, model)
+    return path
+
+
+@pytest.fixture(scope="module")
+def trained(folder):
+    """One run of each generation; each beginner, rules, solver and network, in a real process."""
+    for model in MODELS:
+        run = nlp_process if model in ("rules", "naive_bayes", "lstm") else nlp
+        run("train", "--config", f"{model}.yaml", "--name", "first", cwd=folder)
+    return {model: folder / "runs" / model / "first" for model in MODELS}
+
+
+def test_every_generation_writes_the_same_files(trained):
+    for model, run in trained.items():
+        names = {path.name for path in run.iterdir()}
+        wanted = {"config.yaml", "original.yaml", "environment.json", "metrics.jsonl", "results.json", "data.json", "predictions"}
+        assert wanted <= names, (model, names)
+        assert {path.name for path in (run / "predictions").iterdir()} == {"validation.jsonl", "test.jsonl"}
+        assert json.loads((run / "environment.json").read_text())["versions"]["torch"].startswith("2.")
+
+
+def test_every_generation_logs_loss_and_accuracy_for_train_and_validation(trained):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    for model, run in trained.items():
+        for split in ("train", "validation"):
+            lines = [line for line in metrics(run) if line["split"] == split and "accuracy" in line]
+            events = EventAccumulator(str(run / split))
+            events.Reload()
+            for tag in ("loss", "accuracy"):
+                logged = [(event.step, event.value) for event in events.Scalars(tag)]
+                assert logged == [(line["step"], pytest.approx(line[tag], rel=1e-5)) for line in lines], (model, split, tag)
+                assert logged
+
+
+def test_networks_log_rate_norms_ratios_throughput_and_memory(trained):
+    for model in NETWORKS:
+        line = next(line for line in metrics(trained[model]) if line["split"] == "train")
+        assert line["learning_rate"] == 0.01
+        assert line["throughput/tokens_per_second"] > 0
+        assert line["memory/peak_bytes"] > 1e6
+        assert any(tag.startswith("gradient_norm/") for tag in line)
+        assert any(tag.startswith("update_ratio/") for tag in line)
+
+
+def test_learned_models_beat_the_majority(trained):
+    for model in LEARNED:
+        figures = results(trained[model])
+        assert figures["test"]["accuracy"] > 0.5, model
+        assert set(figures) >= {"train", "validation", "test", "cost", "seed"}
+
+
+def test_eval_tells_the_same_as_training_with_intervals_and_baselines(trained, folder):
+    for model, run in trained.items():
+        told = json.loads(nlp("eval", f"{model}/first", "--json", cwd=folder).stdout)
+        for name, value in results(run)["test"].items():
+            assert told["metrics"][name]["value"] == pytest.approx(value, rel=1e-5), (model, name)
+            low, high = told["metrics"][name]["interval"]
+            assert low <= value <= high
+        assert told["baselines"]["majority"] == pytest.approx(1 / 3)
+        assert sum(map(sum, told["confusion"])) == told["examples"] == 72
+
+
+def test_eval_scores_another_file_and_needs_no_training_data(trained, folder, tmp_path):
+    (tmp_path / "other.csv").write_text("name,language\nKowalski,Polish\nGarcia,Spanish\nBianchi,Klingon\n", encoding="utf-8")
+    moved = tmp_path / "moved"
+    subprocess.run(["cp", "-r", str(trained["naive_bayes"]), str(moved)], check=True)
+    done = nlp("eval", moved, "--data", tmp_path / "other.csv", "--json", cwd=tmp_path)
+    told = json.loads(done.stdout)
+    assert told["examples"] == 3
+    assert told["metrics"]["accuracy"]["value"] <= 2 / 3  # a label that training never saw counts as wrong
+    text = nlp("eval", moved, "--data", tmp_path / "other.csv", cwd=tmp_path)
+    assert "Klingon" in text.stdout + text.stderr
+
+
+def test_predict_says_why(trained, folder):
+    told = json.loads(nlp("predict", "rules/first", "Kowalski", "--json", cwd=folder).stdout)
+    assert told["prediction"] == "Polish"
+    assert told["why"]["rule"] == 1
+    assert told["why"]["matched"] == "ski"
+    told = json.loads(nlp("predict", "naive_bayes/first", "Kowalski", "--json", cwd=folder).stdout)
+    assert any("ski" in ngram for ngram in told["why"])
+    for model in NETWORKS:
+        lines = nlp("predict", f"{model}/first", "Kowalski", "", "日本", "--json", cwd=folder).stdout.splitlines()
+        for line in map(json.loads, lines):
+            assert sum(line["probabilities"].values()) == pytest.approx(1, abs=1e-4)
+
+
+def test_predict_reads_a_stream_and_a_file(trained, folder):
+    (folder / "texts.txt").write_text("Kowalski\nGarcia\n", encoding="utf-8")
+    from_file = nlp("predict", "lstm/first", "--input", "texts.txt", cwd=folder).stdout
+    piped = nlp_process("predict", "lstm/first", cwd=folder, text="Kowalski\nGarcia\n").stdout
+    assert from_file == piped
+    assert len(piped.splitlines()) == 2
+
+
+@pytest.mark.parametrize("model", LEARNED)
+def test_equal_seeds_give_equal_bytes(model, trained, folder):
+    again = folder / "runs" / model / "again"
+    nlp("train", "--config", f"{model}.yaml", "--name", "again", cwd=folder)
+    assert results(again)["test"] == results(trained[model])["test"]
+    if model in NETWORKS:
+        assert weights(again) == weights(trained[model])
+        nlp("train", "--config", f"{model}.yaml", "--name", "other", "--set", "seeds=[2]", cwd=folder)
+        assert weights(folder / "runs" / model / "other") != weights(again)
+
+
+def interrupted(folder, recipe, name, number, delay, **variables):
+    """Train, and send a signal after `delay` seconds of training; the exit code."""
+    process = subprocess.Popen([str(NLP), "train", "--config", recipe, "--name", name, "--threads", "1"],
+                               cwd=folder, stdout=subprocess.DEVNULL,
+                               stderr=subprocess.PIPE, encoding="utf-8", env={**os.environ, **variables})
+    run = folder / "runs" / recipe.removesuffix(".yaml") / name
+    while not (run / "checkpoints" / "last").exists() and process.poll() is None:
+        time.sleep(0.002)
+    time.sleep(delay)
+    process.send_signal(number)
+    _, said = process.communicate()
+    return process.returncode, said
+
+
+LONG = TRAINING.replace("epochs: 3", "epochs: 12, checkpoints: {every_steps: 7}, ema: 0.9, accumulate: 2, early_stopping: {patience: 50}")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_finishes_the_step_and_says_how_to_resume(number, folder):
+    write_recipe(folder, "lstm", training=LONG, name="long")
+    name = f"stopped-{number}"
+    code, said = interrupted(folder, "long.yaml", name, number, 0.05)
+    assert code == 130, said
+    assert f"nlp train --resume {folder / 'runs' / 'long' / name}" in said
+    nlp("train", "--resume", f"long/{name}", cwd=folder)
+    nlp("train", "--config", "long.yaml", "--name", f"whole-{number}", cwd=folder)
+    stopped, whole = folder / "runs" / "long" / name, folder / "runs" / "long" / f"whole-{number}"
+    assert weights(stopped) == weights(whole)
+    assert weights(stopped, "best") == weights(whole, "best")
+    assert results(stopped)["test"] == results(whole)["test"]
+    timeless = [[{key: value for key, value in line.items() if not key.startswith(("seconds", "throughput", "memory"))}
+                 for line in metrics(run)] for run in (stopped, whole)]
+    assert timeless[0] == timeless[1]
+
+
+@pytest.mark.parametrize("model", ["mlp", "lstm", "transformer"])
+def test_a_killed_run_resumes_to_the_same_bytes(model, folder):
+    write_recipe(folder, model, training=LONG, name=f"kill-{model}")
+    nlp("train", "--config", f"kill-{model}.yaml", "--name", "whole", cwd=folder)
+    code, _ = interrupted(folder, f"kill-{model}.yaml", "killed", signal.SIGKILL, 0.1)
+    assert code == -signal.SIGKILL
+    nlp_process("train", "--resume", f"kill-{model}/killed", cwd=folder)
+    for which in ("last", "best"):
+        assert weights(folder / "runs" / f"kill-{model}" / "killed", which) == weights(folder / "runs" / f"kill-{model}" / "whole", which)
+
+
+def test_seeds_report_mean_and_spread_alone_and_side_by_side(folder):
+    done = nlp("train", "--config", "mlp.yaml", "--name", "serial", "--set", "seeds=[1, 2]", "--threads", "1", cwd=folder)
+    assert "±" in done.stdout
+    nlp("train", "--config", "mlp.yaml", "--name", "parallel", "--set", "seeds=[1, 2]", "--parallel-runs", "2", cwd=folder)
+    for seed in (1, 2):
+        serial, parallel = (folder / "runs" / "mlp" / f"{name}-seed-{seed}" for name in ("serial", "parallel"))
+        assert weights(serial) == weights(parallel)
+
+
+def test_two_processes_take_the_same_steps_as_one(folder):
+    one = TRAINING.replace("epochs: 3", "epochs: 2, bucket_by_length: true")
+    write_recipe(folder, "lstm", training=one, name="plain")
+    options = ("--set", "model.dropout=0.0")
+    nlp("train", "--config", "plain.yaml", "--name", "one", *options, cwd=folder)
+    nlp("train", "--config", "plain.yaml", "--name", "two", "--processes", "2", *options, cwd=folder)
+    one, two = (folder / "runs" / "plain" / name for name in ("one", "two"))
+    assert results(two)["test"] == {name: pytest.approx(value, abs=1e-3) for name, value in results(one)["test"].items()}
+    for mine, theirs in zip(metrics(one), metrics(two), strict=True):
+        if "loss" in mine:
+            assert theirs["loss"] == pytest.approx(mine["loss"], abs=1e-3)
+
+
+def test_a_dry_run_tells_what_is_needed_and_writes_nothing(folder):
+    before = sorted((folder / "runs").rglob("*"))
+    said = nlp("train", "--config", "lstm.yaml", "--dry-run", cwd=folder).stdout
+    assert "ms a step" in said and "minutes" in said and "parameters" in said
+    assert sorted((folder / "runs").rglob("*")) == before
+
+
+def test_a_loss_that_is_not_finite_stops_with_place_texts_and_advice(folder):
+    training = TRAINING.replace("0.01", "3.0e+38").replace("clip_norm: 1.0, ", "").replace("adamw", "sgd")
+    write_recipe(folder, "lstm", training=training, name="explodes")
+    done = nlp("train", "--config", "explodes.yaml", "--name", "boom", cwd=folder, code=1)
+    assert "Step " in done.stderr and "learning_rate" in done.stderr and "bad-batch-step-" in done.stderr
+    assert "Traceback" not in done.stderr
+    saved = next((folder / "runs" / "explodes" / "boom").glob("bad-batch-step-*.json"))
+    assert json.loads(saved.read_text(encoding="utf-8"))[0]["text"]

@@ -1,0 +1,129 @@
+"""`nlp config init`: which columns a data file has, and a recipe for it."""
+
+import gzip
+import json
+from pathlib import Path
+
+import pytest
+from nlp.cli.init_recipe import first_settings, typical_words, write_recipe
+from nlp.cli.sample import look_at
+from nlp.configs.load import load_recipe
+from nlp.configs.schema import models_that_give
+from nlp.errors import ConfigError, DataError
+
+ROWS = [("the film is good", "pos"), ("a bad film", "neg"), ("good, very good", "pos"), ("what a mess", "neg")]
+
+
+def csv_of(rows: list[tuple[str, ...]]) -> str:
+    return "".join(",".join(f'"{cell}"' if "," in cell else cell for cell in row) + "\n" for row in rows)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "found"),
+    [
+        ("a.csv", csv_of([("text", "label"), *ROWS]), ("text", "label", True)),
+        ("a.csv", csv_of([("id", "what", "how"), *((str(n), *row) for n, row in enumerate(ROWS))]), ("what", "how", True)),
+        ("a.csv", csv_of([("sentiment", "review"), *((label, text) for text, label in ROWS)]), ("review", "sentiment", True)),
+        ("a.csv", csv_of(ROWS), (0, 1, False)),
+        ("a.csv", csv_of([(label, text) for text, label in ROWS]), (1, 0, False)),
+        ("a.csv", csv_of([("1", "x y"), ("0", "z"), ("1", "a b"), ("0", "c")]), (1, 0, False)),
+        ("a.csv", csv_of([("Straße", "Größe"), ("lang und breit", "1"), ("kurz", "2"), ("quer", "1"), ("längs", "2")]),
+         ("Straße", "Größe", True)),
+        ("a.tsv", 'text\tlabel\nsay "hi\tx\nho\ty\nhe\tx\n', ("text", "label", True)),
+        ("a.jsonl", "".join(json.dumps({"q": text, "meta": {}, "c": label}) + "\n" for text, label in ROWS), ("q", "c", True)),
+    ],
+)
+def test_columns_are_told_from_names_and_content(tmp_path: Path, name: str, content: str, found: tuple) -> None:
+    file = tmp_path / name
+    file.write_text(content, encoding="utf-8")
+    sample = look_at(file)
+    assert (sample.text, sample.label, sample.header) == found
+    packed = tmp_path / f"{name}.gz"
+    packed.write_bytes(gzip.compress(content.encode("utf-8")))
+    assert look_at(packed).texts == sample.texts
+
+
+def test_unusual_quotes_are_told(tmp_path: Path) -> None:
+    file = tmp_path / "a.tsv"
+    file.write_text('text\tlabel\n"two\twords"\tx\n"a"\ty\n"b"\tx\nc\ty\n', encoding="utf-8")
+    assert look_at(file).texts[0] == "two\twords"
+    assert first_settings(look_at(file), "lstm", tmp_path)["data"]["quoting"] is True
+
+
+def test_columns_can_be_named(tmp_path: Path) -> None:
+    file = tmp_path / "a.csv"
+    file.write_text(csv_of([("text", "label", "author"), *((*row, "me") for row in ROWS), ("x", "pos", "you")]), encoding="utf-8")
+    assert look_at(file).label == "label"
+    assert look_at(file, label="author").label == "author"
+    assert look_at(file, text="author").text == "author"
+    with pytest.raises(DataError, match=r"has no column 'autor'; there are text, label, author. Did you mean `author`"):
+        look_at(file, label="autor")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("a.csv", b"", "is empty"), ("a.csv", b"text,label\n", "2 columns and 0 rows"), ("a.csv", b"text\nx\ny\n", "1 columns"),
+        ("a.csv", b"text,label\n\xff,x\n", "a.csv:2 is not UTF-8"), ("a.csv", b"a,b\n1,2\n3,4\n", "Name them with --text"),
+        ("a.csv", b"text,label\nx,y\nx,y,z\n", "a.csv:3 has 3 fields"), ("a.jsonl", b"{\n", "a.jsonl:1 is no JSON"),
+        ("a.csv.gz", b"text", "is no whole gzip file"), ("a.txt", b"x", "ends in none of .csv, .tsv, .jsonl"),
+        ("gone.csv", None, "There is no file"),
+    ],
+)
+def test_files_that_no_recipe_can_be_written_for(tmp_path: Path, name: str, content: bytes | None, words: str) -> None:
+    file = tmp_path / name
+    if content is not None:
+        file.write_bytes(content)
+    with pytest.raises(DataError, match=words):
+        look_at(file)
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    file = tmp_path / "data.csv"
+    file.write_text(csv_of([("text", "label"), *ROWS]), encoding="utf-8")
+    return file
+
+
+@pytest.mark.parametrize("model", models_that_give("classes"))
+def test_the_recipe_is_valid_for_every_model(data: Path, model: str) -> None:
+    path = data.with_name("recipe.yaml")
+    write_recipe(look_at(data), model, path, force=False)
+    recipe = load_recipe(str(path))
+    assert recipe.model.type == model
+    assert recipe.data.model_dump()["train"] == str(data)
+    assert "train: data.csv" in path.read_text(encoding="utf-8"), "relative, so that both can be moved together"
+
+
+def test_a_file_without_header_gets_its_columns_by_position(tmp_path: Path) -> None:
+    file = tmp_path / "data.csv"
+    file.write_text(csv_of(ROWS), encoding="utf-8")
+    settings = first_settings(look_at(file), "lstm", tmp_path / "elsewhere")
+    assert settings["data"] == {"type": "files", "train": str(file), "header": False, "columns": {"text": 0, "label": 1}}
+    assert settings["tokenizer"]["type"] == "words"
+
+
+def test_single_words_are_read_by_their_characters(tmp_path: Path) -> None:
+    file = tmp_path / "data.csv"
+    file.write_text("name,language\nKowalski,Polish\nRossi,Italian\nNowak,Polish\nBianchi,Italian\n", encoding="utf-8")
+    assert first_settings(look_at(file), "gru", tmp_path)["tokenizer"] == {"type": "characters"}
+    assert first_settings(look_at(file), "knn", tmp_path)["tokenizer"]["characters"] == [1, 4]
+
+
+def test_rules_begin_with_the_words_that_tell(data: Path) -> None:
+    words = typical_words(look_at(data))
+    assert words["pos"][0] == "good"
+    assert "film" not in words["pos"] + words["neg"]
+
+
+def test_nothing_is_written_over(data: Path) -> None:
+    path, sample = data.with_name("recipe.yaml"), look_at(data)
+    write_recipe(sample, "lstm", path, force=False)
+    before = path.read_bytes()
+    with pytest.raises(ConfigError, match="is there already and is left as it is"):
+        write_recipe(sample, "cnn", path, force=False)
+    assert path.read_bytes() == before
+    write_recipe(sample, "cnn", path, force=True)
+    assert path.read_bytes() != before
+    with pytest.raises(ConfigError, match=r"There is no model 'lsmt'. Did you mean lstm\?"):
+        write_recipe(sample, "lsmt", path, force=True)

@@ -1,0 +1,123 @@
+"""The embedded dataset `names`, how rows are dealt out to splits, and how a validation split is cut."""
+
+import subprocess
+import sys
+import unicodedata
+from collections import Counter
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from nlp.configs.data import NamedData
+from nlp.datasets import names
+from nlp.datasets.data import Table
+from nlp.datasets.named import DATASETS
+from nlp.datasets.read import read_dataset
+from nlp.datasets.splits import content_split, cut_validation, split_by_content, take_rows
+from nlp.errors import DataError
+
+
+def test_languages_and_sizes_are_those_that_the_docs_give():
+    collected = names.collect()
+    counts = Counter(collected.languages.values())
+    assert len(counts) == 15
+    assert min(counts.values()) >= names.FEWEST
+    assert len(collected.languages) == sum(DATASETS["names"].sizes.values()) == 15_540
+    assert collected.left_out == 669
+    assert counts.most_common(1) == [("Polish", 3_765)]
+    assert collected.languages["Kowalski"] == "Polish"
+    assert collected.languages["Guðmundsson"] == "Icelandic"
+    assert collected.sha256 == names.EXPECTED
+
+
+def test_a_surname_of_several_languages_is_left_out():
+    collected = names.collect()
+    assert "Martin" in names._load(names.Surnames("fr_FR")) & names._load(names.Surnames("en_GB"))
+    assert "Martin" not in collected.languages
+    assert "Schmit" not in collected.languages
+
+
+def test_surnames_are_clean_texts_in_latin_script():
+    for name in names.collect().languages:
+        assert name == name.strip() == unicodedata.normalize("NFC", name)
+        assert all("LATIN" in unicodedata.name(letter) for letter in name if letter.isalpha())
+
+
+def test_names_are_read_as_a_dataset():
+    dataset = read_dataset(NamedData(type="named", name="names"), ("name", "language"))
+    assert {split: len(table) for split, table in dataset.splits.items()} == DATASETS["names"].sizes
+    assert dataset.hashes == {"names": names.EXPECTED}
+    assert dataset.notices == ()
+    assert set(dataset.splits["train"].columns) == set(DATASETS["names"].columns)
+    assert not set(dataset.splits["train"].columns["name"]) & set(dataset.splits["test"].columns["name"])
+
+
+def test_another_version_of_faker_gives_a_notice(monkeypatch):
+    monkeypatch.setattr(names, "EXPECTED", "0" * 64)
+    notices = names.read_names().notices
+    assert len(notices) == 1
+    assert "makes other `names`" in notices[0]
+
+
+def test_a_list_that_faker_lacks_is_empty():
+    assert names._load(names.Surnames("xx_XX")) == set()
+    assert names._load(names.Surnames("pl_PL", "no_such_list")) == set()
+
+
+def test_names_come_fast_and_without_all_of_faker():
+    script = "import sys, nlp.datasets.names as n; n.collect(); print(sum(m.startswith('faker.providers.') for m in sys.modules))"
+    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert int(ran.stdout) < 80
+
+
+@settings(deadline=None)
+@given(st.lists(st.text(st.characters(exclude_categories=["Cs"])), unique=True), st.text(st.characters(exclude_categories=["Cs"])))
+def test_a_text_keeps_its_split_when_others_are_added(texts, added):
+    before = split_by_content(Table({"text": texts}, "file"), "text")
+    after = split_by_content(Table({"text": [added, *texts]}, "file"), "text")
+    assert sum(map(len, before.values())) == len(texts)
+    for split, table in before.items():
+        assert list(table.columns["text"]) == [text for text in texts if content_split(text) == split]
+        assert set(table.columns["text"]) <= set(after[split].columns["text"])
+
+
+def test_the_split_by_content_is_eight_one_one_and_never_changes():
+    counts = Counter(content_split(str(number)) for number in range(20_000))
+    assert counts["train"] == pytest.approx(16_000, rel=0.02)
+    assert counts["validation"] == pytest.approx(2_000, rel=0.1)
+    assert [content_split(text) for text in ("0", "6", "11")] == ["train", "test", "validation"]
+
+
+@settings(deadline=None)
+@given(st.integers(2, 200), st.floats(0.001, 0.999), st.integers(0, 2**32))
+def test_validation_is_cut_by_seed_and_keeps_the_order(n_rows, share, seed):
+    table = Table({"text": [str(row) for row in range(n_rows)]}, "file", range(1, n_rows + 1))
+    train, validation = cut_validation(table, share, seed)
+    again = cut_validation(table, share, seed)
+    assert (train, validation) == again
+    assert sorted([*train.lines, *validation.lines]) == list(table.lines)
+    assert list(train.lines) == sorted(train.lines)
+    assert list(validation.lines) == sorted(validation.lines)
+    assert len(validation) == min(max(1, round(share * n_rows)), n_rows - 1)
+    assert [int(text) + 1 for text in validation.columns["text"]] == list(validation.lines)
+
+
+def test_another_seed_cuts_other_rows():
+    table = Table({"text": [str(row) for row in range(1_000)]}, "file")
+    first, second = (cut_validation(table, 0.1, seed)[1].columns["text"] for seed in (0, 1))
+    assert first != second
+    rows = np.sort(np.random.default_rng(0).permutation(1_000)[:100])
+    assert list(first) == [str(row) for row in rows]
+
+
+def test_one_example_cannot_be_cut():
+    with pytest.raises(DataError, match="holds 1 example, too few"):
+        cut_validation(Table({"text": ["only"]}, "file"), 0.1, 0)
+
+
+def test_rows_are_taken_with_their_lines():
+    table = take_rows(Table({"a": ["x", "y", "z"]}, "file", [2, 5, 9]), [2, 0])
+    assert table.columns == {"a": ["z", "x"]}
+    assert [table.where(row) for row in range(2)] == ["file:9", "file:2"]
+    assert take_rows(Table({"a": ["x", "y"]}, "file"), [1]).where(0) == "file, row 1"

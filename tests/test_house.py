@@ -1,0 +1,159 @@
+"""How the house stands: who imports whom, what stays unloaded, and what the wheel holds."""
+
+import ast
+import shutil
+import subprocess
+import sys
+import tomllib
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import nlp
+import pytest
+
+ROOT = Path(nlp.__file__).parent
+MAY_IMPORT = {
+    "configs": set(),
+    "datasets": {"configs"},
+    "models": {"configs"},
+    "tasks": {"configs", "datasets", "models"},
+    "training": {"configs", "datasets", "models", "tasks"},
+    "analysis": {"configs", "datasets", "models", "tasks", "training"},
+    "cli": {"configs", "datasets", "models", "tasks", "training", "analysis"},
+}
+HEAVY = {"torch", "numpy", "sklearn", "scipy", "matplotlib", "tensorboard", "tokenizers", "safetensors", "skops", "faker"}
+WITHOUT_TORCH = {"configs": set(), "datasets": set(), "tasks": {"losses.py"}}
+"""Folders that load without torch, but for the files that only networks need."""
+LIGHT = ["nlp.datasets.build", "nlp.tasks.build", "nlp.models.build", "nlp.models.rules", "nlp.configs.load"]
+"""What a rules run is made of."""
+
+
+def sources(folder: str) -> list[Path]:
+    files = sorted((ROOT / folder).glob("**/*.py"))
+    assert files, folder
+    return files
+
+
+def imports(path: Path, anywhere: bool = True) -> Iterator[str]:
+    """What a file imports, as `folder.module` for the package's own and by the first name for others."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    for node in ast.walk(tree) if anywhere else at_start(tree):
+        if isinstance(node, ast.Import):
+            yield from (name.name for name in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            names = [node.module] if node.module else [name.name for name in node.names]
+            above = {0: [], 1: [path.parent.name], 2: []}[node.level]
+            yield from (".".join([*(["nlp"] if node.level else []), *above, name]) for name in names)
+
+
+def at_start(tree: ast.Module) -> Iterator[ast.stmt]:
+    """The statements that run when a module is imported, but for those that only a type-checker reads."""
+    waiting: list[ast.stmt] = list(tree.body)
+    while waiting:
+        node = waiting.pop()
+        yield node
+        if isinstance(node, ast.If) and "TYPE_CHECKING" not in ast.unparse(node.test):
+            waiting += [*node.body, *node.orelse]
+        elif isinstance(node, ast.Try | ast.With | ast.ClassDef):
+            waiting += node.body
+
+
+@pytest.mark.parametrize("folder", MAY_IMPORT)
+def test_arrows(folder: str) -> None:
+    for path in sources(folder):
+        for name in imports(path):
+            parts = name.split(".")
+            if parts[0] == "nlp" and len(parts) > 1 and parts[1] not in ("errors", "__version__"):
+                assert parts[1] in MAY_IMPORT[folder] | {folder}, f"{path.relative_to(ROOT)} imports {name}"
+
+
+def test_the_package_imports_itself_relatively() -> None:
+    for folder in MAY_IMPORT:
+        for path in sources(folder):
+            tree = ast.parse(path.read_text(encoding="utf-8"))
+            absolute = [node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.level == 0]
+            absolute += [name.name for node in ast.walk(tree) if isinstance(node, ast.Import) for name in node.names]
+            assert not [name for name in absolute if name.split(".")[0] == "nlp"], path
+
+
+def test_the_table_of_arrows_has_every_folder() -> None:
+    assert {path.parent.name for path in ROOT.glob("*/__init__.py")} == set(MAY_IMPORT)
+
+
+def test_no_folder_or_file_is_a_drawer() -> None:
+    for folder in (*MAY_IMPORT, "tests", "benchmarks", "docs"):
+        names = {path.stem.lower() for path in (ROOT / folder).glob("**/*") if "__pycache__" not in path.parts}
+        assert not names & {"utils", "util", "helpers", "helper", "common", "core", "misc"}, folder
+
+
+def test_nothing_but_the_package_lies_at_the_root() -> None:
+    assert {path.name for path in ROOT.glob("*.py")} == {"__init__.py", "errors.py"}, "a conftest.py here would land in the wheel"
+    assert not (ROOT / "tests" / "__init__.py").exists()
+
+
+@pytest.mark.parametrize("folder", WITHOUT_TORCH)
+def test_folders_without_torch(folder: str) -> None:
+    for path in sources(folder):
+        loaded = {name.split(".")[0] for name in imports(path, anywhere=False)}
+        assert "torch" not in loaded or path.name in WITHOUT_TORCH[folder], path
+
+
+def test_the_command_loads_nothing_heavy_before_a_verb_needs_it() -> None:
+    for path in sources("cli"):
+        outside = {name.split(".")[0] for name in imports(path, anywhere=False) if not name.startswith("nlp.")}
+        assert not outside & (HEAVY | {"pydantic", "yaml", "rich"}), path
+
+
+def loaded_by(*arguments: str, cwd: Path) -> set[str]:
+    """The modules in memory after a command has run in a fresh process."""
+    script = ("import sys; sys.argv = ['nlp', *sys.argv[1:]]; from nlp.cli.main import run\n"
+              "assert run(sys.argv[1:]) == 0; print('\\n' + ' '.join(sys.modules))")
+    done = subprocess.run([sys.executable, "-c", script, *arguments], cwd=cwd, capture_output=True, encoding="utf-8", check=True)
+    return set(done.stdout.splitlines()[-1].split())
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("--help",), ("train", "--help"), ("config", "--help"), ("config", "list"), ("config", "validate", "names/lstm"),
+     ("config", "show", "names/lstm"), ("config", "schema"), ("runs",)],
+    ids=" ".join,
+)
+def test_what_stays_unloaded(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    loaded = loaded_by(*arguments, cwd=tmp_path)
+    assert "nlp.cli.main" in loaded
+    assert not loaded & HEAVY
+    if "--help" in arguments:
+        assert not loaded & {"yaml", "rich"}
+    if arguments == ("--help",):  # typer itself loads pydantic where a verb is called
+        assert "pydantic" not in loaded
+
+
+@pytest.mark.parametrize("module", LIGHT)
+def test_what_a_rules_run_needs_loads_no_torch(module: str) -> None:
+    script = f"import sys, {module}; sys.exit('torch' in sys.modules or 'sklearn' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
+
+
+def project() -> dict:
+    return tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+
+
+def test_the_list_of_packages_is_the_list_of_folders() -> None:
+    folders = {f"nlp.{path.parent.name}" for path in ROOT.glob("*/__init__.py")}
+    assert set(project()["tool"]["setuptools"]["packages"]) == {"nlp"} | folders
+
+
+def test_the_wheel_holds_the_package_and_its_recipes(tmp_path: Path) -> None:
+    """Built from a copy, since setuptools writes beside the sources."""
+    pytest.importorskip("setuptools", reason="setuptools is not installed")
+    copy = tmp_path / "source"
+    shutil.copytree(ROOT, copy, ignore=shutil.ignore_patterns(".*", "*.egg-info", "runs", "build", "dist", "__pycache__"))
+    script = "import sys; from setuptools.build_meta import build_wheel; build_wheel(sys.argv[1])"
+    subprocess.run([sys.executable, "-c", script, str(tmp_path)], cwd=copy, capture_output=True, check=True)
+    (wheel,) = tmp_path.glob("nlp_generations-*.whl")
+    held = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
+    sources_ = {path for folder in MAY_IMPORT for path in (ROOT / folder).glob("*.py")} | set(ROOT.glob("*.py"))
+    recipes = set((ROOT / "configs").glob("*/*.yaml"))
+    assert held == {f"nlp/{path.relative_to(ROOT).as_posix()}" for path in sources_ | recipes}
+    assert "nlp/configs/names/lstm.yaml" in held

@@ -1,0 +1,283 @@
+"""The log: read back by TensorBoard's own reader, cut back on resuming, and drawn."""
+
+import io
+import json
+import math
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from nlp.errors import DeviceError, RunError
+from nlp.training.checkpoints import save_checkpoint
+from nlp.training.pictures import confusion_matrix_png
+from nlp.training.run_directory import RunDirectory, create_run
+from nlp.training.tracking import Tracker, read_metrics
+from PIL import Image
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    monkeypatch.setenv("NLP_RUNS", str(tmp_path / "runs"))
+    return create_run("names/lstm", "x")
+
+
+def events(run: RunDirectory, split: str):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    accumulator = EventAccumulator(str(run.path / split), size_guidance={"scalars": 0, "tensors": 0, "images": 0})
+    accumulator.Reload()
+    return accumulator
+
+
+def points(run: RunDirectory, split: str, tag: str) -> list[tuple[int, float]]:
+    return [(event.step, event.value) for event in events(run, split).Scalars(tag)]
+
+
+# Writing
+
+
+def test_the_same_figures_stand_in_both_logs(run):
+    with Tracker(run) as tracker:
+        tracker.scalars("train", 10, {"loss": 0.5, "gradient_norm/encoder.layers.0": 0.25})
+        tracker.scalars("validation", 10, {"loss": 0.75, "accuracy": 1.0})
+        tracker.scalars("train", 20, {"loss": 0.125})
+    assert points(run, "train", "loss") == [(10, 0.5), (20, 0.125)]
+    assert points(run, "train", "gradient_norm/encoder.layers.0") == [(10, 0.25)]
+    assert points(run, "validation", "accuracy") == [(10, 1.0)]
+    assert [{name: value for name, value in line.items() if name != "seconds"} for line in read_metrics(run)] == [
+        {"step": 10, "split": "train", "loss": 0.5, "gradient_norm/encoder.layers.0": 0.25},
+        {"step": 10, "split": "validation", "loss": 0.75, "accuracy": 1.0},
+        {"step": 20, "split": "train", "loss": 0.125},
+    ]
+    seconds = [line["seconds"] for line in read_metrics(run)]
+    assert seconds == sorted(seconds)
+
+
+def test_figures_can_be_read_while_the_run_goes_on(run):
+    tracker = Tracker(run)
+    tracker.scalars("train", 1, {"loss": 0.5})
+    assert points(run, "train", "loss") == [(1, 0.5)]
+    assert read_metrics(run)[0]["loss"] == 0.5
+    tracker.close()
+
+
+@given(st.lists(st.tuples(st.sampled_from(["train", "validation"]), st.integers(0, 2**40),
+                          st.dictionaries(st.text(st.characters(codec="utf-8"), min_size=1), st.floats()))))
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_every_figure_is_a_line_that_any_program_can_read(run, told):
+    with Tracker(run) as tracker:
+        for split, step, values in told:
+            tracker.scalars(split, step, {f"tag/{name}": value for name, value in values.items()})
+    lines = run.metrics.read_text(encoding="utf-8").split("\n")
+    assert len(lines) == len(told) + 1
+    for line, (split, step, values) in zip(lines, told, strict=False):
+        read = json.loads(line, parse_constant=pytest.fail)
+        assert (read["split"], read["step"]) == (split, step)
+        for name, value in values.items():
+            found = float(read[f"tag/{name}"])
+            assert found == value or (math.isnan(found) and math.isnan(value))
+
+
+def test_a_loss_that_is_not_finite_is_told_as_it_is(run):
+    with Tracker(run) as tracker:
+        tracker.scalars("train", 1, {"loss": float("nan"), "norm": float("inf")})
+    assert math.isnan(points(run, "train", "loss")[0][1])
+    assert points(run, "train", "norm") == [(1, float("inf"))]
+    assert '"loss": "nan", "norm": "inf"' in run.metrics.read_text()
+
+
+def test_texts_and_pictures_come_back(run):
+    png = confusion_matrix_png(np.array([[3, 1], [0, 2]]), ["no", "yes"])
+    with Tracker(run) as tracker:
+        tracker.text("validation", "predictions", 5, "| a |\n|---|\n| 한국어 |")
+        tracker.image("validation", "confusion_matrix", 5, png)
+    read = events(run, "validation")
+    (told,) = read.Tensors("predictions")
+    assert (told.step, told.tensor_proto.string_val[0].decode()) == (5, "| a |\n|---|\n| 한국어 |")
+    assert read.SummaryMetadata("predictions").plugin_data.plugin_name == "text"
+    (picture,) = read.Images("confusion_matrix")
+    assert picture.encoded_image_string == png
+    assert (picture.width, picture.height) == Image.open(io.BytesIO(png)).size
+
+
+def test_tensorboard_s_table_of_runs_has_settings_and_results(run):
+    from tensorboard.backend.event_processing.data_provider import MultiplexerDataProvider
+    from tensorboard.backend.event_processing.plugin_event_multiplexer import EventMultiplexer
+    from tensorboard.context import RequestContext
+    from tensorboard.plugins.base_plugin import TBContext
+    from tensorboard.plugins.hparams import api_pb2, get_experiment, list_session_groups
+    from tensorboard.plugins.hparams.backend_context import Context
+
+    with Tracker(run) as tracker:
+        tracker.scalars("train", 1, {"loss": 0.5, "gradient_norm/head": 0.25})
+        tracker.hparams({"model.type": "lstm", "model.sizes": [3, 4], "training.batch_size": 64, "ema": True}, {"accuracy": 0.75})
+    multiplexer = EventMultiplexer()
+    multiplexer.AddRunsFromDirectory(str(run.root))
+    multiplexer.Reload()
+    logdir = str(run.root)
+    context = Context(TBContext(data_provider=MultiplexerDataProvider(multiplexer, logdir), logdir=logdir, multiplexer=multiplexer))
+    request = api_pb2.GetExperimentRequest(include_metrics=True)
+    experiment = get_experiment.Handler(RequestContext(), context, "x", request).run()
+    assert {info.name for info in experiment.hparam_infos} == {"model.type", "model.sizes", "training.batch_size", "ema"}
+    assert [info.name.tag for info in experiment.metric_infos] == ["best/accuracy"]
+    columns = [api_pb2.ColParams(hparam="model.type", include_in_result=True)]
+    asked = api_pb2.ListSessionGroupsRequest(
+        allowed_statuses=[api_pb2.STATUS_SUCCESS], col_params=columns, start_index=0, slice_size=9, include_metrics=True)
+    (group,) = list_session_groups.Handler(RequestContext(), context, "x", asked).run().session_groups
+    assert group.metric_values[0].value == 0.75
+    assert group.hparams["model.type"].string_value == "lstm"
+    assert group.sessions[0].name == "names/lstm/x/hparams"
+
+
+def test_a_full_disk_is_told(run, monkeypatch):
+    import errno
+
+    tracker = Tracker(run)
+
+    class Full:
+        def write(self, _text: str) -> None:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        def close(self) -> None:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    tracker.lines.close()
+    monkeypatch.setattr(tracker, "lines", Full())
+    with pytest.raises(DeviceError, match=r"disk is full: .*metrics\.jsonl"), tracker:
+        tracker.scalars("train", 1, {"loss": 0.5})
+
+
+def test_neither_torch_nor_tensorflow_is_imported():
+    code = "import sys, nlp.training.tensorboard_events, nlp.training.pictures\nprint(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert "tensorboard.summary.writer.record_writer" in loaded
+    assert not set(loaded) & {"torch", "tensorflow", "matplotlib", "sklearn", "PIL"}
+
+
+# Resuming
+
+
+def train(run: RunDirectory, resume_step: int | None, last: int, *, every: int = 4) -> None:
+    """As a trainer does: a point for each step, every so often an evaluation and a checkpoint, at the end the last words."""
+    with Tracker(run, resume_step) as tracker:
+        for step in range((resume_step or 0) + 1, last + 1):
+            tracker.scalars("train", step, {"loss": 1 / step})
+            if step % every == 0:
+                tracker.scalars("validation", step, {"accuracy": 1 - 1 / step})
+                save_checkpoint(run, step, tracker.save, best=True, keep=2)
+        if last == 12:
+            tracker.text("validation", "predictions", 12, "the last words")
+            tracker.scalars("test", 12, {"accuracy": 0.5})
+            tracker.hparams({"model.type": "lstm"}, {"accuracy": 0.5})
+
+
+def log(run: RunDirectory) -> dict[str, object]:
+    """All that was logged, without the clock."""
+    lines = [{name: value for name, value in line.items() if name != "seconds"} for line in read_metrics(run)]
+    found: dict[str, object] = {"lines": lines}
+    for split in ("train", "validation", "test", "hparams"):
+        if (run.path / split).exists() and any((run.path / split).iterdir()):
+            read = events(run, split)
+            found |= {f"{split}/{tag}": points(run, split, tag) for tag in read.Tags()["scalars"]}
+            found |= {f"{split}/{tag}": [event.step for event in read.Tensors(tag)] for tag in read.Tags()["tensors"]}
+    return found
+
+
+def test_a_resumed_run_has_the_log_of_one_that_never_stopped(run):
+    whole = create_run("names/lstm", "whole")
+    train(whole, None, 12)
+    train(run, None, 7)
+    assert len(read_metrics(run)) == 8
+    train(run, 4, 10)
+    train(run, 8, 12)
+    assert log(run) == log(whole)
+    seconds = [line["seconds"] for line in read_metrics(run)]
+    assert seconds == sorted(seconds)
+
+
+def test_what_was_logged_after_the_last_checkpoint_is_not_there_twice(run):
+    """The end of a run logs at the step of its last checkpoint; killed just before it is done, it does so again."""
+    train(run, None, 12)
+    once = log(run)
+    train(run, 12, 12)
+    assert log(run) == once
+    train(run, 12, 12)
+    assert log(run) == once
+
+
+def test_half_a_record_at_the_end_is_cut(run):
+    train(run, None, 6)
+    for path in (run.metrics, *run.path.glob("train/*")):
+        path.write_bytes(path.read_bytes()[:-5])
+    assert len(read_metrics(run)) == 6
+    train(run, 4, 12)
+    whole = create_run("names/lstm", "whole")
+    train(whole, None, 12)
+    assert log(run) == log(whole)
+
+
+def test_a_run_without_checkpoints_begins_its_log_anew(run):
+    for resume_step in (None, None, 0):
+        train(run, resume_step, 3)
+        assert [line["step"] for line in read_metrics(run)] == [1, 2, 3]
+        assert len(points(run, "train", "loss")) == 3
+
+
+def test_logs_that_were_deleted_do_not_stop_a_resume(run):
+    train(run, None, 6)
+    run.metrics.unlink()
+    for path in run.path.glob("train/*"):
+        path.unlink()
+    train(run, 4, 12)
+    assert [line["step"] for line in read_metrics(run) if line["split"] == "train"] == list(range(5, 13))
+
+
+def test_a_checkpoint_without_marks_is_damaged(run):
+    save_checkpoint(run, 4, lambda folder: (folder / "a").touch(), best=True, keep=2)
+    with pytest.raises(RunError, match=r"logs\.json is missing"):
+        Tracker(run, 4)
+
+
+def test_a_killed_process_loses_no_line(run):
+    code = f"""
+import os
+from pathlib import Path
+from nlp.training.run_directory import RunDirectory
+from nlp.training.tracking import Tracker
+path = Path({str(run.path)!r})
+tracker = Tracker(RunDirectory(path, path.parent))
+for step in range(1, 101):
+    tracker.scalars("train", step, {{"loss": 1 / step}})
+os.kill(os.getpid(), 9)
+"""
+    subprocess.run([sys.executable, "-P", "-c", code], check=False)
+    assert [step for step, _ in points(run, "train", "loss")] == [line["step"] for line in read_metrics(run)] == list(range(1, 101))
+
+
+# Pictures
+
+
+def pixels(matrix: list[list[int]], labels: list[str]) -> np.ndarray:
+    return np.asarray(Image.open(io.BytesIO(confusion_matrix_png(np.array(matrix), labels))).convert("L")).astype(int)
+
+
+def test_a_confusion_matrix_is_dark_where_the_texts_are():
+    diagonal = pixels([[1000, 0], [0, 5]], ["a", "b"])
+    other = pixels([[0, 1000], [5, 0]], ["a", "b"])
+    cell, corner = 46, (diagonal.shape[0] - 2 * 46 - 34, 0)
+    column = np.flatnonzero((diagonal < 60).sum(axis=0) > 30)[0]
+    assert corner[0] > 0
+    assert diagonal[corner[0] + 6, column + 6] < other[corner[0] + 6, column + 6] == 255
+    assert other[corner[0] + 6, column + cell + 6] < 60
+
+
+@pytest.mark.parametrize("n", [1, 2, 15, 50, 151])
+def test_a_confusion_matrix_is_drawn_for_any_number_of_classes(n):
+    matrix = np.random.default_rng(0).integers(0, 3_000_000, (n, n))
+    labels = [f"a label that is quite long, number {number}" if number % 2 else "한국어" for number in range(n)]
+    picture = Image.open(io.BytesIO(confusion_matrix_png(matrix, labels)))
+    picture.load()
+    assert max(picture.size) < 2600

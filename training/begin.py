@@ -1,0 +1,25 @@
+"""The beginning of a run: its folder, with all that it takes to start, stop and start again."""
+
+from datetime import datetime
+from pathlib import Path
+
+from ..configs.load import dump_recipe, find_recipe, recipe_name
+from ..configs.schema import Recipe
+from .environment import environment
+from .files import write_atomically, write_json
+from .run_directory import RunDirectory, create_run
+
+
+def begin_runs(recipe: Recipe, config: str, name: str | None, device: str, threads: int) -> list[RunDirectory]:
+    """A folder for each seed, holding the resolved recipe, the file it came from, and the setting."""
+    name = name or datetime.now().strftime("%Y%m%d-%H%M%S")
+    many = len(recipe.seeds) > 1
+    return [_begin(recipe, seed, config, f"{name}-seed-{seed}" if many else name, device, threads) for seed in recipe.seeds]
+
+
+def _begin(recipe: Recipe, seed: int, config: str, name: str, device: str, threads: int) -> RunDirectory:
+    directory = create_run(recipe_name(config), name)
+    write_atomically(directory.path / "original.yaml", Path(find_recipe(config)).read_text(encoding="utf-8"))
+    write_json(directory.path / "environment.json", environment() | {"seed": seed, "device": device, "threads": threads})
+    write_atomically(directory.path / "config.yaml", dump_recipe(recipe.model_copy(update={"seeds": [seed]})))
+    return directory

@@ -1,0 +1,62 @@
+"""Where a network runs: the device by name, the number of threads, and the seed of its first weights."""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..configs.model import NetworkConfig
+from ..configs.schema import Recipe
+from ..errors import DeviceError
+from .distributed import World
+
+
+@dataclass(frozen=True)
+class Setting:
+    """Where and how a run goes: seed, device, threads, and its place among the processes that train together."""
+
+    seed: int
+    device: str = "cpu"
+    threads: int = 1
+    world: World = field(default_factory=World)
+
+
+def thread_count(recipe: Recipe, asked: int | None = None) -> int:
+    """Threads of a run on a CPU: what was asked for, or a fixed rule by class of model, at most the cores there are."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if asked is not None:
+        return asked
+    rule = recipe.model.threads if isinstance(recipe.model, NetworkConfig) else 1
+    return min(rule, cores) if rule is not None else cores
+
+
+def choose_device(recipe: Recipe, asked: str, threads: int) -> str:
+    """The device that a recipe's model runs on: `cpu` for all but networks."""
+    if not isinstance(recipe.model, NetworkConfig):
+        return "cpu"
+    import torch
+
+    torch.set_num_threads(threads)
+    have = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    if asked == "auto":
+        return next(name for name, there in have.items() if there)
+    if asked not in have:
+        raise DeviceError(f"There is no device {asked!r}. --device takes auto, cpu, cuda or mps.")
+    if not have[asked]:
+        there = ", ".join(name for name, is_there in have.items() if is_there)
+        raise DeviceError(f"This machine, or its PyTorch, has no {asked} device; it has: {there}. Leave --device out for the best one.")
+    if asked == "cuda" and "LOCAL_RANK" in os.environ:
+        torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
+    return asked
+
+
+def placed(setting: Setting, build: Callable[[], Any]) -> Any:
+    """Build a model; a network gets its first weights from the seed, alike on every rank, and moves to the device."""
+    import sys
+
+    if "torch" in sys.modules:
+        import torch
+
+        torch.manual_seed(setting.seed)
+    model = build()
+    return model.to(setting.device) if hasattr(model, "to") else model

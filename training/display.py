@@ -1,0 +1,70 @@
+"""What a person sees while a run goes on: a bar on a terminal, plain lines elsewhere, a row for each evaluation."""
+
+import os
+import sys
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Self
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
+
+class Display:
+    """Progress of one run on standard error; silent on all ranks but the first."""
+
+    def __init__(self, n_steps: int, first_step: int = 0, silent: bool = False) -> None:
+        self.n_steps, self.first_step, self.silent = n_steps, first_step, silent
+        self.started, self.train_loss = time.monotonic(), ""
+        self.bar: Progress | None = None
+        self.bar_task: TaskID | None = None
+
+    def __enter__(self) -> Self:
+        if self.n_steps > 1 and not self.silent and sys.stderr.isatty():
+            self._open_bar()
+        return self
+
+    def _open_bar(self) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+        columns = (TextColumn("step"), MofNCompleteColumn(), BarColumn(), TextColumn("{task.description}"), TimeRemainingColumn())
+        self.bar = Progress(*columns, console=Console(stderr=True))
+        self.bar.start()
+        self.bar_task = self.bar.add_task("", total=self.n_steps, completed=self.first_step)
+
+    def __exit__(self, *_: object) -> None:
+        if self.bar is not None:
+            self.bar.stop()
+
+    def step(self, step: int, values: Mapping[str, float]) -> None:
+        """New running figures of the training split."""
+        shown = [f"{name} {values[name]:.3f}" for name in ("loss", "accuracy") if name in values]
+        if "learning_rate" in values:
+            shown.append(f"rate {values['learning_rate']:.2g}")
+        if "loss" in values:
+            shown.append(f"{values['throughput/tokens_per_second']:,.0f} tokens/s")
+            self.train_loss = f"  train loss {values['loss']:.3f}"
+        if self.bar is not None and self.bar_task is not None:
+            self.bar.update(self.bar_task, completed=step, description="  ".join(shown))
+
+    def evaluation(self, step: int, metrics: Mapping[str, float], is_best: bool) -> None:
+        """One row for an evaluation of the validation split."""
+        figures = "  ".join(f"{name} {value:.4f}" for name, value in metrics.items())
+        clock = f"{time.monotonic() - self.started:7.1f} s"
+        self.line(f"{clock}  step {step:>6}/{self.n_steps}{self.train_loss}  validation {figures}{'  best' if is_best else ''}")
+
+    def line(self, text: str) -> None:
+        """One line, above the bar where there is one."""
+        if self.silent:
+            return
+        if self.bar is not None:
+            self.bar.console.print(text, highlight=False, markup=False)
+        else:
+            print(text, file=sys.stderr, flush=True)
+
+
+def announce(text: str) -> None:
+    """Say what is about to take long, before a run has a display; of several processes the first one speaks."""
+    if os.environ.get("RANK", "0") == "0":
+        print(text, file=sys.stderr, flush=True)

@@ -1,0 +1,78 @@
+"""Several processes that train as one: torchrun's variables, DDP's process group, and the launcher behind `--processes`."""
+
+import atexit
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class World:
+    """This process's place among those that train together."""
+
+    rank: int = 0
+    size: int = 1
+
+    @property
+    def is_main(self) -> bool:
+        return self.rank == 0
+
+    def total(self, value: "Tensor") -> "Tensor":
+        """The sum over all ranks; the value itself where there is one."""
+        if self.size > 1:
+            import torch.distributed as dist
+
+            dist.all_reduce(value)
+        return value
+
+    def from_main(self, make: Callable[[], T]) -> T:
+        """What the first rank makes, on every rank."""
+        return self.gathered(make() if self.is_main else None)[0]
+
+    def any(self, flag: bool) -> bool:
+        """Whether the flag is up on any rank; all ranks must ask at the same point."""
+        if self.size == 1:
+            return flag
+        import torch
+
+        return bool(self.total(torch.tensor(int(flag))).item())
+
+    def gathered(self, value: Any) -> list[Any]:
+        """Every rank's value, on every rank."""
+        if self.size == 1:
+            return [value]
+        import torch.distributed as dist
+
+        values: list[Any] = [None] * self.size
+        dist.all_gather_object(values, value)
+        return values
+
+    def sum(self, value: float) -> float:
+        """The sum of a number over all ranks."""
+        return value if self.size == 1 else sum(self.gathered(value))
+
+    def barrier(self) -> None:
+        """Wait until every rank is here."""
+        if self.size > 1:
+            import torch.distributed as dist
+
+            dist.barrier()
+
+
+def join_world(device: str) -> World:
+    """Join the processes that torchrun started, once; a world of one where it did not start this one."""
+    size = int(os.environ.get("WORLD_SIZE", "1"))
+    if size == 1:
+        return World()
+    import torch.distributed as dist
+
+    if not dist.is_initialized():
+        dist.init_process_group("nccl" if device.startswith("cuda") else "gloo")
+        atexit.register(dist.destroy_process_group)
+    return World(dist.get_rank(), size)

@@ -1,0 +1,53 @@
+"""What a full run would need, told by building everything and taking a few steps."""
+
+import time
+from collections.abc import Iterator
+
+from ..configs.schema import Recipe
+from ..datasets.batching import Plan, make_batch
+from ..datasets.build import build_data
+from ..datasets.data import Split
+from ..models.build import build_model
+from ..tasks.build import build_task
+from .devices import Setting, placed
+from .learner import Learner, build_learner, build_plan
+from .session import peak_bytes
+
+TIMED_STEPS = 5
+
+
+def dry_run(recipe: Recipe, device: str, threads: int) -> Iterator[str]:
+    """One line for each thing that a person wants to know before a long run; nothing is written."""
+    setting = Setting(recipe.seeds[0], device, threads)
+    data = build_data(recipe.data, recipe.tokenizer, recipe.task)
+    sizes = ", ".join(f"{name} {len(split):,}" for name, split in data.splits.items())
+    yield f"data        {sizes} examples; {len(data.labels)} classes; vocabulary {data.spec.vocab_size or 0:,}"
+    task = build_task(recipe.task, data)
+    model = placed(setting, lambda: build_model(recipe.model, data.spec, task.head))
+    yield f"model       {recipe.model.type}: " + ", ".join(f"{name} {value}" for name, value in model.describe().items())
+    plan = build_plan(recipe, data.splits["train"], setting.seed)
+    learner = build_learner(recipe, task, model, plan, setting)
+    yield f"device      {device}, {threads} thread{'s' if threads > 1 else ''}"
+    yield from _timed(recipe, learner, plan, data.splits["train"], device)
+
+
+def _timed(recipe: Recipe, learner: Learner, plan: Plan, split: Split, device: str) -> Iterator[str]:
+    if recipe.model.learns_by != "gradient":
+        yield f"training    {recipe.model.learns_by}: no steps to time"
+        return
+    seconds = _seconds_per_step(recipe, learner, plan, split)
+    minutes, seeds = seconds * plan.n_steps * len(recipe.seeds) / 60, len(recipe.seeds)
+    yield f"training    {plan.n_steps:,} steps in {len(plan.epoch_ends)} epochs, {1000 * seconds:.1f} ms a step"
+    yield f"time        about {minutes:.1f} minutes for {seeds} seed{'s' if seeds > 1 else ''}, evaluations aside"
+    yield f"memory      {peak_bytes(device) / 2**20:,.0f} MiB at most so far"
+
+
+def _seconds_per_step(recipe: Recipe, learner: Learner, plan: Plan, split: Split) -> float:
+    """The mean of a few steps after a first one, which also pays for warming up."""
+    started = 0.0
+    steps = list(range(1, min(TIMED_STEPS + 1, plan.n_steps) + 1))
+    for step in steps:
+        started = time.perf_counter() if step <= 2 else started
+        learner.update([make_batch(split, rows, recipe.model.takes) for rows in plan.window(step)], step, watched=False)
+        learner.bad_step()  # waits until the device is done
+    return (time.perf_counter() - started) / max(len(steps) - 1, 1)

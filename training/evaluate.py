@@ -1,0 +1,39 @@
+"""One way to score a model: in training, after it, in `nlp eval` and in `nlp predict`."""
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import numpy as np
+
+from ..datasets.batching import evaluation_batches, make_batch
+from ..datasets.data import IntArray, Split
+from ..tasks.classification import Classification, Predictions
+from .distributed import World
+
+TRAIN_SAMPLE = 5_000
+"""Training rows that a finished model is scored on, evenly spaced; enough for the gap between training and validation."""
+
+
+def predict(task: Classification, model: Any, split: Split, world: World = World(), rows: IntArray | None = None) -> Predictions:  # noqa: B008
+    """What the model says of every row (or of `rows`), the same on every rank."""
+    mine = list(_predictions(task, model, split, _batches(split, world, rows)))
+    return Predictions.joined([part for parts in world.gathered(mine) for part in parts])
+
+
+def _batches(split: Split, world: World, rows: IntArray | None) -> Iterable[IntArray]:
+    if rows is None:
+        return evaluation_batches(split, world.rank, world.size)
+    wanted = np.zeros(len(split), dtype=bool)
+    wanted[rows] = True
+    batches = (batch[wanted[batch]] for batch in evaluation_batches(split, world.rank, world.size))
+    return [batch for batch in batches if len(batch)]
+
+
+def _predictions(task: Classification, model: Any, split: Split, batches: Iterable[IntArray]) -> Iterator[Predictions]:
+    for rows in batches:
+        yield task.predict(model, make_batch(split, rows, model.config.takes))
+
+
+def sample_rows(split: Split) -> IntArray:
+    """At most `TRAIN_SAMPLE` rows, evenly spaced over the split."""
+    return np.unique(np.linspace(0, len(split) - 1, min(len(split), TRAIN_SAMPLE)).astype(np.int64))

@@ -1,0 +1,54 @@
+"""A finished run, opened again: its recipe, labels, tokenizer and best weights; nothing of its training data."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from ..configs.data import SizesData
+from ..configs.load import load_recipe
+from ..configs.schema import Recipe
+from ..configs.task import ClassificationConfig
+from ..datasets.tokenizer import Tokenizer, load_tokenizer
+from ..models.build import build_model
+from ..tasks.classification import Classification
+from .checkpoints import checkpoint_path
+from .devices import Setting, choose_device, placed, thread_count
+from .files import read_json
+from .run_directory import RunDirectory
+from .tensors import load_into, load_tensors
+
+
+@dataclass(frozen=True)
+class FinishedRun:
+    """What evaluating and predicting need of a run."""
+
+    directory: RunDirectory
+    recipe: Recipe
+    task: Classification
+    model: Any
+    labels: tuple[str, ...]
+    tokenizer: Tokenizer | None
+
+
+def open_finished(directory: RunDirectory, device: str = "auto") -> FinishedRun:
+    """Open a run for evaluation with the weights of its best checkpoint."""
+    recipe = load_recipe(str(directory.path / "config.yaml"))
+    about = read_json(directory.path / "data.json")
+    labels, spec = tuple(about["labels"]), SizesData.model_validate(about["spec"])
+    assert isinstance(recipe.task, ClassificationConfig)
+    task = Classification(recipe.task, labels)
+    setting = Setting(recipe.seeds[0], choose_device(recipe, device, thread_count(recipe)))
+    model = placed(setting, lambda: build_model(recipe.model, spec, task.head))
+    _load_weights(model, recipe, directory)
+    tokenizer = load_tokenizer(directory.tokenizer, spec.vocab_size) if recipe.tokenizer is not None else None
+    return FinishedRun(directory, recipe, task, model, labels, tokenizer)
+
+
+def _load_weights(model: Any, recipe: Recipe, directory: RunDirectory) -> None:
+    """Rules have none; a solver's arrays and a network's tensors lie in the best checkpoint."""
+    match recipe.model.learns_by:
+        case "nothing":
+            return
+        case "solver":
+            model.load(checkpoint_path(directory, "best"))
+        case "gradient":
+            load_into(model, load_tensors(checkpoint_path(directory, "best") / "model.safetensors"))

@@ -1,0 +1,25 @@
+"""The story of one run: data, task, model, plan, learner; then fit, and score what came of it."""
+
+from ..configs.schema import Recipe
+from ..datasets.build import build_data
+from ..models.build import build_model
+from ..tasks.build import build_task
+from .conclude import Results, conclude
+from .devices import Setting, placed
+from .display import announce
+from .learner import build_learner, build_plan
+from .run_directory import RunDirectory
+from .session import open_session
+from .trainer import fit
+
+
+def run_recipe(recipe: Recipe, setting: Setting, directory: RunDirectory) -> Results | None:
+    """Train, evaluate and save one run, from its last checkpoint where it has one. Returns None where a signal stopped it."""
+    data = build_data(recipe.data, recipe.tokenizer, recipe.task, tell=announce)
+    task = build_task(recipe.task, data)
+    model = placed(setting, lambda: build_model(recipe.model, data.spec, task.head))
+    plan = build_plan(recipe, data.splits["train"], setting.seed)
+    learner = build_learner(recipe, task, model, plan, setting)
+    with open_session(recipe, setting, directory, data, plan, learner) as session:
+        finished = fit(learner, task, data, plan, session)
+        return conclude(learner, task, data, session) if finished else None

@@ -1,0 +1,84 @@
+"""TensorBoard event files by tensorboard's own record writer and protocol buffers, without torch or TensorFlow."""
+
+# pyright: reportAttributeAccessIssue=false
+# (protocol buffers make their classes at run time, where pyright cannot see them)
+
+import os
+import socket
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from tensorboard.compat.proto.event_pb2 import Event
+from tensorboard.compat.proto.summary_pb2 import Summary, SummaryMetadata
+from tensorboard.compat.proto.tensor_pb2 import TensorProto
+from tensorboard.compat.proto.tensor_shape_pb2 import TensorShapeProto
+from tensorboard.compat.proto.types_pb2 import DT_STRING
+from tensorboard.summary.writer.record_writer import RecordWriter
+
+PREFIX = "events.out.tfevents."
+
+
+class EventFile:
+    """A new event file in `folder`. Each record goes to the system at once, so nothing is lost with a killed process."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.path = folder / f"{PREFIX}{_stamp(folder):010d}.{socket.gethostname()}.{os.getpid()}"
+        self.file = self.path.open("xb")
+        self.records = RecordWriter(self.file)
+        self._write(Event(file_version="brain.Event:2"))
+
+    def add(self, step: int, *values: Summary.Value) -> None:
+        """Write values that belong to one step as one record."""
+        self._write(Event(step=step, summary=Summary(value=values)))
+
+    def _write(self, event: Event) -> None:
+        event.wall_time = time.time()
+        self.records.write(event.SerializeToString())
+        self.file.flush()
+
+    def sync(self) -> None:
+        """Make sure that all records outlive a power cut."""
+        os.fsync(self.file.fileno())
+
+    def close(self) -> None:
+        self.file.close()
+
+
+def _stamp(folder: Path) -> int:
+    """Seconds since 1970, later than any file there: TensorBoard reads files in the order of their names."""
+    older = [int(path.name.removeprefix(PREFIX)[:10]) for path in folder.glob(f"{PREFIX}*")]
+    return max([int(time.time()), *(stamp + 1 for stamp in older)])
+
+
+def scalar(tag: str, value: float) -> Summary.Value:
+    """A number, which TensorBoard keeps in 32 bits."""
+    return Summary.Value(tag=tag, simple_value=value)
+
+
+def text(tag: str, markdown: str) -> Summary.Value:
+    """A text in Markdown, for the Text tab."""
+    tensor = TensorProto(dtype=DT_STRING, string_val=[markdown.encode("utf-8")], tensor_shape=TensorShapeProto())
+    metadata = SummaryMetadata(plugin_data=SummaryMetadata.PluginData(plugin_name="text"))
+    return Summary.Value(tag=tag, metadata=metadata, tensor=tensor)
+
+
+def image(tag: str, png: bytes) -> Summary.Value:
+    """A picture; width and height stand in bytes 16 to 24 of every PNG file."""
+    width, height = int.from_bytes(png[16:20], "big"), int.from_bytes(png[20:24], "big")
+    return Summary.Value(tag=tag, image=Summary.Image(encoded_image_string=png, width=width, height=height, colorspace=4))
+
+
+def hparams(values: Mapping[str, Any], started: float) -> list[Summary.Value]:
+    """What the HParams tab needs to know of one run: its settings, when it started, and that it ended well."""
+    from tensorboard.plugins.hparams import metadata, plugin_data_pb2
+    from tensorboard.plugins.hparams.api_pb2 import STATUS_SUCCESS
+    from tensorboard.plugins.hparams.summary_v2 import hparams_pb
+
+    told = {name: value if isinstance(value, bool | int | float) else str(value) for name, value in values.items()}
+    ended = plugin_data_pb2.SessionEndInfo(status=STATUS_SUCCESS, end_time_secs=time.time())
+    about = metadata.create_summary_metadata(plugin_data_pb2.HParamsPluginData(session_end_info=ended))
+    end = Summary.Value(tag=metadata.SESSION_END_INFO_TAG, metadata=about, tensor=metadata.NULL_TENSOR)
+    return [*hparams_pb(told, start_time_secs=started).value, end]
