@@ -12,8 +12,6 @@ from .network import SequenceNetwork
 from .pooling import pooling
 from .spec import Head
 
-EMBEDDING_SPREAD = 0.1
-
 
 class Convolutions(nn.Module):
     """Filters of several widths over a sequence; each gives one number at each position.
@@ -52,7 +50,7 @@ class Cnn(SequenceNetwork):
         super().__init__(config)
         d_pooled = len(config.filter_widths) * config.n_filters
         sizes = [d_pooled, *config.hidden_sizes]
-        self.embedding = token_embedding(n_tokens, config.d_embedding, EMBEDDING_SPREAD)
+        self.embedding = token_embedding(n_tokens, config.d_embedding)
         self.hidden = Convolutions(config.d_embedding, config.filter_widths, config.n_filters)
         # The largest of many activations is the activation of the largest, so one per text is enough where nothing falls.
         late = config.pooling == "max" and config.activation in NEVER_FALL

@@ -9,11 +9,14 @@ from torch.nn import functional
 
 from .positions import sinusoids
 
+SPREAD = 0.1
+"""Standard deviation of a token's first vector. Torch's own, 1, is so wide that a rare word's first numbers outlive training:
+on TREC's validation split CNN and BiLSTM then lose four to five points of accuracy."""
 PAD = 0
 """Token that fills up the short texts of a batch; its vector is zero and is not learned."""
 
 
-def token_embedding(n_tokens: int, size: int, spread: float) -> nn.Embedding:
+def token_embedding(n_tokens: int, size: int, spread: float = SPREAD) -> nn.Embedding:
     """A vector for each token, drawn from a normal distribution with standard deviation `spread`; that of [PAD] is zero."""
     embedding = nn.Embedding(n_tokens, size, padding_idx=PAD)
     nn.init.normal_(embedding.weight, std=spread)
@@ -27,7 +30,7 @@ class AverageEmbedding(nn.Module):
     def __init__(self, n_tokens: int, size: int) -> None:
         super().__init__()
         self.bag = nn.EmbeddingBag(n_tokens, size, mode="mean")
-        nn.init.normal_(self.bag.weight, std=0.1)  # torch's 1.0 would drown what is learned in what was drawn
+        nn.init.normal_(self.bag.weight, std=SPREAD)
 
     def forward(self, tokens: Tensor, starts: Tensor, weights: Tensor | None = None) -> Tensor:
         """(n,), (batch,) -> (batch, size); each bag begins at its start"""

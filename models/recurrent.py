@@ -16,7 +16,6 @@ from .spec import Head
 Cell = Callable[..., nn.RNNBase]
 
 CELLS: dict[Literal["rnn", "lstm", "gru"], Cell] = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
-EMBEDDING_SPREAD = 0.1
 
 
 class _Reverse(torch.autograd.Function):
@@ -129,7 +128,7 @@ class Recurrent(SequenceNetwork):
 
     def __init__(self, config: RecurrentConfig, n_tokens: int, head: Head | None) -> None:
         super().__init__(config)
-        self.embedding = token_embedding(n_tokens, config.d_embedding, EMBEDDING_SPREAD)
+        self.embedding = token_embedding(n_tokens, config.d_embedding)
         self.dropout = nn.Dropout(config.dropout)
         self.hidden = RecurrentEncoder(CELLS[config.type], config.d_embedding, config.hidden_size, config.n_layers,
                                        config.bidirectional, config.dropout)

@@ -1,0 +1,76 @@
+"""The tool's own training loop, in stretches of steps that can be timed."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from nlp.configs.schema import Recipe
+from nlp.datasets.batching import Plan
+from nlp.datasets.build import build_data
+from nlp.datasets.data import Data, IntArray
+from nlp.models.build import build_model
+from nlp.tasks.build import build_task
+from nlp.tasks.classification import Classification
+from nlp.training.devices import Setting, choose_device, placed, thread_count
+from nlp.training.learner import Learner, build_learner, build_plan
+from nlp.training.run_directory import RunDirectory
+from nlp.training.session import Session, open_session
+from nlp.training.trainer import fit
+
+
+class Stretch(Plan):
+    """The next steps of a plan. It has neither an epoch's end nor a last step, so nothing is evaluated or saved in it."""
+
+    def __init__(self, whole: Plan, steps: int) -> None:
+        self.whole, self.steps, self.epoch_ends = whole, steps, []
+
+    def window(self, step: int) -> list[IntArray]:
+        """The rows of one step, as in the whole plan."""
+        return self.whole.window(step)
+
+    def windows(self, after: int = 0) -> Iterator[tuple[int, list[IntArray]]]:
+        """So many steps after `after`."""
+        for step in range(after + 1, after + self.steps + 1):
+            yield step, self.window(step)
+
+
+@dataclass
+class Ours:
+    """A run of `nlp train` that is under way, in a temporary folder."""
+
+    recipe: Recipe
+    data: Data
+    task: Classification
+    plan: Plan
+    learner: Learner
+    session: Session
+
+    def run(self, steps: int) -> None:
+        """The next steps: batches, updates, running sums, and the log every `log_every` steps."""
+        fit(self.learner, self.task, self.data, Stretch(self.plan, steps), self.session)
+
+    @property
+    def step(self) -> int:
+        return self.session.progress.step
+
+    def rows(self, steps: int) -> list[IntArray]:
+        """The rows of the next batches."""
+        return [rows for _, window in Stretch(self.plan, steps).windows(after=self.step) for rows in window]
+
+
+@contextmanager
+def opened(recipe: Recipe, threads: int | None = None, data: Data | None = None) -> Iterator[Ours]:
+    """Everything that `nlp train` builds before its first step, on the CPU, with the threads that it would take."""
+    threads = thread_count(recipe, threads)
+    setting = Setting(recipe.seeds[0], choose_device(recipe, "cpu", threads), threads)
+    data = data or build_data(recipe.data, recipe.tokenizer, recipe.task)
+    task = build_task(recipe.task, data)
+    model = placed(setting, lambda: build_model(recipe.model, data.spec, task.head))
+    plan = build_plan(recipe, data.splits["train"], setting.seed)
+    learner = build_learner(recipe, task, model, plan, setting)
+    with TemporaryDirectory() as folder:
+        directory = RunDirectory(Path(folder), Path(folder))
+        with open_session(recipe, setting, directory, data, plan, learner) as session:
+            yield Ours(recipe, data, task, plan, learner, session)

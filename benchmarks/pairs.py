@@ -1,0 +1,56 @@
+"""Two ways of doing the same work, timed in turns, so that whatever else the machine does slows both alike."""
+
+import json
+import statistics
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Seconds that two ways took, pair by pair."""
+
+    one: list[float]
+    other: list[float]
+
+    @property
+    def ratios(self) -> list[float]:
+        """How many times as fast as the other the one was, pair by pair."""
+        return [other / one for one, other in zip(self.one, self.other, strict=True)]
+
+    @property
+    def ratio(self) -> float:
+        return statistics.median(self.ratios)
+
+    def figures(self) -> dict[str, float]:
+        """The median of the ratios, with the lowest and the highest."""
+        return {"ratio": self.ratio, "min": min(self.ratios), "max": max(self.ratios)}
+
+
+def in_turns(one: Callable[[], Any], other: Callable[[], Any], pairs: int) -> Pairs:
+    """Time both so many times, after each has run once to warm up; who goes first changes from pair to pair."""
+    one()
+    other()
+    taken: tuple[list[float], list[float]] = ([], [])
+    for pair in range(pairs):
+        for which in (0, 1) if pair % 2 == 0 else (1, 0):
+            taken[which].append(seconds((one, other)[which]))
+    return Pairs(*taken)
+
+
+def seconds(work: Callable[[], Any]) -> float:
+    """How long a piece of work takes."""
+    started = time.perf_counter()
+    work()
+    return time.perf_counter() - started
+
+
+def show(rows: Iterable[dict[str, Any]], as_json: bool) -> None:
+    """One line for each row as soon as it is there, or all of them as JSON."""
+    if as_json:
+        print(json.dumps(list(rows), indent=2))
+        return
+    for row in rows:
+        print("  ".join(f"{name} {value:.3f}" if isinstance(value, float) else str(value) for name, value in row.items()), flush=True)

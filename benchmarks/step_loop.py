@@ -1,0 +1,67 @@
+"""What the tool's loop costs over the best loop that a person would write by hand for that one model.
+
+Both take the same steps on the same batches, in turns. A ratio of 1 says that the tool costs nothing, 0.95 that it takes 5 % longer.
+The tool draws the order of its batches, writes its log and adds up its figures; the bare loop gets the order as a gift.
+"""
+
+import itertools
+from statistics import median
+from typing import Annotated, Any
+
+import torch
+import typer
+from bare import BareLoop
+from nlp.configs.load import load_recipe
+from ours import opened
+from pairs import in_turns, show
+
+RECIPES = {"mlp": "deep-mlp", "cnn": "cnn", "lstm": "bilstm", "transformer": "transformer", "bag": "deep-mlp"}
+LIGHT_BAG = ("model.d_embedding=32", "model.hidden_sizes=[]", "training.batch_size=64")
+"""Short texts and few weights: a step so short that whatever the loop adds shows."""
+STEPS = {"mlp": 100, "cnn": 50, "lstm": 50, "transformer": 50, "bag": 500}
+EPOCHS = 100
+"""More than any comparison takes."""
+
+
+def compare(dataset: str, model: str, pairs: int = 9, steps: int | None = None, threads: int | None = None) -> dict[str, Any]:
+    """Time stretches of so many steps, the tool's and the bare loop's; milliseconds are medians a step."""
+    light = LIGHT_BAG if model == "bag" else ()
+    recipe = load_recipe(f"{dataset}/{RECIPES[model]}", [f"training.epochs={EPOCHS}", *light])
+    steps = steps or STEPS[model]
+    with opened(recipe, threads) as ours:
+        torch.manual_seed(1)
+        bare = BareLoop(recipe, ours.data, ours.plan.n_steps)
+        assert n_weights(bare.model) == n_weights(ours.learner.model), "the two models are not of the same size"
+        batches, firsts = ours.rows(steps * (pairs + 1)), itertools.count(1, steps)
+
+        def run_bare() -> None:
+            first = next(firsts)
+            bare.run(batches[first - 1 : first - 1 + steps], first)
+
+        times = in_turns(lambda: ours.run(steps), run_bare, pairs)
+    per_step = {"ours_ms": 1000 * median(times.one) / steps, "bare_ms": 1000 * median(times.other) / steps}
+    overhead = median(1000 * (one - other) / steps for one, other in zip(times.one, times.other, strict=True))
+    return {"case": f"{dataset} {model}", **times.figures(), **per_step, "overhead_ms": overhead}
+
+
+def n_weights(module: torch.nn.Module) -> int:
+    """How many numbers a module learns."""
+    return sum(weights.numel() for weights in module.parameters())
+
+
+def main(
+    model: Annotated[list[str] | None, typer.Option(help="mlp, cnn, lstm, transformer or bag (a light one); may be repeated.")] = None,
+    dataset: Annotated[list[str] | None, typer.Option(help="A folder of configs/; may be repeated.")] = None,
+    pairs: Annotated[int, typer.Option(min=1, help="Stretches of each loop.")] = 9,
+    steps: Annotated[int | None, typer.Option(min=1, help="Steps in a stretch; by default 50 to 500 by model.")] = None,
+    threads: Annotated[int | None, typer.Option(min=1, help="Threads; by default those that the tool would take.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Compare the tool's loop with bare loops."""
+    rows = (compare(one, which, pairs, steps, threads)
+            for one in dataset or ["20newsgroups", "nsmc"] for which in model or ["mlp", "cnn", "lstm", "transformer"])
+    show(rows, json)
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,135 @@
+"""The benchmarks run, at sizes that say nothing about speed: no test here looks at a time."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import nlp
+import pytest
+from command import write_names, write_recipe
+
+FOLDER = Path(nlp.__file__).parent / "benchmarks"
+
+
+@pytest.fixture(autouse=True)
+def threads(monkeypatch):
+    """The scripts import one another, and choose a number of threads for the whole process."""
+    import torch
+
+    monkeypatch.syspath_prepend(str(FOLDER))
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)
+
+
+def assert_row(row, name):
+    assert row["case"] == name
+    assert 0 < row["min"] <= row["ratio"] <= row["max"]
+
+
+@pytest.mark.parametrize("model", ["mlp", "cnn", "lstm", "transformer", "bag"])
+def test_both_loops_take_their_steps(model):
+    from step_loop import compare
+
+    row = compare("names", model, pairs=1, steps=2, threads=1)
+    assert_row(row, f"names {model}")
+    assert row["overhead_ms"] == pytest.approx(row["ours_ms"] - row["bare_ms"])
+
+
+@pytest.mark.parametrize("recipe", ["deep-mlp", "cnn", "bilstm", "transformer"])
+def test_the_loop_by_hand_computes_what_the_tool_computes(recipe):
+    """From the same weights, and without dropout, both come to the same loss and accuracy."""
+    from bare import BareLoop
+    from nlp.configs.load import load_recipe
+    from ours import opened
+
+    with opened(load_recipe(f"names/{recipe}", ["model.dropout=0", "training.log_every=6"]), threads=1) as ours:
+        bare, weights = BareLoop(ours.recipe, ours.data, ours.plan.n_steps), list(ours.learner.model.parameters())
+        for by_hand in bare.weights:  # both list equal shapes in the same order
+            place = next(place for place, by_tool in enumerate(weights) if by_tool.shape == by_hand.shape)
+            by_hand.data.copy_(weights.pop(place).data)
+        loss, accuracy = bare.run(ours.rows(6), 1)
+        ours.run(6)
+        (line,) = logged(ours)
+    assert loss == pytest.approx(line["loss"], rel=1e-4)
+    assert accuracy == pytest.approx(line["accuracy"], abs=0.01)
+
+
+def test_a_stretch_neither_evaluates_nor_saves():
+    from nlp.configs.load import load_recipe
+    from ours import opened
+
+    with opened(load_recipe("names/deep-mlp", ["training.log_every=2", "training.epochs=2"]), threads=1) as ours:
+        ours.run(3)
+        ours.run(3)
+        assert ours.step == 6
+        assert [(line["step"], line["split"]) for line in logged(ours)] == [(2, "train"), (4, "train"), (6, "train")]
+        assert not ours.session.directory.checkpoints.exists()
+
+
+def test_precisions_in_turns():
+    from precision import compare
+
+    assert_row(compare("names/cnn", pairs=1, steps=2, threads=1), "names/cnn")
+
+
+def test_whole_processes(tmp_path):
+    from side_by_side import compare
+
+    write_names(tmp_path)
+    recipe = write_recipe(tmp_path, "rules")
+    assert_row(compare(str(recipe), pairs=1), str(recipe))
+
+
+def test_waiting_times():
+    from startup import measure
+
+    row = measure(["--help"], times=1)
+    assert row["case"] == "nlp --help"
+    assert row["seconds"] > 0
+
+
+def test_a_fasttext_file_holds_the_tokens_that_are_known(tmp_path):
+    from fasttext_bag import epoch_seconds, write_for_fasttext
+    from nlp.configs.load import load_recipe
+    from ours import opened
+
+    with opened(load_recipe("names/deep-mlp"), threads=1) as ours:
+        known = write_for_fasttext(ours.data, tmp_path / "train.txt")
+        split = ours.data.splits["train"]
+    lines = (tmp_path / "train.txt").read_text(encoding="utf-8").splitlines()
+    assert [int(line.split()[0].removeprefix("__label__")) for line in lines] == split.labels.tolist()
+    assert sum(len(line.split()) - 1 for line in lines) == known == int((split.encoded.ids != 1).sum())
+    asked = []
+    epoch_seconds(asked.append, 3)
+    assert asked == [4, 1]
+
+
+@pytest.mark.parametrize("peer", ["lightning", "hugging-face"])
+def test_peers_run_or_say_how_to_get_them(peer, tmp_path):
+    """In a process of its own: other people's warnings are not this project's, and this project's `datasets/` is not theirs."""
+    from peers import missing
+
+    settings = ["--peer", peer, "--dataset", "names", "--pairs", "1", "--steps", "2", "--json"]
+    done = subprocess.run([sys.executable, str(FOLDER / "peers.py"), *settings], cwd=tmp_path, capture_output=True, encoding="utf-8",
+                          check=True)
+    if how := missing(peer):
+        assert "pip install" in how and how in done.stderr
+    else:
+        (row,) = json.loads("[" + done.stdout.rpartition("\n[")[2])
+        assert_row(row, f"names bag, {peer}")
+
+
+@pytest.mark.parametrize("path", sorted(FOLDER.glob("*.py")), ids=lambda path: path.name)
+def test_every_script_says_how_it_is_used(path):
+    if "typer.run(main)" not in path.read_text(encoding="utf-8"):
+        pytest.skip("no script: the others take it from here")
+    done = subprocess.run([sys.executable, str(path), "--help"], capture_output=True, encoding="utf-8", check=False)
+    assert done.returncode == 0, done.stderr
+    assert "--json" in done.stdout
+
+
+def logged(ours):
+    """The lines of the log so far."""
+    return [json.loads(line) for line in ours.session.directory.metrics.read_text(encoding="utf-8").splitlines()]
