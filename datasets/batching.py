@@ -1,5 +1,6 @@
 """Batches, and the order they come in: a pure function of the seed and the epoch."""
 
+from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -116,7 +117,7 @@ class Plan:
 
     def epoch_of(self, step: int) -> int:
         """The epoch, counted from 0, that a step belongs to."""
-        return int(np.searchsorted(self.epoch_ends, step))
+        return bisect_left(self.epoch_ends, step)
 
     def window(self, step: int) -> list[IntArray]:
         """The rows of one step's micro-batches."""

@@ -35,12 +35,13 @@ class ClassificationLoss:
             return known.sum()
         return self.class_weights.to(labels.device)[labels[known]].sum()
 
-    def sums(self, module: Callable[..., Tensor], inputs: Mapping[str, Any], labels: Tensor) -> dict[str, Ratio]:
-        """`loss` (with its graph) and `accuracy` of one micro-batch, each as a sum and its count."""
+    def sums(self, module: Callable[..., Tensor], inputs: Mapping[str, Any], labels: Tensor, count: Tensor) -> dict[str, Ratio]:
+        """`loss` (with its graph) and `accuracy` of one micro-batch, each as a sum and its count; `count` is that of `labels`."""
         logits = module(**inputs).float()  # (batch, n_classes)
         weight = None if self.class_weights is None else self.class_weights.to(logits.device)
         loss = functional.cross_entropy(
             logits, labels, weight, reduction="sum", ignore_index=-1, label_smoothing=self.label_smoothing
         )
         right = (logits.detach().argmax(dim=1) == labels).sum()
-        return {"loss": (loss, self.count(labels)), "accuracy": (right, (labels >= 0).sum())}
+        rows = count if self.class_weights is None else (labels >= 0).sum()
+        return {"loss": (loss, count), "accuracy": (right, rows)}
