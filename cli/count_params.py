@@ -97,7 +97,7 @@ def print_total(counted: "Counted") -> None:
     for name, size in counted.sizes.items():
         print(f"{name.replace('_', ' ').capitalize()}: {size:,}")
     if counted.total is None:
-        print("Total: decided by the fit; `nlp train` tells what it stored.")
+        print("Total: decided by the fit.")
     elif counted.network is None:
         print(f"Total: {counted.total:,} {'learned numbers' if counted.total else 'parameters; nothing is learned'}")
     else:

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from .base import Config, PositiveInt, Share
+from .base import Config, PositiveInt, Seed, Share
 
 
 class NamedData(Config):
@@ -17,7 +17,7 @@ class NamedData(Config):
     """For `20newsgroups` alone: parts of each message that are taken out, as scikit-learn's loader does."""
     validation_share: Share = 0.1
     """Share of the training examples held out for validation where the dataset has no validation split."""
-    split_seed: int = 0
+    split_seed: Seed = 0
     """Seed of that cut; it stays the same for every training seed, so that runs compare."""
 
 
@@ -41,7 +41,7 @@ class FileData(Config):
     """Whether `"` quotes fields; by default yes in CSV and no in TSV."""
     validation_share: Share = 0.1
     """Share of the training examples held out for validation where there is no validation file."""
-    split_seed: int = 0
+    split_seed: Seed = 0
     """Seed of that cut."""
 
 

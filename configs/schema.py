@@ -5,7 +5,7 @@ from typing import NamedTuple, get_args
 
 from pydantic import Field
 
-from .base import Config
+from .base import Config, Seed
 from .data import DataConfig, NamedData, SizesData
 from .model import MlpConfig, ModelConfig, NetworkConfig, TransformerConfig
 from .task import TaskConfig
@@ -26,7 +26,7 @@ class Recipe(Config):
     model: ModelConfig
     training: TrainingConfig | None = None
     """How a network is trained; rules and classical models have none."""
-    seeds: list[int] = Field(default=[1], min_length=1)
+    seeds: list[Seed] = Field(default=[1], min_length=1)
     """One run for each seed."""
 
 

@@ -106,7 +106,7 @@ class CheckpointConfig(Config):
 class TrainingConfig(Config):
     """Training of a network by gradient descent."""
 
-    epochs: PositiveInt | None = None
+    epochs: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
     """Passes over the training split; give this or `steps`."""
     steps: PositiveInt | None = None
     """Optimiser steps; give this or `epochs`."""

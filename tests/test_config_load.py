@@ -36,7 +36,7 @@ def test_every_packaged_recipe_is_right_and_survives_writing(name: str, tmp_path
     assert load_recipe(str(written)) == recipe
 
 
-@given(TEXTS, st.lists(TEXTS, max_size=4), st.integers(), st.floats(min_value=1e-300, max_value=1e300))
+@given(TEXTS, st.lists(TEXTS, max_size=4), st.integers(0, 2**32 - 1), st.floats(min_value=1e-300, max_value=1e300))
 def test_any_recipe_survives_writing(
     tmp_path_factory: pytest.TempPathFactory, description: str, labels: list[str], seed: int, number: float
 ) -> None:
@@ -94,7 +94,7 @@ def test_the_schema_for_editors() -> None:
     assert json.loads(json.dumps(schema)) == schema
     assert next(iter(schema["properties"])) == "extends"
     assert schema["$defs"]["RecurrentConfig"]["properties"]["hidden_size"] == {
-        "default": 128, "description": "Size of the state, in each direction.", "minimum": 1, "title": "Hidden Size",
+        "default": 128, "description": "Size of the state, in each direction.", "maximum": 2**31 - 1, "minimum": 1, "title": "Hidden Size",
         "type": "integer"}
     assert {"$ref": "#/$defs/RecurrentConfig"} in schema["properties"]["model"]["anyOf"]
     assert '"required"' not in json.dumps(schema), "a file that extends another holds only what differs"

@@ -177,6 +177,12 @@ def test_sinusoidal_positions_are_added_to_scaled_embeddings() -> None:
     torch.testing.assert_close(embedding(tokens), expected)
 
 
+def test_rotary_turns_by_hand() -> None:
+    turned = Rotary(3, 4)(torch.tensor([1.0, 0.0, 0.0, 1.0]).expand(1, 1, 3, 4))[0, 0]
+    slow = 2 / 10_000 ** (2 / 4)  # the second pair, at position 2
+    torch.testing.assert_close(turned[2], torch.tensor([math.cos(2), -math.sin(slow), math.sin(2), math.cos(slow)]))
+
+
 def test_rotary_products_depend_on_distance_alone() -> None:
     torch.manual_seed(0)
     query, key = torch.randn(6), torch.randn(6)
