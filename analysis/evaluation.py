@@ -5,11 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..datasets.build import read_split
+from ..datasets.build import cut_notices, read_split
 from ..datasets.data import IntArray
 from ..training.conclude import save_predictions
 from ..training.evaluate import predict
-from ..training.files import read_json
 from ..training.finished import FinishedRun
 from .baselines import trivial_accuracies
 from .intervals import bootstrap_intervals
@@ -51,13 +50,13 @@ def evaluate_run(run: FinishedRun, split_name: str, file: str | None) -> Report:
         confusion=matrix.tolist(),
         worst=_worst(matrix, run.labels),
         predictions=str(path),
-        notices=notices,
+        notices=[*notices, *cut_notices(split, getattr(run.recipe.model, "max_positions", None))],
     )
 
 
 def _train_shares(run: FinishedRun) -> Sequence[float]:
     """How frequent each class was in training; kept with the run, so that the data need not be there any more."""
-    counts = np.asarray(read_json(run.directory.path / "data.json")["label_counts"])
+    counts = np.asarray(run.label_counts)
     return (counts / counts.sum()).tolist()
 
 

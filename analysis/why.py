@@ -1,12 +1,13 @@
 """Why a run says what it says of a text: the rule that fired, the n-grams that weighed most."""
 
+import logging
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from ..datasets.batching import make_batch
-from ..datasets.build import texts_split
+from ..datasets.build import cut_notices, texts_split
 from ..models.classical import Classical
 from ..models.rules import Rules
 from ..training.finished import FinishedRun
@@ -14,7 +15,10 @@ from ..training.finished import FinishedRun
 
 def explained(run: FinishedRun, texts: Sequence[str]) -> list[dict[str, Any]]:
     """For each text: `text`, `prediction`, `probability` where the model has one, the most probable classes, and `why`."""
-    batch = make_batch(texts_split(texts, run.tokenizer), np.arange(len(texts)), run.recipe.model.takes)
+    split = texts_split(texts, run.tokenizer)
+    for notice in cut_notices(split, getattr(run.recipe.model, "max_positions", None)):
+        logging.getLogger("nlp").warning("Notice: %s", notice)
+    batch = make_batch(split, np.arange(len(texts)), run.recipe.model.takes)
     predictions = run.task.predict(run.model, batch)
     reasons = _reasons(run, batch.inputs, predictions.predicted)
     answers = []

@@ -24,7 +24,11 @@ class Stretch(Plan):
     """The next steps of a plan. It has neither an epoch's end nor a last step, so nothing is evaluated or saved in it."""
 
     def __init__(self, whole: Plan, steps: int) -> None:
-        self.whole, self.steps, self.epoch_ends = whole, steps, []
+        self.whole, self.steps, self.epoch_ends, self.n_steps = whole, steps, [], 0
+
+    def ends_epoch(self, step: int) -> bool:
+        """Never inside a stretch."""
+        return False
 
     def window(self, step: int) -> list[IntArray]:
         """The rows of one step, as in the whole plan."""

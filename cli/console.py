@@ -66,13 +66,11 @@ def explain(error: Exception) -> tuple[str, int]:
     """What to say of an error, in one paragraph, and the exit code."""
     if isinstance(error, UserError):
         return str(error), error.exit_code
-    if isinstance(error, OSError):
-        return _explain_os_error(error), 2
+    if isinstance(error, OSError | RuntimeError | MemoryError) and (said := _explain_system(error)):
+        return said, 2
     if isinstance(error, UnicodeDecodeError):
         said = f"the input is not UTF-8: it holds the byte 0x{error.object[error.start]:02x}"
         return f"{said}. Save it as UTF-8, or convert it with iconv.", 2
-    if isinstance(error, MemoryError):
-        return "there is not enough memory. Take a smaller training.batch_size, model or vocabulary, or less data.", 2
     if hasattr(error, "format_message"):  # how typer tells a wrong command line
         context = getattr(error, "ctx", None)
         command = context.command_path if context else "nlp"
@@ -81,6 +79,18 @@ def explain(error: Exception) -> tuple[str, int]:
     said = f"{type(error).__name__}: {error}".rstrip(": ").partition("\n")[0]
     return (f"{said} (in {_origin(error)}). This is a fault of nlp, not of your input. "
             "Run the command again with --debug to see the traceback, and please report it."), 1
+
+
+def _explain_system(error: Exception) -> str | None:
+    """What the system refused: a file, a path, memory. pathlib and torch tell the last two in the text of a RuntimeError only."""
+    if isinstance(error, OSError):
+        return _explain_os_error(error)
+    if str(error).startswith(("Could not determine home", "Symlink loop")):
+        return f"a path leads nowhere: {error}. Write it in full, on the command line and in NLP_RUNS, NLP_DATA and NLP_CACHE."
+    signs = ("allocate memory", "out of memory", "overflow", "invalid buffer size")
+    if isinstance(error, MemoryError) or any(sign in str(error).lower() for sign in signs):
+        return "there is not enough memory. Take a smaller training.batch_size, model or vocabulary, or less data."
+    return None
 
 
 def _explain_os_error(error: OSError) -> str:

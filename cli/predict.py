@@ -34,6 +34,10 @@ def predict(
 
 def _texts(texts: list[str] | None, path: str | None) -> Iterator[str]:
     """The texts of the command line, of a file, or of standard input as they come."""
+    if texts and path is not None:
+        from ..errors import ConfigError
+
+        raise ConfigError("Give texts on the command line or a file with --input, not both.")
     if texts:
         yield from texts
     elif path is not None:

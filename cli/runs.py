@@ -74,9 +74,12 @@ def saved_results(run: "RunDirectory") -> Mapping[str, Any]:
     from ..training.files import read_json
 
     try:
-        return read_json(run.results)
+        saved = read_json(run.results)
     except RunError:
         return {}
+    parts = ("cost", "train", "validation", "test")
+    whole = isinstance(saved, Mapping) and all(isinstance(saved.get(part, {}), Mapping) for part in parts)
+    return saved if whole else {}
 
 
 def log_of(run: "RunDirectory") -> list[dict[str, Any]]:
@@ -122,9 +125,9 @@ def row_of(told: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def figure(value: float | str | None) -> str:
+def figure(value: Any) -> str:
     """Four digits after the point; `nan` and `inf` stand in the log as text."""
-    return "" if value is None else value if isinstance(value, str) else f"{value:.4f}"
+    return "" if value is None else f"{value:.4f}" if isinstance(value, int | float) else str(value)
 
 
 def duration(seconds: float) -> str:

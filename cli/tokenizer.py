@@ -42,6 +42,8 @@ def train(
     json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
 ) -> None:
     """Train the tokenizer of a recipe on its training split, as `nlp train` does."""
+    if output is not None:
+        _refuse_taken(output)
     trained = train_recipe(config, set_ or ())
     if output is not None:
         trained.tokenizer.save(output)
@@ -79,6 +81,14 @@ def show(
     if shown:
         _print_pieces(tokenizer, shown)
         print(f"{_coverage_name(tokenizer)}: {1 - unknown:.2%}")
+
+
+def _refuse_taken(output: Path) -> None:
+    """A run's tokenizer belongs to its weights, so no folder that holds anything is written into."""
+    from ..errors import ConfigError
+
+    if output.exists() and not (output.is_dir() and not any(output.iterdir())):
+        raise ConfigError(f"{output} is there already and is left as it is. Give --output a folder that is new or empty.")
 
 
 def train_recipe(config: str, overrides: Sequence[str]) -> Trained:

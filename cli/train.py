@@ -27,7 +27,7 @@ def train(
     name: Annotated[str | None, typer.Option(help="Name of the run's folder; by default the date and time.")] = None,
     processes: Annotated[int, typer.Option(min=1, help="Train data-parallel in so many processes.")] = 1,
     parallel_runs: Annotated[int, typer.Option(min=1, help="Run so many seeds side by side, a thread each.")] = 1,
-    threads: Annotated[int | None, typer.Option(min=1, help="Threads on a CPU; by default a fixed rule by model.")] = None,
+    threads: Annotated[int | None, typer.Option(min=1, max=1024, help="Threads on a CPU; by default a fixed rule by model.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Build everything, take a few steps, say what a full run needs.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print the results as JSON.")] = False,
 ) -> None:
@@ -37,8 +37,12 @@ def train(
     if resume is not None:
         from ..training.run_directory import find_run
 
-        _refuse_new_settings(config, set_)
-        print_results(run_all([find_run(resume)], device), json)
+        options = {"--config": config, "--set": set_, "--name": name, "--threads": threads, "--dry-run": dry_run,
+                   "--processes": processes > 1, "--parallel-runs": parallel_runs > 1}
+        _refuse_new_settings([option for option, given in options.items() if given])
+        run = find_run(resume)
+        _refuse_finished(run)
+        print_results(run_all([run], device), json)
     else:
         recipe = _load(config, set_)
         if dry_run:
@@ -57,11 +61,19 @@ class Where(NamedTuple):
     parallel_runs: int
 
 
-def _refuse_new_settings(config: str | None, set_: list[str] | None) -> None:
+def _refuse_new_settings(given: list[str]) -> None:
     from ..errors import ConfigError
 
-    if config is not None or set_:
-        raise ConfigError("--resume goes on with a run as it was begun; leave --config and --set out.")
+    if given:
+        raise ConfigError(f"--resume goes on with a run as it was begun; leave {', '.join(given)} out.")
+
+
+def _refuse_finished(run: "RunDirectory") -> None:
+    from ..errors import RunError
+
+    if run.status() == "finished":
+        raise RunError(f"The run {run.address} is finished; there is nothing to go on with. `nlp eval {run.address}` tells what it "
+                       "reached; to train for longer, begin a new run with --config and more training.epochs.")
 
 
 def _load(config: str | None, set_: list[str] | None) -> "Recipe":
@@ -75,7 +87,7 @@ def _load(config: str | None, set_: list[str] | None) -> "Recipe":
 
 def run_new(recipe: "Recipe", config: str, name: str | None, where: Where) -> "list[Results]":
     """Begin a run for each seed: one after another, side by side, or each in several processes."""
-    from ..training.begin import begin_runs
+    from ..training.begin import begin_runs, kept_once_begun
     from ..training.devices import choose_device, thread_count
     from ..training.distributed import join_world
     from ..training.side_by_side import run_in_processes, run_side_by_side
@@ -84,11 +96,12 @@ def run_new(recipe: "Recipe", config: str, name: str | None, where: Where) -> "l
     device = choose_device(recipe, where.device, threads)
     world = join_world(device)
     directories = world.from_main(lambda: begin_runs(recipe, config, name, device, threads))
-    if where.processes > 1:
-        return run_in_processes(directories, device, where.processes)
-    if where.parallel_runs > 1:
-        return run_side_by_side(directories, device, where.parallel_runs)
-    return run_all(directories, device)
+    with kept_once_begun(directories if world.is_main else ()):
+        if where.processes > 1:
+            return run_in_processes(directories, device, where.processes)
+        if where.parallel_runs > 1:
+            return run_side_by_side(directories, device, where.parallel_runs)
+        return run_all(directories, device)
 
 
 def run_all(directories: "Sequence[RunDirectory]", device: str) -> "list[Results]":
@@ -96,13 +109,12 @@ def run_all(directories: "Sequence[RunDirectory]", device: str) -> "list[Results
     from ..configs.load import load_recipe
     from ..training.devices import Setting, choose_device
     from ..training.distributed import join_world
-    from ..training.files import read_json
     from ..training.run import run_recipe
 
     results = []
     for directory in directories:
         recipe = load_recipe(str(directory.config))
-        threads = read_json(directory.environment)["threads"]
+        threads = _threads(directory)
         chosen = choose_device(recipe, device, threads)
         result = run_recipe(recipe, Setting(recipe.seeds[0], chosen, threads, join_world(chosen)), directory)
         if result is None:
@@ -110,6 +122,19 @@ def run_all(directories: "Sequence[RunDirectory]", device: str) -> "list[Results
             raise typer.Exit(130)
         results.append(result)
     return results
+
+
+def _threads(directory: "RunDirectory") -> int:
+    """With another number of threads, sums would be rounded another way."""
+    from ..errors import RunError
+    from ..training.files import read_json
+
+    told = read_json(directory.environment)
+    threads = told.get("threads") if isinstance(told, dict) else None
+    if type(threads) is not int or threads < 1:
+        raise RunError(f"{directory.environment} is damaged: it does not say with how many threads the run was begun, such as "
+                       '`"threads": 2`. Take it from where the folder was copied, or train again.')
+    return threads
 
 
 def print_dry_run(recipe: "Recipe", device: str, threads: int | None) -> None:

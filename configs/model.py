@@ -36,7 +36,7 @@ class Rule(Config):
         if self.pattern is not None:
             try:
                 re.compile(self.pattern)
-            except re.error as error:
+            except (re.error, OverflowError, RecursionError) as error:
                 raise ValueError(f"pattern is no regular expression: {error}") from None
         return self
 
@@ -203,7 +203,7 @@ class CnnConfig(SequenceNetworkConfig):
     type: Literal["cnn"]
     d_embedding: PositiveInt = 128
     """Size of each token's embedding."""
-    filter_widths: list[PositiveInt] = [3, 4, 5]
+    filter_widths: list[PositiveInt] = Field(default=[3, 4, 5], min_length=1)
     """Width of each group of filters, in tokens."""
     n_filters: PositiveInt = 100
     """Filters of each width."""

@@ -1,7 +1,7 @@
 """Batches, and the order they come in: a pure function of the seed and the epoch."""
 
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -105,19 +105,18 @@ class Plan:
     def __init__(self, order: Order, epochs: int | None, steps: int | None, accumulate: int = 1) -> None:
         self.order, self.accumulate = order, accumulate
         self._held: tuple[int, list[IntArray]] = (-1, [])
-        self.epoch_ends: list[int] = []  # the last step of each epoch
-        while (len(self.epoch_ends) < epochs) if epochs is not None else (self.n_steps < (steps or 0)):
-            self.epoch_ends.append(self.n_steps + -(-order.n_batches(len(self.epoch_ends)) // accumulate))
-        if steps is not None and self.epoch_ends:
-            self.epoch_ends[-1] = min(self.epoch_ends[-1], steps)
-
-    @property
-    def n_steps(self) -> int:
-        return self.epoch_ends[-1] if self.epoch_ends else 0
+        self.epoch_ends = _ends(order, epochs, steps, accumulate)  # the last step of each epoch
+        self.n_steps = self.epoch_ends[-1] if self.epoch_ends else 0
+        if steps is not None:
+            self.n_steps = min(self.n_steps, steps)
 
     def epoch_of(self, step: int) -> int:
         """The epoch, counted from 0, that a step belongs to."""
         return bisect_left(self.epoch_ends, step)
+
+    def ends_epoch(self, step: int) -> bool:
+        """Whether an epoch is over after this step."""
+        return step == self.n_steps or self.epoch_ends[self.epoch_of(step)] == step
 
     def window(self, step: int) -> list[IntArray]:
         """The rows of one step's micro-batches."""
@@ -134,6 +133,18 @@ class Plan:
         if self._held[0] != epoch:
             self._held = (epoch, self.order.epoch(epoch))
         return self._held[1]
+
+
+def _ends(order: Order, epochs: int | None, steps: int | None, accumulate: int) -> Sequence[int]:
+    """The last step of each epoch. Only a token budget makes epochs differ; else a range holds any number of them."""
+    if order.batch_tokens is None:
+        each = -(-order.n_batches(0) // accumulate)
+        count = epochs if epochs is not None else -(-(steps or 0) // each)
+        return range(each, each * count + 1, each)
+    ends: list[int] = []
+    while (len(ends) < epochs) if epochs is not None else ((ends[-1] if ends else 0) < (steps or 0)):
+        ends.append((ends[-1] if ends else 0) + -(-order.n_batches(len(ends)) // accumulate))
+    return ends
 
 
 def share_of(rows: IntArray, rank: int, world_size: int) -> IntArray:

@@ -36,6 +36,7 @@ def build_data(
     dataset = read_dataset(data, (task.text, task.label))
     labels = _labels(task, dataset.splits["train"])
     cache = Cache(tell=tell)
+    _refuse_unknown_weights(task, labels)
     trained, encoded = _encoded(cache, tokenizer, {name: table.columns[task.text] for name, table in dataset.splits.items()})
     splits = {name: _split(name, table, task, labels, encoded.get(name)) for name, table in dataset.splits.items()}
     return Data(
@@ -111,6 +112,14 @@ def _labels(task: ClassificationConfig, train: Table) -> tuple[str, ...]:
     return tuple(task.labels)
 
 
+def _refuse_unknown_weights(task: ClassificationConfig, labels: Sequence[str]) -> None:
+    weights = task.class_weights
+    unknown = next((name for name in weights if name not in labels), None) if isinstance(weights, Mapping) else None
+    if unknown is not None:
+        raise ConfigError(f"task.class_weights names {unknown!r}, which is no class of this data.{nearest(unknown, labels)} "
+                          f"The classes are: {', '.join(labels)}.")
+
+
 def _encoded(
     cache: Cache, config: TokenizerConfig | None, texts: Mapping[str, Sequence[str]]
 ) -> tuple[Tokenizer | None, Mapping[str, Ragged]]:
@@ -134,6 +143,13 @@ def _numbers(gold: Sequence[str], table: Table, task: ClassificationConfig, labe
         said = f"{table.where(row)} has the label {gold[row]!r}, which task.labels does not name.{nearest(gold[row], labels)}"
         raise DataError(f"{said} Correct the row, or add the label to task.labels, which has: {', '.join(labels)}.")
     return ids
+
+
+def cut_notices(split: Split, limit: int | None) -> list[str]:
+    """A notice of texts that are longer than the positions that a model has."""
+    cut = 0 if limit is None or split.encoded is None else int((split.encoded.lengths > limit).sum())
+    return [f"{cut:,} of {len(split):,} {split.name} texts have more than model.max_positions = {limit} tokens; the model reads "
+            "the beginning of each."] if cut else []
 
 
 def _unseen(split: Split) -> list[str]:

@@ -42,8 +42,8 @@ def read_content(path: Path) -> bytes:
         raise DataError(f"There is no file {path}.{_neighbours(path)}") from None
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise DataError(f"{path} is no whole gzip file: {error}. Fetch it again, or drop .gz from a plain file.") from None
-    except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror or error}.") from None
+    except (OSError, ValueError) as error:  # ValueError: a name that holds a NUL
+        raise DataError(f"{str(path)!r} cannot be read: {getattr(error, 'strerror', None) or error}. Name a file of text.") from None
 
 
 def _neighbours(path: Path) -> str:

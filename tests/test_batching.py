@@ -72,7 +72,7 @@ def test_any_step_can_be_reached_alone(n_rows, batch_size, epochs, accumulate, a
 def test_steps_end_a_run_inside_an_epoch():
     plan = Plan(Order(100, 10, seed=1), None, 25)
     assert plan.n_steps == 25
-    assert plan.epoch_ends == [10, 20, 25]
+    assert list(plan.epoch_ends) == [10, 20, 30]
     assert [plan.epoch_of(step) for step in (1, 10, 11, 25)] == [0, 0, 1, 2]
 
 

@@ -1,5 +1,8 @@
 """The beginning of a run: its folder, with all that it takes to start, stop and start again."""
 
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -8,6 +11,20 @@ from ..configs.schema import Recipe
 from .environment import environment
 from .files import write_atomically, write_json
 from .run_directory import RunDirectory, create_run
+
+
+@contextmanager
+def kept_once_begun(directories: Sequence[RunDirectory]) -> Iterator[None]:
+    """Runs whose data or model could not even be built go again: nothing is in them, and `nlp eval RECIPE` means the latest run."""
+    try:
+        yield
+    except Exception:
+        if not any(directory.data.exists() for directory in directories):
+            for directory in directories:
+                shutil.rmtree(directory.path, ignore_errors=True)
+                with suppress(OSError):  # the recipe's folder too, where this was its first run
+                    directory.path.parent.rmdir()
+        raise
 
 
 def begin_runs(recipe: Recipe, config: str, name: str | None, device: str, threads: int) -> list[RunDirectory]:

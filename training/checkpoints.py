@@ -132,7 +132,8 @@ def _newest_whole(folder: Path, pointer: str) -> Path:
             notice = f"{folder / pointer} names no checkpoint that is there; step-{step}, the newest whole one, is taken."
             logging.getLogger("nlp").warning("Notice: %s", notice)
             return folder / f"step-{step}"
-    raise RunError(f"{folder} holds no whole checkpoint. Take the folder from where it was copied, or train again.")
+    raise RunError(f"{folder} holds no whole checkpoint. Go on with `nlp train --resume {folder.parent}`, "
+                   "take the folder from where it was copied, or train again.")
 
 
 def _way_out(folder: Path, damaged: int) -> str:

@@ -10,6 +10,8 @@ from ..configs.schema import Recipe
 from ..errors import DeviceError
 from .distributed import World
 
+DEVICES = ("auto", "cpu", "cuda", "mps")
+
 
 @dataclass(frozen=True)
 class Setting:
@@ -32,6 +34,8 @@ def thread_count(recipe: Recipe, asked: int | None = None) -> int:
 
 def choose_device(recipe: Recipe, asked: str, threads: int) -> str:
     """The device that a recipe's model runs on: `cpu` for all but networks."""
+    if asked not in DEVICES:
+        raise DeviceError(f"There is no device {asked!r}. --device takes {', '.join(DEVICES[:-1])} or {DEVICES[-1]}.")
     if not isinstance(recipe.model, NetworkConfig):
         return "cpu"
     import torch
@@ -40,8 +44,6 @@ def choose_device(recipe: Recipe, asked: str, threads: int) -> str:
     have = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
     if asked == "auto":
         return next(name for name, there in have.items() if there)
-    if asked not in have:
-        raise DeviceError(f"There is no device {asked!r}. --device takes auto, cpu, cuda or mps.")
     if not have[asked]:
         there = ", ".join(name for name, is_there in have.items() if is_there)
         raise DeviceError(f"This machine, or its PyTorch, has no {asked} device; it has: {there}. Leave --device out for the best one.")

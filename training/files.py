@@ -1,6 +1,7 @@
 """Files that are whole or not there: written under a temporary name, flushed to the disk, renamed into place."""
 
 import errno
+import hashlib
 import itertools
 import json
 import math
@@ -50,8 +51,14 @@ def read_json(path: Path) -> Any:
         raise RunError(f"{path} is missing. Take it from where the folder was copied, or train again.") from None
     except OSError as error:
         raise RunError(f"{path} cannot be read: {error.strerror or error}.") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise RunError(f"{path} is damaged: {error}. Take it from where the folder was copied, or train again.") from error
+
+
+def checksum(about: Mapping[str, Any]) -> str:
+    """SHA-256 of what is told, without the checksum that stands beside it."""
+    told = {key: value for key, value in plain(about).items() if key != "checksum"}
+    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
 
 
 def plain(value: Any) -> Any:

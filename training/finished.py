@@ -1,5 +1,6 @@
 """A finished run, opened again: its recipe, labels, tokenizer and best weights; nothing of its training data."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,11 +9,12 @@ from ..configs.load import load_recipe
 from ..configs.schema import Recipe
 from ..configs.task import ClassificationConfig
 from ..datasets.tokenizer import Tokenizer, load_tokenizer
+from ..errors import RunError
 from ..models.build import build_model
 from ..tasks.classification import Classification
 from .checkpoints import checkpoint_path
 from .devices import Setting, choose_device, placed, thread_count
-from .files import read_json
+from .files import checksum, read_json
 from .run_directory import RunDirectory
 from .tensors import load_into, load_tensors
 
@@ -27,12 +29,13 @@ class FinishedRun:
     model: Any
     labels: tuple[str, ...]
     tokenizer: Tokenizer | None
+    label_counts: Sequence[int]
 
 
 def open_finished(directory: RunDirectory, device: str = "auto") -> FinishedRun:
     """Open a run for evaluation with the weights of its best checkpoint."""
     recipe = load_recipe(str(directory.path / "config.yaml"))
-    about = read_json(directory.path / "data.json")
+    about = _about(directory)
     labels, spec = tuple(about["labels"]), SizesData.model_validate(about["spec"])
     assert isinstance(recipe.task, ClassificationConfig)
     task = Classification(recipe.task, labels)
@@ -40,7 +43,22 @@ def open_finished(directory: RunDirectory, device: str = "auto") -> FinishedRun:
     model = placed(setting, lambda: build_model(recipe.model, spec, task.head))
     _load_weights(model, recipe, directory)
     tokenizer = load_tokenizer(directory.tokenizer, spec.vocab_size) if recipe.tokenizer is not None else None
-    return FinishedRun(directory, recipe, task, model, labels, tokenizer)
+    if tokenizer is not None and tokenizer.fingerprint() != about["tokenizer"]:
+        raise RunError(f"The tokenizer in {directory.tokenizer} is not the one that the model was trained with, which data.json tells. "
+                       "Take the folder from where it was copied, or train again.")
+    return FinishedRun(directory, recipe, task, model, labels, tokenizer, about["label_counts"])
+
+
+def _about(directory: RunDirectory) -> Mapping[str, Any]:
+    """What the run's data was. Labels in another order would give wrong answers that look right, so the checksum must fit."""
+    if not directory.data.exists():
+        raise RunError(f"{directory.path} was stopped before its training began: it has no data.json. "
+                       f"Go on with `nlp train --resume {directory.path}`, or take the folder from where it was copied.")
+    about = read_json(directory.data)
+    if not isinstance(about, Mapping) or about.get("checksum") != checksum(about):
+        raise RunError(f"{directory.data} is not what was written: its checksum does not fit. It holds the labels in the order that the "
+                       "model knows them by; take it from where the folder was copied, or train again.")
+    return about
 
 
 def _load_weights(model: Any, recipe: Recipe, directory: RunDirectory) -> None:

@@ -73,6 +73,7 @@ def _font(size: int) -> Any:
 
 def _label(label: str, number: int, font: Any) -> str:
     """The label, shortened; its number in the list of labels where the font lacks a letter of it."""
+    label = "".join(letter if letter.isprintable() else " " for letter in label)  # a line break cannot be drawn
     lacking = bytes(font.getmask("\uffff"))
     if any(bytes(font.getmask(letter)) == lacking for letter in set(label) if not letter.isspace()):
         return f"#{number}"

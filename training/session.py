@@ -19,7 +19,7 @@ from .checkpoints import checkpoint_path, has_checkpoint
 from .devices import Setting
 from .display import Display
 from .distributed import World
-from .files import read_json, write_json
+from .files import checksum, read_json, write_json
 from .learner import Learner
 from .run_directory import RunDirectory
 from .tracking import Tracker
@@ -146,9 +146,9 @@ def open_session(
     """Go on from the last checkpoint, or begin; then log, show and listen until the block ends."""
     main = setting.world.is_main
     with directory.hold() if main else nullcontext(), StopSignal().listening() as stop:
-        progress = _resumed(learner, directory)
         if main:
-            _save_data(directory, data)
+            _save_data(directory, data)  # first: another vocabulary would be told as weights that do not fit
+        progress = _resumed(learner, directory)
         tracker = Tracker(directory, resume_step=progress.step) if main else None
         with tracker or nullcontext(), Display(plan.n_steps, progress.step, silent=not main) as display:
             for notice in data.notices:
@@ -168,12 +168,13 @@ def _resumed(learner: Learner, directory: RunDirectory) -> Progress:
 
 def _save_data(directory: RunDirectory, data: Data) -> None:
     """What evaluating and predicting need of the data: labels by name, sizes, the tokenizer; and what it was, by hash."""
-    path = directory.path / "data.json"
     about = {"labels": list(data.labels), "spec": data.spec.model_dump(), "hashes": dict(data.hashes),
-             "label_counts": np.bincount(data.splits["train"].labels, minlength=len(data.labels)).tolist()}
-    if path.exists() and read_json(path) != about:
-        raise RunError(f"The data is not what run {directory.path} was begun with (its hashes stand in {path.name}). "
+             "label_counts": np.bincount(data.splits["train"].labels, minlength=len(data.labels)).tolist(),
+             "tokenizer": data.tokenizer.fingerprint() if data.tokenizer is not None else None}
+    about["checksum"] = checksum(about)
+    if directory.data.exists() and read_json(directory.data) != about:
+        raise RunError(f"The data is not what run {directory.path} was begun with (its hashes stand in {directory.data.name}). "
                        "Bring the old data back, or begin a new run with --config.")
     if data.tokenizer is not None:
         data.tokenizer.save(directory.tokenizer)
-    write_json(path, about)
+    write_json(directory.data, about)

@@ -101,6 +101,9 @@ def load_into(module: "nn.Module", tensors: "Mapping[str, Tensor]") -> None:
     for name, tensor in wanted.items():
         if tensor.shape != tensors[name].shape:
             raise RunError(_misfit(module, name, tuple(tensor.shape), tuple(tensors[name].shape)))
+        if not tensors[name].isfinite().all():
+            raise RunError(f"The weights {name} hold numbers that are not finite, so they can say nothing. "
+                           "Take the folder from where it was copied, or train again.")
     module.load_state_dict(dict(tensors))
 
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from .tensorboard_events import EventFile
 
 MARKS = "logs.json"
+_LINE = {"step": int, "split": str, "seconds": int | float}
 
 
 class Tracker:
@@ -101,11 +102,13 @@ class Tracker:
 
 
 def read_metrics(run: RunDirectory) -> list[dict[str, Any]]:
-    """All lines of `metrics.jsonl`; a last line that was cut short, as a killed process leaves it, is left out."""
+    """All lines of `metrics.jsonl`; what is no such line, as a killed process leaves one, is left out."""
     lines = []
-    for line in run.metrics.read_bytes().splitlines() if run.metrics.exists() else ():
-        with suppress(ValueError):
-            lines.append(json.loads(line))
+    for line in run.metrics.read_bytes().splitlines() if run.metrics.is_file() else ():
+        with suppress(ValueError, RecursionError):
+            read = json.loads(line)
+            if isinstance(read, dict) and all(isinstance(read.get(key), kind) for key, kind in _LINE.items()):
+                lines.append(read)
     return lines
 
 

@@ -49,7 +49,7 @@ class Cadence:
         self.evaluate_every = training.evaluate_every if training else None
         self.save_every = training.checkpoints.every_steps if training else None
         self.save_seconds = 60 * training.checkpoints.every_minutes if training and training.checkpoints.every_minutes else math.inf
-        self.epoch_ends, self.saved_at = set(plan.epoch_ends), time.monotonic()
+        self.saved_at = time.monotonic()
 
     def logs(self, step: int) -> bool:
         """Whether the running sums are read at this step."""
@@ -59,7 +59,7 @@ class Cadence:
         """Whether the validation split is scored after this step."""
         if step == self.plan.n_steps:
             return True
-        return step % self.evaluate_every == 0 if self.evaluate_every else step in self.epoch_ends
+        return step % self.evaluate_every == 0 if self.evaluate_every else self.plan.ends_epoch(step)
 
     def saves(self, step: int) -> bool:
         """Whether a checkpoint is written after this step: at each evaluation, and in between by steps or minutes."""
