@@ -50,7 +50,7 @@ def evaluate_run(run: FinishedRun, split_name: str, file: str | None) -> Report:
         confusion=matrix.tolist(),
         worst=_worst(matrix, run.labels),
         predictions=str(path),
-        notices=[*notices, *cut_notices(split, getattr(run.recipe.model, "max_positions", None))],
+        notices=[*notices, *cut_notices(split, run.recipe.model)],
     )
 
 

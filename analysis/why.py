@@ -16,7 +16,7 @@ from ..training.finished import FinishedRun
 def explained(run: FinishedRun, texts: Sequence[str]) -> list[dict[str, Any]]:
     """For each text: `text`, `prediction`, `probability` where the model has one, the most probable classes, and `why`."""
     split = texts_split(texts, run.tokenizer)
-    for notice in cut_notices(split, getattr(run.recipe.model, "max_positions", None)):
+    for notice in cut_notices(split, run.recipe.model):
         logging.getLogger("nlp").warning("Notice: %s", notice)
     batch = make_batch(split, np.arange(len(texts)), run.recipe.model.takes)
     predictions = run.task.predict(run.model, batch)

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from ..configs.data import DataConfig, FileData, NamedData, SizesData
+from ..configs.model import ModelConfig, TransformerConfig
 from ..configs.task import ClassificationConfig, TaskConfig
 from ..configs.tokenizer import TokenizerConfig
 from ..errors import ConfigError, DataError
@@ -145,8 +146,9 @@ def _numbers(gold: Sequence[str], table: Table, task: ClassificationConfig, labe
     return ids
 
 
-def cut_notices(split: Split, limit: int | None) -> list[str]:
+def cut_notices(split: Split, model: ModelConfig) -> list[str]:
     """A notice of texts that are longer than the positions that a model has."""
+    limit = model.max_positions if isinstance(model, TransformerConfig) else None
     cut = 0 if limit is None or split.encoded is None else int((split.encoded.lengths > limit).sum())
     return [f"{cut:,} of {len(split):,} {split.name} texts have more than model.max_positions = {limit} tokens; the model reads "
             "the beginning of each."] if cut else []

@@ -103,5 +103,5 @@ class Data:
     labels: tuple[str, ...]
     tokenizer: "Tokenizer | None" = None
     hashes: Mapping[str, str] = field(default_factory=dict)
-    notices: list[str] = field(default_factory=list)
+    notices: Sequence[str] = ()
     cache: Path | None = None

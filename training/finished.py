@@ -34,7 +34,7 @@ class FinishedRun:
 
 def open_finished(directory: RunDirectory, device: str = "auto") -> FinishedRun:
     """Open a run for evaluation with the weights of its best checkpoint."""
-    recipe = load_recipe(str(directory.path / "config.yaml"))
+    recipe = load_recipe(str(directory.config))
     about = _about(directory)
     labels, spec = tuple(about["labels"]), SizesData.model_validate(about["spec"])
     assert isinstance(recipe.task, ClassificationConfig)

@@ -1,7 +1,7 @@
 """The story of one run: data, task, model, plan, learner; then fit, and score what came of it."""
 
 from ..configs.schema import Recipe
-from ..datasets.build import build_data, cut_notices
+from ..datasets.build import build_data
 from ..models.build import build_model
 from ..tasks.build import build_task
 from .conclude import Results, conclude
@@ -20,8 +20,6 @@ def run_recipe(recipe: Recipe, setting: Setting, directory: RunDirectory) -> Res
     model = placed(setting, lambda: build_model(recipe.model, data.spec, task.head))
     plan = build_plan(recipe, data.splits["train"], setting.seed)
     learner = build_learner(recipe, task, model, plan, setting)
-    limit = getattr(recipe.model, "max_positions", None)
-    data.notices.extend(said for split in data.splits.values() for said in cut_notices(split, limit))
     with open_session(recipe, setting, directory, data, plan, learner) as session:
         finished = fit(learner, task, data, plan, session)
         return conclude(learner, task, data, session) if finished else None

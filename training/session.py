@@ -13,6 +13,7 @@ import numpy as np
 from ..configs.schema import Recipe
 from ..configs.training import EarlyStoppingConfig
 from ..datasets.batching import Batch, Plan
+from ..datasets.build import cut_notices
 from ..datasets.data import Data
 from ..errors import RunError
 from .checkpoints import checkpoint_path, has_checkpoint
@@ -151,7 +152,7 @@ def open_session(
         progress = _resumed(learner, directory)
         tracker = Tracker(directory, resume_step=progress.step) if main else None
         with tracker or nullcontext(), Display(plan.n_steps, progress.step, silent=not main) as display:
-            for notice in data.notices:
+            for notice in [*data.notices, *(said for split in data.splits.values() for said in cut_notices(split, recipe.model))]:
                 display.line(f"Notice: {notice}")
             yield Session(recipe, setting, directory, tracker, display, stop, progress)
 
