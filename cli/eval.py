@@ -12,18 +12,21 @@ if TYPE_CHECKING:
 
 def eval_(
     run: Annotated[str, typer.Argument(help="A run: its path, RECIPE (the latest) or RECIPE/NAME.", autocompletion=complete_run)],
-    split: Annotated[str, typer.Option(help="train, validation or test.")] = "test",
+    split: Annotated[str | None, typer.Option(help="train, validation or test (the default).")] = None,
     data: Annotated[str | None, typer.Option(help="Score this file instead; its columns are those of the recipe.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
     json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
 ) -> None:
     """Score a run on a split, with 95 % bootstrap intervals, trivial baselines and the confusion matrix."""
     from ..analysis.evaluation import evaluate_run
+    from ..errors import ConfigError
     from ..training.finished import open_finished
     from ..training.run_directory import find_run
     from .console import print_json
 
-    report = evaluate_run(open_finished(find_run(run), device), split, data)
+    if split is not None and data is not None:
+        raise ConfigError("--split names a part of the run's own data, --data another file; give one.")
+    report = evaluate_run(open_finished(find_run(run), device), split or "test", data)
     print_json(_as_json(report)) if json else _print(report)
 
 

@@ -40,11 +40,10 @@ def train(
         options = {"--config": config, "--set": set_, "--name": name, "--threads": threads, "--dry-run": dry_run,
                    "--processes": processes > 1, "--parallel-runs": parallel_runs > 1}
         _refuse_new_settings([option for option, given in options.items() if given])
-        run = find_run(resume)
-        _refuse_finished(run)
-        print_results(run_all([run], device), json)
+        print_results(go_on(find_run(resume), device), json)
     else:
         recipe = _load(config, set_)
+        _refuse_both(processes, parallel_runs)
         if dry_run:
             print_dry_run(recipe, device, threads)
         else:
@@ -68,12 +67,11 @@ def _refuse_new_settings(given: list[str]) -> None:
         raise ConfigError(f"--resume goes on with a run as it was begun; leave {', '.join(given)} out.")
 
 
-def _refuse_finished(run: "RunDirectory") -> None:
-    from ..errors import RunError
+def _refuse_both(processes: int, parallel_runs: int) -> None:
+    from ..errors import ConfigError
 
-    if run.status() == "finished":
-        raise RunError(f"The run {run.address} is finished; there is nothing to go on with. `nlp eval {run.address}` tells what it "
-                       "reached; to train for longer, begin a new run with --config and more training.epochs.")
+    if processes > 1 and parallel_runs > 1:
+        raise ConfigError("--processes spreads one run over several processes, --parallel-runs trains several seeds at once; give one.")
 
 
 def _load(config: str | None, set_: list[str] | None) -> "Recipe":
@@ -83,6 +81,18 @@ def _load(config: str | None, set_: list[str] | None) -> "Recipe":
     if config is None:
         raise ConfigError("Nothing to train: give --config NAME-or-PATH (`nlp config list` shows the names) or --resume RUN.")
     return load_recipe(config, set_ or ())
+
+
+def go_on(run: "RunDirectory", device: str) -> "list[Results]":
+    """Train from the last checkpoint. Of a run that is finished the results are told again, so a job may repeat its command."""
+    from ..training.conclude import Results
+    from .console import notice
+
+    if run.status() != "finished":
+        return run_all([run], device)
+    notice(f"the run {run.address} is finished, so there is nothing to go on with; these are its results. "
+           "To train for longer, begin a new run with --config and more training.epochs.")
+    return [Results.read(run)]
 
 
 def run_new(recipe: "Recipe", config: str, name: str | None, where: Where) -> "list[Results]":
@@ -98,9 +108,9 @@ def run_new(recipe: "Recipe", config: str, name: str | None, where: Where) -> "l
     directories = world.from_main(lambda: begin_runs(recipe, config, name, device, threads))
     with kept_once_begun(directories if world.is_main else ()):
         if where.processes > 1:
-            return run_in_processes(directories, device, where.processes)
+            return run_in_processes(recipe, directories, device, where.processes)
         if where.parallel_runs > 1:
-            return run_side_by_side(directories, device, where.parallel_runs)
+            return run_side_by_side(recipe, directories, device, where.parallel_runs)
         return run_all(directories, device)
 
 

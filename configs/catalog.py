@@ -22,7 +22,7 @@ def find_recipe(name_or_path: str, folder: Path | None = None) -> Path:
     """
     path = (folder or Path.cwd()) / name_or_path
     if path.suffix in SUFFIXES or path.is_file():
-        if path.is_dir() or not path.exists():
+        if not path.is_file():
             raise ConfigError(f"There is no recipe file {name_or_path}{_instead(name_or_path)}")
         return path
     if not re.fullmatch(r"[\w.-]+/[\w.-]+", name_or_path) or name_or_path not in packaged():

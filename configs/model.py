@@ -188,6 +188,12 @@ class MlpConfig(NetworkConfig):
     def takes(self) -> Takes:
         return self.input
 
+    @model_validator(mode="after")
+    def _vectors_are_not_embedded(self) -> Self:
+        if self.input == "vector" and self.d_embedding is not None:
+            raise ValueError("input `vector` takes numbers as they are; leave d_embedding out")
+        return self
+
 
 class SequenceNetworkConfig(NetworkConfig):
     """What every network that reads tokens in order has in common."""

@@ -18,8 +18,8 @@ class ClassificationConfig(Config):
     """Column that holds the text."""
     label: str = "label"
     """Column that holds the class."""
-    labels: list[str] | None = None
-    """The classes, in order; by default those of the training split, sorted. A label outside a stated list is an error."""
+    labels: Annotated[list[str], Field(min_length=2)] | None = None
+    """The classes, in order, two at least; by default those of the training split, sorted. A label outside a stated list is an error."""
     label_smoothing: Probability = 0.0
     """Share of the target's probability that is spread evenly over all classes (Szegedy et al. 2016)."""
     class_weights: Literal["balanced"] | dict[str, PositiveFloat] | None = None

@@ -1,6 +1,8 @@
 """Folders of files that are whole or not there: each file is written under a temporary name, flushed, and renamed into place."""
 
+import errno
 import hashlib
+import itertools
 import json
 import os
 from collections.abc import Mapping
@@ -10,11 +12,13 @@ from typing import Any
 from ..errors import RunError
 
 ABOUT = "about.json"
+_NUMBERS = itertools.count()
 
 
 def write_whole(path: Path, content: bytes) -> None:
     """Write a file so that a reader, or a process that is killed, finds the old file or the new one. Raises OSError."""
-    temporary = path.with_name(f".tmp-{os.getpid()}-{path.name}")
+    # Without the file's own name in it, no program that watches the folder takes the temporary file for a real one.
+    temporary = path.parent / f".tmp-{os.getpid()}-{next(_NUMBERS)}"
     try:
         with temporary.open("wb") as file:
             file.write(content)
@@ -24,6 +28,21 @@ def write_whole(path: Path, content: bytes) -> None:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+    sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make sure that names in `folder` outlive a power cut; Windows has no such call and does not need it."""
+    if os.name == "nt":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # some network file systems cannot
+            raise
+    finally:
+        os.close(descriptor)
 
 
 def write_folder(folder: Path, files: Mapping[str, bytes], about: Mapping[str, Any]) -> None:

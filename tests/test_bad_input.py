@@ -80,6 +80,8 @@ def seal_again(folder: Path) -> None:
     ("mlp", "data.train=.", "cannot be read"),
     ("mlp", "tokenizer.vocab_size=3", "needs at least"),
     ("mlp", "data.validation_share=0.999", "nothing to tell apart"),
+    ("mlp", "task.labels=[]", "task.labels: must be a list of at least 2"),
+    ("mlp", "model.input=vector", "leave d_embedding out"),
     ("cnn", "model.filter_widths=[]", "model.filter_widths: must be a list of at least 1"),
     ("transformer", "model.n_heads=3", "n_heads 3 does not divide d_model 16"),
     ("rules", "model.rules=[{label: Polish, pattern: 'a{99999999999999999999}'}]", "no regular expression"),
@@ -92,11 +94,12 @@ def test_settings_that_cannot_be(folder, model, override, words):
     assert fingerprints(folder) == before, "a run that could not begin leaves no folder behind"
 
 
-@pytest.mark.parametrize("recipe", [".", "runs", "loop.yaml", "latin.yaml", "train.csv", "~nobody-has-this-name/x.yaml",
+@pytest.mark.parametrize("recipe", [".", "runs", "loop.yaml", "latin.yaml", "pipe.yaml", "train.csv", "~nobody-has-this-name/x.yaml",
                                     "x" * 300 + ".yaml"])
 @pytest.mark.parametrize("command", [("config", "validate"), ("train", "--config"), ("count-params", "--config"), ("tokenizer", "show")])
 def test_files_that_are_no_recipe(folder, recipe, command):
     (folder / "loop.yaml").symlink_to("loop.yaml")
+    os.mkfifo(folder / "pipe.yaml")
     (folder / "latin.yaml").write_bytes("# é\ndata: 1\n".encode("latin-1"))
     told(*command, recipe, cwd=folder)
 
@@ -217,8 +220,13 @@ def test_runs_that_are_none(folder, run, command):
 @pytest.mark.parametrize("model", TRAINED)
 def test_a_finished_run_is_not_trained_again(folder, model):
     before = fingerprints(folder)
-    assert "is finished" in told("train", "--resume", f"{model}/first", cwd=folder)
+    done = nlp("train", "--resume", f"{model}/first", "--json", cwd=folder)
+    assert "is finished" in done.stderr and json.loads(done.stdout)
     assert fingerprints(folder) == before
+
+
+def test_a_file_and_a_split_exclude_each_other(folder):
+    assert "give one" in told("eval", "rules/first", "--split", "test", "--data", "test.csv", cwd=folder)
 
 
 HOLD = "import fcntl, sys; f = open(sys.argv[1], 'r+b'); fcntl.lockf(f, fcntl.LOCK_EX); print('held', flush=True); sys.stdin.read()"
@@ -345,6 +353,15 @@ def test_weights_that_cannot_be_used(folder, kind):
     for command in (("eval", "mlp/first"), ("predict", "mlp/first", "x")):
         said = told(*command, cwd=folder)
         assert any(word in said for word in words.split("|")), said
+
+
+@pytest.mark.parametrize("content", ["{}", "[]", '{"progress": {"stop": 1}, "learner": {"schedule": {}}}'])
+def test_progress_that_is_none(folder, content):
+    run = unfinished(folder)
+    checkpoint = run / "checkpoints" / (run / "checkpoints" / "last").read_text(encoding="utf-8").strip()
+    (checkpoint / "progress.json").write_text(content, encoding="utf-8")
+    seal_again(checkpoint)
+    assert "progress.json is not what" in told("train", "--resume", "mlp/first", cwd=folder)
 
 
 def test_a_solver_that_is_none(folder):

@@ -2,6 +2,7 @@
 
 import json
 import os
+import random
 import signal
 import subprocess
 import time
@@ -139,6 +140,11 @@ def interrupted(folder, recipe, name, number, delay, **variables):
     return process.returncode, said
 
 
+def timeless(run):
+    """The log without what depends on the machine's mood."""
+    return [{key: value for key, value in line.items() if not key.startswith(("seconds", "throughput", "memory"))} for line in metrics(run)]
+
+
 LONG = TRAINING.replace("epochs: 3", "epochs: 12, checkpoints: {every_steps: 7}, ema: 0.9, accumulate: 2, early_stopping: {patience: 50}")
 
 
@@ -155,9 +161,7 @@ def test_a_signal_finishes_the_step_and_says_how_to_resume(number, folder):
     assert weights(stopped) == weights(whole)
     assert weights(stopped, "best") == weights(whole, "best")
     assert results(stopped)["test"] == results(whole)["test"]
-    timeless = [[{key: value for key, value in line.items() if not key.startswith(("seconds", "throughput", "memory"))}
-                 for line in metrics(run)] for run in (stopped, whole)]
-    assert timeless[0] == timeless[1]
+    assert timeless(stopped) == timeless(whole)
 
 
 @pytest.mark.parametrize("model", ["mlp", "lstm", "transformer"])
@@ -171,6 +175,34 @@ def test_a_killed_run_resumes_to_the_same_bytes(model, folder):
         assert weights(folder / "runs" / f"kill-{model}" / "killed", which) == weights(folder / "runs" / f"kill-{model}" / "whole", which)
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+@pytest.mark.parametrize("model", ["mlp", "lstm", "transformer"])
+def test_killed_at_random_moments_runs_end_with_the_same_bytes(model, folder):
+    """Starting up, between two files, in the last evaluation: ten moments of a whole run, each in a run of its own."""
+    write_recipe(folder, model, training=LONG, name=f"moments-{model}")
+    train = ["train", "--config", f"moments-{model}.yaml", "--name"]
+    started = time.monotonic()
+    nlp_process(*train, "whole", cwd=folder)
+    seconds, moments = time.monotonic() - started, random.Random(model)
+    whole = folder / "runs" / f"moments-{model}" / "whole"
+    for number in range(10):
+        moment = moments.uniform(0, seconds)
+        process = subprocess.Popen([str(NLP), *train, f"killed-{number}", "--threads", "1"], cwd=folder,
+                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        time.sleep(moment)
+        process.kill()
+        process.wait()
+        killed = whole.with_name(f"killed-{number}")
+        begun = (killed / "config.yaml").exists()
+        nlp(*(("train", "--resume", killed) if begun else (*train, killed.name)), cwd=folder)
+        killed = killed if begun or not killed.with_name(f"{killed.name}-2").exists() else killed.with_name(f"{killed.name}-2")
+        for which in ("last", "best"):
+            assert weights(killed, which) == weights(whole, which), f"killed after {moment:.3f} of {seconds:.3f} seconds"
+        assert results(killed)["test"] == results(whole)["test"]
+        assert timeless(killed) == timeless(whole)
+
+
 def test_seeds_report_mean_and_spread_alone_and_side_by_side(folder):
     done = nlp("train", "--config", "mlp.yaml", "--name", "serial", "--set", "seeds=[1, 2]", "--threads", "1", cwd=folder)
     assert "±" in done.stdout
@@ -178,6 +210,14 @@ def test_seeds_report_mean_and_spread_alone_and_side_by_side(folder):
     for seed in (1, 2):
         serial, parallel = (folder / "runs" / "mlp" / f"{name}-seed-{seed}" for name in ("serial", "parallel"))
         assert weights(serial) == weights(parallel)
+
+
+def test_bad_data_is_told_once_by_several_processes_too(folder):
+    for option in ("--processes", "--parallel-runs"):
+        done = nlp_process("train", "--config", "mlp.yaml", option, "2", "--set", "data.train=none.csv", "--set", "seeds=[1, 2]",
+                           cwd=folder, code=2)
+        assert done.stderr.count("Error: ") == 1 and "none.csv" in done.stderr
+    assert "give one" in nlp("train", "--config", "mlp.yaml", "--processes", "2", "--parallel-runs", "2", cwd=folder, code=2).stderr
 
 
 def test_two_processes_take_the_same_steps_as_one(folder):

@@ -9,8 +9,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
+from ..datasets.disk import sync_folder
 from ..errors import RunError
-from .files import disk_errors, sync_folder, write_atomically
+from .files import disk_errors, write_atomically
 from .run_directory import RunDirectory
 from .sealed_folder import damage, seal
 

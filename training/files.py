@@ -1,20 +1,17 @@
-"""Files that are whole or not there: written under a temporary name, flushed to the disk, renamed into place."""
+"""A run's files: whole or not there, JSON that any program can read, and one paragraph where the disk refuses."""
 
 import errno
 import hashlib
-import itertools
 import json
 import math
-import os
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from ..datasets.disk import write_whole
 from ..errors import DeviceError, RunError, UserError
-
-_NUMBERS = itertools.count()
 
 
 def write_atomically(path: Path, data: bytes | str) -> None:
@@ -22,20 +19,8 @@ def write_atomically(path: Path, data: bytes | str) -> None:
 
     Raises DeviceError where the disk is full, RunError where the file cannot be written.
     """
-    content = data.encode("utf-8") if isinstance(data, str) else data
-    # Without the file's own name in it, no program that watches the folder takes the temporary file for a real one.
-    temporary = path.parent / f".tmp-{os.getpid()}-{next(_NUMBERS)}"
     with disk_errors(path):
-        try:
-            with temporary.open("wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(path)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
-        sync_folder(path.parent)
+        write_whole(path, data.encode("utf-8") if isinstance(data, str) else data)
 
 
 def write_json(path: Path, obj: Any) -> None:
@@ -72,20 +57,6 @@ def plain(value: Any) -> Any:
     if isinstance(value, list | tuple | set | frozenset):
         return [plain(item) for item in value]
     return str(value) if isinstance(value, Path) else plain(value.tolist())  # numpy's numbers and arrays
-
-
-def sync_folder(folder: Path) -> None:
-    """Make sure that names in `folder` outlive a power cut; Windows has no such call and does not need it."""
-    if os.name == "nt":
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    except OSError as error:
-        if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # some network file systems cannot
-            raise
-    finally:
-        os.close(descriptor)
 
 
 @contextmanager

@@ -4,8 +4,9 @@ import hashlib
 import os
 from pathlib import Path
 
+from ..datasets.disk import sync_folder
 from ..errors import RunError
-from .files import read_json, sync_folder, write_json
+from .files import read_json, write_json
 
 MANIFEST = "manifest.json"
 

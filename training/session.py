@@ -162,9 +162,14 @@ def _resumed(learner: Learner, directory: RunDirectory) -> Progress:
     if not has_checkpoint(directory):
         return Progress()
     folder = checkpoint_path(directory, "last")
-    saved = read_json(folder / "progress.json")
-    learner.resume(folder, saved["learner"])
-    return Progress(**saved["progress"])
+    path = folder / "progress.json"
+    try:
+        saved = read_json(path)
+        learner.resume(folder, saved["learner"])
+        return Progress(**saved["progress"])
+    except (KeyError, TypeError) as error:
+        raise RunError(f"{path} is not what this version of nlp writes ({error!r}). "
+                       "Take it from where the folder was copied, or train again.") from None
 
 
 def _save_data(directory: RunDirectory, data: Data) -> None:

@@ -6,13 +6,17 @@ import sys
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
+from ..configs.schema import Recipe
+from ..datasets.build import build_data
 from ..errors import TrainingError
 from .conclude import Results
+from .display import announce
 from .run_directory import RunDirectory
 
 
-def run_side_by_side(directories: Sequence[RunDirectory], device: str, at_once: int) -> list[Results]:
+def run_side_by_side(recipe: Recipe, directories: Sequence[RunDirectory], device: str, at_once: int) -> list[Results]:
     """Train in each prepared folder, at most `at_once` together, each on one thread."""
+    _encode_once(recipe)
 
     def train(directory: RunDirectory) -> int:
         return _train(["-m", "nlp.cli.main"], directory, device, {"OMP_NUM_THREADS": "1"})
@@ -21,10 +25,16 @@ def run_side_by_side(directories: Sequence[RunDirectory], device: str, at_once: 
         return _results(directories, list(pool.map(train, directories)))
 
 
-def run_in_processes(directories: Sequence[RunDirectory], device: str, processes: int) -> list[Results]:
+def run_in_processes(recipe: Recipe, directories: Sequence[RunDirectory], device: str, processes: int) -> list[Results]:
     """Train in each prepared folder in turn, data-parallel in so many processes on this machine, through torchrun."""
+    _encode_once(recipe)
     torchrun = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}", "--module", "nlp.cli.main"]
     return _results(directories, [_train(torchrun, directory, device, {}) for directory in directories])
+
+
+def _encode_once(recipe: Recipe) -> None:
+    """The processes then find the data in the cache, and what is wrong with it is said here, once."""
+    build_data(recipe.data, recipe.tokenizer, recipe.task, tell=announce)
 
 
 def _train(how: Sequence[str], directory: RunDirectory, device: str, variables: Mapping[str, str]) -> int:
