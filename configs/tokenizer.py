@@ -26,8 +26,9 @@ class WordTokenizer(TokenSequence):
     type: Literal["words"]
     vocab_size: PositiveInt = 50_000
     """Largest vocabulary, special tokens included; the most frequent words stay."""
-    min_frequency: PositiveInt = 1
-    """Words seen less often in training become [UNK]."""
+    min_frequency: PositiveInt = 2
+    """Words seen less often in training become [UNK]. With 1 the network never meets [UNK] in training, and what it makes of new
+    words is left to chance."""
 
 
 class CharacterTokenizer(TokenSequence):

@@ -17,7 +17,7 @@ from nlp.datasets.tokenizer import load_tokenizer
 from nlp.errors import ConfigError, DataError
 
 TASK = ClassificationConfig(type="classification")
-WORDS = WordTokenizer(type="words")
+WORDS = WordTokenizer(type="words", min_frequency=1)
 TRAIN = [("good dog", "yes"), ("bad dog", "no"), ("good fox", "yes"), ("", "no")]
 
 
