@@ -2,10 +2,14 @@
 
 import json
 import statistics
+import sys
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
+
+import typer
+from nlp.errors import UserError
 
 
 @dataclass(frozen=True)
@@ -48,7 +52,15 @@ def seconds(work: Callable[[], Any]) -> float:
 
 
 def show(rows: Iterable[dict[str, Any]], as_json: bool) -> None:
-    """One line for each row as soon as it is there, or all of them as JSON."""
+    """One line for each row as soon as it is there, or all of them as JSON; what a person must mend ends it in one paragraph."""
+    try:
+        _show(rows, as_json)
+    except UserError as error:
+        print(f"Error: {error}", file=sys.stderr)
+        raise typer.Exit(error.exit_code) from None
+
+
+def _show(rows: Iterable[dict[str, Any]], as_json: bool) -> None:
     if as_json:
         print(json.dumps(list(rows), indent=2))
         return
