@@ -68,10 +68,10 @@ class Ours:
 def opened(recipe: Recipe, threads: int | None = None, data: Data | None = None) -> Iterator[Ours]:
     """Everything that `nlp train` builds before its first step, on the CPU, with the threads that it would take."""
     threads = thread_count(recipe, threads)
-    setting = Setting(recipe.seeds[0], choose_device(recipe, "cpu", threads), threads)
+    setting = Setting(recipe.seeds[0], choose_device(recipe, "cpu"), threads)
     data = data or build_data(recipe.data, recipe.tokenizer, recipe.task)
     task = build_task(recipe.task, data)
-    model = placed(setting, lambda: build_model(recipe.model, data.spec, task.head))
+    model = placed(recipe, setting, lambda: build_model(recipe.model, data.spec, task.head))
     plan = build_plan(recipe, data.splits["train"], setting.seed)
     learner = build_learner(recipe, task, model, plan, setting)
     with TemporaryDirectory() as folder:

@@ -103,7 +103,7 @@ def run_new(recipe: "Recipe", config: str, name: str | None, where: Where) -> "l
     from ..training.side_by_side import run_in_processes, run_side_by_side
 
     threads = thread_count(recipe, where.threads)
-    device = choose_device(recipe, where.device, threads)
+    device = choose_device(recipe, where.device)
     world = join_world(device)
     directories = world.from_main(lambda: begin_runs(recipe, config, name, device, threads))
     with kept_once_begun(directories if world.is_main else ()):
@@ -125,7 +125,7 @@ def run_all(directories: "Sequence[RunDirectory]", device: str) -> "list[Results
     for directory in directories:
         recipe = load_recipe(str(directory.config))
         threads = _threads(directory)
-        chosen = choose_device(recipe, device, threads)
+        chosen = choose_device(recipe, device)
         result = run_recipe(recipe, Setting(recipe.seeds[0], chosen, threads, join_world(chosen)), directory)
         if result is None:
             typer.echo(f"Stopped; a checkpoint is saved. Go on with: nlp train --resume {directory.path}", err=True)
@@ -153,5 +153,5 @@ def print_dry_run(recipe: "Recipe", device: str, threads: int | None) -> None:
     from ..training.dry_run import dry_run
 
     count = thread_count(recipe, threads)
-    for line in dry_run(recipe, choose_device(recipe, device, count), count):
+    for line in dry_run(recipe, choose_device(recipe, device), count):
         typer.echo(line)

@@ -32,16 +32,17 @@ def thread_count(recipe: Recipe, asked: int | None = None) -> int:
     return min(rule, cores) if rule is not None else cores
 
 
-def choose_device(recipe: Recipe, asked: str, threads: int) -> str:
-    """The device that a recipe's model runs on: `cpu` for all but networks."""
+def choose_device(recipe: Recipe, asked: str) -> str:
+    """The device that a recipe's model runs on: `cpu` for all but networks. Torch is imported where it must be asked.
+
+    Raises DeviceError where there is no such device.
+    """
     if asked not in DEVICES:
         raise DeviceError(f"There is no device {asked!r}. --device takes {', '.join(DEVICES[:-1])} or {DEVICES[-1]}.")
-    if not isinstance(recipe.model, NetworkConfig):
+    if asked == "cpu" or not isinstance(recipe.model, NetworkConfig):
         return "cpu"
     import torch
 
-    torch.set_num_threads(threads)
-    torch.set_flush_denormal(True)  # a processor takes many times as long over numbers below 1e-38, and they change nothing
     have = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
     if asked == "auto":
         return next(name for name, there in have.items() if there)
@@ -53,13 +54,13 @@ def choose_device(recipe: Recipe, asked: str, threads: int) -> str:
     return asked
 
 
-def placed(setting: Setting, build: Callable[[], Any]) -> Any:
+def placed(recipe: Recipe, setting: Setting, build: Callable[[], Any]) -> Any:
     """Build a model; a network gets its first weights from the seed, alike on every rank, and moves to the device."""
-    import sys
+    if not isinstance(recipe.model, NetworkConfig):
+        return build()
+    import torch
 
-    if "torch" in sys.modules:
-        import torch
-
-        torch.manual_seed(setting.seed)
-    model = build()
-    return model.to(setting.device) if hasattr(model, "to") else model
+    torch.set_num_threads(setting.threads)
+    torch.set_flush_denormal(True)  # a processor takes many times as long over numbers below 1e-38, and they change nothing
+    torch.manual_seed(setting.seed)
+    return build().to(setting.device)

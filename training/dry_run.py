@@ -23,7 +23,7 @@ def dry_run(recipe: Recipe, device: str, threads: int) -> Iterator[str]:
     sizes = ", ".join(f"{name} {len(split):,}" for name, split in data.splits.items())
     yield f"data        {sizes} examples; {len(data.labels)} classes; vocabulary {data.spec.vocab_size or 0:,}"
     task = build_task(recipe.task, data)
-    model = placed(setting, lambda: build_model(recipe.model, data.spec, task.head))
+    model = placed(recipe, setting, lambda: build_model(recipe.model, data.spec, task.head))
     yield f"model       {recipe.model.type}: " + ", ".join(f"{name} {value}" for name, value in model.describe().items())
     plan = build_plan(recipe, data.splits["train"], setting.seed)
     learner = build_learner(recipe, task, model, plan, setting)

@@ -39,8 +39,8 @@ def open_finished(directory: RunDirectory, device: str = "auto") -> FinishedRun:
     labels, spec = tuple(about["labels"]), SizesData.model_validate(about["spec"])
     assert isinstance(recipe.task, ClassificationConfig)
     task = Classification(recipe.task, labels)
-    setting = Setting(recipe.seeds[0], choose_device(recipe, device, thread_count(recipe)))
-    model = placed(setting, lambda: build_model(recipe.model, spec, task.head))
+    setting = Setting(recipe.seeds[0], choose_device(recipe, device), thread_count(recipe))
+    model = placed(recipe, setting, lambda: build_model(recipe.model, spec, task.head))
     _load_weights(model, recipe, directory)
     tokenizer = load_tokenizer(directory.tokenizer, spec.vocab_size) if recipe.tokenizer is not None else None
     if tokenizer is not None and tokenizer.fingerprint() != about["tokenizer"]:
