@@ -118,7 +118,7 @@ def run_all(directories: "Sequence[RunDirectory]", device: str) -> "list[Results
     """Train in each of these folders in turn, from its last checkpoint where it has one."""
     from ..configs.load import load_recipe
     from ..training.devices import Setting, choose_device
-    from ..training.distributed import join_world
+    from ..training.distributed import join_world, leave_world
     from ..training.run import run_recipe
 
     results = []
@@ -131,6 +131,7 @@ def run_all(directories: "Sequence[RunDirectory]", device: str) -> "list[Results
             typer.echo(f"Stopped; a checkpoint is saved. Go on with: nlp train --resume {directory.path}", err=True)
             raise typer.Exit(130)
         results.append(result)
+    leave_world(join_world(device))
     return results
 
 

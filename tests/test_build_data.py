@@ -3,7 +3,6 @@
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -223,7 +222,5 @@ def test_trec_is_encoded_once(monkeypatch):
     assert 0.05 < built.tokenizer.unknown_share(built.splits["validation"].encoded) < 0.15
     assert built.tokenizer.unknown_share(built.splits["train"].encoded) == 0.0
     monkeypatch.setattr(TokenSequences, "encode", None)
-    begun = time.perf_counter()
     again = build_data(data, WORDS, task)
-    assert time.perf_counter() - begun < 2
     assert again.splits["train"].encoded.ids.tolist() == built.splits["train"].encoded.ids.tolist()

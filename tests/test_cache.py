@@ -268,10 +268,8 @@ def test_the_lock_of_a_killed_process_is_passed_over(tmp_path):
     killed.wait()
     killed.stdout.close()
     assert (tmp_path / "entry.lock").exists()
-    begun = time.monotonic()
     after = start(tmp_path)
     assert after.communicate(timeout=60)[0] == "made\n"
-    assert time.monotonic() - begun < 20
     assert [path.name for path in tmp_path.iterdir()] == ["entry"]
 
 

@@ -1,6 +1,7 @@
 """Several processes that train as one: torchrun's variables, DDP's process group, and the launcher behind `--processes`."""
 
 import atexit
+import gc
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -74,5 +75,20 @@ def join_world(device: str) -> World:
 
     if not dist.is_initialized():
         dist.init_process_group("nccl" if device.startswith("cuda") else "gloo")
-        atexit.register(dist.destroy_process_group)
+        atexit.register(_part)
     return World(dist.get_rank(), size)
+
+
+def leave_world(world: World) -> None:
+    """The end of a run that went well: all ranks part at once, since one whose peers are gone may abort on its way out."""
+    if world.size > 1:
+        world.barrier()
+        _part()
+
+
+def _part() -> None:
+    import torch.distributed as dist
+
+    if dist.is_initialized():
+        gc.collect()  # models that are spread over the ranks hold the group, and its threads, until they are gone
+        dist.destroy_process_group()
