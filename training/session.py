@@ -165,11 +165,12 @@ def _resumed(learner: Learner, directory: RunDirectory) -> Progress:
     path = folder / "progress.json"
     try:
         saved = read_json(path)
-        learner.resume(folder, saved["learner"])
-        return Progress(**saved["progress"])
+        progress, state = Progress(**saved["progress"]), saved["learner"]
     except (KeyError, TypeError) as error:
         raise RunError(f"{path} is not what this version of nlp writes ({error!r}). "
                        "Take it from where the folder was copied, or train again.") from None
+    learner.resume(folder, state)
+    return progress
 
 
 def _save_data(directory: RunDirectory, data: Data) -> None:
