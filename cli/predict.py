@@ -70,4 +70,13 @@ def _print(told: dict[str, Any], as_json: bool) -> None:
     probability = f"  {told['probability']:.3f}" if "probability" in told else ""
     print(f"{told['prediction']}{probability}  {told['text']}", flush=True)
     if told.get("why"):
-        print(f"    because of {told['why']}", flush=True)
+        print(f"    because of {_reason(told['why'])}", flush=True)
+
+
+def _reason(why: dict[str, Any]) -> str:
+    """The rules that fired with what they found, or the features that weighed most."""
+    if "rule" not in why:
+        return ", ".join(f"{name!r} {amount:+.2f}" for name, amount in why.items())
+    if why["rule"] is None:
+        return "no rule: this is the default"
+    return "; ".join(f"rule {fired['rule']} for {fired['label']}, which found {fired['matched']!r}" for fired in why.get("fired", [why]))

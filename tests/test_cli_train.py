@@ -99,6 +99,8 @@ def test_predict_says_why(trained, folder):
     assert told["prediction"] == "Polish"
     assert told["why"]["rule"] == 1
     assert told["why"]["matched"] == "ski"
+    said = nlp("predict", "rules/first", "Kowalski", "Rossi", cwd=folder).stdout
+    assert "because of rule 1 for Polish, which found 'ski'" in said and "because of no rule: this is the default" in said
     told = json.loads(nlp("predict", "naive_bayes/first", "Kowalski", "--json", cwd=folder).stdout)
     assert any("ski" in ngram for ngram in told["why"])
     for model in NETWORKS:
