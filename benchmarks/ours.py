@@ -13,7 +13,7 @@ from nlp.datasets.data import Data, IntArray
 from nlp.models.build import build_model
 from nlp.tasks.build import build_task
 from nlp.tasks.classification import Classification
-from nlp.training.devices import Setting, choose_device, placed, thread_count
+from nlp.training.devices import Setting, placed, thread_count
 from nlp.training.learner import Learner, build_learner, build_plan
 from nlp.training.run_directory import RunDirectory
 from nlp.training.session import Session, open_session
@@ -68,7 +68,7 @@ class Ours:
 def opened(recipe: Recipe, threads: int | None = None, data: Data | None = None) -> Iterator[Ours]:
     """Everything that `nlp train` builds before its first step, on the CPU, with the threads that it would take."""
     threads = thread_count(recipe, threads)
-    setting = Setting(recipe.seeds[0], choose_device(recipe, "cpu"), threads)
+    setting = Setting(recipe.seeds[0], "cpu", threads)
     data = data or build_data(recipe.data, recipe.tokenizer, recipe.task)
     task = build_task(recipe.task, data)
     model = placed(recipe, setting, lambda: build_model(recipe.model, data.spec, task.head))

@@ -118,20 +118,21 @@ def run_all(directories: "Sequence[RunDirectory]", device: str) -> "list[Results
     """Train in each of these folders in turn, from its last checkpoint where it has one."""
     from ..configs.load import load_recipe
     from ..training.devices import Setting, choose_device
-    from ..training.distributed import join_world, leave_world
+    from ..training.distributed import World, join_world, leave_world
     from ..training.run import run_recipe
 
-    results = []
+    results, world = [], World()
     for directory in directories:
         recipe = load_recipe(str(directory.config))
         threads = _threads(directory)
         chosen = choose_device(recipe, device)
-        result = run_recipe(recipe, Setting(recipe.seeds[0], chosen, threads, join_world(chosen)), directory)
+        world = join_world(chosen)
+        result = run_recipe(recipe, Setting(recipe.seeds[0], chosen, threads, world), directory)
         if result is None:
             typer.echo(f"Stopped; a checkpoint is saved. Go on with: nlp train --resume {directory.path}", err=True)
             raise typer.Exit(130)
         results.append(result)
-    leave_world(join_world(device))
+    leave_world(world)
     return results
 
 

@@ -196,9 +196,11 @@ def test_killed_at_random_moments_runs_end_with_the_same_bytes(model, folder):
         process.kill()
         process.wait()
         killed = whole.with_name(f"killed-{number}")
-        begun = (killed / "config.yaml").exists()
-        nlp(*(("train", "--resume", killed) if begun else (*train, killed.name)), cwd=folder)
-        killed = killed if begun or not killed.with_name(f"{killed.name}-2").exists() else killed.with_name(f"{killed.name}-2")
+        if (killed / "config.yaml").exists():
+            nlp("train", "--resume", killed, cwd=folder)
+        else:  # there was no run yet to go on with
+            killed = whole.with_name(f"again-{number}")
+            nlp(*train, killed.name, cwd=folder)
         for which in ("last", "best"):
             assert weights(killed, which) == weights(whole, which), f"killed after {moment:.3f} of {seconds:.3f} seconds"
         assert results(killed)["test"] == results(whole)["test"]
