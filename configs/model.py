@@ -198,6 +198,9 @@ class MlpConfig(NetworkConfig):
 class SequenceNetworkConfig(NetworkConfig):
     """What every network that reads tokens in order has in common."""
 
+    token_dropout: Probability = 0.0
+    """Share of tokens read as [UNK] while training, so that no text hangs on one word (Iyyer et al. 2015)."""
+
     @property
     def takes(self) -> Takes:
         return "sequence"

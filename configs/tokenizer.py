@@ -6,6 +6,10 @@ from pydantic import Field, model_validator
 
 from .base import Config, PositiveInt
 
+SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "[BOS]", "[EOS]")
+"""The first ids of every ordered tokenizer, in this order."""
+PAD, UNK, CLS = 0, 1, 2
+
 
 class TokenSequence(Config):
     """What every tokenizer that keeps the order of its tokens has in common."""

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..configs.tokenizer import CLS, SPECIAL_TOKENS, UNK
 from .data import IntArray, Ragged
 from .tokenizer import Tokenizer, encodable
-from .vocabulary import BYTE_CHARACTERS, CLS, SPECIAL_TOKENS, UNK, SequenceConfig, normalized, train_vocabulary
+from .vocabulary import BYTE_CHARACTERS, SequenceConfig, normalized, train_vocabulary
 
 if TYPE_CHECKING:
     import tokenizers

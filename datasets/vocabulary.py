@@ -10,17 +10,13 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, assert_never
 
-from ..configs.tokenizer import ByteTokenizer, CharacterTokenizer, SubwordTokenizer, WordTokenizer
+from ..configs.tokenizer import SPECIAL_TOKENS, UNK, ByteTokenizer, CharacterTokenizer, SubwordTokenizer, WordTokenizer
 from ..errors import ConfigError, DataError
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
 SequenceConfig = WordTokenizer | CharacterTokenizer | ByteTokenizer | SubwordTokenizer
-
-SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "[BOS]", "[EOS]")
-"""The first ids of every ordered tokenizer, in this order."""
-PAD, UNK, CLS = 0, 1, 2
 
 N_BYTES = 256
 WORDS = r"\w+|[^\w\s]"

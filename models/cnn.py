@@ -6,7 +6,7 @@ from torch.nn import functional
 
 from ..configs.model import CnnConfig
 from .activations import NEVER_FALL, activation
-from .embedding import token_embedding
+from .embedding import TokenDropout, token_embedding
 from .heads import TextOutput, class_count, dense_layers
 from .network import SequenceNetwork
 from .pooling import pooling
@@ -48,6 +48,7 @@ class Cnn(SequenceNetwork):
 
     def __init__(self, config: CnnConfig, n_tokens: int, head: Head | None) -> None:
         super().__init__(config)
+        self.token_dropout = TokenDropout(config.token_dropout)
         d_pooled = len(config.filter_widths) * config.n_filters
         sizes = [d_pooled, *config.hidden_sizes]
         self.embedding = token_embedding(n_tokens, config.d_embedding)
@@ -61,4 +62,4 @@ class Cnn(SequenceNetwork):
 
     def encode(self, tokens: Tensor, lengths: Tensor) -> Tensor:
         """(batch, seq) -> (batch, seq, n_widths * n_filters); before the activation where `pooling: max` lets it wait"""
-        return self.activation(self.hidden(self.embedding(tokens)))
+        return self.activation(self.hidden(self.embedding(self.token_dropout(tokens))))

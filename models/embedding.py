@@ -7,13 +7,30 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ..configs.tokenizer import PAD, SPECIAL_TOKENS, UNK
 from .positions import sinusoids
 
 SPREAD = 0.1
 """Standard deviation of a token's first vector. Torch's own, 1, is so wide that a rare word's first numbers outlive training:
 on TREC's validation split CNN and BiLSTM then lose four to five points of accuracy."""
-PAD = 0
-"""Token that fills up the short texts of a batch; its vector is zero and is not learned."""
+
+
+class TokenDropout(nn.Module):
+    """While training, reads each token as [UNK] with this probability; special tokens stay.
+
+    Word dropout of Iyyer et al. 2015, with [UNK] in place of nothing, so that lengths stay and [UNK] itself is learned.
+    """
+
+    def __init__(self, probability: float) -> None:
+        super().__init__()
+        self.probability = probability
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """(batch, seq) -> (batch, seq)"""
+        if not self.training or not self.probability:
+            return tokens
+        dropped = torch.rand(tokens.shape, device=tokens.device) < self.probability
+        return tokens.masked_fill(dropped & (tokens >= len(SPECIAL_TOKENS)), UNK)
 
 
 def token_embedding(n_tokens: int, size: int, spread: float = SPREAD) -> nn.Embedding:

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from ..configs.model import RecurrentConfig
-from .embedding import token_embedding
+from .embedding import TokenDropout, token_embedding
 from .heads import TextOutput, class_count
 from .network import SequenceNetwork
 from .pooling import pooling
@@ -128,6 +128,7 @@ class Recurrent(SequenceNetwork):
 
     def __init__(self, config: RecurrentConfig, n_tokens: int, head: Head | None) -> None:
         super().__init__(config)
+        self.token_dropout = TokenDropout(config.token_dropout)
         self.embedding = token_embedding(n_tokens, config.d_embedding)
         self.dropout = nn.Dropout(config.dropout)
         self.hidden = RecurrentEncoder(CELLS[config.type], config.d_embedding, config.hidden_size, config.n_layers,
@@ -138,7 +139,7 @@ class Recurrent(SequenceNetwork):
 
     def encode(self, tokens: Tensor, lengths: Tensor) -> Tensor:
         """(batch, seq) -> (batch, seq, hidden_size), twice that in both directions"""
-        return self.hidden(self.dropout(self.embedding(tokens)), lengths)
+        return self.hidden(self.dropout(self.embedding(self.token_dropout(tokens))), lengths)
 
     def forward(self, tokens: Tensor, lengths: Tensor) -> Tensor:
         """(batch, seq) -> (batch, n_classes)"""
@@ -146,5 +147,5 @@ class Recurrent(SequenceNetwork):
             return self.output(self.encode(tokens, lengths), lengths)
         assert isinstance(self.output, TextOutput)
         # The last state, mean and maximum of each direction need no token's states side by side: two passes over all states less.
-        directions = self.hidden.directions(self.dropout(self.embedding(tokens)), lengths)
+        directions = self.hidden.directions(self.dropout(self.embedding(self.token_dropout(tokens))), lengths)
         return self.output.classify(torch.cat([self.output.pooling(states, lengths) for states in directions], dim=1))

@@ -9,7 +9,7 @@ from ..configs.model import Activation, TransformerConfig
 from ..errors import ConfigError
 from .activations import activation
 from .attention import SelfAttention
-from .embedding import TransformerEmbedding
+from .embedding import TokenDropout, TransformerEmbedding
 from .heads import TextOutput, VocabularyOutput, class_count
 from .network import SequenceNetwork, real_tokens
 from .pooling import pooling
@@ -77,6 +77,7 @@ class Transformer(SequenceNetwork):
 
     def __init__(self, config: TransformerConfig, n_tokens: int, head: Head | None) -> None:
         super().__init__(config)
+        self.token_dropout = TokenDropout(config.token_dropout)
         self.causal, self.max_positions = config.causal, config.max_positions
         self.embedding = TransformerEmbedding(n_tokens, config.d_model, config.positions, config.max_positions, config.n_segments,
                                               config.embedding_norm, config.dropout)
@@ -88,7 +89,7 @@ class Transformer(SequenceNetwork):
         """(batch, seq) -> (batch, seq, d_model)"""
         # Padding stands behind a text's end, where no causal position looks.
         visible = None if self.causal else real_tokens(lengths, tokens.shape[1])
-        return self.hidden(self.embedding(tokens, segments), visible)
+        return self.hidden(self.embedding(self.token_dropout(tokens), segments), visible)
 
     def forward(self, tokens: Tensor, lengths: Tensor, segments: Tensor | None = None) -> Tensor:
         """(batch, seq) -> (batch, n_classes), or (batch, seq, n_words)"""

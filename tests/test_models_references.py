@@ -19,10 +19,11 @@ from contracts import (
     tensors_for,
     transformer,
 )
+from nlp.configs.tokenizer import SPECIAL_TOKENS, UNK
 from nlp.models.activations import ACTIVATIONS, NEVER_FALL, activation
 from nlp.models.attention import SelfAttention
 from nlp.models.cnn import Convolutions
-from nlp.models.embedding import SparseLinear
+from nlp.models.embedding import SparseLinear, TokenDropout
 from nlp.models.pooling import AttentionPooling, LastPooling, MaxPooling, MeanPooling
 from nlp.models.positions import Rotary, sinusoids
 from nlp.models.recurrent import CELLS, RecurrentEncoder, reverse, reversed_places
@@ -34,6 +35,31 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 __all__ = ["one_thread"]
 
 LENGTHS = torch.tensor([7, 1, 4])
+
+# Embedding
+
+
+def test_token_dropout_reads_its_share_as_unknown_and_leaves_special_tokens_alone() -> None:
+    torch.manual_seed(0)
+    layer, tokens = TokenDropout(0.25), torch.randint(len(SPECIAL_TOKENS), 1000, (100, 200))
+    tokens[:, ::2] = torch.arange(100) % len(SPECIAL_TOKENS)
+    read = layer(tokens)
+    assert torch.equal(read[:, ::2], tokens[:, ::2])
+    changed = read != tokens
+    assert (read[changed] == UNK).all()
+    assert changed[:, 1::2].float().mean().item() == pytest.approx(0.25, abs=0.02)  # 10,000 draws: more than four standard errors
+    assert layer.eval()(tokens) is tokens
+
+
+@pytest.mark.parametrize("config", [cnn(token_dropout=0.5), recurrent("lstm", token_dropout=0.5), transformer(token_dropout=0.5)],
+                         ids=["cnn", "lstm", "transformer"])
+def test_networks_drop_tokens_only_while_they_train(config) -> None:
+    case = Case("dropping", config)
+    network, inputs = case.build(), tensors_for(case, some_texts(8))
+    whole = network.eval()(**inputs)
+    torch.testing.assert_close(network(**inputs), whole)
+    assert not torch.allclose(network.train()(**inputs), whole)
+
 
 
 def mask(lengths: torch.Tensor, seq: int) -> torch.Tensor:

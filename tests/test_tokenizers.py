@@ -10,10 +10,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from nlp.configs.tokenizer import TokenizerConfig
+from nlp.configs.tokenizer import PAD, SPECIAL_TOKENS, UNK, TokenizerConfig
 from nlp.datasets.tokenizer import load_tokenizer, train_tokenizer
 from nlp.datasets.unigram import train_unigram
-from nlp.datasets.vocabulary import PAD, SPECIAL_TOKENS, UNK
 from nlp.errors import ConfigError, DataError, RunError
 from pydantic import TypeAdapter
 
