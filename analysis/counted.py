@@ -82,7 +82,7 @@ def count_recipe(recipe: Recipe, data: "Data | None" = None, depth: int | None =
         from ..models.rules import Rules
 
         return Counted(config.type, 0, Rules(config, Head("classes", 0)).describe())
-    sizes = data.spec if data is not None else recipe.data
+    sizes = data.encoding.spec if data is not None else recipe.data
     assert isinstance(sizes, SizesData), "sizes come from the data"
     if isinstance(config, ClassicalConfig):
         return _count_classical(recipe, sizes)
@@ -141,8 +141,8 @@ def _load(recipe: Recipe, config: NetworkConfig, data: "Data | None") -> "Load":
     from .cost import Load
 
     train = data.splits["train"] if data is not None else None
-    if train is not None and train.encoded is not None and len(train):
-        tokens = max(1, -(-len(train.encoded.ids) // len(train)))
+    if train is not None and train.lengths is not None and len(train):
+        tokens = max(1, -(-int(train.lengths.sum()) // len(train)))
     else:
         tokens = _longest(recipe, config) or TEXT_TOKENS
     if isinstance(config, TransformerConfig):

@@ -2,12 +2,13 @@
 
 import numpy as np
 
-from ..tasks.classification import Classification, Predictions
+from ..tasks.predictions import Predictions
+from ..tasks.task import Task
 
 RESAMPLES = 1_000
 
 
-def bootstrap_intervals(task: Classification, predictions: Predictions, confidence: float = 0.95) -> dict[str, tuple[float, float]]:
+def bootstrap_intervals(task: Task, predictions: Predictions, confidence: float = 0.95) -> dict[str, tuple[float, float]]:
     """Low and high end of each metric: the percentile bootstrap (Efron and Tibshirani 1993) over 1,000 resamples of the rows."""
     generator = np.random.default_rng(0)
     n_rows = len(predictions.rows)

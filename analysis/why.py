@@ -6,8 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..datasets.batching import make_batch
-from ..datasets.build import cut_notices, texts_split
+from ..datasets.build import cut_notices, questions
 from ..models.classical import Classical
 from ..models.rules import Rules
 from ..training.finished import FinishedRun
@@ -15,17 +14,17 @@ from ..training.finished import FinishedRun
 
 def explained(run: FinishedRun, texts: Sequence[str]) -> list[dict[str, Any]]:
     """For each text: `text`, `prediction`, `probability` where the model has one, the most probable classes, and `why`."""
-    split = texts_split(texts, run.tokenizer)
+    split = questions(texts, run.recipe.task, run.encoding)
     for notice in cut_notices(split, run.recipe.model):
         logging.getLogger("nlp").warning("Notice: %s", notice)
-    batch = make_batch(split, np.arange(len(texts)), run.recipe.model.takes)
+    batch = split.batch(np.arange(len(texts)), run.recipe.model.takes)
     predictions = run.task.predict(run.model, batch)
     reasons = _reasons(run, batch.inputs, predictions.predicted)
     answers = []
     for place, text in enumerate(texts):
         answer = {"text": text, **run.task.describe(predictions, place)}
         if predictions.probabilities is not None:
-            answer["probabilities"] = _largest(predictions.probabilities[place], run.labels)
+            answer["probabilities"] = _largest(predictions.probabilities[place], run.encoding.labels)
         if reasons is not None:
             answer["why"] = reasons[place]
         answers.append(answer)
@@ -49,7 +48,8 @@ def _reasons(run: FinishedRun, inputs: dict[str, Any], predicted: np.ndarray) ->
 def _named(run: FinishedRun, reasons: Sequence[tuple[int, float]]) -> dict[str, float]:
     """Features by name with their share in the score; neighbours as `training example N` with their distance."""
     assert isinstance(run.model, Classical)
-    assert run.tokenizer is not None
+    tokenizer = run.encoding.tokenizer
+    assert tokenizer is not None
     ids = [number for number, _ in reasons]
-    names = run.tokenizer.tokens(ids) if run.model.why_names == "features" else [f"training example {number + 1}" for number in ids]
+    names = tokenizer.tokens(ids) if run.model.why_names == "features" else [f"training example {number + 1}" for number in ids]
     return {name: round(amount, 4) for name, (_, amount) in zip(names, reasons, strict=True)}

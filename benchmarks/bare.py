@@ -14,6 +14,7 @@ from nlp.configs.model import CnnConfig, MlpConfig, NetworkConfig, RecurrentConf
 from nlp.configs.schema import Recipe
 from nlp.configs.training import Adam
 from nlp.datasets.data import Data, IntArray
+from nlp.datasets.labelled import LabelledSplit
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -159,11 +160,13 @@ class BareLoop:
     def __init__(self, recipe: Recipe, data: Data, n_steps: int) -> None:
         assert recipe.training is not None and isinstance(recipe.model, NetworkConfig) and isinstance(recipe.training.optimizer, Adam)
         split, settings = data.splits["train"], recipe.training.optimizer
-        assert split.encoded is not None and data.spec.vocab_size is not None and data.spec.n_classes is not None
+        spec = data.encoding.spec
+        assert isinstance(split, LabelledSplit) and split.encoded is not None
+        assert spec.vocab_size is not None and spec.n_classes is not None
         self.tokens, self.starts, self.lengths = split.encoded.ids.copy(), split.encoded.offsets[:-1].copy(), split.encoded.lengths
         self.labels, self.n_steps, self.training = torch.from_numpy(split.labels.copy()), n_steps, recipe.training
         self.batch: Any = self.bag if recipe.model.takes == "bag" else self.padded
-        self.model = bare_model(recipe.model, data.spec.vocab_size, data.spec.n_classes)
+        self.model = bare_model(recipe.model, spec.vocab_size, spec.n_classes)
         self.weights = list(self.model.parameters())
         decayed = {"params": [each for each in self.weights if each.ndim > 1], "weight_decay": settings.weight_decay}
         spared = {"params": [each for each in self.weights if each.ndim == 1], "weight_decay": 0.0}

@@ -16,6 +16,7 @@ from typing import Annotated, Any
 import typer
 from nlp.configs.load import load_recipe
 from nlp.datasets.data import Data
+from nlp.datasets.labelled import LabelledSplit
 from ours import Ours, opened
 from pairs import Pairs, seconds, show
 
@@ -36,7 +37,7 @@ def compare(dataset: str, size: int = 32, pairs: int = 5, epochs: int = 3, setti
             mine.append(seconds(lambda: run_epochs(ours, epochs)) / epochs)
             theirs.append(epoch_seconds(fasttext_training(path, size), epochs))
     split = ours.data.splits["train"]
-    assert split.encoded is not None
+    assert isinstance(split, LabelledSplit) and split.encoded is not None
     n_tokens = len(split.encoded.ids)
     # fastText does less work where words are left out, so tokens are counted for each as it sees them.
     times = Pairs([each / n_tokens for each in mine], [each / known for each in theirs])
@@ -52,7 +53,7 @@ def run_epochs(ours: Ours, epochs: int) -> None:
 def write_for_fasttext(data: Data, path: Path) -> int:
     """One text a line, its class first; tokens are written by number, so that fastText cuts where the tool does."""
     split, known = data.splits["train"], 0
-    assert split.encoded is not None
+    assert isinstance(split, LabelledSplit) and split.encoded is not None
     with path.open("w", encoding="utf-8") as file:
         for row, label in enumerate(split.labels):
             ids = split.encoded.ids[split.encoded.offsets[row] : split.encoded.offsets[row + 1]]

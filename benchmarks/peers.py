@@ -18,7 +18,6 @@ from typing import Annotated, Any
 import torch
 import typer
 from nlp.configs.load import load_recipe
-from nlp.datasets.batching import make_batch
 from nlp.datasets.data import IntArray
 from nlp.training.gradient import to_tensors
 from nlp.training.optimizers import build_optimizer
@@ -43,7 +42,7 @@ class Rows(torch.utils.data.Dataset[Any]):
         return len(self.rows)
 
     def __getitem__(self, place: int) -> dict[str, Tensor]:
-        inputs, labels = to_tensors(make_batch(self.split, self.rows[place], "bag"), CPU)
+        inputs, labels = to_tensors(self.split.batch(self.rows[place], "bag"), CPU)
         return {"tokens": inputs["tokens"], "starts": inputs["starts"], "labels": labels}
 
 

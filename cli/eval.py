@@ -8,6 +8,7 @@ from .console import complete_run
 
 if TYPE_CHECKING:
     from ..analysis.evaluation import Report
+    from ..tasks.task import Confusion
 
 
 def eval_(
@@ -37,8 +38,7 @@ def _as_json(report: "Report") -> dict[str, Any]:
         "examples": report.examples,
         "metrics": {name: {"value": value, "interval": list(report.intervals[name])} for name, value in report.metrics.items()},
         "baselines": dict(report.baselines),
-        "labels": list(report.labels),
-        "confusion": report.confusion,
+        **({"labels": list(report.confusion.labels), "confusion": report.confusion.matrix.tolist()} if report.confusion else {}),
         "predictions": report.predictions,
     }
 
@@ -51,10 +51,19 @@ def _print(report: "Report") -> None:
     rows = [[name, f"{value:.4f}", "{:.4f} to {:.4f}".format(*report.intervals[name])] for name, value in report.metrics.items()]
     table(["metric", "value", "95 % interval"], rows, title=f"{report.run} on {report.split}, {report.examples:,} examples")
     table(["baseline", "accuracy"], [[name, f"{value:.4f}"] for name, value in report.baselines.items()])
-    if len(report.labels) <= 20:
-        matrix = [[label, *map(str, row)] for label, row in zip(report.labels, report.confusion, strict=True)]
-        table(["label \\ said", *report.labels], matrix, title="confusion matrix")
-    if report.worst:
-        worst = [[gold, said, str(times)] for gold, said, times in report.worst]
-        table(["label", "taken for", "times"], worst, title="most frequent mistakes")
+    if report.confusion is not None:
+        _print_confusion(report.confusion)
     print(f"Predictions: {report.predictions}")
+
+
+def _print_confusion(confusion: "Confusion") -> None:
+    """All of it where it fits the terminal, and the most frequent mistakes."""
+    from ..analysis.evaluation import worst
+    from .console import table
+
+    labels, matrix = confusion
+    if len(labels) <= 20:
+        rows = [[label, *map(str, row)] for label, row in zip(labels, matrix.tolist(), strict=True)]
+        table(["label \\ said", *labels], rows, title="confusion matrix")
+    if mistakes := [[gold, said, str(times)] for gold, said, times in worst(confusion)]:
+        table(["label", "taken for", "times"], mistakes, title="most frequent mistakes")

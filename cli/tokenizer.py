@@ -103,7 +103,8 @@ def train_recipe(config: str, overrides: Sequence[str]) -> Trained:
         raise ConfigError(f"The recipe {config} has no tokenizer: model.type {recipe.model.type} takes the texts as they are.")
     texts, cache = read_texts(recipe.data, recipe.task), Cache(tell=notice)
     begun = time.perf_counter()
-    tokenizer, encoded = cache.train(recipe.tokenizer, texts["train"])
+    tokenizer = cache.train(recipe.tokenizer, texts["train"])
+    encoded = cache.encode(tokenizer, texts["train"])
     seconds = time.perf_counter() - begun
     validation = cache.encode(tokenizer, texts["validation"])
     for said in cache.notices:

@@ -3,7 +3,6 @@
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
 
 import numpy as np
 
@@ -14,41 +13,6 @@ POOL_BATCHES = 100
 EVALUATION_TOKENS = 16_384
 """Padded tokens in one batch of an evaluation; bounds its memory whatever the length of the texts."""
 EVALUATION_ROWS = 512
-
-
-@dataclass(frozen=True)
-class Batch:
-    """Some rows of a split. `inputs` are the model's arguments as numpy arrays; `labels` (batch,) class ids, -1: none."""
-
-    rows: IntArray
-    inputs: dict[str, Any]
-    labels: IntArray
-
-    def __len__(self) -> int:
-        return len(self.rows)
-
-    @property
-    def n_tokens(self) -> int:
-        """Real tokens in the batch, padding not counted; texts count as one each where nothing is encoded."""
-        if "lengths" in self.inputs:
-            return int(self.inputs["lengths"].sum())
-        return len(self.inputs.get("tokens", self.rows))
-
-
-def make_batch(split: Split, rows: IntArray, takes: Literal["text", "bag", "sequence", "vector"]) -> Batch:
-    """The rows in the form that a model takes."""
-    return Batch(rows, _inputs(split, rows, takes), split.labels[rows])
-
-
-def _inputs(split: Split, rows: IntArray, takes: str) -> dict[str, Any]:
-    if takes == "text":
-        return {"texts": [split.texts[row] for row in rows]}
-    assert split.encoded is not None, f"{takes} batches need an encoded split"
-    if takes == "bag":
-        tokens, starts, weights = split.encoded.flat(rows)
-        return {"tokens": tokens, "starts": starts, "weights": weights}
-    tokens, lengths = split.encoded.padded(rows, pad_id=0)
-    return {"tokens": tokens, "lengths": lengths}
 
 
 @dataclass(frozen=True)
@@ -154,9 +118,9 @@ def share_of(rows: IntArray, rank: int, world_size: int) -> IntArray:
 
 def evaluation_batches(split: Split, rank: int = 0, world_size: int = 1) -> list[IntArray]:
     """Every row once, texts of like length together; a rank's share, without duplicates."""
-    if split.encoded is None:
+    lengths = split.lengths
+    if lengths is None:
         return [share_of(np.arange(len(split)), rank, world_size)]
-    lengths = split.encoded.lengths
     rows = np.argsort(lengths, kind="stable")
     batches = cut_by_tokens(rows, lengths[rows], EVALUATION_TOKENS, EVALUATION_ROWS)
     return [share for batch in batches if len(share := share_of(batch, rank, world_size))]

@@ -37,6 +37,7 @@ class Cache:
 
     def __init__(self, root: Path | None = None, tell: Callable[[str], object] | None = None) -> None:
         self.store, self.tell = Store(root or cache_root()), tell
+        self._fresh: dict[str, Ragged] = {}  # made along with a tokenizer
 
     @property
     def made(self) -> Sequence[str]:
@@ -46,31 +47,29 @@ class Cache:
     def notices(self) -> Sequence[str]:
         return self.store.notices
 
-    def train(self, config: TokenizerConfig, texts: Sequence[str]) -> tuple[Tokenizer, Ragged]:
-        """The tokenizer that these training texts give, and the encoded texts."""
+    def train(self, config: TokenizerConfig, texts: Sequence[str]) -> Tokenizer:
+        """The tokenizer that these training texts give."""
         key = _key(config.model_dump_json(), _library(config), _hash(texts))
-        fresh: list[Ragged] = []
 
         def train() -> Tokenizer:
             self._say(f"Training the tokenizer ({config.type}) on", texts)
             tokenizer, encoded = train_and_encode(config, texts)
-            fresh.append(encoded)
+            self._fresh[_texts_key(tokenizer, texts)] = encoded
             return tokenizer
 
-        tokenizer = self.store.get(f"tokenizer-{key}", train, Tokenizer.save, load_tokenizer)
-        return tokenizer, self.encode(tokenizer, texts, fresh[0] if fresh else None)
+        return self.store.get(f"tokenizer-{key}", train, Tokenizer.save, load_tokenizer)
 
-    def encode(self, tokenizer: Tokenizer, texts: Sequence[str], encoded: Ragged | None = None) -> Ragged:
-        """The encoded texts as read-only memory maps; `encoded` holds them already where they have just been made."""
-        key = _key(tokenizer.fingerprint(), _library(tokenizer.config), _hash(texts))
+    def encode(self, tokenizer: Tokenizer, texts: Sequence[str]) -> Ragged:
+        """The encoded texts as read-only memory maps."""
+        key = _texts_key(tokenizer, texts)
 
         def encode() -> Ragged:
-            if encoded is not None:
-                return encoded
+            if key in self._fresh:
+                return self._fresh[key]
             self._say("Encoding", texts)
             return tokenizer.encode(texts)
 
-        return self.store.get(f"texts-{key}", encode, _write, _read)
+        return self.store.get(key, encode, _write, _read)
 
     def _say(self, what: str, texts: Sequence[str]) -> None:
         if self.tell is not None and sum(map(len, texts)) > LONG:
@@ -79,6 +78,10 @@ class Cache:
 
 def _key(*parts: str) -> str:
     return hashlib.sha256("\n".join((str(FORMAT), *parts)).encode("utf-8")).hexdigest()[:40]
+
+
+def _texts_key(tokenizer: Tokenizer, texts: Sequence[str]) -> str:
+    return f"texts-{_key(tokenizer.fingerprint(), _library(tokenizer.config), _hash(texts))}"
 
 
 def _library(config: TokenizerConfig) -> str:

@@ -3,12 +3,13 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from ..configs.data import SizesData
+from ..configs.model import Takes
 
 if TYPE_CHECKING:
     from .tokenizer import Tokenizer
@@ -80,28 +81,73 @@ class Ragged:
 
 
 @dataclass(frozen=True)
-class Split:
-    """One split, ready to be cut into batches. `labels` holds class ids, -1 for a label that is not in the list."""
+class Batch:
+    """Some rows of a split. `inputs` are the model's arguments as numpy arrays; `targets` what it shall say of each row, -1: nothing.
 
-    name: str
-    table: Table
-    texts: Sequence[str]
-    gold: Sequence[str]
-    labels: IntArray
-    encoded: Ragged | None = None
+    Targets are (batch,) class ids, or (batch, seq) ids of tags or tokens.
+    """
+
+    rows: IntArray
+    inputs: dict[str, Any]
+    targets: IntArray
 
     def __len__(self) -> int:
-        return len(self.texts)
+        return len(self.rows)
+
+    @property
+    def n_tokens(self) -> int:
+        """Real tokens in the batch, padding not counted; texts count as one each where nothing is encoded."""
+        if "lengths" in self.inputs:
+            return int(self.inputs["lengths"].sum())
+        return len(self.inputs.get("tokens", self.rows))
+
+
+class Split(Protocol):
+    """What batching, training and evaluation know of a split, whatever the task."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def lengths(self) -> IntArray | None:
+        """Tokens of each row; None where nothing is encoded."""
+        ...
+
+    def __len__(self) -> int: ...
+
+    def batch(self, rows: IntArray, takes: Takes) -> Batch:
+        """The rows in the form that a model takes."""
+        ...
+
+    def told(self, row: int) -> dict[str, Any]:
+        """A row for people: `where` it stands, its text and what is right, by name."""
+        ...
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """How examples become numbers: what the training split taught, and all of it that a finished run needs.
+
+    `labels` by name with the number of each in training; tokenizers by what they read; the sizes that a model is built from.
+    """
+
+    spec: SizesData
+    labels: tuple[str, ...] = ()
+    label_counts: tuple[int, ...] = ()
+    tokenizers: "Mapping[str, Tokenizer]" = field(default_factory=dict)
+
+    @property
+    def tokenizer(self) -> "Tokenizer | None":
+        """That of the text which the model reads."""
+        return self.tokenizers.get("text")
 
 
 @dataclass(frozen=True)
 class Data:
-    """All splits, the sizes that a model is built from, and what turned text into numbers."""
+    """All splits, what turned them into numbers, and where they came from."""
 
     splits: Mapping[str, Split]
-    spec: SizesData
-    labels: tuple[str, ...]
-    tokenizer: "Tokenizer | None" = None
+    encoding: Encoding
     hashes: Mapping[str, str] = field(default_factory=dict)
     notices: Sequence[str] = ()
     cache: Path | None = None

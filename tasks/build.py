@@ -1,16 +1,14 @@
 """The task that a recipe asks for."""
 
-import numpy as np
-
 from ..configs.task import ClassificationConfig, TaskConfig
-from ..datasets.data import Data
+from ..datasets.data import Encoding
 from ..errors import ConfigError
 from .classification import Classification
+from .task import Task
 
 
-def build_task(config: TaskConfig | None, data: Data) -> Classification:
-    """The task for this data, with the class counts that balanced weights need."""
-    if not isinstance(config, ClassificationConfig):
-        raise ConfigError("This recipe states sizes, not data: it can be counted with `nlp count-params`, not trained.")
-    counts = np.bincount(data.splits["train"].labels, minlength=len(data.labels))
-    return Classification(config, data.labels, counts)
+def build_task(config: TaskConfig | None, encoding: Encoding) -> Task:
+    """The task over the labels that the training split taught."""
+    if isinstance(config, ClassificationConfig):
+        return Classification(config, encoding.labels, encoding.label_counts)
+    raise ConfigError("This recipe states sizes, not data: it can be counted with `nlp count-params`, not trained.")

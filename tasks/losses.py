@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -18,7 +18,19 @@ class Objective:
 
     name: str
     module: nn.Module
-    loss: "ClassificationLoss"
+    loss: "Loss"
+
+
+class Loss(Protocol):
+    """A loss as a sum and its count."""
+
+    def count(self, targets: Tensor) -> Tensor:
+        """What the sum is divided by."""
+        ...
+
+    def sums(self, module: Callable[..., Tensor], inputs: Mapping[str, Any], targets: Tensor, count: Tensor) -> dict[str, Ratio]:
+        """`loss` (with its graph) and other figures of one micro-batch, each as a sum and its count; `count` is that of `targets`."""
+        ...
 
 
 class ClassificationLoss:
@@ -28,20 +40,20 @@ class ClassificationLoss:
         self.label_smoothing = label_smoothing
         self.class_weights = None if class_weights is None else torch.tensor(class_weights)
 
-    def count(self, labels: Tensor) -> Tensor:
+    def count(self, targets: Tensor) -> Tensor:
         """What the sum is divided by: the rows with a label, each by the weight of its class."""
-        known = labels >= 0
+        known = targets >= 0
         if self.class_weights is None:
             return known.sum()
-        return self.class_weights.to(labels.device)[labels[known]].sum()
+        return self.class_weights.to(targets.device)[targets[known]].sum()
 
-    def sums(self, module: Callable[..., Tensor], inputs: Mapping[str, Any], labels: Tensor, count: Tensor) -> dict[str, Ratio]:
-        """`loss` (with its graph) and `accuracy` of one micro-batch, each as a sum and its count; `count` is that of `labels`."""
+    def sums(self, module: Callable[..., Tensor], inputs: Mapping[str, Any], targets: Tensor, count: Tensor) -> dict[str, Ratio]:
+        """`loss` (with its graph) and `accuracy` of one micro-batch, each as a sum and its count; `count` is that of `targets`."""
         logits = module(**inputs).float()  # (batch, n_classes)
         weight = None if self.class_weights is None else self.class_weights.to(logits.device)
         loss = functional.cross_entropy(
-            logits, labels, weight, reduction="sum", ignore_index=-1, label_smoothing=self.label_smoothing
+            logits, targets, weight, reduction="sum", ignore_index=-1, label_smoothing=self.label_smoothing
         )
-        right = (logits.detach().argmax(dim=1) == labels).sum()
-        rows = count if self.class_weights is None else (labels >= 0).sum()
+        right = (logits.detach().argmax(dim=1) == targets).sum()
+        rows = count if self.class_weights is None else (targets >= 0).sum()
         return {"loss": (loss, count), "accuracy": (right, rows)}

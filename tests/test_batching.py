@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from nlp.datasets.batching import Order, Plan, cut_by_tokens, evaluation_batches, make_batch, share_of
-from nlp.datasets.data import Ragged, Split, Table
+from nlp.datasets.batching import Order, Plan, cut_by_tokens, evaluation_batches, share_of
+from nlp.datasets.data import Ragged, Table
+from nlp.datasets.labelled import LabelledSplit
 
 lengths_lists = st.lists(st.integers(0, 40), min_size=1, max_size=200)
 
@@ -15,9 +16,9 @@ def ragged(lengths: list[int]) -> Ragged:
     return Ragged(np.arange(offsets[-1], dtype=np.int32) + 7, offsets)
 
 
-def split_of(lengths: list[int]) -> Split:
+def split_of(lengths: list[int]) -> LabelledSplit:
     texts = [f"text {row}" for row in range(len(lengths))]
-    return Split("train", Table({"text": texts}, "here"), texts, ["a"] * len(texts), np.arange(len(texts)) % 3, ragged(lengths))
+    return LabelledSplit("train", Table({"text": texts}, "here"), texts, ["a"] * len(texts), np.arange(len(texts)) % 3, ragged(lengths))
 
 
 @given(lengths_lists, st.integers(1, 50), st.integers(0, 5), st.booleans())
@@ -99,16 +100,16 @@ def test_cuts_keep_the_order_and_the_limits(lengths, budget, most_rows):
 def test_layouts():
     split = split_of([2, 0, 3])
     rows = np.array([2, 0, 1])
-    padded = make_batch(split, rows, "sequence")
+    padded = split.batch(rows, "sequence")
     assert padded.inputs["tokens"].tolist() == [[9, 10, 11], [7, 8, 0], [0, 0, 0]]
     assert padded.inputs["lengths"].tolist() == [3, 2, 0]
     assert padded.n_tokens == 5
-    flat = make_batch(split, rows, "bag")
+    flat = split.batch(rows, "bag")
     assert flat.inputs["tokens"].tolist() == [9, 10, 11, 7, 8]
     assert flat.inputs["starts"].tolist() == [0, 3, 5]
     assert flat.inputs["weights"] is None
-    assert make_batch(split, rows, "text").inputs == {"texts": ["text 2", "text 0", "text 1"]}
-    assert flat.labels.tolist() == [2, 0, 1]
+    assert split.batch(rows, "text").inputs == {"texts": ["text 2", "text 0", "text 1"]}
+    assert flat.targets.tolist() == [2, 0, 1]
 
 
 @given(lengths_lists, st.data())

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,13 +11,15 @@ import pytest
 from nlp.configs.data import FileData, NamedData, SizesData
 from nlp.configs.task import ClassificationConfig, LanguageModelingConfig
 from nlp.configs.tokenizer import NgramTokenizer, WordTokenizer
-from nlp.datasets.build import build_data, read_split, read_texts, texts_split
+from nlp.datasets.build import build_data, questions, read_split, read_texts
+from nlp.datasets.data import Encoding
 from nlp.datasets.sequences import TokenSequences
 from nlp.datasets.tokenizer import load_tokenizer
 from nlp.errors import ConfigError, DataError
 
 TASK = ClassificationConfig(type="classification")
 WORDS = WordTokenizer(type="words", min_frequency=1)
+NO_YES = Encoding(SizesData(type="sizes", n_classes=2), ("no", "yes"))
 TRAIN = [("good dog", "yes"), ("bad dog", "no"), ("good fox", "yes"), ("", "no")]
 
 
@@ -38,14 +41,14 @@ def files(folder, train=TRAIN, validation=(("good cat", "yes"),), test=(("bad ca
 
 def test_labels_are_sorted_and_texts_encoded(tmp_path):
     data = build_data(files(tmp_path), WORDS, TASK)
-    assert data.labels == ("no", "yes")
-    assert (data.spec.n_classes, data.spec.vocab_size) == (2, 7 + 4)
+    assert data.encoding.labels == ("no", "yes")
+    assert (data.encoding.spec.n_classes, data.encoding.spec.vocab_size) == (2, 7 + 4)
     train = data.splits["train"]
     assert train.labels.tolist() == [1, 0, 1, 0]
     assert train.labels.dtype == np.int64
     assert (train.texts[0], train.gold[0], train.name) == ("good dog", "yes", "train")
     assert train.encoded.lengths.tolist() == [2, 2, 2, 1]
-    assert data.tokenizer.tokens(data.splits["test"].encoded.ids) == ["bad", "[UNK]"]  # `cat` is not in the training split
+    assert data.encoding.tokenizer.tokens(data.splits["test"].encoded.ids) == ["bad", "[UNK]"]  # `cat` is not in the training split
     assert list(data.splits) == ["train", "validation", "test"]
     assert set(data.hashes) == {str(tmp_path / f"{name}.csv") for name in data.splits}
     assert data.notices == []
@@ -54,7 +57,7 @@ def test_labels_are_sorted_and_texts_encoded(tmp_path):
 
 def test_without_a_tokenizer_texts_stay_texts(tmp_path):
     data = build_data(files(tmp_path), None, TASK)
-    assert data.tokenizer is data.cache is data.spec.vocab_size is data.splits["train"].encoded is None
+    assert data.encoding.tokenizer is data.cache is data.encoding.spec.vocab_size is data.splits["train"].encoded is None
     assert not (tmp_path / "cache").exists()
 
 
@@ -76,8 +79,8 @@ def test_ngrams_have_weights(tmp_path):
 def test_declared_labels_keep_their_order(tmp_path):
     task = TASK.model_copy(update={"labels": ["yes", "no", "maybe"]})
     data = build_data(files(tmp_path), None, task)
-    assert data.labels == ("yes", "no", "maybe")
-    assert data.spec.n_classes == 3
+    assert data.encoding.labels == ("yes", "no", "maybe")
+    assert data.encoding.spec.n_classes == 3
     assert data.splits["train"].labels.tolist() == [0, 1, 0, 1]
 
 
@@ -98,7 +101,7 @@ def test_labels_that_training_does_not_have_are_noticed(tmp_path):
     test = [("a", "yes"), *((f"text {number}", f"new {number}") for number in range(6)), ("b", "new 0")]
     data = build_data(files(tmp_path, test=test), None, TASK)
     assert data.splits["test"].labels.tolist() == [1, -1, -1, -1, -1, -1, -1, -1]
-    assert data.labels == ("no", "yes")
+    assert data.encoding.labels == ("no", "yes")
     named = ", ".join(f"`new {number}`" for number in range(5))
     assert data.notices == [f"7 of 8 test examples have a label that no training example has ({named}, ...); they count as wrong."]
 
@@ -145,14 +148,14 @@ def test_a_cache_that_cannot_be_written_is_noticed_once(tmp_path, monkeypatch):
 def test_a_finished_run_reads_a_split_with_its_own_tokenizer_and_labels(tmp_path):
     data = files(tmp_path)
     built = build_data(data, WORDS, TASK)
-    built.tokenizer.save(tmp_path / "run")
-    tokenizer = load_tokenizer(tmp_path / "run")
-    split, notices = read_split(data, TASK, built.labels, tokenizer, "test")
+    built.encoding.tokenizer.save(tmp_path / "run")
+    encoding = replace(built.encoding, tokenizers={"text": load_tokenizer(tmp_path / "run")})
+    split, notices = read_split(data, TASK, encoding, "test")
     assert split.labels.tolist() == [0]
     assert split.encoded.ids.tolist() == built.splits["test"].encoded.ids.tolist()
     assert list(notices) == []
     with pytest.raises(DataError, match="no split `dev`; it has train, validation, test"):
-        read_split(data, TASK, built.labels, tokenizer, "dev")
+        read_split(data, TASK, encoding, "dev")
 
 
 def test_a_finished_run_reads_a_new_file_without_its_training_data(tmp_path):
@@ -160,32 +163,32 @@ def test_a_finished_run_reads_a_new_file_without_its_training_data(tmp_path):
     built = build_data(data, WORDS, TASK)
     Path(data.train).unlink()
     new = write(tmp_path, "new", [("good dog", "yes"), ("odd", "other")])
-    split, notices = read_split(data, TASK, built.labels, built.tokenizer, "test", new)
+    split, notices = read_split(data, TASK, built.encoding, "test", new)
     assert split.name == "file-new"
     assert split.labels.tolist() == [1, -1]
-    assert built.tokenizer.tokens(split.encoded.ids) == ["good", "dog", "[UNK]"]
+    assert built.encoding.tokenizer.tokens(split.encoded.ids) == ["good", "dog", "[UNK]"]
     assert "1 of 2 file-new examples" in notices[0]
     strict = TASK.model_copy(update={"labels": ["no", "yes"]})
     with pytest.raises(DataError, match=r"new\.csv:3 has the label 'other'"):
-        read_split(data, strict, built.labels, built.tokenizer, "test", new)
+        read_split(data, strict, built.encoding, "test", new)
 
 
 def test_a_new_file_has_the_form_of_the_recipes_files_or_else_the_usual_one(tmp_path):
     form = FileData(type="files", train="gone.csv", columns={"text": "says", "label": "kind"})
     other = write(tmp_path, "other", TRAIN, header="says,kind")
-    assert read_split(form, TASK, ("no", "yes"), None, "test", other)[0].texts[0] == "good dog"
+    assert read_split(form, TASK, NO_YES, "test", other)[0].texts[0] == "good dog"
     usual = write(tmp_path, "usual", TRAIN)
     named = NamedData(type="named", name="names")
-    assert read_split(named, TASK, ("no", "yes"), None, "test", usual)[0].labels.tolist() == [1, 0, 1, 0]
+    assert read_split(named, TASK, NO_YES, "test", usual)[0].labels.tolist() == [1, 0, 1, 0]
 
 
 def test_texts_to_predict_have_no_labels(tmp_path):
     built = build_data(files(tmp_path), WORDS, TASK)
-    split = texts_split(["good dog", ""], built.tokenizer)
+    split = questions(["good dog", ""], TASK, built.encoding)
     assert split.labels.tolist() == [-1, -1]
     assert split.encoded.lengths.tolist() == [2, 1]
-    assert texts_split(["good"], None).encoded is None
-    assert len(texts_split([], built.tokenizer)) == 0
+    assert questions(["good"], TASK, NO_YES).encoded is None
+    assert len(questions([], TASK, built.encoding)) == 0
 
 
 def test_the_texts_of_all_splits(tmp_path):
@@ -197,9 +200,10 @@ HEAVY = """
 import sys
 from nlp.configs.data import FileData
 from nlp.configs.task import ClassificationConfig
-from nlp.datasets.build import build_data, texts_split
-data = build_data(FileData(type="files", train=sys.argv[1]), None, ClassificationConfig(type="classification"))
-texts_split(["a"], None)
+from nlp.datasets.build import build_data, questions
+task = ClassificationConfig(type="classification")
+data = build_data(FileData(type="files", train=sys.argv[1]), None, task)
+questions(["a"], task, data.encoding)
 print(*(name for name in ("torch", "sklearn", "scipy", "tokenizers", "safetensors") if name in sys.modules))
 """
 
@@ -217,10 +221,10 @@ DATA = os.environ.get("NLP_DATA", "")
 def test_trec_is_encoded_once(monkeypatch):
     data, task = NamedData(type="named", name="trec"), ClassificationConfig(type="classification", label="coarse")
     built = build_data(data, WORDS, task)
-    assert built.labels == ("ABBR", "DESC", "ENTY", "HUM", "LOC", "NUM")
+    assert built.encoding.labels == ("ABBR", "DESC", "ENTY", "HUM", "LOC", "NUM")
     assert (len(built.splits["train"]) + len(built.splits["validation"]), len(built.splits["test"])) == (5_452, 500)
-    assert 0.05 < built.tokenizer.unknown_share(built.splits["validation"].encoded) < 0.15
-    assert built.tokenizer.unknown_share(built.splits["train"].encoded) == 0.0
+    assert 0.05 < built.encoding.tokenizer.unknown_share(built.splits["validation"].encoded) < 0.15
+    assert built.encoding.tokenizer.unknown_share(built.splits["train"].encoded) == 0.0
     monkeypatch.setattr(TokenSequences, "encode", None)
     again = build_data(data, WORDS, task)
     assert again.splits["train"].encoded.ids.tolist() == built.splits["train"].encoded.ids.tolist()

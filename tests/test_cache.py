@@ -22,6 +22,12 @@ WORDS, NGRAMS = WordTokenizer(type="words"), NgramTokenizer(type="ngrams", words
 TEXTS = ["a dog and a fox", "", "the fox sleeps", "영화 정말"]
 
 
+def train(cache, config, texts):
+    """The tokenizer, and the texts that it was trained on."""
+    tokenizer = cache.train(config, texts)
+    return tokenizer, cache.encode(tokenizer, texts)
+
+
 def is_mapped(array):
     while array is not None and not isinstance(array, np.memmap):
         array = array.base
@@ -42,16 +48,16 @@ def forbid(monkeypatch):
 @pytest.mark.parametrize("config", [WORDS, NGRAMS], ids=["words", "ngrams"])
 def test_a_second_run_trains_and_encodes_nothing(config, tmp_path, monkeypatch):
     cache = Cache(tmp_path)
-    tokenizer, train = cache.train(config, TEXTS)
+    tokenizer, texts = train(cache, config, TEXTS)
     test = cache.encode(tokenizer, ["a fox"])
     assert len(cache.made) == 3
     forbid(monkeypatch)
     again = Cache(tmp_path)
-    tokenizer_again, train_again = again.train(config, TEXTS)
+    tokenizer_again, texts_again = train(again, config, TEXTS)
     test_again = again.encode(tokenizer_again, ["a fox"])
     assert again.made == again.notices == []
     assert tokenizer_again.fingerprint() == tokenizer.fingerprint()
-    for first, second in ((train, train_again), (test, test_again)):
+    for first, second in ((texts, texts_again), (test, test_again)):
         for name in ("ids", "offsets", "weights"):
             np.testing.assert_array_equal(getattr(first, name), getattr(second, name))
         assert is_mapped(second.ids)
@@ -60,7 +66,7 @@ def test_a_second_run_trains_and_encodes_nothing(config, tmp_path, monkeypatch):
 
 
 def test_what_comes_from_disk_is_what_is_encoded(tmp_path):
-    tokenizer, encoded = Cache(tmp_path).train(WORDS, TEXTS)
+    tokenizer, encoded = train(Cache(tmp_path), WORDS, TEXTS)
     fresh = tokenizer.encode(TEXTS)
     assert encoded.ids.tolist() == fresh.ids.tolist()
     assert encoded.offsets.tolist() == fresh.offsets.tolist()
@@ -68,7 +74,7 @@ def test_what_comes_from_disk_is_what_is_encoded(tmp_path):
 
 
 def test_texts_without_any_ngram_can_be_kept(tmp_path):
-    tokenizer, _ = Cache(tmp_path).train(NGRAMS, TEXTS)
+    tokenizer, _ = train(Cache(tmp_path), NGRAMS, TEXTS)
     cache = Cache(tmp_path)
     for _ in range(2):
         assert cache.encode(tokenizer, ["zzz", "qqq"]).lengths.tolist() == [0, 0]
@@ -83,21 +89,21 @@ def test_texts_without_any_ngram_can_be_kept(tmp_path):
     (WORDS, ["a dog and a foxt", "he fox sleeps", "", "영화 정말"]),
 ])
 def test_other_settings_or_texts_are_another_entry(config, texts, tmp_path):
-    Cache(tmp_path).train(WORDS, TEXTS)
+    train(Cache(tmp_path), WORDS, TEXTS)
     other = Cache(tmp_path)
-    other.train(config, texts)
+    train(other, config, texts)
     assert len(other.made) == 2
 
 
 @pytest.mark.parametrize("what", ["FORMAT", "library"])
 def test_another_version_is_another_entry(what, tmp_path, monkeypatch):
-    Cache(tmp_path).train(WORDS, TEXTS)
+    train(Cache(tmp_path), WORDS, TEXTS)
     if what == "FORMAT":
         monkeypatch.setattr(cache_module, "FORMAT", 10**6)
     else:
         monkeypatch.setattr(cache_module, "_library", lambda _config: "tokenizers 99")
     other = Cache(tmp_path)
-    other.train(WORDS, TEXTS)
+    train(other, WORDS, TEXTS)
     assert len(other.made) == 2
 
 
@@ -147,15 +153,15 @@ def measure(folder):
 
 @pytest.mark.parametrize("how", DAMAGE)
 def test_a_damaged_entry_is_made_again(how, tmp_path):
-    _, before = Cache(tmp_path).train(WORDS, TEXTS)
+    _, before = train(Cache(tmp_path), WORDS, TEXTS)
     expected = before.ids.tolist()
     DAMAGE[how](tmp_path)
     mended = Cache(tmp_path)
-    _, after = mended.train(WORDS, TEXTS)
+    _, after = train(mended, WORDS, TEXTS)
     assert after.ids.tolist() == expected
     assert [name.partition("-")[0] for name in mended.made] == ["tokenizer" if "tokenizer" in how else "texts"]
     whole = Cache(tmp_path)
-    whole.train(WORDS, TEXTS)
+    train(whole, WORDS, TEXTS)
     assert whole.made == mended.notices == []
 
 
@@ -163,17 +169,17 @@ def test_long_work_is_told_before_it_begins(tmp_path, monkeypatch):
     monkeypatch.setattr(cache_module, "LONG", 20)
     said = []
     cache = Cache(tmp_path, said.append)
-    tokenizer, _ = cache.train(WORDS, TEXTS)
+    tokenizer, _ = train(cache, WORDS, TEXTS)
     cache.encode(tokenizer, ["short"])
     cache.encode(tokenizer, ["a dog and a fox", "and a dog"])
     assert said == ["Training the tokenizer (words) on 4 texts, once for all runs with these settings",
                     "Encoding 2 texts, once for all runs with these settings"]
-    Cache(tmp_path, said.append).train(WORDS, TEXTS)
+    train(Cache(tmp_path, said.append), WORDS, TEXTS)
     assert len(said) == 2
 
 
 def test_only_whole_entries_are_left_behind(tmp_path):
-    Cache(tmp_path).train(WORDS, TEXTS)
+    train(Cache(tmp_path), WORDS, TEXTS)
     assert sorted(path.name.partition("-")[0] for path in tmp_path.iterdir()) == ["texts", "tokenizer"]
     assert sorted(path.name for path in entry(tmp_path, "texts").iterdir()) == ["entry.json", "ids.npy", "offsets.npy"]
 
@@ -181,14 +187,14 @@ def test_only_whole_entries_are_left_behind(tmp_path):
 def test_where_it_cannot_be_written_everything_still_works(tmp_path):
     (tmp_path / "file").write_text("in the way", encoding="utf-8")
     cache = Cache(tmp_path / "file" / "cache")
-    tokenizer, encoded = cache.train(WORDS, TEXTS)
+    tokenizer, encoded = train(cache, WORDS, TEXTS)
     assert encoded.ids.tolist() == tokenizer.encode(TEXTS).ids.tolist()
     assert len(cache.notices) == 1
     assert "NLP_CACHE" in cache.notices[0]
 
 
 def test_a_folder_that_may_only_be_read_still_serves_what_it_has(tmp_path, monkeypatch):
-    tokenizer, _ = Cache(tmp_path).train(WORDS, TEXTS)
+    tokenizer, _ = train(Cache(tmp_path), WORDS, TEXTS)
     before = sorted(path.name for path in tmp_path.iterdir())
 
     def forbidden(*_args, **_kwargs):
@@ -197,7 +203,7 @@ def test_a_folder_that_may_only_be_read_still_serves_what_it_has(tmp_path, monke
     monkeypatch.setattr(store_module, "_taken", forbidden)
     monkeypatch.setattr(Path, "mkdir", forbidden)
     cache = Cache(tmp_path)
-    cache.train(WORDS, TEXTS)
+    train(cache, WORDS, TEXTS)
     assert cache.notices == []
     assert cache.encode(tokenizer, ["new"]).ids.tolist() == [1]
     assert len(cache.notices) == 1
@@ -211,7 +217,7 @@ def test_a_full_disk_is_told_and_leaves_nothing(tmp_path, monkeypatch):
 
     monkeypatch.setattr(cache_module.np, "save", full)
     cache = Cache(tmp_path)
-    tokenizer, encoded = cache.train(WORDS, TEXTS)
+    tokenizer, encoded = train(cache, WORDS, TEXTS)
     assert encoded.ids.tolist() == tokenizer.encode(TEXTS).ids.tolist()
     assert "No space left on device" in cache.notices[0]
     assert [path.name.partition("-")[0] for path in tmp_path.iterdir()] == ["tokenizer"]

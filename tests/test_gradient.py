@@ -7,7 +7,7 @@ from nlp.configs.data import SizesData
 from nlp.configs.model import MlpConfig
 from nlp.configs.task import ClassificationConfig
 from nlp.configs.training import TrainingConfig
-from nlp.datasets.batching import Batch
+from nlp.datasets.data import Batch
 from nlp.models.build import build_model
 from nlp.tasks.classification import Classification
 from nlp.training.distributed import World
@@ -38,11 +38,13 @@ def cut(whole: Batch, pieces: int) -> list[Batch]:
     for rows in np.array_split(np.arange(len(whole)), pieces):
         first, last = bounds[rows[0]], bounds[rows[-1] + 1]
         starts = (whole.inputs["starts"][rows] - first).astype(np.int32)
-        parts.append(Batch(rows, {"tokens": whole.inputs["tokens"][first:last], "starts": starts, "weights": None}, whole.labels[rows]))
+        parts.append(Batch(rows, {"tokens": whole.inputs["tokens"][first:last], "starts": starts, "weights": None}, whole.targets[rows]))
     return parts
 
 
-TASK = Classification(ClassificationConfig(type="classification"), ["a", "b", "c"])
+COUNTS = [1, 1, 1]
+TASK = Classification(ClassificationConfig(type="classification"), ["a", "b", "c"], COUNTS)
+WEIGHTED = ClassificationConfig(type="classification", label_smoothing=0.1, class_weights={"a": 3.0, "c": 0.5})
 
 
 def training(optimizer: dict | None = None, **more) -> TrainingConfig:
@@ -91,10 +93,7 @@ def test_steps_equal_a_loop_by_hand(kind, clip_norm):
     assert_same(ours.model.state_dict(), model.state_dict(), rtol=1e-4, atol=1e-6)
 
 
-@pytest.mark.parametrize("task", [
-    TASK,
-    Classification(ClassificationConfig(type="classification", label_smoothing=0.1, class_weights={"a": 3.0, "c": 0.5}), ["a", "b", "c"]),
-])
+@pytest.mark.parametrize("task", [TASK, Classification(WEIGHTED, ["a", "b", "c"], COUNTS)], ids=["plain", "weighted"])
 def test_accumulated_micro_batches_equal_one_batch(task):
     whole, pieces = learner(training(), task=task), learner(training(), task=task)
     for step in range(1, 5):
@@ -106,8 +105,7 @@ def test_accumulated_micro_batches_equal_one_batch(task):
 
 
 def test_class_weights_and_smoothing_equal_torchs():
-    config = ClassificationConfig(type="classification", label_smoothing=0.1, class_weights={"a": 3.0, "c": 0.5})
-    ours = learner(training(), task=Classification(config, ["a", "b", "c"]))
+    ours = learner(training(), task=Classification(WEIGHTED, ["a", "b", "c"], COUNTS))
     inputs, labels = to_tensors(batch(16), CPU)
     expected = functional.cross_entropy(ours.model(**inputs), labels, torch.tensor([3.0, 1.0, 0.5]), label_smoothing=0.1)
     loss = ours.update([batch(16)], 1, watched=False)["loss"]

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ..datasets.data import Data, Split
-from ..tasks.classification import Classification, Predictions
+from ..tasks.task import Task
 from .checkpoints import checkpoint_path, has_checkpoint
 from .evaluate import predict, sample_rows
 from .files import read_json, write_atomically, write_json
@@ -41,7 +41,7 @@ class Results:
         return Results(directory, saved["seed"], metrics, saved["cost"])
 
 
-def conclude(learner: Learner, task: Classification, data: Data, session: Session) -> Results:
+def conclude(learner: Learner, task: Task, data: Data, session: Session) -> Results:
     """Score the best checkpoint on a sample of the training split, on validation and on test; write `results.json` last."""
     cost = _cost(learner, session)
     for notice in getattr(learner.model, "notices", ()):
@@ -70,7 +70,7 @@ def _cost(learner: Learner, session: Session) -> dict[str, Any]:
     }
 
 
-def _score(model: Any, task: Classification, split: Split, session: Session) -> dict[str, float]:
+def _score(model: Any, task: Task, split: Split, session: Session) -> dict[str, float]:
     """Metrics of one split; predictions and pictures of all but the training split are kept."""
     rows = sample_rows(split) if split.name == "train" else None
     predictions = predict(task, model, split, session.world, rows)
@@ -78,16 +78,16 @@ def _score(model: Any, task: Classification, split: Split, session: Session) -> 
         save_predictions(task, predictions, split, session.directory)
         step = session.progress.step
         session.tracker.text(split.name, "predictions", step, _samples(task, predictions, split))
-        session.tracker.image(split.name, "confusion_matrix", step, confusion_matrix_png(task.confusion(predictions), task.labels))
+        if (confusion := task.confusion(predictions)) is not None:
+            session.tracker.image(split.name, "confusion_matrix", step, confusion_matrix_png(confusion.matrix, confusion.labels))
     return task.metrics(predictions)
 
 
-def save_predictions(task: Classification, predictions: Predictions, split: Split, directory: RunDirectory) -> Path:
+def save_predictions(task: Task, predictions: Any, split: Split, directory: RunDirectory) -> Path:
     """One JSON object a line: row, start of the text, label, prediction, probability. Returns where they are."""
     lines = []
     for place, row in enumerate(predictions.rows):
-        text = split.texts[row][:SHOWN_CHARACTERS]
-        told = {"row": int(row), "text": text, "label": split.gold[row], **task.describe(predictions, place)}
+        told = {"row": int(row), **_shortened(split.told(int(row))), **task.describe(predictions, place)}
         lines.append(json.dumps(told, ensure_ascii=False) + "\n")
     path = directory.predictions(split.name)
     path.parent.mkdir(exist_ok=True)
@@ -95,12 +95,18 @@ def save_predictions(task: Classification, predictions: Predictions, split: Spli
     return path
 
 
-def _samples(task: Classification, predictions: Predictions, split: Split) -> str:
+def _shortened(told: dict[str, Any]) -> dict[str, Any]:
+    """The start of the text, and what is right; where it stood is told by the row."""
+    return {"text": told["text"][:SHOWN_CHARACTERS], "label": told["label"]}
+
+
+def _samples(task: Task, predictions: Any, split: Split) -> str:
     """The first predictions as a Markdown table."""
     lines = ["| text | label | prediction |", "|---|---|---|"]
     for place, row in enumerate(predictions.rows[:SAMPLES]):
-        text = str(split.texts[row])[:SHOWN_CHARACTERS].replace("|", "\\|").replace("\n", " ")
-        lines.append(f"| {text} | {split.gold[row]} | {task.describe(predictions, place)['prediction']} |")
+        told = _shortened(split.told(int(row)))
+        text = told["text"].replace("|", "\\|").replace("\n", " ")
+        lines.append(f"| {text} | {told['label']} | {task.describe(predictions, place)['prediction']} |")
     return "\n".join(lines)
 
 

@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterator
 
 from ..configs.schema import Recipe
-from ..datasets.batching import Plan, make_batch
+from ..datasets.batching import Plan
 from ..datasets.build import build_data
 from ..datasets.data import Split
 from ..models.build import build_model
@@ -21,9 +21,9 @@ def dry_run(recipe: Recipe, device: str, threads: int) -> Iterator[str]:
     setting = Setting(recipe.seeds[0], device, threads)
     data = build_data(recipe.data, recipe.tokenizer, recipe.task)
     sizes = ", ".join(f"{name} {len(split):,}" for name, split in data.splits.items())
-    yield f"data        {sizes} examples; {len(data.labels)} classes; vocabulary {data.spec.vocab_size or 0:,}"
-    task = build_task(recipe.task, data)
-    model = placed(recipe, setting, lambda: build_model(recipe.model, data.spec, task.head))
+    yield f"data        {sizes} examples; {len(data.encoding.labels)} classes; vocabulary {data.encoding.spec.vocab_size or 0:,}"
+    task = build_task(recipe.task, data.encoding)
+    model = placed(recipe, setting, lambda: build_model(recipe.model, data.encoding.spec, task.head))
     yield f"model       {recipe.model.type}: " + ", ".join(f"{name} {value}" for name, value in model.describe().items())
     plan = build_plan(recipe, data.splits["train"], setting.seed)
     learner = build_learner(recipe, task, model, plan, setting)
@@ -48,6 +48,6 @@ def _seconds_per_step(recipe: Recipe, learner: Learner, plan: Plan, split: Split
     steps = list(range(1, min(TIMED_STEPS + 1, plan.n_steps) + 1))
     for step in steps:
         started = time.perf_counter() if step <= 2 else started
-        learner.update([make_batch(split, rows, recipe.model.takes) for rows in plan.window(step)], step, watched=False)
+        learner.update([split.batch(rows, recipe.model.takes) for rows in plan.window(step)], step, watched=False)
         learner.bad_step()  # waits until the device is done
     return (time.perf_counter() - started) / max(len(steps) - 1, 1)

@@ -5,19 +5,21 @@ from typing import Any
 
 import numpy as np
 
-from ..datasets.batching import evaluation_batches, make_batch
+from ..datasets.batching import evaluation_batches
 from ..datasets.data import IntArray, Split
-from ..tasks.classification import Classification, Predictions
+from ..tasks.predictions import Predictions
+from ..tasks.task import Task
 from .distributed import World
 
 TRAIN_SAMPLE = 5_000
 """Training rows that a finished model is scored on, evenly spaced; enough for the gap between training and validation."""
 
 
-def predict(task: Classification, model: Any, split: Split, world: World = World(), rows: IntArray | None = None) -> Predictions:  # noqa: B008
+def predict(task: Task, model: Any, split: Split, world: World = World(), rows: IntArray | None = None) -> Any:  # noqa: B008
     """What the model says of every row (or of `rows`), the same on every rank."""
     mine = list(_predictions(task, model, split, _batches(split, world, rows)))
-    return Predictions.joined([part for parts in world.gathered(mine) for part in parts])
+    parts = [part for parts in world.gathered(mine) for part in parts]
+    return type(parts[0]).joined(parts)
 
 
 def _batches(split: Split, world: World, rows: IntArray | None) -> Iterable[IntArray]:
@@ -29,9 +31,9 @@ def _batches(split: Split, world: World, rows: IntArray | None) -> Iterable[IntA
     return [batch for batch in batches if len(batch)]
 
 
-def _predictions(task: Classification, model: Any, split: Split, batches: Iterable[IntArray]) -> Iterator[Predictions]:
+def _predictions(task: Task, model: Any, split: Split, batches: Iterable[IntArray]) -> Iterator[Predictions]:
     for rows in batches:
-        yield task.predict(model, make_batch(split, rows, model.config.takes))
+        yield task.predict(model, split.batch(rows, model.config.takes))
 
 
 def sample_rows(split: Split) -> IntArray:

@@ -1,17 +1,19 @@
-"""A finished run, opened again: its recipe, labels, tokenizer and best weights; nothing of its training data."""
+"""A finished run, opened again: its recipe, labels, tokenizers and best weights; nothing of its training data."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from ..configs.data import SizesData
 from ..configs.load import load_recipe
 from ..configs.schema import Recipe
-from ..configs.task import ClassificationConfig
+from ..datasets.data import Encoding
 from ..datasets.tokenizer import Tokenizer, load_tokenizer
 from ..errors import RunError
 from ..models.build import build_model
-from ..tasks.classification import Classification
+from ..tasks.build import build_task
+from ..tasks.task import Task
 from .checkpoints import checkpoint_path
 from .devices import Setting, choose_device, placed, thread_count
 from .files import checksum, read_json
@@ -25,28 +27,31 @@ class FinishedRun:
 
     directory: RunDirectory
     recipe: Recipe
-    task: Classification
+    task: Task
     model: Any
-    labels: tuple[str, ...]
-    tokenizer: Tokenizer | None
-    label_counts: Sequence[int]
+    encoding: Encoding
 
 
 def open_finished(directory: RunDirectory, device: str = "auto") -> FinishedRun:
     """Open a run for evaluation with the weights of its best checkpoint."""
     recipe = load_recipe(str(directory.config))
     about = _about(directory)
-    labels, spec = tuple(about["labels"]), SizesData.model_validate(about["spec"])
-    assert isinstance(recipe.task, ClassificationConfig)
-    task = Classification(recipe.task, labels)
+    spec = SizesData.model_validate(about["spec"])
+    tokenizers = {role: _tokenizer(directory.tokenizer(role), fingerprint) for role, fingerprint in about["tokenizers"].items()}
+    encoding = Encoding(spec, tuple(about["labels"]), tuple(about["label_counts"]), tokenizers)
+    task = build_task(recipe.task, encoding)
     setting = Setting(recipe.seeds[0], choose_device(recipe, device), thread_count(recipe))
     model = placed(recipe, setting, lambda: build_model(recipe.model, spec, task.head))
     _load_weights(model, recipe, directory)
-    tokenizer = load_tokenizer(directory.tokenizer, spec.vocab_size) if recipe.tokenizer is not None else None
-    if tokenizer is not None and tokenizer.fingerprint() != about["tokenizer"]:
-        raise RunError(f"The tokenizer in {directory.tokenizer} is not the one that the model was trained with, which data.json tells. "
+    return FinishedRun(directory, recipe, task, model, encoding)
+
+
+def _tokenizer(folder: Path, fingerprint: str) -> Tokenizer:
+    tokenizer = load_tokenizer(folder)
+    if tokenizer.fingerprint() != fingerprint:
+        raise RunError(f"The tokenizer in {folder} is not the one that the model was trained with, which data.json tells. "
                        "Take the folder from where it was copied, or train again.")
-    return FinishedRun(directory, recipe, task, model, labels, tokenizer, about["label_counts"])
+    return tokenizer
 
 
 def _about(directory: RunDirectory) -> Mapping[str, Any]:

@@ -12,10 +12,10 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from ..configs.training import TrainingConfig
-from ..datasets.batching import Batch
+from ..datasets.data import Batch
 from ..models.network import Network, as_tensor
-from ..tasks.classification import Classification
 from ..tasks.losses import Objective, Ratio
+from ..tasks.task import Task
 from .distributed import World
 from .optimizers import build_optimizer
 from .schedules import Schedule
@@ -37,7 +37,7 @@ class Player:
 class GradientLearner:
     """Learns by gradient descent; `update` is one optimiser step."""
 
-    def __init__(self, model: Network, task: Classification, training: TrainingConfig, n_steps: int, seed: int, world: World) -> None:
+    def __init__(self, model: Network, task: Task, training: TrainingConfig, n_steps: int, seed: int, world: World) -> None:
         self.model, self.training, self.seed, self.world = model, training, seed, world
         self.device = next(model.parameters()).device
         self.schedule = Schedule(training.schedule, n_steps)
@@ -82,12 +82,12 @@ class GradientLearner:
     def _backward(self, player: Player, window: Window) -> dict[str, Ratio]:
         """Forward, loss, backward: each micro-batch's sum is divided by the count of the whole window over all ranks."""
         loss, tensors = player.objective.loss, [to_tensors(batch, self.device) for batch in window]
-        counts = [loss.count(labels) for _, labels in tensors]
+        counts = [loss.count(targets) for _, targets in tensors]
         share = self.world.size / self.world.total(sum(counts[1:], counts[0].clone()))
         ratios: dict[str, Ratio] = {}
-        for place, (inputs, labels) in enumerate(tensors):
+        for place, (inputs, targets) in enumerate(tensors):
             with self._autocast(), self._gradients_wait(player, place < len(tensors) - 1):
-                sums = loss.sums(player.forward, inputs, labels, counts[place])
+                sums = loss.sums(player.forward, inputs, targets, counts[place])
                 sums["loss"][0].backward(share)
             ratios = add_ratios(ratios, sums, prefix=player.objective.name)
         return ratios
@@ -247,9 +247,9 @@ class GradientLearner:
 
 
 def to_tensors(batch: Batch, device: torch.device) -> tuple[dict[str, Any], Tensor]:
-    """The batch's inputs and labels on the device, copied without waiting where the device allows."""
+    """The batch's inputs and targets on the device, copied without waiting where the device allows."""
     inputs = {name: as_tensor(array, device) for name, array in batch.inputs.items()}
-    return inputs, torch.from_numpy(batch.labels).to(device, non_blocking=True)
+    return inputs, torch.from_numpy(batch.targets).to(device, non_blocking=True)
 
 
 def add_ratios(total: dict[str, Ratio], more: dict[str, Ratio], prefix: str = "") -> dict[str, Ratio]:

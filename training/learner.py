@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from ..configs.schema import Recipe
 from ..configs.training import TrainingConfig
-from ..datasets.batching import Batch, Order, Plan
-from ..datasets.data import Split
-from ..tasks.classification import Classification
+from ..datasets.batching import Order, Plan
+from ..datasets.data import Batch, Split
+from ..tasks.task import Task
 from .devices import Setting
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ class SolverLearner(FixedLearner):
 
     def update(self, window: Window, step: int, watched: bool) -> Mapping[str, Any]:
         (batch,) = window
-        self.model.fit(**batch.inputs, labels=batch.labels, seed=self.seed)
+        self.model.fit(**batch.inputs, labels=batch.targets, seed=self.seed)
         return {}
 
     def save(self, folder: Path) -> None:
@@ -124,7 +124,7 @@ class SolverLearner(FixedLearner):
         self.model.load(folder)
 
 
-def build_learner(recipe: Recipe, task: Classification, model: Any, plan: Plan, setting: Setting) -> Learner:
+def build_learner(recipe: Recipe, task: Task, model: Any, plan: Plan, setting: Setting) -> Learner:
     """The learner that this model learns by."""
     match recipe.model.learns_by:
         case "nothing":
@@ -151,5 +151,4 @@ def _order(training: TrainingConfig, takes: str, split: Split, seed: int) -> Ord
     """Bags have no padding, so bucketing them by length would gain nothing."""
     size = len(split) if training.batch_size == "full" else training.batch_size
     bucketed = training.batch_tokens is not None or (training.bucket_by_length and takes == "sequence")
-    lengths = split.encoded.lengths if split.encoded is not None and bucketed else None
-    return Order(len(split), size, seed, lengths, training.batch_tokens)
+    return Order(len(split), size, seed, split.lengths if bucketed else None, training.batch_tokens)

@@ -16,8 +16,8 @@ from .trainer import fit
 def run_recipe(recipe: Recipe, setting: Setting, directory: RunDirectory) -> Results | None:
     """Train, evaluate and save one run, from its last checkpoint where it has one. Returns None where a signal stopped it."""
     data = build_data(recipe.data, recipe.tokenizer, recipe.task, tell=announce)
-    task = build_task(recipe.task, data)
-    model = placed(recipe, setting, lambda: build_model(recipe.model, data.spec, task.head))
+    task = build_task(recipe.task, data.encoding)
+    model = placed(recipe, setting, lambda: build_model(recipe.model, data.encoding.spec, task.head))
     plan = build_plan(recipe, data.splits["train"], setting.seed)
     learner = build_learner(recipe, task, model, plan, setting)
     with open_session(recipe, setting, directory, data, plan, learner) as session:

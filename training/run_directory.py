@@ -76,9 +76,9 @@ class RunDirectory:
         """Labels by name, sizes, and the hashes of the data that the run was begun with."""
         return self.path / "data.json"
 
-    @property
-    def tokenizer(self) -> Path:
-        return self.path / "tokenizer"
+    def tokenizer(self, role: str) -> Path:
+        """The folder of the tokenizer of what the model reads (`text`), or of another by its role."""
+        return self.path / ("tokenizer" if role == "text" else f"tokenizer-{role}")
 
     @property
     def checkpoints(self) -> Path:

@@ -8,13 +8,11 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-import numpy as np
-
 from ..configs.schema import Recipe
 from ..configs.training import EarlyStoppingConfig
-from ..datasets.batching import Batch, Plan
+from ..datasets.batching import Plan
 from ..datasets.build import cut_notices
-from ..datasets.data import Data
+from ..datasets.data import Batch, Data
 from ..errors import RunError
 from .checkpoints import checkpoint_path, has_checkpoint
 from .devices import Setting
@@ -175,13 +173,14 @@ def _resumed(learner: Learner, directory: RunDirectory) -> Progress:
 
 def _save_data(directory: RunDirectory, data: Data) -> None:
     """What evaluating and predicting need of the data: labels by name, sizes, the tokenizer; and what it was, by hash."""
-    about = {"labels": list(data.labels), "spec": data.spec.model_dump(), "hashes": dict(data.hashes),
-             "label_counts": np.bincount(data.splits["train"].labels, minlength=len(data.labels)).tolist(),
-             "tokenizer": data.tokenizer.fingerprint() if data.tokenizer is not None else None}
+    encoding = data.encoding
+    about = {"labels": list(encoding.labels), "label_counts": list(encoding.label_counts), "spec": encoding.spec.model_dump(),
+             "tokenizers": {role: tokenizer.fingerprint() for role, tokenizer in encoding.tokenizers.items()},
+             "hashes": dict(data.hashes)}
     about["checksum"] = checksum(about)
     if directory.data.exists() and read_json(directory.data) != about:
         raise RunError(f"The data is not what run {directory.path} was begun with (its hashes stand in {directory.data.name}). "
                        "Bring the old data back, or begin a new run with --config.")
-    if data.tokenizer is not None:
-        data.tokenizer.save(directory.tokenizer)
+    for role, tokenizer in encoding.tokenizers.items():
+        tokenizer.save(directory.tokenizer(role))
     write_json(directory.data, about)

@@ -2,14 +2,13 @@
 
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
-from ..datasets.batching import Batch, Plan, make_batch, share_of
-from ..datasets.data import Data, IntArray, Split
+from ..datasets.batching import Plan, share_of
+from ..datasets.data import Batch, Data, IntArray
 from ..errors import TrainingError
-from ..tasks.classification import Classification
+from ..tasks.task import Task
 from .checkpoints import save_checkpoint
 from .evaluate import predict
 from .files import write_json
@@ -17,7 +16,7 @@ from .learner import Learner
 from .session import Meter, Session, peak_bytes
 
 
-def fit(learner: Learner, task: Classification, data: Data, plan: Plan, session: Session) -> bool:
+def fit(learner: Learner, task: Task, data: Data, plan: Plan, session: Session) -> bool:
     """Take every step of the plan that is still to come. Returns False where a signal stopped it before the end."""
     cadence, progress = Cadence(plan, session), session.progress
     meter = Meter(progress.sums if session.world.is_main else {})
@@ -75,9 +74,9 @@ def _batch(data: Data, rows: IntArray, session: Session) -> Batch:
     world, split, takes = session.world, data.splits["train"], session.recipe.model.takes
     share = share_of(rows, world.rank, world.size)
     if len(share):
-        return make_batch(split, share, takes)
-    idle = make_batch(split, rows[:1], takes)
-    return Batch(idle.rows, idle.inputs, idle.labels * 0 - 1)
+        return split.batch(share, takes)
+    idle = split.batch(rows[:1], takes)
+    return Batch(idle.rows, idle.inputs, idle.targets * 0 - 1)
 
 
 def _log(learner: Learner, meter: Meter, data: Data, plan: Plan, session: Session) -> Meter:
@@ -96,7 +95,7 @@ def _means(sums: Mapping[str, list[float]]) -> dict[str, float]:
     return {name: top / bottom if bottom else 0.0 for name, (top, bottom) in sums.items()}
 
 
-def _evaluate(learner: Learner, task: Classification, data: Data, session: Session) -> None:
+def _evaluate(learner: Learner, task: Task, data: Data, session: Session) -> None:
     """Score the validation split, and take note of whether it is the best so far."""
     progress = session.progress
     with learner.evaluating() as model:
@@ -153,7 +152,7 @@ def _stop_if_not_finite(learner: Learner, data: Data, plan: Plan, session: Sessi
         return
     window = plan.window(bad)
     where = learner.explain_bad_step([_batch(data, rows, session) for rows in window], bad)
-    texts = _readable(data.splits["train"], [int(row) for rows in window for row in rows])
+    texts = [{"row": int(row), **data.splits["train"].told(int(row))} for rows in window for row in rows]
     path = session.directory.path / f"bad-batch-step-{bad}.json"
     write_json(path, texts)
     sample = "; ".join(repr(each["text"][:60]) for each in texts[:3])
@@ -162,7 +161,3 @@ def _stop_if_not_finite(learner: Learner, data: Data, plan: Plan, session: Sessi
         f"The batch ({len(texts)} texts, such as {sample}) is saved in {path}. Lower training.optimizer.learning_rate, "
         "set training.clip_norm (1.0 is usual), or use precision fp32; the last checkpoint is whole."
     )
-
-
-def _readable(split: Split, rows: Sequence[int]) -> list[dict[str, Any]]:
-    return [{"row": row, "where": split.table.where(row), "text": split.texts[row], "label": split.gold[row]} for row in rows]

@@ -7,13 +7,13 @@ import numpy as np
 from ..datasets.data import IntArray
 
 
-def trivial_accuracies(train_shares: Sequence[float], gold: IntArray) -> Mapping[str, float]:
+def trivial_accuracies(train_counts: Sequence[int], gold: IntArray) -> Mapping[str, float]:
     """Accuracy of always saying the most frequent training class, and of drawing classes by their training frequency.
 
-    `train_shares` (n_classes,) sums to 1; `gold` (rows,) holds class ids, -1 for a class that training never saw.
+    `train_counts` (n_classes,); `gold` (rows,) holds class ids, -1 for a class that training never saw.
     The second is the expected value, sum over rows of share[gold], and needs no drawing.
     """
-    shares = np.asarray(train_shares)
+    shares = np.asarray(train_counts) / sum(train_counts)
     known = gold[gold >= 0]
     return {
         "majority": float((gold == shares.argmax()).mean()) if len(gold) else 0.0,

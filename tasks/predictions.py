@@ -1,0 +1,39 @@
+"""What a model said of some rows of a split; each task adds what it needs to know."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Any, Self
+
+import numpy as np
+
+from ..datasets.data import IntArray
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """Every field has one entry for each row, as an array or a list, or is None. `rows` (rows,) are places in the split."""
+
+    rows: IntArray
+
+    def take(self, places: IntArray) -> Self:
+        """The predictions at these places, which may repeat."""
+        return replace(self, **{name: _at(values, places) for name, values in self._fields().items()})
+
+    @classmethod
+    def joined(cls, parts: Sequence[Self]) -> Self:
+        """All parts as one, in the order of the split."""
+        whole = cls(**{name: _end_to_end([getattr(part, name) for part in parts]) for name in parts[0]._fields()})
+        return whole.take(np.argsort(whole.rows, kind="stable"))
+
+    def _fields(self) -> dict[str, Any]:
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
+
+def _at(values: Any, places: IntArray) -> Any:
+    return [values[place] for place in places] if isinstance(values, list) else None if values is None else values[places]
+
+
+def _end_to_end(parts: Sequence[Any]) -> Any:
+    if parts[0] is None:
+        return None
+    return [entry for part in parts for entry in part] if isinstance(parts[0], list) else np.concatenate(parts)

@@ -1,0 +1,53 @@
+"""What every task can do, whatever it asks of a model."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+from ..datasets.data import Batch, IntArray
+from ..models.spec import Head
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from .losses import Objective
+
+
+class Confusion(NamedTuple):
+    """Counts (n_labels, n_labels), what is right in rows and what was said in columns."""
+
+    labels: Sequence[str]
+    matrix: IntArray
+
+
+class Task(Protocol):
+    """What is asked of a model: the head it needs, what is minimised, what it says, and how good that is.
+
+    The predictions that `predict` gives are those that the other methods take.
+    """
+
+    @property
+    def head(self) -> Head: ...
+
+    def objectives(self, model: "nn.Module") -> "list[Objective]":
+        """What is minimised, one for each player."""
+        ...
+
+    def predict(self, model: Any, batch: Batch) -> Any:
+        """What the model says of each row, as a subclass of `Predictions`."""
+        ...
+
+    def metrics(self, predictions: Any) -> dict[str, float]:
+        """Figures over all rows, by name."""
+        ...
+
+    def baselines(self, predictions: Any) -> Mapping[str, float]:
+        """The main figure of what can be had without looking at the text, by name."""
+        ...
+
+    def describe(self, predictions: Any, place: int) -> dict[str, Any]:
+        """One prediction by names, as it stands in `predictions/<split>.jsonl`; `prediction` is what a person reads first."""
+        ...
+
+    def confusion(self, predictions: Any) -> "Confusion | None":
+        """What was taken for what; None where nothing is told apart."""
+        ...
