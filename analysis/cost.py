@@ -15,6 +15,8 @@ from .counts import Parameters
 
 FLOAT_BYTES = 4
 MEASURED_BLOCKS = 3
+WORD_CHARACTERS = 8
+"""Characters of a word, where features of them are counted."""
 FUSED_ATTENTION = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu
 
 
@@ -117,7 +119,12 @@ def _inputs(model: Network, load: Load) -> dict[str, Tensor | None]:
             ids = torch.empty(texts * tokens, dtype=torch.int32, device=device)
             return {"tokens": ids, "starts": torch.empty(texts, dtype=torch.int32, device=device), "weights": weights}
     ids = torch.empty(texts, tokens, dtype=torch.int32, device=device)
-    return {"tokens": ids, "lengths": torch.empty(texts, dtype=torch.int64, device=device)}
+    inputs: dict[str, Tensor | None] = {"tokens": ids, "lengths": torch.empty(texts, dtype=torch.int64, device=device)}
+    if model.config.takes == "spelled":  # type: ignore[attr-defined]
+        # At most: as if no word of the batch stood in it twice.
+        inputs["characters"] = torch.empty(texts * tokens, WORD_CHARACTERS, dtype=torch.int32, device=device)
+        inputs["spelling"] = torch.empty_like(ids)
+    return inputs
 
 
 def _n_features(model: Network) -> int:

@@ -14,7 +14,7 @@ from ..configs.model import (
     TransformerConfig,
 )
 from ..configs.schema import Recipe
-from ..configs.task import ClassificationConfig
+from ..configs.task import ClassificationConfig, TaggingConfig
 from ..errors import ConfigError
 from ..models.spec import Head
 
@@ -97,6 +97,9 @@ def _head(recipe: Recipe, sizes: SizesData) -> Head | None:
     if isinstance(task, ClassificationConfig):
         n_classes = sizes.n_classes or len(task.labels or ())
         return Head("classes", _stated(n_classes, "n_classes", "the output has one score for each class"))
+    if isinstance(task, TaggingConfig):
+        n_tags = sizes.n_classes or len(task.labels or ())
+        return Head("tags", _stated(n_tags, "n_classes", "the output has one score for each tag"), crf=task.crf)
     n_words = _stated(sizes.vocab_size, "vocab_size", "the output has one score for each word")
     return Head("vocabulary", n_words, tied=task.tie_embeddings, bias=task.output_bias)
 

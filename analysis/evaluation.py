@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..datasets.build import cut_notices, read_split
+from ..datasets.build import cut_notices, read_file_as_split, read_split
 from ..tasks.task import Confusion
 from ..training.conclude import save_predictions
 from ..training.evaluate import predict
@@ -30,9 +30,10 @@ class Report:
     notices: Sequence[str]
 
 
-def evaluate_run(run: FinishedRun, split_name: str, file: str | None) -> Report:
-    """Score one split, or a file of the same columns; the predictions are kept with the run."""
-    split, notices = read_split(run.recipe.data, run.recipe.task, run.encoding, split_name, file)
+def evaluate_run(run: FinishedRun, split_name: str | None, file: str | None) -> Report:
+    """Score one split (test, or validation where there is no test), or a file of the same columns; predictions are kept with the run."""
+    sections = (run.recipe.data, run.recipe.task, run.encoding)
+    split, notices = read_file_as_split(*sections, file) if file is not None else read_split(*sections, split_name, run.hashes)
     predictions = predict(run.task, run.model, split)
     path = save_predictions(run.task, predictions, split, run.directory)
     return Report(

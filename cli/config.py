@@ -78,7 +78,7 @@ def validate(
 @app.command()
 def init(
     file: Annotated[Path, typer.Argument(help="Your data: .csv, .tsv or .jsonl, also with .gz.")],
-    model: Annotated[str, typer.Option(help="What model.type to begin with.")] = "lstm",
+    model: Annotated[str, typer.Option(help="What model.type to begin with.")] = "logistic_regression",
     output: Annotated[Path | None, typer.Option("--output", "-o", help="By default the data's name with .yaml.")] = None,
     text: Annotated[str | None, typer.Option(help="Column of the text; by default told from names and content.")] = None,
     label: Annotated[str | None, typer.Option(help="Column of the class; by default told from names and content.")] = None,

@@ -42,17 +42,28 @@ def console(stderr: bool = False) -> "Console":
     return Console(file=stream, width=None if stream.isatty() else PIPED_WIDTH, markup=False, emoji=False, highlight=False)
 
 
-def table(columns: Sequence[str], rows: Sequence[Sequence[str]], title: str | None = None) -> None:
-    """Print a table; columns of figures stand flush right."""
+def table(columns: Sequence[str], rows: Sequence[Sequence[str]], title: str | None = None, dispensable: Sequence[str] = ()) -> None:
+    """Print a table; columns of figures stand flush right, and the first column, of names, is never folded.
+
+    `dispensable` columns are left out one by one, the first of them first, where the terminal is too narrow for all.
+    """
     from rich.table import Table
 
-    drawn = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False, header_style="bold")
-    for number, column in enumerate(columns):
-        figures = bool(rows) and all(re.match(r"([-+]?\.?\d|$)", row[number]) for row in rows)
-        drawn.add_column(column, justify="right" if figures else "left", overflow="fold")
+    screen, shown = console(), list(columns)
+    widths = {name: max(len(name), *(len(row[place]) for row in rows), 0) for place, name in enumerate(columns)}
+    for name in dispensable:
+        if sum(widths[each] + 2 for each in shown) > screen.width + 2:
+            shown.remove(name)
+    drawn = Table(box=None, pad_edge=False, header_style="bold")
+    places = [columns.index(name) for name in shown]
+    for place in places:
+        figures = bool(rows) and all(re.match(r"([-+]?\.?\d|$)", row[place]) for row in rows)
+        drawn.add_column(columns[place], justify="right" if figures else "left", overflow="fold", no_wrap=place == 0)
     for row in rows:
-        drawn.add_row(*row)
-    console().print(drawn)
+        drawn.add_row(*(row[place] for place in places))
+    if title:
+        screen.print(title, style="bold", soft_wrap=True)
+    screen.print(drawn)
 
 
 def print_error(text: str) -> None:

@@ -57,12 +57,17 @@ def _about(named: "NamedDataset") -> dict[str, Any]:
         "licence": named.licence,
         "columns": list(named.columns),
         "sizes": dict(named.sizes),
+        "characters": dict(named.characters),
         "here": _here(named),
     }
 
 
 def _sizes(named: "NamedDataset") -> str:
-    return " / ".join(f"{named.sizes[split]:,}" if split in named.sizes else "-" for split in ("train", "validation", "test"))
+    """Examples of each split, or characters where a split is one long text; further test splits come last."""
+    sizes = named.characters or named.sizes
+    splits = dict.fromkeys(("train", "validation", "test", *sizes))
+    shown = " / ".join(f"{sizes[split]:,}" if split in sizes else "-" for split in splits)
+    return f"{shown} characters" if named.characters else shown
 
 
 def _here(named: "NamedDataset") -> str:
@@ -142,7 +147,8 @@ def show(
         return
     for key, value in facts.items():
         print(f"{key}: {value}")
-    print(f"columns: {', '.join(columns)} (text: {opened.text}, class: {opened.label})")
+    looked_at = f", {'tags' if opened.tagged else 'class'}: {opened.label}" if opened.label else ""
+    print(f"columns: {', '.join(columns)} ({'tokens' if opened.tagged else 'text'}: {opened.text}{looked_at})")
     print_labels(opened)
     print_samples(samples)
 
@@ -160,12 +166,13 @@ def check(
 
     opened = open_target(target, set_ or (), every_column=False)
     splits = opened.dataset.splits
-    checks, leaks = check_splits(splits, opened.text, opened.label), find_leaks(splits, opened.text, opened.label)
+    checks = check_splits(splits, opened.text, opened.label, opened.tagged)
+    leaks = find_leaks(splits, opened.text, opened.label)
     tokens = token_checks(opened)
     if not json:
         print_checks(opened, checks)
-        print_leaks(leaks, checks)
-        print_tokens(tokens)
+        print_leaks(opened, leaks, checks)
+        print_tokens(opened, tokens)
         return
     print_json({
         "name": opened.dataset.name,

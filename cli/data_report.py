@@ -15,14 +15,29 @@ _SHOWN_CHARACTERS = 300
 
 
 def print_labels(opened: Opened) -> None:
-    """Rows: the classes, the most frequent of train first; columns: the splits."""
-    counts = label_counts(opened)
+    """Rows: the classes or tags, the most frequent of train first; columns: the splits. Sizes alone where texts have no class."""
+    if not opened.label:
+        print_sizes(opened)
+        return
+    counts, what = label_counts(opened), "tags" if opened.tagged else "classes"
     labels = list(dict.fromkeys(label for each in counts.values() for label in each))
     rows = [[label, *(f"{counts[split].get(label, 0):,}" for split in counts)] for label in labels[:_FEW_LABELS]]
-    sizes = [f"all {len(labels)} classes", *(f"{len(each):,}" for each in opened.dataset.splits.values())]
-    table([opened.label, *counts], [*rows, sizes])
+    rows.append([f"all {len(labels)} {what}", *(f"{sum(each.values()):,}" for each in counts.values())])
+    if opened.tagged:
+        rows.append(["sentences", *(f"{len(each):,}" for each in opened.dataset.splits.values())])
+    table([opened.label, *counts], rows)
     if len(labels) > _FEW_LABELS:
-        print(f"... and {len(labels) - _FEW_LABELS} more classes; --json has them all.")
+        print(f"... and {len(labels) - _FEW_LABELS} more {what}; --json has them all.")
+
+
+def print_sizes(opened: Opened) -> None:
+    """How many texts each split has, and how much text that is."""
+    rows = []
+    for split, each in opened.dataset.splits.items():
+        texts = each.columns[opened.text]
+        figures = (len(texts), sum(map(len, texts)), sum(len(text.split()) for text in texts), sum(text.count("\n") for text in texts))
+        rows.append([split, *(f"{figure:,}" for figure in figures)])
+    table(["split", "texts", "characters", "words", "line breaks"], rows)
 
 
 def print_samples(samples: Sequence[Mapping[str, str]]) -> None:
@@ -34,21 +49,33 @@ def print_samples(samples: Sequence[Mapping[str, str]]) -> None:
 
 
 def print_checks(opened: Opened, checks: "Mapping[str, SplitCheck]") -> None:
-    """Sizes and lengths of each split, its classes, and its repeated texts."""
+    """Sizes and lengths of each split, its classes, and its repeated texts; of one long text the sizes alone."""
     for each in opened.dataset.notices:
         notice(each)
-    columns = ["split", "examples", "classes", "empty texts", *_columns("characters"), *_columns("words")]
-    rows = [
-        [split, f"{each.examples:,}", str(len(each.labels)), f"{each.empty:,}", *_figures(each.characters), *_figures(each.words)]
-        for split, each in checks.items()
-    ]
-    table(columns, rows, title=opened.dataset.name)
+    if not opened.one_text:
+        columns = ["split", "examples", *_if_labelled(opened, "classes"), "empty texts", *_columns("characters"), *_columns("words")]
+        rows = [
+            [split, f"{each.examples:,}", *_if_labelled(opened, str(len(each.labels))), f"{each.empty:,}",
+             *_figures(each.characters), *_figures(each.words)]
+            for split, each in checks.items()
+        ]
+        table(columns, rows, title=opened.dataset.name)
     print_labels(opened)
     for split, each in checks.items():
-        if each.repeated:
-            print(f"{split}: {each.repeated:,} texts repeat an earlier one; {each.contradicting:,} stand under several classes.")
-        if each.unseen_labels:
-            print(f"{split}: train lacks the classes {', '.join(each.unseen_labels)}; a model gets these texts wrong.")
+        _print_check(opened, split, each)
+
+
+def _print_check(opened: Opened, split: str, check: "SplitCheck") -> None:
+    labels, these = ("tags", "tokens") if opened.tagged else ("classes", "texts")
+    if check.repeated:
+        several = f"; {check.contradicting:,} stand under several {labels}" if opened.label else ""
+        print(f"{split}: {check.repeated:,} texts repeat an earlier one{several}.")
+    if check.unseen_labels:
+        print(f"{split}: train lacks the {labels} {', '.join(check.unseen_labels)}; a model gets these {these} wrong.")
+
+
+def _if_labelled(opened: Opened, cell: str) -> list[str]:
+    return [cell.replace("classes", "tags") if opened.tagged else cell] if opened.label else []
 
 
 def _columns(what: str) -> list[str]:
@@ -59,17 +86,21 @@ def _figures(spread: "Spread") -> list[str]:
     return [f"{value:,}" for value in astuple(spread)]
 
 
-def print_leaks(leaks: "Sequence[Leak]", checks: "Mapping[str, SplitCheck]") -> None:
-    """One line for each pair of splits."""
+def print_leaks(opened: Opened, leaks: "Sequence[Leak]", checks: "Mapping[str, SplitCheck]") -> None:
+    """One line for each pair of splits; nothing where each split is one long text."""
+    if opened.one_text:
+        return
     for leak in leaks:
         total = checks[leak.split].examples
-        print(f"{leak.split}: {leak.rows:,} of {total:,} texts ({leak.rows / total:.1%}) stand in {leak.other} too", end="")
-        print(f", {leak.contradicting:,} of them under another class; the first: {', '.join(leak.places)}." if leak.rows else ".")
+        print(f"{leak.split}: {leak.rows:,} of {total:,} texts ({leak.rows / max(total, 1):.1%}) stand in {leak.other} too", end="")
+        other = f", {leak.contradicting:,} of them under {'other tags' if opened.tagged else 'another class'}" if opened.label else ""
+        print(f"{other}; the first: {', '.join(leak.places)}." if leak.rows else ".")
     print("Nothing was removed.")
 
 
-def print_tokens(tokens: "Mapping[str, TokenCheck]") -> None:
-    """How long texts are in tokens, and what the tokenizer cuts or does not know; nothing without a tokenizer."""
+def print_tokens(opened: Opened, tokens: "Mapping[str, TokenCheck]") -> None:
+    """How long texts, or tagged words, are in tokens, and what the tokenizer cuts or does not know; nothing without a tokenizer."""
     if tokens:
         rows = [[split, *_figures(each.tokens), f"{each.truncated:.2%}", f"{each.unknown:.2%}"] for split, each in tokens.items()]
-        table(["split", *_columns("tokens"), "texts cut", "unknown"], rows)
+        text = "word" if opened.tagged else "text"
+        table(["split", *_columns(f"tokens of a {text}"), f"{text}s cut", "unknown"], rows)

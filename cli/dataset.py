@@ -1,6 +1,5 @@
 """What `nlp data` looks at: the dataset that a name or a recipe stands for, and what it says of itself."""
 
-from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -8,20 +7,32 @@ from ..errors import ConfigError
 
 if TYPE_CHECKING:
     from ..configs.data import FileData, NamedData
+    from ..configs.task import TaskConfig
     from ..configs.tokenizer import TokenizerConfig
     from ..datasets.check import TokenCheck
     from ..datasets.data import Dataset, Table
 
 _DATA_SUFFIXES = (".csv", ".tsv", ".jsonl")
+_TEXTS, _LABELS = ("text", "tokens", "source"), ("label", "tags")
+"""What tasks call the column that holds the text, and the one with its class or its tags."""
 
 
 class Opened(NamedTuple):
-    """A dataset, the columns to look at, and the recipe's tokenizer where there is one."""
+    """A dataset, the columns to look at, and the recipe's tokenizer where there is one.
+
+    `label` is empty where texts have no class, and holds one tag for each token of the text where `tagged`.
+    """
 
     dataset: "Dataset"
     text: str
     label: str
+    tagged: bool = False
     tokenizer: "TokenizerConfig | None" = None
+
+    @property
+    def one_text(self) -> bool:
+        """Whether each split is one long text."""
+        return all(len(table) == 1 for table in self.dataset.splits.values())
 
 
 def open_target(target: str, overrides: Sequence[str], every_column: bool) -> Opened:
@@ -36,19 +47,29 @@ def open_target(target: str, overrides: Sequence[str], every_column: bool) -> Op
     named = find_dataset(target)
     if overrides:
         raise ConfigError(f"--set changes a recipe, and {target} is a dataset. Name a recipe, such as {target}/rules.")
-    return Opened(_read(NamedData(type="named", name=target), (named.text, named.label), every_column), named.text, named.label)
+    data = NamedData(type="named", name=target)
+    return Opened(_read(data, _named(named.text, named.label), every_column), named.text, named.label, named.tagged)
 
 
 def _open_recipe(target: str, overrides: Sequence[str], every_column: bool) -> Opened:
     from ..configs.data import SizesData
     from ..configs.load import load_recipe
-    from ..configs.task import ClassificationConfig
 
     recipe = load_recipe(target, overrides)
-    if isinstance(recipe.data, SizesData) or not isinstance(recipe.task, ClassificationConfig):
+    text, label = _column(recipe.task, _TEXTS), _column(recipe.task, _LABELS)
+    if isinstance(recipe.data, SizesData) or not text:
         raise ConfigError(f"The recipe {target} has sizes and no data, so there is nothing to look at.")
-    text, label = recipe.task.text, recipe.task.label
-    return Opened(_read(recipe.data, (text, label), every_column), text, label, recipe.tokenizer)
+    tagged = recipe.task is not None and recipe.task.type == "tagging"
+    return Opened(_read(recipe.data, _named(text, label), every_column), text, label, tagged, recipe.tokenizer)
+
+
+def _column(task: "TaskConfig | None", keys: Sequence[str]) -> str:
+    """The column that the task has under one of these keys; nothing where it has none."""
+    return next((str(getattr(task, key)) for key in keys if hasattr(task, key)), "")
+
+
+def _named(*columns: str) -> list[str]:
+    return [column for column in columns if column]
 
 
 def _read(data: "NamedData | FileData", wanted: Sequence[str], every_column: bool) -> "Dataset":
@@ -82,14 +103,19 @@ def take_samples(split: "Table", n: int) -> list[dict[str, str]]:
 
 
 def label_counts(opened: Opened) -> dict[str, dict[str, int]]:
-    """How often each class occurs in each split, the most frequent first."""
-    return {name: dict(Counter(each.columns[opened.label]).most_common()) for name, each in opened.dataset.splits.items()}
+    """How often each class or tag occurs in each split, the most frequent first."""
+    from ..datasets.check import count_labels
+
+    return {name: count_labels(each, opened.label, opened.tagged) for name, each in opened.dataset.splits.items()}
 
 
 def token_checks(opened: Opened) -> "dict[str, TokenCheck]":
-    """The tokenizer is trained as for a run, on the training texts alone, but cuts nothing: what it would cut is counted."""
+    """The tokenizer is trained as for a run, on the training texts alone, but cuts nothing: what it would cut is counted.
+
+    Of tagged sentences each token is a text of its own, as it is in a run.
+    """
     from ..configs.tokenizer import TokenSequence
-    from ..datasets.check import check_tokens
+    from ..datasets.check import check_tokens, tokens_as_texts
     from ..datasets.tokenizer import train_tokenizer
 
     config = opened.tokenizer
@@ -97,5 +123,5 @@ def token_checks(opened: Opened) -> "dict[str, TokenCheck]":
         return {}
     max_length = config.max_length if isinstance(config, TokenSequence) else None
     uncut = config.model_copy(update={"max_length": None}) if max_length else config
-    splits = opened.dataset.splits
+    splits = tokens_as_texts(opened.dataset.splits, opened.text) if opened.tagged else opened.dataset.splits
     return check_tokens(splits, opened.text, train_tokenizer(uncut, splits["train"].columns[opened.text]), max_length)

@@ -136,14 +136,16 @@ def satisfies(version: str, wanted: str) -> bool:
 
 
 def folders() -> Iterator[Finding]:
-    """Where data and runs lie: there or possible to make, writable, with room."""
+    """Where data, runs and encoded texts lie: there or possible to make, writable, with room. Without a cache all still works."""
+    from ..datasets.cache import cache_root
     from ..datasets.files import data_folder
     from ..training.run_directory import runs_root
 
-    for what, folder, variable in (("data folder", data_folder(), "NLP_DATA"), ("runs folder", runs_root(), "NLP_RUNS")):
+    places = (("data folder", data_folder(), "NLP_DATA"), ("runs folder", runs_root(), "NLP_RUNS"), ("cache", cache_root(), "NLP_CACHE"))
+    for what, folder, variable in places:
         there = next(parent for parent in (folder, *folder.absolute().parents) if parent.exists())
         if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
-            read_only = what == "data folder" and folder.is_dir() and os.access(folder, os.R_OK | os.X_OK)
+            read_only = what == "cache" or (what == "data folder" and folder.is_dir() and os.access(folder, os.R_OK | os.X_OK))
             yield Finding(what, "notice" if read_only else "broken", f"{folder} cannot be written",
                           f"Make {there} writable for you, or set {variable} to another folder.")
         else:

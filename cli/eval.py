@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 def eval_(
     run: Annotated[str, typer.Argument(help="A run: its path, RECIPE (the latest) or RECIPE/NAME.", autocompletion=complete_run)],
-    split: Annotated[str | None, typer.Option(help="train, validation or test (the default).")] = None,
+    split: Annotated[str | None, typer.Option(help="train, validation or test; by default the last of them that is there.")] = None,
     data: Annotated[str | None, typer.Option(help="Score this file instead; its columns are those of the recipe.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
     json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
@@ -27,7 +27,7 @@ def eval_(
 
     if split is not None and data is not None:
         raise ConfigError("--split names a part of the run's own data, --data another file; give one.")
-    report = evaluate_run(open_finished(find_run(run), device), split or "test", data)
+    report = evaluate_run(open_finished(find_run(run), device), split, data)
     print_json(_as_json(report)) if json else _print(report)
 
 
@@ -57,11 +57,15 @@ def _print(report: "Report") -> None:
 
 
 def _print_confusion(confusion: "Confusion") -> None:
-    """All of it where it fits the terminal, and the most frequent mistakes."""
+    """Figures of each class, the whole matrix where it fits a terminal, and the most frequent mistakes."""
     from ..analysis.evaluation import worst
+    from ..tasks.metrics import f1_scores, precision_and_recall
     from .console import table
 
     labels, matrix = confusion
+    figures = zip(*precision_and_recall(matrix), f1_scores(matrix), matrix.sum(axis=1).tolist(), strict=True)
+    rows = [[label, *(f"{value:.4f}" for value in values), f"{count:,}"] for label, (*values, count) in zip(labels, figures, strict=True)]
+    table(["label", "precision", "recall", "f1", "examples"], rows)
     if len(labels) <= 20:
         rows = [[label, *map(str, row)] for label, row in zip(labels, matrix.tolist(), strict=True)]
         table(["label \\ said", *labels], rows, title="confusion matrix")

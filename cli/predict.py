@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from ..training.finished import FinishedRun
 
 CHUNK = 64
+SHOWN = 200
+"""Characters of a text that are printed beside its class."""
 
 
 def predict(
@@ -46,7 +48,8 @@ def _texts(texts: list[str] | None, path: str | None) -> Iterator[str]:
         try:
             yield from Path(path).read_text(encoding="utf-8").splitlines()
         except (OSError, UnicodeDecodeError) as error:
-            raise DataError(f"{path} cannot be read: {error}. --input takes a UTF-8 file with one text a line.") from None
+            reason = getattr(error, "strerror", None) or error
+            raise DataError(f"{path!r} cannot be read: {reason}. --input takes a UTF-8 file with one text a line.") from None
     else:
         yield from (line.rstrip("\n") for line in sys.stdin)
 
@@ -68,9 +71,15 @@ def _print(told: dict[str, Any], as_json: bool) -> None:
         print(json.dumps(told, ensure_ascii=False), flush=True)
         return
     probability = f"  {told['probability']:.3f}" if "probability" in told else ""
-    print(f"{told['prediction']}{probability}  {told['text']}", flush=True)
+    print(f"{told['prediction']}{probability}  {_one_line(told['text'])}", flush=True)
     if told.get("why"):
         print(f"    because of {_reason(told['why'])}", flush=True)
+
+
+def _one_line(text: str) -> str:
+    """The beginning of a text; `--json` has all of it."""
+    line = " ".join(text.split())
+    return line if len(line) <= SHOWN else f"{line[:SHOWN]} ..."
 
 
 def _reason(why: dict[str, Any]) -> str:

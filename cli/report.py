@@ -1,5 +1,6 @@
 """What a finished training says: figures by split, mean and spread over seeds, and what to do next."""
 
+import os
 from collections.abc import Sequence
 from statistics import mean, stdev
 from typing import TYPE_CHECKING
@@ -12,6 +13,8 @@ if TYPE_CHECKING:
 
 def print_results(results: "Sequence[Results]", as_json: bool) -> None:
     """Print the figures of all seeds."""
+    if os.environ.get("RANK", "0") != "0":
+        return  # of several processes that torchrun started the first one speaks
     if as_json:
         print_json([{**result.to_json(), "run": str(result.directory.path)} for result in results])
         return
@@ -21,7 +24,10 @@ def print_results(results: "Sequence[Results]", as_json: bool) -> None:
     spread = "; mean ± standard deviation" if len(results) > 1 else ""
     table(["split", *names], rows, title=f"seed{'s' if len(results) > 1 else ''} {seeds}{spread}")
     seconds = mean(float(result.cost["train_seconds"]) for result in results)
-    print(f"Training took {seconds:.1f} s{' a seed' if len(results) > 1 else ''}. The run is in {results[-1].directory.path}")
+    if len(results) > 1:
+        print(f"Training took {seconds:.1f} s a seed. The runs are in {results[0].directory.group}-seed-*")
+    else:
+        print(f"Training took {seconds:.1f} s. The run is in {results[0].directory.path}")
     _say_next(results[-1])
 
 

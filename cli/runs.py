@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 
     from ..training.run_directory import RunDirectory
 
-COLUMNS = ["run", "status", "model", "seed", "steps", "validation accuracy", "loss", "test accuracy", "parameters", "time", "size"]
+COLUMNS = ["run", "status", "model", "seed", "steps", "validation", "loss", "test", "parameters", "time", "size"]
+DISPENSABLE = ["size", "seed", "parameters", "steps", "loss", "model", "time"]
 
 
 def runs(
@@ -103,7 +104,7 @@ def print_table(summaries: list[dict[str, Any]]) -> None:
     """One row for each run."""
     from .console import table
 
-    table(COLUMNS, [row_of(each) for each in summaries])
+    table(COLUMNS, [row_of(each) for each in summaries], "accuracy and loss on validation, accuracy on test", DISPENSABLE)
 
 
 def row_of(told: Mapping[str, Any]) -> list[str]:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 Config = Annotated[str | None, typer.Option("--config", "-c", help="Recipe: a name such as names/lstm, or a YAML file.",
                                             autocompletion=complete_recipe)]
 Overrides = Annotated[list[str] | None, typer.Option("--set", help="Override a key, such as model.hidden_size=256.")]
+Resume = Annotated[str | None, typer.Option(help="Go on with a run that was stopped, or with all seeds of one.",
+                                            autocompletion=complete_run)]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
 
 
@@ -23,7 +25,7 @@ def train(
     config: Config = None,
     set_: Overrides = None,
     device: Device = "auto",
-    resume: Annotated[str | None, typer.Option(help="Go on with a run that was stopped.", autocompletion=complete_run)] = None,
+    resume: Resume = None,
     name: Annotated[str | None, typer.Option(help="Name of the run's folder; by default the date and time.")] = None,
     processes: Annotated[int, typer.Option(min=1, help="Train data-parallel in so many processes.")] = 1,
     parallel_runs: Annotated[int, typer.Option(min=1, help="Run so many seeds side by side, a thread each.")] = 1,
@@ -35,12 +37,12 @@ def train(
     from .report import print_results
 
     if resume is not None:
-        from ..training.run_directory import find_run
+        from ..training.run_directory import find_runs
 
         options = {"--config": config, "--set": set_, "--name": name, "--threads": threads, "--dry-run": dry_run,
                    "--processes": processes > 1, "--parallel-runs": parallel_runs > 1}
         _refuse_new_settings([option for option, given in options.items() if given])
-        print_results(go_on(find_run(resume), device), json)
+        print_results(go_on(find_runs(resume), device), json)
     else:
         recipe = _load(config, set_)
         _refuse_both(processes, parallel_runs)
@@ -83,28 +85,28 @@ def _load(config: str | None, set_: list[str] | None) -> "Recipe":
     return load_recipe(config, set_ or ())
 
 
-def go_on(run: "RunDirectory", device: str) -> "list[Results]":
-    """Train from the last checkpoint. Of a run that is finished the results are told again, so a job may repeat its command."""
-    from ..training.conclude import Results
+def go_on(runs: "Sequence[RunDirectory]", device: str) -> "list[Results]":
+    """Train from the last checkpoints. Of runs that are finished the results are told again, so a job may repeat its command."""
     from .console import notice
 
-    if run.status() != "finished":
-        return run_all([run], device)
-    notice(f"the run {run.address} is finished, so there is nothing to go on with; these are its results. "
-           "To train for longer, begin a new run with --config and more training.epochs.")
-    return [Results.read(run)]
+    if all(run.status() == "finished" for run in runs):
+        told = f"the run {runs[0].address} is" if len(runs) == 1 else f"all runs {runs[0].recipe}/{runs[0].group.name}-seed-* are"
+        notice(f"{told} finished, so there is nothing to go on with; these are the results. "
+               "To train for longer, begin a new run with --config and more training.epochs.")
+    return run_all(runs, device)
 
 
 def run_new(recipe: "Recipe", config: str, name: str | None, where: Where) -> "list[Results]":
     """Begin a run for each seed: one after another, side by side, or each in several processes."""
     from ..training.begin import begin_runs, kept_once_begun
     from ..training.devices import choose_device, thread_count
-    from ..training.distributed import join_world
+    from ..training.distributed import join_world, refuse_ranks
     from ..training.side_by_side import run_in_processes, run_side_by_side
 
     threads = thread_count(recipe, where.threads)
     device = choose_device(recipe, where.device)
     world = join_world(device)
+    refuse_ranks(recipe.model, max(world.size, where.processes))
     directories = world.from_main(lambda: begin_runs(recipe, config, name, device, threads))
     with kept_once_begun(directories if world.is_main else ()):
         if where.processes > 1:
@@ -115,21 +117,27 @@ def run_new(recipe: "Recipe", config: str, name: str | None, where: Where) -> "l
 
 
 def run_all(directories: "Sequence[RunDirectory]", device: str) -> "list[Results]":
-    """Train in each of these folders in turn, from its last checkpoint where it has one."""
+    """Train in each of these folders in turn, from its last checkpoint where it has one; a finished run is read."""
     from ..configs.load import load_recipe
+    from ..training.conclude import Results
     from ..training.devices import Setting, choose_device
-    from ..training.distributed import World, join_world, leave_world
+    from ..training.distributed import World, join_world, leave_world, refuse_ranks
     from ..training.run import run_recipe
+    from ..training.run_directory import group_address
 
     results, world = [], World()
     for directory in directories:
+        if directory.status() == "finished":
+            results.append(Results.read(directory))
+            continue
         recipe = load_recipe(str(directory.config))
         threads = _threads(directory)
         chosen = choose_device(recipe, device)
         world = join_world(chosen)
+        refuse_ranks(recipe.model, world.size)
         result = run_recipe(recipe, Setting(recipe.seeds[0], chosen, threads, world), directory)
         if result is None:
-            typer.echo(f"Stopped; a checkpoint is saved. Go on with: nlp train --resume {directory.path}", err=True)
+            typer.echo(f"Stopped; a checkpoint is saved. Go on with: nlp train --resume {group_address(directories)}", err=True)
             raise typer.Exit(130)
         results.append(result)
     leave_world(world)

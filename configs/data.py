@@ -26,21 +26,23 @@ class FileData(Config):
 
     type: Literal["files"]
     train: str
-    """Training file: .csv, .tsv, .jsonl, each also with .gz."""
+    """Training file: .csv, .tsv, .jsonl, .conll, .conllu, .txt, each also with .gz; of parallel files what their names begin with."""
     validation: str | None = None
-    """Validation file; cut from the training file where it is left out."""
+    """Validation file; cut from the training file where it is left out, of one long text the end."""
     test: str | None = None
     """Test file; without one the run ends with validation figures only."""
-    format: Literal["csv", "tsv", "jsonl"] | None = None
-    """File format; by default told from the file's name."""
+    format: Literal["csv", "tsv", "jsonl", "conll", "conllu", "parallel", "text"] | None = None
+    """File format; by default told from the file's name. `conll` and `conllu` hold tagged sentences, `text` is one long text,
+    `parallel` one file for each column, such as train.en and train.de, with a sentence a line; it must be said."""
     header: bool = True
     """Whether the first line of a CSV or TSV file names the columns."""
     columns: dict[str, str | int] = {}
-    """Column name in this recipe -> the column's header, JSON key or position (counted from 0) in the file."""
+    """Column name in this recipe -> the column's header, JSON key or position (counted from 0) in the file; the ending of its file
+    where files are parallel."""
     quoting: bool | None = None
     """Whether `"` quotes fields; by default yes in CSV and no in TSV."""
     validation_share: Share = 0.1
-    """Share of the training examples held out for validation where there is no validation file."""
+    """Share of the training examples, or of the characters of a text, held out for validation where there is no validation file."""
     split_seed: Seed = 0
     """Seed of that cut."""
 
@@ -54,7 +56,9 @@ class SizesData(Config):
     n_features: PositiveInt | None = None
     """Length of the input vector, for models that take plain vectors."""
     n_classes: PositiveInt | None = None
-    """Number of classes to tell apart."""
+    """Number of classes, or of tags, to tell apart."""
+    n_characters: PositiveInt | None = None
+    """Number of characters, special tokens included, for models that look at the characters of words."""
 
 
 DataConfig = Annotated[NamedData | FileData | SizesData, Field(discriminator="type")]

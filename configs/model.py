@@ -12,7 +12,8 @@ from pydantic import Field, model_validator
 from .base import Config, NonNegativeInt, PositiveFloat, PositiveInt, Probability, Share
 
 LearnsBy = Literal["nothing", "solver", "gradient"]
-Takes = Literal["text", "bag", "sequence", "vector"]
+Takes = Literal["text", "bag", "sequence", "spelled", "vector"]
+"""`spelled` is a sequence with the characters of each word beside it."""
 
 Activation = Literal["sigmoid", "tanh", "relu", "leaky_relu", "elu", "gelu"]
 
@@ -195,15 +196,44 @@ class MlpConfig(NetworkConfig):
         return self
 
 
+class CharacterCnnConfig(Config):
+    """Convolutions over a word's characters, and their maximum (Ma and Hovy 2016)."""
+
+    type: Literal["cnn"]
+    d_embedding: PositiveInt = 30
+    """Size of each character's embedding."""
+    filter_widths: list[PositiveInt] = Field(default=[3], min_length=1)
+    """Width of each group of filters, in characters."""
+    n_filters: PositiveInt = 50
+    """Filters of each width."""
+
+
+class CharacterLstmConfig(Config):
+    """The last states of an LSTM that reads a word's characters from both ends (Lample et al. 2016)."""
+
+    type: Literal["lstm"]
+    d_embedding: PositiveInt = 30
+    """Size of each character's embedding."""
+    hidden_size: PositiveInt = 25
+    """Size of the state, in each direction."""
+
+
+CharactersConfig = Annotated[CharacterCnnConfig | CharacterLstmConfig, Field(discriminator="type")]
+
+
 class SequenceNetworkConfig(NetworkConfig):
     """What every network that reads tokens in order has in common."""
 
+    gives: ClassVar[frozenset[str]] = frozenset({"classes", "tags"})
+
     token_dropout: Probability = 0.0
     """Share of tokens read as [UNK] while training, so that no text hangs on one word (Iyyer et al. 2015)."""
+    characters: CharactersConfig | None = None
+    """For tagging: features of each word's characters, beside its embedding."""
 
     @property
     def takes(self) -> Takes:
-        return "sequence"
+        return "spelled" if self.characters is not None else "sequence"
 
 
 class CnnConfig(SequenceNetworkConfig):
@@ -243,7 +273,7 @@ class RecurrentConfig(SequenceNetworkConfig):
 class TransformerConfig(SequenceNetworkConfig):
     """Transformer (Vaswani et al. 2017): an encoder, or with `causal` a decoder-only stack."""
 
-    gives: ClassVar[frozenset[str]] = frozenset({"classes", "vocabulary"})
+    gives: ClassVar[frozenset[str]] = frozenset({"classes", "tags", "vocabulary"})
 
     type: Literal["transformer"]
     d_model: PositiveInt = 128

@@ -7,8 +7,8 @@ from pydantic import Field
 
 from .base import Config, Seed
 from .data import DataConfig, NamedData, SizesData
-from .model import MlpConfig, ModelConfig, NetworkConfig, TransformerConfig
-from .task import TaskConfig
+from .model import MlpConfig, ModelConfig, NetworkConfig, SequenceNetworkConfig, TransformerConfig
+from .task import ClassificationConfig, TaggingConfig, TaskConfig
 from .tokenizer import TokenizerConfig, TokenSequence
 from .training import TrainingConfig
 
@@ -65,15 +65,17 @@ def _tokenizer_problems(recipe: Recipe) -> Iterator[Problem]:
         return
     if model.takes == "text" and tokenizer is not None:
         yield Problem(("tokenizer",), f"model.type {model.type} reads the text itself; leave the tokenizer out")
-    if model.takes in ("bag", "sequence") and tokenizer is None:
+    if model.takes in ("bag", "sequence", "spelled") and tokenizer is None:
         yield Problem((), f"tokenizer: is missing; model.type {model.type} needs one, such as `type: words`")
-    if model.takes == "sequence" and tokenizer is not None and not tokenizer.ordered:
+    if model.takes in ("sequence", "spelled") and tokenizer is not None and not tokenizer.ordered:
         yield Problem(("tokenizer", "type"), f"n-grams have no order, which model.type {model.type} needs; "
                       "take words, characters, bytes, bpe, unigram or wordpiece")
     if model.takes == "vector":
         yield Problem(("model", "input"), "`vector` needs a dataset of plain vectors; for text take `bag`")
     if isinstance(model, MlpConfig) and model.d_embedding and tokenizer is not None and not tokenizer.ordered:
         yield Problem(("model", "d_embedding"), "averages embeddings of tokens; n-grams feed the first hidden layer, so leave it out")
+    if isinstance(model, SequenceNetworkConfig) and model.characters is not None and (recipe.task is None or recipe.task.type != "tagging"):
+        yield Problem(("model", "characters"), "are those of single words, which only `task: {type: tagging}` knows; leave them out")
     if isinstance(model, TransformerConfig) and model.pooling == "cls" and not _has_cls(recipe):
         yield Problem(("model", "pooling"), "`cls` reads the state of [CLS]; set `tokenizer.add_cls: true`")
 
@@ -90,8 +92,38 @@ def _task_problems(recipe: Recipe) -> Iterator[Problem]:
     elif task.needs not in model.gives:
         fitting = ", ".join(models_that_give(task.needs))
         yield Problem(("model", "type"), f"{model.type} cannot serve task.type {task.type}; these can: {fitting}")
+    elif task.type == "classification":
+        yield from _loss_problems(recipe, task)
+    elif task.type == "tagging":
+        yield from _tagging_problems(recipe, task)
     elif task.type == "language_modeling" and not counts_only:
         yield Problem(("task", "type"), "language_modeling can be counted with `data: {type: sizes}` but not trained; take classification")
+
+
+def _loss_problems(recipe: Recipe, task: ClassificationConfig) -> Iterator[Problem]:
+    """What only a network's loss reads."""
+    model = recipe.model
+    if model.learns_by == "gradient":
+        return
+    instead = ": set model.class_weight" if "class_weight" in type(model).model_fields else ""
+    for key, given in (("class_weights", task.class_weights is not None), ("label_smoothing", task.label_smoothing > 0)):
+        if given:
+            said = f"changes the loss of a network; model.type {model.type} has none"
+            yield Problem(("task", key), f"{said}{instead if key == 'class_weights' else ''}, so leave it out")
+
+
+def _tagging_problems(recipe: Recipe, task: TaggingConfig) -> Iterator[Problem]:
+    model, tokenizer = recipe.model, recipe.tokenizer
+    pooling = type(model).model_fields.get("pooling")
+    if pooling is not None and getattr(model, "pooling", None) != pooling.default:  # a resolved recipe states defaults too
+        yield Problem(("model", "pooling"), "makes one vector of a text, but tagging gives a tag to each token; leave it out")
+    if getattr(model, "pooler", False):
+        yield Problem(("model", "pooler"), "reads one vector of a text, but tagging gives a tag to each token; leave it out")
+    if task.crf and model.learns_by != "gradient":
+        yield Problem(("task", "crf"), f"is a network's last layer; model.type {model.type} finds the tags in its own way, so leave it out")
+    for key in ("max_length", "add_cls"):
+        if getattr(tokenizer, key, None):
+            yield Problem(("tokenizer", key), "is for whole texts; in tagging the tokenizer reads one token at a time, so leave it out")
 
 
 def _training_problems(recipe: Recipe) -> Iterator[Problem]:

@@ -26,6 +26,29 @@ class ClassificationConfig(Config):
     """Weight of each class in the loss; `balanced` weighs a class by n_examples / (n_classes * its count)."""
 
 
+class TaggingConfig(Config):
+    """One tag for each token of a sentence."""
+
+    needs: ClassVar[str] = "tags"
+
+    type: Literal["tagging"]
+    tokens: str = "tokens"
+    """Column that holds the tokens of a sentence, with spaces between them."""
+    tags: str = "tags"
+    """Column that holds as many tags."""
+    labels: Annotated[list[str], Field(min_length=2)] | None = None
+    """The tags, two at least; by default those of the training split, sorted. A tag outside a stated list is an error."""
+    scheme: Literal["IOB1", "IOB2", "BIOES"] | None = None
+    """How tags mark spans, such as B-PER I-PER O in IOB2; precision, recall and F1 then count whole spans, as conlleval does."""
+    crf: bool = False
+    """Score whole sequences of tags by a linear-chain conditional random field (Lafferty et al. 2001); without it each tag by itself."""
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """Figures that `best_metric` may name."""
+        return ("loss", "accuracy", *(("precision", "recall", "f1") if self.scheme else ()))
+
+
 class LanguageModelingConfig(Config):
     """A score for each word of the vocabulary at each position.
 
@@ -42,4 +65,4 @@ class LanguageModelingConfig(Config):
     """Whether the output layer has a bias."""
 
 
-TaskConfig = Annotated[ClassificationConfig | LanguageModelingConfig, Field(discriminator="type")]
+TaskConfig = Annotated[ClassificationConfig | TaggingConfig | LanguageModelingConfig, Field(discriminator="type")]

@@ -8,7 +8,7 @@ from .base import Config, PositiveInt
 
 SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "[BOS]", "[EOS]")
 """The first ids of every ordered tokenizer, in this order."""
-PAD, UNK, CLS = 0, 1, 2
+PAD, UNK, CLS, SEP, MASK, BOS, EOS = range(7)
 
 
 class TokenSequence(Config):
@@ -25,9 +25,12 @@ class TokenSequence(Config):
 
 
 class WordTokenizer(TokenSequence):
-    """Runs of letters and digits, and single punctuation marks, with whitespace between them dropped."""
+    """Words, with the white space between them dropped."""
 
     type: Literal["words"]
+    split: Literal["punctuation", "whitespace"] = "punctuation"
+    """`punctuation`: runs of letters and digits, and single punctuation marks; `whitespace`: whatever stands between white space, for
+    texts that are divided into tokens already."""
     vocab_size: PositiveInt = 50_000
     """Largest vocabulary, special tokens included; the most frequent words stay."""
     min_frequency: PositiveInt = 2

@@ -3,10 +3,15 @@
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 import numpy as np
+import numpy.typing as npt
 
-from .data import IntArray, Split
+from ..configs.model import Takes
+from ..configs.training import TrainingConfig
+
+IntArray = npt.NDArray[np.integer[Any]]
 
 POOL_BATCHES = 100
 """Texts are sorted by length inside random pools of so many batches: little padding, and still another mix each epoch."""
@@ -15,9 +20,26 @@ EVALUATION_TOKENS = 16_384
 EVALUATION_ROWS = 512
 
 
+class Order(Protocol):
+    """How a training split is cut into batches, epoch by epoch: a pure function of the epoch, counted from 0."""
+
+    @property
+    def even(self) -> bool:
+        """Whether every epoch has as many batches."""
+        ...
+
+    def epoch(self, epoch: int) -> list[IntArray]:
+        """The rows of each batch."""
+        ...
+
+    def n_batches(self, epoch: int) -> int:
+        """How many batches an epoch has."""
+        ...
+
+
 @dataclass(frozen=True)
-class Order:
-    """How the rows of a training split are cut into batches, epoch by epoch.
+class RowOrder:
+    """Rows in random order.
 
     `lengths` (rows,) is given where batches are bucketed by length or cut by `batch_tokens`.
     """
@@ -41,9 +63,14 @@ class Order:
         batches = [batch for each in pools for batch in self._cut(each[np.argsort(self.lengths[each], kind="stable")])]
         return [batches[place] for place in generator.permutation(len(batches))]
 
+    @property
+    def even(self) -> bool:
+        """Only a token budget makes epochs differ."""
+        return self.batch_tokens is None
+
     def n_batches(self, epoch: int) -> int:
-        """The number of batches in an epoch; only a token budget makes it depend on the epoch."""
-        return -(-self.n_rows // self.batch_size) if self.batch_tokens is None else len(self.epoch(epoch))
+        """The number of batches in an epoch."""
+        return -(-self.n_rows // self.batch_size) if self.even else len(self.epoch(epoch))
 
     def _cut(self, rows: IntArray) -> list[IntArray]:
         if self.batch_tokens is None or self.lengths is None:
@@ -100,8 +127,8 @@ class Plan:
 
 
 def _ends(order: Order, epochs: int | None, steps: int | None, accumulate: int) -> Sequence[int]:
-    """The last step of each epoch. Only a token budget makes epochs differ; else a range holds any number of them."""
-    if order.batch_tokens is None:
+    """The last step of each epoch. Where all epochs are alike, a range holds any number of them."""
+    if order.even:
         each = -(-order.n_batches(0) // accumulate)
         count = epochs if epochs is not None else -(-(steps or 0) // each)
         return range(each, each * count + 1, each)
@@ -116,11 +143,19 @@ def share_of(rows: IntArray, rank: int, world_size: int) -> IntArray:
     return rows[rank::world_size]
 
 
-def evaluation_batches(split: Split, rank: int = 0, world_size: int = 1) -> list[IntArray]:
-    """Every row once, texts of like length together; a rank's share, without duplicates."""
-    lengths = split.lengths
+def row_order(training: TrainingConfig | None, takes: Takes, lengths: IntArray | None, n_rows: int, seed: int) -> RowOrder:
+    """Random rows as the recipe asks for them. Bags have no padding, so bucketing them by length would gain nothing."""
+    if training is None:
+        return RowOrder(n_rows, n_rows, seed)
+    size = n_rows if training.batch_size == "full" else training.batch_size
+    bucketed = training.batch_tokens is not None or (training.bucket_by_length and takes in ("sequence", "spelled"))
+    return RowOrder(n_rows, size, seed, lengths if bucketed else None, training.batch_tokens)
+
+
+def batches_by_length(lengths: IntArray | None, n_rows: int, most: int | None = None) -> list[IntArray]:
+    """Every row once, or at most `most`, evenly spaced; texts of like length together."""
+    rows = np.arange(n_rows) if most is None else np.unique(np.linspace(0, n_rows - 1, min(n_rows, most)).astype(np.int64))
     if lengths is None:
-        return [share_of(np.arange(len(split)), rank, world_size)]
-    rows = np.argsort(lengths, kind="stable")
-    batches = cut_by_tokens(rows, lengths[rows], EVALUATION_TOKENS, EVALUATION_ROWS)
-    return [share for batch in batches if len(share := share_of(batch, rank, world_size))]
+        return [rows]
+    rows = rows[np.argsort(lengths[rows], kind="stable")]
+    return cut_by_tokens(rows, lengths[rows], EVALUATION_TOKENS, EVALUATION_ROWS)

@@ -1,18 +1,19 @@
 """From the sections of a recipe to splits that can be cut into batches."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
 from ..configs.data import DataConfig, FileData, NamedData, SizesData
 from ..configs.model import ModelConfig, TransformerConfig
-from ..configs.task import ClassificationConfig, TaskConfig
+from ..configs.task import ClassificationConfig, TaggingConfig, TaskConfig
 from ..configs.tokenizer import TokenizerConfig
 from ..errors import ConfigError, DataError
 from .cache import Cache
-from .data import Data, Encoding, Split, Table
+from .data import Data, Dataset, Encoding, Split, Table
 from .labelled import LabelledTexts
 from .read import read_dataset, read_file
+from .tagged import TaggedSentences
 
 
 class Preparation(Protocol):
@@ -44,7 +45,9 @@ def preparation(task: TaskConfig | None) -> Preparation:
     """How this task reads its data. Raises ConfigError for a task that can only be counted."""
     if isinstance(task, ClassificationConfig):
         return LabelledTexts(task)
-    raise ConfigError("Only `task: {type: classification}` can be trained and scored on texts; "
+    if isinstance(task, TaggingConfig):
+        return TaggedSentences(task)
+    raise ConfigError("Only `task: {type: classification}` and `{type: tagging}` can be trained and scored on texts; "
                       f"this recipe has {f'task.type {task.type}' if task else 'no task'}.")
 
 
@@ -73,16 +76,39 @@ def build_data(
 
 
 def read_split(
-    data: DataConfig, task: TaskConfig | None, encoding: Encoding, name: str, file: str | None = None
+    data: DataConfig, task: TaskConfig | None, encoding: Encoding, name: str | None, hashes: Collection[str] = ()
 ) -> tuple[Split, Sequence[str]]:
-    """One split of a recipe's data, or a file with the same columns, prepared as a finished run needs it; and notices.
+    """One split of a recipe's data, prepared as a finished run needs it; and notices. Without a name it is test, or validation where
+    there is no test.
 
-    Nothing is learned here: `encoding` is the run's own.
+    Nothing is learned here: `encoding` is the run's own, and `hashes` those of the files that it was trained with.
+    """
+    prepare, cache = preparation(task), Cache()
+    dataset = read_dataset(_text(data), prepare.columns)
+    name = name or next(split for split in ("test", "validation") if split in dataset.splits)
+    if name not in dataset.splits:
+        raise DataError(f"{dataset.name} has no split `{name}`; it has {', '.join(dataset.splits)}. Score one of these with "
+                        "--split, or a file with --data.")
+    split, said = prepare.split(name, dataset.splits[name], encoding, cache)
+    return split, [*_changed(dataset, hashes), *dataset.notices, *said, *cache.notices]
+
+
+def read_file_as_split(data: DataConfig, task: TaskConfig | None, encoding: Encoding, file: str) -> tuple[Split, Sequence[str]]:
+    """A file as a split of its own, prepared as a finished run needs it; and notices.
+
+    Columns are named as in the recipe's own files; beside a named dataset, as the task names them.
     """
     prepare, data, cache = preparation(task), _text(data), Cache()
-    table, notices = _file_table(data, prepare, file) if file is not None else _split_table(data, prepare, name)
-    split, said = prepare.split(_name_of(file) if file is not None else name, table, encoding, cache)
-    return split, [*notices, *said, *cache.notices]
+    form = data if isinstance(data, FileData) else FileData(type="files", train=file)
+    split, said = prepare.split(_name_of(file), read_file(form, file, prepare.columns)[0], encoding, cache)
+    return split, [*said, *cache.notices]
+
+
+def _changed(dataset: Dataset, hashes: Collection[str]) -> list[str]:
+    """A notice of files that are not what a run was trained with."""
+    changed = [path for path, digest in dataset.hashes.items() if hashes and digest not in hashes]
+    return [f"{', '.join(changed)}: not what the run was trained with, so examples that it learned from may be among those that are "
+            "scored here."] if changed else []
 
 
 def read_texts(data: DataConfig, task: TaskConfig | None) -> Mapping[str, Sequence[str]]:
@@ -100,7 +126,8 @@ def cut_notices(split: Split, model: ModelConfig) -> list[str]:
     """A notice of texts that are longer than the positions that a model has."""
     limit = model.max_positions if isinstance(model, TransformerConfig) else None
     cut = 0 if limit is None or split.lengths is None else int((split.lengths > limit).sum())
-    return [f"{cut:,} of {len(split):,} {split.name} texts have more than model.max_positions = {limit} tokens; the model reads "
+    what = "texts" if split.name == "texts" else f"{split.name} texts"
+    return [f"{cut:,} of {len(split):,} {what} have more than model.max_positions = {limit} tokens; the model reads "
             "the beginning of each."] if cut else []
 
 
@@ -109,20 +136,6 @@ def _text(data: DataConfig) -> NamedData | FileData:
         raise ConfigError("data.type is `sizes`: enough to count a model, but there are no texts to train or score it on. "
                           "Set data.type to `named` or `files`.")
     return data
-
-
-def _split_table(data: NamedData | FileData, prepare: Preparation, name: str) -> tuple[Table, Sequence[str]]:
-    dataset = read_dataset(data, prepare.columns)
-    if name not in dataset.splits:
-        raise DataError(f"{dataset.name} has no split `{name}`; it has {', '.join(dataset.splits)}. Score one of these with "
-                        "--split, or a file with --data.")
-    return dataset.splits[name], dataset.notices
-
-
-def _file_table(data: NamedData | FileData, prepare: Preparation, file: str) -> tuple[Table, Sequence[str]]:
-    """Columns are named as in the recipe's own files; beside a named dataset, as the task names them."""
-    form = data if isinstance(data, FileData) else FileData(type="files", train=file)
-    return read_file(form, file, prepare.columns)[0], ()
 
 
 def _name_of(file: str) -> str:

@@ -3,10 +3,12 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import repeat
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from .conll import split_tokens
 from .data import Table
 
 if TYPE_CHECKING:
@@ -29,6 +31,7 @@ class Spread:
 class SplitCheck:
     """One split: sizes, and what may be wrong with it.
 
+    `labels` counts each class, or each tag where every token has one; it is empty for texts without either.
     `repeated` counts rows whose text an earlier row has, `contradicting` rows whose text another row has under another label,
     `unseen_labels` the classes that train does not have.
     """
@@ -66,20 +69,20 @@ class TokenCheck:
     unknown: float
 
 
-def check_splits(splits: Mapping[str, Table], text: str, label: str) -> dict[str, SplitCheck]:
-    """Each split by itself."""
-    known = set(splits["train"].columns[label])
-    return {name: _check_split(table, text, label, known) for name, table in splits.items()}
+def check_splits(splits: Mapping[str, Table], text: str, label: str = "", tagged: bool = False) -> dict[str, SplitCheck]:
+    """Each split by itself. `label` is empty where texts have no class; where `tagged` it holds one tag for each token of the text."""
+    known = set(count_labels(splits["train"], label, tagged))
+    return {name: _check_split(table, text, label, tagged, known) for name, table in splits.items()}
 
 
-def _check_split(table: Table, text: str, label: str, known: set[str]) -> SplitCheck:
-    texts, labels = table.columns[text], table.columns[label]
+def _check_split(table: Table, text: str, label: str, tagged: bool, known: set[str]) -> SplitCheck:
+    texts, labels = table.columns[text], count_labels(table, label, tagged)
     by_text = _labels_by_text(table, text, label)
     return SplitCheck(
         examples=len(table),
-        labels=dict(Counter(labels).most_common()),
+        labels=labels,
         characters=spread(map(len, texts)),
-        words=spread(len(each.split()) for each in texts),
+        words=spread(len(split_tokens(each) if tagged else each.split()) for each in texts),
         empty=sum(not each.strip() for each in texts),
         repeated=len(texts) - len(by_text),
         contradicting=sum(len(by_text[each]) > 1 for each in texts),
@@ -87,9 +90,16 @@ def _check_split(table: Table, text: str, label: str, known: set[str]) -> SplitC
     )
 
 
+def count_labels(table: Table, label: str, tagged: bool = False) -> dict[str, int]:
+    """How often each class, or each tag, occurs, the most frequent first; nothing where there is no `label`."""
+    values = table.columns[label] if label else ()
+    return dict(Counter((tag for row in values for tag in split_tokens(row)) if tagged else values).most_common())
+
+
 def _labels_by_text(table: Table, text: str, label: str) -> dict[str, set[str]]:
+    """Without a label all texts stand under the same empty one, so that nothing contradicts."""
     found: dict[str, set[str]] = {}
-    for each, its_label in zip(table.columns[text], table.columns[label], strict=True):
+    for each, its_label in zip(table.columns[text], table.columns[label] if label else repeat(""), strict=False):
         found.setdefault(each, set()).add(its_label)
     return found
 
@@ -102,23 +112,29 @@ def spread(lengths: Iterable[int]) -> Spread:
     return Spread(*(int(value) for value in np.percentile(values, (0, 50, 95, 100), method="nearest")))
 
 
-def find_leaks(splits: Mapping[str, Table], text: str, label: str) -> list[Leak]:
-    """Equal texts in two splits: validation in train, test in train, and test in train and validation together."""
-    seen = {name: _labels_by_text(table, text, label) for name, table in splits.items()}
-    leaks = [_leak("validation", "train", splits["validation"], seen["train"], (text, label))]
-    if "test" in splits:
-        train, validation = seen["train"], seen["validation"]
-        both = {each: train.get(each, set()) | validation.get(each, set()) for each in (*train, *validation)}
-        leaks.append(_leak("test", "train", splits["test"], train, (text, label)))
-        leaks.append(_leak("test", "train or validation", splits["test"], both, (text, label)))
+def find_leaks(splits: Mapping[str, Table], text: str, label: str = "") -> list[Leak]:
+    """Equal texts in two splits: validation in train, each test split in train, and in train and validation together."""
+    train, validation = (_labels_by_text(splits[name], text, label) for name in ("train", "validation"))
+    both = {each: train.get(each, set()) | validation.get(each, set()) for each in (*train, *validation)}
+    leaks = [_leak("validation", "train", splits["validation"], train, (text, label))]
+    for name in splits:
+        if name not in ("train", "validation"):
+            leaks.append(_leak(name, "train", splits[name], train, (text, label)))
+            leaks.append(_leak(name, "train or validation", splits[name], both, (text, label)))
     return leaks
 
 
 def _leak(split: str, other: str, table: Table, seen: Mapping[str, set[str]], columns: tuple[str, str]) -> Leak:
-    texts, labels = (table.columns[column] for column in columns)
+    texts, labels = table.columns[columns[0]], table.columns[columns[1]] if columns[1] else None
     rows = [row for row, text in enumerate(texts) if text in seen]
-    contradicting = sum(labels[row] not in seen[texts[row]] for row in rows)
+    contradicting = sum(labels[row] not in seen[texts[row]] for row in rows) if labels else 0
     return Leak(split, other, len(rows), contradicting, [table.where(row) for row in rows[:_SHOWN]])
+
+
+def tokens_as_texts(splits: Mapping[str, Table], text: str) -> dict[str, Table]:
+    """Tables in which each token of the sentences is a row of its own."""
+    return {name: Table({text: [token for row in table.columns[text] for token in split_tokens(row)]}, table.source)
+            for name, table in splits.items()}
 
 
 def check_tokens(splits: Mapping[str, Table], text: str, tokenizer: "Tokenizer", max_length: int | None) -> dict[str, TokenCheck]:

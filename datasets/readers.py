@@ -3,10 +3,21 @@
 from collections.abc import Sequence
 
 from ..errors import DataError
+from .conll import read_conll, read_conllu
 from .data import Table
 from .form import Form, decode
 from .jsonl import read_jsonl
+from .lines import read_text
 from .separated import read_separated
+
+_READERS = {
+    "csv": read_separated,
+    "tsv": read_separated,
+    "jsonl": read_jsonl,
+    "conll": read_conll,
+    "conllu": read_conllu,
+    "text": read_text,
+}
 
 
 def read_table(content: bytes, source: str, form: Form, wanted: Sequence[str] = ()) -> Table:
@@ -17,4 +28,4 @@ def read_table(content: bytes, source: str, form: Form, wanted: Sequence[str] = 
     text = decode(content, source)
     if not text.strip():
         raise DataError(f"{source} is empty. It must hold at least one example.")
-    return read_jsonl(text, source, form, wanted) if form.format == "jsonl" else read_separated(text, source, form, wanted)
+    return _READERS[form.format](text, source, form, wanted)

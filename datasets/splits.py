@@ -1,6 +1,7 @@
-"""How rows are dealt out to splits: by the hash of their content, or by a seed."""
+"""How rows are dealt out to splits, by the hash of their content or by a seed; and how one long text is cut into splits."""
 
 import hashlib
+import re
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -9,6 +10,7 @@ from ..errors import DataError
 from .data import Table
 
 _TENTHS = {8: "validation", 9: "test"}
+_WORD_AND_SPACE = re.compile(r"\S+\s?")
 
 
 def take_rows(table: Table, rows: Sequence[int]) -> Table:
@@ -47,3 +49,34 @@ def cut_validation(train: Table, share: float, seed: int) -> tuple[Table, Table]
     held_out = np.zeros(n_rows, dtype=bool)
     held_out[np.random.default_rng(seed).permutation(n_rows)[:n_held_out]] = True
     return take_rows(train, np.flatnonzero(~held_out).tolist()), take_rows(train, np.flatnonzero(held_out).tolist())
+
+
+def cut_end(train: Table, share: float) -> tuple[Table, Table]:
+    """A table of one long text without, and with nothing but, the last `share` of the text's characters.
+
+    At least one character goes to each side; DataError where there is only one.
+    """
+    n_characters = min(len(values[0]) for values in train.columns.values())
+    if n_characters < 2:
+        raise DataError(f"{train.source} holds {n_characters} character, too few to cut a validation split from. Add more text.")
+    kept = min(max(1, int(n_characters * (1 - share))), n_characters - 1)
+    return _piece(train, 0, kept), _piece(train, kept, n_characters)
+
+
+def split_at_words(table: Table, column: str, n_train: int, n_validation: int) -> Mapping[str, Table]:
+    """One long text cut behind so many of its words, in its order, in the middle of a sentence where it falls so; test is the rest.
+
+    The white space behind a split's last word is its end, so that the three splits one after another are the text.
+    """
+    text = table.columns[column][0]
+    ends = [match.end() for match in _WORD_AND_SPACE.finditer(text)]
+    places = [0, *(ends[min(n_words, len(ends)) - 1] for n_words in (n_train, n_train + n_validation)), len(text)]
+    names = ("train", "validation", "test")
+    return {name: _piece(table, start, end) for name, start, end in zip(names, places, places[1:], strict=False)}
+
+
+def _piece(table: Table, start: int, end: int) -> Table:
+    """The characters from `start` to `end` of each column's one text, with the line that they begin in."""
+    columns = {name: [values[0][start:end]] for name, values in table.columns.items()}
+    text = next(iter(table.columns.values()))[0]
+    return Table(columns, table.source, None if table.lines is None else [table.lines[0] + text.count("\n", 0, start)])

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 SequenceConfig = WordTokenizer | CharacterTokenizer | ByteTokenizer | SubwordTokenizer
 
 N_BYTES = 256
-WORDS = r"\w+|[^\w\s]"
-"""A run of letters, digits and underscores, or a single other mark that is not white space."""
+WORDS = {"punctuation": r"\w+|[^\w\s]", "whitespace": r"[^ \t\r\n]+"}
+"""A run of letters, digits and underscores, or a single other mark that is not white space; or all between ASCII white space."""
 LONGEST_WORD = 100
 """WordPiece makes longer words [UNK]."""
 
@@ -60,7 +60,7 @@ def _words(config: WordTokenizer, texts: Sequence[str]) -> "Tokenizer":
     from tokenizers import Regex, models, pre_tokenizers, trainers
 
     tokenizer = _new(models.WordLevel(unk_token="[UNK]"), config.lowercase)
-    tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex(WORDS), "removed", invert=True)
+    tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex(WORDS[config.split]), "removed", invert=True)
     trainer = trainers.WordLevelTrainer(
         vocab_size=config.vocab_size, min_frequency=config.min_frequency, special_tokens=list(SPECIAL_TOKENS), show_progress=False
     )

@@ -47,15 +47,15 @@ def build_model(config: ModelConfig, spec: SizesData, head: Head | None) -> Mode
         case CnnConfig():
             from .cnn import Cnn
 
-            return Cnn(config, _size(spec.vocab_size, "vocab_size", config), head)
+            return Cnn(config, _size(spec.vocab_size, "vocab_size", config), spec.n_characters, head)
         case RecurrentConfig():
             from .recurrent import Recurrent
 
-            return Recurrent(config, _size(spec.vocab_size, "vocab_size", config), head)
+            return Recurrent(config, _size(spec.vocab_size, "vocab_size", config), spec.n_characters, head)
         case TransformerConfig():
             from .transformer import Transformer
 
-            return Transformer(config, _size(spec.vocab_size, "vocab_size", config), head)
+            return Transformer(config, _size(spec.vocab_size, "vocab_size", config), spec.n_characters, head)
         case _:
             assert_never(config)
 

@@ -1,65 +1,35 @@
 """Convolutional network for text (Kim 2014)."""
 
-import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from ..configs.model import CnnConfig
 from .activations import NEVER_FALL, activation
-from .embedding import TokenDropout, token_embedding
-from .heads import TextOutput, class_count, dense_layers
+from .convolutions import Convolutions
+from .embedding import TokenDropout
+from .heads import dense_layers, output
 from .network import SequenceNetwork
 from .pooling import pooling
 from .spec import Head
-
-
-class Convolutions(nn.Module):
-    """Filters of several widths over a sequence; each gives one number at each position.
-
-    The window of width w at position i covers i - (w - 1) // 2 and the w - 1 positions after that; outside the text it sees
-    zeros. So a text of any length has as many windows as tokens, and sees the same zeros alone as in a batch of longer texts.
-    """
-
-    def __init__(self, d_input: int, widths: list[int], n_filters: int) -> None:
-        super().__init__()
-        self.filters = nn.ModuleList(nn.Linear(width * d_input, n_filters) for width in widths)
-        self.widths, self.d_input, self.widest = widths, d_input, max(widths)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(batch, seq, d_input) -> (batch, seq, n_widths * n_filters)"""
-        seq, before = x.shape[1], (self.widest - 1) // 2
-        x = functional.pad(x, (0, 0, before, self.widest - 1 - before))
-        windows = torch.cat([x[:, place : place + seq] for place in range(self.widest)], dim=2)  # (batch, seq, widest * d_input)
-        return functional.linear(windows, *self._as_one_matrix())
-
-    def _as_one_matrix(self) -> tuple[Tensor, Tensor]:
-        """All filters widened by zeros to the widest: one matrix product takes less time than one for each width."""
-        weights, biases = [], []
-        for layer, width in zip(self.filters, self.widths, strict=True):
-            assert isinstance(layer, nn.Linear)
-            left = (self.widest - 1) // 2 - (width - 1) // 2
-            weights.append(functional.pad(layer.weight, (left * self.d_input, (self.widest - width - left) * self.d_input)))
-            biases.append(layer.bias)
-        return torch.cat(weights), torch.cat(biases)
+from .words import WordEmbedding
 
 
 class Cnn(SequenceNetwork):
-    """Embedding -> convolutions, pooled over time -> fully connected layers -> one score for each class."""
+    """Embedding -> convolutions -> fully connected layers -> one score for each class, pooled over time, or for each tag."""
 
-    def __init__(self, config: CnnConfig, n_tokens: int, head: Head | None) -> None:
+    def __init__(self, config: CnnConfig, n_tokens: int, n_characters: int | None, head: Head | None) -> None:
         super().__init__(config)
         self.token_dropout = TokenDropout(config.token_dropout)
-        d_pooled = len(config.filter_widths) * config.n_filters
-        sizes = [d_pooled, *config.hidden_sizes]
-        self.embedding = token_embedding(n_tokens, config.d_embedding)
-        self.hidden = Convolutions(config.d_embedding, config.filter_widths, config.n_filters)
+        d_filters = len(config.filter_widths) * config.n_filters
+        sizes = [d_filters, *config.hidden_sizes]
+        self.embedding = WordEmbedding(n_tokens, config.d_embedding, config.characters, n_characters)
+        self.hidden = Convolutions(self.embedding.d_output, config.filter_widths, config.n_filters)
         # The largest of many activations is the activation of the largest, so one per text is enough where nothing falls.
-        late = config.pooling == "max" and config.activation in NEVER_FALL
+        late = (head is None or head.kind == "classes") and config.pooling == "max" and config.activation in NEVER_FALL
         self.activation = nn.Identity() if late else activation(config.activation)
         after = [activation(config.activation)] if late else []
         body = nn.Sequential(*after, nn.Dropout(config.dropout), *dense_layers(sizes, config.activation, config.dropout))
-        self.output = TextOutput(pooling(config.pooling, d_pooled), body, sizes[-1], class_count(head))
+        self.output = output(head, pooling(config.pooling, d_filters), body, sizes[-1])
 
-    def encode(self, tokens: Tensor, lengths: Tensor) -> Tensor:
+    def encode(self, tokens: Tensor, lengths: Tensor, **spelled: Tensor) -> Tensor:
         """(batch, seq) -> (batch, seq, n_widths * n_filters); before the activation where `pooling: max` lets it wait"""
-        return self.activation(self.hidden(self.embedding(self.token_dropout(tokens))))
+        return self.activation(self.hidden(self.embedding(self.token_dropout(tokens), **spelled)))

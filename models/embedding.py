@@ -1,14 +1,12 @@
 """The first layer: tokens, bags of tokens and weighted features become vectors."""
 
 import math
-from typing import Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from ..configs.tokenizer import PAD, SPECIAL_TOKENS, UNK
-from .positions import sinusoids
 
 SPREAD = 0.1
 """Standard deviation of a token's first vector. Torch's own, 1, is so wide that a rare word's first numbers outlive training:
@@ -81,39 +79,3 @@ class SparseLinear(nn.Module):
     def forward(self, tokens: Tensor, starts: Tensor, weights: Tensor | None = None) -> Tensor:
         """(n,), (batch,), (n,) -> (batch, n_outputs); without weights each token counts 1"""
         return functional.embedding_bag(tokens, self.weight, starts, mode="sum", per_sample_weights=weights) + self.bias
-
-
-class TransformerEmbedding(nn.Module):
-    """Vectors of token, place and segment, added up (Vaswani et al. 2017; Devlin et al. 2019).
-
-    With sinusoids, the tokens' vectors are scaled by sqrt(d_model), as in the paper; learned places have the same spread as
-    tokens, so nothing is scaled. With rotary positions the place is told in the attention, not here.
-    """
-
-    sinusoids: Tensor | None
-
-    def __init__(self, n_tokens: int, d_model: int, positions: Literal["sinusoidal", "learned", "rotary"], max_positions: int,
-                 n_segments: int, norm: bool, dropout: float) -> None:
-        super().__init__()
-        self.tokens = token_embedding(n_tokens, d_model, d_model**-0.5 if positions == "sinusoidal" else 0.02)
-        self.scale = math.sqrt(d_model) if positions == "sinusoidal" else 1.0
-        self.positions = nn.Embedding(max_positions, d_model) if positions == "learned" else None
-        self.segments = nn.Embedding(n_segments, d_model) if n_segments else None
-        for learned in (self.positions, self.segments):
-            if learned is not None:
-                nn.init.normal_(learned.weight, std=0.02)
-        table = sinusoids(max_positions, d_model) if positions == "sinusoidal" else None
-        self.register_buffer("sinusoids", table, persistent=False)
-        self.norm = nn.LayerNorm(d_model) if norm else nn.Identity()
-        self.dropout = nn.Dropout(dropout)
-
-    def forward(self, tokens: Tensor, segments: Tensor | None = None) -> Tensor:
-        """(batch, seq) -> (batch, seq, d_model); without `segments` all tokens are of segment 0"""
-        x, seq = self.tokens(tokens) * self.scale, tokens.shape[1]  # (batch, seq, d_model)
-        if self.positions is not None:
-            x = x + self.positions.weight[:seq]
-        if self.sinusoids is not None:
-            x = x + self.sinusoids[:seq]
-        if self.segments is not None:
-            x = x + (self.segments.weight[0] if segments is None else self.segments(segments))
-        return self.dropout(self.norm(x))

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from ..configs.model import Activation
 from ..errors import ConfigError
 from .activations import activation
+from .crf import Crf
 from .spec import Head
 
 
@@ -38,6 +39,19 @@ class TextOutput(nn.Module):
         return self.scores(self.hidden(vector))
 
 
+class TagOutput(nn.Module):
+    """One score for each tag at each word; with `crf`, the scores of a tag's neighbours too (see `Crf`)."""
+
+    def __init__(self, hidden: nn.Module, d_hidden: int, n_tags: int, crf: bool) -> None:
+        super().__init__()
+        self.hidden, self.scores = hidden, nn.Linear(d_hidden, n_tags)
+        self.crf = Crf(n_tags) if crf else None
+
+    def forward(self, states: Tensor, lengths: Tensor) -> Tensor:
+        """(batch, n_words, d_model) -> (batch, n_words, n_tags); what stands on padding means nothing"""
+        return self.scores(self.hidden(states))
+
+
 class VocabularyOutput(nn.Module):
     """A score for each word of the vocabulary at each position; `tied` shares the embedding's matrix (Press and Wolf 2017)."""
 
@@ -53,6 +67,16 @@ class VocabularyOutput(nn.Module):
     def forward(self, states: Tensor, lengths: Tensor) -> Tensor:
         """(batch, seq, d_model) -> (batch, seq, n_outputs); what stands on padding means nothing"""
         return self.scores(states)
+
+
+def output(head: Head | None, pooling: nn.Module, hidden: nn.Module, d_hidden: int) -> TextOutput | TagOutput:
+    """The last layer over an encoder's states; without a head the vector that a classifier would read.
+
+    `hidden` stands before the scores, which read its `d_hidden` features: dropout, layers.
+    """
+    if head is not None and head.kind == "tags":
+        return TagOutput(hidden, d_hidden, head.n_outputs, head.crf)
+    return TextOutput(pooling, hidden, d_hidden, class_count(head))
 
 
 def class_count(head: Head | None) -> int | None:

@@ -58,13 +58,21 @@ class SequenceNetwork(Network):
 
     output: nn.Module
 
-    def encode(self, tokens: Tensor, lengths: Tensor) -> Tensor:
+    def encode(self, tokens: Tensor, lengths: Tensor, **more: Tensor) -> Tensor:
         """(batch, seq) -> (batch, seq, d_model)"""
         raise NotImplementedError
 
-    def forward(self, tokens: Tensor, lengths: Tensor) -> Tensor:
-        """(batch, seq) -> (batch, n_outputs), or what the output makes of the states"""
-        return self.output(self.encode(tokens, lengths), lengths)
+    def forward(self, tokens: Tensor, lengths: Tensor, *, first_pieces: Tensor | None = None, **more: Tensor) -> Tensor:
+        """(batch, seq) -> (batch, n_outputs), or what the output makes of the states.
+
+        `first_pieces` (batch, n_words), where tokens are pieces of words: the place of each word's first piece, -1 on padding.
+        The output then reads words, each by the state of its first piece (Devlin et al. 2019).
+        """
+        states = self.encode(tokens, lengths, **more)
+        if first_pieces is not None:
+            places = first_pieces.clamp(min=0).unsqueeze(2).expand(-1, -1, states.shape[2])
+            states, lengths = states.gather(1, places), (first_pieces >= 0).sum(dim=1)
+        return self.output(states, lengths)
 
 
 def real_tokens(lengths: Tensor, seq: int) -> Tensor | None:

@@ -1,151 +1,45 @@
 """Recurrent networks: Elman RNN, LSTM (Hochreiter and Schmidhuber 1997), GRU (Cho et al. 2014)."""
 
-from collections.abc import Callable
-from typing import Any, Literal
-
 import torch
 from torch import Tensor, nn
 
 from ..configs.model import RecurrentConfig
-from .embedding import TokenDropout, token_embedding
-from .heads import TextOutput, class_count
+from .embedding import TokenDropout
+from .heads import TextOutput, output
 from .network import SequenceNetwork
 from .pooling import pooling
+from .recurrence import CELLS, RecurrentEncoder
 from .spec import Head
-
-Cell = Callable[..., nn.RNNBase]
-
-CELLS: dict[Literal["rnn", "lstm", "gru"], Cell] = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
-
-
-class _Reverse(torch.autograd.Function):
-    """Rows in another order. Reversing twice changes nothing, so the gradient takes the same way, without a slow scattered sum."""
-
-    @staticmethod
-    def forward(x: Tensor, places: Tensor) -> Tensor:
-        """(batch, seq, size) -> (batch, seq, size)"""
-        return x.reshape(-1, x.shape[-1]).index_select(0, places).view(x.shape)
-
-    @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor], output: Tensor) -> None:
-        """Keeps the order for the way back."""
-        ctx.save_for_backward(inputs[1])
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
-        """(batch, seq, size) -> (batch, seq, size)"""
-        return _Reverse.apply(gradients[0], ctx.saved_tensors[0]), None  # type: ignore[return-value]
-
-
-def reverse(x: Tensor, places: Tensor) -> Tensor:
-    """(batch, seq, size) -> (batch, seq, size): each text back to front, its padding still behind it"""
-    return _Reverse.apply(x, places)  # type: ignore[return-value]
-
-
-def reversed_places(lengths: Tensor, seq: int) -> Tensor:
-    """(batch,) -> (batch * seq,): for `reverse`, the row that goes to each place."""
-    place = torch.arange(seq, device=lengths.device)
-    ends = lengths.unsqueeze(1)
-    within = torch.where(place < ends, ends - 1 - place, place)  # (batch, seq)
-    return (within + seq * torch.arange(len(lengths), device=lengths.device).unsqueeze(1)).flatten()
-
-
-class RecurrentLayer(nn.Module):
-    """One layer, in one direction or both; padding behind a text never touches its states.
-
-    Both directions are two one-way modules, the backward one over each text reversed: a bidirectional `nn.LSTM` over padded texts
-    would begin in the padding, and one over packed texts takes several times as long.
-    """
-
-    def __init__(self, cell: Cell, d_input: int, d_state: int, bidirectional: bool) -> None:
-        super().__init__()
-        self.ahead = cell(d_input, d_state, batch_first=True)
-        self.back = cell(d_input, d_state, batch_first=True) if bidirectional else None
-        for direction in (self.ahead, self.back):
-            if direction is not None:
-                start_weights(direction)
-
-    def directions(self, x: Tensor, places: Tensor) -> list[Tensor]:
-        """(batch, seq, d_input) -> (batch, seq, d_state) for each direction, in the order in which it read"""
-        ahead, _ = self.ahead(x)
-        return [ahead] if self.back is None else [ahead, self.back(reverse(x, places))[0]]
-
-    def forward(self, x: Tensor, places: Tensor) -> Tensor:
-        """(batch, seq, d_input) -> (batch, seq, d_state), or 2 * d_state: a token's states of both directions side by side"""
-        ahead, *back = self.directions(x, places)
-        return torch.cat([ahead, reverse(back[0], places)], dim=2) if back else ahead
-
-
-def start_weights(cell: nn.RNNBase) -> None:
-    """Glorot for what comes in, orthogonal for the state (Saxe et al. 2014), biases 0, and an LSTM's forget gate open.
-
-    A forget bias of 1 lets gradients reach the beginning of a text (Jozefowicz et al. 2015). Torch adds two biases.
-    """
-    for name, weight in cell.named_parameters():
-        if weight.ndim == 1:
-            nn.init.zeros_(weight)
-            if isinstance(cell, nn.LSTM) and name.startswith("bias_ih"):
-                nn.init.ones_(weight[cell.hidden_size : 2 * cell.hidden_size])
-            continue
-        for gate in weight.split(cell.hidden_size):
-            (nn.init.orthogonal_ if name.startswith("weight_hh") else nn.init.xavier_uniform_)(gate)
-
-
-class RecurrentEncoder(nn.Module):
-    """Layers on one another, dropout between them."""
-
-    def __init__(
-        self, cell: Cell, d_input: int, d_state: int, n_layers: int, bidirectional: bool, dropout: float
-    ) -> None:
-        super().__init__()
-        self.d_output = d_state * (2 if bidirectional else 1)
-        inputs = [d_input] + [self.d_output] * (n_layers - 1)
-        self.layers = nn.ModuleList(RecurrentLayer(cell, size, d_state, bidirectional) for size in inputs)
-        self.dropout = nn.Dropout(dropout)
-
-    def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
-        """(batch, seq, d_input) -> (batch, seq, d_output)"""
-        top, below, places = self._below(x, lengths)
-        return top(below, places)
-
-    def directions(self, x: Tensor, lengths: Tensor) -> list[Tensor]:
-        """(batch, seq, d_input) -> (batch, seq, d_state) for each direction of the uppermost layer, in its order of reading"""
-        top, below, places = self._below(x, lengths)
-        return top.directions(below, places)
-
-    def _below(self, x: Tensor, lengths: Tensor) -> tuple[RecurrentLayer, Tensor, Tensor]:
-        """The uppermost layer, what it reads, and the order of reading backwards."""
-        places = reversed_places(lengths, x.shape[1])
-        *lower, top = self.layers
-        for layer in lower:
-            x = self.dropout(layer(x, places))
-        assert isinstance(top, RecurrentLayer)
-        return top, x, places
+from .words import WordEmbedding
 
 
 class Recurrent(SequenceNetwork):
-    """Embedding -> recurrent layers, pooled over time -> one score for each class."""
+    """Embedding -> recurrent layers -> one score for each class, pooled over time, or one for each tag at each word."""
 
-    def __init__(self, config: RecurrentConfig, n_tokens: int, head: Head | None) -> None:
+    def __init__(self, config: RecurrentConfig, n_tokens: int, n_characters: int | None, head: Head | None) -> None:
         super().__init__(config)
         self.token_dropout = TokenDropout(config.token_dropout)
-        self.embedding = token_embedding(n_tokens, config.d_embedding)
+        self.embedding = WordEmbedding(n_tokens, config.d_embedding, config.characters, n_characters)
         self.dropout = nn.Dropout(config.dropout)
-        self.hidden = RecurrentEncoder(CELLS[config.type], config.d_embedding, config.hidden_size, config.n_layers,
+        self.hidden = RecurrentEncoder(CELLS[config.type], self.embedding.d_output, config.hidden_size, config.n_layers,
                                        config.bidirectional, config.dropout)
         d_state = self.hidden.d_output
-        self.output = TextOutput(pooling(config.pooling, d_state), nn.Dropout(config.dropout), d_state, class_count(head))
-        self.pools_by_token = config.pooling == "attention"
+        self.output = output(head, pooling(config.pooling, d_state), nn.Dropout(config.dropout), d_state)
+        self.pools_by_direction = isinstance(self.output, TextOutput) and config.pooling != "attention"
 
-    def encode(self, tokens: Tensor, lengths: Tensor) -> Tensor:
+    def embedded(self, tokens: Tensor, **spelled: Tensor) -> Tensor:
+        """(batch, seq) -> (batch, seq, d_embedding and the size of the characters' features)"""
+        return self.dropout(self.embedding(self.token_dropout(tokens), **spelled))
+
+    def encode(self, tokens: Tensor, lengths: Tensor, **spelled: Tensor) -> Tensor:
         """(batch, seq) -> (batch, seq, hidden_size), twice that in both directions"""
-        return self.hidden(self.dropout(self.embedding(self.token_dropout(tokens))), lengths)
+        return self.hidden(self.embedded(tokens, **spelled), lengths)
 
-    def forward(self, tokens: Tensor, lengths: Tensor) -> Tensor:
-        """(batch, seq) -> (batch, n_classes)"""
-        if self.pools_by_token:
-            return self.output(self.encode(tokens, lengths), lengths)
+    def forward(self, tokens: Tensor, lengths: Tensor, *, first_pieces: Tensor | None = None, **more: Tensor) -> Tensor:
+        """(batch, seq) -> (batch, n_classes), or (batch, n_words, n_tags)"""
+        if not self.pools_by_direction:
+            return super().forward(tokens, lengths, first_pieces=first_pieces, **more)
         assert isinstance(self.output, TextOutput)
         # The last state, mean and maximum of each direction need no token's states side by side: two passes over all states less.
-        directions = self.hidden.directions(self.dropout(self.embedding(self.token_dropout(tokens))), lengths)
+        directions = self.hidden.directions(self.embedded(tokens, **more), lengths)
         return self.output.classify(torch.cat([self.output.pooling(states, lengths) for states in directions], dim=1))

@@ -9,12 +9,13 @@ from ..configs.model import Activation, TransformerConfig
 from ..errors import ConfigError
 from .activations import activation
 from .attention import SelfAttention
-from .embedding import TokenDropout, TransformerEmbedding
-from .heads import TextOutput, VocabularyOutput, class_count
+from .embedding import TokenDropout
+from .heads import VocabularyOutput, output
 from .network import SequenceNetwork, real_tokens
 from .pooling import pooling
-from .positions import Rotary
+from .positions import Rotary, sinusoids
 from .spec import Head
+from .words import WordEmbedding, character_features_size
 
 Norm = Literal["pre", "post"]
 
@@ -69,35 +70,80 @@ class TransformerEncoder(nn.Module):
         return self.norm(x)
 
 
+class TransformerEmbedding(nn.Module):
+    """Vectors of token, place and segment, added up (Vaswani et al. 2017; Devlin et al. 2019).
+
+    With sinusoids, the tokens' vectors are scaled by sqrt(d_model), as in the paper; learned places have the same spread as
+    tokens, so nothing is scaled. With rotary positions the place is told in the attention, not here.
+    """
+
+    sinusoids: Tensor | None
+
+    def __init__(self, config: TransformerConfig, n_tokens: int, n_characters: int | None) -> None:
+        super().__init__()
+        d_model, positions = config.d_model, config.positions
+        spread = d_model**-0.5 if positions == "sinusoidal" else 0.02
+        self.words = WordEmbedding(n_tokens, d_model - _d_characters(config), config.characters, n_characters, spread)
+        self.scale = math.sqrt(d_model) if positions == "sinusoidal" else 1.0
+        self.positions = nn.Embedding(config.max_positions, d_model) if positions == "learned" else None
+        self.segments = nn.Embedding(config.n_segments, d_model) if config.n_segments else None
+        for learned in (self.positions, self.segments):
+            if learned is not None:
+                nn.init.normal_(learned.weight, std=0.02)
+        table = sinusoids(config.max_positions, d_model) if positions == "sinusoidal" else None
+        self.register_buffer("sinusoids", table, persistent=False)
+        self.norm = nn.LayerNorm(d_model) if config.embedding_norm else nn.Identity()
+        self.dropout = nn.Dropout(config.dropout)
+
+    def forward(self, tokens: Tensor, segments: Tensor | None = None, **spelled: Tensor) -> Tensor:
+        """(batch, seq) -> (batch, seq, d_model); without `segments` all tokens are of segment 0"""
+        x, seq = self.words(tokens, **spelled) * self.scale, tokens.shape[1]  # (batch, seq, d_model)
+        if self.positions is not None:
+            x = x + self.positions.weight[:seq]
+        if self.sinusoids is not None:
+            x = x + self.sinusoids[:seq]
+        if self.segments is not None:
+            x = x + (self.segments.weight[0] if segments is None else self.segments(segments))
+        return self.dropout(self.norm(x))
+
+
+def _d_characters(config: TransformerConfig) -> int:
+    """What the features of characters take of `d_model`."""
+    size = character_features_size(config.characters)
+    if size >= config.d_model:
+        raise ConfigError(f"model.characters gives {size} features, which leaves nothing of model.d_model {config.d_model} for the "
+                          "word itself; make one smaller or the other larger.")
+    return size
+
+
 class Transformer(SequenceNetwork):
     """Embedding -> blocks of attention and feed-forward -> what the task asks for: a class, or a word at each position.
 
     Of a text longer than `max_positions` the network reads the beginning.
     """
 
-    def __init__(self, config: TransformerConfig, n_tokens: int, head: Head | None) -> None:
+    def __init__(self, config: TransformerConfig, n_tokens: int, n_characters: int | None, head: Head | None) -> None:
         super().__init__(config)
         self.token_dropout = TokenDropout(config.token_dropout)
         self.causal, self.max_positions = config.causal, config.max_positions
-        self.embedding = TransformerEmbedding(n_tokens, config.d_model, config.positions, config.max_positions, config.n_segments,
-                                              config.embedding_norm, config.dropout)
+        self.embedding = TransformerEmbedding(config, n_tokens, n_characters)
         self.hidden = TransformerEncoder([_block(config) for _ in range(config.n_layers)], config.d_model, config.norm)
-        self.output = _output(config, head, self.embedding.tokens)
+        self.output = _output(config, head, self.embedding.words.tokens)
         start_weights(self.hidden, config.norm)
 
-    def encode(self, tokens: Tensor, lengths: Tensor, segments: Tensor | None = None) -> Tensor:
+    def encode(self, tokens: Tensor, lengths: Tensor, segments: Tensor | None = None, **spelled: Tensor) -> Tensor:
         """(batch, seq) -> (batch, seq, d_model)"""
         # Padding stands behind a text's end, where no causal position looks.
         visible = None if self.causal else real_tokens(lengths, tokens.shape[1])
-        return self.hidden(self.embedding(self.token_dropout(tokens), segments), visible)
+        return self.hidden(self.embedding(self.token_dropout(tokens), segments, **spelled), visible)
 
-    def forward(self, tokens: Tensor, lengths: Tensor, segments: Tensor | None = None) -> Tensor:
-        """(batch, seq) -> (batch, n_classes), or (batch, seq, n_words)"""
+    def forward(self, tokens: Tensor, lengths: Tensor, *, first_pieces: Tensor | None = None, **more: Tensor) -> Tensor:
+        """(batch, seq) -> (batch, n_classes), (batch, n_words, n_tags) or (batch, seq, n_words)"""
         longest = self.max_positions
         if tokens.shape[1] > longest:
             tokens, lengths = tokens[:, :longest], lengths.clamp(max=longest)
-            segments = None if segments is None else segments[:, :longest]
-        return self.output(self.encode(tokens, lengths, segments), lengths)
+            more |= {name: more[name][:, :longest] for name in ("segments", "spelling") if name in more}
+        return super().forward(tokens, lengths, first_pieces=first_pieces, **more)
 
 
 def _block(config: TransformerConfig) -> Block:
@@ -109,14 +155,13 @@ def _block(config: TransformerConfig) -> Block:
 
 def _output(config: TransformerConfig, head: Head | None, embedding: nn.Embedding) -> nn.Module:
     d_model = config.d_model
-    if head is None or head.kind == "classes":
-        pooler = [nn.Linear(d_model, d_model), nn.Tanh()] if config.pooler else []
-        hidden = nn.Sequential(*pooler, nn.Dropout(config.dropout))
-        return TextOutput(pooling(config.pooling, d_model), hidden, d_model, class_count(head))
-    if config.pooler:
-        raise ConfigError("model.pooler makes one vector of a text, which task.type language_modeling has no use for; "
-                          "leave it out.")
-    return VocabularyOutput(d_model, head, embedding)
+    if head is not None and head.kind == "vocabulary":
+        if config.pooler:
+            raise ConfigError("model.pooler makes one vector of a text, which task.type language_modeling has no use for; "
+                              "leave it out.")
+        return VocabularyOutput(d_model, head, embedding)
+    pooler = [nn.Linear(d_model, d_model), nn.Tanh()] if config.pooler else []
+    return output(head, pooling(config.pooling, d_model), nn.Sequential(*pooler, nn.Dropout(config.dropout)), d_model)
 
 
 def start_weights(encoder: TransformerEncoder, norm: Norm) -> None:

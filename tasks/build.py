@@ -1,6 +1,6 @@
 """The task that a recipe asks for."""
 
-from ..configs.task import ClassificationConfig, TaskConfig
+from ..configs.task import ClassificationConfig, TaggingConfig, TaskConfig
 from ..datasets.data import Encoding
 from ..errors import ConfigError
 from .classification import Classification
@@ -11,4 +11,8 @@ def build_task(config: TaskConfig | None, encoding: Encoding) -> Task:
     """The task over the labels that the training split taught."""
     if isinstance(config, ClassificationConfig):
         return Classification(config, encoding.labels, encoding.label_counts)
+    if isinstance(config, TaggingConfig):
+        from .tagging import Tagging
+
+        return Tagging(config, encoding.labels, encoding.label_counts)
     raise ConfigError("This recipe states sizes, not data: it can be counted with `nlp count-params`, not trained.")

@@ -28,6 +28,10 @@ class Scorer(Protocol):
     def scores(self, **inputs: Any) -> FloatArray: ...
 
 
+UNSEEN = "(not in training)"
+"""Stands for all labels that training never saw."""
+
+
 @dataclass(frozen=True)
 class ClassPredictions(Predictions):
     """Each array is (rows,), `probabilities` (rows, n_classes) or None."""
@@ -80,13 +84,20 @@ class Classification:
         return trivial_accuracies(self.label_counts.tolist(), predictions.gold)
 
     def confusion(self, predictions: ClassPredictions) -> Confusion:
-        """Counts (n_classes, n_classes), gold in rows."""
-        matrix = metrics.confusion_matrix(predictions.gold, predictions.predicted, len(self.labels))
-        return Confusion(self.labels, matrix)
+        """Counts (n_classes, n_classes), gold in rows; one class more where there are labels that training never saw."""
+        labels, unseen = self.labels, predictions.gold < 0
+        if unseen.any():
+            labels = (*labels, UNSEEN)
+        gold = np.where(unseen, len(self.labels), predictions.gold)
+        return Confusion(labels, metrics.confusion_matrix(gold, predictions.predicted, len(labels)))
 
-    def describe(self, predictions: ClassPredictions, place: int) -> dict[str, Any]:
-        """One prediction as it stands in `predictions/<split>.jsonl`, by names."""
+    def describe(self, predictions: ClassPredictions, place: int, whole: bool = False) -> dict[str, Any]:
+        """The class and its probability; as a whole those of all classes too, the most probable first."""
         told: dict[str, Any] = {"prediction": self.labels[predictions.predicted[place]]}
-        if predictions.probabilities is not None:
-            told["probability"] = round(float(predictions.probabilities[place].max()), 6)
+        if predictions.probabilities is None:
+            return told
+        shares = predictions.probabilities[place]
+        told["probability"] = round(float(shares.max()), 6)
+        if whole:
+            told["probabilities"] = {self.labels[number]: round(float(shares[number]), 6) for number in np.argsort(-shares, kind="stable")}
         return told

@@ -8,6 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ..models.crf import Crf
+
 Ratio = tuple[Tensor, Tensor]
 """A sum and what it is divided by, both still on the device; sums of ratios stay exact over batches and ranks."""
 
@@ -57,3 +59,36 @@ class ClassificationLoss:
         right = (logits.detach().argmax(dim=1) == targets).sum()
         rows = count if self.class_weights is None else (targets >= 0).sum()
         return {"loss": (loss, count), "accuracy": (right, rows)}
+
+
+class TaggingLoss:
+    """Cross-entropy of each token by itself."""
+
+    def count(self, targets: Tensor) -> Tensor:
+        """Tokens with a tag."""
+        return (targets >= 0).sum()
+
+    def sums(self, module: Callable[..., Tensor], inputs: Mapping[str, Any], targets: Tensor, count: Tensor) -> dict[str, Ratio]:
+        """`loss` (with its graph) and `accuracy` of one micro-batch."""
+        logits = module(**inputs).float().flatten(0, 1)  # (batch * seq, n_tags)
+        loss = functional.cross_entropy(logits, targets.flatten(), reduction="sum", ignore_index=-1)
+        right = (logits.detach().argmax(dim=1) == targets.flatten()).sum()
+        return {"loss": (loss, count), "accuracy": (right, count)}
+
+
+class CrfLoss:
+    """Negative log-likelihood of each sentence's tags together, divided by its tokens."""
+
+    def __init__(self, crf: Crf) -> None:
+        self.crf = crf
+
+    def count(self, targets: Tensor) -> Tensor:
+        """Tokens with a tag."""
+        return (targets >= 0).sum()
+
+    def sums(self, module: Callable[..., Tensor], inputs: Mapping[str, Any], targets: Tensor, count: Tensor) -> dict[str, Ratio]:
+        """`loss` (with its graph) of one micro-batch, and `accuracy` of its tokens each by itself, which costs no search."""
+        emissions = module(**inputs).float()  # (batch, seq, n_tags)
+        loss = -self.crf.log_likelihood(emissions, targets, (targets >= 0).sum(dim=1)).sum()
+        right = (emissions.detach().argmax(dim=2) == targets).sum()
+        return {"loss": (loss, count), "accuracy": (right, count)}

@@ -28,6 +28,12 @@ def f1_scores(matrix: IntArray) -> FloatArray:
     return 2 * right / np.maximum(matrix.sum(axis=0) + matrix.sum(axis=1), 1)
 
 
+def precision_and_recall(matrix: IntArray) -> tuple[FloatArray, FloatArray]:
+    """Of each class, (n_classes,): the share of what was called it that is it, and of what is it that was called it; 0 for none."""
+    right = np.diag(matrix)
+    return right / np.maximum(matrix.sum(axis=0), 1), right / np.maximum(matrix.sum(axis=1), 1)
+
+
 def f1_macro(matrix: IntArray) -> float:
     """Mean F1 over the classes that occur or are predicted."""
     seen = (matrix.sum(axis=0) + matrix.sum(axis=1)) > 0

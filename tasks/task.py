@@ -44,8 +44,11 @@ class Task(Protocol):
         """The main figure of what can be had without looking at the text, by name."""
         ...
 
-    def describe(self, predictions: Any, place: int) -> dict[str, Any]:
-        """One prediction by names, as it stands in `predictions/<split>.jsonl`; `prediction` is what a person reads first."""
+    def describe(self, predictions: Any, place: int, whole: bool = False) -> dict[str, Any]:
+        """One prediction by names, as it stands in `predictions/<split>.jsonl`, or with all there is to tell, as `nlp predict` does.
+
+        `prediction` is what a person reads first.
+        """
         ...
 
     def confusion(self, predictions: Any) -> "Confusion | None":

@@ -12,16 +12,26 @@ import numpy as np
 import pytest
 import torch
 from nlp.configs.data import SizesData
-from nlp.configs.model import CnnConfig, MlpConfig, ModelConfig, NetworkConfig, RecurrentConfig, TransformerConfig
+from nlp.configs.model import (
+    CharacterCnnConfig,
+    CharacterLstmConfig,
+    CharactersConfig,
+    CnnConfig,
+    MlpConfig,
+    ModelConfig,
+    NetworkConfig,
+    RecurrentConfig,
+    TransformerConfig,
+)
 from nlp.models.build import build_model
 from nlp.models.network import Network
 from nlp.models.spec import Head
 from torch import nn
 from torch.nn import functional
 
-N_TOKENS, N_FEATURES, N_CLASSES = 40, 12, 4
-SIZES = SizesData(type="sizes", vocab_size=N_TOKENS, n_features=N_FEATURES, n_classes=N_CLASSES)
-CLASSES = Head("classes", N_CLASSES)
+N_TOKENS, N_FEATURES, N_CLASSES, N_CHARACTERS = 40, 12, 4, 12
+SIZES = SizesData(type="sizes", vocab_size=N_TOKENS, n_features=N_FEATURES, n_classes=N_CLASSES, n_characters=N_CHARACTERS)
+CLASSES, TAGS, CRF_TAGS = Head("classes", N_CLASSES), Head("tags", N_CLASSES), Head("tags", N_CLASSES, crf=True)
 
 
 @dataclass(frozen=True)
@@ -33,6 +43,11 @@ class Case:
     head: Head | None = CLASSES
     causal: bool = False
     sizes: SizesData = field(default=SIZES)
+
+    @property
+    def by_token(self) -> bool:
+        """Whether it gives scores at each token, not one row for each text."""
+        return self.head is not None and self.head.kind != "classes"
 
     def build(self, seed: int = 1) -> Network:
         torch.manual_seed(seed)
@@ -58,6 +73,8 @@ def transformer(**settings: Any) -> TransformerConfig:
     return TransformerConfig(type="transformer", **{**small, **settings})
 
 
+CNN_CHARACTERS = CharacterCnnConfig(type="cnn", d_embedding=5, filter_widths=[1, 2], n_filters=3)
+LSTM_CHARACTERS = CharacterLstmConfig(type="lstm", d_embedding=5, hidden_size=3)
 BERT = {"norm": "post", "positions": "learned", "pooling": "cls", "n_segments": 2, "embedding_norm": True, "pooler": True}
 WORDS = Head("vocabulary", N_TOKENS, tied=True, bias=False)
 
@@ -83,6 +100,12 @@ NETWORKS = [
     Case("transformer-bert", transformer(**BERT)),
     Case("transformer-gpt", transformer(causal=True, positions="learned"), WORDS, causal=True),
     Case("transformer-words", transformer(activation="relu"), Head("vocabulary", N_TOKENS, bias=True)),
+    Case("cnn-tags", cnn(n_filters=12, activation="gelu"), TAGS),
+    Case("lstm-tags", recurrent("lstm"), TAGS, causal=True),
+    Case("bilstm-tags-spelled", recurrent("lstm", bidirectional=True, characters=CNN_CHARACTERS), TAGS),
+    Case("bigru-crf", recurrent("gru", bidirectional=True, n_layers=2), CRF_TAGS),
+    Case("cnn-crf-spelled", cnn(n_filters=12, activation="gelu", characters=LSTM_CHARACTERS), CRF_TAGS),
+    Case("transformer-tags-spelled", transformer(d_model=16, characters=LSTM_CHARACTERS), TAGS),
     Case("transformer-rotary-causal", transformer(causal=True, positions="rotary"), WORDS, causal=True),
 ]
 ENCODERS = [Case(f"{case.name}-bare", case.config, None) for case in NETWORKS
@@ -126,7 +149,15 @@ def inputs_for(case: Case, texts: Sequence[Sequence[int]], extra: int = 0) -> di
     padded = np.zeros((len(texts), max(lengths) + extra), dtype=np.int32)
     for row, text in zip(padded, ids, strict=True):
         row[: len(text)] = text
-    return {"tokens": padded, "lengths": lengths}
+    return {"tokens": padded, "lengths": lengths, **(spelled(padded) if case.config.takes == "spelled" else {})}
+
+
+def spelled(tokens: np.ndarray) -> dict[str, np.ndarray]:
+    """Each token is spelled by its number in base 10, so that some have one character and some two; digit d is character d + 1."""
+    distinct, places = np.unique(tokens, return_inverse=True)
+    digits = [[int(digit) + 1 for digit in str(token)] for token in distinct]
+    characters = np.array([[*each, 0][:2] for each in digits], dtype=np.int32)
+    return {"characters": characters, "spelling": places.reshape(tokens.shape)}
 
 
 def tensors_for(case: Case, texts: Sequence[Sequence[int]], extra: int = 0) -> dict[str, torch.Tensor | None]:
@@ -135,17 +166,34 @@ def tensors_for(case: Case, texts: Sequence[Sequence[int]], extra: int = 0) -> d
 
 
 def loss_of(case: Case, model: nn.Module, texts: Sequence[Sequence[int]]) -> torch.Tensor:
-    """Cross-entropy with classes that can be told from the texts; for words, with the text itself."""
+    """Cross-entropy with classes or tags that can be told from the texts; for words, with the text itself."""
     logits = model(**tensors_for(case, texts))
+    if case.head is not None and case.head.kind == "tags":
+        tags, lengths = tags_of(case, texts), torch.tensor([len(text) for text in texts])
+        if case.head.crf:
+            return -model.output.crf.log_likelihood(logits, tags, lengths).sum() / lengths.sum()
+        return functional.cross_entropy(logits.flatten(0, 1), tags.flatten(), ignore_index=-1)
     if case.head is not None and case.head.kind == "vocabulary":
         tokens = torch.from_numpy(inputs_for(case, texts)["tokens"]).long()
         return functional.cross_entropy(logits.flatten(0, 1), tokens.flatten(), ignore_index=0)
     return functional.cross_entropy(logits, torch.arange(len(texts)) % N_CLASSES)
 
 
+def tags_of(case: Case, texts: Sequence[Sequence[int]]) -> torch.Tensor:
+    """(batch, seq): a tag for each token, by its number; -1 on padding."""
+    tokens = torch.from_numpy(inputs_for(case, texts)["tokens"]).long()
+    return torch.where(tokens > 0, tokens % N_CLASSES, -1)
+
+
 def right_share(case: Case, model: nn.Module, texts: Sequence[Sequence[int]]) -> float:
-    """Share of the classes (or words) of `loss_of` that the model gets right."""
-    predicted = model(**tensors_for(case, texts)).argmax(dim=-1)
+    """Share of the classes (or tags, or words) of `loss_of` that the model gets right."""
+    scores = model(**tensors_for(case, texts))
+    predicted = scores.argmax(dim=-1)
+    if case.head is not None and case.head.kind == "tags":
+        tags = tags_of(case, texts)
+        if case.head.crf:
+            predicted = model.output.crf.decode(scores, (tags >= 0).sum(dim=1))
+        return float((predicted == tags)[tags >= 0].float().mean())
     if case.head is not None and case.head.kind == "vocabulary":
         tokens = torch.from_numpy(inputs_for(case, texts)["tokens"])
         return float((predicted == tokens)[tokens > 0].float().mean())
@@ -157,19 +205,34 @@ def right_share(case: Case, model: nn.Module, texts: Sequence[Sequence[int]]) ->
 
 def parameters_by_hand(config: NetworkConfig, sizes: SizesData, head: Head | None) -> int:
     """The sum that a person would write down; no module is looked at."""
-    n_classes = head.n_outputs if head is not None and head.kind == "classes" else 0
+    n_classes = head.n_outputs if head is not None and head.kind != "vocabulary" else 0
+    crf = n_classes * n_classes + 2 * n_classes if head is not None and head.crf else 0
+    d_spelled, spelled = characters_by_hand(getattr(config, "characters", None), sizes)
     match config:
         case MlpConfig():
             return mlp_by_hand(config, sizes, n_classes)
         case CnnConfig():
-            filters = sum(width * config.d_embedding * config.n_filters + config.n_filters for width in config.filter_widths)
+            d_input = config.d_embedding + d_spelled
+            filters = sum(width * d_input * config.n_filters + config.n_filters for width in config.filter_widths)
             pooled = len(config.filter_widths) * config.n_filters
-            return sizes.vocab_size * config.d_embedding + filters + chain([pooled, *config.hidden_sizes, n_classes])
+            return sizes.vocab_size * config.d_embedding + spelled + filters + chain([pooled, *config.hidden_sizes, n_classes]) + crf
         case RecurrentConfig():
-            return recurrent_by_hand(config, sizes, n_classes)
+            return recurrent_by_hand(config, sizes, n_classes, d_spelled) + spelled + crf
         case TransformerConfig():
-            return transformer_by_hand(config, sizes, head)
+            return transformer_by_hand(config, sizes, head) + spelled - sizes.vocab_size * d_spelled + crf
     raise AssertionError(f"no sum for {type(config).__name__}")
+
+
+def characters_by_hand(config: CharactersConfig | None, sizes: SizesData) -> tuple[int, int]:
+    """How many features a word's characters give, and what they cost."""
+    if config is None:
+        return 0, 0
+    embedding = sizes.n_characters * config.d_embedding
+    if isinstance(config, CharacterCnnConfig):
+        filters = sum(width * config.d_embedding * config.n_filters + config.n_filters for width in config.filter_widths)
+        return len(config.filter_widths) * config.n_filters, embedding + filters
+    size = config.hidden_size
+    return 2 * size, embedding + 2 * 4 * (config.d_embedding * size + size * size + 2 * size)
 
 
 def chain(sizes: Sequence[int]) -> int:
@@ -185,10 +248,10 @@ def mlp_by_hand(config: MlpConfig, sizes: SizesData, n_classes: int) -> int:
     return sizes.vocab_size * config.d_embedding + chain([config.d_embedding, *config.hidden_sizes, n_classes])
 
 
-def recurrent_by_hand(config: RecurrentConfig, sizes: SizesData, n_classes: int) -> int:
+def recurrent_by_hand(config: RecurrentConfig, sizes: SizesData, n_classes: int, d_spelled: int) -> int:
     gates, size = {"rnn": 1, "lstm": 4, "gru": 3}[config.type], config.hidden_size
     directions = 2 if config.bidirectional else 1
-    total, d_input = sizes.vocab_size * config.d_embedding, config.d_embedding
+    total, d_input = sizes.vocab_size * config.d_embedding, config.d_embedding + d_spelled
     for _ in range(config.n_layers):
         total += directions * gates * (d_input * size + size * size + 2 * size)  # torch keeps two biases
         d_input = directions * size

@@ -77,7 +77,7 @@ def seal_again(folder: Path) -> None:
     ("mlp", "model.hidden_sizes=[2000000000]", "not enough memory"),
     ("mlp", "task.class_weights={Klingon: 2}", "Klingon"),
     ("mlp", r'data.train="\0.csv"', "cannot be read"),
-    ("mlp", "data.train=.", "cannot be read"),
+    ("mlp", "data.train=.", "is a folder"),
     ("mlp", "tokenizer.vocab_size=3", "needs at least"),
     ("mlp", "data.validation_share=0.999", "nothing to tell apart"),
     ("mlp", "task.labels=[]", "task.labels: must be a list of at least 2"),
@@ -129,7 +129,8 @@ def test_labels_of_any_characters_can_be_drawn(folder):
     ("empty.csv", b"", "is empty"),
     ("header.csv", b"name,language\n", "no rows"),
     ("byte.csv", b"name,language\n\xff,Polish\n", "byte.csv:2 is not UTF-8"),
-    ("data.txt", b"name,language\nx,Polish\n", "does not tell its format"),
+    ("data.dat", b"name,language\nx,Polish\n", "does not tell its format"),
+    ("data.txt", b"name,language\nx,Polish\n", "read as one long text, has no column `name`"),
     ("cut.csv.gz", b"\x1f\x8b\x08\x00", "no whole gzip file"),
     ("~nobody-has-this-name/x.csv", None, ""),
 ])

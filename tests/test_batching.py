@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from nlp.datasets.batching import Order, Plan, cut_by_tokens, evaluation_batches, share_of
+from nlp.datasets.batching import Plan, RowOrder, cut_by_tokens, share_of
 from nlp.datasets.data import Ragged, Table
 from nlp.datasets.labelled import LabelledSplit
 
@@ -23,7 +23,7 @@ def split_of(lengths: list[int]) -> LabelledSplit:
 
 @given(lengths_lists, st.integers(1, 50), st.integers(0, 5), st.booleans())
 def test_an_epoch_holds_every_row_once(lengths, batch_size, epoch, bucketed):
-    order = Order(len(lengths), batch_size, seed=3, lengths=np.array(lengths) if bucketed else None)
+    order = RowOrder(len(lengths), batch_size, seed=3, lengths=np.array(lengths) if bucketed else None)
     batches = order.epoch(epoch)
     assert sorted(np.concatenate(batches).tolist()) == list(range(len(lengths)))
     assert len(batches) == order.n_batches(epoch)
@@ -32,7 +32,7 @@ def test_an_epoch_holds_every_row_once(lengths, batch_size, epoch, bucketed):
 
 @given(lengths_lists, st.integers(1, 200), st.integers(0, 3))
 def test_a_token_budget_is_held_with_padding_counted(lengths, budget, epoch):
-    order = Order(len(lengths), 64, seed=1, lengths=np.array(lengths), batch_tokens=budget)
+    order = RowOrder(len(lengths), 64, seed=1, lengths=np.array(lengths), batch_tokens=budget)
     batches = order.epoch(epoch)
     assert sorted(np.concatenate(batches).tolist()) == list(range(len(lengths)))
     for batch in batches:
@@ -40,11 +40,11 @@ def test_a_token_budget_is_held_with_padding_counted(lengths, budget, epoch):
 
 
 def test_the_order_depends_on_seed_and_epoch_alone():
-    order = Order(100, 8, seed=5, lengths=np.arange(100))
-    again = Order(100, 8, seed=5, lengths=np.arange(100))
+    order = RowOrder(100, 8, seed=5, lengths=np.arange(100))
+    again = RowOrder(100, 8, seed=5, lengths=np.arange(100))
     assert [batch.tolist() for batch in order.epoch(4)] == [batch.tolist() for batch in again.epoch(4)]
     assert [batch.tolist() for batch in order.epoch(0)] != [batch.tolist() for batch in order.epoch(1)]
-    other = Order(100, 8, seed=6, lengths=np.arange(100))
+    other = RowOrder(100, 8, seed=6, lengths=np.arange(100))
     assert [batch.tolist() for batch in order.epoch(0)] != [batch.tolist() for batch in other.epoch(0)]
 
 
@@ -54,16 +54,16 @@ def test_buckets_leave_little_padding():
     def padded(batches):
         return sum(len(batch) * lengths[batch].max() for batch in batches)
 
-    bucketed, plain = Order(5_000, 32, 1, lengths).epoch(0), Order(5_000, 32, 1).epoch(0)
+    bucketed, plain = RowOrder(5_000, 32, 1, lengths).epoch(0), RowOrder(5_000, 32, 1).epoch(0)
     assert padded(bucketed) < 1.05 * lengths.sum() < 1.5 * lengths.sum() < padded(plain)
 
 
 @given(st.integers(1, 60), st.integers(1, 20), st.integers(1, 4), st.integers(1, 5), st.integers(0, 200))
 def test_any_step_can_be_reached_alone(n_rows, batch_size, epochs, accumulate, after):
-    plan = Plan(Order(n_rows, batch_size, seed=2), epochs, None, accumulate)
+    plan = Plan(RowOrder(n_rows, batch_size, seed=2), epochs, None, accumulate)
     whole = [(step, [rows.tolist() for rows in window]) for step, window in plan.windows()]
     assert len(whole) == plan.n_steps
-    again = Plan(Order(n_rows, batch_size, seed=2), epochs, None, accumulate)
+    again = Plan(RowOrder(n_rows, batch_size, seed=2), epochs, None, accumulate)
     rest = [(step, [rows.tolist() for rows in window]) for step, window in again.windows(after)]
     assert rest == whole[after:]
     seen = sorted(row for _, window in whole for rows in window for row in rows)
@@ -71,20 +71,20 @@ def test_any_step_can_be_reached_alone(n_rows, batch_size, epochs, accumulate, a
 
 
 def test_steps_end_a_run_inside_an_epoch():
-    plan = Plan(Order(100, 10, seed=1), None, 25)
+    plan = Plan(RowOrder(100, 10, seed=1), None, 25)
     assert plan.n_steps == 25
     assert list(plan.epoch_ends) == [10, 20, 30]
     assert [plan.epoch_of(step) for step in (1, 10, 11, 25)] == [0, 0, 1, 2]
 
 
 def test_no_epochs_are_no_steps():
-    assert list(Plan(Order(10, 10, seed=1), 0, None).windows()) == []
+    assert list(Plan(RowOrder(10, 10, seed=1), 0, None).windows()) == []
 
 
 @pytest.mark.parametrize("world_size", [1, 2, 3])
 def test_ranks_share_an_evaluation_without_duplicates(world_size):
     split = split_of([3, 0, 5, 9, 2, 2, 7])
-    rows = [row for rank in range(world_size) for batch in evaluation_batches(split, rank, world_size) for row in batch.tolist()]
+    rows = [row for rank in range(world_size) for batch in split.evaluation_batches() for row in share_of(batch, rank, world_size).tolist()]
     assert sorted(rows) == list(range(7))
     assert sorted(np.concatenate([share_of(np.arange(7), rank, world_size) for rank in range(world_size)])) == list(range(7))
 

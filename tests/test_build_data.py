@@ -11,7 +11,7 @@ import pytest
 from nlp.configs.data import FileData, NamedData, SizesData
 from nlp.configs.task import ClassificationConfig, LanguageModelingConfig
 from nlp.configs.tokenizer import NgramTokenizer, WordTokenizer
-from nlp.datasets.build import build_data, questions, read_split, read_texts
+from nlp.datasets.build import build_data, questions, read_file_as_split, read_split, read_texts
 from nlp.datasets.data import Encoding
 from nlp.datasets.sequences import TokenSequences
 from nlp.datasets.tokenizer import load_tokenizer
@@ -163,23 +163,23 @@ def test_a_finished_run_reads_a_new_file_without_its_training_data(tmp_path):
     built = build_data(data, WORDS, TASK)
     Path(data.train).unlink()
     new = write(tmp_path, "new", [("good dog", "yes"), ("odd", "other")])
-    split, notices = read_split(data, TASK, built.encoding, "test", new)
+    split, notices = read_file_as_split(data, TASK, built.encoding, new)
     assert split.name == "file-new"
     assert split.labels.tolist() == [1, -1]
     assert built.encoding.tokenizer.tokens(split.encoded.ids) == ["good", "dog", "[UNK]"]
     assert "1 of 2 file-new examples" in notices[0]
     strict = TASK.model_copy(update={"labels": ["no", "yes"]})
     with pytest.raises(DataError, match=r"new\.csv:3 has the label 'other'"):
-        read_split(data, strict, built.encoding, "test", new)
+        read_file_as_split(data, strict, built.encoding, new)
 
 
 def test_a_new_file_has_the_form_of_the_recipes_files_or_else_the_usual_one(tmp_path):
     form = FileData(type="files", train="gone.csv", columns={"text": "says", "label": "kind"})
     other = write(tmp_path, "other", TRAIN, header="says,kind")
-    assert read_split(form, TASK, NO_YES, "test", other)[0].texts[0] == "good dog"
+    assert read_file_as_split(form, TASK, NO_YES, other)[0].texts[0] == "good dog"
     usual = write(tmp_path, "usual", TRAIN)
     named = NamedData(type="named", name="names")
-    assert read_split(named, TASK, NO_YES, "test", usual)[0].labels.tolist() == [1, 0, 1, 0]
+    assert read_file_as_split(named, TASK, NO_YES, usual)[0].labels.tolist() == [1, 0, 1, 0]
 
 
 def test_texts_to_predict_have_no_labels(tmp_path):

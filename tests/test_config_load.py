@@ -44,8 +44,8 @@ def test_any_recipe_survives_writing(
     recipe = Recipe.model_validate({
         "description": description,
         "data": {"type": "sizes"},
-        "task": {"type": "classification", "labels": labels, "class_weights": dict.fromkeys(labels, number)},
-        "model": {"type": "rules", "default": description, "rules": rules},
+        "task": {"type": "classification", "labels": labels},
+        "model": {"type": "rules", "default": description, "rules": [{**rule, "weight": number} for rule in rules]},
         "seeds": [seed],
     })
     written = tmp_path_factory.getbasetemp() / "any.yaml"

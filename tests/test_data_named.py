@@ -33,6 +33,8 @@ def test_sizes_and_columns_are_those_of_the_table(name):
         assert sizes["validation"] == round(named.sizes["train"] * 0.1)
         sizes["train"] += sizes.pop("validation")
     assert sizes == named.sizes
+    if named.characters:
+        assert {split: len(table.columns[named.text][0]) for split, table in dataset.splits.items()} == named.characters
     assert all(set(table.columns) == set(named.columns) for table in dataset.splits.values())
     assert dataset.hashes.keys() == {f"{name}/{source.path}" for source in named.sources}
     assert dataset.notices == ()
@@ -41,16 +43,19 @@ def test_sizes_and_columns_are_those_of_the_table(name):
 @pytest.mark.parametrize("name", DATASETS)
 def test_the_table_is_whole(name):
     named = DATASETS[name]
-    assert {named.text, named.label} <= set(named.columns)
-    assert set(named.sizes) <= {"train", "validation", "test"}
-    assert {"train", "test"} <= set(named.sizes)
+    assert {named.text, named.label} <= {*named.columns, ""}
+    assert named.label or not named.tagged
+    assert set(named.sizes) <= {"train", "validation", "test", "test_2017"}
+    assert {"train", "test"} <= set(named.sizes) or name == "tinyshakespeare"
+    assert not named.characters or named.characters.keys() == named.sizes.keys()
     for source in named.sources:
         kind, _, digest = source.checksum.partition(":")
         assert len(digest) == {"sha256": 64, "md5": 32, "git": 40}[kind]
         assert (source.url is None) == (named.archive is not None)
 
 
-@pytest.mark.parametrize(("name", "n_leaks"), [("trec", 10), ("nsmc", 1_571), ("atis", 13), ("snips", 26), ("sst2", 2), ("mr", 0)])
+@pytest.mark.parametrize(("name", "n_leaks"), [("trec", 10), ("nsmc", 1_571), ("atis", 13), ("snips", 26), ("sst2", 2), ("mr", 0),
+                                              ("ud_english_ewt", 94), ("conll2000", 14), ("wnut17", 0), ("cmudict", 0)])
 def test_test_texts_that_stand_in_the_official_train_split(name, n_leaks):
     splits, named = real(name).splits, DATASETS[name]
     other = "train" if "validation" in named.sizes else "train or validation"

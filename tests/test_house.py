@@ -22,7 +22,7 @@ MAY_IMPORT = {
     "analysis": {"configs", "datasets", "models", "tasks", "training"},
     "cli": {"configs", "datasets", "models", "tasks", "training", "analysis"},
 }
-HEAVY = {"torch", "numpy", "sklearn", "scipy", "matplotlib", "tensorboard", "tokenizers", "safetensors", "skops", "faker"}
+HEAVY = {"torch", "numpy", "sklearn", "scipy", "matplotlib", "tensorboard", "tokenizers", "safetensors", "skops", "faker", "babel"}
 WITHOUT_TORCH = {"configs": set(), "datasets": set(), "tasks": {"losses.py"}}
 """Folders that load without torch, but for the files that only networks need."""
 LIGHT = ["nlp.datasets.build", "nlp.tasks.build", "nlp.models.build", "nlp.models.rules", "nlp.configs.load"]

@@ -22,11 +22,11 @@ from contracts import (
 from nlp.configs.tokenizer import SPECIAL_TOKENS, UNK
 from nlp.models.activations import ACTIVATIONS, NEVER_FALL, activation
 from nlp.models.attention import SelfAttention
-from nlp.models.cnn import Convolutions
+from nlp.models.convolutions import Convolutions
 from nlp.models.embedding import SparseLinear, TokenDropout
 from nlp.models.pooling import AttentionPooling, LastPooling, MaxPooling, MeanPooling
 from nlp.models.positions import Rotary, sinusoids
-from nlp.models.recurrent import CELLS, RecurrentEncoder, reverse, reversed_places
+from nlp.models.recurrence import CELLS, RecurrentEncoder, reverse, reversed_places
 from nlp.models.transformer import Transformer
 from torch import nn
 from torch.nn import functional
@@ -199,7 +199,7 @@ def test_sinusoids_by_hand() -> None:
 def test_sinusoidal_positions_are_added_to_scaled_embeddings() -> None:
     embedding = Case("transformer", transformer()).build().embedding
     tokens = torch.tensor([[3, 9]])
-    expected = embedding.tokens.weight[tokens] * math.sqrt(8) + sinusoids(2, 8)
+    expected = embedding.words.tokens.weight[tokens] * math.sqrt(8) + sinusoids(2, 8)
     torch.testing.assert_close(embedding(tokens), expected)
 
 
@@ -240,7 +240,7 @@ def test_segments_are_told_apart_and_default_to_the_first() -> None:
 
 def test_tied_output_is_the_embedding() -> None:
     model = Case("transformer", transformer(), WORDS).build()
-    assert model.output.scores.weight is model.embedding.tokens.weight
+    assert model.output.scores.weight is model.embedding.words.tokens.weight
 
 
 # MLP

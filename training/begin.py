@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ..configs.load import dump_recipe, find_recipe, recipe_name
 from ..configs.schema import Recipe
+from .display import announce
 from .environment import environment
 from .files import write_atomically, write_json
 from .run_directory import RunDirectory, create_run
@@ -18,13 +19,23 @@ def kept_once_begun(directories: Sequence[RunDirectory]) -> Iterator[None]:
     """Runs whose data or model could not even be built go again: nothing is in them, and `nlp eval RECIPE` means the latest run."""
     try:
         yield
-    except Exception:
+    except BaseException as error:
         if not any(directory.data.exists() for directory in directories):
             for directory in directories:
-                shutil.rmtree(directory.path, ignore_errors=True)
-                with suppress(OSError):  # the recipe's folder too, where this was its first run
-                    directory.path.parent.rmdir()
+                _remove(directory)
+            if directories and isinstance(error, KeyboardInterrupt):
+                announce("Stopped before the first step; nothing is kept.")
         raise
+
+
+def _remove(directory: RunDirectory) -> None:
+    """The run's folder, and the recipe's and the dataset's where this was their first run."""
+    shutil.rmtree(directory.path, ignore_errors=True)
+    with suppress(OSError):
+        for parent in directory.path.parents:
+            if parent == directory.root:
+                break
+            parent.rmdir()
 
 
 def begin_runs(recipe: Recipe, config: str, name: str | None, device: str, threads: int) -> list[RunDirectory]:

@@ -9,7 +9,7 @@ from typing import Any
 from ..datasets.data import Data, Split
 from ..tasks.task import Task
 from .checkpoints import checkpoint_path, has_checkpoint
-from .evaluate import predict, sample_rows
+from .evaluate import TRAIN_SAMPLE, predict
 from .files import read_json, write_atomically, write_json
 from .learner import Learner
 from .pictures import confusion_matrix_png
@@ -72,8 +72,7 @@ def _cost(learner: Learner, session: Session) -> dict[str, Any]:
 
 def _score(model: Any, task: Task, split: Split, session: Session) -> dict[str, float]:
     """Metrics of one split; predictions and pictures of all but the training split are kept."""
-    rows = sample_rows(split) if split.name == "train" else None
-    predictions = predict(task, model, split, session.world, rows)
+    predictions = predict(task, model, split, session.world, TRAIN_SAMPLE if split.name == "train" else None)
     if session.tracker is not None and split.name != "train":
         save_predictions(task, predictions, split, session.directory)
         step = session.progress.step

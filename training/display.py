@@ -13,8 +13,9 @@ if TYPE_CHECKING:
 class Display:
     """Progress of one run on standard error; silent on all ranks but the first."""
 
-    def __init__(self, n_steps: int, first_step: int = 0, silent: bool = False) -> None:
+    def __init__(self, n_steps: int, first_step: int = 0, silent: bool = False, seed: str = "") -> None:
         self.n_steps, self.first_step, self.silent = n_steps, first_step, silent
+        self.whose = f"seed {seed}  " if seed else ""  # one of several, which may go side by side
         self.started, self.train_loss = time.monotonic(), ""
         self.bar: Progress | None = None
         self.bar_task: TaskID | None = None
@@ -52,7 +53,7 @@ class Display:
         """One row for an evaluation of the validation split."""
         figures = "  ".join(f"{name} {value:.4f}" for name, value in metrics.items())
         clock = f"{time.monotonic() - self.started:7.1f} s"
-        self.line(f"{clock}  step {step:>6}/{self.n_steps}{self.train_loss}  validation {figures}{'  best' if is_best else ''}")
+        self.line(f"{self.whose}{clock}  step {step:>6}/{self.n_steps}{self.train_loss}  validation {figures}{'  best' if is_best else ''}")
 
     def line(self, text: str) -> None:
         """One line, above the bar where there is one."""

@@ -7,6 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from ..configs.model import ModelConfig
+from ..errors import ConfigError
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -77,6 +80,13 @@ def join_world(device: str) -> World:
         dist.init_process_group("nccl" if device.startswith("cuda") else "gloo")
         atexit.register(_part)
     return World(dist.get_rank(), size)
+
+
+def refuse_ranks(model: ModelConfig, size: int) -> None:
+    """Several processes share the steps of a network. Raises ConfigError for a model without steps: each would learn from a part."""
+    if size > 1 and model.learns_by != "gradient":
+        raise ConfigError(f"model.type {model.type} has no steps to share, so one process trains it; leave --processes (or torchrun) out. "
+                          "Several seeds go side by side with --parallel-runs.")
 
 
 def leave_world(world: World) -> None:

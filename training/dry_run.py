@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from statistics import median
 
 from ..configs.schema import Recipe
 from ..datasets.batching import Plan
@@ -24,7 +25,7 @@ def dry_run(recipe: Recipe, device: str, threads: int) -> Iterator[str]:
     yield f"data        {sizes} examples; {len(data.encoding.labels)} classes; vocabulary {data.encoding.spec.vocab_size or 0:,}"
     task = build_task(recipe.task, data.encoding)
     model = placed(recipe, setting, lambda: build_model(recipe.model, data.encoding.spec, task.head))
-    yield f"model       {recipe.model.type}: " + ", ".join(f"{name} {value}" for name, value in model.describe().items())
+    yield f"model       {recipe.model.type}: " + ", ".join(f"{name} {value:,}" for name, value in model.describe().items())
     plan = build_plan(recipe, data.splits["train"], setting.seed)
     learner = build_learner(recipe, task, model, plan, setting)
     yield f"device      {device}, {threads} thread{'s' if threads > 1 else ''}"
@@ -33,21 +34,22 @@ def dry_run(recipe: Recipe, device: str, threads: int) -> Iterator[str]:
 
 def _timed(recipe: Recipe, learner: Learner, plan: Plan, split: Split, device: str) -> Iterator[str]:
     if recipe.model.learns_by != "gradient":
-        yield f"training    {recipe.model.learns_by}: no steps to time"
+        yield f"training    {recipe.model.type} has no steps to time"
         return
     seconds = _seconds_per_step(recipe, learner, plan, split)
-    minutes, seeds = seconds * plan.n_steps * len(recipe.seeds) / 60, len(recipe.seeds)
+    seeds, whole = len(recipe.seeds), seconds * plan.n_steps * len(recipe.seeds)
+    told = f"{whole:.0f} seconds" if whole < 100 else f"{whole / 60:.0f} minutes"
     yield f"training    {plan.n_steps:,} steps in {len(plan.epoch_ends)} epochs, {1000 * seconds:.1f} ms a step"
-    yield f"time        about {minutes:.1f} minutes for {seeds} seed{'s' if seeds > 1 else ''}, evaluations aside"
+    yield f"time        about {told} for {seeds} seed{'s' if seeds > 1 else ''}, evaluations aside"
     yield f"memory      {peak_bytes(device) / 2**20:,.0f} MiB at most so far"
 
 
 def _seconds_per_step(recipe: Recipe, learner: Learner, plan: Plan, split: Split) -> float:
-    """The mean of a few steps after a first one, which also pays for warming up."""
-    started = 0.0
-    steps = list(range(1, min(TIMED_STEPS + 1, plan.n_steps) + 1))
-    for step in steps:
-        started = time.perf_counter() if step <= 2 else started
+    """The median of a few steps after a first one, which also pays for warming up."""
+    seconds = []
+    for step in range(1, min(TIMED_STEPS + 1, plan.n_steps) + 1):
+        started = time.perf_counter()
         learner.update([split.batch(rows, recipe.model.takes) for rows in plan.window(step)], step, watched=False)
         learner.bad_step()  # waits until the device is done
-    return (time.perf_counter() - started) / max(len(steps) - 1, 1)
+        seconds.append(time.perf_counter() - started)
+    return median(seconds[1:] or seconds)

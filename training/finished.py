@@ -17,7 +17,7 @@ from ..tasks.task import Task
 from .checkpoints import checkpoint_path
 from .devices import Setting, choose_device, placed, thread_count
 from .files import checksum, read_json
-from .run_directory import RunDirectory
+from .run_directory import DATA_FORMAT, RunDirectory
 from .tensors import load_into, load_tensors
 
 
@@ -30,6 +30,7 @@ class FinishedRun:
     task: Task
     model: Any
     encoding: Encoding
+    hashes: frozenset[str]
 
 
 def open_finished(directory: RunDirectory, device: str = "auto") -> FinishedRun:
@@ -43,7 +44,7 @@ def open_finished(directory: RunDirectory, device: str = "auto") -> FinishedRun:
     setting = Setting(recipe.seeds[0], choose_device(recipe, device), thread_count(recipe))
     model = placed(recipe, setting, lambda: build_model(recipe.model, spec, task.head))
     _load_weights(model, recipe, directory)
-    return FinishedRun(directory, recipe, task, model, encoding)
+    return FinishedRun(directory, recipe, task, model, encoding, frozenset(about["hashes"].values()))
 
 
 def _tokenizer(folder: Path, fingerprint: str) -> Tokenizer:
@@ -63,6 +64,9 @@ def _about(directory: RunDirectory) -> Mapping[str, Any]:
     if not isinstance(about, Mapping) or about.get("checksum") != checksum(about):
         raise RunError(f"{directory.data} is not what was written: its checksum does not fit. It holds the labels in the order that the "
                        "model knows them by; take it from where the folder was copied, or train again.")
+    if about.get("format") != DATA_FORMAT:
+        raise RunError(f"{directory.data} has the format {about.get('format')!r}, but this version of nlp reads {DATA_FORMAT}. "
+                       "Use the version that trained the run, or train again.")
     return about
 
 

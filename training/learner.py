@@ -6,8 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ..configs.schema import Recipe
-from ..configs.training import TrainingConfig
-from ..datasets.batching import Order, Plan
+from ..datasets.batching import Plan
 from ..datasets.data import Batch, Split
 from ..tasks.task import Task
 from .devices import Setting
@@ -140,15 +139,7 @@ def build_learner(recipe: Recipe, task: Task, model: Any, plan: Plan, setting: S
 
 def build_plan(recipe: Recipe, split: Split, seed: int) -> Plan:
     """All updates of the run: none for rules, one with everything for a solver, many for a network."""
-    training = recipe.training
+    training, order = recipe.training, split.order(recipe.training, recipe.model, seed)
     if training is None:
-        epochs = 0 if recipe.model.learns_by == "nothing" else 1
-        return Plan(Order(len(split), len(split), seed), epochs, None)
-    return Plan(_order(training, recipe.model.takes, split, seed), training.epochs, training.steps, training.accumulate)
-
-
-def _order(training: TrainingConfig, takes: str, split: Split, seed: int) -> Order:
-    """Bags have no padding, so bucketing them by length would gain nothing."""
-    size = len(split) if training.batch_size == "full" else training.batch_size
-    bucketed = training.batch_tokens is not None or (training.bucket_by_length and takes == "sequence")
-    return Order(len(split), size, seed, split.lengths if bucketed else None, training.batch_tokens)
+        return Plan(order, 0 if recipe.model.learns_by == "nothing" else 1, None)
+    return Plan(order, training.epochs, training.steps, training.accumulate)

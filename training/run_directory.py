@@ -18,6 +18,10 @@ from .run_lock import RunLock, is_locked
 
 Status = Literal["running", "finished", "failed", "interrupted"]
 
+SEED = r"-seed-(\d+)"
+"""How the folders of several seeds that were begun together end."""
+DATA_FORMAT = 2
+"""Raised when `data.json` changes so that older versions of this tool cannot read it."""
 DEPTH = 4
 """Folders between the runs folder and a run, at most: a dataset, a recipe, a name, and one to spare."""
 
@@ -43,6 +47,17 @@ class RunDirectory:
     def address(self) -> str:
         """What to type to mean this run: `recipe/name`, or the path of a run that lies elsewhere."""
         return f"{self.recipe}/{self.name}" if self.path.is_relative_to(runs_root()) else str(self.path)
+
+    @property
+    def group(self) -> Path:
+        """The folder's path without the seed, for runs of several seeds that were begun together."""
+        return self.path.with_name(re.sub(f"{SEED}$", "", self.name))
+
+    @property
+    def seed(self) -> str:
+        """The seed that the folder's name tells; empty where there is one run alone."""
+        match = re.search(f"{SEED}$", self.name)
+        return match[1] if match else ""
 
     @property
     def config(self) -> Path:
@@ -112,6 +127,8 @@ class RunDirectory:
                 self._clear()
             try:
                 yield
+            except RunError:
+                raise  # refused before anything was trained: the run stands as it stood
             except Exception as error:
                 with suppress(UserError, OSError):
                     write_json(self.failure, {"error": type(error).__name__, "message": str(error), "time": time.time()})
@@ -172,18 +189,47 @@ def _run_folders(folder: Path, depth: int) -> Iterator[Path]:
 
 
 def find_run(text: str) -> RunDirectory:
-    """The run that a person means: its path, `<recipe>/<name>`, or `<recipe>` for the latest run of that recipe.
+    """The run that a person means: its path, `<recipe>/<name>`, or `<recipe>` for the latest run of that recipe that has begun to train.
 
     Raises RunError, naming the nearest and the latest runs, where there is none.
     """
     root = runs_root()
-    for folder in (Path(text).expanduser().resolve(), root / text.strip("/")):
+    for folder in _places(text, root):
         if (folder / "config.yaml").is_file():
             return RunDirectory(folder, root)
-        runs = [RunDirectory(child, root) for child in _run_folders(folder, 1)]
-        if runs:
-            return max(runs, key=lambda run: (run.started(), run.name))
+        if runs := [RunDirectory(child, root) for child in _run_folders(folder, 1)]:
+            return max(runs, key=lambda run: (run.data.exists(), run.started(), run.name))
     raise RunError(_nothing_found(text, root, list_runs(root)))
+
+
+def find_runs(text: str) -> list[RunDirectory]:
+    """The same, or all seeds of `<recipe>/<name>` that were begun together; so too where the latest run of `<recipe>` is one of them."""
+    root = runs_root()
+    for folder in _places(text, root):
+        if seeds := _seeds_of(folder, root):
+            return seeds
+        if (folder / "config.yaml").is_file():
+            return [RunDirectory(folder, root)]
+        if runs := [RunDirectory(child, root) for child in _run_folders(folder, 1)]:
+            latest = max(runs, key=lambda run: (run.started(), run.name))
+            return _seeds_of(latest.group, root) or [latest]
+    raise RunError(_nothing_found(text, root, list_runs(root)))
+
+
+def group_address(runs: Sequence[RunDirectory]) -> str:
+    """What to type to go on with these runs, all seeds of one recipe."""
+    return str(runs[0].path if len(runs) == 1 else runs[0].group)
+
+
+def _places(text: str, root: Path) -> tuple[Path, Path]:
+    return Path(text).expanduser().resolve(), root / text.strip("/")
+
+
+def _seeds_of(group: Path, root: Path) -> list[RunDirectory]:
+    """The runs `<group>-seed-N`, by number."""
+    whole = re.compile(re.escape(group.name) + SEED)
+    found = [RunDirectory(child, root) for child in _run_folders(group.parent, 1) if whole.fullmatch(child.name)]
+    return sorted(found, key=lambda run: int(run.seed))
 
 
 def _nothing_found(text: str, root: Path, runs: Sequence[RunDirectory]) -> str:

@@ -16,11 +16,11 @@ from ..datasets.data import Batch, Data
 from ..errors import RunError
 from .checkpoints import checkpoint_path, has_checkpoint
 from .devices import Setting
-from .display import Display
+from .display import Display, announce
 from .distributed import World
 from .files import checksum, read_json, write_json
 from .learner import Learner
-from .run_directory import RunDirectory
+from .run_directory import DATA_FORMAT, RunDirectory
 from .tracking import Tracker
 
 
@@ -61,6 +61,7 @@ class StopSignal:
         if self.received is not None:
             raise KeyboardInterrupt
         self.received = number
+        announce("Stopping as soon as this step is done; Ctrl-C again ends at once, without a checkpoint of it.")
 
 
 class Meter:
@@ -149,7 +150,7 @@ def open_session(
             _save_data(directory, data)  # first: another vocabulary would be told as weights that do not fit
         progress = _resumed(learner, directory)
         tracker = Tracker(directory, resume_step=progress.step) if main else None
-        with tracker or nullcontext(), Display(plan.n_steps, progress.step, silent=not main) as display:
+        with tracker or nullcontext(), Display(plan.n_steps, progress.step, silent=not main, seed=directory.seed) as display:
             for notice in [*data.notices, *(said for split in data.splits.values() for said in cut_notices(split, recipe.model))]:
                 display.line(f"Notice: {notice}")
             yield Session(recipe, setting, directory, tracker, display, stop, progress)
@@ -174,9 +175,9 @@ def _resumed(learner: Learner, directory: RunDirectory) -> Progress:
 def _save_data(directory: RunDirectory, data: Data) -> None:
     """What evaluating and predicting need of the data: labels by name, sizes, the tokenizer; and what it was, by hash."""
     encoding = data.encoding
-    about = {"labels": list(encoding.labels), "label_counts": list(encoding.label_counts), "spec": encoding.spec.model_dump(),
-             "tokenizers": {role: tokenizer.fingerprint() for role, tokenizer in encoding.tokenizers.items()},
-             "hashes": dict(data.hashes)}
+    about = {"format": DATA_FORMAT, "labels": list(encoding.labels), "label_counts": list(encoding.label_counts),
+             "spec": encoding.spec.model_dump(), "hashes": dict(data.hashes),
+             "tokenizers": {role: tokenizer.fingerprint() for role, tokenizer in encoding.tokenizers.items()}}
     about["checksum"] = checksum(about)
     if directory.data.exists() and read_json(directory.data) != about:
         raise RunError(f"The data is not what run {directory.path} was begun with (its hashes stand in {directory.data.name}). "

@@ -28,8 +28,9 @@ def run_side_by_side(recipe: Recipe, directories: Sequence[RunDirectory], device
 def run_in_processes(recipe: Recipe, directories: Sequence[RunDirectory], device: str, processes: int) -> list[Results]:
     """Train in each prepared folder in turn, data-parallel in so many processes on this machine, through torchrun."""
     _encode_once(recipe)
+    threads = os.environ.get("OMP_NUM_THREADS", "1")  # said, or torchrun would say that it took 1
     torchrun = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}", "--module", "nlp.cli.main"]
-    return _results(directories, [_train(torchrun, directory, device, {}) for directory in directories])
+    return _results(directories, [_train(torchrun, directory, device, {"OMP_NUM_THREADS": threads}) for directory in directories])
 
 
 def _encode_once(recipe: Recipe) -> None:

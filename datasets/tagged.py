@@ -1,0 +1,194 @@
+"""Sentences with a tag for each token: what tagging trains on."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..configs.data import SizesData
+from ..configs.model import ModelConfig, Takes
+from ..configs.task import TaggingConfig
+from ..configs.tokenizer import PAD, CharacterTokenizer, TokenizerConfig
+from ..configs.training import TrainingConfig
+from ..errors import DataError
+from .batching import Order, batches_by_length, row_order
+from .cache import Cache
+from .conll import split_tokens
+from .data import Batch, Encoding, IntArray, Ragged, Table
+from .form import nearest
+
+UNSEEN = -1
+"""The id of a tag that is not in the list."""
+NAMED = 5
+"""Tags that a notice names."""
+CHARACTERS = CharacterTokenizer(type="characters", min_frequency=2)
+"""Characters seen once stay unknown, so that networks learn what to make of those they never saw."""
+
+
+@dataclass(frozen=True)
+class TaggedSplit:
+    """Sentences as numbers. Each distinct word is encoded once.
+
+    words: for each token the number of its word; tags: the id of its tag, -1 for one that is not in the list;
+    pieces and characters: of each distinct word.
+    """
+
+    name: str
+    table: Table
+    sentences: Sequence[Sequence[str]]
+    gold: Sequence[Sequence[str]]
+    words: Ragged
+    tags: Ragged
+    pieces: Ragged | None = None
+    characters: Ragged | None = None
+
+    def __len__(self) -> int:
+        return len(self.sentences)
+
+    @property
+    def lengths(self) -> IntArray:
+        """Tokens of each sentence."""
+        return self.words.lengths
+
+    def batch(self, rows: IntArray, takes: Takes) -> Batch:
+        """The rows as lists of tokens, or as padded sequences, with the characters of each word where they are `spelled`."""
+        targets = self.tags.padded(rows, UNSEEN)[0].astype(np.int64)
+        gold = [self.gold[row] for row in rows]
+        if takes == "text":
+            return Batch(rows, {"sentences": [self.sentences[row] for row in rows]}, targets, gold)
+        inputs = self._pieces(rows)
+        return Batch(rows, inputs | self._spelling(rows) if takes == "spelled" else inputs, targets, gold)
+
+    def _pieces(self, rows: IntArray) -> dict[str, Any]:
+        """Tokens and lengths; where a word may have several pieces, also the place of each word's first."""
+        assert self.pieces is not None, "networks need a tokenizer"
+        words, starts, _ = self.words.flat(rows)
+        pieces, piece_starts, _ = self.pieces.flat(words)
+        n_words = self.lengths[rows]
+        if len(pieces) == len(words):
+            return {"tokens": _padded(pieces, n_words, PAD), "lengths": n_words}
+        firsts = np.append(piece_starts, len(pieces))  # where each word begins among all pieces of the batch
+        row_starts = firsts[np.append(starts, len(words))]
+        inside = firsts[:-1] - np.repeat(row_starts[:-1], n_words)
+        lengths = np.diff(row_starts).astype(np.int64)
+        return {"tokens": _padded(pieces, lengths, PAD), "lengths": lengths, "first_pieces": _padded(inside, n_words, -1)}
+
+    def _spelling(self, rows: IntArray) -> dict[str, Any]:
+        """The characters of the distinct words of the batch, and which of them stands where."""
+        assert self.characters is not None
+        words, _, _ = self.words.flat(rows)
+        distinct, places = np.unique(words, return_inverse=True)
+        characters, _ = self.characters.padded(distinct, PAD)
+        return {"characters": characters, "spelling": _padded(places.astype(np.int32), self.lengths[rows], 0)}
+
+    def order(self, training: TrainingConfig | None, model: ModelConfig, seed: int) -> Order:
+        """Random rows, of like length together where the recipe says so."""
+        return row_order(training, model.takes, self.lengths, len(self), seed)
+
+    def evaluation_batches(self, most: int | None = None) -> list[IntArray]:
+        """Texts of like length together."""
+        return batches_by_length(self.lengths, len(self), most)
+
+    def told(self, row: int) -> dict[str, Any]:
+        """Where a sentence stands, the sentence, and its tags."""
+        return {"where": self.table.where(row), "text": " ".join(self.sentences[row]), "label": " ".join(self.gold[row])}
+
+
+def _padded(values: IntArray, lengths: IntArray, filler: int) -> IntArray:
+    """(n,) values of rows end to end -> (rows, longest)"""
+    padded = np.full((len(lengths), int(lengths.max(initial=1))), filler, dtype=np.int32)
+    padded[np.arange(padded.shape[1]) < lengths[:, None]] = values
+    return padded
+
+
+class TaggedSentences:
+    """How tables of sentences and tags become splits."""
+
+    def __init__(self, task: TaggingConfig) -> None:
+        self.task = task
+        self.columns = (task.tokens, task.tags)
+
+    def learn(self, train: Table, tokenizer: TokenizerConfig | None, cache: Cache) -> Encoding:
+        """The tags, and where there is a tokenizer, it and the characters. Raises DataError for data that no tagger can be trained on."""
+        sentences, gold = self._aligned(train)
+        labels = self._labels(gold, train)
+        numbers = {label: number for number, label in enumerate(labels)}
+        counts = np.bincount([numbers[tag] for tags in gold for tag in tags if tag in numbers], minlength=len(labels))
+        sizes = {"n_classes": len(labels)}
+        if tokenizer is None:
+            return Encoding(SizesData(type="sizes", **sizes), labels, tuple(counts.tolist()))
+        words = [word for sentence in sentences for word in sentence]
+        tokenizers = {"text": cache.train(tokenizer, words), "characters": cache.train(CHARACTERS, words)}
+        spec = SizesData(type="sizes", vocab_size=tokenizers["text"].vocab_size, n_characters=tokenizers["characters"].vocab_size, **sizes)
+        return Encoding(spec, labels, tuple(counts.tolist()), tokenizers)
+
+    def split(self, name: str, table: Table, encoding: Encoding, cache: Cache) -> tuple[TaggedSplit, Sequence[str]]:
+        """One split in numbers; and notices."""
+        sentences, gold = self._aligned(table)
+        split = self._numbered(name, table, sentences, gold, encoding, cache)
+        return split, _unseen(split)
+
+    def read_by_tokenizer(self, table: Table) -> Sequence[str]:
+        """The tokens, each a text of its own."""
+        return [word for sentence in table.columns[self.task.tokens] for word in split_tokens(sentence)]
+
+    def questions(self, texts: Sequence[str], encoding: Encoding) -> TaggedSplit:
+        """Sentences without tags, their tokens divided by spaces."""
+        table, sentences = Table({"text": texts}, "the texts"), [split_tokens(text) for text in texts]
+        return self._numbered("texts", table, sentences, [[""] * len(sentence) for sentence in sentences], encoding, None)
+
+    def _aligned(self, table: Table) -> tuple[list[list[str]], list[list[str]]]:
+        """Tokens and tags of each sentence. Raises DataError where one has not as many tags as tokens."""
+        sentences = [split_tokens(cell) for cell in table.columns[self.task.tokens]]
+        gold = [split_tokens(cell) for cell in table.columns[self.task.tags]]
+        for row, (words, tags) in enumerate(zip(sentences, gold, strict=True)):
+            if len(words) != len(tags):
+                raise DataError(f"{table.where(row)} has {len(words)} tokens in column `{self.task.tokens}` but {len(tags)} tags in "
+                                f"column `{self.task.tags}`. Tagging needs one tag for each token; both columns are divided by spaces.")
+        return sentences, gold
+
+    def _labels(self, gold: Sequence[Sequence[str]], train: Table) -> tuple[str, ...]:
+        """The declared tags, or those of the training split, sorted."""
+        present = sorted({tag for tags in gold for tag in tags})
+        if len(present) < 2:
+            told = f"have the same tag, {present[0]!r}" if present else "have no tag"
+            raise DataError(f"All tokens of {train.source} {told} in column `{self.task.tags}`, so there is nothing to tell apart. "
+                            "Is task.tags the right column?")
+        return tuple(present) if self.task.labels is None else tuple(self.task.labels)
+
+    def _numbered(self, name: str, table: Table, sentences: Sequence[Sequence[str]], gold: Sequence[Sequence[str]],
+                  encoding: Encoding, cache: Cache | None) -> TaggedSplit:
+        ends = np.cumsum([0, *map(len, sentences)]).astype(np.int64)
+        distinct = {word: number for number, word in enumerate(dict.fromkeys(word for sentence in sentences for word in sentence))}
+        words = np.fromiter((distinct[word] for sentence in sentences for word in sentence), np.int32, int(ends[-1]))
+        tags = self._tag_ids(table, gold, encoding.labels, int(ends[-1]))
+        encoded = {role: (cache.encode if cache else _encode)(tokenizer, list(distinct)) for role, tokenizer in encoding.tokenizers.items()}
+        return TaggedSplit(name, table, sentences, gold, Ragged(words, ends), Ragged(tags, ends), encoded.get("text"),
+                           encoded.get("characters"))
+
+    def _tag_ids(self, table: Table, gold: Sequence[Sequence[str]], labels: Sequence[str], n_tokens: int) -> IntArray:
+        """(n_tokens,) ids; -1 for a tag that training did not have, DataError for one outside a declared list."""
+        numbers = {label: number for number, label in enumerate(labels)}
+        if self.task.labels is not None:
+            for row, tags in enumerate(gold):
+                if unknown := next((tag for tag in tags if tag and tag not in numbers), None):
+                    said = f"{table.where(row)} has the tag {unknown!r}, which task.labels does not name.{nearest(unknown, labels)}"
+                    raise DataError(f"{said} Correct it, or add the tag to task.labels, which has: {', '.join(labels)}.")
+        return np.fromiter((numbers.get(tag, UNSEEN) for tags in gold for tag in tags), np.int64, n_tokens)
+
+
+def _encode(tokenizer: Any, words: Sequence[str]) -> Ragged:
+    return tokenizer.encode(words)
+
+
+def _unseen(split: TaggedSplit) -> list[str]:
+    """A notice of tags that training did not have."""
+    count = int((split.tags.ids == UNSEEN).sum())
+    if not count:
+        return []
+    places = np.flatnonzero(split.tags.ids == UNSEEN)
+    flat = [tag for tags in split.gold for tag in tags]
+    names = sorted({flat[place] for place in places})
+    told = ", ".join(f"`{name}`" for name in names[:NAMED]) + (", ..." if len(names) > NAMED else "")
+    return [f"{count:,} of {len(flat):,} {split.name} tokens have a tag that no training token has ({told}); they count as wrong."]

@@ -1,0 +1,35 @@
+"""Filters over a sequence (Kim 2014)."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+
+class Convolutions(nn.Module):
+    """Filters of several widths over a sequence; each gives one number at each position.
+
+    The window of width w at position i covers i - (w - 1) // 2 and the w - 1 positions after that; outside the text it sees
+    zeros. So a text of any length has as many windows as tokens, and sees the same zeros alone as in a batch of longer texts.
+    """
+
+    def __init__(self, d_input: int, widths: list[int], n_filters: int) -> None:
+        super().__init__()
+        self.filters = nn.ModuleList(nn.Linear(width * d_input, n_filters) for width in widths)
+        self.widths, self.d_input, self.widest = widths, d_input, max(widths)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(batch, seq, d_input) -> (batch, seq, n_widths * n_filters)"""
+        seq, before = x.shape[1], (self.widest - 1) // 2
+        x = functional.pad(x, (0, 0, before, self.widest - 1 - before))
+        windows = torch.cat([x[:, place : place + seq] for place in range(self.widest)], dim=2)  # (batch, seq, widest * d_input)
+        return functional.linear(windows, *self._as_one_matrix())
+
+    def _as_one_matrix(self) -> tuple[Tensor, Tensor]:
+        """All filters widened by zeros to the widest: one matrix product takes less time than one for each width."""
+        weights, biases = [], []
+        for layer, width in zip(self.filters, self.widths, strict=True):
+            assert isinstance(layer, nn.Linear)
+            left = (self.widest - 1) // 2 - (width - 1) // 2
+            weights.append(functional.pad(layer.weight, (left * self.d_input, (self.widest - width - left) * self.d_input)))
+            biases.append(layer.bias)
+        return torch.cat(weights), torch.cat(biases)

@@ -1,0 +1,116 @@
+"""Recurrent layers: Elman RNN, LSTM (Hochreiter and Schmidhuber 1997), GRU (Cho et al. 2014)."""
+
+from collections.abc import Callable
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+
+Cell = Callable[..., nn.RNNBase]
+
+CELLS: dict[Literal["rnn", "lstm", "gru"], Cell] = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
+
+
+class _Reverse(torch.autograd.Function):
+    """Rows in another order. Reversing twice changes nothing, so the gradient takes the same way, without a slow scattered sum."""
+
+    @staticmethod
+    def forward(x: Tensor, places: Tensor) -> Tensor:
+        """(batch, seq, size) -> (batch, seq, size)"""
+        return x.reshape(-1, x.shape[-1]).index_select(0, places).view(x.shape)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor], output: Tensor) -> None:
+        """Keeps the order for the way back."""
+        ctx.save_for_backward(inputs[1])
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
+        """(batch, seq, size) -> (batch, seq, size)"""
+        return _Reverse.apply(gradients[0], ctx.saved_tensors[0]), None  # type: ignore[return-value]
+
+
+def reverse(x: Tensor, places: Tensor) -> Tensor:
+    """(batch, seq, size) -> (batch, seq, size): each text back to front, its padding still behind it"""
+    return _Reverse.apply(x, places)  # type: ignore[return-value]
+
+
+def reversed_places(lengths: Tensor, seq: int) -> Tensor:
+    """(batch,) -> (batch * seq,): for `reverse`, the row that goes to each place."""
+    place = torch.arange(seq, device=lengths.device)
+    ends = lengths.unsqueeze(1)
+    within = torch.where(place < ends, ends - 1 - place, place)  # (batch, seq)
+    return (within + seq * torch.arange(len(lengths), device=lengths.device).unsqueeze(1)).flatten()
+
+
+class RecurrentLayer(nn.Module):
+    """One layer, in one direction or both; padding behind a text never touches its states.
+
+    Both directions are two one-way modules, the backward one over each text reversed: a bidirectional `nn.LSTM` over padded texts
+    would begin in the padding, and one over packed texts takes several times as long.
+    """
+
+    def __init__(self, cell: Cell, d_input: int, d_state: int, bidirectional: bool) -> None:
+        super().__init__()
+        self.ahead = cell(d_input, d_state, batch_first=True)
+        self.back = cell(d_input, d_state, batch_first=True) if bidirectional else None
+        for direction in (self.ahead, self.back):
+            if direction is not None:
+                start_weights(direction)
+
+    def directions(self, x: Tensor, places: Tensor) -> list[Tensor]:
+        """(batch, seq, d_input) -> (batch, seq, d_state) for each direction, in the order in which it read"""
+        ahead, _ = self.ahead(x)
+        return [ahead] if self.back is None else [ahead, self.back(reverse(x, places))[0]]
+
+    def forward(self, x: Tensor, places: Tensor) -> Tensor:
+        """(batch, seq, d_input) -> (batch, seq, d_state), or 2 * d_state: a token's states of both directions side by side"""
+        ahead, *back = self.directions(x, places)
+        return torch.cat([ahead, reverse(back[0], places)], dim=2) if back else ahead
+
+
+def start_weights(cell: nn.RNNBase) -> None:
+    """Glorot for what comes in, orthogonal for the state (Saxe et al. 2014), biases 0, and an LSTM's forget gate open.
+
+    A forget bias of 1 lets gradients reach the beginning of a text (Jozefowicz et al. 2015). Torch adds two biases.
+    """
+    for name, weight in cell.named_parameters():
+        if weight.ndim == 1:
+            nn.init.zeros_(weight)
+            if isinstance(cell, nn.LSTM) and name.startswith("bias_ih"):
+                nn.init.ones_(weight[cell.hidden_size : 2 * cell.hidden_size])
+            continue
+        for gate in weight.split(cell.hidden_size):
+            (nn.init.orthogonal_ if name.startswith("weight_hh") else nn.init.xavier_uniform_)(gate)
+
+
+class RecurrentEncoder(nn.Module):
+    """Layers on one another, dropout between them."""
+
+    def __init__(
+        self, cell: Cell, d_input: int, d_state: int, n_layers: int, bidirectional: bool, dropout: float
+    ) -> None:
+        super().__init__()
+        self.d_output = d_state * (2 if bidirectional else 1)
+        inputs = [d_input] + [self.d_output] * (n_layers - 1)
+        self.layers = nn.ModuleList(RecurrentLayer(cell, size, d_state, bidirectional) for size in inputs)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
+        """(batch, seq, d_input) -> (batch, seq, d_output)"""
+        top, below, places = self._below(x, lengths)
+        return top(below, places)
+
+    def directions(self, x: Tensor, lengths: Tensor) -> list[Tensor]:
+        """(batch, seq, d_input) -> (batch, seq, d_state) for each direction of the uppermost layer, in its order of reading"""
+        top, below, places = self._below(x, lengths)
+        return top.directions(below, places)
+
+    def _below(self, x: Tensor, lengths: Tensor) -> tuple[RecurrentLayer, Tensor, Tensor]:
+        """The uppermost layer, what it reads, and the order of reading backwards."""
+        places = reversed_places(lengths, x.shape[1])
+        *lower, top = self.layers
+        for layer in lower:
+            x = self.dropout(layer(x, places))
+        assert isinstance(top, RecurrentLayer)
+        return top, x, places

@@ -1,0 +1,135 @@
+"""Spans (chunks, entities) in sequences of tags, counted as the conlleval script does (Tjong Kim Sang and Buchholz 2000).
+
+O stands outside, and a tag inside is a prefix and a type, such as B-PER. The schemes differ in what a prefix says:
+
+    IOB1    B- begins a span right after another of its type; every other span begins with I-
+    IOB2    B- begins every span
+    BIOES   B- begins and E- ends a span of two or more tokens, S- is a span of one
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Literal, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import DataError
+
+Scheme = Literal["IOB1", "IOB2", "BIOES"]
+Span = tuple[str, int, int]
+"""Type, first token, and the token after the last."""
+Counts = Mapping[str, npt.NDArray[np.int64]]
+"""For each type (3,): spans that are correct, predicted and gold. Counts of the same types add up."""
+
+_PREFIXES: Mapping[Scheme, str] = {"IOB1": "BI", "IOB2": "BI", "BIOES": "BIES"}
+_OUTSIDE = ("O", "")
+
+
+class Scores(NamedTuple):
+    """Shares from 0 to 1; 0 where there is nothing to divide by."""
+
+    precision: float
+    recall: float
+    f1: float
+
+
+def spans(tags: Sequence[str], scheme: Scheme) -> list[Span]:
+    """All spans in their order, also of tags that the scheme forbids: what continues nothing begins a span.
+
+    Raises DataError for a tag that is none of the scheme's.
+    """
+    found, begin = [], 0
+    parts = [*_split(tags, scheme), _OUTSIDE]
+    for place, (last, this) in enumerate(zip([_OUTSIDE, *parts], parts, strict=False)):
+        if last != _OUTSIDE and not _joined(last, this):
+            found.append((last[1], begin, place))
+        if this != _OUTSIDE and not _joined(last, this):
+            begin = place
+    return found
+
+
+def invalid_places(tags: Sequence[str], scheme: Scheme) -> list[int]:
+    """Places of the tags that the scheme forbids where they stand; in BIOES also of the last tag of an unfinished span.
+
+    Raises DataError for a tag that is none of the scheme's.
+    """
+    parts = [_OUTSIDE, *_split(tags, scheme), _OUTSIDE]
+    continuing = {"IOB1": "B", "IOB2": "I", "BIOES": "IE"}[scheme]
+    places = []
+    for place, (last, this, following) in enumerate(zip(parts, parts[1:], parts[2:], strict=False)):
+        stray = this[0] in continuing and not (last[0] in "BI" and last[1] == this[1])
+        unfinished = scheme == "BIOES" and this[0] in "BI" and not (following[0] in continuing and following[1] == this[1])
+        if stray or unfinished:
+            places.append(place)
+    return places
+
+
+def convert(tags: Sequence[str], from_scheme: Scheme, to_scheme: Scheme) -> list[str]:
+    """The same spans in another scheme; tags that the first one forbids are read as `spans` reads them.
+
+    Raises DataError for a tag that is none of the scheme's.
+    """
+    written, last = ["O"] * len(tags), ("", 0, 0)
+    for span in spans(tags, from_scheme):
+        kind, begin, end = span
+        written[begin:end] = [f"I-{kind}"] * (end - begin)
+        if to_scheme == "BIOES":
+            written[end - 1] = f"E-{kind}"
+        if to_scheme != "IOB1" or (last[0], last[2]) == (kind, begin):
+            written[begin] = f"{'S' if to_scheme == 'BIOES' and end - begin == 1 else 'B'}-{kind}"
+        last = span
+    return written
+
+
+def span_counts(gold: Sequence[str], predicted: Sequence[str], scheme: Scheme) -> dict[str, npt.NDArray[np.int64]]:
+    """Counts of one sequence; a span is correct if its type and both ends are.
+
+    Raises DataError for sequences that are not of one length, and for a tag that is none of the scheme's.
+    """
+    if len(gold) != len(predicted):
+        raise DataError(f"{len(predicted)} tags are predicted for {len(gold)} tokens; there must be one for each.")
+    right, guessed = set(spans(gold, scheme)), set(spans(predicted, scheme))
+    counts: dict[str, npt.NDArray[np.int64]] = {}
+    for column, group in enumerate((right & guessed, guessed, right)):
+        for kind, _, _ in group:
+            counts.setdefault(kind, np.zeros(3, dtype=np.int64))[column] += 1
+    return dict(sorted(counts.items()))
+
+
+def summed(parts: Iterable[Counts]) -> dict[str, npt.NDArray[np.int64]]:
+    """Counts of many sequences, or of many ranks, as one; types in alphabetical order."""
+    total: dict[str, npt.NDArray[np.int64]] = {}
+    for counts in parts:
+        for kind, numbers in counts.items():
+            total[kind] = total.get(kind, np.zeros(3, dtype=np.int64)) + numbers
+    return dict(sorted(total.items()))
+
+
+def precision_recall_f1(counts: Counts) -> tuple[Scores, dict[str, Scores]]:
+    """Scores over the spans of all types together (micro average), and of each type."""
+    return _scores(sum(counts.values(), np.zeros(3, dtype=np.int64))), {kind: _scores(each) for kind, each in counts.items()}
+
+
+def _scores(numbers: npt.NDArray[np.int64]) -> Scores:
+    correct, predicted, gold = map(int, numbers)
+    return Scores(correct / max(predicted, 1), correct / max(gold, 1), 2 * correct / max(predicted + gold, 1))
+
+
+def _split(tags: Sequence[str], scheme: Scheme) -> list[tuple[str, str]]:
+    """Prefix and type of each tag."""
+    return [_parts(tag, scheme) for tag in tags]
+
+
+def _parts(tag: str, scheme: Scheme) -> tuple[str, str]:
+    prefix, _, kind = tag.partition("-")
+    if tag == "O":
+        return _OUTSIDE
+    if not kind or prefix not in list(_PREFIXES[scheme]):
+        allowed = ", ".join(f"{letter}-TYPE" for letter in _PREFIXES[scheme])
+        raise DataError(f"`{tag}` is no tag of the scheme {scheme}, which has O, {allowed}; mend the tag, or name another scheme.")
+    return prefix, kind
+
+
+def _joined(last: tuple[str, str], this: tuple[str, str]) -> bool:
+    """Whether two neighbouring tags are of one span."""
+    return last != _OUTSIDE and last[1] == this[1] and last[0] not in "ES" and this[0] not in "BS"

@@ -1,0 +1,146 @@
+"""Tagging: one tag for each token. Numpy only; the losses that networks are trained by are in `losses.py`."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..configs.task import TaggingConfig
+from ..datasets.data import Batch, FloatArray, IntArray
+from ..models.spec import Head
+from . import metrics
+from .baselines import trivial_accuracies
+from .classification import UNSEEN
+from .predictions import Predictions
+from .spans import invalid_places, precision_recall_f1, span_counts
+from .task import Confusion
+
+if TYPE_CHECKING:
+    from .losses import Objective
+NO_SPANS = np.zeros(3, dtype=np.int64)
+
+
+@dataclass(frozen=True)
+class TagPredictions(Predictions):
+    """gold and predicted: (n_words,) tag ids of each sentence, -1 for a tag that training never saw. The rest are (rows,).
+
+    losses: summed over a sentence's tokens; spans (rows, 3): correct, predicted and gold spans, all 0 without a scheme.
+    """
+
+    gold: list[IntArray]
+    predicted: list[IntArray]
+    losses: FloatArray
+    has_probabilities: IntArray
+    right: IntArray
+    tokens: IntArray
+    spans: IntArray
+    invalid: IntArray
+
+
+class Tagging:
+    """The task: the head it needs, the loss, the predictions and the metrics."""
+
+    def __init__(self, config: TaggingConfig, labels: Sequence[str], label_counts: Sequence[int]) -> None:
+        self.config, self.labels, self.label_counts = config, tuple(labels), np.asarray(label_counts)
+        self.head = Head("tags", len(self.labels), labels=self.labels, crf=config.crf)
+
+    def objectives(self, model: Any) -> "list[Objective]":
+        """What is minimised: cross-entropy of each token, or with a CRF that of the whole sequence, divided by its tokens."""
+        from .losses import CrfLoss, Objective, TaggingLoss
+
+        return [Objective("", model, CrfLoss(model.output.crf) if self.config.crf else TaggingLoss())]
+
+    def predict(self, model: Any, batch: Batch) -> TagPredictions:
+        """The best tag of each token, or with a CRF the best sequence, and the loss that the scores amount to."""
+        n_words = word_counts(batch)
+        gold = [row[:length] for row, length in zip(batch.targets, n_words, strict=True)]
+        said: list[IntArray]
+        if model.scores_are == "tags":
+            said = [np.asarray(tags, dtype=np.int64) for tags in model.tag(**batch.inputs)]
+            losses = np.array([float((a != b).sum()) for a, b in zip(gold, said, strict=True)])
+        else:
+            emissions = model.scores(**batch.inputs)
+            path, losses = (_by_crf if self.config.crf else _by_token)(model, emissions, batch.targets, n_words)
+            said = [row[:length] for row, length in zip(path, n_words, strict=True)]
+        return TagPredictions(
+            rows=batch.rows,
+            gold=gold,
+            predicted=said,
+            losses=losses,
+            has_probabilities=np.full(len(batch), model.scores_are != "tags"),
+            right=np.array([int((a == b).sum()) for a, b in zip(gold, said, strict=True)], dtype=np.int64),
+            tokens=n_words.astype(np.int64),
+            spans=np.array([self._spans(a, b) for a, b in zip(batch.gold, said, strict=True)], dtype=np.int64).reshape(-1, 3),
+            invalid=np.array([self._invalid(tags) for tags in said], dtype=np.int64),
+        )
+
+    def _spans(self, gold: Sequence[str], said: IntArray) -> IntArray:
+        """Correct, predicted and gold spans of a sentence; none where nothing is known."""
+        if self.config.scheme is None or not all(gold):
+            return NO_SPANS
+        return sum(span_counts(gold, self._names(said), self.config.scheme).values(), NO_SPANS)
+
+    def _invalid(self, tags: IntArray) -> int:
+        return len(invalid_places(self._names(tags), self.config.scheme)) if self.config.scheme else 0
+
+    def _names(self, tags: IntArray) -> list[str]:
+        return [self.labels[tag] for tag in tags.tolist()]
+
+    def metrics(self, predictions: TagPredictions) -> dict[str, float]:
+        """`loss` a token (log loss in nats; `zero_one_loss` where there are no probabilities), `accuracy` of tokens; and with a
+        scheme `precision`, `recall` and `f1` of whole spans, and `invalid`, the share of tokens that the scheme forbids where they stand.
+        """
+        n_tokens = max(int(predictions.tokens.sum()), 1)
+        loss_name = "loss" if predictions.has_probabilities.all() else "zero_one_loss"
+        figures = {loss_name: float(predictions.losses.sum()) / n_tokens, "accuracy": float(predictions.right.sum()) / n_tokens}
+        if self.config.scheme is None:
+            return figures
+        scores, _ = precision_recall_f1({"all": predictions.spans.sum(axis=0)})
+        return figures | scores._asdict() | {"invalid": float(predictions.invalid.sum()) / n_tokens}
+
+    def baselines(self, predictions: TagPredictions) -> Mapping[str, float]:
+        """Token accuracy of the most frequent tag, and of drawing by frequency."""
+        return trivial_accuracies(self.label_counts.tolist(), np.concatenate([np.zeros(0, np.int64), *predictions.gold]))
+
+    def confusion(self, predictions: TagPredictions) -> Confusion:
+        """Counts of tokens (n_tags, n_tags), gold in rows; one tag more where there are some that training never saw."""
+        gold, said = (np.concatenate([np.zeros(0, np.int64), *tags]) for tags in (predictions.gold, predictions.predicted))
+        labels = (*self.labels, UNSEEN) if (gold < 0).any() else self.labels
+        return Confusion(labels, metrics.confusion_matrix(np.where(gold < 0, len(self.labels), gold), said, len(labels)))
+
+    def describe(self, predictions: TagPredictions, place: int, whole: bool = False) -> dict[str, Any]:
+        """The tags by name, and where the scheme forbids one."""
+        tags = self._names(predictions.predicted[place])
+        told: dict[str, Any] = {"prediction": " ".join(tags)}
+        if self.config.scheme is not None and (invalid := invalid_places(tags, self.config.scheme)):
+            told["invalid"] = invalid
+        return told
+
+
+def word_counts(batch: Batch) -> IntArray:
+    """(batch,) the words of each row, which may be fewer than its tokens."""
+    if "sentences" in batch.inputs:
+        return np.array([len(sentence) for sentence in batch.inputs["sentences"]], dtype=np.int64)
+    first = batch.inputs.get("first_pieces")
+    return batch.inputs["lengths"] if first is None else (first >= 0).sum(axis=1)
+
+
+def _by_token(model: Any, emissions: FloatArray, gold: IntArray, n_words: IntArray) -> tuple[IntArray, FloatArray]:
+    """Each token by itself: (batch, n_words) tags, (batch,) losses summed over tokens."""
+    real = np.arange(emissions.shape[1]) < n_words[:, None]
+    losses = np.zeros(real.shape)
+    losses[real] = metrics.log_losses(metrics.softmax(emissions[real]), gold[real])
+    return emissions.argmax(axis=2), losses.sum(axis=1)
+
+
+def _by_crf(model: Any, emissions: FloatArray, gold: IntArray, n_words: IntArray) -> tuple[IntArray, FloatArray]:
+    """The best sequence, and the negative log-likelihood of the right one; a tag that training never saw has probability 0, clipped."""
+    import torch
+
+    crf = model.output.crf
+    scores, tags, lengths = (torch.from_numpy(array).to(model.device) for array in (emissions, gold, n_words.astype(np.int64)))
+    with torch.inference_mode():
+        likelihood, path = crf.log_likelihood(scores, tags, lengths), crf.decode(scores, lengths)
+    unseen = ((gold < 0) & (np.arange(gold.shape[1]) < n_words[:, None])).sum(axis=1)
+    return path.cpu().numpy(), -likelihood.cpu().double().numpy() - np.log(metrics.CLIP) * unseen

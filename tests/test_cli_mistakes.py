@@ -1,0 +1,126 @@
+"""What a person may run into between two commands: data that changed, seeds that were stopped, options that do not fit."""
+
+import json
+import os
+import signal
+import subprocess
+import time
+
+import pytest
+from command import NLP, TRAINING, nlp, nlp_process, results, weights, write_names, write_recipe
+
+SEEDS = ("--set", "seeds=[1, 2]")
+
+
+@pytest.fixture
+def folder(tmp_path):
+    write_names(tmp_path)
+    return tmp_path
+
+
+def test_a_model_without_steps_is_not_spread_over_processes(folder):
+    write_recipe(folder, "naive_bayes")
+    done = nlp("train", "--config", "naive_bayes.yaml", "--processes", "2", cwd=folder, code=2)
+    assert "naive_bayes has no steps to share" in done.stderr
+    assert not (folder / "runs").exists() or not list((folder / "runs").iterdir())
+
+
+def test_eval_says_that_the_data_changed(folder):
+    write_recipe(folder, "naive_bayes")
+    nlp("train", "--config", "naive_bayes.yaml", "--name", "first", cwd=folder)
+    assert "not what the run was trained with" not in nlp("eval", "naive_bayes/first", cwd=folder).stderr
+    with (folder / "train.csv").open("a", encoding="utf-8") as file:
+        file.write("Novak,Polish\n")
+    done = nlp("eval", "naive_bayes/first", "--split", "validation", cwd=folder)
+    assert "train.csv: not what the run was trained with" in done.stderr
+
+
+def test_eval_scores_validation_where_there_is_no_test(folder):
+    recipe = write_recipe(folder, "naive_bayes")
+    recipe.write_text(recipe.read_text(encoding="utf-8").replace("test: test.csv, ", ""), encoding="utf-8")
+    nlp("train", "--config", "naive_bayes.yaml", "--name", "first", cwd=folder)
+    assert json.loads(nlp("eval", "naive_bayes/first", "--json", cwd=folder).stdout)["split"] == "validation"
+
+
+def test_a_label_that_training_never_saw_lowers_f1_and_stands_in_the_matrix(folder):
+    write_recipe(folder, "naive_bayes")
+    nlp("train", "--config", "naive_bayes.yaml", "--name", "first", cwd=folder)
+    (folder / "odd.csv").write_text("name,language\nKowalski,Polish\nSmith,English\n", encoding="utf-8")
+    told = json.loads(nlp("eval", "naive_bayes/first", "--data", "odd.csv", "--json", cwd=folder).stdout)
+    assert told["labels"][-1] == "(not in training)"
+    assert sum(told["confusion"][-1]) == 1
+    assert told["metrics"]["f1"]["value"] <= 0.5
+
+
+@pytest.mark.parametrize(("setting", "words"), [
+    ("task.class_weights=balanced", "changes the loss of a network; model.type logistic_regression has none: set model.class_weight"),
+    ("task.label_smoothing=0.1", "changes the loss of a network"),
+])
+def test_settings_that_only_networks_read_are_refused_elsewhere(folder, setting, words):
+    done = nlp("config", "validate", "names/logistic-regression", "--set", setting, cwd=folder, code=2)
+    assert words in done.stderr
+
+
+def test_seeds_that_were_stopped_go_on_together(folder):
+    write_recipe(folder, "mlp")
+    nlp("train", "--config", "mlp.yaml", "--name", "whole", *SEEDS, cwd=folder)
+    long = TRAINING.replace("epochs: 3", "epochs: 4000")
+    write_recipe(folder, "mlp", long, "long")
+    process = subprocess.Popen([str(NLP), "train", "--config", "long.yaml", "--name", "cut", *SEEDS], cwd=folder, stderr=subprocess.PIPE,
+                               encoding="utf-8", env={**os.environ, "OMP_NUM_THREADS": "1"})
+    while not (folder / "runs/long/cut-seed-1/checkpoints/last").exists():
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    said = process.communicate(timeout=120)[1]
+    assert process.returncode == 130
+    assert "Stopping as soon as this step is done" in said
+    assert f"Go on with: nlp train --resume {folder}/runs/long/cut\n" in said
+    for seed in (1, 2):
+        path = folder / f"runs/long/cut-seed-{seed}/config.yaml"
+        path.write_text(path.read_text(encoding="utf-8").replace("epochs: 4000", "epochs: 3"), encoding="utf-8")
+        if seed == 1:  # begin again, since more steps were taken than the recipe now has
+            for name in ("last", "best"):
+                (path.parent / "checkpoints" / name).unlink()
+            for file in (*path.parent.glob("metrics.jsonl"), *path.parent.glob("*/events*")):
+                file.unlink()
+    done = nlp("train", "--resume", "long", cwd=folder)
+    assert "seeds 1, 2; mean ± standard deviation" in done.stdout
+    for seed in (1, 2):
+        assert weights(folder / f"runs/long/cut-seed-{seed}") == weights(folder / f"runs/mlp/whole-seed-{seed}")
+    again = nlp("train", "--resume", "long/cut", cwd=folder)
+    assert "all runs long/cut-seed-* are finished" in again.stderr
+    assert again.stdout == done.stdout
+
+
+def test_a_run_that_was_stopped_before_it_began_leaves_nothing(folder):
+    write_recipe(folder, "lstm")
+    process = subprocess.Popen([str(NLP), "train", "--config", "lstm.yaml"], cwd=folder, stderr=subprocess.PIPE, encoding="utf-8")
+    while not list(folder.glob("runs/lstm/*/config.yaml")):
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    said = process.communicate(timeout=120)[1]
+    assert process.returncode == 130
+    assert said.strip(), "a stop is told"
+    begun = list(folder.glob("runs/lstm/*"))
+    assert not begun or (begun[0] / "data.json").exists()
+
+
+def test_under_torchrun_one_process_speaks(folder):
+    write_recipe(folder, "lstm")
+    done = nlp_process("train", "--config", "lstm.yaml", "--name", "two", "--processes", "2", cwd=folder)
+    assert done.stdout.count("Next:") == 1
+    assert "OMP_NUM_THREADS" not in done.stderr
+    torchrun = [str(NLP.with_name("torchrun")), "--standalone", "--nproc-per-node", "2", "--no-python", str(NLP), "train", "--config",
+                "lstm.yaml", "--name", "same", "--threads", "1"]
+    one_thread = {**os.environ, "OMP_NUM_THREADS": "1"}
+    said = subprocess.run(torchrun, cwd=folder, capture_output=True, encoding="utf-8", check=True, env=one_thread)
+    assert said.stdout.count("Next:") == 1
+    assert results(folder / "runs/lstm/same")["test"] == results(folder / "runs/lstm/two")["test"]
+
+
+def test_reasons_name_what_a_text_lacks(folder):
+    recipe = write_recipe(folder, "naive_bayes", name="tree")
+    recipe.write_text(recipe.read_text(encoding="utf-8").replace("type: naive_bayes, alpha: 0.1", "type: decision_tree"), encoding="utf-8")
+    nlp("train", "--config", "tree.yaml", "--name", "first", cwd=folder)
+    why = json.loads(nlp("predict", "tree/first", "xx", "--json", cwd=folder).stdout)["why"]
+    assert why and all(name.startswith("no ") for name in why)

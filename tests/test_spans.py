@@ -1,0 +1,75 @@
+"""Spans against the conlleval script's own rules, written down again as it states them, and by hand."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from nlp.errors import DataError
+from nlp.tasks.spans import invalid_places, precision_recall_f1, span_counts, spans
+
+any_tags = {
+    "IOB": st.lists(st.sampled_from(["O", "B-X", "I-X", "B-Y", "I-Y"]), max_size=12),
+    "BIOES": st.lists(st.sampled_from(["O", *(f"{part}-{kind}" for part in "BIES" for kind in "XY")]), max_size=12),
+}
+
+
+def ends(before: str, tag: str, kind_before: str, kind: str) -> bool:
+    """conlleval's endOfChunk."""
+    pairs = {"BB", "BO", "IB", "IO", "EE", "EI", "EO", "SE", "SI", "SO", "BS", "IS", "ES", "SS", "EB", "SB"}
+    return before + tag in pairs or (before not in "O." and kind_before != kind)
+
+
+def starts(before: str, tag: str, kind_before: str, kind: str) -> bool:
+    """conlleval's startOfChunk."""
+    pairs = {"BB", "IB", "OB", "OI", "EE", "EI", "OE", "SE", "SI", "BS", "IS", "OS", "ES", "SS", "EB", "SB"}
+    return before + tag in pairs or (tag not in "O." and kind_before != kind)
+
+
+def by_conlleval(tags: list[str]) -> list[tuple[str, int, int]]:
+    found, begun, before, kind_before = [], 0, "O", ""
+    for place, whole in enumerate([*tags, "O"]):
+        tag, _, kind = whole.partition("-")
+        if ends(before, tag, kind_before, kind) and before != "O":
+            found.append((kind_before, begun, place))
+        if starts(before, tag, kind_before, kind):
+            begun = place
+        before, kind_before = tag, kind
+    return found
+
+
+@given(any_tags["IOB"])
+def test_iob_spans_are_those_of_conlleval(tags):
+    assert spans(tags, "IOB2") == spans(tags, "IOB1") == by_conlleval(tags)
+
+
+@given(any_tags["BIOES"])
+def test_bioes_spans_are_those_of_conlleval(tags):
+    assert spans(tags, "BIOES") == by_conlleval(tags)
+
+
+@pytest.mark.parametrize(("scheme", "tags", "expected", "invalid"), [
+    ("IOB2", "B-X I-X O B-X B-X", [("X", 0, 2), ("X", 3, 4), ("X", 4, 5)], []),
+    ("IOB2", "I-X I-X O B-X I-Y", [("X", 0, 2), ("X", 3, 4), ("Y", 4, 5)], [0, 4]),
+    ("IOB1", "I-X I-X B-X O I-Y", [("X", 0, 2), ("X", 2, 3), ("Y", 4, 5)], []),
+    ("IOB1", "B-X I-X O", [("X", 0, 2)], [0]),
+    ("BIOES", "B-X I-X E-X S-Y O", [("X", 0, 3), ("Y", 3, 4)], []),
+    ("BIOES", "B-X O E-X", [("X", 0, 1), ("X", 2, 3)], [0, 2]),
+    ("BIOES", "O B-X", [("X", 1, 2)], [1]),
+    ("BIOES", "", [], []),
+])
+def test_by_hand(scheme, tags, expected, invalid):
+    assert spans(tags.split(), scheme) == expected
+    assert invalid_places(tags.split(), scheme) == invalid
+
+
+def test_counts_by_type():
+    counts = span_counts(["B-X", "I-X", "O", "B-Y"], ["B-X", "O", "O", "B-Y"], "IOB2")
+    assert {kind: each.tolist() for kind, each in counts.items()} == {"X": [0, 1, 1], "Y": [1, 1, 1]}
+    assert precision_recall_f1({"X": np.array([1, 2, 4])})[0] == (0.5, 0.25, pytest.approx(1 / 3))
+    assert precision_recall_f1({})[0] == (0.0, 0.0, 0.0)
+
+
+@pytest.mark.parametrize(("tag", "scheme"), [("E-X", "IOB2"), ("PER", "IOB1"), ("b-X", "BIOES"), ("", "IOB2")])
+def test_a_tag_of_no_scheme_is_named(tag, scheme):
+    with pytest.raises(DataError, match=f"`{tag}` is no tag of the scheme {scheme}"):
+        spans(["O", tag], scheme)

@@ -1,0 +1,198 @@
+"""Tagging from sentences to scores: what is read, how words and pieces are lined up, what is counted, and the command end to end."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from command import nlp
+from contracts import one_thread
+from nlp.configs.data import FileData
+from nlp.configs.load import load_recipe
+from nlp.configs.task import TaggingConfig
+from nlp.configs.tokenizer import SubwordTokenizer, WordTokenizer
+from nlp.datasets.build import build_data, questions
+from nlp.datasets.data import Batch
+from nlp.errors import ConfigError, DataError
+from nlp.tasks.build import build_task
+from nlp.tasks.tagging import Tagging
+from torch.nn.functional import cross_entropy
+
+__all__ = ["one_thread"]
+
+TASK = TaggingConfig(type="tagging", scheme="IOB2")
+WORDS = WordTokenizer(type="words", split="whitespace", min_frequency=1)
+SENTENCES = [("Ann saw Bob Lee", "B-PER O B-PER I-PER"), ("Bob slept", "B-PER O"), ("it rained in Oslo", "O O O B-LOC")]
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("NLP_CACHE", str(tmp_path / "cache"))
+
+
+def write(folder: Path, name: str, sentences) -> str:
+    path = folder / f"{name}.jsonl"
+    path.write_text("".join(json.dumps({"tokens": tokens, "tags": tags}) + "\n" for tokens, tags in sentences), encoding="utf-8")
+    return str(path)
+
+
+def files(folder: Path, train=SENTENCES, test=(("Oslo saw Ann", "B-LOC O B-PER"),)) -> FileData:
+    return FileData(type="files", train=write(folder, "train", train), validation=write(folder, "validation", SENTENCES),
+                    test=write(folder, "test", test))
+
+
+def test_words_become_tokens_with_a_tag_each(tmp_path):
+    data = build_data(files(tmp_path), WORDS, TASK)
+    assert data.encoding.labels == ("B-LOC", "B-PER", "I-PER", "O")
+    assert data.encoding.label_counts == (1, 3, 1, 5)
+    batch = data.splits["train"].batch(np.array([2, 1]), "sequence")
+    assert batch.inputs["lengths"].tolist() == [4, 2]
+    assert data.encoding.tokenizer.tokens(batch.inputs["tokens"][1, :2]) == ["Bob", "slept"]
+    assert batch.inputs["tokens"][1, 2:].tolist() == [0, 0]
+    assert batch.targets.tolist() == [[3, 3, 3, 0], [1, 3, -1, -1]]
+    assert batch.gold == [["O", "O", "O", "B-LOC"], ["B-PER", "O"]]
+    assert data.splits["train"].batch(np.array([1]), "text").inputs == {"sentences": [["Bob", "slept"]]}
+
+
+def test_characters_of_distinct_words_stand_once(tmp_path):
+    data = build_data(files(tmp_path, train=[("go go stop", "A A B")] * 2), WORDS, TaggingConfig(type="tagging", labels=None))
+    inputs = data.splits["train"].batch(np.array([0, 1]), "spelled").inputs
+    assert inputs["characters"].shape == (2, 4)
+    spelled = [data.encoding.tokenizers["characters"].tokens(row[row > 0]) for row in inputs["characters"]]
+    assert ["".join(spelled[place]) for place in inputs["spelling"][0]] == ["go", "go", "stop"]
+
+
+def test_pieces_are_lined_up_with_words(tmp_path):
+    pieces = SubwordTokenizer(type="bpe", vocab_size=270, min_frequency=1)
+    data = build_data(files(tmp_path), pieces, TASK)
+    split = data.splits["train"]
+    inputs = split.batch(np.array([0, 1]), "sequence").inputs
+    for row, sentence in enumerate(split.sentences[:2]):
+        starts = [*inputs["first_pieces"][row, : len(sentence)].tolist(), int(inputs["lengths"][row])]
+        for word, first, end in zip(sentence, starts, starts[1:], strict=False):
+            assert "".join(data.encoding.tokenizer.tokens(inputs["tokens"][row, first:end])).strip() == word
+        assert (inputs["first_pieces"][row, len(sentence) :] == -1).all()
+
+
+@pytest.mark.parametrize(("sentences", "words"), [
+    ([("a b c", "X Y")], [r"train\.jsonl:1 has 3 tokens in column `tokens` but 2 tags in column `tags`"]),
+    ([("a b", "X X")], ["All tokens of .* have the same tag, 'X'"]),
+    ([("", "")], ["have no tag"]),
+])
+def test_data_that_no_tagger_can_be_trained_on(tmp_path, sentences, words):
+    with pytest.raises(DataError) as error:
+        build_data(files(tmp_path, train=sentences), WORDS, TaggingConfig(type="tagging"))
+    for word in words:
+        error.match(word)
+
+
+def test_a_tag_outside_a_declared_list_is_named_with_its_place(tmp_path):
+    task = TASK.model_copy(update={"labels": ["O", "B-PER", "I-PER"]})
+    with pytest.raises(DataError, match=r"train\.jsonl:3 has the tag 'B-LOC', which task.labels does not name"):
+        build_data(files(tmp_path), WORDS, task)
+
+
+def test_tags_that_training_does_not_have_count_as_wrong(tmp_path):
+    data = build_data(files(tmp_path, test=[("Ann ate", "B-PER B-FOOD")]), WORDS, TASK)
+    assert "1 of 2 test tokens have a tag that no training token has (`B-FOOD`)" in data.notices[0]
+    task, batch = build_task(TASK, data.encoding), data.splits["test"].batch(np.array([0]), "text")
+    predictions = task.predict(Says([[1, 3]]), batch)
+    figures = task.metrics(predictions)
+    assert figures["accuracy"] == 0.5
+    assert (figures["precision"], figures["recall"]) == (1.0, 0.5)
+    assert task.confusion(predictions).labels[-1] == "(not in training)"
+
+
+class Says:
+    """A tagger that says what it is told."""
+
+    scores_are = "tags"
+
+    def __init__(self, tags):
+        self.tags = tags
+
+    def tag(self, sentences):
+        return self.tags
+
+
+class Emits:
+    """A network whose scores are given."""
+
+    scores_are = "logits"
+
+    def __init__(self, emissions):
+        self.emissions = emissions
+
+    def scores(self, **_):
+        return self.emissions
+
+
+def test_figures_by_hand():
+    task = Tagging(TASK, ["B-LOC", "B-PER", "I-PER", "O"], [1, 1, 1, 1])
+    gold = [["B-PER", "I-PER", "O"], ["O", "B-LOC"]]
+    batch = Batch(np.array([0, 1]), {"sentences": [["a", "b", "c"], ["d", "e"]]}, np.array([[1, 2, 3], [3, 0, -1]]), gold)
+    figures = task.metrics(task.predict(Says([[1, 2, 3], [2, 0]]), batch))  # I-PER where O should be: a span that is not there
+    assert figures == {"zero_one_loss": 0.2, "accuracy": 0.8, "precision": pytest.approx(2 / 3), "recall": 1.0, "f1": pytest.approx(0.8),
+                       "invalid": 0.2}
+
+
+def test_the_loss_is_that_of_torch_over_real_tokens():
+    task = Tagging(TaggingConfig(type="tagging"), ["A", "B"], [1, 1])
+    emissions = np.random.default_rng(0).normal(size=(2, 3, 2)).astype(np.float32)
+    targets = np.array([[0, 1, 1], [1, -1, -1]])
+    batch = Batch(np.array([0, 1]), {"tokens": np.ones((2, 3)), "lengths": np.array([3, 1])}, targets, [["A", "B", "B"], ["B"]])
+    predictions = task.predict(Emits(emissions), batch)
+    expected = cross_entropy(torch.from_numpy(emissions).flatten(0, 1), torch.from_numpy(targets).flatten(), ignore_index=-1)
+    assert task.metrics(predictions)["loss"] == pytest.approx(expected.item(), rel=1e-5)
+    assert [tags.tolist() for tags in predictions.predicted] == [emissions[0].argmax(axis=1).tolist(), [emissions[1, 0].argmax()]]
+
+
+def test_questions_are_divided_at_spaces(tmp_path):
+    data = build_data(files(tmp_path), WORDS, TASK)
+    split = questions(["Ann  saw Oslo", ""], TASK, data.encoding)
+    assert split.sentences == [["Ann", "saw", "Oslo"], []]
+    assert split.batch(np.array([0, 1]), "sequence").inputs["lengths"].tolist() == [3, 0]
+
+
+@pytest.mark.parametrize(("setting", "words"), [
+    ("model.pooling=max", "leave it out"),
+    ("tokenizer.max_length=10", "one token at a time"),
+    ("task.crf=yes", "true or false"),
+    ("task.scheme=IOB", "IOB1"),
+    ("model={type: naive_bayes}", "cannot serve task.type tagging; these can:"),
+    ("training.best_metric=bleu", "not a metric of tagging"),
+])
+def test_settings_that_do_not_fit(tmp_path, setting, words):
+    with pytest.raises(ConfigError, match=words):
+        load_recipe(str(recipe(tmp_path)), [setting])
+
+
+RECIPE = """
+data: {type: files, train: train.jsonl, validation: validation.jsonl, test: test.jsonl}
+tokenizer: {type: words, split: whitespace, min_frequency: 1}
+task: {type: tagging, scheme: IOB2, crf: true}
+model: {type: lstm, bidirectional: true, d_embedding: 16, hidden_size: 16, characters: {type: cnn, n_filters: 8}}
+training: {epochs: 30, batch_size: 2, optimizer: {type: adamw, learning_rate: 0.03}, best_metric: f1}
+"""
+
+
+def recipe(folder: Path) -> Path:
+    files(folder)
+    path = folder / "tags.yaml"
+    path.write_text(RECIPE, encoding="utf-8")
+    return path
+
+
+def test_the_command_from_training_to_prediction(tmp_path):
+    recipe(tmp_path)
+    trained = json.loads(nlp("train", "--config", "tags.yaml", "--name", "first", "--json", cwd=tmp_path).stdout)
+    assert trained[0]["train"]["f1"] == 1.0
+    told = json.loads(nlp("eval", "tags/first", "--json", cwd=tmp_path).stdout)
+    assert told["metrics"]["f1"]["value"] == trained[0]["test"]["f1"]
+    assert set(told["baselines"]) == {"majority", "random by prior"}
+    said = nlp("predict", "tags/first", "Ann saw Bob Lee", "--json", cwd=tmp_path).stdout
+    assert json.loads(said)["prediction"] == "B-PER O B-PER I-PER"
+    line = json.loads((tmp_path / "runs/tags/first/predictions/validation.jsonl").read_text(encoding="utf-8").splitlines()[0])
+    assert line == {"row": 0, "text": "Ann saw Bob Lee", "label": "B-PER O B-PER I-PER", "prediction": "B-PER O B-PER I-PER"}
+    assert "total_parameters" in nlp("count-params", "--config", "tags.yaml", "--format", "json", cwd=tmp_path).stdout
