@@ -11,6 +11,7 @@ from ..configs.model import (
     NaiveBayesConfig,
     NetworkConfig,
     RulesConfig,
+    TaggerConfig,
     TransformerConfig,
 )
 from ..configs.schema import Recipe
@@ -69,7 +70,7 @@ class Counted:
 
 def needs_data(recipe: Recipe) -> bool:
     """Whether sizes come from the recipe's data: neither rules nor recipes that state sizes need to look at it."""
-    return not isinstance(recipe.data, SizesData) and not isinstance(recipe.model, RulesConfig)
+    return not isinstance(recipe.data, SizesData) and not isinstance(recipe.model, RulesConfig | TaggerConfig)
 
 
 def count_recipe(recipe: Recipe, data: "Data | None" = None, depth: int | None = None) -> Counted:
@@ -78,6 +79,8 @@ def count_recipe(recipe: Recipe, data: "Data | None" = None, depth: int | None =
     Raises ConfigError where a size is missing.
     """
     config = recipe.model
+    if isinstance(config, TaggerConfig):
+        return Counted(config.type, None, {})  # what it holds is decided by the fit
     if isinstance(config, RulesConfig):
         from ..models.rules import Rules
 

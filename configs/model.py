@@ -158,6 +158,42 @@ class KnnConfig(ClassicalConfig):
     """Distance between two texts."""
 
 
+class TaggerConfig(Config):
+    """What every statistical tagger has in common; it reads the words themselves, so there is no tokenizer."""
+
+    learns_by: ClassVar[LearnsBy] = "solver"
+    gives: ClassVar[frozenset[str]] = frozenset({"tags"})
+
+    @property
+    def takes(self) -> Takes:
+        return "text"
+
+
+class MostFrequentTagConfig(TaggerConfig):
+    """Each word's most frequent tag in training; for an unknown word the most frequent tag of all."""
+
+    type: Literal["most_frequent_tag"]
+
+
+class HmmConfig(TaggerConfig):
+    """Hidden Markov model with a model of endings for unknown words, in the manner of TnT (Brants 2000)."""
+
+    type: Literal["hmm"]
+    order: Literal[1, 2] = 2
+    """How many tags before it a tag depends on."""
+
+
+class AveragedPerceptronConfig(TaggerConfig):
+    """Structured perceptron over features of the words around, averaged over all steps (Collins 2002)."""
+
+    type: Literal["averaged_perceptron"]
+    n_iterations: PositiveInt = 5
+    """Passes over the training sentences."""
+
+
+AnyTaggerConfig = MostFrequentTagConfig | HmmConfig | AveragedPerceptronConfig
+
+
 class NetworkConfig(Config):
     """What every network has in common."""
 
@@ -320,6 +356,9 @@ ModelConfig = Annotated[
     | DecisionTreeConfig
     | RandomForestConfig
     | KnnConfig
+    | MostFrequentTagConfig
+    | HmmConfig
+    | AveragedPerceptronConfig
     | MlpConfig
     | CnnConfig
     | RecurrentConfig

@@ -4,10 +4,14 @@ from typing import TYPE_CHECKING, Union, assert_never
 
 from ..configs.data import SizesData
 from ..configs.model import (
+    AnyTaggerConfig,
+    AveragedPerceptronConfig,
     ClassicalConfig,
     CnnConfig,
+    HmmConfig,
     MlpConfig,
     ModelConfig,
+    MostFrequentTagConfig,
     RecurrentConfig,
     RulesConfig,
     TransformerConfig,
@@ -19,12 +23,13 @@ if TYPE_CHECKING:
     from .classical import Classical
     from .network import Network
     from .rules import Rules
+    from .taggers import Tagger
 
-Model = Union["Rules", "Classical", "Network"]
+Model = Union["Rules", "Classical", "Tagger", "Network"]
 """A model of any generation: a batch in, scores out."""
 
 
-def build_model(config: ModelConfig, spec: SizesData, head: Head | None) -> Model:
+def build_model(config: ModelConfig, spec: SizesData, head: Head | None) -> Model:  # noqa: PLR0911, one for each family
     """Build the model with the sizes of the data and the output that the task needs; without a head, the bare encoder.
 
     Raises ConfigError where a size that the model needs is missing, or where the head is not for this model.
@@ -38,6 +43,8 @@ def build_model(config: ModelConfig, spec: SizesData, head: Head | None) -> Mode
             from .classical import Classical
 
             return Classical(config, spec, _classes(config, head))
+        case MostFrequentTagConfig() | HmmConfig() | AveragedPerceptronConfig():
+            return _tagger(config, _tags(config, head))
         case MlpConfig():
             from .mlp import Mlp
 
@@ -60,6 +67,24 @@ def build_model(config: ModelConfig, spec: SizesData, head: Head | None) -> Mode
             assert_never(config)
 
 
+def _tagger(config: AnyTaggerConfig, n_tags: int) -> "Tagger":
+    match config:
+        case MostFrequentTagConfig():
+            from .taggers import MostFrequentTag
+
+            return MostFrequentTag(config, n_tags)
+        case HmmConfig():
+            from .hmm import Hmm
+
+            return Hmm(config, n_tags)
+        case AveragedPerceptronConfig():
+            from .perceptron import AveragedPerceptron
+
+            return AveragedPerceptron(config, n_tags)
+        case _:
+            assert_never(config)
+
+
 def _size(size: int | None, name: str, config: ModelConfig) -> int:
     if size is None:
         raise ConfigError(f"data.{name} is missing: model.type {config.type} is built from it. State it beside `data.type: sizes`.")
@@ -71,3 +96,9 @@ def _classes(config: ModelConfig, head: Head | None) -> Head:
         raise ConfigError(f"model.type {config.type} has no encoder to build without classes; "
                           "add `task: {type: classification}`.")
     return head
+
+
+def _tags(config: ModelConfig, head: Head | None) -> int:
+    if head is None or head.kind != "tags":
+        raise ConfigError(f"model.type {config.type} gives a tag to each token, and nothing else; add `task: {{type: tagging}}`.")
+    return head.n_outputs

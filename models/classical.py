@@ -54,22 +54,22 @@ class Classical:
         """What the last fit or load has to say: a solver that did not converge, fewer neighbours than asked for."""
         self._estimator: Any = None
 
-    def fit(self, tokens: IntArray, starts: IntArray, weights: FloatArray | None, labels: IntArray, seed: int) -> None:
-        """Fit on the whole training split at once; labels (batch,) are class ids. Warnings end up in `notices`.
+    def fit(self, tokens: IntArray, starts: IntArray, weights: FloatArray | None, targets: IntArray, seed: int) -> None:
+        """Fit on the whole training split at once; targets (batch,) are class ids. Warnings end up in `notices`.
 
         Raises TrainingError where the classifier needs two classes and training has one.
         """
-        present = np.unique(labels)
+        present = np.unique(targets)
         if len(present) < 2 and isinstance(self.config, self._needs_two_classes):
-            raise TrainingError(f"model.type {self.config.type} tells classes apart, but all {len(labels)} training texts are of "
+            raise TrainingError(f"model.type {self.config.type} tells classes apart, but all {len(targets)} training texts are of "
                                 f"class {self._name(int(present[0]))}; give it texts of at least two classes.")
         self.notices = []
         estimator = self._new_estimator(seed)
         if isinstance(self.config, KnnConfig):
-            self._limit_neighbours(estimator, len(labels))
+            self._limit_neighbours(estimator, len(targets))
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
-            estimator.fit(self._matrix(tokens, starts, weights), labels)
+            estimator.fit(self._matrix(tokens, starts, weights), targets)
         self.notices += [self._plain(warning) for warning in caught]
         if isinstance(self.config, RandomForestConfig):
             estimator.n_jobs = 1  # threads would add up the trees' votes in the order in which they finish

@@ -184,6 +184,21 @@ def recipe(folder: Path) -> Path:
     return path
 
 
+@pytest.mark.parametrize("model", ["most_frequent_tag", "hmm", "averaged_perceptron"])
+def test_statistical_taggers_go_the_same_way(tmp_path, model):
+    path = recipe(tmp_path)
+    lines = path.read_text(encoding="utf-8").replace(", crf: true", "").splitlines()
+    kept = [line for line in lines if not line.startswith(("tokenizer", "model", "training"))]
+    path.write_text("\n".join([*kept, f"model: {{type: {model}}}"]), encoding="utf-8")
+    trained = json.loads(nlp("train", "--config", "tags.yaml", "--name", "first", "--json", cwd=tmp_path).stdout)
+    assert trained[0]["train"]["accuracy"] > 0.8
+    assert "zero_one_loss" in trained[0]["train"]
+    told = json.loads(nlp("eval", "tags/first", "--json", cwd=tmp_path).stdout)
+    assert told["metrics"]["f1"]["value"] == trained[0]["test"]["f1"]
+    assert json.loads(nlp("predict", "tags/first", "Ann saw Bob", "--json", cwd=tmp_path).stdout)["prediction"].startswith("B-PER")
+    assert nlp("count-params", "--config", "tags.yaml", "--format", "json", cwd=tmp_path)
+
+
 def test_the_command_from_training_to_prediction(tmp_path):
     recipe(tmp_path)
     trained = json.loads(nlp("train", "--config", "tags.yaml", "--name", "first", "--json", cwd=tmp_path).stdout)

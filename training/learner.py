@@ -14,6 +14,7 @@ from .devices import Setting
 if TYPE_CHECKING:
     from ..models.classical import Classical
     from ..models.rules import Rules
+    from ..models.taggers import Tagger
 
 Window = Sequence[Batch]
 
@@ -67,7 +68,7 @@ class Learner(Protocol):
 class FixedLearner:
     """Rules: there is nothing to learn, and nothing to save."""
 
-    def __init__(self, model: "Rules | Classical") -> None:
+    def __init__(self, model: "Rules | Classical | Tagger") -> None:
         self.model = model
 
     def update(self, window: Window, step: int, watched: bool) -> Mapping[str, Any]:
@@ -86,7 +87,7 @@ class FixedLearner:
         return
 
     @contextmanager
-    def evaluating(self) -> "Iterator[Rules | Classical]":
+    def evaluating(self) -> "Iterator[Rules | Classical | Tagger]":
         yield self.model
 
     def save(self, folder: Path) -> None:
@@ -103,17 +104,17 @@ class FixedLearner:
 
 
 class SolverLearner(FixedLearner):
-    """Classical models: one update, the solver's own fit on the whole training split."""
+    """Classical models and statistical taggers: one update, the solver's own fit on the whole training split."""
 
-    model: "Classical"
+    model: "Classical | Tagger"
 
-    def __init__(self, model: "Classical", seed: int) -> None:
+    def __init__(self, model: "Classical | Tagger", seed: int) -> None:
         super().__init__(model)
         self.seed = seed
 
     def update(self, window: Window, step: int, watched: bool) -> Mapping[str, Any]:
         (batch,) = window
-        self.model.fit(**batch.inputs, labels=batch.targets, seed=self.seed)
+        self.model.fit(**batch.inputs, targets=batch.targets, seed=self.seed)
         return {}
 
     def save(self, folder: Path) -> None:
