@@ -10,6 +10,7 @@ from ..configs.model import (
     LogisticRegressionConfig,
     NaiveBayesConfig,
     NetworkConfig,
+    NgramConfig,
     RulesConfig,
     TaggerConfig,
     TransformerConfig,
@@ -70,7 +71,7 @@ class Counted:
 
 def needs_data(recipe: Recipe) -> bool:
     """Whether sizes come from the recipe's data: neither rules nor recipes that state sizes need to look at it."""
-    return not isinstance(recipe.data, SizesData) and not isinstance(recipe.model, RulesConfig | TaggerConfig)
+    return not isinstance(recipe.data, SizesData) and not isinstance(recipe.model, RulesConfig | TaggerConfig | NgramConfig)
 
 
 def count_recipe(recipe: Recipe, data: "Data | None" = None, depth: int | None = None) -> Counted:
@@ -79,7 +80,7 @@ def count_recipe(recipe: Recipe, data: "Data | None" = None, depth: int | None =
     Raises ConfigError where a size is missing.
     """
     config = recipe.model
-    if isinstance(config, TaggerConfig):
+    if isinstance(config, TaggerConfig | NgramConfig):
         return Counted(config.type, None, {})  # what it holds is decided by the fit
     if isinstance(config, RulesConfig):
         from ..models.rules import Rules

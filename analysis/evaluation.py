@@ -25,6 +25,7 @@ class Report:
     metrics: Mapping[str, float]
     intervals: Mapping[str, tuple[float, float]]
     baselines: Mapping[str, float]
+    compared_by: str
     confusion: Confusion | None
     predictions: str
     notices: Sequence[str]
@@ -43,6 +44,7 @@ def evaluate_run(run: FinishedRun, split_name: str | None, file: str | None) -> 
         metrics=run.task.metrics(predictions),
         intervals=bootstrap_intervals(run.task, predictions),
         baselines=run.task.baselines(predictions),
+        compared_by=run.task.compared_by,
         confusion=run.task.confusion(predictions),
         predictions=str(path),
         notices=[*notices, *cut_notices(split, run.recipe.model)],

@@ -50,7 +50,7 @@ def _print(report: "Report") -> None:
         notice(each)
     rows = [[name, f"{value:.4f}", "{:.4f} to {:.4f}".format(*report.intervals[name])] for name, value in report.metrics.items()]
     table(["metric", "value", "95 % interval"], rows, title=f"{report.run} on {report.split}, {report.examples:,} examples")
-    table(["baseline", "accuracy"], [[name, f"{value:.4f}"] for name, value in report.baselines.items()])
+    table(["baseline", report.compared_by], [[name, f"{value:.4f}"] for name, value in report.baselines.items()])
     if report.confusion is not None:
         _print_confusion(report.confusion)
     print(f"Predictions: {report.predictions}")

@@ -11,6 +11,7 @@ import typer
 from .console import complete_run
 
 if TYPE_CHECKING:
+    from ..analysis.generation import Sampling
     from ..training.finished import FinishedRun
 
 CHUNK = 64
@@ -24,12 +25,23 @@ def predict(
     input_: Annotated[str | None, typer.Option("--input", help="A file with one text a line.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")] = False,
+    length: Annotated[int, typer.Option(min=1, help="Language models: most tokens to go on with.")] = 200,
+    temperature: Annotated[float, typer.Option(min=0, help="Language models: 0 is the most probable token, 1 draws as learned.")] = 1.0,
+    top_k: Annotated[int | None, typer.Option(min=1, help="Language models: draw from so many of the most probable tokens.")] = None,
+    top_p: Annotated[float, typer.Option(min=0, max=1, help="Language models: draw from tokens that have this share together.")] = 1.0,
+    seed: Annotated[int, typer.Option(min=0, help="Language models: of the draws.")] = 0,
 ) -> None:
-    """Say the class of each text, how probable it is, and what it was told by."""
+    """Say the class or the tags of each text, and what they were told by; a language model goes on with the text."""
     from ..training.finished import open_finished
     from ..training.run_directory import find_run
 
     opened = open_finished(find_run(run), device)
+    if opened.task.head.kind == "vocabulary":
+        from ..analysis.generation import Sampling
+
+        for text in _texts(texts, input_):
+            _go_on(opened, text, length, Sampling(temperature, top_k, top_p, seed), json)
+        return
     for told in predictions(opened, _texts(texts, input_)):
         _print(told, json)
 
@@ -52,6 +64,22 @@ def _texts(texts: list[str] | None, path: str | None) -> Iterator[str]:
             raise DataError(f"{path!r} cannot be read: {reason}. --input takes a UTF-8 file with one text a line.") from None
     else:
         yield from (line.rstrip("\n") for line in sys.stdin)
+
+
+def _go_on(run: "FinishedRun", prompt: str, length: int, sampling: "Sampling", as_json: bool) -> None:
+    """Print the text as it comes, the prompt first."""
+    import json
+
+    from ..analysis.generation import generate
+
+    pieces = generate(run, prompt, length, sampling)
+    if as_json:
+        print(json.dumps({"text": prompt, "prediction": "".join(pieces)}, ensure_ascii=False), flush=True)
+        return
+    print(prompt, end="", flush=True)
+    for piece in pieces:
+        print(piece, end="", flush=True)
+    print()
 
 
 def predictions(run: "FinishedRun", texts: Iterable[str]) -> Iterator[dict[str, Any]]:

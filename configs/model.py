@@ -12,8 +12,8 @@ from pydantic import Field, model_validator
 from .base import Config, NonNegativeInt, PositiveFloat, PositiveInt, Probability, Share
 
 LearnsBy = Literal["nothing", "solver", "gradient"]
-Takes = Literal["text", "bag", "sequence", "spelled", "vector"]
-"""`spelled` is a sequence with the characters of each word beside it."""
+Takes = Literal["text", "bag", "sequence", "spelled", "history", "vector"]
+"""`spelled` is a sequence with the characters of each word beside it, `history` what stands before a block of running text."""
 
 Activation = Literal["sigmoid", "tanh", "relu", "leaky_relu", "elu", "gelu"]
 
@@ -191,6 +191,21 @@ class AveragedPerceptronConfig(TaggerConfig):
     """Passes over the training sentences."""
 
 
+class NgramConfig(Config):
+    """N-gram language model with interpolated modified Kneser-Ney smoothing (Chen and Goodman 1999)."""
+
+    learns_by: ClassVar[LearnsBy] = "solver"
+    gives: ClassVar[frozenset[str]] = frozenset({"vocabulary"})
+
+    type: Literal["ngram"]
+    order: Annotated[int, Field(ge=1, le=8)] = 3
+    """Length of the longest n-gram: a token is told from the `order` - 1 before it."""
+
+    @property
+    def takes(self) -> Takes:
+        return "history"
+
+
 AnyTaggerConfig = MostFrequentTagConfig | HmmConfig | AveragedPerceptronConfig
 
 
@@ -293,6 +308,8 @@ class CnnConfig(SequenceNetworkConfig):
 class RecurrentConfig(SequenceNetworkConfig):
     """Elman RNN, LSTM (Hochreiter and Schmidhuber 1997) or GRU (Cho et al. 2014)."""
 
+    gives: ClassVar[frozenset[str]] = frozenset({"classes", "tags", "vocabulary"})
+
     type: Literal["rnn", "lstm", "gru"]
     d_embedding: PositiveInt = 128
     """Size of each token's embedding."""
@@ -359,6 +376,7 @@ ModelConfig = Annotated[
     | MostFrequentTagConfig
     | HmmConfig
     | AveragedPerceptronConfig
+    | NgramConfig
     | MlpConfig
     | CnnConfig
     | RecurrentConfig

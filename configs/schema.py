@@ -65,9 +65,9 @@ def _tokenizer_problems(recipe: Recipe) -> Iterator[Problem]:
         return
     if model.takes == "text" and tokenizer is not None:
         yield Problem(("tokenizer",), f"model.type {model.type} reads the text itself; leave the tokenizer out")
-    if model.takes in ("bag", "sequence", "spelled") and tokenizer is None:
+    if model.takes in ("bag", "sequence", "spelled", "history") and tokenizer is None:
         yield Problem((), f"tokenizer: is missing; model.type {model.type} needs one, such as `type: words`")
-    if model.takes in ("sequence", "spelled") and tokenizer is not None and not tokenizer.ordered:
+    if model.takes in ("sequence", "spelled", "history") and tokenizer is not None and not tokenizer.ordered:
         yield Problem(("tokenizer", "type"), f"n-grams have no order, which model.type {model.type} needs; "
                       "take words, characters, bytes, bpe, unigram or wordpiece")
     if model.takes == "vector":
@@ -96,8 +96,8 @@ def _task_problems(recipe: Recipe) -> Iterator[Problem]:
         yield from _loss_problems(recipe, task)
     elif task.type == "tagging":
         yield from _tagging_problems(recipe, task)
-    elif task.type == "language_modeling" and not counts_only:
-        yield Problem(("task", "type"), "language_modeling can be counted with `data: {type: sizes}` but not trained; take classification")
+    elif not counts_only:
+        yield from _language_problems(recipe)
 
 
 def _loss_problems(recipe: Recipe, task: ClassificationConfig) -> Iterator[Problem]:
@@ -124,6 +124,17 @@ def _tagging_problems(recipe: Recipe, task: TaggingConfig) -> Iterator[Problem]:
     for key in ("max_length", "add_cls"):
         if getattr(tokenizer, key, None):
             yield Problem(("tokenizer", key), "is for whole texts; in tagging the tokenizer reads one token at a time, so leave it out")
+
+
+def _language_problems(recipe: Recipe) -> Iterator[Problem]:
+    model, tokenizer = recipe.model, recipe.tokenizer
+    if isinstance(model, TransformerConfig) and not model.causal:
+        yield Problem(("model", "causal"), "must be true: a language model that sees what comes next has nothing to tell")
+    if getattr(model, "bidirectional", False):
+        yield Problem(("model", "bidirectional"), "must be false: a language model that sees what comes next has nothing to tell")
+    for key in ("max_length", "add_cls"):
+        if getattr(tokenizer, key, None):
+            yield Problem(("tokenizer", key), "is for single texts; a language model reads running text in blocks, so leave it out")
 
 
 def _training_problems(recipe: Recipe) -> Iterator[Problem]:

@@ -4,7 +4,10 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from .base import Config, PositiveFloat, Probability
+from .base import Config, PositiveFloat, PositiveInt, Probability
+
+LOWER_IS_BETTER = frozenset({"loss", "hinge_loss", "zero_one_loss", "perplexity", "bits_per_character", "word_perplexity", "invalid"})
+"""Figures that are better the lower they are."""
 
 
 class ClassificationConfig(Config):
@@ -50,15 +53,16 @@ class TaggingConfig(Config):
 
 
 class LanguageModelingConfig(Config):
-    """A score for each word of the vocabulary at each position.
-
-    Recipes with `data: {type: sizes}` can be counted; there is no training on text with it.
-    """
+    """The next token, at each place of a running text."""
 
     needs: ClassVar[str] = "vocabulary"
-    metrics: ClassVar[tuple[str, ...]] = ("loss",)
+    metrics: ClassVar[tuple[str, ...]] = ("loss", "perplexity", "accuracy", "bits_per_character", "word_perplexity")
 
     type: Literal["language_modeling"]
+    text: str = "text"
+    """Column that holds the text; each row is a document."""
+    block_size: PositiveInt = 128
+    """Tokens of a block. A transformer sees its block alone; a recurrent network goes on from the state that the last one left."""
     tie_embeddings: bool = True
     """Use the token embedding as the output matrix too (Press and Wolf 2017); it is counted once."""
     output_bias: bool = False

@@ -6,13 +6,14 @@ from typing import Protocol
 
 from ..configs.data import DataConfig, FileData, NamedData, SizesData
 from ..configs.model import ModelConfig, TransformerConfig
-from ..configs.task import ClassificationConfig, TaggingConfig, TaskConfig
+from ..configs.task import ClassificationConfig, LanguageModelingConfig, TaggingConfig, TaskConfig
 from ..configs.tokenizer import TokenizerConfig
 from ..errors import ConfigError, DataError
 from .cache import Cache
 from .data import Data, Dataset, Encoding, Split, Table
 from .labelled import LabelledTexts
 from .read import read_dataset, read_file
+from .running import RunningText
 from .tagged import TaggedSentences
 
 
@@ -42,13 +43,15 @@ class Preparation(Protocol):
 
 
 def preparation(task: TaskConfig | None) -> Preparation:
-    """How this task reads its data. Raises ConfigError for a task that can only be counted."""
+    """How this task reads its data. Raises ConfigError where there is no task."""
     if isinstance(task, ClassificationConfig):
         return LabelledTexts(task)
     if isinstance(task, TaggingConfig):
         return TaggedSentences(task)
-    raise ConfigError("Only `task: {type: classification}` and `{type: tagging}` can be trained and scored on texts; "
-                      f"this recipe has {f'task.type {task.type}' if task else 'no task'}.")
+    if isinstance(task, LanguageModelingConfig):
+        return RunningText(task)
+    raise ConfigError("task: is missing, and without it nothing can be trained or scored; take for example "
+                      "`task: {type: classification}`.")
 
 
 def build_data(

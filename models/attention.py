@@ -6,6 +6,9 @@ from torch.nn import functional
 
 from .positions import Rotary
 
+KeysAndValues = tuple[Tensor, Tensor]
+"""Of all positions so far, (batch, n_heads, seq, head_size) each."""
+
 
 class SelfAttention(nn.Module):
     """Each position looks at all that it may see, in `n_heads` ways at once.
@@ -21,14 +24,35 @@ class SelfAttention(nn.Module):
 
     def forward(self, x: Tensor, visible: Tensor | None = None) -> Tensor:
         """(batch, seq, d_model) -> (batch, seq, d_model); `visible` (batch, seq): where there is a token, None: everywhere"""
-        batch, seq, d_model = x.shape
+        query, key, value = self._heads(x)
+        return self._joined(self._attend(query, key, value, visible))
+
+    def extend(self, x: Tensor, past: KeysAndValues | None) -> tuple[Tensor, KeysAndValues]:
+        """New positions of texts (batch, new, d_model), which see the past ones and each other up to themselves; no padding.
+
+        Gives what `forward` gives at these positions of the whole text, and the keys and values to go on with.
+        """
+        start = 0 if past is None else past[0].shape[2]
+        query, key, value = self._heads(x, start)
+        if past is not None:
+            key, value = torch.cat([past[0], key], dim=2), torch.cat([past[1], value], dim=2)
+        new = x.shape[1]
+        mask = None if new == 1 else torch.ones(new, start + new, dtype=torch.bool, device=x.device).tril(start)
+        return self._joined(functional.scaled_dot_product_attention(query, key, value, mask)), (key, value)
+
+    def _heads(self, x: Tensor, start: int = 0) -> tuple[Tensor, Tensor, Tensor]:
+        """(batch, seq, d_model) -> query, key and value, (batch, n_heads, seq, head_size) each"""
+        d_model = x.shape[2]
         parts = self.qkv(x).split(d_model, dim=2)
         by_head = (part.unflatten(2, (self.n_heads, d_model // self.n_heads)) for part in parts)  # (batch, seq, n_heads, head_size)
         query, key, value = (part.transpose(1, 2) for part in by_head)
         if self.rotary is not None:
-            query, key = self.rotary(query), self.rotary(key)
-        mixed = self._attend(query, key, value, visible)
-        return self.out(mixed.transpose(1, 2).reshape(batch, seq, d_model))  # (batch, seq, d_model)
+            query, key = self.rotary(query, start), self.rotary(key, start)
+        return query, key, value
+
+    def _joined(self, mixed: Tensor) -> Tensor:
+        """(batch, n_heads, seq, head_size) -> (batch, seq, d_model)"""
+        return self.out(mixed.transpose(1, 2).flatten(2))
 
     def _attend(self, query: Tensor, key: Tensor, value: Tensor, visible: Tensor | None) -> Tensor:
         """(batch, n_heads, seq, head_size) -> (batch, n_heads, seq, head_size)"""

@@ -12,6 +12,7 @@ from ..configs.model import (
     MlpConfig,
     ModelConfig,
     MostFrequentTagConfig,
+    NgramConfig,
     RecurrentConfig,
     RulesConfig,
     TransformerConfig,
@@ -22,10 +23,11 @@ from .spec import Head
 if TYPE_CHECKING:
     from .classical import Classical
     from .network import Network
+    from .ngram import NgramLanguageModel
     from .rules import Rules
     from .taggers import Tagger
 
-Model = Union["Rules", "Classical", "Tagger", "Network"]
+Model = Union["Rules", "Classical", "Tagger", "NgramLanguageModel", "Network"]
 """A model of any generation: a batch in, scores out."""
 
 
@@ -55,6 +57,14 @@ def build_model(config: ModelConfig, spec: SizesData, head: Head | None) -> Mode
             from .cnn import Cnn
 
             return Cnn(config, _size(spec.vocab_size, "vocab_size", config), spec.n_characters, head)
+        case NgramConfig():
+            from .ngram import NgramLanguageModel
+
+            return NgramLanguageModel(config, _size(spec.vocab_size, "vocab_size", config))
+        case RecurrentConfig() if head is not None and head.kind == "vocabulary":
+            from .language import RecurrentLanguageModel
+
+            return RecurrentLanguageModel(config, _size(spec.vocab_size, "vocab_size", config), head)
         case RecurrentConfig():
             from .recurrent import Recurrent
 

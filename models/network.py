@@ -1,11 +1,13 @@
 """What every network has in common: numpy in, scores out, in three visible parts."""
 
+from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from ..configs.model import NetworkConfig
 
@@ -31,6 +33,14 @@ class Network(nn.Module):
         """What there is to count; a weight that two parts share counts once."""
         return {"parameters": sum(parameter.numel() for parameter in self.parameters())}
 
+    def carried_tensors(self) -> dict[str, Tensor]:
+        """What training goes on with from batch to batch beside the weights; nothing but for recurrent language models."""
+        return {}
+
+    def restore_carried(self, tensors: Mapping[str, Tensor]) -> None:
+        """What `carried_tensors` gave."""
+        assert not tensors
+
     @torch.inference_mode()
     def scores(self, **inputs: npt.NDArray[Any] | None) -> npt.NDArray[np.float32]:
         """Logits of a batch given as numpy arrays, without dropout; leaves the network in the mode it was in."""
@@ -41,6 +51,26 @@ class Network(nn.Module):
         finally:
             self.train(was_training)
         return logits.float().cpu().numpy()
+
+
+    @torch.inference_mode()
+    def score_targets(
+        self, targets: npt.NDArray[Any], **inputs: npt.NDArray[Any] | None
+    ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
+        """Of scores at each position: cross-entropy in nats, and how many targets have the highest score, each (batch,).
+
+        targets (batch, seq), -1: none. What is read back from the device does not grow with the vocabulary.
+        """
+        was_training = self.training
+        self.eval()
+        try:
+            logits = self(**{name: as_tensor(array, self.device) for name, array in inputs.items()}).float()
+        finally:
+            self.train(was_training)
+        gold = torch.from_numpy(targets).to(self.device)
+        losses = functional.cross_entropy(logits.flatten(0, 1), gold.flatten(), reduction="none", ignore_index=-1).view_as(gold)
+        right = (logits.argmax(dim=2) == gold).sum(dim=1)
+        return losses.double().sum(dim=1).cpu().numpy(), right.cpu().numpy()
 
 
 def as_tensor(array: npt.NDArray[Any] | None, device: torch.device) -> Tensor | None:

@@ -31,9 +31,9 @@ class Rotary(nn.Module):
         self.register_buffer("cos", angles.cos(), persistent=False)
         self.register_buffer("sin", angles.sin(), persistent=False)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """(batch, n_heads, seq, head_size) -> (batch, n_heads, seq, head_size)"""
-        seq = x.shape[2]
+    def forward(self, x: Tensor, start: int = 0) -> Tensor:
+        """(batch, n_heads, seq, head_size) -> (batch, n_heads, seq, head_size); the first of them stands at position `start`"""
+        here = slice(start, start + x.shape[2])
         first, second = x.chunk(2, dim=3)
         turned = torch.cat([-second, first], dim=3)
-        return x * self.cos[:seq].to(x.dtype) + turned * self.sin[:seq].to(x.dtype)
+        return x * self.cos[here].to(x.dtype) + turned * self.sin[here].to(x.dtype)

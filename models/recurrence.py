@@ -7,6 +7,8 @@ import torch
 from torch import Tensor, nn
 
 Cell = Callable[..., nn.RNNBase]
+State = Tensor | tuple[Tensor, Tensor]
+"""(1, batch, d_state), for an LSTM two of them."""
 
 CELLS: dict[Literal["rnn", "lstm", "gru"], Cell] = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
 
@@ -105,6 +107,15 @@ class RecurrentEncoder(nn.Module):
         """(batch, seq, d_input) -> (batch, seq, d_state) for each direction of the uppermost layer, in its order of reading"""
         top, below, places = self._below(x, lengths)
         return top.directions(below, places)
+
+    def carry(self, x: Tensor, states: list[State | None]) -> tuple[Tensor, list[State]]:
+        """(batch, seq, d_input), the state of each layer before -> (batch, seq, d_output), and after; one direction only"""
+        after: list[State] = []
+        for number, (layer, before) in enumerate(zip(self.layers, states, strict=True)):
+            assert isinstance(layer, RecurrentLayer)
+            x, state = layer.ahead(self.dropout(x) if number else x, before)
+            after.append(state)
+        return x, after
 
     def _below(self, x: Tensor, lengths: Tensor) -> tuple[RecurrentLayer, Tensor, Tensor]:
         """The uppermost layer, what it reads, and the order of reading backwards."""

@@ -1,14 +1,18 @@
 """Transformer (Vaswani et al. 2017): an encoder, or with `causal` a decoder-only stack."""
 
 import math
-from typing import Literal
+from collections.abc import Sequence
+from typing import Any, Literal
 
+import numpy as np
+import numpy.typing as npt
+import torch
 from torch import Tensor, nn
 
 from ..configs.model import Activation, TransformerConfig
 from ..errors import ConfigError
 from .activations import activation
-from .attention import SelfAttention
+from .attention import KeysAndValues, SelfAttention
 from .embedding import TokenDropout
 from .heads import VocabularyOutput, output
 from .network import SequenceNetwork, real_tokens
@@ -18,6 +22,9 @@ from .spec import Head
 from .words import WordEmbedding, character_features_size
 
 Norm = Literal["pre", "post"]
+Past = list[KeysAndValues]
+"""Keys and values of each block."""
+FloatArray = npt.NDArray[np.floating[Any]]
 
 
 class FeedForward(nn.Module):
@@ -55,6 +62,16 @@ class Block(nn.Module):
         return self.feed_forward_norm(x + self.dropout(self.feed_forward(x)))
 
 
+    def extend(self, x: Tensor, past: KeysAndValues | None) -> tuple[Tensor, KeysAndValues]:
+        """(batch, new, d_model) -> (batch, new, d_model); without dropout, after the past positions"""
+        mixed, now = self.attention.extend(self.attention_norm(x) if self.pre else x, past)
+        if self.pre:
+            x = x + mixed
+            return x + self.feed_forward(self.feed_forward_norm(x)), now
+        x = self.attention_norm(x + mixed)
+        return self.feed_forward_norm(x + self.feed_forward(x)), now
+
+
 class TransformerEncoder(nn.Module):
     """Blocks on one another; with `pre` norm one more norm at the end, since the residual path was never normed."""
 
@@ -68,6 +85,16 @@ class TransformerEncoder(nn.Module):
         for block in self.blocks:
             x = block(x, visible)
         return self.norm(x)
+
+
+    def extend(self, x: Tensor, past: Past | None) -> tuple[Tensor, Past]:
+        """(batch, new, d_model), what each block kept -> (batch, new, d_model), and what it keeps now"""
+        kept: Past = []
+        for number, block in enumerate(self.blocks):
+            assert isinstance(block, Block)
+            x, now = block.extend(x, None if past is None else past[number])
+            kept.append(now)
+        return self.norm(x), kept
 
 
 class TransformerEmbedding(nn.Module):
@@ -95,13 +122,13 @@ class TransformerEmbedding(nn.Module):
         self.norm = nn.LayerNorm(d_model) if config.embedding_norm else nn.Identity()
         self.dropout = nn.Dropout(config.dropout)
 
-    def forward(self, tokens: Tensor, segments: Tensor | None = None, **spelled: Tensor) -> Tensor:
-        """(batch, seq) -> (batch, seq, d_model); without `segments` all tokens are of segment 0"""
-        x, seq = self.words(tokens, **spelled) * self.scale, tokens.shape[1]  # (batch, seq, d_model)
+    def forward(self, tokens: Tensor, segments: Tensor | None = None, start: int = 0, **spelled: Tensor) -> Tensor:
+        """(batch, seq) -> (batch, seq, d_model); the first token stands at position `start`, and is of segment 0 without `segments`"""
+        x, here = self.words(tokens, **spelled) * self.scale, slice(start, start + tokens.shape[1])  # (batch, seq, d_model)
         if self.positions is not None:
-            x = x + self.positions.weight[:seq]
+            x = x + self.positions.weight[here]
         if self.sinusoids is not None:
-            x = x + self.sinusoids[:seq]
+            x = x + self.sinusoids[here]
         if self.segments is not None:
             x = x + (self.segments.weight[0] if segments is None else self.segments(segments))
         return self.dropout(self.norm(x))
@@ -139,11 +166,29 @@ class Transformer(SequenceNetwork):
 
     def forward(self, tokens: Tensor, lengths: Tensor, *, first_pieces: Tensor | None = None, **more: Tensor) -> Tensor:
         """(batch, seq) -> (batch, n_classes), (batch, n_words, n_tags) or (batch, seq, n_words)"""
+        more.pop("places", None)  # of a block in running text: nothing before it is seen
         longest = self.max_positions
         if tokens.shape[1] > longest:
             tokens, lengths = tokens[:, :longest], lengths.clamp(max=longest)
             more |= {name: more[name][:, :longest] for name in ("segments", "spelling") if name in more}
         return super().forward(tokens, lengths, first_pieces=first_pieces, **more)
+
+
+    @torch.inference_mode()
+    def go_on(self, ids: Sequence[int], past: Past | None) -> tuple[FloatArray, Past]:
+        """Scores (n_words,) of the token after `ids`, which follow the text so far, and what to go on with.
+
+        Keys and values are kept, so each new token costs one position (Vaswani et al. 2017, as every decoder does it). Raises
+        ValueError where the text has more than `max_positions` tokens.
+        """
+        start = 0 if past is None else past[0][0].shape[2]
+        if start + len(ids) > self.max_positions:
+            raise ValueError(f"the text has {start + len(ids)} tokens, and the model {self.max_positions} positions")
+        self.eval()
+        tokens = torch.tensor([list(ids)], device=self.device)
+        states, now = self.hidden.extend(self.embedding(tokens, start=start), past)
+        assert isinstance(self.output, VocabularyOutput)
+        return self.output.scores(states[0, -1]).double().cpu().numpy(), now
 
 
 def _block(config: TransformerConfig) -> Block:

@@ -1,6 +1,6 @@
 """The task that a recipe asks for."""
 
-from ..configs.task import ClassificationConfig, TaggingConfig, TaskConfig
+from ..configs.task import ClassificationConfig, LanguageModelingConfig, TaggingConfig, TaskConfig
 from ..datasets.data import Encoding
 from ..errors import ConfigError
 from .classification import Classification
@@ -15,4 +15,8 @@ def build_task(config: TaskConfig | None, encoding: Encoding) -> Task:
         from .tagging import Tagging
 
         return Tagging(config, encoding.labels, encoding.label_counts)
+    if isinstance(config, LanguageModelingConfig) and encoding.spec.vocab_size is not None:
+        from .language_modeling import LanguageModeling
+
+        return LanguageModeling(config, encoding.spec.vocab_size)
     raise ConfigError("This recipe states sizes, not data: it can be counted with `nlp count-params`, not trained.")

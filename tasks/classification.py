@@ -45,6 +45,8 @@ class ClassPredictions(Predictions):
 class Classification:
     """The task: the head it needs, the loss, the predictions and the metrics."""
 
+    compared_by = "accuracy"
+
     def __init__(self, config: ClassificationConfig, labels: Sequence[str], label_counts: Sequence[int]) -> None:
         self.config, self.labels, self.label_counts = config, tuple(labels), np.asarray(label_counts)
         self.head = Head("classes", len(self.labels), labels=self.labels)

@@ -61,16 +61,16 @@ class ClassificationLoss:
         return {"loss": (loss, count), "accuracy": (right, rows)}
 
 
-class TaggingLoss:
-    """Cross-entropy of each token by itself."""
+class TokenLoss:
+    """Cross-entropy of each token by itself: of its tag, or of the token itself in a language model."""
 
     def count(self, targets: Tensor) -> Tensor:
-        """Tokens with a tag."""
+        """Tokens that have a target."""
         return (targets >= 0).sum()
 
     def sums(self, module: Callable[..., Tensor], inputs: Mapping[str, Any], targets: Tensor, count: Tensor) -> dict[str, Ratio]:
         """`loss` (with its graph) and `accuracy` of one micro-batch."""
-        logits = module(**inputs).float().flatten(0, 1)  # (batch * seq, n_tags)
+        logits = module(**inputs).float().flatten(0, 1)  # (batch * seq, n_outputs)
         loss = functional.cross_entropy(logits, targets.flatten(), reduction="sum", ignore_index=-1)
         right = (logits.detach().argmax(dim=1) == targets.flatten()).sum()
         return {"loss": (loss, count), "accuracy": (right, count)}

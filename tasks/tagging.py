@@ -41,15 +41,17 @@ class TagPredictions(Predictions):
 class Tagging:
     """The task: the head it needs, the loss, the predictions and the metrics."""
 
+    compared_by = "accuracy"
+
     def __init__(self, config: TaggingConfig, labels: Sequence[str], label_counts: Sequence[int]) -> None:
         self.config, self.labels, self.label_counts = config, tuple(labels), np.asarray(label_counts)
         self.head = Head("tags", len(self.labels), labels=self.labels, crf=config.crf)
 
     def objectives(self, model: Any) -> "list[Objective]":
         """What is minimised: cross-entropy of each token, or with a CRF that of the whole sequence, divided by its tokens."""
-        from .losses import CrfLoss, Objective, TaggingLoss
+        from .losses import CrfLoss, Objective, TokenLoss
 
-        return [Objective("", model, CrfLoss(model.output.crf) if self.config.crf else TaggingLoss())]
+        return [Objective("", model, CrfLoss(model.output.crf) if self.config.crf else TokenLoss())]
 
     def predict(self, model: Any, batch: Batch) -> TagPredictions:
         """The best tag of each token, or with a CRF the best sequence, and the loss that the scores amount to."""

@@ -28,6 +28,11 @@ class Task(Protocol):
     @property
     def head(self) -> Head: ...
 
+    @property
+    def compared_by(self) -> str:
+        """The figure that `baselines` gives."""
+        ...
+
     def objectives(self, model: "nn.Module") -> "list[Objective]":
         """What is minimised, one for each player."""
         ...

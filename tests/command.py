@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -89,6 +90,11 @@ def nlp_process(*arguments: str | Path, cwd: Path, code: int = 0, text: str | No
     done = subprocess.run([str(NLP), *map(str, _on_one_thread(arguments))], cwd=cwd, capture_output=True, encoding="utf-8", timeout=240,
                           input=text, env={**os.environ, **variables}, check=False)
     return _held(Done(done.returncode, done.stdout, done.stderr), code)
+
+
+def heeds_ctrl_c() -> None:
+    """To be called in a process before its program begins: what a shell starts in the background ignores SIGINT, and so do its children."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def _on_one_thread(arguments: Sequence[str | Path]) -> Sequence[str | Path]:

@@ -7,7 +7,7 @@ import subprocess
 import time
 
 import pytest
-from command import NLP, TRAINING, nlp, nlp_process, results, weights, write_names, write_recipe
+from command import NLP, TRAINING, heeds_ctrl_c, nlp, nlp_process, results, weights, write_names, write_recipe
 
 SEEDS = ("--set", "seeds=[1, 2]")
 
@@ -67,7 +67,7 @@ def test_seeds_that_were_stopped_go_on_together(folder):
     long = TRAINING.replace("epochs: 3", "epochs: 4000")
     write_recipe(folder, "mlp", long, "long")
     process = subprocess.Popen([str(NLP), "train", "--config", "long.yaml", "--name", "cut", *SEEDS], cwd=folder, stderr=subprocess.PIPE,
-                               encoding="utf-8", env={**os.environ, "OMP_NUM_THREADS": "1"})
+                               encoding="utf-8", env={**os.environ, "OMP_NUM_THREADS": "1"}, preexec_fn=heeds_ctrl_c)
     while not (folder / "runs/long/cut-seed-1/checkpoints/last").exists():
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)
@@ -94,7 +94,8 @@ def test_seeds_that_were_stopped_go_on_together(folder):
 
 def test_a_run_that_was_stopped_before_it_began_leaves_nothing(folder):
     write_recipe(folder, "lstm")
-    process = subprocess.Popen([str(NLP), "train", "--config", "lstm.yaml"], cwd=folder, stderr=subprocess.PIPE, encoding="utf-8")
+    process = subprocess.Popen([str(NLP), "train", "--config", "lstm.yaml"], cwd=folder, stderr=subprocess.PIPE, encoding="utf-8",
+                               preexec_fn=heeds_ctrl_c)
     while not list(folder.glob("runs/lstm/*/config.yaml")):
         time.sleep(0.01)
     process.send_signal(signal.SIGINT)

@@ -13,6 +13,7 @@ from collections import namedtuple
 
 import pytest
 import typer
+from command import heeds_ctrl_c
 from nlp.cli import doctor as doctor_module
 from nlp.cli.doctor import Finding, doctor, embedded_data, folders, packages, probe, recipes, satisfies
 from nlp.cli.runs import duration, runs, summary
@@ -129,7 +130,7 @@ def test_which_folders_tensorboard_reads(root):
 def served(*arguments: str) -> tuple[subprocess.Popen[str], str]:
     code = "import typer\nfrom nlp.cli.tensorboard import tensorboard\ntyper.run(tensorboard)"
     command = [sys.executable, "-P", "-c", code, *arguments]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=heeds_ctrl_c)
     assert process.stdout is not None
     return process, process.stdout.readline()
 

@@ -150,8 +150,8 @@ def test_overrides_get_the_same_checks(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("overrides", "messages"),
     [
-        (["task.type=language_modeling"],
-         ["recipe.yaml:9:9: model.type: lstm cannot serve task.type language_modeling; these can: transformer"]),
+        (["task={type: language_modeling}", "model={type: cnn}"],
+         ["model.type: cnn cannot serve task.type language_modeling; these can: ngram, rnn, lstm, gru, transformer"]),
         (["tokenizer={type: ngrams, words: [1, 2]}"], ["tokenizer.type: n-grams have no order, which model.type lstm needs"]),
         (["model={type: naive_bayes}"], ["recipe.yaml:11:1: training: model.type naive_bayes learns by solver"]),
         (["training=null"], ["recipe.yaml:1:1: training: is missing; model.type lstm is a network"]),

@@ -215,7 +215,7 @@ class GradientLearner:
         for number, player in enumerate(self.players):
             for place, state in player.optimizer.state_dict()["state"].items():
                 tensors |= {f"{number}/{place}/{key}": torch.as_tensor(value) for key, value in state.items() if value is not None}
-        return tensors
+        return tensors | {f"carried/{name}": value for name, value in self.model.carried_tensors().items()}
 
     def state(self) -> dict[str, Any]:
         """What going on needs beside tensors."""
@@ -235,6 +235,8 @@ class GradientLearner:
             load_into(self.model, {name.removeprefix("raw/"): value for name, value in tensors.items() if name.startswith("raw/")})
         for number, player in enumerate(self.players):
             self._resume_optimizer(player.optimizer, number, tensors)
+        carried = {name.removeprefix("carried/"): value for name, value in tensors.items() if name.startswith("carried/")}
+        self.model.restore_carried({name: value.to(self.device) for name, value in carried.items()})
 
     def _resume_optimizer(self, optimizer: torch.optim.Optimizer, number: int, tensors: dict[str, Tensor]) -> None:
         state: dict[int, dict[str, Tensor]] = {}

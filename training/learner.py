@@ -13,6 +13,7 @@ from .devices import Setting
 
 if TYPE_CHECKING:
     from ..models.classical import Classical
+    from ..models.ngram import NgramLanguageModel
     from ..models.rules import Rules
     from ..models.taggers import Tagger
 
@@ -68,7 +69,7 @@ class Learner(Protocol):
 class FixedLearner:
     """Rules: there is nothing to learn, and nothing to save."""
 
-    def __init__(self, model: "Rules | Classical | Tagger") -> None:
+    def __init__(self, model: "Rules | Classical | Tagger | NgramLanguageModel") -> None:
         self.model = model
 
     def update(self, window: Window, step: int, watched: bool) -> Mapping[str, Any]:
@@ -87,7 +88,7 @@ class FixedLearner:
         return
 
     @contextmanager
-    def evaluating(self) -> "Iterator[Rules | Classical | Tagger]":
+    def evaluating(self) -> "Iterator[Rules | Classical | Tagger | NgramLanguageModel]":
         yield self.model
 
     def save(self, folder: Path) -> None:
@@ -106,9 +107,9 @@ class FixedLearner:
 class SolverLearner(FixedLearner):
     """Classical models and statistical taggers: one update, the solver's own fit on the whole training split."""
 
-    model: "Classical | Tagger"
+    model: "Classical | Tagger | NgramLanguageModel"
 
-    def __init__(self, model: "Classical | Tagger", seed: int) -> None:
+    def __init__(self, model: "Classical | Tagger | NgramLanguageModel", seed: int) -> None:
         super().__init__(model)
         self.seed = seed
 

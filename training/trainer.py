@@ -5,6 +5,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
+from ..configs.task import LOWER_IS_BETTER
 from ..datasets.batching import Plan, share_of
 from ..datasets.data import Batch, Data, IntArray
 from ..errors import TrainingError
@@ -113,8 +114,8 @@ def _evaluate(learner: Learner, task: Task, data: Data, session: Session) -> Non
 
 def score_of(metrics: Mapping[str, float], session: Session) -> float:
     """The metric that `best` follows, turned so that larger is better."""
-    value = metrics[session.best_metric]
-    return -value if session.best_metric.endswith("loss") else value
+    name = session.best_metric if session.best_metric in metrics else "loss"  # a model of counts tells no best token
+    return -metrics[name] if name in LOWER_IS_BETTER else metrics[name]
 
 
 def _save(learner: Learner, meter: Meter, session: Session) -> None:

@@ -1,0 +1,247 @@
+"""Language models: every token once, states that are carried on, keys and values that are kept, figures, and the command end to end."""
+
+import json
+import math
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import torch
+from command import nlp
+from contracts import N_TOKENS, one_thread, recurrent, transformer
+from hypothesis import given
+from hypothesis import strategies as st
+from nlp.analysis.generation import Sampling, choose, continued
+from nlp.configs.data import SizesData
+from nlp.configs.model import NgramConfig
+from nlp.configs.task import LanguageModelingConfig
+from nlp.configs.tokenizer import BOS, EOS
+from nlp.datasets.running import BlockOrder, TokenStream
+from nlp.errors import ConfigError
+from nlp.models.build import build_model
+from nlp.models.ngram import NgramLanguageModel
+from nlp.models.spec import Head
+from nlp.tasks.language_modeling import LanguageModeling
+from torch.nn.functional import cross_entropy
+
+__all__ = ["one_thread"]
+
+TASK = LanguageModelingConfig(type="language_modeling")
+UNTIED = Head("vocabulary", N_TOKENS)
+CELLS = [recurrent("rnn"), recurrent("lstm", n_layers=2), recurrent("gru")]
+DECODERS = [transformer(causal=True, max_positions=64, norm=norm, positions=positions)
+            for norm in ("pre", "post") for positions in ("sinusoidal", "learned", "rotary")]
+
+
+def stream(n_tokens: int, block_size: int, seed: int = 0) -> TokenStream:
+    ids = np.random.default_rng(seed).integers(EOS, N_TOKENS, n_tokens).astype(np.int32)
+    return TokenStream("test", "here", ids, block_size, 5 * n_tokens, n_tokens // 2)
+
+
+def model_of(config, seed: int = 1):
+    torch.manual_seed(seed)
+    return build_model(config, SizesData(type="sizes", vocab_size=N_TOKENS), UNTIED)
+
+
+@given(st.integers(2, 300), st.integers(1, 40))
+def test_an_evaluation_asks_for_every_token_once_and_shows_what_stands_before_it(n_tokens, block_size):
+    split, asked = stream(n_tokens, block_size), np.full(n_tokens, -1)
+    for rows in split.evaluation_batches():
+        batch = split.batch(rows, "sequence")
+        for row, tokens, targets, length in zip(rows, batch.inputs["tokens"], batch.targets, batch.inputs["lengths"], strict=True):
+            assert (asked[row : row + length] == -1).all()
+            asked[row : row + length] = targets[:length]
+            assert (targets[length:] == -1).all()
+            before = [BOS, *split.ids.tolist()]
+            assert tokens[:length].tolist() == before[row : row + length]
+    assert asked.tolist() == split.ids.tolist()
+
+
+@given(st.integers(20, 400), st.integers(2, 20), st.integers(1, 9), st.booleans(), st.integers(0, 3))
+def test_blocks_never_overlap_and_depend_on_seed_and_epoch_alone(n_tokens, block_size, batch_size, contiguous, epoch):
+    order = BlockOrder(n_tokens, block_size, batch_size, seed=3, contiguous=contiguous)
+    batches = order.epoch(epoch)
+    assert len(batches) == order.n_batches(epoch)
+    starts = np.concatenate(batches)
+    assert len(np.unique(starts)) == len(starts)
+    assert (np.diff(np.sort(starts)) >= block_size).all()
+    if order._blocks > 1:
+        assert starts.min() >= 0
+        assert starts.max() + block_size <= n_tokens
+    again = BlockOrder(n_tokens, block_size, batch_size, seed=3, contiguous=contiguous).epoch(epoch)
+    assert [rows.tolist() for rows in batches] == [rows.tolist() for rows in again]
+    if contiguous:
+        for one, other in pairwise(batches):
+            assert (other - one == block_size).all()
+
+
+@pytest.mark.parametrize("config", CELLS, ids=lambda config: config.type)
+@pytest.mark.parametrize("block_size", [1, 7, 50])
+def test_recurrent_states_are_carried_so_that_blocks_change_nothing(config, block_size):
+    task, model = LanguageModeling(TASK, N_TOKENS), model_of(config)
+    split = stream(50, block_size)
+    parts = [task.predict(model, split.batch(rows, "sequence")) for rows in np.arange(0, 50, block_size)[:, None]]
+    loss = sum(float(part.losses.sum()) for part in parts)
+    tokens = torch.tensor([[BOS, *split.ids[:-1].tolist()]])
+    with torch.no_grad():
+        whole = model_of(config).eval()(tokens, torch.tensor([50]), torch.tensor([0]))
+    expected = cross_entropy(whole[0], torch.from_numpy(split.ids).long(), reduction="sum")
+    assert loss == pytest.approx(expected.item(), rel=1e-5)
+
+
+def test_a_lane_that_jumps_begins_anew():
+    model, split = model_of(CELLS[1]).eval(), stream(60, 10)
+    first, jump = (split.batch(np.array([row]), "sequence") for row in (0, 30))
+    alone = model_of(CELLS[1]).scores(**jump.inputs)
+    model.scores(**first.inputs)
+    np.testing.assert_allclose(model.scores(**jump.inputs), alone, atol=1e-6)
+    follows = split.batch(np.array([40]), "sequence")
+    fresh = model_of(CELLS[1]).scores(**follows.inputs)
+    assert np.abs(model.scores(**follows.inputs) - fresh).max() > 1e-3
+
+
+@pytest.mark.parametrize("config", [*CELLS, *DECODERS], ids=lambda config: f"{config.type}-{getattr(config, 'positions', '')}")
+def test_going_on_token_by_token_equals_reading_it_all_again(config):
+    model, ids = model_of(config), [BOS, *stream(20, 5).ids.tolist()]
+    whole = model.scores(tokens=np.array([ids], dtype=np.int32), lengths=np.array([len(ids)]), places=np.array([0]))[0]
+    scores, past = model.go_on(ids[:4], None)
+    np.testing.assert_allclose(scores, whole[3], atol=1e-5)
+    scores, past = model.go_on(ids[4:6], past)
+    np.testing.assert_allclose(scores, whole[5], atol=1e-5)
+    for place in range(6, len(ids)):
+        scores, past = model.go_on(ids[place : place + 1], past)
+        np.testing.assert_allclose(scores, whole[place], atol=1e-5)
+
+
+@pytest.mark.parametrize("config", CELLS, ids=lambda config: config.type)
+def test_recurrent_models_do_not_see_the_future(config):
+    ids = stream(12, 12).ids
+    other = ids.copy()
+    other[6:] = EOS
+    inputs = [{"tokens": each[None], "lengths": np.array([12]), "places": np.array([0])} for each in (ids, other)]
+    one, two = (model_of(config).scores(**each)[0] for each in inputs)
+    np.testing.assert_allclose(one[:6], two[:6], atol=1e-6)
+    assert np.abs(one[6:] - two[6:]).max() > 1e-4
+
+
+def test_blocks_of_an_ngram_model_are_told_from_what_stands_before_them():
+    split, model = stream(200, 16), NgramLanguageModel(NgramConfig(type="ngram", order=3), N_TOKENS)
+    everything = split.batch(split.starts, "history")
+    model.fit(**everything.inputs, targets=everything.targets, seed=0)
+    found = model.log_likelihoods(**everything.inputs, targets=everything.targets)
+    assert found[everything.targets >= 0] == pytest.approx(model.counts.log_probabilities(split.ids))
+    assert (found[everything.targets < 0] == 0).all()
+    scores, past = model.go_on([BOS, *split.ids[:5].tolist()], None)
+    assert np.exp(scores).sum() == pytest.approx(1)
+    assert scores[split.ids[5]] == pytest.approx(found[0, 5])
+    assert past == split.ids[:5].tolist()
+
+
+def test_figures_by_hand():
+    task, split = LanguageModeling(TASK, 4), TokenStream("test", "here", np.arange(6, 12), 4, characters=30, words=3)
+
+    class Half:
+        scores_are = "log_likelihoods"
+
+        def log_likelihoods(self, histories, targets):
+            return np.where(targets >= 0, math.log(0.5), 0.0)
+
+    parts = [task.predict(Half(), split.batch(rows, "history")) for rows in split.evaluation_batches()]
+    figures = task.metrics(type(parts[0]).joined(parts))
+    assert figures == {"loss": pytest.approx(math.log(2)), "perplexity": pytest.approx(2), "bits_per_character": pytest.approx(6 / 30),
+                       "word_perplexity": pytest.approx(4)}
+
+
+def test_choices_are_cut_as_asked_for():
+    scores, generator = np.log([1e-9] * EOS + [0.1, 0.4, 0.3, 0.2]), np.random.default_rng(0)
+
+    def drawn(**settings):
+        return {choose(scores, Sampling(**settings), generator) for _ in range(200)}
+
+    assert drawn(temperature=0.0) == {7}
+    assert drawn(top_k=2) == {7, 8}
+    assert drawn(top_p=0.75) == {7, 8, 9}
+    assert drawn() == {6, 7, 8, 9}
+
+
+@pytest.mark.parametrize("config", [CELLS[1], DECODERS[2]], ids=["lstm", "transformer"])
+def test_a_seed_repeats_and_a_long_text_slides_through_the_positions(config):
+    config = config.model_copy(update={"max_positions": 16}) if hasattr(config, "max_positions") else config
+    model = model_of(config)
+    one, two = (list(continued(model, [BOS], 60, Sampling(seed=4))) for _ in range(2))
+    assert one == two
+    assert list(continued(model, [BOS], 60, Sampling(temperature=0.0)))[:5] == list(continued(model, [BOS], 5, Sampling(temperature=0.0)))
+
+
+def test_ties_need_equal_sizes():
+    with pytest.raises(ConfigError, match=r"hidden_size \(6\) and model.d_embedding \(8\)"):
+        build_model(CELLS[0], SizesData(type="sizes", vocab_size=N_TOKENS), Head("vocabulary", N_TOKENS, tied=True))
+
+
+TEXT = "the cat sat on the mat and the dog sat on the log . " * 60
+RECIPE = """
+data: {{type: files, train: train.txt, validation: valid.txt, test: valid.txt}}
+tokenizer: {{type: characters}}
+task: {{type: language_modeling, block_size: 32, tie_embeddings: false}}
+model: {model}
+{training}
+"""
+TRAINING = "training: {epochs: 6, batch_size: 8, log_every: 5, optimizer: {type: adamw, learning_rate: 0.01}, best_metric: loss}"
+MODELS = {
+    "ngram": "{type: ngram, order: 5}",
+    "lstm": "{type: lstm, d_embedding: 16, hidden_size: 32, dropout: 0.1}",
+    "transformer": "{type: transformer, causal: true, d_model: 16, n_layers: 2, n_heads: 2, d_ff: 32, max_positions: 32}",
+}
+
+
+def write(folder, model, training=TRAINING, name=None):
+    (folder / "train.txt").write_text(TEXT, encoding="utf-8")
+    (folder / "valid.txt").write_text(TEXT[:1000], encoding="utf-8")
+    recipe = RECIPE.format(model=MODELS[model], training="" if model == "ngram" else training)
+    (folder / f"{name or model}.yaml").write_text(recipe, encoding="utf-8")
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_the_command_from_training_to_generation(tmp_path, monkeypatch, model):
+    monkeypatch.setenv("NLP_CACHE", str(tmp_path / "cache"))
+    write(tmp_path, model)
+    trained = json.loads(nlp("train", "--config", f"{model}.yaml", "--name", "first", "--json", cwd=tmp_path).stdout)[0]
+    assert trained["test"]["perplexity"] < 9
+    assert trained["test"]["bits_per_character"] == pytest.approx(trained["test"]["loss"] / math.log(2))
+    told = json.loads(nlp("eval", f"{model}/first", "--json", cwd=tmp_path).stdout)
+    assert told["metrics"]["loss"]["value"] == pytest.approx(trained["test"]["loss"])
+    options = ("--length", "30", "--seed", "3", "--temperature", "0.5")
+    said = [nlp("predict", f"{model}/first", "the c", *options, cwd=tmp_path).stdout for _ in range(2)]
+    assert said[0] == said[1]
+    assert said[0].startswith("the c")
+    assert len(said[0]) == len("the c") + 30 + 1
+
+
+def test_a_resumed_recurrent_run_goes_on_in_the_state_it_was_in(tmp_path, monkeypatch):
+    from nlp.training.tensors import load_tensors
+
+    monkeypatch.setenv("NLP_CACHE", str(tmp_path / "cache"))
+    training = TRAINING.replace("epochs: 6", "steps: 20")
+    write(tmp_path, "lstm", training, "whole")
+    write(tmp_path, "lstm", training.replace("log_every", "checkpoints: {every_steps: 7}, log_every"), "cut")
+    for name in ("whole", "cut"):
+        nlp("train", "--config", f"{name}.yaml", "--name", "first", cwd=tmp_path)
+    run = tmp_path / "runs/cut/first"
+    kept = sorted(int(path.name.removeprefix("step-")) for path in (run / "checkpoints").glob("step-*"))
+    assert 14 in kept
+    (run / "checkpoints/last").write_text("step-14\n", encoding="utf-8")
+    (run / "results.json").unlink()
+    nlp("train", "--resume", "cut/first", cwd=tmp_path)
+    ends = [load_tensors(tmp_path / f"runs/{name}/first/checkpoints/step-20/model.safetensors") for name in ("whole", "cut")]
+    assert all(torch.equal(ends[0][name], ends[1][name]) for name in ends[0])
+
+
+@pytest.mark.parametrize(("model", "setting", "words"), [
+    ("transformer", "model.causal=false", "must be true"),
+    ("lstm", "model.bidirectional=true", "must be false"),
+    ("lstm", "tokenizer.max_length=5", "leave it out"),
+    ("lstm", "model={type: cnn}", "cannot serve task.type language_modeling; these can: ngram, rnn, lstm, gru, transformer"),
+])
+def test_settings_that_do_not_fit(tmp_path, model, setting, words):
+    write(tmp_path, model)
+    assert words in nlp("config", "validate", f"{model}.yaml", "--set", setting, cwd=tmp_path, code=2).stderr
