@@ -56,8 +56,9 @@ class RecurrentLanguageModel(Network):
         self.output = VocabularyOutput(config.hidden_size, head, self.embedding)
         self.carried: dict[bool, Carried | None] = {True: None, False: None}
 
-    def forward(self, tokens: Tensor, lengths: Tensor, places: Tensor) -> Tensor:
-        """(batch, seq), (batch,), (batch,) places in the text -> (batch, seq, n_words)"""
+    def forward(self, tokens: Tensor, lengths: Tensor, places: Tensor | None = None) -> Tensor:
+        """(batch, seq), (batch,), (batch,) places in the text -> (batch, seq, n_words); without places every row is a text of its own"""
+        places = torch.zeros_like(lengths) if places is None else places
         before = self._states(places)
         x, after = self.hidden.carry(self.dropout(self.embedding(self.token_dropout(tokens))), before)
         self.carried[self.training] = Carried([_apart(state) for state in after], places + lengths)

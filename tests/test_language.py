@@ -201,6 +201,16 @@ def write(folder, model, training=TRAINING, name=None):
     (folder / f"{name or model}.yaml").write_text(recipe, encoding="utf-8")
 
 
+@pytest.mark.parametrize("model", ["lstm", "transformer"])
+def test_a_language_model_is_counted_and_tried_out_beforehand(tmp_path, monkeypatch, model):
+    monkeypatch.setenv("NLP_CACHE", str(tmp_path / "cache"))
+    write(tmp_path, model)
+    counted = json.loads(nlp("count-params", "--config", f"{model}.yaml", "--format", "json", cwd=tmp_path).stdout)
+    trained = nlp("train", "--config", f"{model}.yaml", "--set", "training.epochs=1", "--json", cwd=tmp_path).stdout
+    assert counted["total_parameters"] == json.loads(trained)[0]["cost"]["parameters"]
+    assert "ms a step" in nlp("train", "--config", f"{model}.yaml", "--dry-run", cwd=tmp_path).stdout
+
+
 @pytest.mark.parametrize("model", MODELS)
 def test_the_command_from_training_to_generation(tmp_path, monkeypatch, model):
     monkeypatch.setenv("NLP_CACHE", str(tmp_path / "cache"))

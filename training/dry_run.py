@@ -22,7 +22,8 @@ def dry_run(recipe: Recipe, device: str, threads: int) -> Iterator[str]:
     setting = Setting(recipe.seeds[0], device, threads)
     data = build_data(recipe.data, recipe.tokenizer, recipe.task)
     sizes = ", ".join(f"{name} {len(split):,}" for name, split in data.splits.items())
-    yield f"data        {sizes} examples; {len(data.encoding.labels)} classes; vocabulary {data.encoding.spec.vocab_size or 0:,}"
+    labels = f"; {len(data.encoding.labels)} classes" if data.encoding.labels else ""
+    yield f"data        {sizes} examples{labels}; vocabulary {data.encoding.spec.vocab_size or 0:,}"
     task = build_task(recipe.task, data.encoding)
     model = placed(recipe, setting, lambda: build_model(recipe.model, data.encoding.spec, task.head))
     yield f"model       {recipe.model.type}: " + ", ".join(f"{name} {value:,}" for name, value in model.describe().items())
