@@ -76,9 +76,14 @@ class Ragged:
         """The chosen rows as (len(rows), longest) ids filled up with `pad_id`, and their lengths (len(rows),)."""
         ids, _, _ = self.flat(rows)
         lengths = self.offsets[rows + 1] - self.offsets[rows]
-        padded = np.full((len(rows), int(lengths.max(initial=1))), pad_id, dtype=np.int32)
-        padded[np.arange(padded.shape[1]) < lengths[:, None]] = ids
-        return padded, lengths
+        return filled(ids, lengths, pad_id), lengths
+
+
+def filled(values: IntArray, lengths: IntArray, filler: int) -> IntArray:
+    """Values (n,) of rows that lie end to end -> (rows, longest), filled up behind each row's end; at least one column."""
+    padded = np.full((len(lengths), int(lengths.max(initial=1))), filler, dtype=values.dtype)
+    padded[np.arange(padded.shape[1]) < lengths[:, None]] = values
+    return padded
 
 
 @dataclass(frozen=True)

@@ -16,11 +16,7 @@ from .batching import Order, batches_by_length, row_order
 from .cache import Cache
 from .data import Batch, Encoding, IntArray, Ragged, Table
 from .form import nearest
-
-UNSEEN = -1
-"""The class id of a label that is not in the list."""
-NAMED = 5
-"""Labels that a notice names."""
+from .labels import UNSEEN, declared_or, some_names
 
 
 @dataclass(frozen=True)
@@ -109,12 +105,7 @@ class LabelledTexts:
         if len(present) < 2:
             raise DataError(f"All {len(train):,} training examples of {train.source} have the same class, {present[0]!r} in column "
                             f"`{task.label}`, so there is nothing to tell apart. Is task.label the right column?")
-        if task.labels is None:
-            return tuple(present)
-        if len(set(task.labels)) < len(task.labels):
-            twice = next(label for place, label in enumerate(task.labels) if label in task.labels[:place])
-            raise ConfigError(f"task.labels names {twice!r} twice; each class stands in it once.")
-        return tuple(task.labels)
+        return declared_or(task.labels, present)
 
     def _refuse_unknown_weights(self, labels: Sequence[str]) -> None:
         weights = self.task.class_weights
@@ -140,7 +131,6 @@ def _unseen(split: LabelledSplit) -> list[str]:
     rows = np.flatnonzero(split.labels == UNSEEN).tolist()
     if not rows:
         return []
-    names = sorted({split.gold[row] for row in rows})
-    told = ", ".join(f"`{name}`" for name in names[:NAMED]) + (", ..." if len(names) > NAMED else "")
+    told = some_names(split.gold[row] for row in rows)
     return [f"{len(rows):,} of {len(split):,} {split.name} examples have a label that no training example has ({told}); "
             "they count as wrong."]

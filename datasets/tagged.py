@@ -1,6 +1,6 @@
 """Sentences with a tag for each token: what tagging trains on."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,13 +15,11 @@ from ..errors import DataError
 from .batching import Order, batches_by_length, row_order
 from .cache import Cache
 from .conll import split_tokens
-from .data import Batch, Encoding, IntArray, Ragged, Table
+from .data import Batch, Encoding, IntArray, Ragged, Table, filled
 from .form import nearest
+from .labels import UNSEEN, declared_or, some_names
+from .tokenizer import Tokenizer
 
-UNSEEN = -1
-"""The id of a tag that is not in the list."""
-NAMED = 5
-"""Tags that a notice names."""
 CHARACTERS = CharacterTokenizer(type="characters", min_frequency=2)
 """Characters seen once stay unknown, so that networks learn what to make of those they never saw."""
 
@@ -53,34 +51,32 @@ class TaggedSplit:
 
     def batch(self, rows: IntArray, takes: Takes) -> Batch:
         """The rows as lists of tokens, or as padded sequences, with the characters of each word where they are `spelled`."""
-        targets = self.tags.padded(rows, UNSEEN)[0].astype(np.int64)
+        targets, n_words = self.tags.padded(rows, UNSEEN)
         gold = [self.gold[row] for row in rows]
         if takes == "text":
             return Batch(rows, {"sentences": [self.sentences[row] for row in rows]}, targets, gold)
-        inputs = self._pieces(rows)
-        return Batch(rows, inputs | self._spelling(rows) if takes == "spelled" else inputs, targets, gold)
+        words, starts, _ = self.words.flat(rows)
+        inputs = self._pieces(words, starts, n_words)
+        return Batch(rows, inputs | self._spelling(words, n_words) if takes == "spelled" else inputs, targets, gold)
 
-    def _pieces(self, rows: IntArray) -> dict[str, Any]:
+    def _pieces(self, words: IntArray, starts: IntArray, n_words: IntArray) -> dict[str, Any]:
         """Tokens and lengths; where a word may have several pieces, also the place of each word's first."""
         assert self.pieces is not None, "networks need a tokenizer"
-        words, starts, _ = self.words.flat(rows)
         pieces, piece_starts, _ = self.pieces.flat(words)
-        n_words = self.lengths[rows]
         if len(pieces) == len(words):
-            return {"tokens": _padded(pieces, n_words, PAD), "lengths": n_words}
+            return {"tokens": filled(pieces, n_words, PAD), "lengths": n_words}
         firsts = np.append(piece_starts, len(pieces))  # where each word begins among all pieces of the batch
         row_starts = firsts[np.append(starts, len(words))]
         inside = firsts[:-1] - np.repeat(row_starts[:-1], n_words)
         lengths = np.diff(row_starts).astype(np.int64)
-        return {"tokens": _padded(pieces, lengths, PAD), "lengths": lengths, "first_pieces": _padded(inside, n_words, -1)}
+        return {"tokens": filled(pieces, lengths, PAD), "lengths": lengths, "first_pieces": filled(inside, n_words, -1)}
 
-    def _spelling(self, rows: IntArray) -> dict[str, Any]:
+    def _spelling(self, words: IntArray, n_words: IntArray) -> dict[str, Any]:
         """The characters of the distinct words of the batch, and which of them stands where."""
         assert self.characters is not None
-        words, _, _ = self.words.flat(rows)
         distinct, places = np.unique(words, return_inverse=True)
         characters, _ = self.characters.padded(distinct, PAD)
-        return {"characters": characters, "spelling": _padded(places.astype(np.int32), self.lengths[rows], 0)}
+        return {"characters": characters, "spelling": filled(places.astype(np.int32), n_words, 0)}
 
     def order(self, training: TrainingConfig | None, model: ModelConfig, seed: int) -> Order:
         """Random rows, of like length together where the recipe says so."""
@@ -93,13 +89,6 @@ class TaggedSplit:
     def told(self, row: int) -> dict[str, Any]:
         """Where a sentence stands, the sentence, and its tags."""
         return {"where": self.table.where(row), "text": " ".join(self.sentences[row]), "label": " ".join(self.gold[row])}
-
-
-def _padded(values: IntArray, lengths: IntArray, filler: int) -> IntArray:
-    """(n,) values of rows end to end -> (rows, longest)"""
-    padded = np.full((len(lengths), int(lengths.max(initial=1))), filler, dtype=np.int32)
-    padded[np.arange(padded.shape[1]) < lengths[:, None]] = values
-    return padded
 
 
 class TaggedSentences:
@@ -126,7 +115,7 @@ class TaggedSentences:
     def split(self, name: str, table: Table, encoding: Encoding, cache: Cache) -> tuple[TaggedSplit, Sequence[str]]:
         """One split in numbers; and notices."""
         sentences, gold = self._aligned(table)
-        split = self._numbered(name, table, sentences, gold, encoding, cache)
+        split = self._numbered(name, table, sentences, gold, encoding, cache.encode)
         return split, _unseen(split)
 
     def read_by_tokenizer(self, table: Table) -> Sequence[str]:
@@ -136,7 +125,8 @@ class TaggedSentences:
     def questions(self, texts: Sequence[str], encoding: Encoding) -> TaggedSplit:
         """Sentences without tags, their tokens divided by spaces."""
         table, sentences = Table({"text": texts}, "the texts"), [split_tokens(text) for text in texts]
-        return self._numbered("texts", table, sentences, [[""] * len(sentence) for sentence in sentences], encoding, None)
+        return self._numbered("texts", table, sentences, [[""] * len(sentence) for sentence in sentences], encoding,
+                              lambda tokenizer, words: tokenizer.encode(words))
 
     def _aligned(self, table: Table) -> tuple[list[list[str]], list[list[str]]]:
         """Tokens and tags of each sentence. Raises DataError where one has not as many tags as tokens."""
@@ -155,15 +145,15 @@ class TaggedSentences:
             told = f"have the same tag, {present[0]!r}" if present else "have no tag"
             raise DataError(f"All tokens of {train.source} {told} in column `{self.task.tags}`, so there is nothing to tell apart. "
                             "Is task.tags the right column?")
-        return tuple(present) if self.task.labels is None else tuple(self.task.labels)
+        return declared_or(self.task.labels, present)
 
     def _numbered(self, name: str, table: Table, sentences: Sequence[Sequence[str]], gold: Sequence[Sequence[str]],
-                  encoding: Encoding, cache: Cache | None) -> TaggedSplit:
+                  encoding: Encoding, encode: Callable[[Tokenizer, Sequence[str]], Ragged]) -> TaggedSplit:
         ends = np.cumsum([0, *map(len, sentences)]).astype(np.int64)
         distinct = {word: number for number, word in enumerate(dict.fromkeys(word for sentence in sentences for word in sentence))}
         words = np.fromiter((distinct[word] for sentence in sentences for word in sentence), np.int32, int(ends[-1]))
         tags = self._tag_ids(table, gold, encoding.labels, int(ends[-1]))
-        encoded = {role: (cache.encode if cache else _encode)(tokenizer, list(distinct)) for role, tokenizer in encoding.tokenizers.items()}
+        encoded = {role: encode(tokenizer, list(distinct)) for role, tokenizer in encoding.tokenizers.items()}
         return TaggedSplit(name, table, sentences, gold, Ragged(words, ends), Ragged(tags, ends), encoded.get("text"),
                            encoded.get("characters"))
 
@@ -178,17 +168,11 @@ class TaggedSentences:
         return np.fromiter((numbers.get(tag, UNSEEN) for tags in gold for tag in tags), np.int64, n_tokens)
 
 
-def _encode(tokenizer: Any, words: Sequence[str]) -> Ragged:
-    return tokenizer.encode(words)
-
-
 def _unseen(split: TaggedSplit) -> list[str]:
     """A notice of tags that training did not have."""
-    count = int((split.tags.ids == UNSEEN).sum())
-    if not count:
+    places = np.flatnonzero(split.tags.ids == UNSEEN).tolist()
+    if not places:
         return []
-    places = np.flatnonzero(split.tags.ids == UNSEEN)
     flat = [tag for tags in split.gold for tag in tags]
-    names = sorted({flat[place] for place in places})
-    told = ", ".join(f"`{name}`" for name in names[:NAMED]) + (", ..." if len(names) > NAMED else "")
-    return [f"{count:,} of {len(flat):,} {split.name} tokens have a tag that no training token has ({told}); they count as wrong."]
+    told = some_names(flat[place] for place in places)
+    return [f"{len(places):,} of {len(flat):,} {split.name} tokens have a tag that no training token has ({told}); they count as wrong."]

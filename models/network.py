@@ -44,14 +44,7 @@ class Network(nn.Module):
     @torch.inference_mode()
     def scores(self, **inputs: npt.NDArray[Any] | None) -> npt.NDArray[np.float32]:
         """Logits of a batch given as numpy arrays, without dropout; leaves the network in the mode it was in."""
-        was_training = self.training
-        self.eval()
-        try:
-            logits = self(**{name: as_tensor(array, self.device) for name, array in inputs.items()})
-        finally:
-            self.train(was_training)
-        return logits.float().cpu().numpy()
-
+        return self._logits(inputs).cpu().numpy()
 
     @torch.inference_mode()
     def score_targets(
@@ -61,16 +54,19 @@ class Network(nn.Module):
 
         targets (batch, seq), -1: none. What is read back from the device does not grow with the vocabulary.
         """
-        was_training = self.training
-        self.eval()
-        try:
-            logits = self(**{name: as_tensor(array, self.device) for name, array in inputs.items()}).float()
-        finally:
-            self.train(was_training)
-        gold = torch.from_numpy(targets).to(self.device)
+        logits, gold = self._logits(inputs), torch.from_numpy(targets).to(self.device)
         losses = functional.cross_entropy(logits.flatten(0, 1), gold.flatten(), reduction="none", ignore_index=-1).view_as(gold)
         right = (logits.argmax(dim=2) == gold).sum(dim=1)
         return losses.double().sum(dim=1).cpu().numpy(), right.cpu().numpy()
+
+    def _logits(self, inputs: Mapping[str, npt.NDArray[Any] | None]) -> Tensor:
+        """Without dropout, still on the device, float32."""
+        was_training = self.training
+        self.eval()
+        try:
+            return self(**{name: as_tensor(array, self.device) for name, array in inputs.items()}).float()
+        finally:
+            self.train(was_training)
 
 
 def as_tensor(array: npt.NDArray[Any] | None, device: torch.device) -> Tensor | None:

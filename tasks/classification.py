@@ -28,10 +28,6 @@ class Scorer(Protocol):
     def scores(self, **inputs: Any) -> FloatArray: ...
 
 
-UNSEEN = "(not in training)"
-"""Stands for all labels that training never saw."""
-
-
 @dataclass(frozen=True)
 class ClassPredictions(Predictions):
     """Each array is (rows,), `probabilities` (rows, n_classes) or None."""
@@ -87,11 +83,7 @@ class Classification:
 
     def confusion(self, predictions: ClassPredictions) -> Confusion:
         """Counts (n_classes, n_classes), gold in rows; one class more where there are labels that training never saw."""
-        labels, unseen = self.labels, predictions.gold < 0
-        if unseen.any():
-            labels = (*labels, UNSEEN)
-        gold = np.where(unseen, len(self.labels), predictions.gold)
-        return Confusion(labels, metrics.confusion_matrix(gold, predictions.predicted, len(labels)))
+        return Confusion.of(self.labels, predictions.gold, predictions.predicted)
 
     def describe(self, predictions: ClassPredictions, place: int, whole: bool = False) -> dict[str, Any]:
         """The class and its probability; as a whole those of all classes too, the most probable first."""

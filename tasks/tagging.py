@@ -11,7 +11,6 @@ from ..datasets.data import Batch, FloatArray, IntArray
 from ..models.spec import Head
 from . import metrics
 from .baselines import trivial_accuracies
-from .classification import UNSEEN
 from .predictions import Predictions
 from .spans import invalid_places, precision_recall_f1, span_counts
 from .task import Confusion
@@ -108,8 +107,7 @@ class Tagging:
     def confusion(self, predictions: TagPredictions) -> Confusion:
         """Counts of tokens (n_tags, n_tags), gold in rows; one tag more where there are some that training never saw."""
         gold, said = (np.concatenate([np.zeros(0, np.int64), *tags]) for tags in (predictions.gold, predictions.predicted))
-        labels = (*self.labels, UNSEEN) if (gold < 0).any() else self.labels
-        return Confusion(labels, metrics.confusion_matrix(np.where(gold < 0, len(self.labels), gold), said, len(labels)))
+        return Confusion.of(self.labels, gold, said)
 
     def describe(self, predictions: TagPredictions, place: int, whole: bool = False) -> dict[str, Any]:
         """The tags by name, and where the scheme forbids one."""

@@ -3,8 +3,11 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
+import numpy as np
+
 from ..datasets.data import Batch, IntArray
 from ..models.spec import Head
+from .metrics import confusion_matrix
 
 if TYPE_CHECKING:
     from torch import nn
@@ -12,11 +15,22 @@ if TYPE_CHECKING:
     from .losses import Objective
 
 
+UNSEEN = "(not in training)"
+"""Stands for all labels that training never saw."""
+
+
 class Confusion(NamedTuple):
     """Counts (n_labels, n_labels), what is right in rows and what was said in columns."""
 
     labels: Sequence[str]
     matrix: IntArray
+
+    @staticmethod
+    def of(labels: Sequence[str], gold: IntArray, predicted: IntArray) -> "Confusion":
+        """Counts of ids (n,); one label more where there are some, -1, that training never saw."""
+        unseen = gold < 0
+        names = (*labels, UNSEEN) if unseen.any() else tuple(labels)
+        return Confusion(names, confusion_matrix(np.where(unseen, len(labels), gold), predicted, len(names)))
 
 
 class Task(Protocol):
