@@ -53,6 +53,8 @@ class SizesData(Config):
     type: Literal["sizes"]
     vocab_size: PositiveInt | None = None
     """Number of tokens in the vocabulary, special tokens included."""
+    target_vocab_size: PositiveInt | None = None
+    """Number of tokens in the target's vocabulary, for encoder-decoders; by default that of `vocab_size`."""
     n_features: PositiveInt | None = None
     """Length of the input vector, for models that take plain vectors."""
     n_classes: PositiveInt | None = None

@@ -12,8 +12,9 @@ from pydantic import Field, model_validator
 from .base import Config, NonNegativeInt, PositiveFloat, PositiveInt, Probability, Share
 
 LearnsBy = Literal["nothing", "solver", "gradient"]
-Takes = Literal["text", "bag", "sequence", "spelled", "history", "vector"]
-"""`spelled` is a sequence with the characters of each word beside it, `history` what stands before a block of running text."""
+Takes = Literal["text", "bag", "sequence", "spelled", "history", "pair", "vector"]
+"""`spelled` is a sequence with the characters of each word beside it, `history` what stands before a block of running text, `pair` a
+source and the target before each place."""
 
 Activation = Literal["sigmoid", "tanh", "relu", "leaky_relu", "elu", "gelu"]
 
@@ -365,6 +366,77 @@ class TransformerConfig(SequenceNetworkConfig):
         return self
 
 
+class Seq2SeqConfig(NetworkConfig):
+    """What every encoder-decoder has in common."""
+
+    gives: ClassVar[frozenset[str]] = frozenset({"sequence"})
+
+    token_dropout: Probability = 0.0
+    """Share of source tokens read as [UNK] while training (Iyyer et al. 2015)."""
+
+    @property
+    def takes(self) -> Takes:
+        return "pair"
+
+
+class RecurrentSeq2SeqConfig(Seq2SeqConfig):
+    """Recurrent encoder and decoder (Cho et al. 2014; Sutskever et al. 2014), with attention or without."""
+
+    type: Literal["seq2seq"]
+    cell: Literal["rnn", "lstm", "gru"] = "gru"
+    """Elman RNN, LSTM (Hochreiter and Schmidhuber 1997) or GRU (Cho et al. 2014), on both sides."""
+    d_embedding: PositiveInt = 256
+    """Size of each token's embedding."""
+    hidden_size: PositiveInt = 256
+    """Size of the decoder's state, and of the encoder's in each direction."""
+    n_layers: PositiveInt = 1
+    """Layers of the encoder, and of the decoder."""
+    bidirectional: bool = True
+    """Read the source from both ends; the two states are concatenated."""
+    attention: Literal["none", "additive", "dot", "general", "concat"] = "additive"
+    """`none`: one fixed vector of the source at every step (Cho et al. 2014); `additive`: Bahdanau et al. 2015; the others: Luong et al. 2015."""
+    input_feeding: bool = False
+    """Give the decoder what attention found in the step before (Luong et al. 2015); `additive` always does in its own way."""
+
+    @model_validator(mode="after")
+    def _attention_fits(self) -> Self:
+        if self.attention == "dot" and self.bidirectional:
+            raise ValueError("attention `dot` needs encoder and decoder states of one size; take `general`, or bidirectional: false")
+        if self.input_feeding and self.attention in ("none", "additive"):
+            raise ValueError("input_feeding is for attention dot, general and concat; leave it out")
+        return self
+
+
+class TransformerSeq2SeqConfig(Seq2SeqConfig):
+    """Transformer encoder and decoder (Vaswani et al. 2017)."""
+
+    type: Literal["transformer_seq2seq"]
+    d_model: PositiveInt = 256
+    """Width of the residual stream."""
+    n_encoder_layers: PositiveInt = 3
+    """Blocks of the encoder."""
+    n_decoder_layers: PositiveInt = 3
+    """Blocks of the decoder."""
+    n_heads: PositiveInt = 4
+    """Attention heads; must divide d_model."""
+    d_ff: PositiveInt = 1024
+    """Width of the feed-forward layer."""
+    activation: Activation = "relu"
+    """Non-linearity of the feed-forward layer."""
+    norm: Literal["pre", "post"] = "pre"
+    """Layer norm before each sub-layer, with one more at the end, or after each residual sum."""
+    positions: Literal["sinusoidal", "learned"] = "sinusoidal"
+    """How a token's place is told."""
+    max_positions: PositiveInt = 256
+    """Longest source and longest target in tokens, their ends included; longer ones are refused."""
+
+    @model_validator(mode="after")
+    def _heads_divide(self) -> Self:
+        if self.d_model % self.n_heads:
+            raise ValueError(f"n_heads {self.n_heads} does not divide d_model {self.d_model}")
+        return self
+
+
 ModelConfig = Annotated[
     RulesConfig
     | NaiveBayesConfig
@@ -380,6 +452,8 @@ ModelConfig = Annotated[
     | MlpConfig
     | CnnConfig
     | RecurrentConfig
-    | TransformerConfig,
+    | TransformerConfig
+    | RecurrentSeq2SeqConfig
+    | TransformerSeq2SeqConfig,
     Field(discriminator="type"),
 ]

@@ -1,12 +1,16 @@
 """What is asked of the model: the `task:` section of a recipe."""
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from .base import Config, PositiveFloat, PositiveInt, Probability
+from .base import Config, NonNegativeFloat, PositiveFloat, PositiveInt, Probability
+from .tokenizer import TokenizerConfig
 
-LOWER_IS_BETTER = frozenset({"loss", "hinge_loss", "zero_one_loss", "perplexity", "bits_per_character", "word_perplexity", "invalid"})
+LOWER_IS_BETTER = frozenset({
+    "loss", "hinge_loss", "zero_one_loss", "perplexity", "bits_per_character", "word_perplexity", "invalid",
+    "ter", "character_error_rate", "phoneme_error_rate", "word_error_rate",
+})
 """Figures that are better the lower they are."""
 
 
@@ -69,4 +73,80 @@ class LanguageModelingConfig(Config):
     """Whether the output layer has a bias."""
 
 
-TaskConfig = Annotated[ClassificationConfig | TaggingConfig | LanguageModelingConfig, Field(discriminator="type")]
+class TeacherForcingConfig(Config):
+    """How often the decoder is given the right token before each place in training, in place of its own (Bengio et al. 2015)."""
+
+    type: Literal["constant", "linear", "inverse_sigmoid"] = "constant"
+    """`constant` stays at `share`; `linear` falls from `share` to `final_share` in `steps`; `inverse_sigmoid` is
+    `share` * k / (k + exp(step / k)), and at least `final_share`."""
+    share: Probability = 1.0
+    """Share of tokens that are the right ones, at the beginning."""
+    final_share: Probability = 0.0
+    """The least that it falls to."""
+    steps: PositiveInt | None = None
+    """Optimiser steps in which `linear` falls."""
+    k: PositiveFloat | None = None
+    """How late `inverse_sigmoid` falls, in optimiser steps."""
+
+    @model_validator(mode="after")
+    def _its_own_length(self) -> Self:
+        for kind, key in (("linear", "steps"), ("inverse_sigmoid", "k")):
+            if (self.type == kind) != (getattr(self, key) is not None):
+                raise ValueError(f"`{key}` belongs to type {kind}, and {'is missing' if self.type == kind else 'to no other'}")
+        return self
+
+
+class DecodingConfig(Config):
+    """How the target is searched for; validation and test use the same search."""
+
+    beam_size: PositiveInt = 1
+    """Hypotheses kept at each step; 1 takes the most probable token each time (greedy)."""
+    length_penalty: NonNegativeFloat = 1.0
+    """Finished hypotheses are compared by log-probability / ((5 + length) / 6)^length_penalty (Wu et al. 2016); 0 favours short ones."""
+    early_stopping: bool = True
+    """Stop once `beam_size` hypotheses have ended; otherwise go on until no open one can still score better."""
+    max_length: PositiveInt = 100
+    """Most target tokens."""
+
+
+class SequenceToSequenceConfig(Config):
+    """One text for another: translation, transcription, summaries, answers."""
+
+    needs: ClassVar[str] = "sequence"
+
+    type: Literal["sequence_to_sequence"]
+    source: str = "source"
+    """Column that is read."""
+    target: str = "target"
+    """Column that is written."""
+    scored_as: Literal["translation", "transduction", "pronunciation"] = "translation"
+    """`translation`: BLEU, chrF and TER of sacrebleu; `transduction`: edits a character; `pronunciation`: edits a phoneme (what stands
+    between spaces) and the share of words that are wrong, where a word may have several rows, each of them right."""
+    share_vocabulary: bool = False
+    """One tokenizer for both sides, learned from both; otherwise one for each."""
+    target_tokenizer: TokenizerConfig | None = None
+    """How the target becomes tokens; by default in the way of `tokenizer`, learned from the targets."""
+    tie_embeddings: Literal["none", "output", "all"] = "output"
+    """`output`: the target's token embedding is the output matrix too (Press and Wolf 2017); `all`: and the source's embedding as well,
+    which needs a shared vocabulary."""
+    output_bias: bool = True
+    """Whether the output layer has a bias."""
+    label_smoothing: Probability = 0.0
+    """Share of the target's probability that is spread evenly over the vocabulary (Szegedy et al. 2016)."""
+    teacher_forcing: TeacherForcingConfig = TeacherForcingConfig()
+    decoding: DecodingConfig = DecodingConfig()
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """Figures that `best_metric` may name."""
+        by_kind = {
+            "translation": ("bleu", "bleu_lowercase", "chrf", "ter"),
+            "transduction": ("character_error_rate",),
+            "pronunciation": ("phoneme_error_rate", "word_error_rate"),
+        }
+        return ("loss", "accuracy", "exact_match", *by_kind[self.scored_as])
+
+
+TaskConfig = Annotated[
+    ClassificationConfig | TaggingConfig | LanguageModelingConfig | SequenceToSequenceConfig, Field(discriminator="type")
+]

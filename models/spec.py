@@ -9,13 +9,15 @@ class Head:
     """The output that a task needs.
 
     `classes`: one score for each class of a text; `tags`: one for each tag at each word, with `crf` of a conditional random field;
-    `vocabulary`: one for each word at each position.
-    `labels` are the classes by name, where there are any: rules vote by name.
+    `vocabulary`: one for each word at each position; `sequence`: one for each word of the target's vocabulary at each of its places.
+    `labels` are the classes by name, where there are any: rules vote by name. `tied`: the output shares the embedding's matrix;
+    `tied_source`: so does the source's embedding.
     """
 
-    kind: Literal["classes", "tags", "vocabulary"]
+    kind: Literal["classes", "tags", "vocabulary", "sequence"]
     n_outputs: int
     labels: tuple[str, ...] = ()
     tied: bool = False
+    tied_source: bool = False
     bias: bool = True
     crf: bool = False
