@@ -118,6 +118,9 @@ def _inputs(model: Network, load: Load) -> dict[str, Tensor | None]:
             weights = None if averaged else torch.empty(texts * tokens, device=device)
             ids = torch.empty(texts * tokens, dtype=torch.int32, device=device)
             return {"tokens": ids, "starts": torch.empty(texts, dtype=torch.int32, device=device), "weights": weights}
+        case "pair":
+            read, written = (torch.empty(texts, max(1, size), dtype=torch.int32, device=device) for size in (-(-tokens // 2), tokens // 2))
+            return {"tokens": read, "lengths": torch.empty(texts, dtype=torch.int64, device=device), "previous": written}
     ids = torch.empty(texts, tokens, dtype=torch.int32, device=device)
     inputs: dict[str, Tensor | None] = {"tokens": ids, "lengths": torch.empty(texts, dtype=torch.int64, device=device)}
     if model.config.takes == "spelled":  # type: ignore[attr-defined]

@@ -16,7 +16,7 @@ from ..configs.model import (
     TransformerConfig,
 )
 from ..configs.schema import Recipe
-from ..configs.task import ClassificationConfig, TaggingConfig
+from ..configs.task import ClassificationConfig, SequenceToSequenceConfig, TaggingConfig
 from ..errors import ConfigError
 from ..models.spec import Head
 
@@ -104,6 +104,11 @@ def _head(recipe: Recipe, sizes: SizesData) -> Head | None:
     if isinstance(task, TaggingConfig):
         n_tags = sizes.n_classes or len(task.labels or ())
         return Head("tags", _stated(n_tags, "n_classes", "the output has one score for each tag"), crf=task.crf)
+    if isinstance(task, SequenceToSequenceConfig):
+        from ..tasks.sequence_to_sequence import sequence_head
+
+        n_words = _stated(sizes.target_vocab_size or sizes.vocab_size, "target_vocab_size", "the output has one score for each word")
+        return sequence_head(task, n_words)
     n_words = _stated(sizes.vocab_size, "vocab_size", "the output has one score for each word")
     return Head("vocabulary", n_words, tied=task.tie_embeddings, bias=task.output_bias)
 

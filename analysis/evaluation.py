@@ -5,7 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..configs.data import NamedData
 from ..datasets.build import cut_notices, read_file_as_split, read_split
+from ..datasets.data import Split
+from ..datasets.pairs import PairSplit
 from ..tasks.task import Confusion
 from ..training.conclude import save_predictions
 from ..training.evaluate import predict
@@ -26,6 +29,7 @@ class Report:
     intervals: Mapping[str, tuple[float, float]]
     baselines: Mapping[str, float]
     compared_by: str
+    remarks: Mapping[str, str]
     confusion: Confusion | None
     predictions: str
     notices: Sequence[str]
@@ -43,12 +47,23 @@ def evaluate_run(run: FinishedRun, split_name: str | None, file: str | None) -> 
         examples=len(split),
         metrics=run.task.metrics(predictions),
         intervals=bootstrap_intervals(run.task, predictions),
-        baselines=run.task.baselines(predictions),
+        baselines={**run.task.baselines(predictions), **_best_possible(run, split)},
         compared_by=run.task.compared_by,
+        remarks=run.task.remarks(),
         confusion=run.task.confusion(predictions),
         predictions=str(path),
         notices=[*notices, *cut_notices(split, run.recipe.model)],
     )
+
+
+def _best_possible(run: FinishedRun, split: Split) -> Mapping[str, float]:
+    """The best that any model can do, where that is known: some written dates can be several days."""
+    data = run.recipe.data
+    if not (isinstance(data, NamedData) and data.name == "dates" and isinstance(split, PairSplit) and split.name in ("validation", "test")):
+        return {}
+    from ..datasets.dates import best_accuracy
+
+    return {"the best possible": best_accuracy(raw.source for raw in split.raw)}
 
 
 def worst(confusion: Confusion) -> list[tuple[str, str, int]]:

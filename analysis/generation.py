@@ -1,7 +1,6 @@
 """Text from a language model: greedy, or drawn by temperature from the most probable tokens."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -10,17 +9,8 @@ from ..configs.model import TransformerConfig
 from ..configs.tokenizer import BOS, EOS, UNK
 from ..datasets.data import FloatArray
 from ..datasets.sequences import TokenSequences
+from ..models.spec import Sampling
 from ..training.finished import FinishedRun
-
-
-@dataclass(frozen=True)
-class Sampling:
-    """How the next token is chosen. A temperature of 0 takes the most probable one; `top_k` and `top_p` leave out the others first."""
-
-    temperature: float = 1.0
-    top_k: int | None = None
-    top_p: float = 1.0
-    seed: int = 0
 
 
 def generate(run: FinishedRun, prompt: str, most: int, sampling: Sampling) -> Iterator[str]:

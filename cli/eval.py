@@ -38,6 +38,7 @@ def _as_json(report: "Report") -> dict[str, Any]:
         "examples": report.examples,
         "metrics": {name: {"value": value, "interval": list(report.intervals[name])} for name, value in report.metrics.items()},
         "baselines": dict(report.baselines),
+        **({"signatures": dict(report.remarks)} if report.remarks else {}),
         **({"labels": list(report.confusion.labels), "confusion": report.confusion.matrix.tolist()} if report.confusion else {}),
         "predictions": report.predictions,
     }
@@ -50,6 +51,8 @@ def _print(report: "Report") -> None:
         notice(each)
     rows = [[name, f"{value:.4f}", "{:.4f} to {:.4f}".format(*report.intervals[name])] for name, value in report.metrics.items()]
     table(["metric", "value", "95 % interval"], rows, title=f"{report.run} on {report.split}, {report.examples:,} examples")
+    for name, remark in report.remarks.items():
+        print(f"{name}: {remark}")
     table(["baseline", report.compared_by], [[name, f"{value:.4f}"] for name, value in report.baselines.items()])
     if report.confusion is not None:
         _print_confusion(report.confusion)

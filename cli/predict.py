@@ -11,10 +11,14 @@ import typer
 from .console import complete_run
 
 if TYPE_CHECKING:
-    from ..analysis.generation import Sampling
+    from ..models.spec import Sampling
     from ..training.finished import FinishedRun
 
 CHUNK = 64
+LENGTH = 200
+"""Tokens that a language model goes on with."""
+DRAWING = ("length", "temperature", "top_k", "top_p")
+SEARCHING = ("beam_size", "n_best", "attention")
 SHOWN = 200
 """Characters of a text that are printed beside its class."""
 
@@ -25,25 +29,83 @@ def predict(
     input_: Annotated[str | None, typer.Option("--input", help="A file with one text a line.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")] = False,
-    length: Annotated[int, typer.Option(min=1, help="Language models: most tokens to go on with.")] = 200,
-    temperature: Annotated[float, typer.Option(min=0, help="Language models: 0 is the most probable token, 1 draws as learned.")] = 1.0,
-    top_k: Annotated[int | None, typer.Option(min=1, help="Language models: draw from so many of the most probable tokens.")] = None,
-    top_p: Annotated[float, typer.Option(min=0, max=1, help="Language models: draw from tokens that have this share together.")] = 1.0,
-    seed: Annotated[int, typer.Option(min=0, help="Language models: of the draws.")] = 0,
+    length: Annotated[int | None, typer.Option(min=1, help="Text that is written: most tokens.")] = None,
+    temperature: Annotated[float | None, typer.Option(min=0, help="Draw it: 1 as learned, 0 the most probable token.")] = None,
+    top_k: Annotated[int | None, typer.Option(min=1, help="Draw from so many of the most probable tokens.")] = None,
+    top_p: Annotated[float | None, typer.Option(min=0, max=1, help="Draw from the most probable that have this share together.")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of the draws.")] = 0,
+    beam_size: Annotated[int | None, typer.Option(min=1, help="Encoder-decoders: hypotheses that the search keeps.")] = None,
+    n_best: Annotated[int | None, typer.Option(min=1, help="Encoder-decoders: texts to tell for each source, with scores.")] = None,
+    attention: Annotated[str | None, typer.Option(help="Encoder-decoders: draw what the first text's words look at as a PNG.")] = None,
 ) -> None:
-    """Say the class or the tags of each text, and what they were told by; a language model goes on with the text."""
+    """Say the class or the tags of each text, and what they were told by; or write what follows it, or what it is to become."""
     from ..training.finished import open_finished
     from ..training.run_directory import find_run
 
-    opened = open_finished(find_run(run), device)
-    if opened.task.head.kind == "vocabulary":
-        from ..analysis.generation import Sampling
-
-        for text in _texts(texts, input_):
-            _go_on(opened, text, length, Sampling(temperature, top_k, top_p, seed), json)
+    opened, waiting = open_finished(find_run(run), device), _texts(texts, input_)
+    _refuse_unused(opened, length=length, temperature=temperature, top_k=top_k, top_p=top_p, beam_size=beam_size, n_best=n_best,
+                   attention=attention)
+    kind = opened.task.head.kind
+    if kind not in ("vocabulary", "sequence"):
+        for told in predictions(opened, waiting):
+            _print(told, json)
         return
-    for told in predictions(opened, _texts(texts, input_)):
-        _print(told, json)
+    from ..models.spec import Sampling
+
+    drawn = (temperature, top_k, top_p) != (None, None, None)
+    sampling = Sampling(1.0 if temperature is None else temperature, top_k, 1.0 if top_p is None else top_p, seed)
+    if kind == "vocabulary":
+        for text in waiting:
+            _go_on(opened, text, length or LENGTH, sampling, json)
+        return
+    from ..analysis.translation import search_by
+
+    _write(opened, waiting, search_by(opened, beam_size, n_best or 1, length, sampling if drawn else None), attention, json)
+
+
+def _write(run: "FinishedRun", texts: Iterator[str], search: Any, attention: str | None, as_json: bool) -> None:
+    """What the texts become, a line for each; with its score where there are several."""
+    import json
+
+    from ..analysis.translation import translated
+
+    for chunk in _chunks(texts):
+        if attention is not None:
+            _draw(run, chunk[0], search, attention)
+            attention = None
+        for told in translated(run, chunk, search):
+            if as_json:
+                print(json.dumps(told, ensure_ascii=False), flush=True)
+            elif "others" not in told:
+                print(told["prediction"], flush=True)
+            else:
+                for each in (told, *told["others"]):
+                    print(f"{each['score']:.3f}  {each['prediction']}", flush=True)
+
+
+def _refuse_unused(run: "FinishedRun", **given: Any) -> None:
+    """Options that this kind of run has no use for."""
+    from ..errors import ConfigError
+
+    used = {"vocabulary": DRAWING, "sequence": (*DRAWING, *SEARCHING)}.get(run.task.head.kind, ())
+    if unused := [name for name, value in given.items() if value is not None and name not in used]:
+        option = unused[0].replace("_", "-")
+        raise ConfigError(f"--{option} is for runs that write text{' of another' if unused[0] in SEARCHING else ''}; "
+                          f"{run.directory.address} does not. Leave it out.")
+
+
+def _draw(run: "FinishedRun", text: str, search: Any, path: str) -> None:
+    """What the words that are written look at, as a PNG file."""
+    from ..analysis.translation import looked_at
+    from ..errors import DataError
+    from ..training.pictures import alignment_png
+
+    source, target, weights = looked_at(run, text, search)
+    try:
+        Path(path).write_bytes(alignment_png(weights, source, target))
+    except OSError as error:
+        raise DataError(f"{path!r} cannot be written: {error.strerror}. --attention takes the name of a PNG file in a folder that is "
+                        "there.") from None
 
 
 def _texts(texts: list[str] | None, path: str | None) -> Iterator[str]:
@@ -86,10 +148,15 @@ def predictions(run: "FinishedRun", texts: Iterable[str]) -> Iterator[dict[str, 
     """One answer for each text. A stream from a terminal is answered line by line, everything else in chunks."""
     from ..analysis.why import explained
 
+    for chunk in _chunks(texts):
+        yield from explained(run, chunk)
+
+
+def _chunks(texts: Iterable[str]) -> Iterator[list[str]]:
     waiting = iter(texts)
     size = 1 if sys.stdin.isatty() else CHUNK
     while chunk := list(islice(waiting, size)):
-        yield from explained(run, chunk)
+        yield chunk
 
 
 def _print(told: dict[str, Any], as_json: bool) -> None:

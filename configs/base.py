@@ -8,6 +8,8 @@ Share = Annotated[float, Field(gt=0, lt=1)]
 """A share of a whole, strictly between 0 and 1."""
 Probability = Annotated[float, Field(ge=0, lt=1)]
 """A probability that may be 0 but not 1, such as a dropout rate."""
+Fraction = Annotated[float, Field(ge=0, le=1)]
+"""None of a whole, all of it, or anything between."""
 PositiveInt = Annotated[int, Field(ge=1, le=2**31 - 1)]
 Seed = Annotated[int, Field(ge=0, le=2**32 - 1)]
 PositiveFloat = Annotated[float, Field(gt=0)]

@@ -394,7 +394,8 @@ class RecurrentSeq2SeqConfig(Seq2SeqConfig):
     bidirectional: bool = True
     """Read the source from both ends; the two states are concatenated."""
     attention: Literal["none", "additive", "dot", "general", "concat"] = "additive"
-    """`none`: one fixed vector of the source at every step (Cho et al. 2014); `additive`: Bahdanau et al. 2015; the others: Luong et al. 2015."""
+    """`none`: one fixed vector of the source at every step (Cho et al. 2014); `additive`: Bahdanau et al. 2015; `dot`, `general` and
+    `concat`: Luong et al. 2015."""
     input_feeding: bool = False
     """Give the decoder what attention found in the step before (Luong et al. 2015); `additive` always does in its own way."""
 

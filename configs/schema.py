@@ -7,8 +7,8 @@ from pydantic import Field
 
 from .base import Config, Seed
 from .data import DataConfig, NamedData, SizesData
-from .model import MlpConfig, ModelConfig, NetworkConfig, SequenceNetworkConfig, TransformerConfig
-from .task import ClassificationConfig, TaggingConfig, TaskConfig
+from .model import MlpConfig, ModelConfig, NetworkConfig, SequenceNetworkConfig, TransformerConfig, TransformerSeq2SeqConfig
+from .task import ClassificationConfig, SequenceToSequenceConfig, TaggingConfig, TaskConfig
 from .tokenizer import TokenizerConfig, TokenSequence
 from .training import TrainingConfig
 
@@ -65,9 +65,9 @@ def _tokenizer_problems(recipe: Recipe) -> Iterator[Problem]:
         return
     if model.takes == "text" and tokenizer is not None:
         yield Problem(("tokenizer",), f"model.type {model.type} reads the text itself; leave the tokenizer out")
-    if model.takes in ("bag", "sequence", "spelled", "history") and tokenizer is None:
+    if model.takes in ("bag", "sequence", "spelled", "history", "pair") and tokenizer is None:
         yield Problem((), f"tokenizer: is missing; model.type {model.type} needs one, such as `type: words`")
-    if model.takes in ("sequence", "spelled", "history") and tokenizer is not None and not tokenizer.ordered:
+    if model.takes in ("sequence", "spelled", "history", "pair") and tokenizer is not None and not tokenizer.ordered:
         yield Problem(("tokenizer", "type"), f"n-grams have no order, which model.type {model.type} needs; "
                       "take words, characters, bytes, bpe, unigram or wordpiece")
     if model.takes == "vector":
@@ -96,6 +96,8 @@ def _task_problems(recipe: Recipe) -> Iterator[Problem]:
         yield from _loss_problems(recipe, task)
     elif task.type == "tagging":
         yield from _tagging_problems(recipe, task)
+    elif task.type == "sequence_to_sequence":
+        yield from _pair_problems(recipe, task)
     elif not counts_only:
         yield from _language_problems(recipe)
 
@@ -135,6 +137,24 @@ def _language_problems(recipe: Recipe) -> Iterator[Problem]:
     for key in ("max_length", "add_cls"):
         if getattr(tokenizer, key, None):
             yield Problem(("tokenizer", key), "is for single texts; a language model reads running text in blocks, so leave it out")
+
+
+def _pair_problems(recipe: Recipe, task: SequenceToSequenceConfig) -> Iterator[Problem]:
+    tokenizer, target, model = recipe.tokenizer, task.target_tokenizer, recipe.model
+    if task.tie_embeddings == "all" and not task.share_vocabulary and not isinstance(recipe.data, SizesData):
+        yield Problem(("task", "tie_embeddings"), "`all` makes one matrix of both embeddings, so it needs `task.share_vocabulary: true`")
+    if task.share_vocabulary and target is not None:
+        yield Problem(("task", "target_tokenizer"), "has no use beside `task.share_vocabulary: true`; leave one of them out")
+    if target is not None and not target.ordered:
+        yield Problem(("task", "target_tokenizer", "type"), "n-grams have no order, and cannot be written; "
+                      "take words, characters, bytes, bpe, unigram or wordpiece")
+    for path, each in ((("tokenizer",), tokenizer), (("task", "target_tokenizer"), target)):
+        if getattr(each, "add_cls", False):
+            yield Problem((*path, "add_cls"), "is for a class of a text; an encoder-decoder has no use for [CLS], so leave it out")
+    longest = task.decoding.max_length
+    if isinstance(model, TransformerSeq2SeqConfig) and longest > model.max_positions:
+        yield Problem(("task", "decoding", "max_length"), f"is {longest}, but model.max_positions is {model.max_positions}; "
+                      "lower the one or raise the other")
 
 
 def _training_problems(recipe: Recipe) -> Iterator[Problem]:

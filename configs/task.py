@@ -4,7 +4,7 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from .base import Config, NonNegativeFloat, PositiveFloat, PositiveInt, Probability
+from .base import Config, Fraction, NonNegativeFloat, PositiveFloat, PositiveInt, Probability
 from .tokenizer import TokenizerConfig
 
 LOWER_IS_BETTER = frozenset({
@@ -79,9 +79,9 @@ class TeacherForcingConfig(Config):
     type: Literal["constant", "linear", "inverse_sigmoid"] = "constant"
     """`constant` stays at `share`; `linear` falls from `share` to `final_share` in `steps`; `inverse_sigmoid` is
     `share` * k / (k + exp(step / k)), and at least `final_share`."""
-    share: Probability = 1.0
+    share: Fraction = 1.0
     """Share of tokens that are the right ones, at the beginning."""
-    final_share: Probability = 0.0
+    final_share: Fraction = 0.0
     """The least that it falls to."""
     steps: PositiveInt | None = None
     """Optimiser steps in which `linear` falls."""

@@ -148,7 +148,7 @@ def row_order(training: TrainingConfig | None, takes: Takes, lengths: IntArray |
     if training is None:
         return RowOrder(n_rows, n_rows, seed)
     size = n_rows if training.batch_size == "full" else training.batch_size
-    bucketed = training.batch_tokens is not None or (training.bucket_by_length and takes in ("sequence", "spelled"))
+    bucketed = training.batch_tokens is not None or (training.bucket_by_length and takes in ("sequence", "spelled", "pair"))
     return RowOrder(n_rows, size, seed, lengths if bucketed else None, training.batch_tokens)
 
 

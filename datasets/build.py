@@ -6,12 +6,13 @@ from typing import Protocol
 
 from ..configs.data import DataConfig, FileData, NamedData, SizesData
 from ..configs.model import ModelConfig, TransformerConfig
-from ..configs.task import ClassificationConfig, LanguageModelingConfig, TaggingConfig, TaskConfig
+from ..configs.task import ClassificationConfig, LanguageModelingConfig, SequenceToSequenceConfig, TaggingConfig, TaskConfig
 from ..configs.tokenizer import TokenizerConfig
 from ..errors import ConfigError, DataError
 from .cache import Cache
 from .data import Data, Dataset, Encoding, Split, Table
 from .labelled import LabelledTexts
+from .pairs import PairSplit, TextPairs, refuse_longer
 from .read import read_dataset, read_file
 from .running import RunningText
 from .tagged import TaggedSentences
@@ -50,6 +51,8 @@ def preparation(task: TaskConfig | None) -> Preparation:
         return TaggedSentences(task)
     if isinstance(task, LanguageModelingConfig):
         return RunningText(task)
+    if isinstance(task, SequenceToSequenceConfig):
+        return TextPairs(task)
     raise ConfigError("task: is missing, and without it nothing can be trained or scored; take for example "
                       "`task: {type: classification}`.")
 
@@ -126,7 +129,9 @@ def questions(texts: Sequence[str], task: TaskConfig | None, encoding: Encoding)
 
 
 def cut_notices(split: Split, model: ModelConfig) -> list[str]:
-    """A notice of texts that are longer than the positions that a model has."""
+    """A notice of texts that are longer than the positions that a model has. Raises DataError for a source or target that is."""
+    if isinstance(split, PairSplit):
+        refuse_longer(split, model)
     limit = model.max_positions if isinstance(model, TransformerConfig) else None
     cut = 0 if limit is None or split.lengths is None else int((split.lengths > limit).sum())
     what = "texts" if split.name == "texts" else f"{split.name} texts"

@@ -90,7 +90,7 @@ def filled(values: IntArray, lengths: IntArray, filler: int) -> IntArray:
 class Batch:
     """Some rows of a split. `inputs` are the model's arguments as numpy arrays; `targets` what it shall say of each row, -1: nothing.
 
-    Targets are (batch,) class ids, or (batch, seq) ids of tags or tokens. `gold` is the same by name, where scoring needs it.
+    Targets are (batch,) class ids, or (batch, seq) ids of tags or tokens. `gold` is the same by name, or what else scoring needs.
     """
 
     rows: IntArray
@@ -103,9 +103,10 @@ class Batch:
 
     @property
     def n_tokens(self) -> int:
-        """Real tokens in the batch, padding not counted; texts count as one each where nothing is encoded."""
+        """Real tokens in the batch, padding not counted, of source and target; texts count as one each where nothing is encoded."""
         if "lengths" in self.inputs:
-            return int(self.inputs["lengths"].sum())
+            written = int((self.targets >= 0).sum()) if "previous" in self.inputs else 0
+            return int(self.inputs["lengths"].sum()) + written
         return len(self.inputs.get("tokens", self.rows))
 
 
@@ -155,6 +156,11 @@ class Encoding:
     def tokenizer(self) -> "Tokenizer | None":
         """That of the text which the model reads."""
         return self.tokenizers.get("text")
+
+    @property
+    def target_tokenizer(self) -> "Tokenizer | None":
+        """That of the text which the model writes; by default the same."""
+        return self.tokenizers.get("target", self.tokenizer)
 
 
 @dataclass(frozen=True)

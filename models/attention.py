@@ -1,4 +1,4 @@
-"""Multi-head self-attention (Vaswani et al. 2017)."""
+"""Multi-head attention (Vaswani et al. 2017): of a text to itself, and of a target to its source."""
 
 import torch
 from torch import Tensor, nn
@@ -57,13 +57,51 @@ class SelfAttention(nn.Module):
     def _attend(self, query: Tensor, key: Tensor, value: Tensor, visible: Tensor | None) -> Tensor:
         """(batch, n_heads, seq, head_size) -> (batch, n_heads, seq, head_size)"""
         # Padding stands behind a text's end, where a causal position never looks.
-        mask = None if visible is None or self.causal else visible[:, None, None, :]
-        if query.device.type != "cpu":
-            return functional.scaled_dot_product_attention(query, key, value, mask, is_causal=self.causal)
-        # A CPU's fused attention is slower in bfloat16 than in float32, so it is left out of autocast.
-        with torch.autocast("cpu", enabled=False):
-            query, key, value = query.to(_precise(query)), key.to(_precise(key)), value.to(_precise(value))
-            return functional.scaled_dot_product_attention(query, key, value, mask, is_causal=self.causal)
+        return attend(query, key, value, None if self.causal else visible, self.causal)
+
+
+class CrossAttention(nn.Module):
+    """Each position of a target looks at all positions of its source, in `n_heads` ways at once."""
+
+    def __init__(self, d_model: int, n_heads: int) -> None:
+        super().__init__()
+        self.n_heads = n_heads
+        self.query = nn.Linear(d_model, d_model)
+        self.keys_and_values = nn.Linear(d_model, 2 * d_model)
+        self.out = nn.Linear(d_model, d_model)
+
+    def read(self, source: Tensor) -> KeysAndValues:
+        """(batch, src, d_model) -> keys and values, (batch, n_heads, src, head_size) each: once for all positions of the target"""
+        key, value = self.keys_and_values(source).chunk(2, dim=2)
+        return self._by_head(key), self._by_head(value)
+
+    def forward(self, x: Tensor, source: KeysAndValues, visible: Tensor | None) -> Tensor:
+        """(batch, tgt, d_model) -> (batch, tgt, d_model); `visible` (batch, src): where the source has a token, None: everywhere"""
+        mixed = attend(self._by_head(self.query(x)), *source, visible, causal=False)  # (batch, n_heads, tgt, head_size)
+        return self.out(mixed.transpose(1, 2).flatten(2))
+
+    def weights(self, x: Tensor, source: KeysAndValues, visible: Tensor | None) -> Tensor:
+        """(batch, tgt, d_model) -> (batch, n_heads, tgt, src): how much each position looks at each of the source, 1 in sum"""
+        query = self._by_head(self.query(x))
+        scores = query @ source[0].transpose(2, 3) * query.shape[3] ** -0.5  # (batch, n_heads, tgt, src)
+        if visible is not None:
+            scores = scores.masked_fill(~visible[:, None, None, :], float("-inf"))
+        return scores.softmax(dim=3)
+
+    def _by_head(self, x: Tensor) -> Tensor:
+        """(batch, seq, d_model) -> (batch, n_heads, seq, head_size)"""
+        return x.unflatten(2, (self.n_heads, x.shape[2] // self.n_heads)).transpose(1, 2)
+
+
+def attend(query: Tensor, key: Tensor, value: Tensor, visible: Tensor | None, causal: bool) -> Tensor:
+    """(batch, n_heads, tgt, head_size), twice (batch, n_heads, src, head_size) -> (batch, n_heads, tgt, head_size)"""
+    mask = None if visible is None else visible[:, None, None, :]
+    if query.device.type != "cpu":
+        return functional.scaled_dot_product_attention(query, key, value, mask, is_causal=causal)
+    # A CPU's fused attention is slower in bfloat16 than in float32, so it is left out of autocast.
+    with torch.autocast("cpu", enabled=False):
+        query, key, value = query.to(_precise(query)), key.to(_precise(key)), value.to(_precise(value))
+        return functional.scaled_dot_product_attention(query, key, value, mask, is_causal=causal)
 
 
 def _precise(x: Tensor) -> torch.dtype:

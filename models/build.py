@@ -14,8 +14,10 @@ from ..configs.model import (
     MostFrequentTagConfig,
     NgramConfig,
     RecurrentConfig,
+    RecurrentSeq2SeqConfig,
     RulesConfig,
     TransformerConfig,
+    TransformerSeq2SeqConfig,
 )
 from ..errors import ConfigError
 from .spec import Head
@@ -73,6 +75,14 @@ def build_model(config: ModelConfig, spec: SizesData, head: Head | None) -> Mode
             from .transformer import Transformer
 
             return Transformer(config, _size(spec.vocab_size, "vocab_size", config), spec.n_characters, head)
+        case RecurrentSeq2SeqConfig():
+            from .recurrent_seq2seq import RecurrentSeq2Seq
+
+            return RecurrentSeq2Seq(config, _size(spec.vocab_size, "vocab_size", config), _target(config, head))
+        case TransformerSeq2SeqConfig():
+            from .transformer_seq2seq import TransformerSeq2Seq
+
+            return TransformerSeq2Seq(config, _size(spec.vocab_size, "vocab_size", config), _target(config, head))
         case _:
             assert_never(config)
 
@@ -105,6 +115,12 @@ def _classes(config: ModelConfig, head: Head | None) -> Head:
     if head is None or head.kind != "classes":
         raise ConfigError(f"model.type {config.type} has no encoder to build without classes; "
                           "add `task: {type: classification}`.")
+    return head
+
+
+def _target(config: ModelConfig, head: Head | None) -> Head:
+    if head is None or head.kind != "sequence":
+        raise ConfigError(f"model.type {config.type} makes a text of a text, and nothing else; add `task: {{type: sequence_to_sequence}}`.")
     return head
 
 

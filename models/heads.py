@@ -53,20 +53,31 @@ class TagOutput(nn.Module):
 
 
 class VocabularyOutput(nn.Module):
-    """A score for each word of the vocabulary at each position; `tied` shares the embedding's matrix (Press and Wolf 2017)."""
+    """A score for each word of the vocabulary at each position; `tied` shares the embedding's matrix (Press and Wolf 2017).
 
-    def __init__(self, d_model: int, head: Head, embedding: nn.Embedding) -> None:
+    In an encoder-decoder, `source` is the embedding of what it reads; `tied_source` makes all three one matrix (Vaswani et al. 2017).
+    """
+
+    def __init__(self, d_model: int, head: Head, embedding: nn.Embedding, source: nn.Embedding | None = None) -> None:
         super().__init__()
         self.scores = nn.Linear(d_model, head.n_outputs, bias=head.bias)
         if head.tied:
-            if head.n_outputs != embedding.num_embeddings:
-                raise ConfigError(f"task.tie_embeddings needs an output of the vocabulary's size: the embedding has "
-                                  f"{embedding.num_embeddings:,} tokens, the output {head.n_outputs:,}.")
-            self.scores.weight = embedding.weight
+            self.scores.weight = _shared(embedding, head.n_outputs, "the output")
+        if head.tied_source and source is not None:
+            source.weight = _shared(embedding, source.num_embeddings, "the source's embedding")
 
     def forward(self, states: Tensor, lengths: Tensor) -> Tensor:
         """(batch, seq, d_model) -> (batch, seq, n_outputs); what stands on padding means nothing"""
         return self.scores(states)
+
+
+def _shared(embedding: nn.Embedding, size: int, whose: str) -> nn.Parameter:
+    if size != embedding.num_embeddings:
+        raise ConfigError(f"task.tie_embeddings needs vocabularies of one size: the embedding has {embedding.num_embeddings:,} tokens, "
+                          f"{whose} {size:,}; of two texts, `task.share_vocabulary: true` makes it one.")
+    weight = embedding.weight
+    assert isinstance(weight, nn.Parameter)
+    return weight
 
 
 def output(head: Head | None, pooling: nn.Module, hidden: nn.Module, d_hidden: int) -> TextOutput | TagOutput:

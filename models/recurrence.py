@@ -12,6 +12,9 @@ State = Tensor | tuple[Tensor, Tensor]
 
 CELLS: dict[Literal["rnn", "lstm", "gru"], Cell] = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
 
+Parts = tuple[Tensor, ...]
+"""A state at one place: (batch, d_state), for an LSTM two of them, the hidden state first."""
+
 
 class _Reverse(torch.autograd.Function):
     """Rows in another order. Reversing twice changes nothing, so the gradient takes the same way, without a slow scattered sum."""
@@ -86,6 +89,18 @@ def start_weights(cell: nn.RNNBase) -> None:
             (nn.init.orthogonal_ if name.startswith("weight_hh") else nn.init.xavier_uniform_)(gate)
 
 
+def advance(cell: nn.RNNBase, x: Tensor, state: Parts) -> Parts:
+    """(batch, d_input), the state before -> the state after: what the layer gives at one place.
+
+    Torch's single cells, with the layer's weights: for one place a whole `nn.LSTM` takes a third longer on a CPU.
+    """
+    weights: Any = (cell.weight_ih_l0, cell.weight_hh_l0, cell.bias_ih_l0, cell.bias_hh_l0)
+    if isinstance(cell, nn.LSTM):
+        return torch.lstm_cell(x, state, *weights)
+    step = torch.gru_cell if isinstance(cell, nn.GRU) else torch.rnn_tanh_cell
+    return (step(x, state[0], *weights),)
+
+
 class RecurrentEncoder(nn.Module):
     """Layers on one another, dropout between them."""
 
@@ -93,7 +108,7 @@ class RecurrentEncoder(nn.Module):
         self, cell: Cell, d_input: int, d_state: int, n_layers: int, bidirectional: bool, dropout: float
     ) -> None:
         super().__init__()
-        self.d_output = d_state * (2 if bidirectional else 1)
+        self.d_state, self.d_output = d_state, d_state * (2 if bidirectional else 1)
         inputs = [d_input] + [self.d_output] * (n_layers - 1)
         self.layers = nn.ModuleList(RecurrentLayer(cell, size, d_state, bidirectional) for size in inputs)
         self.dropout = nn.Dropout(dropout)
@@ -108,6 +123,15 @@ class RecurrentEncoder(nn.Module):
         top, below, places = self._below(x, lengths)
         return top.directions(below, places)
 
+    def with_ends(self, x: Tensor, lengths: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """(batch, seq, d_input) -> (batch, seq, d_output), and what each layer ended in, (batch, d_output): of both directions"""
+        places, ends = reversed_places(lengths, x.shape[1]), []
+        for number, layer in enumerate(self.layers):
+            x = layer(self.dropout(x) if number else x, places)
+            last = x[torch.arange(len(x), device=x.device), lengths - 1, : self.d_state]
+            ends.append(torch.cat([last, x[:, 0, self.d_state :]], dim=1))  # backwards, the first token is read last
+        return x, ends
+
     def carry(self, x: Tensor, states: list[State | None]) -> tuple[Tensor, list[State]]:
         """(batch, seq, d_input), the state of each layer before -> (batch, seq, d_output), and after; one direction only"""
         after: list[State] = []
@@ -115,6 +139,15 @@ class RecurrentEncoder(nn.Module):
             assert isinstance(layer, RecurrentLayer)
             x, state = layer.ahead(self.dropout(x) if number else x, before)
             after.append(state)
+        return x, after
+
+    def advance(self, x: Tensor, states: list[Parts]) -> tuple[Tensor, list[Parts]]:
+        """(batch, d_input), the state of each layer before -> (batch, d_state), and after: one place of what `carry` reads"""
+        after: list[Parts] = []
+        for number, (layer, before) in enumerate(zip(self.layers, states, strict=True)):
+            assert isinstance(layer, RecurrentLayer)
+            after.append(advance(layer.ahead, self.dropout(x) if number else x, before))
+            x = after[-1][0]
         return x, after
 
     def _below(self, x: Tensor, lengths: Tensor) -> tuple[RecurrentLayer, Tensor, Tensor]:

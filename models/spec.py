@@ -21,3 +21,13 @@ class Head:
     tied_source: bool = False
     bias: bool = True
     crf: bool = False
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How a token is drawn. A temperature of 0 takes the most probable one; `top_k` and `top_p` leave out the others first."""
+
+    temperature: float = 1.0
+    top_k: int | None = None
+    top_p: float = 1.0
+    seed: int = 0

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from ..configs.model import Activation, TransformerConfig
 from ..errors import ConfigError
 from .activations import activation
-from .attention import KeysAndValues, SelfAttention
+from .attention import CrossAttention, KeysAndValues, SelfAttention
 from .embedding import TokenDropout
 from .heads import VocabularyOutput, output
 from .network import SequenceNetwork, real_tokens
@@ -22,6 +22,7 @@ from .spec import Head
 from .words import WordEmbedding, character_features_size
 
 Norm = Literal["pre", "post"]
+PositionsName = Literal["sinusoidal", "learned", "rotary"]
 Past = list[KeysAndValues]
 """Keys and values of each block."""
 FloatArray = npt.NDArray[np.floating[Any]]
@@ -61,7 +62,6 @@ class Block(nn.Module):
         x = self.attention_norm(x + self.dropout(self.attention(x, visible)))
         return self.feed_forward_norm(x + self.dropout(self.feed_forward(x)))
 
-
     def extend(self, x: Tensor, past: KeysAndValues | None) -> tuple[Tensor, KeysAndValues]:
         """(batch, new, d_model) -> (batch, new, d_model); without dropout, after the past positions"""
         mixed, now = self.attention.extend(self.attention_norm(x) if self.pre else x, past)
@@ -86,7 +86,6 @@ class TransformerEncoder(nn.Module):
             x = block(x, visible)
         return self.norm(x)
 
-
     def extend(self, x: Tensor, past: Past | None) -> tuple[Tensor, Past]:
         """(batch, new, d_model), what each block kept -> (batch, new, d_model), and what it keeps now"""
         kept: Past = []
@@ -97,8 +96,8 @@ class TransformerEncoder(nn.Module):
         return self.norm(x), kept
 
 
-class TransformerEmbedding(nn.Module):
-    """Vectors of token, place and segment, added up (Vaswani et al. 2017; Devlin et al. 2019).
+class PositionedEmbedding(nn.Module):
+    """Vectors of token and place, added up (Vaswani et al. 2017).
 
     With sinusoids, the tokens' vectors are scaled by sqrt(d_model), as in the paper; learned places have the same spread as
     tokens, so nothing is scaled. With rotary positions the place is told in the attention, not here.
@@ -106,29 +105,50 @@ class TransformerEmbedding(nn.Module):
 
     sinusoids: Tensor | None
 
-    def __init__(self, config: TransformerConfig, n_tokens: int, n_characters: int | None) -> None:
+    def __init__(self, words: nn.Module, d_model: int, positions: PositionsName, max_positions: int, dropout: float) -> None:
         super().__init__()
-        d_model, positions = config.d_model, config.positions
-        spread = d_model**-0.5 if positions == "sinusoidal" else 0.02
-        self.words = WordEmbedding(n_tokens, d_model - _d_characters(config), config.characters, n_characters, spread)
+        self.words = words
         self.scale = math.sqrt(d_model) if positions == "sinusoidal" else 1.0
-        self.positions = nn.Embedding(config.max_positions, d_model) if positions == "learned" else None
-        self.segments = nn.Embedding(config.n_segments, d_model) if config.n_segments else None
-        for learned in (self.positions, self.segments):
-            if learned is not None:
-                nn.init.normal_(learned.weight, std=0.02)
-        table = sinusoids(config.max_positions, d_model) if positions == "sinusoidal" else None
+        self.positions = nn.Embedding(max_positions, d_model) if positions == "learned" else None
+        if self.positions is not None:
+            nn.init.normal_(self.positions.weight, std=0.02)
+        table = sinusoids(max_positions, d_model) if positions == "sinusoidal" else None
         self.register_buffer("sinusoids", table, persistent=False)
-        self.norm = nn.LayerNorm(d_model) if config.embedding_norm else nn.Identity()
-        self.dropout = nn.Dropout(config.dropout)
+        self.dropout = nn.Dropout(dropout)
 
-    def forward(self, tokens: Tensor, segments: Tensor | None = None, start: int = 0, **spelled: Tensor) -> Tensor:
-        """(batch, seq) -> (batch, seq, d_model); the first token stands at position `start`, and is of segment 0 without `segments`"""
+    def placed(self, tokens: Tensor, start: int = 0, **spelled: Tensor) -> Tensor:
+        """(batch, seq) -> (batch, seq, d_model); the first token stands at position `start`"""
         x, here = self.words(tokens, **spelled) * self.scale, slice(start, start + tokens.shape[1])  # (batch, seq, d_model)
         if self.positions is not None:
             x = x + self.positions.weight[here]
-        if self.sinusoids is not None:
-            x = x + self.sinusoids[here]
+        return x if self.sinusoids is None else x + self.sinusoids[here]
+
+    def forward(self, tokens: Tensor, start: int = 0) -> Tensor:
+        """(batch, seq) -> (batch, seq, d_model); the first token stands at position `start`"""
+        return self.dropout(self.placed(tokens, start))
+
+
+def first_spread(positions: PositionsName, d_model: int) -> float:
+    """Standard deviation of a token's first vector."""
+    return d_model**-0.5 if positions == "sinusoidal" else 0.02
+
+
+class TransformerEmbedding(PositionedEmbedding):
+    """Vectors of token, place and segment, added up (Vaswani et al. 2017; Devlin et al. 2019)."""
+
+    def __init__(self, config: TransformerConfig, n_tokens: int, n_characters: int | None) -> None:
+        d_model, positions = config.d_model, config.positions
+        spread = first_spread(positions, d_model)
+        words = WordEmbedding(n_tokens, d_model - _d_characters(config), config.characters, n_characters, spread)
+        super().__init__(words, d_model, positions, config.max_positions, config.dropout)
+        self.segments = nn.Embedding(config.n_segments, d_model) if config.n_segments else None
+        if self.segments is not None:
+            nn.init.normal_(self.segments.weight, std=0.02)
+        self.norm = nn.LayerNorm(d_model) if config.embedding_norm else nn.Identity()
+
+    def forward(self, tokens: Tensor, start: int = 0, segments: Tensor | None = None, **spelled: Tensor) -> Tensor:
+        """(batch, seq) -> (batch, seq, d_model); the first token stands at position `start`, and is of segment 0 without `segments`"""
+        x = self.placed(tokens, start, **spelled)
         if self.segments is not None:
             x = x + (self.segments.weight[0] if segments is None else self.segments(segments))
         return self.dropout(self.norm(x))
@@ -155,14 +175,15 @@ class Transformer(SequenceNetwork):
         self.causal, self.max_positions = config.causal, config.max_positions
         self.embedding = TransformerEmbedding(config, n_tokens, n_characters)
         self.hidden = TransformerEncoder([_block(config) for _ in range(config.n_layers)], config.d_model, config.norm)
+        assert isinstance(self.embedding.words, WordEmbedding)
         self.output = _output(config, head, self.embedding.words.tokens)
-        start_weights(self.hidden, config.norm)
+        start_weights(self.hidden, config.norm, n_added=2 * config.n_layers)
 
     def encode(self, tokens: Tensor, lengths: Tensor, segments: Tensor | None = None, **spelled: Tensor) -> Tensor:
         """(batch, seq) -> (batch, seq, d_model)"""
         # Padding stands behind a text's end, where no causal position looks.
         visible = None if self.causal else real_tokens(lengths, tokens.shape[1])
-        return self.hidden(self.embedding(self.token_dropout(tokens), segments, **spelled), visible)
+        return self.hidden(self.embedding(self.token_dropout(tokens), segments=segments, **spelled), visible)
 
     def forward(self, tokens: Tensor, lengths: Tensor, *, first_pieces: Tensor | None = None, **more: Tensor) -> Tensor:
         """(batch, seq) -> (batch, n_classes), (batch, n_words, n_tags) or (batch, seq, n_words)"""
@@ -172,7 +193,6 @@ class Transformer(SequenceNetwork):
             tokens, lengths = tokens[:, :longest], lengths.clamp(max=longest)
             more |= {name: more[name][:, :longest] for name in ("segments", "spelling") if name in more}
         return super().forward(tokens, lengths, first_pieces=first_pieces, **more)
-
 
     @torch.inference_mode()
     def go_on(self, ids: Sequence[int], past: Past | None) -> tuple[FloatArray, Past]:
@@ -209,16 +229,20 @@ def _output(config: TransformerConfig, head: Head | None, embedding: nn.Embeddin
     return output(head, pooling(config.pooling, d_model), nn.Sequential(*pooler, nn.Dropout(config.dropout)), d_model)
 
 
-def start_weights(encoder: TransformerEncoder, norm: Norm) -> None:
+def start_weights(stack: nn.Module, norm: Norm, n_added: int) -> None:
     """Glorot for every matrix, query, key and value each by itself; biases 0.
 
-    With `pre` norm each sub-layer adds to the residual path 1/sqrt(2 * n_layers) of what it would, so that the sum keeps its
-    spread however many there are (Radford et al. 2019).
+    With `pre` norm each of the `n_added` sub-layers adds to the residual path 1/sqrt(n_added) of what it would, so that the sum
+    keeps its spread however many there are (Radford et al. 2019).
     """
-    share = 1 / math.sqrt(2 * len(encoder.blocks)) if norm == "pre" else 1.0
-    for module in encoder.modules():
+    share = 1 / math.sqrt(n_added) if norm == "pre" else 1.0
+    for module in stack.modules():
         if isinstance(module, SelfAttention):
             start_linear(module.qkv, parts=3)
+            start_linear(module.out, gain=share)
+        elif isinstance(module, CrossAttention):
+            start_linear(module.query)
+            start_linear(module.keys_and_values, parts=2)
             start_linear(module.out, gain=share)
         elif isinstance(module, FeedForward):
             start_linear(module.wide)

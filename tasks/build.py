@@ -1,6 +1,6 @@
 """The task that a recipe asks for."""
 
-from ..configs.task import ClassificationConfig, LanguageModelingConfig, TaggingConfig, TaskConfig
+from ..configs.task import ClassificationConfig, LanguageModelingConfig, SequenceToSequenceConfig, TaggingConfig, TaskConfig
 from ..datasets.data import Encoding
 from ..errors import ConfigError
 from .classification import Classification
@@ -19,4 +19,8 @@ def build_task(config: TaskConfig | None, encoding: Encoding) -> Task:
         from .language_modeling import LanguageModeling
 
         return LanguageModeling(config, encoding.spec.vocab_size)
+    if isinstance(config, SequenceToSequenceConfig) and encoding.tokenizer is not None:
+        from .sequence_to_sequence import SequenceToSequence
+
+        return SequenceToSequence(config, encoding)
     raise ConfigError("This recipe states sizes, not data: it can be counted with `nlp count-params`, not trained.")

@@ -1,5 +1,6 @@
 """The losses that networks are trained by: sums and their counts, never a mean of means."""
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -8,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ..configs.task import TeacherForcingConfig
 from ..models.crf import Crf
 
 Ratio = tuple[Tensor, Tensor]
@@ -30,7 +32,7 @@ class Loss(Protocol):
         """What the sum is divided by."""
         ...
 
-    def sums(self, module: Callable[..., Tensor], inputs: Mapping[str, Any], targets: Tensor, count: Tensor) -> dict[str, Ratio]:
+    def sums(self, module: Callable[..., Tensor], inputs: Mapping[str, Any], targets: Tensor, count: Tensor, step: int) -> dict[str, Ratio]:
         """`loss` (with its graph) and other figures of one micro-batch, each as a sum and its count; `count` is that of `targets`."""
         ...
 
@@ -49,7 +51,7 @@ class ClassificationLoss:
             return known.sum()
         return self.class_weights.to(targets.device)[targets[known]].sum()
 
-    def sums(self, module: Callable[..., Tensor], inputs: Mapping[str, Any], targets: Tensor, count: Tensor) -> dict[str, Ratio]:
+    def sums(self, module: Callable[..., Tensor], inputs: Mapping[str, Any], targets: Tensor, count: Tensor, step: int) -> dict[str, Ratio]:
         """`loss` (with its graph) and `accuracy` of one micro-batch, each as a sum and its count; `count` is that of `targets`."""
         logits = module(**inputs).float()  # (batch, n_classes)
         weight = None if self.class_weights is None else self.class_weights.to(logits.device)
@@ -64,16 +66,47 @@ class ClassificationLoss:
 class TokenLoss:
     """Cross-entropy of each token by itself: of its tag, or of the token itself in a language model."""
 
+    def __init__(self, label_smoothing: float = 0.0) -> None:
+        self.label_smoothing = label_smoothing
+
     def count(self, targets: Tensor) -> Tensor:
         """Tokens that have a target."""
         return (targets >= 0).sum()
 
-    def sums(self, module: Callable[..., Tensor], inputs: Mapping[str, Any], targets: Tensor, count: Tensor) -> dict[str, Ratio]:
+    def sums(self, module: Callable[..., Tensor], inputs: Mapping[str, Any], targets: Tensor, count: Tensor, step: int) -> dict[str, Ratio]:
         """`loss` (with its graph) and `accuracy` of one micro-batch."""
         logits = module(**inputs).float().flatten(0, 1)  # (batch * seq, n_outputs)
-        loss = functional.cross_entropy(logits, targets.flatten(), reduction="sum", ignore_index=-1)
+        loss = functional.cross_entropy(
+            logits, targets.flatten(), reduction="sum", ignore_index=-1, label_smoothing=self.label_smoothing
+        )
         right = (logits.detach().argmax(dim=1) == targets.flatten()).sum()
         return {"loss": (loss, count), "accuracy": (right, count)}
+
+
+class SequenceLoss(TokenLoss):
+    """Cross-entropy of each target token, with label smoothing, after the right tokens or some of the model's own."""
+
+    def __init__(self, label_smoothing: float, teacher_forcing: TeacherForcingConfig) -> None:
+        super().__init__(label_smoothing)
+        self.teacher_forcing = teacher_forcing
+
+    def sums(self, module: Callable[..., Tensor], inputs: Mapping[str, Any], targets: Tensor, count: Tensor, step: int) -> dict[str, Ratio]:
+        """`loss` (with its graph) and `accuracy` of one micro-batch."""
+        given = {**inputs, "teacher_forcing": teacher_forcing_share(self.teacher_forcing, step)}
+        return super().sums(module, given, targets, count, step)
+
+
+def teacher_forcing_share(config: TeacherForcingConfig, step: int) -> float:
+    """The share of places that are given the right token before them at a step, counted from 1 (Bengio et al. 2015)."""
+    match config.type:
+        case "constant":
+            return config.share
+        case "linear":
+            assert config.steps is not None
+            return config.share + (config.final_share - config.share) * min(1.0, (step - 1) / config.steps)
+        case "inverse_sigmoid":
+            assert config.k is not None
+            return max(config.final_share, config.share * config.k / (config.k + math.exp(min((step - 1) / config.k, 700.0))))
 
 
 class CrfLoss:
@@ -86,7 +119,7 @@ class CrfLoss:
         """Tokens with a tag."""
         return (targets >= 0).sum()
 
-    def sums(self, module: Callable[..., Tensor], inputs: Mapping[str, Any], targets: Tensor, count: Tensor) -> dict[str, Ratio]:
+    def sums(self, module: Callable[..., Tensor], inputs: Mapping[str, Any], targets: Tensor, count: Tensor, step: int) -> dict[str, Ratio]:
         """`loss` (with its graph) of one micro-batch, and `accuracy` of its tokens each by itself, which costs no search."""
         emissions = module(**inputs).float()  # (batch, seq, n_tags)
         loss = -self.crf.log_likelihood(emissions, targets, (targets >= 0).sum(dim=1)).sum()

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..configs.task import TaggingConfig
-from ..datasets.data import Batch, FloatArray, IntArray
+from ..datasets.data import Batch, FloatArray, IntArray, Split
 from ..models.spec import Head
 from . import metrics
 from .baselines import trivial_accuracies
 from .predictions import Predictions
 from .spans import invalid_places, precision_recall_f1, span_counts
-from .task import Confusion
+from .task import Alignment, Confusion
 
 if TYPE_CHECKING:
     from .losses import Objective
@@ -108,6 +108,14 @@ class Tagging:
         """Counts of tokens (n_tags, n_tags), gold in rows; one tag more where there are some that training never saw."""
         gold, said = (np.concatenate([np.zeros(0, np.int64), *tags]) for tags in (predictions.gold, predictions.predicted))
         return Confusion.of(self.labels, gold, said)
+
+    def remarks(self) -> Mapping[str, str]:
+        """Nothing: the names of the figures say all."""
+        return {}
+
+    def alignments(self, model: Any, split: Split, rows: IntArray) -> Sequence[Alignment]:
+        """None: nothing is written."""
+        return ()
 
     def describe(self, predictions: TagPredictions, place: int, whole: bool = False) -> dict[str, Any]:
         """The tags by name, and where the scheme forbids one."""

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 
-from ..datasets.data import Batch, IntArray
+from ..datasets.data import Batch, FloatArray, IntArray, Split
 from ..models.spec import Head
 from .metrics import confusion_matrix
 
@@ -31,6 +31,14 @@ class Confusion(NamedTuple):
         unseen = gold < 0
         names = (*labels, UNSEEN) if unseen.any() else tuple(labels)
         return Confusion(names, confusion_matrix(np.where(unseen, len(labels), gold), predicted, len(names)))
+
+
+class Alignment(NamedTuple):
+    """How much each token of a target looked at each of its source: `weights` (target, source), 1 in sum over the source."""
+
+    source: Sequence[str]
+    target: Sequence[str]
+    weights: FloatArray
 
 
 class Task(Protocol):
@@ -72,4 +80,12 @@ class Task(Protocol):
 
     def confusion(self, predictions: Any) -> "Confusion | None":
         """What was taken for what; None where nothing is told apart."""
+        ...
+
+    def remarks(self) -> Mapping[str, str]:
+        """What the name of a figure leaves open, by name, such as the signature of BLEU."""
+        ...
+
+    def alignments(self, model: Any, split: Split, rows: IntArray) -> Sequence[Alignment]:
+        """What each token of the output looked at; empty where a task or a model has no such thing."""
         ...

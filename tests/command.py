@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
@@ -120,3 +121,38 @@ def weights(run: Path, which: str = "last") -> bytes:
     """The bytes of the weights that a pointer names."""
     folder = (run / "checkpoints" / which).read_text(encoding="utf-8").strip()
     return (run / "checkpoints" / folder / "model.safetensors").read_bytes()
+
+
+def interrupted(folder: Path, recipe: str, name: str, number: int, delay: float, **variables: str) -> tuple[int, str]:
+    """Train, and send a signal after `delay` seconds of training; the exit code, and what was said on standard error."""
+    process = subprocess.Popen([str(NLP), "train", "--config", recipe, "--name", name, "--threads", "1"],
+                               cwd=folder, stdout=subprocess.DEVNULL,
+                               stderr=subprocess.PIPE, encoding="utf-8", env={**os.environ, **variables})
+    run = folder / "runs" / recipe.removesuffix(".yaml") / name
+    while not (run / "checkpoints" / "last").exists() and process.poll() is None:
+        time.sleep(0.002)
+    time.sleep(delay)
+    process.send_signal(number)
+    _, said = process.communicate()
+    return process.returncode, said
+
+
+def timeless(run: Path) -> list[dict]:
+    """The log without what depends on the machine's mood."""
+    return [{key: value for key, value in line.items() if not key.startswith(("seconds", "throughput", "memory"))} for line in metrics(run)]
+
+
+def killed_and_resumed(folder: Path, recipe: str, name: str, moment: float) -> Path:
+    """Train in a process, kill it so many seconds after its start, and go on with the run, or begin anew where there was none yet."""
+    train = ["train", "--config", f"{recipe}.yaml", "--name"]
+    process = subprocess.Popen([str(NLP), *train, name, "--threads", "1"], cwd=folder, stdout=subprocess.DEVNULL,
+                               stderr=subprocess.DEVNULL)
+    time.sleep(moment)
+    process.kill()
+    process.wait()
+    run = folder / "runs" / recipe / name
+    if (run / "config.yaml").exists():
+        nlp("train", "--resume", run, cwd=folder)
+        return run
+    nlp(*train, f"{name}-again", cwd=folder)
+    return run.with_name(f"{name}-again")

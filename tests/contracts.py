@@ -122,8 +122,9 @@ def one_thread() -> Iterator[None]:
 
 
 def network_classes() -> set[type]:
-    """The classes of the union that are networks."""
-    return {member for member in get_args(get_args(ModelConfig)[0]) if issubclass(member, NetworkConfig)}
+    """The classes of the union that are networks of one text; those of pairs are checked in files of their own."""
+    members = get_args(get_args(ModelConfig)[0])
+    return {member for member in members if issubclass(member, NetworkConfig) and "sequence" not in member.gives}
 
 
 # Inputs

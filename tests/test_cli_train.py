@@ -1,14 +1,27 @@
 """`nlp train`, `eval` and `predict` end to end, in real processes, on real surnames."""
 
 import json
-import os
 import random
 import signal
 import subprocess
 import time
 
 import pytest
-from command import MODELS, NETWORKS, NLP, TRAINING, metrics, nlp, nlp_process, results, weights, write_names, write_recipe
+from command import (
+    MODELS,
+    NETWORKS,
+    TRAINING,
+    interrupted,
+    killed_and_resumed,
+    metrics,
+    nlp,
+    nlp_process,
+    results,
+    timeless,
+    weights,
+    write_names,
+    write_recipe,
+)
 
 LEARNED = [model for model in MODELS if model != "rules"]
 
@@ -128,25 +141,6 @@ def test_equal_seeds_give_equal_bytes(model, trained, folder):
         assert weights(folder / "runs" / model / "other") != weights(again)
 
 
-def interrupted(folder, recipe, name, number, delay, **variables):
-    """Train, and send a signal after `delay` seconds of training; the exit code."""
-    process = subprocess.Popen([str(NLP), "train", "--config", recipe, "--name", name, "--threads", "1"],
-                               cwd=folder, stdout=subprocess.DEVNULL,
-                               stderr=subprocess.PIPE, encoding="utf-8", env={**os.environ, **variables})
-    run = folder / "runs" / recipe.removesuffix(".yaml") / name
-    while not (run / "checkpoints" / "last").exists() and process.poll() is None:
-        time.sleep(0.002)
-    time.sleep(delay)
-    process.send_signal(number)
-    _, said = process.communicate()
-    return process.returncode, said
-
-
-def timeless(run):
-    """The log without what depends on the machine's mood."""
-    return [{key: value for key, value in line.items() if not key.startswith(("seconds", "throughput", "memory"))} for line in metrics(run)]
-
-
 LONG = TRAINING.replace("epochs: 3", "epochs: 12, checkpoints: {every_steps: 7}, ema: 0.9, accumulate: 2, early_stopping: {patience: 50}")
 
 
@@ -190,17 +184,7 @@ def test_killed_at_random_moments_runs_end_with_the_same_bytes(model, folder):
     whole = folder / "runs" / f"moments-{model}" / "whole"
     for number in range(10):
         moment = moments.uniform(0, seconds)
-        process = subprocess.Popen([str(NLP), *train, f"killed-{number}", "--threads", "1"], cwd=folder,
-                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        time.sleep(moment)
-        process.kill()
-        process.wait()
-        killed = whole.with_name(f"killed-{number}")
-        if (killed / "config.yaml").exists():
-            nlp("train", "--resume", killed, cwd=folder)
-        else:  # there was no run yet to go on with
-            killed = whole.with_name(f"again-{number}")
-            nlp(*train, killed.name, cwd=folder)
+        killed = killed_and_resumed(folder, f"moments-{model}", f"killed-{number}", moment)
         for which in ("last", "best"):
             assert weights(killed, which) == weights(whole, which), f"killed after {moment:.3f} of {seconds:.3f} seconds"
         assert results(killed)["test"] == results(whole)["test"]

@@ -62,7 +62,7 @@ MISTAKES = [
      "15:5: training.optimizer.learning_rat: unknown key 'learning_rat'; did you mean 'learning_rate'?"),
     ("epochs: 2", "epochs: 2\n  learning_rate: 1",
      "13:3: training.learning_rate: unknown key 'learning_rate' here; it belongs to training.optimizer."),
-    ("hidden_size: 32", "n_heads: 2", "10:3: model.n_heads: unknown key 'n_heads' here; it belongs to model of type transformer."),
+    ("hidden_size: 32", "n_heads: 2", "10:3: model.n_heads: unknown key 'n_heads' here; it belongs to model of type transformer, transformer_seq2seq."),
     ("data:", "modle: 3\ndata:", "1:1: modle: unknown key 'modle'; did you mean 'model'?"),
     ("data:", "extend: x.yaml\ndata:", "1:1: extend: unknown key 'extend'; did you mean 'extends'?"),
     ("epochs: 2", "epochs: 2\n  extends: x.yaml",

@@ -6,18 +6,22 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from ..datasets.data import Data, Split
 from ..tasks.task import Task
 from .checkpoints import checkpoint_path, has_checkpoint
 from .evaluate import TRAIN_SAMPLE, predict
 from .files import read_json, write_atomically, write_json
 from .learner import Learner
-from .pictures import confusion_matrix_png
+from .pictures import alignment_png, confusion_matrix_png
 from .run_directory import RunDirectory
 from .session import Session, peak_bytes
 
 SHOWN_CHARACTERS = 200
 SAMPLES = 20
+ALIGNED = 4
+"""Rows of a split whose attention is drawn."""
 
 
 @dataclass(frozen=True)
@@ -79,6 +83,8 @@ def _score(model: Any, task: Task, split: Split, session: Session) -> dict[str, 
         session.tracker.text(split.name, "predictions", step, _samples(task, predictions, split))
         if (confusion := task.confusion(predictions)) is not None:
             session.tracker.image(split.name, "confusion_matrix", step, confusion_matrix_png(confusion.matrix, confusion.labels))
+        for number, (source, target, weights) in enumerate(task.alignments(model, split, np.arange(min(ALIGNED, len(split))))):
+            session.tracker.image(split.name, f"attention/{number + 1}", step, alignment_png(weights, source, target))
     return task.metrics(predictions)
 
 

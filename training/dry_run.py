@@ -6,7 +6,7 @@ from statistics import median
 
 from ..configs.schema import Recipe
 from ..datasets.batching import Plan
-from ..datasets.build import build_data
+from ..datasets.build import build_data, cut_notices
 from ..datasets.data import Split
 from ..models.build import build_model
 from ..tasks.build import build_task
@@ -24,6 +24,7 @@ def dry_run(recipe: Recipe, device: str, threads: int) -> Iterator[str]:
     sizes = ", ".join(f"{name} {len(split):,}" for name, split in data.splits.items())
     labels = f"; {len(data.encoding.labels)} classes" if data.encoding.labels else ""
     yield f"data        {sizes} examples{labels}; vocabulary {data.encoding.spec.vocab_size or 0:,}"
+    yield from (f"notice      {said}" for split in data.splits.values() for said in cut_notices(split, recipe.model))
     task = build_task(recipe.task, data.encoding)
     model = placed(recipe, setting, lambda: build_model(recipe.model, data.encoding.spec, task.head))
     yield f"model       {recipe.model.type}: " + ", ".join(f"{name} {value:,}" for name, value in model.describe().items())

@@ -60,7 +60,7 @@ class GradientLearner:
         self._seed_chance(step)
         ratios: dict[str, Ratio] = {}
         for player in self.players:
-            ratios |= self._backward(player, window)
+            ratios |= self._backward(player, window, step)
             self._set_rate(player.optimizer, step)
             self._step(player, step)
             player.optimizer.zero_grad(set_to_none=True)
@@ -79,7 +79,7 @@ class GradientLearner:
         elif self.device.type == "mps":
             torch.mps.manual_seed(seed)
 
-    def _backward(self, player: Player, window: Window) -> dict[str, Ratio]:
+    def _backward(self, player: Player, window: Window, step: int) -> dict[str, Ratio]:
         """Forward, loss, backward: each micro-batch's sum is divided by the count of the whole window over all ranks."""
         loss, tensors = player.objective.loss, [to_tensors(batch, self.device) for batch in window]
         counts = [loss.count(targets) for _, targets in tensors]
@@ -87,7 +87,7 @@ class GradientLearner:
         ratios: dict[str, Ratio] = {}
         for place, (inputs, targets) in enumerate(tensors):
             with self._autocast(), self._gradients_wait(player, place < len(tensors) - 1):
-                sums = loss.sums(player.forward, inputs, targets, counts[place])
+                sums = loss.sums(player.forward, inputs, targets, counts[place], step)
                 sums["loss"][0].backward(share)
             ratios = add_ratios(ratios, sums, prefix=player.objective.name)
         return ratios
@@ -175,7 +175,7 @@ class GradientLearner:
         found: list[str] = []
         handles = [module.register_forward_hook(_notes_non_finite(name, found)) for name, module in self.model.named_modules() if name]
         for player in self.players:
-            self._backward(player, window)
+            self._backward(player, window, step)
         for handle in handles:
             handle.remove()
         if found:

@@ -145,13 +145,14 @@ def open_session(
 ) -> Iterator[Session]:
     """Go on from the last checkpoint, or begin; then log, show and listen until the block ends."""
     main = setting.world.is_main
+    notices = [*data.notices, *(said for split in data.splits.values() for said in cut_notices(split, recipe.model))]
     with directory.hold() if main else nullcontext(), StopSignal().listening() as stop:
         if main:
             _save_data(directory, data)  # first: another vocabulary would be told as weights that do not fit
         progress = _resumed(learner, directory)
         tracker = Tracker(directory, resume_step=progress.step) if main else None
         with tracker or nullcontext(), Display(plan.n_steps, progress.step, silent=not main, seed=directory.seed) as display:
-            for notice in [*data.notices, *(said for split in data.splits.values() for said in cut_notices(split, recipe.model))]:
+            for notice in notices:
                 display.line(f"Notice: {notice}")
             yield Session(recipe, setting, directory, tracker, display, stop, progress)
 

@@ -1,0 +1,79 @@
+"""What encoder-decoders have in common: a source in, and a score for each word of the target's vocabulary at each of its places."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from .decoding import Decoder, Hypothesis, Memory, State
+from .network import Network, as_tensor
+
+Search = Callable[[Decoder, Tensor, Tensor], list[list[Hypothesis]]]
+"""A decoder, (batch, src) tokens and (batch,) lengths -> of each sentence the targets that were found, the best first."""
+
+
+class EncoderDecoder(Network):
+    """Reads a source, then tells the target token by token; `forward` gives the scores of all places at once.
+
+    Sources end in [EOS]; those of a batch are filled up with [PAD] behind it, and no result depends on how far. A decoder's state is
+    held by hypothesis, (batch, k, ...), its memory of the source by sentence, (batch, ...).
+    """
+
+    def forward(self, tokens: Tensor, lengths: Tensor, previous: Tensor, teacher_forcing: float = 1.0) -> Tensor:
+        """(batch, src), (batch,), (batch, tgt) -> (batch, tgt, n_words)
+
+        `previous` is the target token before each place, [BOS] first. Below 1, `teacher_forcing` is the share of places that are
+        given it; the others are given what the model itself says there (Bengio et al. 2015).
+        """
+        raise NotImplementedError
+
+    def begin(self, tokens: Tensor, lengths: Tensor) -> tuple[Memory, State]:
+        """(batch, src), (batch,) -> what is known of the source, and the state of one hypothesis for each"""
+        raise NotImplementedError
+
+    def step(self, previous: Tensor, memory: Memory, state: State) -> tuple[Tensor, State]:
+        """(batch, k), the last token of each hypothesis -> (batch, k, n_words), and the state after it"""
+        raise NotImplementedError
+
+    def alignments(self, tokens: Tensor, lengths: Tensor, previous: Tensor) -> Tensor | None:
+        """(batch, tgt, src): how much each place of the target looked at each of the source, 1 in sum; None without attention"""
+        raise NotImplementedError
+
+    @torch.inference_mode()
+    def search(self, search: Search, tokens: npt.NDArray[Any], lengths: npt.NDArray[Any]) -> list[list[Hypothesis]]:
+        """Targets of sources given as numpy arrays, the best first; leaves the network in the mode it was in."""
+        was_training = self.training
+        self.eval()
+        try:
+            tensors = _tensors({"tokens": tokens, "lengths": lengths}, self.device)
+            return search(self, tensors["tokens"], tensors["lengths"])
+        finally:
+            self.train(was_training)
+
+    @torch.inference_mode()
+    def aligned(self, tokens: npt.NDArray[Any], lengths: npt.NDArray[Any], previous: npt.NDArray[Any]) -> npt.NDArray[np.float32] | None:
+        """`alignments` of numpy arrays, without dropout; None without attention."""
+        was_training = self.training
+        self.eval()
+        try:
+            weights = self.alignments(**_tensors({"tokens": tokens, "lengths": lengths, "previous": previous}, self.device))
+            return None if weights is None else weights.float().cpu().numpy()
+        finally:
+            self.train(was_training)
+
+
+def own_choices(previous: Tensor, logits: Tensor, teacher_forcing: float) -> Tensor:
+    """(batch, tgt), (batch, tgt, n_words) -> (batch, tgt): what the model said at the place before, by a coin for each place.
+
+    The first place keeps its [BOS]; no gradient goes through the choice.
+    """
+    said = logits.detach().argmax(dim=2)[:, :-1]
+    own = torch.rand(said.shape, device=said.device) >= teacher_forcing
+    return torch.cat([previous[:, :1], torch.where(own, said.to(previous.dtype), previous[:, 1:])], dim=1)
+
+
+def _tensors(arrays: Mapping[str, npt.NDArray[Any]], device: torch.device) -> dict[str, Any]:
+    return {name: as_tensor(array, device) for name, array in arrays.items()}

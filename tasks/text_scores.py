@@ -1,0 +1,108 @@
+"""How near a text comes to those that count as right, as sums over rows: BLEU, chrF and TER by sacrebleu, and edits."""
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import Any, Literal, Protocol
+
+import numpy as np
+
+from ..datasets.data import FloatArray
+
+
+class TextScores(Protocol):
+    """Figures of a corpus from sums over its rows, so that any part of the rows can be scored without looking at its texts again."""
+
+    def sums(self, said: Sequence[str], references: Sequence[Sequence[str]]) -> FloatArray:
+        """(rows, n_sums) of each row by itself; `references` holds at least one text for each."""
+        ...
+
+    def figures(self, totals: FloatArray) -> dict[str, float]:
+        """(n_sums,) added up over rows -> figures by name."""
+        ...
+
+    def signatures(self) -> Mapping[str, str]:
+        """What a figure's name leaves open, for those that have such a line."""
+        ...
+
+
+class TranslationScores:
+    """BLEU (Papineni et al. 2002) with and without regard to case, chrF (Popovic 2015) and TER (Snover et al. 2006), each from 0 to 100.
+
+    All on raw text by sacrebleu (Post 2018), with its default settings and its signature.
+    """
+
+    def __init__(self) -> None:
+        self.sizes: list[int] = []  # numbers that each metric sums
+
+    @cached_property
+    def scorers(self) -> Mapping[str, Any]:
+        """sacrebleu's metrics by name; the library is loaded when the first text is scored."""
+        from sacrebleu.metrics import BLEU, CHRF, TER
+
+        return {"bleu": BLEU(force=True), "bleu_lowercase": BLEU(lowercase=True, force=True), "chrf": CHRF(), "ter": TER()}
+
+    # The library sums the same statistics, by these two methods that every one of its metrics defines, when it draws bootstrap samples.
+
+    def sums(self, said: Sequence[str], references: Sequence[Sequence[str]]) -> FloatArray:
+        """(rows, n_sums): n-gram matches, edits and lengths of each row; there must be one at least."""
+        most = max(map(len, references))
+        by_place = [[row[place] if place < len(row) else None for row in references] for place in range(most)]
+        parts = [np.array(scorer._extract_corpus_statistics(said, by_place), dtype=np.float64) for scorer in self.scorers.values()]
+        self.sizes = [part.shape[1] for part in parts]
+        return np.concatenate(parts, axis=1)
+
+    def figures(self, totals: FloatArray) -> dict[str, float]:
+        """The score of each, from 0 to 100; of TER also above, and lower is better."""
+        figures, start = {}, 0
+        for (name, scorer), size in zip(self.scorers.items(), self.sizes, strict=True):
+            figures[name] = float(scorer._compute_score_from_stats(_numbers(totals[start : start + size])).score)
+            start += size
+        return figures
+
+    def signatures(self) -> Mapping[str, str]:
+        """sacrebleu's line for each."""
+        return {name: str(scorer.get_signature()) for name, scorer in self.scorers.items() if hasattr(scorer, "num_refs")}
+
+
+class EditScores:
+    """Edits (insertions, deletions, substitutions) to the nearest reference, by that reference's length (Levenshtein 1966).
+
+    Of characters, or of phonemes, which stand between spaces; then also the share of rows with any edit, the word error rate.
+    """
+
+    def __init__(self, unit: Literal["character", "phoneme"]) -> None:
+        self.unit = unit
+
+    def sums(self, said: Sequence[str], references: Sequence[Sequence[str]]) -> FloatArray:
+        """(rows, 4): edits, length of the reference, whether there is an edit, 1."""
+        nearest = [min((edit_distance(self._units(text), parts), len(parts)) for parts in map(self._units, right))
+                   for text, right in zip(said, references, strict=True)]
+        return np.array([(edits, length, edits > 0, 1) for edits, length in nearest], dtype=np.float64).reshape(-1, 4)
+
+    def figures(self, totals: FloatArray) -> dict[str, float]:
+        """Shares, 0 the best."""
+        edits, length, wrong, rows = totals.tolist()
+        rate = {f"{self.unit}_error_rate": edits / max(length, 1)}
+        return rate | {"word_error_rate": wrong / max(rows, 1)} if self.unit == "phoneme" else rate
+
+    def signatures(self) -> Mapping[str, str]:
+        """None: the name says all."""
+        return {}
+
+    def _units(self, text: str) -> Sequence[str]:
+        return text.split() if self.unit == "phoneme" else text
+
+
+def edit_distance(a: Sequence[str], b: Sequence[str]) -> int:
+    """The fewest insertions, deletions and substitutions that make `b` of `a` (Wagner and Fischer 1974)."""
+    row = list(range(len(b) + 1))
+    for count, unit in enumerate(a, start=1):
+        diagonal, row[0] = row[0], count
+        for place, other in enumerate(b, start=1):
+            diagonal, row[place] = row[place], min(row[place] + 1, row[place - 1] + 1, diagonal + (unit != other))
+    return row[-1]
+
+
+def _numbers(values: FloatArray) -> list[float]:
+    """As the library counts them: whole numbers where they are whole."""
+    return [int(value) if value == int(value) else value for value in values.tolist()]

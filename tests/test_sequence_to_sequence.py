@@ -1,0 +1,159 @@
+"""Sequence to sequence through the command line: train, stop and resume, eval, predict; on parallel files and on embedded dates."""
+
+import json
+import signal
+from pathlib import Path
+
+import pytest
+from command import interrupted, nlp, nlp_process, results, timeless, weights
+from PIL import Image
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+WORDS = {"a": "ein", "big": "großer", "small": "kleiner", "dog": "Hund", "cat": "Kater", "runs": "rennt", "sleeps": "schläft"}
+MODELS = {
+    "recurrent": "{type: seq2seq, cell: lstm, d_embedding: 16, hidden_size: 24, attention: additive, dropout: 0.1}",
+    "fixed": "{type: seq2seq, cell: gru, d_embedding: 16, hidden_size: 24, attention: none}",
+    "transformer": "{type: transformer_seq2seq, d_model: 16, n_encoder_layers: 1, n_decoder_layers: 1, n_heads: 2, d_ff: 32, "
+                   "max_positions: 24, dropout: 0.1}",
+}
+RECIPE = """
+data: {{type: files, train: pairs, test: pairs, format: parallel, columns: {{source: en, target: de}}, validation_share: 0.25}}
+tokenizer: {{type: words, min_frequency: 1}}
+task:
+  type: sequence_to_sequence
+  teacher_forcing: {{type: linear, steps: 30, final_share: 0.8}}
+  decoding: {{beam_size: 3, max_length: 12}}
+model: {model}
+training: {{epochs: {epochs}, batch_size: 4, log_every: 2, best_metric: bleu, optimizer: {{type: adamw, learning_rate: 0.02}},
+  checkpoints: {{every_steps: 3}}}}
+"""
+
+
+def write(folder: Path, model: str, epochs: int = 2) -> Path:
+    """24 sentences of a toy language, word by word."""
+    lines = [f"a {size} {animal} {verb}" for size in ("big", "small", "big small") for animal in ("dog", "cat")
+             for verb in ("runs", "sleeps", "runs a dog", "sleeps a cat")]
+    (folder / "pairs.en").write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    told = (" ".join(WORDS[word] for word in line.split()) for line in lines)
+    (folder / "pairs.de").write_text("".join(f"{line}\n" for line in told), encoding="utf-8")
+    path = folder / f"{model}.yaml"
+    path.write_text(RECIPE.format(model=MODELS[model], epochs=epochs), encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("trained")
+    nlp("train", "--config", write(folder, "recurrent", epochs=40), "--name", "one", cwd=folder)
+    return folder
+
+
+def test_a_small_language_is_learned(trained):
+    figures = results(trained / "runs" / "recurrent" / "one")["test"]
+    assert set(figures) == {"loss", "accuracy", "exact_match", "bleu", "bleu_lowercase", "chrf", "ter"}
+    assert figures["bleu"] > 80
+    assert figures["ter"] < 20
+
+
+def test_eval_tells_intervals_signatures_and_what_a_copy_gets(trained):
+    said = nlp("eval", "recurrent", cwd=trained).stdout
+    assert "bleu: nrefs:1|case:mixed|eff:no|tok:13a|smooth:exp|version:" in said
+    assert "copy of the source" in said
+    told = json.loads(nlp("eval", "recurrent", "--json", cwd=trained).stdout)
+    low, high = told["metrics"]["bleu"]["interval"]
+    assert 0 < low <= told["metrics"]["bleu"]["value"] <= high < 100.1
+    assert told["metrics"]["bleu"]["value"] == pytest.approx(results(trained / "runs" / "recurrent" / "one")["test"]["bleu"])
+
+
+def test_predict_writes_a_line_for_a_line(trained):
+    said = nlp_process("predict", "recurrent", cwd=trained, text="a small cat runs\n\na big dog sleeps\n").stdout
+    assert said.splitlines() == ["ein kleiner Kater rennt", "", "ein großer Hund schläft"]
+
+
+def test_several_texts_have_scores_the_best_first(trained):
+    told = json.loads(nlp("predict", "recurrent", "a big cat runs", "--n-best", "3", "--json", cwd=trained).stdout)
+    scores = [told["score"], *(other["score"] for other in told["others"])]
+    assert len(scores) == 3
+    assert scores == sorted(scores, reverse=True)
+    lines = nlp("predict", "recurrent", "a big cat runs", "--n-best", "2", cwd=trained).stdout.splitlines()
+    assert lines[0] == f"{told['score']:.3f}  {told['prediction']}"
+
+
+def test_draws_are_repeated_by_their_seed(trained):
+    draws = [nlp("predict", "recurrent", "a big cat runs", "--temperature", "3", "--seed", seed, cwd=trained).stdout for seed in "11234"]
+    assert draws[0] == draws[1]
+    assert len(set(draws)) > 1
+    cold = nlp("predict", "recurrent", "a big cat runs", "--temperature", "0", cwd=trained).stdout
+    assert cold == nlp("predict", "recurrent", "a big cat runs", "--beam-size", "1", cwd=trained).stdout
+
+
+def test_attention_is_drawn(trained):
+    nlp("predict", "recurrent", "a big cat runs", "--attention", "looks.png", cwd=trained)
+    with Image.open(trained / "looks.png") as picture:
+        assert picture.format == "PNG"
+        assert min(picture.size) > 100
+    logged = EventAccumulator(str(trained / "runs" / "recurrent" / "one" / "test"), size_guidance={"images": 0}).Reload()
+    assert {"attention/1", "attention/4"} <= set(logged.Tags()["images"])
+
+
+@pytest.mark.parametrize(("arguments", "told"), [
+    (["--n-best", "5"], "--beam-size 5 or more"),
+    (["--n-best", "2", "--temperature", "1"], "--seed"),
+    (["--attention", "no/such/folder.png"], "--attention takes the name of a PNG file"),
+])
+def test_what_a_search_cannot_do_is_told(trained, arguments, told):
+    assert told in nlp("predict", "recurrent", "a big cat runs", *arguments, cwd=trained, code=2).stderr
+
+
+def test_without_attention_there_is_nothing_to_draw(tmp_path):
+    nlp("train", "--config", write(tmp_path, "fixed", epochs=1), cwd=tmp_path)
+    assert "no attention to draw" in nlp("predict", "fixed", "a cat", "--attention", "a.png", cwd=tmp_path, code=2).stderr
+
+
+@pytest.mark.parametrize("model", ["recurrent", "transformer"])
+def test_killed_inside_an_epoch_and_resumed_it_ends_with_the_same_bytes(tmp_path, model):
+    recipe = write(tmp_path, model, epochs=20)
+    nlp("train", "--config", recipe, "--name", "whole", cwd=tmp_path)
+    code, _ = interrupted(tmp_path, recipe.name, "killed", signal.SIGKILL, 0.05)
+    assert code == -signal.SIGKILL
+    nlp("train", "--resume", f"{model}/killed", cwd=tmp_path)
+    whole, killed = (tmp_path / "runs" / model / name for name in ("whole", "killed"))
+    for which in ("last", "best"):
+        assert weights(killed, which) == weights(whole, which)
+    assert results(killed)["test"] == results(whole)["test"]
+    assert timeless(killed) == timeless(whole)
+
+
+def test_a_source_longer_than_the_positions_is_refused_before_anything_is_written(tmp_path):
+    recipe = write(tmp_path, "transformer")
+    done = nlp("train", "--config", recipe, "--set", "model.max_positions=5", "--set", "task.decoding.max_length=5", cwd=tmp_path, code=2)
+    assert "model.max_positions is 5" in done.stderr
+    assert "pairs.en" in done.stderr
+    assert not [*(tmp_path / "runs").rglob("*.*")]
+
+
+def test_lines_without_a_partner_are_named(tmp_path):
+    recipe = write(tmp_path, "transformer")
+    with (tmp_path / "pairs.en").open("a", encoding="utf-8") as file:
+        file.write("a dog\n")
+    said = nlp("train", "--config", recipe, cwd=tmp_path, code=2).stderr
+    assert "pairs.en" in said
+    assert "25" in said
+
+
+def test_an_empty_line_is_named(tmp_path):
+    recipe = write(tmp_path, "transformer")
+    lines = (tmp_path / "pairs.en").read_text(encoding="utf-8").splitlines()
+    (tmp_path / "pairs.en").write_text("".join(f"{line}\n" for line in [*lines[:6], "", *lines[7:]]), encoding="utf-8")
+    said = nlp("train", "--config", recipe, cwd=tmp_path, code=2).stderr
+    assert "nothing in column `source`" in said
+    assert ":7" in said
+
+
+def test_only_runs_that_write_take_options_of_searching(tmp_path):
+    (tmp_path / "rules.yaml").write_text(
+        "data: {type: named, name: names}\ntask: {type: classification, text: name, label: language}\n"
+        "model: {type: rules, default: Italian, rules: [{label: Polish, pattern: 'ski$'}]}\n", encoding="utf-8")
+    nlp("train", "--config", tmp_path / "rules.yaml", cwd=tmp_path)
+    for option in (["--beam-size", "3"], ["--temperature", "1"], ["--attention", "a.png"]):
+        assert f"{option[0]} is for runs that write text" in nlp("predict", "rules", "Kowalski", *option, cwd=tmp_path, code=2).stderr
