@@ -25,7 +25,7 @@ IMPOSSIBLE = float("-inf")
 CHUNK = 64
 """Scores that are looked at by their maximum first."""
 BLOCK = 2**20
-"""Scores that are worked on at a time on a CPU: 4 MB, which stay near, and for which the system need not be asked for memory anew."""
+"""Scores that are worked on at a time on a CPU: 4 MB, for which the system need not be asked for memory anew each time."""
 WORTH_CUTTING = 1 / 8
 """Share of a batch that must be over before the rest is copied together."""
 
@@ -116,14 +116,14 @@ def draw(logits: Tensor, sampling: Sampling, generator: torch.Generator) -> Tens
     """
     scores = _log_probabilities(logits)
     if not sampling.temperature:
-        return _best(scores, 1)[1].squeeze(1)
+        return scores.argmax(dim=1)
     scores = (scores - scores.amax(dim=1, keepdim=True)) / sampling.temperature
     if sampling.top_k is None and sampling.top_p >= 1:
         return _drawn(scores.softmax(dim=1), generator).squeeze(1)
     if sampling.top_k is None:
         scores, ids = scores.sort(dim=1, descending=True, stable=True)
     else:
-        scores, ids = _best(scores, min(sampling.top_k, scores.shape[1]))
+        scores, ids = scores.topk(min(sampling.top_k, scores.shape[1]), dim=1)
     shares = scores.softmax(dim=1)
     shares[:, 1:].masked_fill_(shares.cumsum(dim=1)[:, :-1] >= sampling.top_p, 0.0)
     return ids.gather(1, _drawn(shares, generator)).squeeze(1)

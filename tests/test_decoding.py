@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from nlp.configs.task import DecodingConfig
 from nlp.configs.tokenizer import BOS, EOS, UNK
+from nlp.models import decoding as searches
 from nlp.models.decoding import CHUNK, Hypothesis, Sampling, _best, beam_search, draw, greedy, sample
 from torch import Tensor, nn
 
@@ -197,8 +198,9 @@ def test_a_network_says_the_same_to_a_batch_and_to_one_sentence_at_a_time(seed, 
 def test_a_beam_of_one_is_greedy_and_greedy_takes_the_most_probable_token(seed, sentences, most, ends, early_stopping):
     decoder = table(seed, sentences, ends)
     followed = greedy(decoder, *sources(sentences), most)
-    searched = beam_search(decoder, *sources(sentences), decoding(1, 0.0, early_stopping, most))
-    assert_same(followed, [found for (found,) in searched])
+    searched = beam_search(decoder, *sources(sentences), decoding(1, 2.0, early_stopping, most))
+    assert [each.tokens for each in followed] == [found.tokens for (found,) in searched]
+    assert [each.log_probability for each in followed] == [found.log_probability for (found,) in searched]
     for sentence, hypothesis in enumerate(followed):
         said = [*hypothesis.tokens, EOS][:most]
         for place, token in enumerate(said):
@@ -274,6 +276,18 @@ def test_sentences_that_are_over_leave_the_batch(search):
     assert len({*decoder.rows}) > 4
 
 
+@pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
+@pytest.mark.parametrize("early_stopping", [True, False])
+def test_when_they_leave_changes_nothing(share, early_stopping, monkeypatch):
+    config = decoding(3, 3.0, early_stopping, max_length=20)
+    decoder = table(8, 16, ends=2.0)
+    followed, searched = greedy(decoder, *sources(16), 20), beam_search(decoder, *sources(16), config, n_best=3)
+    monkeypatch.setattr(searches, "WORTH_CUTTING", share)
+    assert_same(greedy(decoder, *sources(16), 20), followed)
+    for found, expected in zip(beam_search(decoder, *sources(16), config, n_best=3), searched, strict=True):
+        assert_same(found, expected)
+
+
 def test_without_an_end_the_longest_counts_as_it_is():
     decoder = table(2, 3, ends=-50.0)
     for hypothesis in greedy(decoder, *sources(3), 7):
@@ -288,10 +302,12 @@ def test_what_is_impossible_is_not_found():
     (found,) = beam_search(Table(logits), *sources(1), decoding(4, 0.0, False, 3), n_best=4)
     assert [each.tokens for each in found] == [[], [7], [7, 7], [7, 7, 7]]
     assert [each.log_probability for each in found] == pytest.approx([math.log(p) for p in (1 / 2, 1 / 4, 1 / 8, 1 / 8)])
+    logits[..., 7] = -math.inf
+    assert beam_search(Table(logits), *sources(1), decoding(4), n_best=4) == [[Hypothesis([], 0.0, 0.0)]]
 
 
 @settings(deadline=None, max_examples=50)
-@given(st.integers(0, 10**6), st.integers(1, 3), st.sampled_from([1, 2, 5]), st.integers(10, 2_000), st.sampled_from([2, 50, 10**6]))
+@given(st.integers(0, 10**6), st.integers(1, 3), st.sampled_from([1, 2, 5]), st.integers(10, 2_000), st.sampled_from([2, 50, 800, 10**6]))
 def test_the_best_by_chunks_are_the_best(seed, rows, n, width, kinds):
     scores = torch.randint(kinds, (rows, width), generator=torch.Generator().manual_seed(seed)).double()
     values, places = _best(scores, n)
@@ -299,6 +315,12 @@ def test_the_best_by_chunks_are_the_best(seed, rows, n, width, kinds):
     assert torch.equal(values, expected.values[:, :n])
     assert torch.equal(places, expected.indices[:, :n])
     assert 2 * 5 * CHUNK < 2_000, "else no width is looked at by chunks"
+
+
+def test_of_equals_in_two_chunks_the_first_though_the_later_chunk_has_the_maximum():
+    scores = torch.zeros(1, 20 * CHUNK)
+    scores[0, [5 * CHUNK, 5 * CHUNK + 1, 2 * CHUNK]] = torch.tensor([2.0, 1.0, 1.0])
+    assert _best(scores, 2)[1].tolist() == [[5 * CHUNK, 2 * CHUNK]]
 
 
 def drawn(logits: list[float], sampling: Sampling, times: int) -> Counter:
