@@ -9,15 +9,14 @@ import torch
 from ..datasets.build import questions
 from ..datasets.pairs import PairSplit, refuse_longer
 from ..errors import ConfigError
-from ..models.decoding import beam_search, sample
-from ..models.encoder_decoder import Search
+from ..models.decoding import Search, sample, search_by
 from ..models.spec import Sampling
 from ..tasks.sequence_to_sequence import SequenceToSequence
 from ..tasks.task import Alignment
 from ..training.finished import FinishedRun
 
 
-def search_by(run: FinishedRun, beam_size: int | None, n_best: int, length: int | None, sampling: Sampling | None) -> Search:
+def asked_search(run: FinishedRun, beam_size: int | None, n_best: int, length: int | None, sampling: Sampling | None) -> Search:
     """The recipe's search with what is asked for in its place. Raises ConfigError for more texts than a search finds."""
     task = run.task
     assert isinstance(task, SequenceToSequence)
@@ -27,7 +26,7 @@ def search_by(run: FinishedRun, beam_size: int | None, n_best: int, length: int 
         wider = f"set --beam-size {n_best} or more" if sampling is None else "leave --temperature out, or draw again with another --seed"
         raise ConfigError(f"--n-best {n_best} asks for more texts than the search keeps; {wider}.")
     if sampling is None:
-        return lambda decoder, tokens, lengths: beam_search(decoder, tokens, lengths, decoding, n_best)
+        return search_by(decoding, n_best)
     generator = torch.Generator(run.model.device).manual_seed(sampling.seed)
     return lambda decoder, tokens, lengths: [[each] for each in sample(decoder, tokens, lengths, decoding.max_length, sampling, generator)]
 

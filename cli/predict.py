@@ -58,9 +58,9 @@ def predict(
         for text in waiting:
             _go_on(opened, text, length or LENGTH, sampling, json)
         return
-    from ..analysis.translation import search_by
+    from ..analysis.translation import asked_search
 
-    _write(opened, waiting, search_by(opened, beam_size, n_best or 1, length, sampling if drawn else None), attention, json)
+    _write(opened, waiting, asked_search(opened, beam_size, n_best or 1, length, sampling if drawn else None), attention, json)
 
 
 def _write(run: "FinishedRun", texts: Iterator[str], search: Any, attention: str | None, as_json: bool) -> None:

@@ -101,6 +101,15 @@ class CheckpointConfig(Config):
     """Save each so many minutes."""
     keep: PositiveInt = 2
     """How many of the latest checkpoints stay; the best one always does."""
+    average: PositiveInt | None = None
+    """At the end, also score the mean of the weights of so many of the latest checkpoints on the validation split; it becomes the best
+    one where it is better (Vaswani et al. 2017, section 6.1). At most `keep`."""
+
+    @model_validator(mode="after")
+    def _averages_what_is_kept(self) -> Self:
+        if self.average is not None and self.average > self.keep:
+            raise ValueError(f"average {self.average} needs as many checkpoints as that, but keep is {self.keep}")
+        return self
 
 
 class TrainingConfig(Config):

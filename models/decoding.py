@@ -56,6 +56,10 @@ class Hypothesis:
     """Natural logarithm, of [EOS] too where it was reached."""
 
 
+Search = Callable[[Decoder, Tensor, Tensor], list[list[Hypothesis]]]
+"""A decoder, (batch, src) tokens and (batch,) lengths -> of each sentence the targets that were found, the best first."""
+
+
 @dataclass(frozen=True)
 class _Hypotheses:
     """The same number for each sentence: tokens (batch, n, length) from [BOS] on, filled up with [EOS]; the rest (batch, n).
@@ -89,6 +93,13 @@ class _Hypotheses:
         both = _Hypotheses(torch.cat([pad(self.tokens, (0, longer), value=EOS), others.tokens], dim=1),
                            torch.cat([self.log_probabilities, others.log_probabilities], dim=1), scores)
         return both.take(torch.arange(len(order), device=order.device), order)
+
+
+def search_by(config: DecodingConfig, n_best: int = 1) -> Search:
+    """A beam, or where it would have one place, which finds the same, the cheaper greedy search."""
+    if config.beam_size > 1:
+        return lambda decoder, tokens, lengths: beam_search(decoder, tokens, lengths, config, n_best)
+    return lambda decoder, tokens, lengths: [[each] for each in greedy(decoder, tokens, lengths, config.max_length)]
 
 
 def greedy(decoder: Decoder, tokens: Tensor, lengths: Tensor, most: int) -> list[Hypothesis]:

@@ -1,6 +1,6 @@
 """What encoder-decoders have in common: a source in, and a score for each word of the target's vocabulary at each of its places."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -8,11 +8,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from .decoding import Decoder, Hypothesis, Memory, State
+from .decoding import Hypothesis, Memory, Search, State
 from .network import Network, as_tensor
-
-Search = Callable[[Decoder, Tensor, Tensor], list[list[Hypothesis]]]
-"""A decoder, (batch, src) tokens and (batch,) lengths -> of each sentence the targets that were found, the best first."""
 
 
 class EncoderDecoder(Network):

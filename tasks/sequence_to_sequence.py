@@ -19,7 +19,8 @@ from .text_scores import EditScores, TextScores, TranslationScores
 if TYPE_CHECKING:
     from torch import nn
 
-    from ..models.encoder_decoder import EncoderDecoder, Search
+    from ..models.decoding import Search
+    from ..models.encoder_decoder import EncoderDecoder
     from .losses import Objective
 
 MAIN_FIGURE = {"translation": "bleu", "transduction": "exact_match", "pronunciation": "word_error_rate"}
@@ -61,9 +62,9 @@ class SequenceToSequence:
 
     def search(self) -> "Search":
         """The search that the recipe asks for: greedy or a beam."""
-        from ..models.decoding import beam_search
+        from ..models.decoding import search_by
 
-        return lambda decoder, tokens, lengths: beam_search(decoder, tokens, lengths, self.config.decoding)
+        return search_by(self.config.decoding)
 
     def predict(self, model: "EncoderDecoder", batch: Batch) -> TextPredictions:
         """The text that the search finds for each source; and how probable the right one is."""

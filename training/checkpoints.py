@@ -15,6 +15,9 @@ from .files import disk_errors, write_atomically
 from .run_directory import RunDirectory
 from .sealed_folder import damage, seal
 
+AVERAGED = "averaged"
+"""The folder of the mean of several checkpoints."""
+
 
 def save_checkpoint(run: RunDirectory, step: int, write: Callable[[Path], None], *, best: bool, keep: int) -> Path:
     """Save what `write` puts into the folder that it is given, as the run's last checkpoint, and as its best one if `best`.
@@ -35,6 +38,20 @@ def save_checkpoint(run: RunDirectory, step: int, write: Callable[[Path], None],
     return path
 
 
+def save_averaged(run: RunDirectory, write: Callable[[Path], None]) -> Path:
+    """Save what `write` puts into the folder that it is given, the mean of some checkpoints, as the run's best one."""
+    path = run.checkpoints / AVERAGED
+    with disk_errors(path):
+        _write_whole(path, write)
+        write_atomically(run.checkpoints / "best", f"{path.name}\n")
+    return path
+
+
+def latest_checkpoints(run: RunDirectory, count: int) -> list[Path]:
+    """The folders of so many of the latest checkpoints, or of all there are, each looked at as `checkpoint_path` does."""
+    return [checkpoint_path(run, step) for step in _steps(run.checkpoints)[-count:]]
+
+
 def checkpoint_path(run: RunDirectory, which: Literal["best", "last"] | int = "last") -> Path:
     """The folder of a checkpoint, after a look at every byte of it.
 
@@ -46,7 +63,7 @@ def checkpoint_path(run: RunDirectory, which: Literal["best", "last"] | int = "l
         wrong = damage(folder / name)
         if wrong is None:
             return folder / name
-        raise RunError(f"{wrong} {_way_out(folder, int(name[5:]))}")
+        raise RunError(f"{wrong} {_way_out(folder, name)}")
     if isinstance(which, int):
         there = ", ".join(str(step) for step in _steps(folder)) or "none"
         raise RunError(f"{run.path} has no checkpoint of step {which}; there are: {there}.")
@@ -124,7 +141,7 @@ def _pointed(folder: Path, pointer: str) -> str | None:
         name = (folder / pointer).read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError):
         return None
-    return name if name.startswith("step-") and name[5:].isdecimal() else None
+    return name if name == AVERAGED or (name.startswith("step-") and name[5:].isdecimal()) else None
 
 
 def _newest_whole(folder: Path, pointer: str) -> Path:
@@ -137,8 +154,9 @@ def _newest_whole(folder: Path, pointer: str) -> Path:
                    "take the folder from where it was copied, or train again.")
 
 
-def _way_out(folder: Path, damaged: int) -> str:
-    whole = next((step for step in reversed(_steps(folder)) if step != damaged and damage(folder / f"step-{step}") is None), None)
+def _way_out(folder: Path, damaged: str) -> str:
+    names = (f"step-{step}" for step in reversed(_steps(folder)))
+    whole = next((name for name in names if name != damaged and damage(folder / name) is None), None)
     if whole is None:
         return "No other checkpoint of this run is whole: take the folder from where it was copied, or train again."
-    return f"step-{whole} is whole: remove step-{damaged}, and it is taken instead."
+    return f"{whole} is whole: remove {damaged}, and it is taken instead."

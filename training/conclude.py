@@ -50,6 +50,11 @@ def conclude(learner: Learner, task: Task, data: Data, session: Session) -> Resu
     cost = _cost(learner, session)
     for notice in getattr(learner.model, "notices", ()):
         session.display.line(f"Notice: {notice}")
+    training = session.recipe.training
+    if training is not None and training.checkpoints.average is not None:
+        from .averaging import try_average
+
+        try_average(learner, task, data, session, training.checkpoints.average)
     if has_checkpoint(session.directory):
         learner.load(checkpoint_path(session.directory, "best"))
     metrics = {}

@@ -1,0 +1,39 @@
+"""The mean of several checkpoints, which often generalises better than any of them (Vaswani et al. 2017; Izmailov et al. 2018)."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from ..datasets.data import Data
+from ..tasks.task import Task
+from .checkpoints import latest_checkpoints, save_averaged
+from .evaluate import predict
+from .learner import Learner
+from .session import Session
+from .tensors import load_into, load_tensors, save_tensors
+from .trainer import score_of
+
+
+def try_average(learner: Learner, task: Task, data: Data, session: Session, count: int) -> None:
+    """Score the mean of the latest checkpoints on the validation split; where it is better than the best one, it takes its place."""
+    folders, progress = latest_checkpoints(session.directory, count), session.progress
+    weights = mean_weights(folders)
+    load_into(learner.model, weights)
+    metrics = task.metrics(predict(task, learner.model, data.splits["validation"], session.world))
+    score, name = score_of(metrics, session), session.best_metric
+    is_best = progress.best_score is None or score > progress.best_score
+    taken = "it is the best" if is_best else f"step {progress.best_step} stays the best"
+    value = metrics.get(name, metrics["loss"])
+    session.display.line(f"Mean of the last {len(folders)} checkpoints: validation {name} {value:.4f}; {taken}")
+    if is_best and session.world.is_main:
+        save_averaged(session.directory, lambda folder: save_tensors(folder / "model.safetensors", weights))
+    session.world.barrier()
+
+
+def mean_weights(folders: Sequence[Path]) -> dict[str, Tensor]:
+    """Each tensor of the folders' weights in the mean, computed in double precision; whole numbers are those of the last folder."""
+    tensors = [load_tensors(folder / "model.safetensors") for folder in folders]
+    return {name: torch.stack([each[name].double() for each in tensors]).mean(dim=0).to(last.dtype) if last.is_floating_point() else last
+            for name, last in tensors[-1].items()}
