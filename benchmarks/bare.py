@@ -104,11 +104,11 @@ class Block(nn.Module):
         self.norm_1, self.norm_2 = nn.LayerNorm(size), nn.LayerNorm(size)
         self.dropout = nn.Dropout(config.dropout)
 
-    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
-        """(batch, seq, d_model) -> (batch, seq, d_model)"""
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        """(batch, seq, d_model) -> (batch, seq, d_model); without a mask each position sees what stands before it"""
         batch, seq, size = x.shape
         query, key, value = self.qkv(self.norm_1(x)).view(batch, seq, 3, self.n_heads, -1).permute(2, 0, 3, 1, 4)
-        mixed = functional.scaled_dot_product_attention(query, key, value, mask)
+        mixed = functional.scaled_dot_product_attention(query, key, value, mask, is_causal=mask is None)
         x = x + self.dropout(self.out(mixed.transpose(1, 2).reshape(batch, seq, size)))
         return x + self.dropout(self.narrow(functional.gelu(self.wide(self.norm_2(x)))))
 
@@ -155,22 +155,65 @@ def bare_model(config: NetworkConfig, n_tokens: int, n_classes: int) -> nn.Modul
 
 
 class BareLoop:
-    """Training by hand on texts that lie encoded in memory."""
+    """Training by hand; each kind of data has its own examples."""
 
-    def __init__(self, recipe: Recipe, data: Data, n_steps: int) -> None:
-        assert recipe.training is not None and isinstance(recipe.model, NetworkConfig) and isinstance(recipe.training.optimizer, Adam)
-        split, settings = data.splits["train"], recipe.training.optimizer
-        spec = data.encoding.spec
-        assert isinstance(split, LabelledSplit) and split.encoded is not None
-        assert spec.vocab_size is not None and spec.n_classes is not None
-        self.tokens, self.starts, self.lengths = split.encoded.ids.copy(), split.encoded.offsets[:-1].copy(), split.encoded.lengths
-        self.labels, self.n_steps, self.training = torch.from_numpy(split.labels.copy()), n_steps, recipe.training
-        self.batch: Any = self.bag if recipe.model.takes == "bag" else self.padded
-        self.model = bare_model(recipe.model, spec.vocab_size, spec.n_classes)
-        self.weights = list(self.model.parameters())
+    def __init__(self, recipe: Recipe, model: nn.Module, n_steps: int) -> None:
+        assert recipe.training is not None and isinstance(recipe.training.optimizer, Adam)
+        self.model, self.n_steps, self.training = model, n_steps, recipe.training
+        self.weights, settings = list(model.parameters()), recipe.training.optimizer
         decayed = {"params": [each for each in self.weights if each.ndim > 1], "weight_decay": settings.weight_decay}
         spared = {"params": [each for each in self.weights if each.ndim == 1], "weight_decay": 0.0}
         self.optimizer = torch.optim.AdamW([decayed, spared], lr=settings.learning_rate, fused=True)
+
+    def examples(self, rows: IntArray) -> tuple[tuple[Any, ...], Tensor]:
+        """What the model is given, and what it shall say, (batch,) or (batch, seq)."""
+        raise NotImplementedError
+
+    def rate(self, step: int) -> float:
+        """Linear warm-up, then half a cosine."""
+        warm = round((self.training.schedule.warmup_share or 0.0) * self.n_steps)
+        if step <= warm:
+            return self.training.optimizer.learning_rate * step / warm
+        return self.training.optimizer.learning_rate * (1 + math.cos(math.pi * (step - warm) / (self.n_steps - warm))) / 2
+
+    def run(self, batches: list[IntArray], first_step: int) -> tuple[float, float]:
+        """Take a step for each batch. Returns loss and accuracy as read last."""
+        loss_sum, right, seen, read = torch.zeros(()), torch.zeros(()), 0, (0.0, 0.0)
+        for step, rows in enumerate(batches, first_step):
+            inputs, labels = self.examples(rows)
+            logits, labels = self.model(*inputs).flatten(0, -2), labels.flatten()
+            loss = functional.cross_entropy(logits, labels)
+            loss.backward()
+            if self.training.clip_norm:
+                nn.utils.clip_grad_norm_(self.weights, self.training.clip_norm)
+            for group in self.optimizer.param_groups:
+                group["lr"] = self.rate(step)
+            self.optimizer.step()
+            self.optimizer.zero_grad(set_to_none=True)
+            loss_sum += loss.detach() * len(labels)
+            right += (logits.detach().argmax(dim=1) == labels).sum()
+            seen += len(labels)
+            if step % READ_EVERY == 0 or rows is batches[-1]:
+                read = loss_sum.item() / seen, right.item() / seen
+                loss_sum, right, seen = torch.zeros(()), torch.zeros(()), 0
+        return read
+
+
+class TextLoop(BareLoop):
+    """On texts that lie encoded in memory, with a class each."""
+
+    def __init__(self, recipe: Recipe, data: Data, n_steps: int) -> None:
+        split, spec = data.splits["train"], data.encoding.spec
+        assert isinstance(split, LabelledSplit) and split.encoded is not None and isinstance(recipe.model, NetworkConfig)
+        assert spec.vocab_size is not None and spec.n_classes is not None
+        self.tokens, self.starts, self.lengths = split.encoded.ids.copy(), split.encoded.offsets[:-1].copy(), split.encoded.lengths
+        self.labels = torch.from_numpy(split.labels.copy())
+        self.batch: Any = self.bag if recipe.model.takes == "bag" else self.padded
+        super().__init__(recipe, bare_model(recipe.model, spec.vocab_size, spec.n_classes), n_steps)
+
+    def examples(self, rows: IntArray) -> tuple[tuple[Any, ...], Tensor]:
+        """Tokens and where texts begin or end, and classes (batch,)."""
+        return self.batch(rows), self.labels[rows]
 
     def bag(self, rows: IntArray) -> tuple[Tensor, Tensor]:
         """Tokens end to end (n,), and where each text begins (batch,)."""
@@ -186,32 +229,3 @@ class BareLoop:
         tokens = self.tokens.take(self.starts[rows][:, None] + within, mode="clip")
         tokens[within >= lengths[:, None]] = 0
         return torch.from_numpy(tokens), torch.from_numpy(lengths)
-
-    def rate(self, step: int) -> float:
-        """Linear warm-up, then half a cosine."""
-        warm = round((self.training.schedule.warmup_share or 0.0) * self.n_steps)
-        if step <= warm:
-            return self.training.optimizer.learning_rate * step / warm
-        return self.training.optimizer.learning_rate * (1 + math.cos(math.pi * (step - warm) / (self.n_steps - warm))) / 2
-
-    def run(self, batches: list[IntArray], first_step: int) -> tuple[float, float]:
-        """Take a step for each batch. Returns loss and accuracy as read last."""
-        loss_sum, right, seen, read = torch.zeros(()), torch.zeros(()), 0, (0.0, 0.0)
-        for step, rows in enumerate(batches, first_step):
-            inputs, labels = self.batch(rows), self.labels[rows]
-            logits = self.model(*inputs)
-            loss = functional.cross_entropy(logits, labels)
-            loss.backward()
-            if self.training.clip_norm:
-                nn.utils.clip_grad_norm_(self.weights, self.training.clip_norm)
-            for group in self.optimizer.param_groups:
-                group["lr"] = self.rate(step)
-            self.optimizer.step()
-            self.optimizer.zero_grad(set_to_none=True)
-            loss_sum += loss.detach() * len(rows)
-            right += (logits.detach().argmax(dim=1) == labels).sum()
-            seen += len(rows)
-            if step % READ_EVERY == 0 or rows is batches[-1]:
-                read = loss_sum.item() / seen, right.item() / seen
-                loss_sum, right, seen = torch.zeros(()), torch.zeros(()), 0
-        return read

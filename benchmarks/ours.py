@@ -12,7 +12,7 @@ from nlp.datasets.build import build_data
 from nlp.datasets.data import Data, IntArray
 from nlp.models.build import build_model
 from nlp.tasks.build import build_task
-from nlp.tasks.classification import Classification
+from nlp.tasks.task import Task
 from nlp.training.devices import Setting, placed, thread_count
 from nlp.training.learner import Learner, build_learner, build_plan
 from nlp.training.run_directory import RunDirectory
@@ -46,7 +46,7 @@ class Ours:
 
     recipe: Recipe
     data: Data
-    task: Classification
+    task: Task
     plan: Plan
     learner: Learner
     session: Session

@@ -10,12 +10,17 @@ from typing import Annotated, Any
 
 import torch
 import typer
-from bare import BareLoop
+from bare import BareLoop, TextLoop
+from bare_language import LanguageLoop
 from nlp.configs.load import load_recipe
+from nlp.configs.schema import Recipe
+from nlp.datasets.data import Data
 from ours import opened
 from pairs import in_turns, show
 
 RECIPES = {"mlp": "deep-mlp", "cnn": "cnn", "lstm": "bilstm", "transformer": "transformer", "bag": "deep-mlp"}
+RUNNING_TEXT = ("tinyshakespeare", "pydocs")
+"""Datasets of language models: their LSTM reads in one direction."""
 LIGHT_BAG = ("model.d_embedding=32", "model.hidden_sizes=[]", "training.batch_size=64")
 """Short texts and few weights: a step so short that whatever the loop adds shows."""
 STEPS = {"mlp": 100, "cnn": 50, "lstm": 50, "transformer": 50, "bag": 500}
@@ -27,11 +32,12 @@ def compare(dataset: str, model: str, pairs: int = 9, steps: int | None = None, 
     """Time stretches of so many steps, the tool's and the bare loop's; milliseconds are medians a step."""
     light = LIGHT_BAG if model == "bag" else ()
     whole = () if model in ("mlp", "bag") else ("model.token_dropout=0",)  # a person's loop has none
-    recipe = load_recipe(f"{dataset}/{RECIPES[model]}", [f"training.epochs={EPOCHS}", *light, *whole])
+    name = model if dataset in RUNNING_TEXT else RECIPES[model]
+    recipe = load_recipe(f"{dataset}/{name}", [f"training.epochs={EPOCHS}", "training.steps=null", *light, *whole])
     steps = steps or STEPS[model]
     with opened(recipe, threads) as ours:
         torch.manual_seed(1)
-        bare = BareLoop(recipe, ours.data, ours.plan.n_steps)
+        bare = by_hand(recipe, ours.data, ours.plan.n_steps)
         assert n_weights(bare.model) == n_weights(ours.learner.model), "the two models are not of the same size"
         batches, firsts = ours.rows(steps * (pairs + 1)), itertools.count(1, steps)
 
@@ -43,6 +49,12 @@ def compare(dataset: str, model: str, pairs: int = 9, steps: int | None = None, 
     per_step = {"ours_ms": 1000 * median(times.one) / steps, "bare_ms": 1000 * median(times.other) / steps}
     overhead = median(1000 * (one - other) / steps for one, other in zip(times.one, times.other, strict=True))
     return {"case": f"{dataset} {model}", **times.figures(), **per_step, "overhead_ms": overhead}
+
+
+def by_hand(recipe: Recipe, data: Data, n_steps: int) -> BareLoop:
+    """The loop by hand for a recipe's task."""
+    running = recipe.task is not None and recipe.task.type == "language_modeling"
+    return (LanguageLoop if running else TextLoop)(recipe, data, n_steps)
 
 
 def n_weights(module: torch.nn.Module) -> int:

@@ -28,24 +28,26 @@ def assert_row(row, name):
     assert 0 < row["min"] <= row["ratio"] <= row["max"]
 
 
-@pytest.mark.parametrize("model", ["mlp", "cnn", "lstm", "transformer", "bag"])
-def test_both_loops_take_their_steps(model):
+@pytest.mark.parametrize(("dataset", "model"), [("names", "mlp"), ("names", "cnn"), ("names", "lstm"), ("names", "transformer"),
+                                               ("names", "bag"), ("pydocs", "lstm"), ("pydocs", "transformer")])
+def test_both_loops_take_their_steps(dataset, model):
     from step_loop import compare
 
-    row = compare("names", model, pairs=1, steps=2, threads=1)
-    assert_row(row, f"names {model}")
+    row = compare(dataset, model, pairs=1, steps=2, threads=1)
+    assert_row(row, f"{dataset} {model}")
     assert row["overhead_ms"] == pytest.approx(row["ours_ms"] - row["bare_ms"])
 
 
-@pytest.mark.parametrize("recipe", ["deep-mlp", "cnn", "bilstm", "transformer"])
+@pytest.mark.parametrize("recipe", ["names/deep-mlp", "names/cnn", "names/bilstm", "names/transformer", "pydocs/lstm",
+                                    "pydocs/transformer"])
 def test_the_loop_by_hand_computes_what_the_tool_computes(recipe):
     """From the same weights, and without dropout, both come to the same loss and accuracy."""
-    from bare import BareLoop
     from nlp.configs.load import load_recipe
     from ours import opened
+    from step_loop import by_hand
 
-    with opened(load_recipe(f"names/{recipe}", ["model.dropout=0", "training.log_every=6"]), threads=1) as ours:
-        bare, weights = BareLoop(ours.recipe, ours.data, ours.plan.n_steps), list(ours.learner.model.parameters())
+    with opened(load_recipe(recipe, ["model.dropout=0", "training.log_every=6"]), threads=1) as ours:
+        bare, weights = by_hand(ours.recipe, ours.data, ours.plan.n_steps), list(ours.learner.model.parameters())
         for by_hand in bare.weights:  # both list equal shapes in the same order
             place = next(place for place, by_tool in enumerate(weights) if by_tool.shape == by_hand.shape)
             by_hand.data.copy_(weights.pop(place).data)
@@ -72,6 +74,16 @@ def test_precisions_in_turns():
     from precision import compare
 
     assert_row(compare("names/cnn", pairs=1, steps=2, threads=1), "names/cnn")
+
+
+def test_kept_keys_and_values_change_no_token():
+    from nlp.configs.load import load_recipe
+    from ours import opened
+    from sampling import compare, drawn
+
+    assert_row(compare("pydocs/transformer", pairs=1, length=5, threads=1), "pydocs/transformer, 5 tokens")
+    with opened(load_recipe("pydocs/transformer"), threads=1) as ours:
+        assert drawn(ours.learner.model, 20, kept=True) == drawn(ours.learner.model, 20, kept=False)
 
 
 def test_whole_processes(tmp_path):

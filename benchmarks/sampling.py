@@ -1,0 +1,48 @@
+"""How much faster a transformer goes on with a text when it keeps the keys and values of what it has read.
+
+The weights are those of a run that has only begun: they change what is said, not how long it takes.
+"""
+
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+from nlp.analysis.generation import Sampling, choose
+from nlp.configs.load import load_recipe
+from nlp.configs.tokenizer import BOS
+from ours import opened
+from pairs import in_turns, show
+
+
+def drawn(model: Any, length: int, kept: bool) -> list[int]:
+    """So many tokens after [BOS], with no end before; `kept`: each costs one position, or else all that stands before it again."""
+    sampling, text, past = Sampling(), [BOS], None
+    generator = np.random.default_rng(sampling.seed)
+    for _ in range(length):
+        scores, past = model.go_on(text[-1:], past) if kept else model.go_on(text, None)
+        text.append(choose(scores, sampling, generator))
+    return text[1:]
+
+
+def compare(config: str, pairs: int = 9, length: int = 256, threads: int | None = None) -> dict[str, Any]:
+    """The same draws in turns. The ratio is tokens per second with keys and values kept over those without."""
+    recipe = load_recipe(config, [f"task.block_size={length}", f"model.max_positions={length}"])
+    with opened(recipe, threads) as run:
+        model = run.learner.model
+        times = in_turns(lambda: drawn(model, length, kept=True), lambda: drawn(model, length, kept=False), pairs)
+    return {"case": f"{config}, {length} tokens", **times.figures()}
+
+
+def main(
+    config: Annotated[list[str] | None, typer.Option(help="Recipe of a decoder-only transformer; may be repeated.")] = None,
+    pairs: Annotated[int, typer.Option(min=1, help="Texts drawn each way.")] = 9,
+    length: Annotated[int, typer.Option(min=2, help="Tokens of a text, and positions of the model.")] = 256,
+    threads: Annotated[int | None, typer.Option(min=1, help="Threads; by default those that the tool would take.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Compare drawing with and without kept keys and values."""
+    show((compare(each, pairs, length, threads) for each in config or ["tinyshakespeare/transformer"]), json)
+
+
+if __name__ == "__main__":
+    typer.run(main)
