@@ -1,6 +1,6 @@
 """Text from a language model: greedy, or drawn by temperature from the most probable tokens."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,19 +12,33 @@ from ..datasets.sequences import TokenSequences
 from ..models.spec import Sampling
 from ..training.finished import FinishedRun
 
+HALF = "\ufffd"
+"""What the bytes of a character that has only begun are decoded to."""
+
 
 def generate(run: FinishedRun, prompt: str, most: int, sampling: Sampling) -> Iterator[str]:
     """The text that follows a prompt, piece by piece, until [EOS] or `most` tokens."""
     tokenizer = run.encoding.tokenizer
     assert isinstance(tokenizer, TokenSequences)
-    ids = [BOS, *(tokenizer.encode([prompt]).ids.tolist() if prompt else [])]
-    told = len(tokenizer.decode(ids))
-    for number in continued(run.model, ids, most, sampling):
-        ids.append(number)
-        text = tokenizer.decode(ids)
-        if not text.endswith("\ufffd"):  # the beginning of a character of several bytes
-            yield text[told:]
-            told = len(text)
+    before = tokenizer.encode([prompt]).ids.tolist() if prompt else []
+    yield from pieces(tokenizer.decode, before, continued(run.model, [BOS, *before], most, sampling))
+
+
+def pieces(decode: Callable[[Sequence[int]], str], before: Sequence[int], ids: Iterable[int]) -> Iterator[str]:
+    """The text of `ids` as they come; joined, it is what `decode` adds for them to the text of `before`.
+
+    A token's text depends on what stands right before it (is there a space between the two?), and a character may be spread over
+    several tokens; on nothing further back, so the piece before is all that is decoded again.
+    """
+    known, new = list(before[-1:]), []
+    for number in ids:
+        new.append(number)
+        text = decode([*known, *new])
+        if not text.endswith(HALF):
+            yield text[len(decode(known)) :]
+            known, new = new, []
+    if new:
+        yield decode([*known, *new])[len(decode(known)) :]
 
 
 def continued(model: Any, ids: Sequence[int], most: int, sampling: Sampling) -> Iterator[int]:

@@ -94,7 +94,7 @@ def _refuse_taken(output: Path) -> None:
 def train_recipe(config: str, overrides: Sequence[str]) -> Trained:
     """The tokenizer of a recipe, from the cache where it has been trained before; with the training and validation splits."""
     from ..configs.load import load_recipe
-    from ..datasets.build import read_texts
+    from ..datasets.build import counted_splits, read_texts
     from ..datasets.cache import Cache
     from ..errors import ConfigError
 
@@ -103,7 +103,7 @@ def train_recipe(config: str, overrides: Sequence[str]) -> Trained:
         raise ConfigError(f"The recipe {config} has no tokenizer: model.type {recipe.model.type} takes the texts as they are.")
     texts, cache = read_texts(recipe.data, recipe.task), Cache(tell=notice)
     begun = time.perf_counter()
-    tokenizer = cache.train(recipe.tokenizer, texts["train"])
+    tokenizer = cache.train(recipe.tokenizer, [text for split in counted_splits(recipe.tokenizer, texts) for text in split])
     encoded = cache.encode(tokenizer, texts["train"])
     seconds = time.perf_counter() - begun
     validation = cache.encode(tokenizer, texts["validation"])

@@ -8,7 +8,7 @@ from pydantic import Field
 from .base import Config, Seed
 from .data import DataConfig, NamedData, SizesData
 from .model import MlpConfig, ModelConfig, NetworkConfig, SequenceNetworkConfig, TransformerConfig, TransformerSeq2SeqConfig
-from .task import ClassificationConfig, SequenceToSequenceConfig, TaggingConfig, TaskConfig
+from .task import ClassificationConfig, LanguageModelingConfig, SequenceToSequenceConfig, TaggingConfig, TaskConfig
 from .tokenizer import TokenizerConfig, TokenSequence
 from .training import TrainingConfig
 
@@ -70,6 +70,9 @@ def _tokenizer_problems(recipe: Recipe) -> Iterator[Problem]:
     if model.takes in ("sequence", "spelled", "history", "pair") and tokenizer is not None and not tokenizer.ordered:
         yield Problem(("tokenizer", "type"), f"n-grams have no order, which model.type {model.type} needs; "
                       "take words, characters, bytes, bpe, unigram or wordpiece")
+    if getattr(tokenizer, "counted_in", "train") != "train" and (recipe.task is None or recipe.task.type != "language_modeling"):
+        yield Problem(("tokenizer", "counted_in"), "`all_splits` looks at the words of the test split, for the sake of language models' "
+                      "published figures; leave it out")
     if model.takes == "vector":
         yield Problem(("model", "input"), "`vector` needs a dataset of plain vectors; for text take `bag`")
     if isinstance(model, MlpConfig) and model.d_embedding and tokenizer is not None and not tokenizer.ordered:
@@ -99,7 +102,7 @@ def _task_problems(recipe: Recipe) -> Iterator[Problem]:
     elif task.type == "sequence_to_sequence":
         yield from _pair_problems(recipe, task)
     elif not counts_only:
-        yield from _language_problems(recipe)
+        yield from _language_problems(recipe, task)
 
 
 def _loss_problems(recipe: Recipe, task: ClassificationConfig) -> Iterator[Problem]:
@@ -128,8 +131,11 @@ def _tagging_problems(recipe: Recipe, task: TaggingConfig) -> Iterator[Problem]:
             yield Problem(("tokenizer", key), "is for whole texts; in tagging the tokenizer reads one token at a time, so leave it out")
 
 
-def _language_problems(recipe: Recipe) -> Iterator[Problem]:
+def _language_problems(recipe: Recipe, task: LanguageModelingConfig) -> Iterator[Problem]:
     model, tokenizer = recipe.model, recipe.tokenizer
+    if isinstance(model, TransformerConfig) and task.block_size > model.max_positions:
+        yield Problem(("task", "block_size"), f"is {task.block_size} tokens, but the model has {model.max_positions} positions; make it "
+                      "smaller, or model.max_positions larger")
     if isinstance(model, TransformerConfig) and not model.causal:
         yield Problem(("model", "causal"), "must be true: a language model that sees what comes next has nothing to tell")
     if getattr(model, "bidirectional", False):
@@ -148,6 +154,8 @@ def _pair_problems(recipe: Recipe, task: SequenceToSequenceConfig) -> Iterator[P
     if target is not None and not target.ordered:
         yield Problem(("task", "target_tokenizer", "type"), "n-grams have no order, and cannot be written; "
                       "take words, characters, bytes, bpe, unigram or wordpiece")
+    if getattr(target, "counted_in", "train") != "train":
+        yield Problem(("task", "target_tokenizer", "counted_in"), "`all_splits` looks at the words of the test split; leave it out")
     for path, each in ((("tokenizer",), tokenizer), (("task", "target_tokenizer"), target)):
         if getattr(each, "add_cls", False):
             yield Problem((*path, "add_cls"), "is for a class of a text; an encoder-decoder has no use for [CLS], so leave it out")

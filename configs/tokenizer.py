@@ -36,6 +36,9 @@ class WordTokenizer(TokenSequence):
     min_frequency: PositiveInt = 2
     """Words seen less often in training become [UNK]. With 1 the network never meets [UNK] in training, and what it makes of new
     words is left to chance."""
+    counted_in: Literal["train", "all_splits"] = "train"
+    """Where words are counted. `all_splits`: in validation and test too, for comparison with published language models whose
+    vocabulary was counted so (Bengio et al. 2003); it looks at which words the test text has, not at their order."""
 
 
 class CharacterTokenizer(TokenSequence):

@@ -2,12 +2,12 @@
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from ..configs.data import DataConfig, FileData, NamedData, SizesData
 from ..configs.model import ModelConfig, TransformerConfig
 from ..configs.task import ClassificationConfig, LanguageModelingConfig, SequenceToSequenceConfig, TaggingConfig, TaskConfig
-from ..configs.tokenizer import TokenizerConfig
+from ..configs.tokenizer import TokenizerConfig, WordTokenizer
 from ..errors import ConfigError, DataError
 from .cache import Cache
 from .data import Data, Dataset, Encoding, Split, Table
@@ -16,6 +16,8 @@ from .pairs import PairSplit, TextPairs, refuse_longer
 from .read import read_dataset, read_file
 from .running import RunningText
 from .tagged import TaggedSentences
+
+T = TypeVar("T")
 
 
 class Preparation(Protocol):
@@ -63,7 +65,7 @@ def build_data(
     task: TaskConfig | None,
     tell: Callable[[str], object] | None = None,
 ) -> Data:
-    """All splits in numbers; labels and tokenizers are those of the training split alone.
+    """All splits in numbers; labels and tokenizers are those of the training split alone, but for words that are `counted_in: all_splits`.
 
     `tell` is given a line before anything begins that takes long.
     Raises ConfigError where there is nothing to train on, DataError for data that the task cannot be trained on.
@@ -73,7 +75,7 @@ def build_data(
     train = dataset.splits["train"]
     if not len(train):
         raise DataError(f"{train.source} has no training example. Add some, or look at the split with `nlp data show`.")
-    encoding = prepare.learn(train, tokenizer, cache)
+    encoding = prepare.learn(_end_to_end(counted_splits(tokenizer, dataset.splits)), tokenizer, cache)
     splits, notices = {}, [*dataset.notices]
     for name, table in dataset.splits.items():
         splits[name], said = prepare.split(name, table, encoding, cache)
@@ -108,6 +110,20 @@ def read_file_as_split(data: DataConfig, task: TaskConfig | None, encoding: Enco
     form = data if isinstance(data, FileData) else FileData(type="files", train=file)
     split, said = prepare.split(_name_of(file), read_file(form, file, prepare.columns)[0], encoding, cache)
     return split, [*said, *cache.notices]
+
+
+def counted_splits(tokenizer: TokenizerConfig | None, splits: Mapping[str, T]) -> Sequence[T]:
+    """Those of the splits that the vocabulary is counted in: the training split alone, or all of them."""
+    everywhere = isinstance(tokenizer, WordTokenizer) and tokenizer.counted_in == "all_splits"
+    return list(splits.values()) if everywhere else [splits["train"]]
+
+
+def _end_to_end(tables: Sequence[Table]) -> Table:
+    """One table behind the other, where there are several; what it teaches is not pointed at by line."""
+    first = tables[0]
+    if len(tables) == 1:
+        return first
+    return Table({name: [text for table in tables for text in table.columns[name]] for name in first.columns}, first.source)
 
 
 def _changed(dataset: Dataset, hashes: Collection[str]) -> list[str]:

@@ -12,12 +12,15 @@ from ..configs.task import LanguageModelingConfig
 from ..configs.tokenizer import BOS, EOS, PAD, TokenizerConfig
 from ..configs.training import TrainingConfig
 from ..errors import ConfigError, DataError
-from .batching import EVALUATION_TOKENS, IntArray, Order
+from .batching import IntArray, Order
 from .cache import Cache
 from .data import Batch, Encoding, Ragged, Table
 
 HISTORY = 16
 """Tokens before a block that an n-gram model is given beside it; more than any order needs."""
+EVALUATION_TOKENS = 4_096
+"""Tokens in one batch of an evaluation: the scores of a whole vocabulary for each of them bound its size, and a recurrent network
+begins as few lanes anew."""
 
 
 @dataclass(frozen=True)

@@ -155,6 +155,8 @@ def test_overrides_get_the_same_checks(folder: Path) -> None:
          ["model.type: cnn cannot serve task.type language_modeling; these can: ngram, rnn, lstm, gru, transformer"]),
         (["tokenizer={type: ngrams, words: [1, 2]}"], ["tokenizer.type: n-grams have no order, which model.type lstm needs"]),
         (["model={type: naive_bayes}"], ["recipe.yaml:11:1: training: model.type naive_bayes learns by solver"]),
+        (["tokenizer={type: words, counted_in: all_splits}"],
+         ["tokenizer.counted_in: `all_splits` looks at the words of the test split"]),
         (["training=null"], ["recipe.yaml:1:1: training: is missing; model.type lstm is a network"]),
         (["model={type: rules, default: a, rules: [{label: a, keywords: [x]}]}"],
          ["recipe.yaml:6:1: tokenizer: model.type rules reads the text itself", "training: model.type rules learns by nothing"]),

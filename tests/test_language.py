@@ -2,26 +2,32 @@
 
 import json
 import math
+import random
+import signal
+import time
 from itertools import pairwise
 
 import numpy as np
 import pytest
 import torch
-from command import nlp
+from command import interrupted, killed_and_resumed, nlp, nlp_process, results, timeless, weights
 from contracts import N_TOKENS, one_thread, recurrent, transformer
 from hypothesis import given
 from hypothesis import strategies as st
-from nlp.analysis.generation import Sampling, choose, continued
-from nlp.configs.data import SizesData
+from nlp.analysis.generation import Sampling, choose, continued, pieces
+from nlp.configs.data import DataConfig, SizesData
 from nlp.configs.model import NgramConfig
 from nlp.configs.task import LanguageModelingConfig
-from nlp.configs.tokenizer import BOS, EOS
+from nlp.configs.tokenizer import BOS, EOS, UNK, TokenizerConfig
+from nlp.datasets.build import build_data
 from nlp.datasets.running import BlockOrder, TokenStream
+from nlp.datasets.tokenizer import train_tokenizer
 from nlp.errors import ConfigError
 from nlp.models.build import build_model
 from nlp.models.ngram import NgramLanguageModel
 from nlp.models.spec import Head
 from nlp.tasks.language_modeling import LanguageModeling
+from pydantic import TypeAdapter
 from torch.nn.functional import cross_entropy
 
 __all__ = ["one_thread"]
@@ -173,6 +179,55 @@ def test_a_seed_repeats_and_a_long_text_slides_through_the_positions(config):
     assert list(continued(model, [BOS], 60, Sampling(temperature=0.0)))[:5] == list(continued(model, [BOS], 5, Sampling(temperature=0.0)))
 
 
+SAID = ["The naïve fox can't jump — 영화가 정말 재미있었다!", "é\ufffd[UNK] the fox jumps  twice", "🦊🦊 foxes"]
+
+
+def tokenizer_of(kind):
+    sizes = {} if kind == "bytes" else {"vocab_size": 300, "min_frequency": 1}
+    return train_tokenizer(TypeAdapter(TokenizerConfig).validate_python({"type": kind, **sizes}), SAID * 3)
+
+
+TOKENIZERS = {kind: tokenizer_of(kind) for kind in ("words", "characters", "bytes", "bpe", "unigram", "wordpiece")}
+
+
+@pytest.mark.parametrize("kind", TOKENIZERS)
+@given(data=st.data())
+def test_pieces_joined_are_what_decoding_it_all_gives(kind, data):
+    """Whatever a model says: halves of characters, pieces of words that fit nothing, spaces alone."""
+    tokenizer, said = TOKENIZERS[kind], st.sampled_from(SAID).map(lambda text: TOKENIZERS[kind].encode([text]).ids.tolist())
+    tokens = st.lists(st.sampled_from([UNK, *range(EOS + 1, tokenizer.vocab_size)]), max_size=20)
+    before, ids = data.draw(st.just([]) | said), data.draw(tokens | said)
+    whole = tokenizer.decode([*before, *ids])
+    assert tokenizer.decode(before) + "".join(pieces(tokenizer.decode, before, ids)) == whole
+
+
+def test_a_new_token_is_decoded_with_the_piece_before_it_alone():
+    tokenizer, asked = TOKENIZERS["bytes"], []
+
+    def decode(ids):
+        asked.append(len(ids))
+        return tokenizer.decode(ids)
+
+    ids = tokenizer.encode(["naïve " * 50 + "🦊"]).ids.tolist()
+    assert "".join(pieces(decode, ids, ids)) == "naïve " * 50 + "🦊"
+    assert max(asked) <= 5
+
+
+def test_words_are_counted_in_every_split_where_that_is_asked_for(tmp_path):
+    for name, text in (("train", "a a b"), ("validation", "a c c"), ("test", "b d e")):
+        (tmp_path / f"{name}.txt").write_text(text, encoding="utf-8")
+    files = {name: str(tmp_path / f"{name}.txt") for name in ("train", "validation", "test")}
+
+    def known(**keys):
+        words = {"type": "words", "min_frequency": 2, **keys}
+        data = {"type": "files", **files}
+        built = build_data(TypeAdapter(DataConfig).validate_python(data), TypeAdapter(TokenizerConfig).validate_python(words), TASK)
+        return set(built.encoding.tokenizer.tokens(range(EOS + 1, built.encoding.spec.vocab_size)))
+
+    assert known() == {"a"}
+    assert known(counted_in="all_splits") == {"a", "b", "c"}
+
+
 def test_ties_need_equal_sizes():
     with pytest.raises(ConfigError, match=r"hidden_size \(6\) and model.d_embedding \(8\)"):
         build_model(CELLS[0], SizesData(type="sizes", vocab_size=N_TOKENS), Head("vocabulary", N_TOKENS, tied=True))
@@ -190,7 +245,7 @@ TRAINING = "training: {epochs: 6, batch_size: 8, log_every: 5, optimizer: {type:
 MODELS = {
     "ngram": "{type: ngram, order: 5}",
     "lstm": "{type: lstm, d_embedding: 16, hidden_size: 32, dropout: 0.1}",
-    "transformer": "{type: transformer, causal: true, d_model: 16, n_layers: 2, n_heads: 2, d_ff: 32, max_positions: 32}",
+    "transformer": "{type: transformer, causal: true, d_model: 16, n_layers: 2, n_heads: 2, d_ff: 32, max_positions: 32, dropout: 0.1}",
 }
 
 
@@ -246,8 +301,53 @@ def test_a_resumed_recurrent_run_goes_on_in_the_state_it_was_in(tmp_path, monkey
     assert all(torch.equal(ends[0][name], ends[1][name]) for name in ends[0])
 
 
+INSIDE = ("training: {steps: 150, batch_size: 8, log_every: 5, evaluate_every: 40, checkpoints: {every_steps: 7}, "
+          "optimizer: {type: adamw, learning_rate: 0.01}, best_metric: loss}")
+
+
+def write_long(folder, model):
+    """A run that ends before its first epoch does, with dropout."""
+    write(folder, model, INSIDE, f"long-{model}")
+    (folder / "train.txt").write_text(TEXT * 20, encoding="utf-8")
+
+
+def assert_alike(one, other, said=""):
+    for which in ("last", "best"):
+        assert weights(one, which) == weights(other, which), said
+    assert results(one)["test"] == results(other)["test"], said
+    assert timeless(one) == timeless(other), said
+
+
+@pytest.mark.parametrize("model", ["lstm", "transformer"])
+def test_a_run_killed_inside_an_epoch_resumes_to_the_same_bytes(tmp_path, model):
+    write_long(tmp_path, model)
+    nlp("train", "--config", f"long-{model}.yaml", "--name", "whole", cwd=tmp_path)
+    code, _ = interrupted(tmp_path, f"long-{model}.yaml", "killed", signal.SIGKILL, 0.1)
+    assert code == -signal.SIGKILL
+    runs = tmp_path / "runs" / f"long-{model}"
+    assert not (runs / "killed/results.json").exists()
+    nlp_process("train", "--resume", f"long-{model}/killed", cwd=tmp_path)
+    assert_alike(runs / "killed", runs / "whole")
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+@pytest.mark.parametrize("model", ["lstm", "transformer"])
+def test_killed_at_random_moments_runs_end_with_the_same_bytes(tmp_path, model):
+    write_long(tmp_path, model)
+    started, moments = time.monotonic(), random.Random(model)
+    nlp_process("train", "--config", f"long-{model}.yaml", "--name", "whole", cwd=tmp_path)
+    seconds = time.monotonic() - started
+    for number in range(10):
+        moment = moments.uniform(0, seconds)
+        killed = killed_and_resumed(tmp_path, f"long-{model}", f"killed-{number}", moment)
+        assert_alike(killed, tmp_path / "runs" / f"long-{model}" / "whole", f"killed after {moment:.3f} of {seconds:.3f} seconds")
+
+
 @pytest.mark.parametrize(("model", "setting", "words"), [
     ("transformer", "model.causal=false", "must be true"),
+    ("transformer", "task.block_size=33", "task.block_size: is 33 tokens, but the model has 32 positions"),
+    ("transformer", "model.max_positions=31", "task.block_size: is 32 tokens, but the model has 31 positions"),
     ("lstm", "model.bidirectional=true", "must be false"),
     ("lstm", "tokenizer.max_length=5", "leave it out"),
     ("lstm", "model={type: cnn}", "cannot serve task.type language_modeling; these can: ngram, rnn, lstm, gru, transformer"),
