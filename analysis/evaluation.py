@@ -1,4 +1,4 @@
-"""What `nlp eval` says of a run: metrics with intervals, baselines, confusion."""
+"""What `nlp eval` says of a run: metrics with intervals, baselines, spans by type, confusion."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,6 +9,7 @@ from ..configs.data import NamedData
 from ..datasets.build import cut_notices, read_file_as_split, read_split
 from ..datasets.data import Split
 from ..datasets.pairs import PairSplit
+from ..tasks.spans import Counts
 from ..tasks.task import Confusion
 from ..training.conclude import save_predictions
 from ..training.evaluate import predict
@@ -31,6 +32,7 @@ class Report:
     compared_by: str
     remarks: Mapping[str, str]
     confusion: Confusion | None
+    spans: Counts | None
     predictions: str
     notices: Sequence[str]
 
@@ -51,6 +53,7 @@ def evaluate_run(run: FinishedRun, split_name: str | None, file: str | None) -> 
         compared_by=run.task.compared_by,
         remarks=run.task.remarks(),
         confusion=run.task.confusion(predictions),
+        spans=run.task.spans(predictions),
         predictions=str(path),
         notices=[*notices, *cut_notices(split, run.recipe.model)],
     )

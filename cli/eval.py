@@ -8,6 +8,7 @@ from .console import complete_run
 
 if TYPE_CHECKING:
     from ..analysis.evaluation import Report
+    from ..tasks.spans import Counts
     from ..tasks.task import Confusion
 
 
@@ -18,7 +19,7 @@ def eval_(
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
     json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
 ) -> None:
-    """Score a run on a split, with 95 % bootstrap intervals, trivial baselines and the confusion matrix."""
+    """Score a run on a split, with 95 % bootstrap intervals, trivial baselines, spans by type and the confusion matrix."""
     from ..analysis.evaluation import evaluate_run
     from ..errors import ConfigError
     from ..training.finished import open_finished
@@ -40,8 +41,18 @@ def _as_json(report: "Report") -> dict[str, Any]:
         "baselines": dict(report.baselines),
         **({"signatures": dict(report.remarks)} if report.remarks else {}),
         **({"labels": list(report.confusion.labels), "confusion": report.confusion.matrix.tolist()} if report.confusion else {}),
+        **({"spans": _spans_as_json(report.spans)} if report.spans is not None else {}),
         "predictions": report.predictions,
     }
+
+
+def _spans_as_json(counts: "Counts") -> dict[str, dict[str, float]]:
+    """By type: its scores, and how many are correct, predicted and gold."""
+    from ..tasks.spans import precision_recall_f1
+
+    _, by_type = precision_recall_f1(counts)
+    return {kind: scores._asdict() | dict(zip(("correct", "predicted", "gold"), counts[kind].tolist(), strict=True))
+            for kind, scores in by_type.items()}
 
 
 def _print(report: "Report") -> None:
@@ -54,9 +65,22 @@ def _print(report: "Report") -> None:
     for name, remark in report.remarks.items():
         print(f"{name}: {remark}")
     table(["baseline", report.compared_by], [[name, f"{value:.4f}"] for name, value in report.baselines.items()])
+    if report.spans is not None:
+        _print_spans(report.spans)
     if report.confusion is not None:
         _print_confusion(report.confusion)
     print(f"Predictions: {report.predictions}")
+
+
+def _print_spans(counts: "Counts") -> None:
+    """Figures of each type of span, as the conlleval script tells them."""
+    from ..tasks.spans import precision_recall_f1
+    from .console import table
+
+    _, by_type = precision_recall_f1(counts)
+    rows = [[kind, *(f"{score:.4f}" for score in scores), *(f"{count:,}" for count in counts[kind].tolist())]
+            for kind, scores in by_type.items()]
+    table(["span", "precision", "recall", "f1", "correct", "predicted", "gold"], rows, title="whole spans")
 
 
 def _print_confusion(confusion: "Confusion") -> None:

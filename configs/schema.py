@@ -8,7 +8,7 @@ from pydantic import Field
 from .base import Config, Seed
 from .data import DataConfig, NamedData, SizesData
 from .model import MlpConfig, ModelConfig, NetworkConfig, SequenceNetworkConfig, TransformerConfig, TransformerSeq2SeqConfig
-from .task import ClassificationConfig, LanguageModelingConfig, SequenceToSequenceConfig, TaggingConfig, TaskConfig
+from .task import ClassificationConfig, LanguageModelingConfig, SequenceToSequenceConfig, TaggingConfig, TaskConfig, is_tag, tags_of
 from .tokenizer import TokenizerConfig, TokenSequence
 from .training import TrainingConfig
 
@@ -126,6 +126,8 @@ def _tagging_problems(recipe: Recipe, task: TaggingConfig) -> Iterator[Problem]:
         yield Problem(("model", "pooler"), "reads one vector of a text, but tagging gives a tag to each token; leave it out")
     if task.crf and model.learns_by != "gradient":
         yield Problem(("task", "crf"), f"is a network's last layer; model.type {model.type} finds the tags in its own way, so leave it out")
+    if task.scheme is not None and (strange := next((tag for tag in task.labels or () if not is_tag(tag, task.scheme)), None)):
+        yield Problem(("task", "labels"), f"{strange!r} is no tag of task.scheme {task.scheme}, which has {tags_of(task.scheme)}")
     for key in ("max_length", "add_cls"):
         if getattr(tokenizer, key, None):
             yield Problem(("tokenizer", key), "is for whole texts; in tagging the tokenizer reads one token at a time, so leave it out")

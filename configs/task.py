@@ -1,5 +1,6 @@
 """What is asked of the model: the `task:` section of a recipe."""
 
+from collections.abc import Mapping
 from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
@@ -12,6 +13,21 @@ LOWER_IS_BETTER = frozenset({
     "ter", "character_error_rate", "phoneme_error_rate", "word_error_rate",
 })
 """Figures that are better the lower they are."""
+
+Scheme = Literal["IOB1", "IOB2", "BIOES"]
+PREFIXES: Mapping[Scheme, str] = {"IOB1": "BI", "IOB2": "BI", "BIOES": "BIES"}
+"""What the tags of a scheme begin with, before a hyphen and a type; beside them there is O."""
+
+
+def tags_of(scheme: Scheme) -> str:
+    """What the tags of a scheme look like, for people."""
+    return ", ".join(["O", *(f"{letter}-TYPE" for letter in PREFIXES[scheme])])
+
+
+def is_tag(tag: str, scheme: Scheme) -> bool:
+    """Whether a tag is one of the scheme's, wherever it stands."""
+    prefix, _, kind = tag.partition("-")
+    return tag == "O" or (bool(kind) and prefix in list(PREFIXES[scheme]))
 
 
 class ClassificationConfig(Config):
@@ -45,7 +61,7 @@ class TaggingConfig(Config):
     """Column that holds as many tags."""
     labels: Annotated[list[str], Field(min_length=2)] | None = None
     """The tags, two at least; by default those of the training split, sorted. A tag outside a stated list is an error."""
-    scheme: Literal["IOB1", "IOB2", "BIOES"] | None = None
+    scheme: Scheme | None = None
     """How tags mark spans, such as B-PER I-PER O in IOB2; precision, recall and F1 then count whole spans, as conlleval does."""
     crf: bool = False
     """Score whole sequences of tags by a linear-chain conditional random field (Lafferty et al. 2001); without it each tag by itself."""

@@ -15,7 +15,7 @@ from .labelled import LabelledTexts
 from .pairs import PairSplit, TextPairs, refuse_longer
 from .read import read_dataset, read_file
 from .running import RunningText
-from .tagged import TaggedSentences
+from .tagged import TaggedSentences, TaggedSplit
 
 T = TypeVar("T")
 
@@ -145,14 +145,18 @@ def questions(texts: Sequence[str], task: TaskConfig | None, encoding: Encoding)
 
 
 def cut_notices(split: Split, model: ModelConfig) -> list[str]:
-    """A notice of texts that are longer than the positions that a model has. Raises DataError for a source or target that is."""
+    """A notice of texts that are longer than the positions that a model has, and what becomes of them.
+
+    Raises DataError for a source or target that is longer.
+    """
     if isinstance(split, PairSplit):
         refuse_longer(split, model)
     limit = model.max_positions if isinstance(model, TransformerConfig) else None
-    cut = 0 if limit is None or split.lengths is None else int((split.lengths > limit).sum())
+    longer = 0 if limit is None or split.lengths is None else int((split.lengths > limit).sum())
     what = "texts" if split.name == "texts" else f"{split.name} texts"
-    return [f"{cut:,} of {len(split):,} {what} have more than model.max_positions = {limit} tokens; the model reads "
-            "the beginning of each."] if cut else []
+    reads = "each in windows of so many, which do not see one another" if isinstance(split, TaggedSplit) else "the beginning of each"
+    return [f"{longer:,} of {len(split):,} {what} have more than model.max_positions = {limit} tokens; the model reads {reads}."
+            ] if longer else []
 
 
 def _text(data: DataConfig) -> NamedData | FileData:

@@ -54,7 +54,8 @@ class Cache:
         def train() -> Tokenizer:
             self._say(f"Training the tokenizer ({config.type}) on", texts)
             tokenizer, encoded = train_and_encode(config, texts)
-            self._fresh[_texts_key(tokenizer, texts)] = encoded
+            if encoded is not None:
+                self._fresh[_texts_key(tokenizer, texts)] = encoded
             return tokenizer
 
         return self.store.get(f"tokenizer-{key}", train, Tokenizer.save, load_tokenizer)

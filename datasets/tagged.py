@@ -8,8 +8,8 @@ import numpy as np
 
 from ..configs.data import SizesData
 from ..configs.model import ModelConfig, Takes
-from ..configs.task import TaggingConfig
-from ..configs.tokenizer import PAD, CharacterTokenizer, TokenizerConfig
+from ..configs.task import TaggingConfig, is_tag, tags_of
+from ..configs.tokenizer import PAD, UNK, CharacterTokenizer, TokenizerConfig
 from ..configs.training import TrainingConfig
 from ..errors import DataError
 from .batching import Order, batches_by_length, row_order
@@ -46,8 +46,11 @@ class TaggedSplit:
 
     @property
     def lengths(self) -> IntArray:
-        """Tokens of each sentence."""
-        return self.words.lengths
+        """Tokens of each sentence: pieces of words where there is a tokenizer that cuts them, words elsewhere."""
+        if self.pieces is None:
+            return self.words.lengths
+        ends = np.cumsum(np.append(0, self.pieces.lengths[self.words.ids]))
+        return np.diff(ends[self.words.offsets])
 
     def batch(self, rows: IntArray, takes: Takes) -> Batch:
         """The rows as lists of tokens, or as padded sequences, with the characters of each word where they are `spelled`."""
@@ -72,10 +75,10 @@ class TaggedSplit:
         return {"tokens": filled(pieces, lengths, PAD), "lengths": lengths, "first_pieces": filled(inside, n_words, -1)}
 
     def _spelling(self, words: IntArray, n_words: IntArray) -> dict[str, Any]:
-        """The characters of the distinct words of the batch, and which of them stands where."""
+        """The characters of the distinct words of the batch, and which of them stands where; of none, one [UNK] that stands nowhere."""
         assert self.characters is not None
         distinct, places = np.unique(words, return_inverse=True)
-        characters, _ = self.characters.padded(distinct, PAD)
+        characters = self.characters.padded(distinct, PAD)[0] if len(distinct) else np.full((1, 1), UNK, np.int32)
         return {"characters": characters, "spelling": filled(places.astype(np.int32), n_words, 0)}
 
     def order(self, training: TrainingConfig | None, model: ModelConfig, seed: int) -> Order:
@@ -129,14 +132,21 @@ class TaggedSentences:
                               lambda tokenizer, words: tokenizer.encode(words))
 
     def _aligned(self, table: Table) -> tuple[list[list[str]], list[list[str]]]:
-        """Tokens and tags of each sentence. Raises DataError where one has not as many tags as tokens."""
+        """Tokens and tags of each sentence. Raises DataError where one has not as many tags as tokens, or a tag of no scheme."""
         sentences = [split_tokens(cell) for cell in table.columns[self.task.tokens]]
         gold = [split_tokens(cell) for cell in table.columns[self.task.tags]]
         for row, (words, tags) in enumerate(zip(sentences, gold, strict=True)):
             if len(words) != len(tags):
                 raise DataError(f"{table.where(row)} has {len(words)} tokens in column `{self.task.tokens}` but {len(tags)} tags in "
                                 f"column `{self.task.tags}`. Tagging needs one tag for each token; both columns are divided by spaces.")
+            self._check_scheme(tags, table, row)
         return sentences, gold
+
+    def _check_scheme(self, tags: Sequence[str], table: Table, row: int) -> None:
+        scheme = self.task.scheme
+        if scheme is not None and (strange := next((tag for tag in tags if not is_tag(tag, scheme)), None)):
+            raise DataError(f"{table.where(row)} has the tag {strange!r}, which task.scheme {scheme} does not have ({tags_of(scheme)}). "
+                            "Mend the tag, or set task.scheme to that of the data; where tags mark no spans, leave it out.")
 
     def _labels(self, gold: Sequence[Sequence[str]], train: Table) -> tuple[str, ...]:
         """The declared tags, or those of the training split, sorted."""

@@ -84,14 +84,13 @@ def train_tokenizer(config: TokenizerConfig, texts: Sequence[str]) -> Tokenizer:
     return TokenSequences.train(config, texts)
 
 
-def train_and_encode(config: TokenizerConfig, texts: Sequence[str]) -> tuple[Tokenizer, Ragged]:
-    """The same, with the encoded texts: n-grams are counted once for both."""
+def train_and_encode(config: TokenizerConfig, texts: Sequence[str]) -> tuple[Tokenizer, Ragged | None]:
+    """The same, with the encoded texts where they cost nothing more: n-grams are counted once for both."""
     if isinstance(config, NgramTokenizer):
         from .ngrams import Ngrams
 
         return Ngrams.fit_encode(config, texts)
-    tokenizer = train_tokenizer(config, texts)
-    return tokenizer, tokenizer.encode(texts)
+    return train_tokenizer(config, texts), None
 
 
 def load_tokenizer(folder: Path, vocab_size: int | None = None) -> Tokenizer:

@@ -1,7 +1,7 @@
 """Transformer (Vaswani et al. 2017): an encoder, or with `causal` a decoder-only stack."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -14,7 +14,7 @@ from ..errors import ConfigError
 from .activations import activation
 from .attention import CrossAttention, KeysAndValues, SelfAttention
 from .embedding import TokenDropout
-from .heads import VocabularyOutput, output
+from .heads import TagOutput, VocabularyOutput, output
 from .network import SequenceNetwork, real_tokens
 from .pooling import pooling
 from .positions import Rotary, sinusoids
@@ -166,7 +166,8 @@ def _d_characters(config: TransformerConfig) -> int:
 class Transformer(SequenceNetwork):
     """Embedding -> blocks of attention and feed-forward -> what the task asks for: a class, or a word at each position.
 
-    Of a text longer than `max_positions` the network reads the beginning.
+    Of a text longer than `max_positions` the network reads the beginning. Where each word gets a tag it reads all, in windows of so many
+    tokens, each by itself.
     """
 
     def __init__(self, config: TransformerConfig, n_tokens: int, n_characters: int | None, head: Head | None) -> None:
@@ -179,8 +180,16 @@ class Transformer(SequenceNetwork):
         self.output = _output(config, head, self.embedding.words.tokens)
         start_weights(self.hidden, config.norm, n_added=2 * config.n_layers)
 
-    def encode(self, tokens: Tensor, lengths: Tensor, segments: Tensor | None = None, **spelled: Tensor) -> Tensor:
+    def encode(self, tokens: Tensor, lengths: Tensor, **more: Tensor) -> Tensor:
         """(batch, seq) -> (batch, seq, d_model)"""
+        size = self.max_positions
+        starts = range(0, tokens.shape[1], size)
+        windows = [self._read(tokens[:, start : start + size], (lengths - start).clamp(min=1, max=size), **_window(more, start, size))
+                   for start in starts]
+        return windows[0] if len(windows) == 1 else torch.cat(windows, dim=1)
+
+    def _read(self, tokens: Tensor, lengths: Tensor, segments: Tensor | None = None, **spelled: Tensor) -> Tensor:
+        """(batch, seq) -> (batch, seq, d_model); no more tokens than there are positions"""
         # Padding stands behind a text's end, where no causal position looks.
         visible = None if self.causal else real_tokens(lengths, tokens.shape[1])
         return self.hidden(self.embedding(self.token_dropout(tokens), segments=segments, **spelled), visible)
@@ -189,9 +198,8 @@ class Transformer(SequenceNetwork):
         """(batch, seq) -> (batch, n_classes), (batch, n_words, n_tags) or (batch, seq, n_words)"""
         more.pop("places", None)  # of a block in running text: nothing before it is seen
         longest = self.max_positions
-        if tokens.shape[1] > longest:
-            tokens, lengths = tokens[:, :longest], lengths.clamp(max=longest)
-            more |= {name: more[name][:, :longest] for name in ("segments", "spelling") if name in more}
+        if tokens.shape[1] > longest and not isinstance(self.output, TagOutput):
+            tokens, lengths, more = tokens[:, :longest], lengths.clamp(max=longest), _window(more, 0, longest)
         return super().forward(tokens, lengths, first_pieces=first_pieces, **more)
 
     @torch.inference_mode()
@@ -209,6 +217,11 @@ class Transformer(SequenceNetwork):
         states, now = self.hidden.extend(self.embedding(tokens, start=start), past)
         assert isinstance(self.output, VocabularyOutput)
         return self.output.scores(states[0, -1]).double().cpu().numpy(), now
+
+
+def _window(more: Mapping[str, Tensor], start: int, size: int) -> dict[str, Tensor]:
+    """What goes with so many tokens from `start` on; the characters of words are of no place."""
+    return {name: value[:, start : start + size] if name in ("segments", "spelling") else value for name, value in more.items()}
 
 
 def _block(config: TransformerConfig) -> Block:

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from ..configs.task import ClassificationConfig
-from ..datasets.data import Batch, FloatArray, IntArray, Split
+from ..datasets.data import Batch, FloatArray, IntArray
 from ..models.spec import Head
 from . import metrics
 from .baselines import trivial_accuracies
 from .predictions import Predictions
-from .task import Alignment, Confusion
+from .task import Confusion, Task
 
 if TYPE_CHECKING:
     from torch import nn
@@ -38,7 +38,7 @@ class ClassPredictions(Predictions):
     probabilities: FloatArray | None
 
 
-class Classification:
+class Classification(Task):
     """The task: the head it needs, the loss, the predictions and the metrics."""
 
     compared_by = "accuracy"
@@ -85,13 +85,6 @@ class Classification:
         """Counts (n_classes, n_classes), gold in rows; one class more where there are labels that training never saw."""
         return Confusion.of(self.labels, predictions.gold, predictions.predicted)
 
-    def remarks(self) -> Mapping[str, str]:
-        """Nothing: the names of the figures say all."""
-        return {}
-
-    def alignments(self, model: Any, split: Split, rows: IntArray) -> Sequence[Alignment]:
-        """None: nothing is written."""
-        return ()
 
     def describe(self, predictions: ClassPredictions, place: int, whole: bool = False) -> dict[str, Any]:
         """The class and its probability; as a whole those of all classes too, the most probable first."""

@@ -1,17 +1,17 @@
 """Language modelling: the next token of a running text. Numpy only; the loss that networks are trained by is in `losses.py`."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..configs.task import LanguageModelingConfig
-from ..datasets.data import Batch, FloatArray, IntArray, Split
+from ..datasets.data import Batch, FloatArray, IntArray
 from ..models.spec import Head
 from .predictions import Predictions
-from .task import Alignment
+from .task import Task
 
 if TYPE_CHECKING:
     from torch import nn
@@ -30,7 +30,7 @@ class BlockPredictions(Predictions):
     words: FloatArray
 
 
-class LanguageModeling:
+class LanguageModeling(Task):
     """The task: the head it needs, the loss, and figures over every token once."""
 
     compared_by = "perplexity"
@@ -73,17 +73,6 @@ class LanguageModeling:
         """Perplexity where every token of the vocabulary is as probable as any other."""
         return {"uniform": float(self.vocab_size)}
 
-    def confusion(self, predictions: BlockPredictions) -> None:
-        """None: nothing is told apart."""
-        return
-
-    def remarks(self) -> Mapping[str, str]:
-        """Nothing: the names of the figures say all."""
-        return {}
-
-    def alignments(self, model: Any, split: Split, rows: IntArray) -> Sequence[Alignment]:
-        """None: nothing is written."""
-        return ()
 
     def describe(self, predictions: BlockPredictions, place: int, whole: bool = False) -> dict[str, Any]:
         """The mean loss of a block."""

@@ -13,7 +13,7 @@ from ..datasets.pairs import Raw
 from ..datasets.sequences import TokenSequences
 from ..models.spec import Head
 from .predictions import Predictions
-from .task import Alignment
+from .task import Alignment, Task
 from .text_scores import EditScores, TextScores, TranslationScores
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class TextPredictions(Predictions):
     sums: FloatArray
 
 
-class SequenceToSequence:
+class SequenceToSequence(Task):
     """The task: the head it needs, the loss, the search and the figures."""
 
     def __init__(self, config: SequenceToSequenceConfig, encoding: Encoding) -> None:
@@ -115,10 +115,6 @@ class SequenceToSequence:
     def remarks(self) -> Mapping[str, str]:
         """The signatures of the figures that have one."""
         return self.scores.signatures()
-
-    def confusion(self, predictions: TextPredictions) -> None:
-        """None: nothing is told apart."""
-        return
 
     def describe(self, predictions: TextPredictions, place: int, whole: bool = False) -> dict[str, Any]:
         """The text, and its score; as a whole those that came behind it too."""

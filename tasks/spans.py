@@ -8,20 +8,19 @@ O stands outside, and a tag inside is a prefix and a type, such as B-PER. The sc
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from ..configs.task import Scheme, is_tag, tags_of
 from ..errors import DataError
 
-Scheme = Literal["IOB1", "IOB2", "BIOES"]
 Span = tuple[str, int, int]
 """Type, first token, and the token after the last."""
 Counts = Mapping[str, npt.NDArray[np.int64]]
 """For each type (3,): spans that are correct, predicted and gold. Counts of the same types add up."""
 
-_PREFIXES: Mapping[Scheme, str] = {"IOB1": "BI", "IOB2": "BI", "BIOES": "BIES"}
 _OUTSIDE = ("O", "")
 
 
@@ -64,23 +63,6 @@ def invalid_places(tags: Sequence[str], scheme: Scheme) -> list[int]:
     return places
 
 
-def convert(tags: Sequence[str], from_scheme: Scheme, to_scheme: Scheme) -> list[str]:
-    """The same spans in another scheme; tags that the first one forbids are read as `spans` reads them.
-
-    Raises DataError for a tag that is none of the scheme's.
-    """
-    written, last = ["O"] * len(tags), ("", 0, 0)
-    for span in spans(tags, from_scheme):
-        kind, begin, end = span
-        written[begin:end] = [f"I-{kind}"] * (end - begin)
-        if to_scheme == "BIOES":
-            written[end - 1] = f"E-{kind}"
-        if to_scheme != "IOB1" or (last[0], last[2]) == (kind, begin):
-            written[begin] = f"{'S' if to_scheme == 'BIOES' and end - begin == 1 else 'B'}-{kind}"
-        last = span
-    return written
-
-
 def span_counts(gold: Sequence[str], predicted: Sequence[str], scheme: Scheme) -> dict[str, npt.NDArray[np.int64]]:
     """Counts of one sequence; a span is correct if its type and both ends are.
 
@@ -121,13 +103,10 @@ def _split(tags: Sequence[str], scheme: Scheme) -> list[tuple[str, str]]:
 
 
 def _parts(tag: str, scheme: Scheme) -> tuple[str, str]:
+    if not is_tag(tag, scheme):
+        raise DataError(f"`{tag}` is no tag of the scheme {scheme}, which has {tags_of(scheme)}; mend the tag, or name another scheme.")
     prefix, _, kind = tag.partition("-")
-    if tag == "O":
-        return _OUTSIDE
-    if not kind or prefix not in list(_PREFIXES[scheme]):
-        allowed = ", ".join(f"{letter}-TYPE" for letter in _PREFIXES[scheme])
-        raise DataError(f"`{tag}` is no tag of the scheme {scheme}, which has O, {allowed}; mend the tag, or name another scheme.")
-    return prefix, kind
+    return _OUTSIDE if tag == "O" else (prefix, kind)
 
 
 def _joined(last: tuple[str, str], this: tuple[str, str]) -> bool:

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..configs.task import TaggingConfig
-from ..datasets.data import Batch, FloatArray, IntArray, Split
+from ..datasets.data import Batch, FloatArray, IntArray
 from ..models.spec import Head
 from . import metrics
 from .baselines import trivial_accuracies
 from .predictions import Predictions
-from .spans import invalid_places, precision_recall_f1, span_counts
-from .task import Alignment, Confusion
+from .spans import Counts, invalid_places, precision_recall_f1, span_counts, summed
+from .task import Confusion, Task
 
 if TYPE_CHECKING:
     from .losses import Objective
@@ -24,7 +24,8 @@ NO_SPANS = np.zeros(3, dtype=np.int64)
 class TagPredictions(Predictions):
     """gold and predicted: (n_words,) tag ids of each sentence, -1 for a tag that training never saw. The rest are (rows,).
 
-    losses: summed over a sentence's tokens; spans (rows, 3): correct, predicted and gold spans, all 0 without a scheme.
+    losses: summed over a sentence's tokens; spans: by type those that are correct, predicted and gold, none without a scheme; n_spans
+    (rows, 3): the same of all types together.
     """
 
     gold: list[IntArray]
@@ -33,11 +34,12 @@ class TagPredictions(Predictions):
     has_probabilities: IntArray
     right: IntArray
     tokens: IntArray
-    spans: IntArray
+    spans: list[Counts]
+    n_spans: IntArray
     invalid: IntArray
 
 
-class Tagging:
+class Tagging(Task):
     """The task: the head it needs, the loss, the predictions and the metrics."""
 
     compared_by = "accuracy"
@@ -64,6 +66,7 @@ class Tagging:
             emissions = model.scores(**batch.inputs)
             path, losses = (_by_crf if self.config.crf else _by_token)(model, emissions, batch.targets, n_words)
             said = [row[:length] for row, length in zip(path, n_words, strict=True)]
+        spans = [self._spans(a, b) for a, b in zip(batch.gold, said, strict=True)]
         return TagPredictions(
             rows=batch.rows,
             gold=gold,
@@ -72,15 +75,15 @@ class Tagging:
             has_probabilities=np.full(len(batch), model.scores_are != "tags"),
             right=np.array([int((a == b).sum()) for a, b in zip(gold, said, strict=True)], dtype=np.int64),
             tokens=n_words.astype(np.int64),
-            spans=np.array([self._spans(a, b) for a, b in zip(batch.gold, said, strict=True)], dtype=np.int64).reshape(-1, 3),
+            spans=spans,
+            n_spans=np.array([sum(counts.values(), NO_SPANS) for counts in spans], dtype=np.int64).reshape(-1, 3),
             invalid=np.array([self._invalid(tags) for tags in said], dtype=np.int64),
         )
 
-    def _spans(self, gold: Sequence[str], said: IntArray) -> IntArray:
+    def _spans(self, gold: Sequence[str], said: IntArray) -> Counts:
         """Correct, predicted and gold spans of a sentence; none where nothing is known."""
-        if self.config.scheme is None or not all(gold):
-            return NO_SPANS
-        return sum(span_counts(gold, self._names(said), self.config.scheme).values(), NO_SPANS)
+        scheme = self.config.scheme
+        return span_counts(gold, self._names(said), scheme) if scheme is not None and all(gold) else {}
 
     def _invalid(self, tags: IntArray) -> int:
         return len(invalid_places(self._names(tags), self.config.scheme)) if self.config.scheme else 0
@@ -97,7 +100,7 @@ class Tagging:
         figures = {loss_name: float(predictions.losses.sum()) / n_tokens, "accuracy": float(predictions.right.sum()) / n_tokens}
         if self.config.scheme is None:
             return figures
-        scores, _ = precision_recall_f1({"all": predictions.spans.sum(axis=0)})
+        scores, _ = precision_recall_f1({"all": predictions.n_spans.sum(axis=0)})
         return figures | scores._asdict() | {"invalid": float(predictions.invalid.sum()) / n_tokens}
 
     def baselines(self, predictions: TagPredictions) -> Mapping[str, float]:
@@ -109,13 +112,9 @@ class Tagging:
         gold, said = (np.concatenate([np.zeros(0, np.int64), *tags]) for tags in (predictions.gold, predictions.predicted))
         return Confusion.of(self.labels, gold, said)
 
-    def remarks(self) -> Mapping[str, str]:
-        """Nothing: the names of the figures say all."""
-        return {}
-
-    def alignments(self, model: Any, split: Split, rows: IntArray) -> Sequence[Alignment]:
-        """None: nothing is written."""
-        return ()
+    def spans(self, predictions: TagPredictions) -> Counts | None:
+        """Spans that are correct, predicted and gold, of each type; None without a scheme."""
+        return summed(predictions.spans) if self.config.scheme is not None else None
 
     def describe(self, predictions: TagPredictions, place: int, whole: bool = False) -> dict[str, Any]:
         """The tags by name, and where the scheme forbids one."""

@@ -173,9 +173,10 @@ def test_long_work_is_told_before_it_begins(tmp_path, monkeypatch):
     cache.encode(tokenizer, ["short"])
     cache.encode(tokenizer, ["a dog and a fox", "and a dog"])
     assert said == ["Training the tokenizer (words) on 4 texts, once for all runs with these settings",
+                    "Encoding 4 texts, once for all runs with these settings",
                     "Encoding 2 texts, once for all runs with these settings"]
     train(Cache(tmp_path, said.append), WORDS, TEXTS)
-    assert len(said) == 2
+    assert len(said) == 3
 
 
 def test_only_whole_entries_are_left_behind(tmp_path):

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from nlp.errors import DataError
-from nlp.tasks.spans import convert, invalid_places, precision_recall_f1, span_counts, spans, summed
+from nlp.tasks.spans import invalid_places, precision_recall_f1, span_counts, spans, summed
 
 any_tags = {
     "IOB": st.lists(st.sampled_from(["O", "B-X", "I-X", "B-Y", "I-Y"]), max_size=12),
@@ -100,28 +100,6 @@ def test_counts_add_up_over_sequences():
 def test_one_tag_for_each_token():
     with pytest.raises(DataError, match="2 tags are predicted for 1 tokens"):
         span_counts(["O"], ["O", "O"], "IOB2")
-
-
-@pytest.mark.parametrize(("scheme", "tags"), [
-    ("IOB1", "I-X I-X B-X I-X O I-X I-Y"),
-    ("IOB2", "B-X I-X B-X I-X O B-X B-Y"),
-    ("BIOES", "B-X E-X B-X E-X O S-X S-Y"),
-])
-def test_each_scheme_converts_to_each_other(scheme, tags):
-    assert not invalid_places(tags.split(), scheme)
-    assert " ".join(convert(tags.split(), scheme, "IOB1")) == "I-X I-X B-X I-X O I-X I-Y"
-    assert " ".join(convert(tags.split(), scheme, "IOB2")) == "B-X I-X B-X I-X O B-X B-Y"
-    assert " ".join(convert(tags.split(), scheme, "BIOES")) == "B-X E-X B-X E-X O S-X S-Y"
-
-
-@given(any_tags["BIOES"], st.sampled_from(["IOB1", "IOB2", "BIOES"]))
-def test_converting_keeps_the_spans_and_gives_what_the_scheme_allows(tags, scheme):
-    converted = convert(tags, "BIOES", scheme)
-    assert spans(converted, scheme) == spans(tags, "BIOES")
-    assert invalid_places(converted, scheme) == []
-    assert convert(converted, scheme, scheme) == converted
-    if not invalid_places(tags, "BIOES"):
-        assert convert(converted, scheme, "BIOES") == tags
 
 
 @pytest.mark.parametrize(("tag", "scheme"), [

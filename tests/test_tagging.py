@@ -10,11 +10,15 @@ from command import nlp
 from contracts import one_thread
 from nlp.configs.data import FileData
 from nlp.configs.load import load_recipe
+from nlp.configs.model import CharacterCnnConfig, TransformerConfig
 from nlp.configs.task import TaggingConfig
 from nlp.configs.tokenizer import SubwordTokenizer, WordTokenizer
-from nlp.datasets.build import build_data, questions
+from nlp.datasets.build import build_data, cut_notices, questions
 from nlp.datasets.data import Batch
+from nlp.datasets.sequences import TokenSequences
 from nlp.errors import ConfigError, DataError
+from nlp.models.spec import Head
+from nlp.models.transformer import Transformer
 from nlp.tasks.build import build_task
 from nlp.tasks.tagging import Tagging
 from torch.nn.functional import cross_entropy
@@ -73,6 +77,47 @@ def test_pieces_are_lined_up_with_words(tmp_path):
         for word, first, end in zip(sentence, starts, starts[1:], strict=False):
             assert "".join(data.encoding.tokenizer.tokens(inputs["tokens"][row, first:end])).strip() == word
         assert (inputs["first_pieces"][row, len(sentence) :] == -1).all()
+
+
+def test_only_distinct_words_are_encoded(tmp_path, monkeypatch):
+    encoded, encode = [], TokenSequences.encode
+    monkeypatch.setattr(TokenSequences, "encode", lambda self, texts: encoded.append(list(texts)) or encode(self, texts))
+    build_data(files(tmp_path), WORDS, TASK)
+    assert encoded
+    assert all(len(set(texts)) == len(texts) for texts in encoded), "Bob stands twice in the training split"
+
+
+def test_lengths_and_the_notice_of_them_count_pieces(tmp_path):
+    data = build_data(files(tmp_path), SubwordTokenizer(type="bpe", vocab_size=270, min_frequency=1), TASK)
+    split = data.splits["train"]
+    counted = split.batch(np.arange(3), "sequence").inputs["lengths"]
+    assert split.lengths.tolist() == counted.tolist()
+    assert (counted > [4, 2, 4]).all(), "pieces are more than words"
+    said = cut_notices(split, TransformerConfig(type="transformer", max_positions=int(counted.max()) - 1))
+    assert said == [f"1 of 3 train texts have more than model.max_positions = {counted.max() - 1} tokens; the model reads each in windows "
+                    "of so many, which do not see one another."]
+    assert cut_notices(split, TransformerConfig(type="transformer", max_positions=int(counted.max()))) == []
+
+
+@pytest.mark.parametrize("positions", ["sinusoidal", "learned", "rotary"])
+@pytest.mark.parametrize("causal", [False, True])
+def test_a_transformer_reads_long_sentences_in_windows(positions, causal):
+    config = TransformerConfig(type="transformer", d_model=16, n_layers=2, n_heads=2, d_ff=16, max_positions=4, positions=positions,
+                               causal=causal, characters=CharacterCnnConfig(type="cnn", n_filters=4))
+    torch.manual_seed(0)
+    network = Transformer(config, 20, 9, Head("tags", 3)).eval()
+    tokens, characters = torch.randint(7, 20, (2, 10)), torch.randint(7, 9, (5, 3))
+    spelling, lengths = torch.randint(0, 5, (2, 10)), torch.tensor([10, 3])
+    tokens[1, 3:] = 0
+    scores = network(tokens, lengths, characters=characters, spelling=spelling)
+    assert scores.shape == (2, 10, 3)
+    for row, start, end in ((0, 0, 4), (0, 4, 8), (0, 8, 10), (1, 0, 3)):
+        here = (slice(row, row + 1), slice(start, end))
+        alone = network(tokens[here], torch.tensor([end - start]), characters=characters, spelling=spelling[here])
+        torch.testing.assert_close(scores[here], alone)
+    loss = scores[0].sum() + scores[1, :3].sum()
+    loss.backward()
+    assert all(bool(parameter.grad.isfinite().all()) for parameter in network.parameters() if parameter.grad is not None)
 
 
 @pytest.mark.parametrize(("sentences", "words"), [
@@ -155,8 +200,17 @@ def test_questions_are_divided_at_spaces(tmp_path):
     assert split.batch(np.array([0, 1]), "sequence").inputs["lengths"].tolist() == [3, 0]
 
 
+@pytest.mark.parametrize("scheme", ["IOB1", "IOB2", "BIOES"])
+def test_a_tag_of_no_scheme_is_named_with_its_place(tmp_path, scheme):
+    task = TaggingConfig(type="tagging", scheme=scheme)
+    for tag in ("PER", "X-PER", "B-", "o", "BI-PER"):
+        with pytest.raises(DataError, match=rf"test\.jsonl:2 has the tag '{tag}', which task.scheme {scheme} does not have \(O, B-TYPE"):
+            build_data(files(tmp_path, test=[("a", "O"), ("b c", f"O {tag}")]), WORDS, task)
+
+
 @pytest.mark.parametrize(("setting", "words"), [
     ("model.pooling=max", "leave it out"),
+    ("task.labels=[O, B-PER, E-PER]", "'E-PER' is no tag of task.scheme IOB2, which has O, B-TYPE, I-TYPE"),
     ("tokenizer.max_length=10", "one token at a time"),
     ("task.crf=yes", "true or false"),
     ("task.scheme=IOB", "IOB1"),
@@ -211,3 +265,112 @@ def test_the_command_from_training_to_prediction(tmp_path):
     line = json.loads((tmp_path / "runs/tags/first/predictions/validation.jsonl").read_text(encoding="utf-8").splitlines()[0])
     assert line == {"row": 0, "text": "Ann saw Bob Lee", "label": "B-PER O B-PER I-PER", "prediction": "B-PER O B-PER I-PER"}
     assert "total_parameters" in nlp("count-params", "--config", "tags.yaml", "--format", "json", cwd=tmp_path).stdout
+
+
+TRANSFORMER = ("{type: transformer, d_model: 16, n_layers: 1, n_heads: 2, d_ff: 16, max_positions: 3, "
+               "characters: {type: lstm, d_embedding: 4, hidden_size: 4}}")
+
+
+def changed(folder: Path, **sections: str) -> None:
+    """The recipe with other sections; `data` stays unless it is given."""
+    lines = [next((f"{key}: {value}" for key, value in sections.items() if line.startswith(f"{key}:")), line)
+             for line in recipe(folder).read_text(encoding="utf-8").splitlines()]
+    (folder / "tags.yaml").write_text("\n".join(lines), encoding="utf-8")
+
+
+@pytest.mark.parametrize("crf", ["true", "false"])
+def test_sentences_longer_than_a_transformer_are_trained_scored_and_predicted(tmp_path, caplog, crf):
+    changed(tmp_path, model=TRANSFORMER, task=f"{{type: tagging, scheme: IOB2, crf: {crf}}}",
+            training="{steps: 60, batch_size: 2, evaluate_every: 60, optimizer: {type: adamw, learning_rate: 0.03}}")
+    done = nlp("train", "--config", "tags.yaml", "--name", "first", "--json", cwd=tmp_path)
+    assert "2 of 3 train texts have more than model.max_positions = 3 tokens; the model reads each in windows" in done.stderr
+    assert json.loads(done.stdout)[0]["train"]["accuracy"] > 0.8
+    assert "windows of so many" in nlp("eval", "tags/first", "--split", "validation", cwd=tmp_path).stderr
+    said = json.loads(nlp("predict", "tags/first", "Ann saw Bob Lee in Oslo it rained", "--json", cwd=tmp_path).stdout)
+    assert len(said["prediction"].split()) == 8
+    assert "windows of so many" in caplog.text
+
+
+CONLL = "Ann\tB-PER\nsaw\tO\nBob\tB-PER\nLee\tI-PER\n\nBob\tB-PER\nslept\tO\n\nit\tO\nrained\tO\nin\tO\nOslo\tB-LOC\n"
+
+
+@pytest.mark.parametrize("tokenizer", ["{type: bpe, vocab_size: 270, min_frequency: 1}", "{type: unigram, vocab_size: 40}",
+                                       "{type: wordpiece, vocab_size: 50, min_frequency: 1}"])
+@pytest.mark.parametrize("model", ["{type: gru, d_embedding: 16, hidden_size: 16}",
+                                   "{type: transformer, d_model: 16, n_layers: 1, n_heads: 2, d_ff: 16}"])
+def test_pieces_of_words_from_a_file_to_a_tag_a_word(tmp_path, tokenizer, model):
+    (tmp_path / "train.conll").write_text(CONLL, encoding="utf-8")
+    changed(tmp_path, data="{type: files, train: train.conll, validation: train.conll}", tokenizer=tokenizer, model=model,
+            training="{steps: 160, batch_size: 2, evaluate_every: 160, optimizer: {type: adamw, learning_rate: 0.01}}")
+    trained = json.loads(nlp("train", "--config", "tags.yaml", "--name", "first", "--json", cwd=tmp_path).stdout)
+    assert trained[0]["train"]["accuracy"] == 1.0
+    said = [json.loads(line) for line in nlp("predict", "tags/first", "Ann saw Bob Lee", "", "Bob slept", "--json",
+                                            cwd=tmp_path).stdout.splitlines()]
+    assert [each["prediction"] for each in said] == ["B-PER O B-PER I-PER", "", "B-PER O"]
+
+
+@pytest.mark.parametrize("model", [None, "{type: lstm, d_embedding: 8, hidden_size: 8}", TRANSFORMER], ids=["cnn", "none", "lstm"])
+def test_a_sentence_without_a_token_may_be_a_batch_of_its_own(tmp_path, model):
+    one_by_one = "{epochs: 1, batch_size: 1, log_every: 1, optimizer: {type: adamw, learning_rate: 0.03}}"
+    changed(tmp_path, training=one_by_one, **({"model": model} if model else {}))
+    write(tmp_path, "train", [*SENTENCES, ("", "")])
+    trained = json.loads(nlp("train", "--config", "tags.yaml", "--name", "first", "--json", cwd=tmp_path).stdout)
+    assert np.isfinite(list(trained[0]["train"].values())).all()
+    assert json.loads(nlp("predict", "tags/first", "", "--json", cwd=tmp_path).stdout)["prediction"] == ""
+
+
+def test_eval_tells_each_type_of_span(tmp_path):
+    changed(tmp_path, tokenizer="{type: words, split: whitespace}")
+    lines = [line for line in (tmp_path / "tags.yaml").read_text(encoding="utf-8").replace(", crf: true", "").splitlines()
+             if not line.startswith(("tokenizer", "model", "training"))]
+    (tmp_path / "tags.yaml").write_text("\n".join([*lines, "model: {type: most_frequent_tag}"]), encoding="utf-8")
+    # An unknown word is O: of the three spans of Ann Bob Ede, one is cut short, one right, one not seen; Oslo is taken for a place.
+    write(tmp_path, "test", [("Bob Ede saw Ann", "B-PER I-PER O B-PER"), ("Ede saw Oslo", "B-PER O B-ORG")])
+    nlp("train", "--config", "tags.yaml", "--name", "first", cwd=tmp_path)
+    told = json.loads(nlp("eval", "tags/first", "--json", cwd=tmp_path).stdout)
+    assert told["spans"] == {
+        "LOC": {"precision": 0.0, "recall": 0.0, "f1": 0.0, "correct": 0, "predicted": 1, "gold": 0},
+        "ORG": {"precision": 0.0, "recall": 0.0, "f1": 0.0, "correct": 0, "predicted": 0, "gold": 1},
+        "PER": {"precision": 0.5, "recall": pytest.approx(1 / 3), "f1": pytest.approx(0.4), "correct": 1, "predicted": 2, "gold": 3},
+    }
+    said = nlp("eval", "tags/first", cwd=tmp_path).stdout
+    assert "whole spans" in said
+    assert ["PER", "0.5000", "0.3333", "0.4000", "1", "2", "3"] in [line.split() for line in said.splitlines()]
+
+
+def test_eval_tells_no_spans_where_there_are_none(tmp_path):
+    path = recipe(tmp_path)
+    text = path.read_text(encoding="utf-8").replace(", scheme: IOB2, crf: true", "").replace("best_metric: f1", "best_metric: loss")
+    path.write_text(text.replace("epochs: 30", "epochs: 1"), encoding="utf-8")
+    nlp("train", "--config", "tags.yaml", "--name", "first", cwd=tmp_path)
+    assert "spans" not in json.loads(nlp("eval", "tags/first", "--json", cwd=tmp_path).stdout)
+    assert "whole spans" not in nlp("eval", "tags/first", cwd=tmp_path).stdout
+
+
+@pytest.mark.parametrize(("content", "task", "words"), [
+    (CONLL.replace("saw\tO", "saw"), "scheme: IOB2", "train.conll:2 has 1 column where the first line of the file has 2"),
+    ("", "scheme: IOB2", "train.conll is empty"),
+    ("\n\n", "scheme: IOB2", "train.conll is empty"),
+    ("-DOCSTART- O\n\n", "scheme: IOB2", "train.conll has no sentence"),
+    (CONLL.replace("B-LOC", "E-LOC"), "scheme: IOB2", "train.conll:9 has the tag 'E-LOC', which task.scheme IOB2 does not have"),
+    (CONLL, "scheme: IOB3", "task.scheme: must be 'IOB1', 'IOB2' or 'BIOES', not 'IOB3'"),
+    (CONLL, "labels: [O, B-PER, I-PER]", "train.conll:9 has the tag 'B-LOC', which task.labels does not name"),
+    (CONLL, "labels: [O, B-PER, B-PER]", "task.labels names 'B-PER' twice"),
+    (CONLL, "scheme: IOB2, labels: [O, PER]", "task.labels: 'PER' is no tag of task.scheme IOB2"),
+])
+def test_bad_input_is_told_in_one_paragraph_and_leaves_nothing(tmp_path, content, task, words):
+    (tmp_path / "train.conll").write_text(content, encoding="utf-8")
+    changed(tmp_path, data="{type: files, train: train.conll, validation: train.conll}", task=f"{{type: tagging, {task}}}",
+            training="{epochs: 1, batch_size: 2, optimizer: {type: adamw, learning_rate: 0.03}}")
+    said = nlp("train", "--config", "tags.yaml", "--name", "first", cwd=tmp_path, code=2).stderr
+    assert words in said
+    assert said.count("Error: ") == 1 and "\n" not in said.rpartition("Error: ")[2].strip()
+    assert not list((tmp_path / "runs").glob("*"))
+
+
+def test_a_file_with_another_scheme_cannot_be_scored(tmp_path):
+    recipe(tmp_path)
+    nlp("train", "--config", "tags.yaml", "--name", "first", cwd=tmp_path)
+    write(tmp_path, "other", [("Ann slept", "S-PER O")])
+    said = nlp("eval", "tags/first", "--data", "other.jsonl", cwd=tmp_path, code=2).stderr
+    assert "other.jsonl:1 has the tag 'S-PER', which task.scheme IOB2 does not have" in said

@@ -83,7 +83,8 @@ class GradientLearner:
         """Forward, loss, backward: each micro-batch's sum is divided by the count of the whole window over all ranks."""
         loss, tensors = player.objective.loss, [to_tensors(batch, self.device) for batch in window]
         counts = [loss.count(targets) for _, targets in tensors]
-        share = self.world.size / self.world.total(sum(counts[1:], counts[0].clone()))
+        whole = self.world.total(sum(counts[1:], counts[0].clone()))
+        share = self.world.size / whole.where(whole > 0, 1)  # texts without a token or a known label teach nothing
         ratios: dict[str, Ratio] = {}
         for place, (inputs, targets) in enumerate(tensors):
             with self._autocast(), self._gradients_wait(player, place < len(tensors) - 1):
