@@ -345,7 +345,7 @@ class TransformerConfig(SequenceNetworkConfig):
     positions: Literal["sinusoidal", "learned", "rotary"] = "sinusoidal"
     """How a token's place is told (rotary: Su et al. 2021)."""
     max_positions: PositiveInt = 512
-    """Longest sequence in tokens; longer texts are cut with a notice."""
+    """Longest sequence in tokens; longer texts are cut with a notice, in tagging read in windows of so many."""
     causal: bool = False
     """Each position sees only itself and what stands before it."""
     pooling: Literal["mean", "cls", "max"] = "mean"
