@@ -22,6 +22,7 @@ from nlp.configs.model import (
     NetworkConfig,
     RecurrentConfig,
     TransformerConfig,
+    TransformerSeq2SeqConfig,
 )
 from nlp.models.build import build_model
 from nlp.models.network import Network
@@ -221,7 +222,21 @@ def parameters_by_hand(config: NetworkConfig, sizes: SizesData, head: Head | Non
             return recurrent_by_hand(config, sizes, n_classes, d_spelled) + spelled + crf
         case TransformerConfig():
             return transformer_by_hand(config, sizes, head) + spelled - sizes.vocab_size * d_spelled + crf
+        case TransformerSeq2SeqConfig():
+            assert head is not None
+            return transformer_seq2seq_by_hand(config, sizes, head)
     raise AssertionError(f"no sum for {type(config).__name__}")
+
+
+def transformer_seq2seq_by_hand(config: TransformerSeq2SeqConfig, sizes: SizesData, head: Head) -> int:
+    d, norm, matrices = config.d_model, 2 * config.d_model, 3 - head.tied - head.tied_source
+    attention, feed_forward = 4 * (d * d + d), (d * config.d_ff + config.d_ff) + (config.d_ff * d + d)
+    words = d * (sizes.vocab_size if matrices == 1 else sizes.vocab_size + (matrices - 1) * head.n_outputs)
+    places = 2 * config.max_positions * d if config.positions == "learned" else 0
+    encoder, decoder = attention + feed_forward + 2 * norm, 2 * attention + feed_forward + 3 * norm
+    last = 2 * norm if config.norm == "pre" else 0
+    output = head.n_outputs if head.bias else 0
+    return words + places + config.n_encoder_layers * encoder + config.n_decoder_layers * decoder + last + output
 
 
 def characters_by_hand(config: CharactersConfig | None, sizes: SizesData) -> tuple[int, int]:

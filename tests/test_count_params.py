@@ -31,6 +31,7 @@ FIGURES = {
     "mnist": 235_146,
     "mini-lm": 143_017_808,
     "gpt2-small": 124_439_808,
+    "transformer-base": 63_082_496,
     "bert-base": 109_482_240,
     "gpt3": 174_604_259_328,
 }
@@ -52,6 +53,8 @@ def test_the_exact_figures_by_hand(name: str) -> None:
     head = None
     if loaded.task is not None and loaded.task.type == "classification":
         head = Head("classes", loaded.data.n_classes)
+    elif loaded.task is not None and loaded.task.type == "sequence_to_sequence":
+        head = Head("sequence", loaded.data.vocab_size, tied=True, tied_source=True, bias=False)
     elif loaded.task is not None:
         head = Head("vocabulary", loaded.data.vocab_size, tied=loaded.task.tie_embeddings, bias=loaded.task.output_bias)
     assert parameters_by_hand(loaded.model, loaded.data, head) == FIGURES[name]

@@ -70,6 +70,16 @@ def test_predict_writes_a_line_for_a_line(trained):
     assert said.splitlines() == ["ein kleiner Kater rennt", "", "ein großer Hund schläft"]
 
 
+def test_a_line_by_itself_is_told_as_among_others(trained):
+    sources = (trained / "pairs.en").read_text(encoding="utf-8")
+    (trained / "sources.txt").write_text(sources, encoding="utf-8")
+    together = nlp("predict", "recurrent", "--input", "sources.txt", "--json", cwd=trained).stdout.splitlines()
+    for line, told in zip(sources.splitlines()[::5], together[::5], strict=True):
+        alone = json.loads(nlp("predict", "recurrent", line, "--json", cwd=trained).stdout)
+        assert alone["prediction"] == json.loads(told)["prediction"]
+        assert alone["score"] == pytest.approx(json.loads(told)["score"], abs=2e-4)
+
+
 def test_several_texts_have_scores_the_best_first(trained):
     told = json.loads(nlp("predict", "recurrent", "a big cat runs", "--n-best", "3", "--json", cwd=trained).stdout)
     scores = [told["score"], *(other["score"] for other in told["others"])]

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from contracts import one_thread
+from contracts import one_thread, transformer_seq2seq_by_hand
 from nlp.configs.data import SizesData
 from nlp.configs.model import TransformerSeq2SeqConfig
 from nlp.configs.task import DecodingConfig
@@ -20,7 +20,8 @@ __all__ = ["one_thread"]
 
 N_SOURCE, N_TARGET, D = 20, 17, 16
 SIZES = SizesData(type="sizes", vocab_size=N_SOURCE, target_vocab_size=N_TARGET)
-HEAD = Head("sequence", N_TARGET)
+HEAD, TIED = Head("sequence", N_TARGET), Head("sequence", N_TARGET, tied=True)
+ALL_TIED = Head("sequence", N_SOURCE, tied=True, tied_source=True, bias=False)
 KINDS = [{"norm": norm, "positions": positions} for norm in ("pre", "post") for positions in ("sinusoidal", "learned")]
 every_kind = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: "-".join(kind.values()))
 
@@ -184,18 +185,13 @@ def test_what_it_looks_at_is_the_attention_that_it_uses():
         torch.testing.assert_close(block.source_attention.out(mixed), block.source_attention(query, source, ~padding))
 
 
-def test_parameters_by_hand():
-    attention, feed_forward, norm = 4 * (D * D + D), 2 * D * 24 + 24 + D, 2 * D
-    encoder = 2 * (attention + feed_forward + 2 * norm) + norm
-    decoder = 2 * (2 * attention + feed_forward + 3 * norm) + norm
-    untied = N_SOURCE * D + 2 * N_TARGET * D + N_TARGET
-    assert build().describe()["parameters"] == untied + encoder + decoder
-    tied = build(Head("sequence", N_TARGET, tied=True, bias=False))
-    assert tied.describe()["parameters"] == (N_SOURCE + N_TARGET) * D + encoder + decoder
-    one = SizesData(type="sizes", vocab_size=N_TARGET)
-    all_tied = build(Head("sequence", N_TARGET, tied=True, tied_source=True, bias=False), one)
-    assert all_tied.describe()["parameters"] == N_TARGET * D + encoder + decoder
-    assert all_tied.source_embedding.words.weight is all_tied.output.scores.weight
+@every_kind
+@pytest.mark.parametrize("head", [HEAD, TIED, ALL_TIED], ids=["untied", "tied", "all-tied"])
+def test_parameters_by_hand(kind, head):
+    sizes = SIZES.model_copy(update={"target_vocab_size": head.n_outputs})
+    model = build(head, sizes, **kind)
+    assert model.describe()["parameters"] == transformer_seq2seq_by_hand(config(**kind), sizes, head)
+    assert (model.source_embedding.words.weight is model.output.scores.weight) == head.tied_source
 
 
 def test_three_matrices_of_two_sizes_cannot_be_one():
