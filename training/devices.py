@@ -11,8 +11,11 @@ from ..errors import DeviceError
 from .distributed import World
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
-M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_MAX = -1, -2, -4
+M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_THRESHOLD = -1, -2, -3
 """Of `mallopt` in glibc's `malloc.h`."""
+KEPT_BYTES = 256 << 20
+"""The largest tensor whose memory is kept. It takes a few of like size until one fits into the place of another, so what is held may
+be several times as much."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +71,7 @@ def keep_freed_memory() -> None:
         mallopt = ctypes.CDLL(None).mallopt
     except (AttributeError, OSError, TypeError):  # another C library
         return
-    for option, value in ((M_MMAP_MAX, 0), (M_TRIM_THRESHOLD, -1), (M_TOP_PAD, 64 << 20)):
+    for option, value in ((M_MMAP_THRESHOLD, KEPT_BYTES), (M_TRIM_THRESHOLD, -1), (M_TOP_PAD, 64 << 20)):
         mallopt(option, value)
 
 
