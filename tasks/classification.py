@@ -85,7 +85,6 @@ class Classification(Task):
         """Counts (n_classes, n_classes), gold in rows; one class more where there are labels that training never saw."""
         return Confusion.of(self.labels, predictions.gold, predictions.predicted)
 
-
     def describe(self, predictions: ClassPredictions, place: int, whole: bool = False) -> dict[str, Any]:
         """The class and its probability; as a whole those of all classes too, the most probable first."""
         told: dict[str, Any] = {"prediction": self.labels[predictions.predicted[place]]}

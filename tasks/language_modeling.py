@@ -73,7 +73,6 @@ class LanguageModeling(Task):
         """Perplexity where every token of the vocabulary is as probable as any other."""
         return {"uniform": float(self.vocab_size)}
 
-
     def describe(self, predictions: BlockPredictions, place: int, whole: bool = False) -> dict[str, Any]:
         """The mean loss of a block."""
         return {"prediction": f"{predictions.losses[place] / max(predictions.tokens[place], 1):.4f} nats a token"}
