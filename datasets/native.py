@@ -19,6 +19,7 @@ Reader = Callable[[Sequence[bytes], Sequence[str]], Table]
 
 _AG_NEWS_LABELS = {"1": "World", "2": "Sports", "3": "Business", "4": "Sci/Tech"}
 _UD_COLUMNS = ("form", "upos", "xpos", "lemma", "feats", "head", "deprel", "text")
+_STRESS = re.compile(r"[012](?= |$)")
 _VARIANT = re.compile(r"\([0-9]+\)$")
 _TWENTY_GROUPS = re.compile(r"20news-bydate-(train|test)/([^/]+)/(\d+)")
 
@@ -128,7 +129,9 @@ def english_and_german(contents: Sequence[bytes], sources: Sequence[str]) -> Tab
 
 
 def pronunciations(contents: Sequence[bytes], sources: Sequence[str]) -> Table:
-    """`word SPACE phonemes`, with the number of a variant as in `read(2)` and remarks behind # -> word, phonemes."""
+    """`word SPACE phonemes`, with the number of a variant as in `read(2)` and remarks behind # -> word, phonemes, and these without
+    the 0, 1 or 2 that marks the stress of a vowel.
+    """
     words, phonemes, numbers = [], [], []
     for number, line in enumerate(decode(contents[0], sources[0]).split("\n"), start=1):
         entry = line.partition(" #")[0].strip()
@@ -140,7 +143,8 @@ def pronunciations(contents: Sequence[bytes], sources: Sequence[str]) -> Table:
         words.append(_VARIANT.sub("", word))
         phonemes.append(sounds.strip())
         numbers.append(number)
-    return Table({"word": words, "phonemes": phonemes}, sources[0], numbers)
+    columns = {"word": words, "phonemes": phonemes, "phonemes_without_stress": [_STRESS.sub("", sounds) for sounds in phonemes]}
+    return Table(columns, sources[0], numbers)
 
 
 def words_of_documents(contents: Sequence[bytes], sources: Sequence[str]) -> Table:

@@ -360,7 +360,8 @@ def test_multi30k_has_a_second_test_split():
 
 def test_pronunciations_without_variants_and_remarks():
     table = native.pronunciations([b"a AH0\na(2) EY1\naachen AA1 K AH0 N # place, german\n#hash HH AE1 SH\n\n"], ["dict"])
-    assert table.columns == {"word": ["a", "a", "aachen", "#hash"], "phonemes": ["AH0", "EY1", "AA1 K AH0 N", "HH AE1 SH"]}
+    assert table.columns == {"word": ["a", "a", "aachen", "#hash"], "phonemes": ["AH0", "EY1", "AA1 K AH0 N", "HH AE1 SH"],
+                             "phonemes_without_stress": ["AH", "EY", "AA K AH N", "HH AE SH"]}
     assert table.lines == [1, 2, 3, 4]
     with pytest.raises(DataError, match=r"dict:2 holds a word and no phonemes: 'b'"):
         native.pronunciations([b"a AH0\nb\n"], ["dict"])
