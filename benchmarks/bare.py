@@ -6,19 +6,21 @@ in place of a packed one, fused attention, fused AdamW, and figures that stay te
 """
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import torch
-from nlp.configs.model import CnnConfig, MlpConfig, NetworkConfig, RecurrentConfig, TransformerConfig
+from nlp.configs.model import CnnConfig, MlpConfig, NetworkConfig, RecurrentConfig, TransformerConfig, TransformerSeq2SeqConfig
 from nlp.configs.schema import Recipe
 from nlp.configs.training import Adam
-from nlp.datasets.data import Data, IntArray
+from nlp.datasets.data import Data, IntArray, Ragged
 from nlp.datasets.labelled import LabelledSplit
 from torch import Tensor, nn
 from torch.nn import functional
 
 READ_EVERY = 50
+NON_LINEARITIES: dict[str, Callable[[Tensor], Tensor]] = {"relu": functional.relu, "gelu": functional.gelu}
 
 
 class Bag(nn.Module):
@@ -56,17 +58,21 @@ class Cnn(nn.Module):
         seq, widest = tokens.shape[1], max(self.widths)
         before = (widest - 1) // 2
         x = functional.pad(self.embedding(tokens), (0, 0, before, widest - 1 - before))
-        size = x.shape[2]
         windows = torch.cat([x[:, place : place + seq] for place in range(widest)], dim=2)  # (batch, seq, widest * size)
-        weights, biases = [], []
-        for layer, width in zip(self.filters, self.widths, strict=True):
-            assert isinstance(layer, nn.Linear)
-            left = before - (width - 1) // 2
-            weights.append(functional.pad(layer.weight, (left * size, (widest - width - left) * size)))
-            biases.append(layer.bias)
-        states = functional.linear(windows, torch.cat(weights), torch.cat(biases))
+        states = functional.linear(windows, *one_matrix(self.filters, self.widths))
         states = states.masked_fill((torch.arange(seq) >= lengths.unsqueeze(1)).unsqueeze(2), -math.inf)
         return self.scores(self.dropout(states.max(dim=1).values.relu()))
+
+
+def one_matrix(filters: nn.ModuleList, widths: list[int]) -> tuple[Tensor, Tensor]:
+    """Weights (n_widths * n_filters, widest * size) and biases of filters of several widths, filled up with zeros to the widest."""
+    weights, biases, widest = [], [], max(widths)
+    for layer, width in zip(filters, widths, strict=True):
+        assert isinstance(layer, nn.Linear)
+        size, left = layer.in_features // width, (widest - 1) // 2 - (width - 1) // 2
+        weights.append(functional.pad(layer.weight, (left * size, (widest - width - left) * size)))
+        biases.append(layer.bias)
+    return torch.cat(weights), torch.cat(biases)
 
 
 class BiLstm(nn.Module):
@@ -95,10 +101,10 @@ class BiLstm(nn.Module):
 class Block(nn.Module):
     """Attention and feed-forward, each behind a layer norm and beside a residual path."""
 
-    def __init__(self, config: TransformerConfig) -> None:
+    def __init__(self, config: TransformerConfig | TransformerSeq2SeqConfig) -> None:
         super().__init__()
         size = config.d_model
-        self.n_heads = config.n_heads
+        self.n_heads, self.non_linearity = config.n_heads, NON_LINEARITIES[config.activation]
         self.qkv, self.out = nn.Linear(size, 3 * size), nn.Linear(size, size)
         self.wide, self.narrow = nn.Linear(size, config.d_ff), nn.Linear(config.d_ff, size)
         self.norm_1, self.norm_2 = nn.LayerNorm(size), nn.LayerNorm(size)
@@ -110,7 +116,13 @@ class Block(nn.Module):
         query, key, value = self.qkv(self.norm_1(x)).view(batch, seq, 3, self.n_heads, -1).permute(2, 0, 3, 1, 4)
         mixed = functional.scaled_dot_product_attention(query, key, value, mask, is_causal=mask is None)
         x = x + self.dropout(self.out(mixed.transpose(1, 2).reshape(batch, seq, size)))
-        return x + self.dropout(self.narrow(functional.gelu(self.wide(self.norm_2(x)))))
+        return x + self.dropout(self.narrow(self.non_linearity(self.wide(self.norm_2(x)))))
+
+
+def sinusoids(n_places: int, size: int) -> Tensor:
+    """(n_places, size): sine in even columns, cosine in odd ones."""
+    angles = torch.arange(n_places).unsqueeze(1) * 10_000.0 ** (-torch.arange(0, size, 2) / size)
+    return torch.stack([angles.sin(), angles.cos()], dim=2).flatten(1)
 
 
 class Encoder(nn.Module):
@@ -120,9 +132,8 @@ class Encoder(nn.Module):
 
     def __init__(self, config: TransformerConfig, n_tokens: int, n_classes: int) -> None:
         super().__init__()
-        size, places = config.d_model, torch.arange(config.max_positions).unsqueeze(1)
-        angles = places * 10_000.0 ** (-torch.arange(0, size, 2) / size)
-        self.register_buffer("sinusoids", torch.stack([angles.sin(), angles.cos()], dim=2).flatten(1), persistent=False)
+        size = config.d_model
+        self.register_buffer("sinusoids", sinusoids(config.max_positions, size), persistent=False)
         self.embedding = nn.Embedding(n_tokens, size, padding_idx=0)
         nn.init.normal_(self.embedding.weight, std=size**-0.5)
         self.blocks = nn.ModuleList(Block(config) for _ in range(config.n_layers))
@@ -157,13 +168,17 @@ def bare_model(config: NetworkConfig, n_tokens: int, n_classes: int) -> nn.Modul
 class BareLoop:
     """Training by hand; each kind of data has its own examples."""
 
+    smoothing = 0.0
+    """Share of the labels' probability that is spread evenly."""
+
     def __init__(self, recipe: Recipe, model: nn.Module, n_steps: int) -> None:
         assert recipe.training is not None and isinstance(recipe.training.optimizer, Adam)
         self.model, self.n_steps, self.training = model, n_steps, recipe.training
         self.weights, settings = list(model.parameters()), recipe.training.optimizer
         decayed = {"params": [each for each in self.weights if each.ndim > 1], "weight_decay": settings.weight_decay}
         spared = {"params": [each for each in self.weights if each.ndim == 1], "weight_decay": 0.0}
-        self.optimizer = torch.optim.AdamW([decayed, spared], lr=settings.learning_rate, fused=True)
+        betas = settings.betas[0], settings.betas[1]
+        self.optimizer = torch.optim.AdamW([decayed, spared], lr=settings.learning_rate, betas=betas, fused=True)
 
     def examples(self, rows: IntArray) -> tuple[tuple[Any, ...], Tensor]:
         """What the model is given, and what it shall say, (batch,) or (batch, seq)."""
@@ -182,7 +197,7 @@ class BareLoop:
         for step, rows in enumerate(batches, first_step):
             inputs, labels = self.examples(rows)
             logits, labels = self.model(*inputs).flatten(0, -2), labels.flatten()
-            loss = functional.cross_entropy(logits, labels)
+            loss = functional.cross_entropy(logits, labels, label_smoothing=self.smoothing)
             loss.backward()
             if self.training.clip_norm:
                 nn.utils.clip_grad_norm_(self.weights, self.training.clip_norm)
@@ -199,6 +214,28 @@ class BareLoop:
         return read
 
 
+class Texts:
+    """Rows of different lengths, end to end in memory."""
+
+    def __init__(self, rows: Ragged) -> None:
+        self.ids, self.starts, self.lengths = rows.ids.copy(), rows.offsets[:-1].copy(), rows.lengths
+
+    def flat(self, rows: IntArray) -> tuple[IntArray, IntArray]:
+        """Some rows end to end (n,), and where each begins (len(rows),)."""
+        lengths = self.lengths[rows]
+        ends = np.cumsum(lengths)
+        places = np.arange(ends[-1]) + np.repeat(self.starts[rows] - (ends - lengths), lengths)
+        return self.ids[places], ends - lengths
+
+    def padded(self, rows: IntArray) -> IntArray:
+        """(len(rows), longest), filled up with 0."""
+        lengths = self.lengths[rows]
+        within = np.arange(lengths.max())
+        ids = self.ids.take(self.starts[rows][:, None] + within, mode="clip")
+        ids[within >= lengths[:, None]] = 0
+        return ids
+
+
 class TextLoop(BareLoop):
     """On texts that lie encoded in memory, with a class each."""
 
@@ -206,8 +243,7 @@ class TextLoop(BareLoop):
         split, spec = data.splits["train"], data.encoding.spec
         assert isinstance(split, LabelledSplit) and split.encoded is not None and isinstance(recipe.model, NetworkConfig)
         assert spec.vocab_size is not None and spec.n_classes is not None
-        self.tokens, self.starts, self.lengths = split.encoded.ids.copy(), split.encoded.offsets[:-1].copy(), split.encoded.lengths
-        self.labels = torch.from_numpy(split.labels.copy())
+        self.texts, self.labels = Texts(split.encoded), torch.from_numpy(split.labels.copy())
         self.batch: Any = self.bag if recipe.model.takes == "bag" else self.padded
         super().__init__(recipe, bare_model(recipe.model, spec.vocab_size, spec.n_classes), n_steps)
 
@@ -217,15 +253,9 @@ class TextLoop(BareLoop):
 
     def bag(self, rows: IntArray) -> tuple[Tensor, Tensor]:
         """Tokens end to end (n,), and where each text begins (batch,)."""
-        lengths = self.lengths[rows]
-        ends = np.cumsum(lengths)
-        places = np.arange(ends[-1]) + np.repeat(self.starts[rows] - (ends - lengths), lengths)
-        return torch.from_numpy(self.tokens[places]), torch.from_numpy((ends - lengths).astype(np.int32))
+        tokens, starts = self.texts.flat(rows)
+        return torch.from_numpy(tokens), torch.from_numpy(starts.astype(np.int32))
 
     def padded(self, rows: IntArray) -> tuple[Tensor, Tensor]:
         """Tokens (batch, seq) filled up with 0, and lengths (batch,)."""
-        lengths = self.lengths[rows]
-        within = np.arange(lengths.max())
-        tokens = self.tokens.take(self.starts[rows][:, None] + within, mode="clip")
-        tokens[within >= lengths[:, None]] = 0
-        return torch.from_numpy(tokens), torch.from_numpy(lengths)
+        return torch.from_numpy(self.texts.padded(rows)), torch.from_numpy(self.texts.lengths[rows])

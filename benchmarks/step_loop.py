@@ -12,6 +12,8 @@ import torch
 import typer
 from bare import BareLoop, TextLoop
 from bare_language import LanguageLoop
+from bare_tagging import TaggingLoop
+from bare_translation import PairLoop
 from nlp.configs.load import load_recipe
 from nlp.configs.schema import Recipe
 from nlp.datasets.data import Data
@@ -19,11 +21,13 @@ from ours import opened
 from pairs import in_turns, show
 
 RECIPES = {"mlp": "deep-mlp", "cnn": "cnn", "lstm": "bilstm", "transformer": "transformer", "bag": "deep-mlp"}
-RUNNING_TEXT = ("tinyshakespeare", "pydocs")
-"""Datasets of language models: their LSTM reads in one direction."""
+OWN_NAMES = ("tinyshakespeare", "pydocs", "multi30k", "dates")
+"""Datasets whose recipes are called as the models are: of language models, whose LSTM reads in one direction, and of encoder-decoders."""
+LOOPS: dict[str, type[BareLoop]] = {"classification": TextLoop, "tagging": TaggingLoop, "language_modeling": LanguageLoop,
+                                    "sequence_to_sequence": PairLoop}
 LIGHT_BAG = ("model.d_embedding=32", "model.hidden_sizes=[]", "training.batch_size=64")
 """Short texts and few weights: a step so short that whatever the loop adds shows."""
-STEPS = {"mlp": 100, "cnn": 50, "lstm": 50, "transformer": 50, "bag": 500}
+STEPS = {"mlp": 100, "cnn": 50, "lstm": 50, "transformer": 50, "gru": 20, "bag": 500}
 EPOCHS = 100
 """More than any comparison takes."""
 
@@ -32,7 +36,7 @@ def compare(dataset: str, model: str, pairs: int = 9, steps: int | None = None, 
     """Time stretches of so many steps, the tool's and the bare loop's; milliseconds are medians a step."""
     light = LIGHT_BAG if model == "bag" else ()
     whole = () if model in ("mlp", "bag") else ("model.token_dropout=0",)  # a person's loop has none
-    name = model if dataset in RUNNING_TEXT else RECIPES[model]
+    name = model if dataset in OWN_NAMES else RECIPES[model]
     recipe = load_recipe(f"{dataset}/{name}", [f"training.epochs={EPOCHS}", "training.steps=null", *light, *whole])
     steps = steps or STEPS[model]
     with opened(recipe, threads) as ours:
@@ -53,8 +57,8 @@ def compare(dataset: str, model: str, pairs: int = 9, steps: int | None = None, 
 
 def by_hand(recipe: Recipe, data: Data, n_steps: int) -> BareLoop:
     """The loop by hand for a recipe's task."""
-    running = recipe.task is not None and recipe.task.type == "language_modeling"
-    return (LanguageLoop if running else TextLoop)(recipe, data, n_steps)
+    assert recipe.task is not None
+    return LOOPS[recipe.task.type](recipe, data, n_steps)
 
 
 def n_weights(module: torch.nn.Module) -> int:
@@ -63,7 +67,7 @@ def n_weights(module: torch.nn.Module) -> int:
 
 
 def main(
-    model: Annotated[list[str] | None, typer.Option(help="mlp, cnn, lstm, transformer or bag (a light one); may be repeated.")] = None,
+    model: Annotated[list[str] | None, typer.Option(help="mlp, cnn, lstm, gru, transformer or bag (a light one); may be repeated.")] = None,
     dataset: Annotated[list[str] | None, typer.Option(help="A folder of configs/; may be repeated.")] = None,
     pairs: Annotated[int, typer.Option(min=1, help="Stretches of each loop.")] = 9,
     steps: Annotated[int | None, typer.Option(min=1, help="Steps in a stretch; by default 50 to 500 by model.")] = None,

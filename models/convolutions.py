@@ -16,12 +16,16 @@ class Convolutions(nn.Module):
         super().__init__()
         self.filters = nn.ModuleList(nn.Linear(width * d_input, n_filters) for width in widths)
         self.widths, self.d_input, self.widest = widths, d_input, max(widths)
+        self.beyond = (self.widest - 1) // 2, self.widest - 1 - (self.widest - 1) // 2
 
     def forward(self, x: Tensor) -> Tensor:
         """(batch, seq, d_input) -> (batch, seq, n_widths * n_filters)"""
-        seq, before = x.shape[1], (self.widest - 1) // 2
-        x = functional.pad(x, (0, 0, before, self.widest - 1 - before))
-        windows = torch.cat([x[:, place : place + seq] for place in range(self.widest)], dim=2)  # (batch, seq, widest * d_input)
+        seq = x.shape[1]
+        x = functional.pad(x, (0, 0, *self.beyond))
+        return self.at(torch.cat([x[:, place : place + seq] for place in range(self.widest)], dim=2))
+
+    def at(self, windows: Tensor) -> Tensor:
+        """(..., widest * d_input), what the widest filter sees at a position -> (..., n_widths * n_filters)"""
         return functional.linear(windows, *self._as_one_matrix())
 
     def _as_one_matrix(self) -> tuple[Tensor, Tensor]:

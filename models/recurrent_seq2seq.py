@@ -7,7 +7,7 @@ from ..configs.model import RecurrentSeq2SeqConfig
 from .alignment import score, weights
 from .decoding import Memory, State
 from .embedding import TokenDropout, token_embedding
-from .encoder_decoder import EncoderDecoder
+from .encoder_decoder import EncoderDecoder, only
 from .heads import VocabularyOutput
 from .network import real_tokens
 from .recurrence import CELLS, Parts, RecurrentEncoder
@@ -145,17 +145,18 @@ class RecurrentSeq2Seq(EncoderDecoder):
         self.decoder = RecurrentDecoder(config, self.encoder.d_output)
         self.output = VocabularyOutput(config.d_embedding, head, self.target_embedding, self.source_embedding)
 
-    def forward(self, tokens: Tensor, lengths: Tensor, previous: Tensor, teacher_forcing: float = 1.0) -> Tensor:
-        """(batch, src), (batch,), (batch, tgt) the token before each place -> (batch, tgt, n_words)
+    def forward(self, tokens: Tensor, lengths: Tensor, previous: Tensor, teacher_forcing: float = 1.0,
+                asked: Tensor | None = None) -> Tensor:
+        """(batch, src), (batch,), (batch, tgt) the token before each place -> (batch, tgt, n_words), or (n, n_words) at the places `asked`
 
         With `teacher_forcing` below 1 each place but the first reads, by a coin of its own for each token, the word that the model
         itself found most probable at the place before in place of `previous` (Bengio et al. 2015); no gradient goes through that choice.
         """
         memory, state = self.begin(tokens, lengths)
         if teacher_forcing < 1:
-            return self.output(self._half_forced(previous, memory, state, teacher_forcing), lengths)
+            return self.output(only(self._half_forced(previous, memory, state, teacher_forcing), asked), lengths)
         vectors, _ = self.decoder(self._embedded(previous), memory, state)
-        return self.output(self.dropout(vectors), lengths)
+        return self.output(self.dropout(only(vectors, asked)), lengths)
 
     def alignments(self, tokens: Tensor, lengths: Tensor, previous: Tensor) -> Tensor | None:
         """(batch, tgt, src), how much each target place looked at each source place; None without attention."""

@@ -9,7 +9,7 @@ from ..configs.model import TransformerSeq2SeqConfig
 from .attention import CrossAttention, KeysAndValues, SelfAttention
 from .decoding import Memory, State
 from .embedding import TokenDropout, token_embedding
-from .encoder_decoder import EncoderDecoder, own_choices
+from .encoder_decoder import EncoderDecoder, only, own_choices
 from .heads import VocabularyOutput
 from .network import real_tokens
 from .spec import Head
@@ -112,8 +112,9 @@ class TransformerSeq2Seq(EncoderDecoder):
         start_weights(self.encoder, config.norm, n_added=2 * config.n_encoder_layers)
         start_weights(self.decoder, config.norm, n_added=3 * config.n_decoder_layers)
 
-    def forward(self, tokens: Tensor, lengths: Tensor, previous: Tensor, teacher_forcing: float = 1.0) -> Tensor:
-        """(batch, src), (batch,), (batch, tgt) -> (batch, tgt, n_words)
+    def forward(self, tokens: Tensor, lengths: Tensor, previous: Tensor, teacher_forcing: float = 1.0,
+                asked: Tensor | None = None) -> Tensor:
+        """(batch, src), (batch,), (batch, tgt) -> (batch, tgt, n_words), or (n, n_words) at the places `asked` (n,)
 
         Below 1, `teacher_forcing` takes two passes: one that says what the model would choose, one that is given some of it
         (Mihaylova and Martins 2019).
@@ -122,7 +123,7 @@ class TransformerSeq2Seq(EncoderDecoder):
         if teacher_forcing < 1:
             with torch.no_grad():
                 previous = own_choices(previous, self._told(previous, sources, visible), teacher_forcing)
-        return self._told(previous, sources, visible)
+        return self._told(previous, sources, visible, asked)
 
     def begin(self, tokens: Tensor, lengths: Tensor) -> tuple[Memory, State]:
         """(batch, src), (batch,) -> keys, values and what is visible of the source; a state of no places"""
@@ -151,9 +152,9 @@ class TransformerSeq2Seq(EncoderDecoder):
         visible = real_tokens(lengths, tokens.shape[1])
         return self.decoder.read(self.encoder(self.source_embedding(self.token_dropout(tokens)), visible)), visible
 
-    def _told(self, previous: Tensor, sources: list[KeysAndValues], visible: Tensor | None) -> Tensor:
-        """(batch, tgt) -> (batch, tgt, n_words)"""
-        return self.output.scores(self.decoder(self.target_embedding(previous), sources, visible))
+    def _told(self, previous: Tensor, sources: list[KeysAndValues], visible: Tensor | None, asked: Tensor | None = None) -> Tensor:
+        """(batch, tgt) -> (batch, tgt, n_words), or (n, n_words)"""
+        return self.output.scores(only(self.decoder(self.target_embedding(previous), sources, visible), asked))
 
 
 def _encoder_block(config: TransformerSeq2SeqConfig) -> Block:

@@ -44,7 +44,10 @@ class CharacterFeatures(nn.Module):
 
     def forward(self, characters: Tensor, spelling: Tensor) -> Tensor:
         """(n_words, n_characters), (batch, seq) places in them -> (batch, seq, d_output)"""
-        lengths = (characters != PAD).sum(dim=1)
+        real = characters != PAD
+        lengths = real.sum(dim=1)
+        if isinstance(self.hidden, Convolutions) and characters.device.type == "cpu" and not torch.compiler.is_compiling():
+            return functional.embedding(spelling, self._at_characters(self.hidden, characters, real, lengths))
         x = self.embedding(characters)
         if isinstance(self.hidden, RecurrentLayer):
             # Last states need each direction by itself, in the order in which it read.
@@ -53,6 +56,17 @@ class CharacterFeatures(nn.Module):
         else:
             words = self.pooling(self.hidden(x), lengths)
         return functional.embedding(spelling, words)  # on a CPU its gradient takes less time than that of an index
+
+    def _at_characters(self, filters: Convolutions, characters: Tensor, real: Tensor, lengths: Tensor) -> Tensor:
+        """(n_words, n_characters) -> (n_words, d_output): filters only where there are characters, and their maximum over each word.
+
+        One long word fills up all others: three places of four are padding. Elsewhere than on a CPU, asking for the others would make
+        the program wait for the device.
+        """
+        padded = functional.pad(characters, filters.beyond, value=PAD)
+        windows = padded.unfold(1, filters.widest, 1)[real]  # (n, widest)
+        states = filters.at(self.embedding(windows).flatten(1))  # (n, d_output)
+        return torch.segment_reduce(states, "max", lengths=lengths)
 
 
 class WordEmbedding(nn.Module):

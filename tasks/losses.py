@@ -75,7 +75,7 @@ class TokenLoss:
 
     def sums(self, module: Callable[..., Tensor], inputs: Mapping[str, Any], targets: Tensor, count: Tensor, step: int) -> dict[str, Ratio]:
         """`loss` (with its graph) and `accuracy` of one micro-batch."""
-        logits = module(**inputs).float().flatten(0, 1)  # (batch * seq, n_outputs)
+        logits = module(**inputs).float().flatten(0, -2)  # (batch * seq, n_outputs)
         loss = functional.cross_entropy(
             logits, targets.flatten(), reduction="sum", ignore_index=-1, label_smoothing=self.label_smoothing
         )
@@ -93,6 +93,9 @@ class SequenceLoss(TokenLoss):
     def sums(self, module: Callable[..., Tensor], inputs: Mapping[str, Any], targets: Tensor, count: Tensor, step: int) -> dict[str, Ratio]:
         """`loss` (with its graph) and `accuracy` of one micro-batch."""
         given = {**inputs, "teacher_forcing": teacher_forcing_share(self.teacher_forcing, step)}
+        if targets.device.type == "cpu":  # elsewhere, asking where targets are filled up would make the program wait for the device
+            given["asked"] = (targets.flatten() >= 0).nonzero().squeeze(1)
+            targets = targets.flatten()[given["asked"]]
         return super().sums(module, given, targets, count, step)
 
 

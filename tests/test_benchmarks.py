@@ -7,6 +7,7 @@ from pathlib import Path
 
 import nlp
 import pytest
+from command import nlp as nlp_command
 from command import write_names, write_recipe
 
 FOLDER = Path(nlp.__file__).parent / "benchmarks"
@@ -38,15 +39,34 @@ def test_both_loops_take_their_steps(dataset, model):
     assert row["overhead_ms"] == pytest.approx(row["ours_ms"] - row["bare_ms"])
 
 
+GIVEN = {
+    "tagging": ("ud_english_ewt/bilstm", ["data.name=dates", "task.tokens=tokens", "task.tags=tags"]),
+    "translating": ("multi30k/transformer", ["data.name=dates", "task.source=text", "task.target=iso", "tokenizer.vocab_size=300"]),
+    "translating back": ("multi30k/gru", ["data.name=dates", "task.source=text", "task.target=iso", "tokenizer.vocab_size=300"]),
+}
+"""Recipes whose loop by hand is no classifier's, on data that needs no download."""
+
+
+@pytest.mark.parametrize("which", GIVEN)
+def test_the_loop_by_hand_learns_as_the_tool_does(which):
+    """At a rate that changes much in a few steps."""
+    name, overrides = GIVEN[which]
+    assert_same(name, [*overrides, "model.token_dropout=0", "training.schedule.warmup_share=null", "training.batch_size=16"])
+
+
 @pytest.mark.parametrize("recipe", ["names/deep-mlp", "names/cnn", "names/bilstm", "names/transformer", "pydocs/lstm",
                                     "pydocs/transformer"])
 def test_the_loop_by_hand_computes_what_the_tool_computes(recipe):
+    assert_same(recipe, [])
+
+
+def assert_same(recipe, overrides):
     """From the same weights, and without dropout, both come to the same loss and accuracy."""
     from nlp.configs.load import load_recipe
     from ours import opened
     from step_loop import by_hand
 
-    with opened(load_recipe(recipe, ["model.dropout=0", "training.log_every=6"]), threads=1) as ours:
+    with opened(load_recipe(recipe, ["model.dropout=0", "training.log_every=6", *overrides]), threads=1) as ours:
         bare, weights = by_hand(ours.recipe, ours.data, ours.plan.n_steps), list(ours.learner.model.parameters())
         for by_hand in bare.weights:  # both list equal shapes in the same order
             place = next(place for place, by_tool in enumerate(weights) if by_tool.shape == by_hand.shape)
@@ -84,6 +104,35 @@ def test_kept_keys_and_values_change_no_token():
     assert_row(compare("pydocs/transformer", pairs=1, length=5, threads=1), "pydocs/transformer, 5 tokens")
     with opened(load_recipe("pydocs/transformer"), threads=1) as ours:
         assert drawn(ours.learner.model, 20, kept=True) == drawn(ours.learner.model, 20, kept=False)
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """A transformer that has learned a little of writing dates."""
+    folder = tmp_path_factory.mktemp("searching")
+    settings = ["training.epochs=null", "training.steps=60", "training.log_every=60", "model.max_positions=256"]
+    nlp_command("train", "--config", "dates/transformer", "--name", "one", "--threads", "1",
+                *(each for setting in settings for each in ("--set", setting)), cwd=folder)
+    return folder / "runs" / "dates" / "transformer" / "one"
+
+
+def test_searches_in_turns(run):
+    from searching import compare
+
+    for row in compare(str(run), pairs=1, most=300):
+        assert 0 < row["min"] <= row["ratio"] <= row["max"]
+        assert row["one_per_s"] / row["other_per_s"] == pytest.approx(row["ratio"])
+
+
+def test_the_search_by_hand_finds_what_the_tool_finds(run):
+    from nlp.training.finished import open_finished
+    from nlp.training.run_directory import find_run
+    from searching import Searches
+
+    searches = Searches(open_finished(find_run(str(run)), "cpu"), 600)
+    by_tool = searches.by_tool(1)
+    assert searches.by_hand() == by_tool
+    assert len(set(by_tool)) > 1
 
 
 def test_whole_processes(tmp_path):
