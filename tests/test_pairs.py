@@ -116,7 +116,7 @@ def test_the_loss_is_torchs_own(smoothing):
     logits, targets = torch.randn(2, 3, 5), torch.tensor([[1, 4, -1], [0, 2, 3]])
     loss = SequenceLoss(smoothing, FORCED)
     count = loss.count(targets)
-    sums = loss.sums(lambda tokens, teacher_forcing: logits, {"tokens": None}, targets, count, step=1)
+    sums = loss.sums(lambda tokens, teacher_forcing, asked: logits.flatten(0, 1)[asked], {"tokens": None}, targets, count, step=1)
     expected = torch.nn.CrossEntropyLoss(ignore_index=-1, label_smoothing=smoothing)(logits.flatten(0, 1), targets.flatten())
     torch.testing.assert_close(sums["loss"][0] / sums["loss"][1], expected)
     right = int((logits.argmax(2) == targets).sum())
