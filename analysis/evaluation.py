@@ -41,6 +41,7 @@ def evaluate_run(run: FinishedRun, split_name: str | None, file: str | None) -> 
     """Score one split (test, or validation where there is no test), or a file of the same columns; predictions are kept with the run."""
     sections = (run.recipe.data, run.recipe.task, run.encoding)
     split, notices = read_file_as_split(*sections, file) if file is not None else read_split(*sections, split_name, run.hashes)
+    notices = [*notices, *cut_notices(split, run.recipe.model)]
     predictions = predict(run.task, run.model, split)
     path = save_predictions(run.task, predictions, split, run.directory)
     return Report(
@@ -55,7 +56,7 @@ def evaluate_run(run: FinishedRun, split_name: str | None, file: str | None) -> 
         confusion=run.task.confusion(predictions),
         spans=run.task.spans(predictions),
         predictions=str(path),
-        notices=[*notices, *cut_notices(split, run.recipe.model)],
+        notices=notices,
     )
 
 

@@ -68,7 +68,7 @@ def choose(scores: FloatArray, sampling: Sampling, generator: np.random.Generato
     scores[:EOS][np.arange(EOS) != UNK] = -np.inf  # special tokens that no text holds
     if not sampling.temperature:
         return int(scores.argmax())
-    scores /= sampling.temperature
+    scores /= sampling.divisor
     order = np.argsort(-scores, kind="stable")[: sampling.top_k]
     shares = np.exp(scores[order] - scores[order[0]])
     shares /= shares.sum()

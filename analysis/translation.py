@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from ..configs.model import TransformerSeq2SeqConfig
 from ..datasets.build import questions
 from ..datasets.pairs import PairSplit, refuse_longer
 from ..errors import ConfigError
@@ -17,11 +18,18 @@ from ..training.finished import FinishedRun
 
 
 def asked_search(run: FinishedRun, beam_size: int | None, n_best: int, length: int | None, sampling: Sampling | None) -> Search:
-    """The recipe's search with what is asked for in its place. Raises ConfigError for more texts than a search finds."""
+    """The recipe's search with what is asked for in its place.
+
+    Raises ConfigError for more texts than a search finds, a beam where is drawn, and more tokens than a transformer has positions.
+    """
     task = run.task
     assert isinstance(task, SequenceToSequence)
     given = {"beam_size": beam_size, "max_length": length}
     decoding = task.config.decoding.model_copy(update={key: value for key, value in given.items() if value is not None})
+    _refuse_beyond(run, length)
+    if sampling is not None and beam_size is not None:
+        raise ConfigError(f"--beam-size {beam_size} is for a search, and --temperature, --top-k and --top-p draw instead; "
+                          "leave one of them out.")
     if n_best > (decoding.beam_size if sampling is None else 1):
         wider = f"set --beam-size {n_best} or more" if sampling is None else "leave --temperature out, or draw again with another --seed"
         raise ConfigError(f"--n-best {n_best} asks for more texts than the search keeps; {wider}.")
@@ -29,6 +37,13 @@ def asked_search(run: FinishedRun, beam_size: int | None, n_best: int, length: i
         return search_by(decoding, n_best)
     generator = torch.Generator(run.model.device).manual_seed(sampling.seed)
     return lambda decoder, tokens, lengths: [[each] for each in sample(decoder, tokens, lengths, decoding.max_length, sampling, generator)]
+
+
+def _refuse_beyond(run: FinishedRun, length: int | None) -> None:
+    model = run.recipe.model
+    if length is not None and isinstance(model, TransformerSeq2SeqConfig) and length > model.max_positions:
+        raise ConfigError(f"--length {length:,} asks for more tokens than {run.directory.address} has positions: "
+                          f"model.max_positions is {model.max_positions:,}. Ask for so many at most.")
 
 
 def translated(run: FinishedRun, texts: Sequence[str], search: Search) -> list[dict[str, Any]]:

@@ -33,7 +33,7 @@ def predict(
     temperature: Annotated[float | None, typer.Option(min=0, help="Draw it: 1 as learned, 0 the most probable token.")] = None,
     top_k: Annotated[int | None, typer.Option(min=1, help="Draw from so many of the most probable tokens.")] = None,
     top_p: Annotated[float | None, typer.Option(min=0, max=1, help="Draw from the most probable that have this share together.")] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Of the draws.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=2**63 - 1, help="Of the draws.")] = 0,
     beam_size: Annotated[int | None, typer.Option(min=1, help="Encoder-decoders: hypotheses that the search keeps.")] = None,
     n_best: Annotated[int | None, typer.Option(min=1, help="Encoder-decoders: texts to tell for each source, with scores.")] = None,
     attention: Annotated[str | None, typer.Option(help="Encoder-decoders: draw what the first text's words look at as a PNG.")] = None,
@@ -60,6 +60,11 @@ def predict(
         return
     from ..analysis.translation import asked_search
 
+    if drawn and attention is not None:
+        from ..errors import ConfigError
+
+        raise ConfigError("--attention draws what a search looked at, and --temperature, --top-k and --top-p draw texts by chance; "
+                          "leave one of them out.")
     _write(opened, waiting, asked_search(opened, beam_size, n_best or 1, length, sampling if drawn else None), attention, json)
 
 
@@ -100,6 +105,8 @@ def _draw(run: "FinishedRun", text: str, search: Any, path: str) -> None:
     from ..errors import DataError
     from ..training.pictures import alignment_png
 
+    if not text.strip():
+        raise DataError("The first text is empty, and --attention draws what is looked at in the first one. Put another text first.")
     source, target, weights = looked_at(run, text, search)
     try:
         Path(path).write_bytes(alignment_png(weights, source, target))
@@ -117,15 +124,21 @@ def _texts(texts: list[str] | None, path: str | None) -> Iterator[str]:
     if texts:
         yield from texts
     elif path is not None:
-        from ..errors import DataError
-
-        try:
-            yield from Path(path).read_text(encoding="utf-8").splitlines()
-        except (OSError, UnicodeDecodeError) as error:
-            reason = getattr(error, "strerror", None) or error
-            raise DataError(f"{path!r} cannot be read: {reason}. --input takes a UTF-8 file with one text a line.") from None
+        yield from _lines(path)
     else:
         yield from (line.rstrip("\n") for line in sys.stdin)
+
+
+def _lines(path: str) -> list[str]:
+    """The lines of a file, cut as those of parallel files are: a text may hold other characters that break lines."""
+    from ..datasets.form import decode
+    from ..datasets.lines import split_lines
+    from ..errors import DataError
+
+    try:
+        return split_lines(decode(Path(path).read_bytes(), path))
+    except OSError as error:
+        raise DataError(f"{path!r} cannot be read: {error.strerror}. --input takes a UTF-8 file with one text a line.") from None
 
 
 def _go_on(run: "FinishedRun", prompt: str, length: int, sampling: "Sampling", as_json: bool) -> None:

@@ -109,6 +109,10 @@ class TeacherForcingConfig(Config):
         for kind, key in (("linear", "steps"), ("inverse_sigmoid", "k")):
             if (self.type == kind) != (getattr(self, key) is not None):
                 raise ValueError(f"`{key}` belongs to type {kind}, and {'is missing' if self.type == kind else 'to no other'}")
+        if self.final_share and self.type == "constant":
+            raise ValueError("final_share is what linear and inverse_sigmoid fall to; type constant stays at `share`, so leave it out")
+        if self.final_share > self.share:
+            raise ValueError(f"final_share {self.final_share} is above share {self.share}, from which it falls")
         return self
 
 

@@ -29,12 +29,12 @@ def train_vocabulary(config: SequenceConfig, texts: Sequence[str]) -> "Tokenizer
     """Learn the vocabulary. Raises ConfigError for a `vocab_size` that is too small, DataError where nothing is learned."""
     fewest = len(SPECIAL_TOKENS) + (N_BYTES if config.type == "bpe" else 4)
     if not isinstance(config, ByteTokenizer) and config.vocab_size < fewest:
-        raise ConfigError(f"tokenizer.vocab_size is {config.vocab_size}, but type {config.type} needs at least {fewest}: "
+        raise ConfigError(f"The vocab_size of the tokenizer of type {config.type} is {config.vocab_size}, but it needs at least {fewest}: "
                           f"the {len(SPECIAL_TOKENS)} special tokens and what every text is made of.")
     trained = _trained(config, texts)
     if trained.get_vocab_size() == len(SPECIAL_TOKENS):
         raise DataError(f"The tokenizer of type {config.type} found nothing in {len(texts):,} training texts that is seen often "
-                        "enough. Lower tokenizer.min_frequency, or look at the texts with `nlp data show`.")
+                        "enough. Lower its min_frequency, or look at the texts with `nlp data show`.")
     return trained
 
 

@@ -54,6 +54,8 @@ class Hypothesis:
     """What hypotheses are compared by: log-probability / ((5 + length) / 6)^length_penalty, the length with [EOS] (Wu et al. 2016)."""
     log_probability: float
     """Natural logarithm, of [EOS] too where it was reached."""
+    ended: bool = True
+    """Whether [EOS] was reached; otherwise the target was cut off at the greatest length."""
 
 
 Search = Callable[[Decoder, Tensor, Tensor], list[list[Hypothesis]]]
@@ -128,7 +130,7 @@ def draw(logits: Tensor, sampling: Sampling, generator: torch.Generator) -> Tens
     scores = _log_probabilities(logits)
     if not sampling.temperature:
         return scores.argmax(dim=1)
-    scores = (scores - scores.amax(dim=1, keepdim=True)) / sampling.temperature
+    scores = (scores - scores.amax(dim=1, keepdim=True)) / sampling.divisor
     if sampling.top_k is None and sampling.top_p >= 1:
         return _drawn(scores.softmax(dim=1), generator).squeeze(1)
     if sampling.top_k is None:
@@ -272,7 +274,7 @@ def _read(done: Iterable[tuple[Tensor, _Hypotheses]], n_best: int) -> list[list[
     for sentences, found in done:
         best = (each[:, :n_best].tolist() for each in (found.tokens[:, :, 1:], found.scores, found.log_probabilities))
         for sentence, *rows in zip(sentences.tolist(), *best, strict=True):
-            told[sentence] = [Hypothesis(ids[: ids.index(EOS)] if EOS in ids else ids, score, log_probability)
+            told[sentence] = [Hypothesis(ids[: ids.index(EOS)] if EOS in ids else ids, score, log_probability, EOS in ids)
                               for ids, score, log_probability in zip(*rows, strict=True) if score != IMPOSSIBLE]
     return [told[sentence] for sentence in range(len(told))]
 

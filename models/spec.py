@@ -31,3 +31,8 @@ class Sampling:
     top_k: int | None = None
     top_p: float = 1.0
     seed: int = 0
+
+    @property
+    def divisor(self) -> float:
+        """The temperature, kept to what single precision can divide by: beyond these ends a draw no longer changes."""
+        return min(max(self.temperature, 1e-30), 1e30)

@@ -131,13 +131,13 @@ class SequenceToSequence(Task):
         """How the texts that are found for these rows and their sources are aligned by the model's attention; none without attention."""
         batch = split.batch(rows, "pair")
         tokens, lengths = batch.inputs["tokens"], batch.inputs["lengths"]
-        found = [texts[0].tokens for texts in model.search(search or self.search(), tokens, lengths)]
+        found = [texts[0] for texts in model.search(search or self.search(), tokens, lengths)]
         aligned = []
-        for place, written in enumerate(found):
-            source = tokens[place : place + 1, : lengths[place]]
+        for place, best in enumerate(found):
+            source, written = tokens[place : place + 1, : lengths[place]], [*best.tokens, EOS] if best.ended else best.tokens
             weights = model.aligned(source, lengths[place : place + 1], _previous(written))
             if weights is not None:
-                aligned.append(Alignment(self.source.tokens(source[0]), self.target.tokens([*written, EOS]), weights[0]))
+                aligned.append(Alignment(self.source.tokens(source[0]), self.target.tokens(written), weights[0]))
         return aligned
 
 
@@ -163,4 +163,4 @@ def _mean(values: FloatArray) -> float:
 
 def _previous(written: Sequence[int]) -> IntArray:
     """(1, tgt): what stands before each token of a target, [BOS] first."""
-    return np.array([[BOS, *written]], dtype=np.int32)
+    return np.array([[BOS, *written[:-1]]], dtype=np.int32)

@@ -110,9 +110,29 @@ def test_attention_is_drawn(trained):
     (["--n-best", "5"], "--beam-size 5 or more"),
     (["--n-best", "2", "--temperature", "1"], "--seed"),
     (["--attention", "no/such/folder.png"], "--attention takes the name of a PNG file"),
+    (["--attention", "looks.png", "--temperature", "1"], "--attention draws what a search looked at"),
+    (["--beam-size", "2", "--temperature", "1"], "--beam-size 2 is for a search"),
+    (["--temperature", "1", "--seed", str(2**64)], "--seed"),
 ])
 def test_what_a_search_cannot_do_is_told(trained, arguments, told):
     assert told in nlp("predict", "recurrent", "a big cat runs", *arguments, cwd=trained, code=2).stderr
+
+
+def test_a_text_without_a_word_has_nothing_to_draw(trained):
+    assert "The first text is empty" in nlp("predict", "recurrent", " ", "--attention", "empty.png", cwd=trained, code=2).stderr
+    assert not (trained / "empty.png").exists()
+
+
+@pytest.mark.parametrize("temperature", ["1e-300", "1e300", "inf"])
+def test_any_temperature_draws_a_text(trained, temperature):
+    assert len(nlp("predict", "recurrent", "a big cat runs", "--temperature", temperature, cwd=trained).stdout.splitlines()) == 1
+
+
+def test_a_line_of_a_file_ends_at_a_line_feed_alone(trained):
+    texts = ["a big\u2028cat runs", "a\x0bdog\x85sleeps"]
+    (trained / "odd.txt").write_bytes(("\ufeff" + "\r\n".join(texts) + "\r\n").encode())
+    told = nlp("predict", "recurrent", "--input", "odd.txt", "--json", cwd=trained).stdout.removesuffix("\n").split("\n")
+    assert [json.loads(line)["text"] for line in told] == texts
 
 
 def test_without_attention_there_is_nothing_to_draw(tmp_path):
@@ -132,6 +152,51 @@ def test_killed_inside_an_epoch_and_resumed_it_ends_with_the_same_bytes(tmp_path
         assert weights(killed, which) == weights(whole, which)
     assert results(killed)["test"] == results(whole)["test"]
     assert timeless(killed) == timeless(whole)
+
+
+@pytest.fixture(scope="module")
+def hardly_trained(tmp_path_factory) -> Path:
+    """A transformer that has learned to say one word only, and never ends: it may write as many tokens as it has positions."""
+    folder = tmp_path_factory.mktemp("hardly_trained")
+    recipe = write(folder, "transformer", epochs=8)
+    (folder / "pairs.de").write_text(f"{'ein ' * 23}\n" * 24, encoding="utf-8")
+    changed = ["task.decoding={beam_size: 1, max_length: 24}", "training.batch_size=full", "training.evaluate_every=8"]
+    nlp("train", "--config", recipe, "--name", "one", *(each for key in changed for each in ("--set", key)), cwd=folder)
+    return folder
+
+
+def test_a_text_of_as_many_tokens_as_there_are_positions_is_drawn(hardly_trained):
+    assert set(results(hardly_trained / "runs" / "transformer" / "one")) >= {"validation", "test"}
+    said = nlp("predict", "transformer", "a dog", "--attention", "looks.png", cwd=hardly_trained).stdout
+    assert len(said.split()) == 24  # it was cut off, or this would test nothing
+
+
+def test_more_tokens_than_positions_are_refused(hardly_trained):
+    assert "model.max_positions is 24" in nlp("predict", "transformer", "a dog", "--length", "25", cwd=hardly_trained, code=2).stderr
+
+
+@pytest.mark.parametrize("longer", ["en", "de"])
+def test_eval_refuses_what_is_longer_than_the_positions(hardly_trained, longer):
+    for ending in ("en", "de"):
+        (hardly_trained / f"long.{ending}").write_text("dog\n" + "dog " * (24 if ending == longer else 1) + "\n", encoding="utf-8")
+    said = nlp("eval", "transformer", "--data", "long", cwd=hardly_trained, code=2).stderr
+    assert "long.en:2 has a" in said
+    assert not (hardly_trained / "runs" / "transformer" / "one" / "predictions" / "file-long.jsonl").exists()
+
+
+@pytest.mark.parametrize(("forcing", "told"), [
+    ("{type: constant, final_share: 0.5}", "type constant stays at `share`"),
+    ("{type: linear, steps: 5, share: 0.1, final_share: 0.9}", "final_share 0.9 is above share 0.1"),
+])
+def test_teacher_forcing_that_cannot_fall_is_refused(tmp_path, forcing, told):
+    recipe = write(tmp_path, "recurrent")
+    assert told in nlp("train", "--config", recipe, "--set", f"task.teacher_forcing={forcing}", cwd=tmp_path, code=2).stderr
+
+
+def test_the_tokenizer_that_is_too_small_is_told_by_its_type(tmp_path):
+    recipe = write(tmp_path, "recurrent")
+    said = nlp("train", "--config", recipe, "--set", "task.target_tokenizer={type: bpe, vocab_size: 5}", cwd=tmp_path, code=2).stderr
+    assert "The vocab_size of the tokenizer of type bpe is 5" in said
 
 
 def test_a_source_longer_than_the_positions_is_refused_before_anything_is_written(tmp_path):
