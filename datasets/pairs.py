@@ -18,7 +18,8 @@ from .data import Batch, Encoding, Ragged, Table
 from .tokenizer import Tokenizer
 
 EVALUATION_TOKENS, EVALUATION_ROWS = 4_096, 128
-"""Source tokens and rows in one batch of an evaluation: a score for each word of the vocabulary at each place takes most of the memory."""
+"""Tokens of either side, and rows, in one batch of an evaluation: a score for each word of the vocabulary at each place of a target
+takes most of the memory."""
 
 
 class Raw(NamedTuple):
@@ -84,9 +85,9 @@ class PairSplit:
         if most is not None:
             share = max(1, round(most / max(1.0, float(self.target_lengths.mean()) + 1)))
             rows = np.unique(np.linspace(0, len(self) - 1, min(len(self), share)).astype(np.int64))
-        lengths = self.sources.lengths + 1
-        rows = rows[np.argsort(lengths[rows], kind="stable")]
-        return cut_by_tokens(rows, lengths[rows], EVALUATION_TOKENS, EVALUATION_ROWS)
+        rows = rows[np.argsort(self.sources.lengths[rows], kind="stable")]
+        longer = np.maximum(self.sources.lengths, self.target_lengths) + 1
+        return cut_by_tokens(rows, longer[rows], EVALUATION_TOKENS, EVALUATION_ROWS)
 
     def told(self, row: int) -> dict[str, Any]:
         """Where a row stands, its source, and what is right."""

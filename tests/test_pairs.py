@@ -12,7 +12,7 @@ from nlp.configs.task import SequenceToSequenceConfig, TeacherForcingConfig
 from nlp.configs.tokenizer import BOS, EOS, PAD, CharacterTokenizer, WordTokenizer
 from nlp.datasets.cache import Cache
 from nlp.datasets.data import Table
-from nlp.datasets.pairs import TextPairs, refuse_longer
+from nlp.datasets.pairs import EVALUATION_TOKENS, TextPairs, refuse_longer
 from nlp.errors import DataError
 from nlp.tasks.losses import SequenceLoss, teacher_forcing_share
 from pydantic import ValidationError
@@ -71,6 +71,13 @@ def test_every_row_comes_back_whole_and_once(tmp_path_factory, pairs, shared):
             assert encoding.target_tokenizer.decode(written[:-1]) == targets[row]
     assert sorted(seen) == list(range(len(pairs)))
     assert (encoding.target_tokenizer is encoding.tokenizer) == shared
+
+
+def test_neither_side_of_a_batch_that_is_scored_has_too_many_tokens(tmp_path):
+    split, _, _ = prepared(tmp_path, ["a"] * 300, ["c", "d" * 900] * 150, name="validation")
+    sizes = [split.batch(rows, "pair").targets.size for rows in split.evaluation_batches()]
+    assert max(sizes) <= EVALUATION_TOKENS
+    assert len(sizes) < 300
 
 
 def test_an_empty_side_is_refused_with_its_line(tmp_path):

@@ -21,7 +21,8 @@ from .session import Session, peak_bytes
 SHOWN_CHARACTERS = 200
 SAMPLES = 20
 ALIGNED = 4
-"""Rows of a split whose attention is drawn."""
+"""Rows of a split whose attention is drawn, where it has at most so many tokens on either side."""
+LONGEST_DRAWN = 100
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,8 @@ def _score(model: Any, task: Task, split: Split, session: Session) -> dict[str, 
         if (confusion := task.confusion(predictions)) is not None:
             session.tracker.image(split.name, "confusion_matrix", step, confusion_matrix_png(confusion.matrix, confusion.labels))
         for number, (source, target, weights) in enumerate(task.alignments(model, split, np.arange(min(ALIGNED, len(split))))):
-            session.tracker.image(split.name, f"attention/{number + 1}", step, alignment_png(weights, source, target))
+            if max(weights.shape) <= LONGEST_DRAWN:
+                session.tracker.image(split.name, f"attention/{number + 1}", step, alignment_png(weights, source, target))
     return task.metrics(predictions)
 
 
