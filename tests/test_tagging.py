@@ -1,12 +1,13 @@
 """Tagging from sentences to scores: what is read, how words and pieces are lined up, what is counted, and the command end to end."""
 
 import json
+import signal
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from command import nlp
+from command import interrupted, nlp, timeless, weights
 from contracts import one_thread
 from nlp.configs.data import FileData
 from nlp.configs.load import load_recipe
@@ -265,6 +266,20 @@ def test_the_command_from_training_to_prediction(tmp_path):
     line = json.loads((tmp_path / "runs/tags/first/predictions/validation.jsonl").read_text(encoding="utf-8").splitlines()[0])
     assert line == {"row": 0, "text": "Ann saw Bob Lee", "label": "B-PER O B-PER I-PER", "prediction": "B-PER O B-PER I-PER"}
     assert "total_parameters" in nlp("count-params", "--config", "tags.yaml", "--format", "json", cwd=tmp_path).stdout
+
+
+def test_killed_inside_an_epoch_and_resumed_it_ends_with_the_same_bytes(tmp_path):
+    changed(tmp_path, training="{epochs: 8, batch_size: 2, log_every: 3, optimizer: {type: adamw, learning_rate: 0.01}, best_metric: f1, "
+                               "checkpoints: {every_steps: 3}}")
+    write(tmp_path, "train", [*SENTENCES] * 15)
+    nlp("train", "--config", "tags.yaml", "--name", "whole", cwd=tmp_path)
+    code, _ = interrupted(tmp_path, "tags.yaml", "killed", signal.SIGKILL, 0.05)
+    assert code == -signal.SIGKILL
+    nlp("train", "--resume", "tags/killed", cwd=tmp_path)
+    whole, killed = (tmp_path / "runs" / "tags" / name for name in ("whole", "killed"))
+    for which in ("last", "best"):
+        assert weights(killed, which) == weights(whole, which)
+    assert timeless(killed) == timeless(whole)
 
 
 TRANSFORMER = ("{type: transformer, d_model: 16, n_layers: 1, n_heads: 2, d_ff: 16, max_positions: 3, "
