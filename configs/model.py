@@ -19,6 +19,11 @@ source and the target before each place."""
 Activation = Literal["sigmoid", "tanh", "relu", "leaky_relu", "elu", "gelu"]
 
 
+def _heads_must_divide(d_model: int, n_heads: int) -> None:
+    if d_model % n_heads:
+        raise ValueError(f"n_heads {n_heads} does not divide d_model {d_model}")
+
+
 class Rule(Config):
     """One rule: a class, and what must be found in the text for it to fire."""
 
@@ -359,8 +364,7 @@ class TransformerConfig(SequenceNetworkConfig):
 
     @model_validator(mode="after")
     def _heads_divide(self) -> Self:
-        if self.d_model % self.n_heads:
-            raise ValueError(f"n_heads {self.n_heads} does not divide d_model {self.d_model}")
+        _heads_must_divide(self.d_model, self.n_heads)
         if self.positions == "rotary" and self.d_model // self.n_heads % 2:
             raise ValueError(f"rotary positions need an even size of head, not {self.d_model // self.n_heads}")
         return self
@@ -433,8 +437,7 @@ class TransformerSeq2SeqConfig(Seq2SeqConfig):
 
     @model_validator(mode="after")
     def _heads_divide(self) -> Self:
-        if self.d_model % self.n_heads:
-            raise ValueError(f"n_heads {self.n_heads} does not divide d_model {self.d_model}")
+        _heads_must_divide(self.d_model, self.n_heads)
         return self
 
 

@@ -152,9 +152,14 @@ def row_order(training: TrainingConfig | None, takes: Takes, lengths: IntArray |
     return RowOrder(n_rows, size, seed, lengths if bucketed else None, training.batch_tokens)
 
 
+def evenly_spaced(n_rows: int, most: int | None) -> IntArray:
+    """Every row, or at most `most` of them from all over the split."""
+    return np.arange(n_rows) if most is None else np.unique(np.linspace(0, n_rows - 1, min(n_rows, most)).astype(np.int64))
+
+
 def batches_by_length(lengths: IntArray | None, n_rows: int, most: int | None = None) -> list[IntArray]:
     """Every row once, or at most `most`, evenly spaced; texts of like length together."""
-    rows = np.arange(n_rows) if most is None else np.unique(np.linspace(0, n_rows - 1, min(n_rows, most)).astype(np.int64))
+    rows = evenly_spaced(n_rows, most)
     if lengths is None:
         return [rows]
     rows = rows[np.argsort(lengths[rows], kind="stable")]

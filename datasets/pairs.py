@@ -12,7 +12,7 @@ from ..configs.task import SequenceToSequenceConfig
 from ..configs.tokenizer import BOS, EOS, PAD, TokenizerConfig
 from ..configs.training import TrainingConfig
 from ..errors import DataError
-from .batching import IntArray, Order, cut_by_tokens, row_order
+from .batching import IntArray, Order, cut_by_tokens, evenly_spaced, row_order
 from .cache import Cache
 from .data import Batch, Encoding, Ragged, Table
 from .tokenizer import Tokenizer
@@ -81,10 +81,7 @@ class PairSplit:
 
     def evaluation_batches(self, most: int | None = None) -> list[IntArray]:
         """Sources of like length together; or about as many rows as have `most` target tokens, since each costs a step of the search."""
-        rows = np.arange(len(self))
-        if most is not None:
-            share = max(1, round(most / max(1.0, float(self.target_lengths.mean()) + 1)))
-            rows = np.unique(np.linspace(0, len(self) - 1, min(len(self), share)).astype(np.int64))
+        rows = evenly_spaced(len(self), None if most is None else max(1, round(most / max(1.0, float(self.target_lengths.mean()) + 1))))
         rows = rows[np.argsort(self.sources.lengths[rows], kind="stable")]
         longer = np.maximum(self.sources.lengths, self.target_lengths) + 1
         return cut_by_tokens(rows, longer[rows], EVALUATION_TOKENS, EVALUATION_ROWS)
@@ -131,24 +128,23 @@ class TextPairs:
 
     def _refuse_empty(self, table: Table) -> None:
         for column in self.columns:
-            if (row := next((row for row, text in enumerate(table.columns[column]) if not text.strip()), None)) is not None:
-                empty = sum(not text.strip() for text in table.columns[column])
-                more = f", as {empty - 1:,} more rows have" if empty > 1 else ""
-                raise DataError(f"{table.where(row)} has nothing in column `{column}`{more}: there is nothing to learn from or to score. "
-                                "Take such rows out, of parallel files the same lines of both.")
+            if empty := [row for row, text in enumerate(table.columns[column]) if not text.strip()]:
+                more = f", as {len(empty) - 1:,} more rows have" if len(empty) > 1 else ""
+                raise DataError(f"{table.where(empty[0])} has nothing in column `{column}`{more}: there is nothing to learn from or to "
+                                "score. Take such rows out, of parallel files the same lines of both.")
 
     def _rows(self, name: str, table: Table) -> tuple[list[Raw], Table]:
         """The rows; where pronunciations are scored, each word once with all that count as right."""
         sources, targets = (table.columns[column] for column in self.columns)
         if name == "train" or self.task.scored_as != "pronunciation":
             return [Raw(source, (target,)) for source, target in zip(sources, targets, strict=True)], table
-        found: dict[str, list[str]] = {}
-        for source, target in zip(sources, targets, strict=True):
-            found.setdefault(source, []).append(target)
-        first = {source: row for row, source in reversed(list(enumerate(sources)))}
-        lines = None if table.lines is None else [table.lines[first[source]] for source in found]
-        merged = Table({self.columns[0]: list(found), self.columns[1]: [each[0] for each in found.values()]}, table.source, lines)
-        return [Raw(source, tuple(dict.fromkeys(each))) for source, each in found.items()], merged
+        found: dict[str, list[int]] = {}
+        for row, source in enumerate(sources):
+            found.setdefault(source, []).append(row)
+        first = [rows[0] for rows in found.values()]
+        columns = {column: [table.columns[column][row] for row in first] for column in self.columns}
+        merged = Table(columns, table.source, None if table.lines is None else [table.lines[row] for row in first])
+        return [Raw(source, tuple(dict.fromkeys(targets[row] for row in rows))) for source, rows in found.items()], merged
 
     def _numbered(self, name: str, table: Table, raw: Sequence[Raw], encoding: Encoding,
                   encode: Callable[[Tokenizer, Sequence[str]], Ragged]) -> PairSplit:

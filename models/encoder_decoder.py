@@ -1,6 +1,5 @@
 """What encoder-decoders have in common: a source in, and a score for each word of the target's vocabulary at each of its places."""
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -10,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from .decoding import Hypothesis, Memory, Search, State
-from .network import Network, as_tensor
+from .network import Network, as_tensors
 
 
 class EncoderDecoder(Network):
@@ -44,24 +43,16 @@ class EncoderDecoder(Network):
     @torch.inference_mode()
     def search(self, search: Search, tokens: npt.NDArray[Any], lengths: npt.NDArray[Any]) -> list[list[Hypothesis]]:
         """Targets of sources given as numpy arrays, the best first; leaves the network in the mode it was in."""
-        was_training = self.training
-        self.eval()
-        try:
-            tensors = _tensors({"tokens": tokens, "lengths": lengths}, self.device)
+        with self.without_dropout():
+            tensors = as_tensors({"tokens": tokens, "lengths": lengths}, self.device)
             return search(self, tensors["tokens"], tensors["lengths"])
-        finally:
-            self.train(was_training)
 
     @torch.inference_mode()
     def aligned(self, tokens: npt.NDArray[Any], lengths: npt.NDArray[Any], previous: npt.NDArray[Any]) -> npt.NDArray[np.float32] | None:
         """`alignments` of numpy arrays, without dropout; None without attention."""
-        was_training = self.training
-        self.eval()
-        try:
-            weights = self.alignments(**_tensors({"tokens": tokens, "lengths": lengths, "previous": previous}, self.device))
+        with self.without_dropout():
+            weights = self.alignments(**as_tensors({"tokens": tokens, "lengths": lengths, "previous": previous}, self.device))
             return None if weights is None else weights.float().cpu().numpy()
-        finally:
-            self.train(was_training)
 
 
 def only(x: Tensor, asked: Tensor | None) -> Tensor:
@@ -77,7 +68,3 @@ def own_choices(previous: Tensor, logits: Tensor, teacher_forcing: float) -> Ten
     said = logits.detach().argmax(dim=2)[:, :-1]
     own = torch.rand(said.shape, device=said.device) >= teacher_forcing
     return torch.cat([previous[:, :1], torch.where(own, said.to(previous.dtype), previous[:, 1:])], dim=1)
-
-
-def _tensors(arrays: Mapping[str, npt.NDArray[Any]], device: torch.device) -> dict[str, Any]:
-    return {name: as_tensor(array, device) for name, array in arrays.items()}

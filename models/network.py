@@ -1,6 +1,7 @@
 """What every network has in common: numpy in, scores out, in three visible parts."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -61,10 +62,16 @@ class Network(nn.Module):
 
     def _logits(self, inputs: Mapping[str, npt.NDArray[Any] | None]) -> Tensor:
         """Without dropout, still on the device, float32."""
+        with self.without_dropout():
+            return self(**as_tensors(inputs, self.device)).float()
+
+    @contextmanager
+    def without_dropout(self) -> Iterator[None]:
+        """Evaluation mode inside the block; the mode that the network was in after it."""
         was_training = self.training
         self.eval()
         try:
-            return self(**{name: as_tensor(array, self.device) for name, array in inputs.items()}).float()
+            yield
         finally:
             self.train(was_training)
 
@@ -74,6 +81,11 @@ def as_tensor(array: npt.NDArray[Any] | None, device: torch.device) -> Tensor | 
     if array is None:
         return None
     return torch.from_numpy(array if array.flags.writeable else array.copy()).to(device, non_blocking=True)
+
+
+def as_tensors(arrays: Mapping[str, npt.NDArray[Any] | None], device: torch.device) -> dict[str, Any]:
+    """A model's arguments on the device, by name."""
+    return {name: as_tensor(array, device) for name, array in arrays.items()}
 
 
 class SequenceNetwork(Network):

@@ -123,9 +123,8 @@ class SequenceToSequence(Task):
 
     def told(self, texts: Sequence[tuple[str, float]]) -> dict[str, Any]:
         """The best of the texts that a search found, its score, and the others."""
-        (text, score), *others = texts
-        told: dict[str, Any] = {"prediction": text, "score": round(score, 4)}
-        return told | ({"others": [{"prediction": text, "score": round(score, 4)} for text, score in others]} if others else {})
+        best, *others = ({"prediction": text, "score": round(score, 4)} for text, score in texts)
+        return {**best, "others": others} if others else best
 
     def alignments(self, model: "EncoderDecoder", split: Split, rows: IntArray, search: "Search | None" = None) -> list[Alignment]:
         """How the texts that are found for these rows and their sources are aligned by the model's attention; none without attention."""

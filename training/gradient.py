@@ -13,7 +13,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from ..configs.training import TrainingConfig
 from ..datasets.data import Batch
-from ..models.network import Network, as_tensor
+from ..models.network import Network, as_tensors
 from ..tasks.losses import Objective, Ratio
 from ..tasks.task import Task
 from .distributed import World
@@ -251,8 +251,7 @@ class GradientLearner:
 
 def to_tensors(batch: Batch, device: torch.device) -> tuple[dict[str, Any], Tensor]:
     """The batch's inputs and targets on the device, copied without waiting where the device allows."""
-    inputs = {name: as_tensor(array, device) for name, array in batch.inputs.items()}
-    return inputs, torch.from_numpy(batch.targets).to(device, non_blocking=True)
+    return as_tensors(batch.inputs, device), torch.from_numpy(batch.targets).to(device, non_blocking=True)
 
 
 def add_ratios(total: dict[str, Ratio], more: dict[str, Ratio], prefix: str = "") -> dict[str, Ratio]:
