@@ -9,18 +9,22 @@ import torch
 from ..configs.model import TransformerSeq2SeqConfig
 from ..datasets.build import questions
 from ..datasets.pairs import PairSplit, refuse_longer
-from ..errors import ConfigError
+from ..errors import ConfigError, DataError
 from ..models.decoding import Search, sample, search_by
 from ..models.spec import Sampling
 from ..tasks.sequence_to_sequence import SequenceToSequence
 from ..tasks.task import Alignment
 from ..training.finished import FinishedRun
 
+DRAWN_TOKENS = 200
 
-def asked_search(run: FinishedRun, beam_size: int | None, n_best: int, length: int | None, sampling: Sampling | None) -> Search:
-    """The recipe's search with what is asked for in its place.
 
-    Raises ConfigError for more texts than a search finds, a beam where is drawn, and more tokens than a transformer has positions.
+def asked_search(run: FinishedRun, beam_size: int | None, n_best: int, length: int | None, sampling: Sampling | None,
+                 attention: bool = False) -> Search:
+    """The recipe's search with what is asked for in its place; with `attention`, what it looked at is to be drawn.
+
+    Raises ConfigError for more texts than a search finds, a beam or attention where texts are drawn, and more tokens than a transformer
+    has positions.
     """
     task = run.task
     assert isinstance(task, SequenceToSequence)
@@ -29,6 +33,9 @@ def asked_search(run: FinishedRun, beam_size: int | None, n_best: int, length: i
     _refuse_beyond(run, length)
     if sampling is not None and beam_size is not None:
         raise ConfigError(f"--beam-size {beam_size} is for a search, and --temperature, --top-k and --top-p draw instead; "
+                          "leave one of them out.")
+    if sampling is not None and attention:
+        raise ConfigError("--attention draws what a search looked at, and --temperature, --top-k and --top-p draw texts by chance; "
                           "leave one of them out.")
     if n_best > (decoding.beam_size if sampling is None else 1):
         wider = f"set --beam-size {n_best} or more" if sampling is None else "leave --temperature out, or draw again with another --seed"
@@ -57,13 +64,19 @@ def translated(run: FinishedRun, texts: Sequence[str], search: Search) -> list[d
 
 
 def looked_at(run: FinishedRun, text: str, search: Search) -> Alignment:
-    """What each token of the text that is found looked at. Raises ConfigError where the model has no attention."""
+    """What each token of the text that is found looked at.
+
+    Raises ConfigError where the model has no attention, and DataError for more tokens than a picture shows.
+    """
     task = run.task
     assert isinstance(task, SequenceToSequence)
     found = task.alignments(run.model, _split(run, [text]), np.arange(1), search)
     if not found:
         raise ConfigError(f"{run.directory.address} keeps one vector of its source and has no attention to draw; "
                           "take a run with model.attention, or a transformer.")
+    if (most := max(found[0].weights.shape)) > DRAWN_TOKENS:
+        raise DataError(f"A picture of --attention shows {DRAWN_TOKENS} tokens on a side, and this text or what is found for it has "
+                        f"{most:,}. Take a shorter text, or a smaller --length.")
     return found[0]
 
 

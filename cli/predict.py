@@ -34,7 +34,7 @@ def predict(
     top_k: Annotated[int | None, typer.Option(min=1, help="Draw from so many of the most probable tokens.")] = None,
     top_p: Annotated[float | None, typer.Option(min=0, max=1, help="Draw from the most probable that have this share together.")] = None,
     seed: Annotated[int, typer.Option(min=0, max=2**63 - 1, help="Of the draws.")] = 0,
-    beam_size: Annotated[int | None, typer.Option(min=1, help="Encoder-decoders: hypotheses that the search keeps.")] = None,
+    beam_size: Annotated[int | None, typer.Option(min=1, max=1000, help="Encoder-decoders: hypotheses that the search keeps.")] = None,
     n_best: Annotated[int | None, typer.Option(min=1, help="Encoder-decoders: texts to tell for each source, with scores.")] = None,
     attention: Annotated[str | None, typer.Option(help="Encoder-decoders: draw what the first text's words look at as a PNG.")] = None,
 ) -> None:
@@ -60,12 +60,8 @@ def predict(
         return
     from ..analysis.translation import asked_search
 
-    if drawn and attention is not None:
-        from ..errors import ConfigError
-
-        raise ConfigError("--attention draws what a search looked at, and --temperature, --top-k and --top-p draw texts by chance; "
-                          "leave one of them out.")
-    _write(opened, waiting, asked_search(opened, beam_size, n_best or 1, length, sampling if drawn else None), attention, json)
+    search = asked_search(opened, beam_size, n_best or 1, length, sampling if drawn else None, attention is not None)
+    _write(opened, waiting, search, attention, json)
 
 
 def _write(run: "FinishedRun", texts: Iterator[str], search: Any, attention: str | None, as_json: bool) -> None:

@@ -119,7 +119,7 @@ class TeacherForcingConfig(Config):
 class DecodingConfig(Config):
     """How the target is searched for; validation and test use the same search."""
 
-    beam_size: PositiveInt = 1
+    beam_size: Annotated[int, Field(ge=1, le=1_000)] = 1
     """Hypotheses kept at each step; 1 takes the most probable token each time (greedy)."""
     length_penalty: NonNegativeFloat = 1.0
     """Finished hypotheses are compared by log-probability / ((5 + length) / 6)^length_penalty (Wu et al. 2016); 0 favours short ones."""

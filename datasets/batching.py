@@ -41,7 +41,8 @@ class Order(Protocol):
 class RowOrder:
     """Rows in random order.
 
-    `lengths` (rows,) is given where batches are bucketed by length or cut by `batch_tokens`.
+    `lengths` (rows,) is given where batches are bucketed by length or cut by `batch_tokens`; rows of one length are sorted by `ties`
+    (rows,).
     """
 
     n_rows: int
@@ -49,6 +50,7 @@ class RowOrder:
     seed: int
     lengths: IntArray | None = None
     batch_tokens: int | None = None
+    ties: IntArray | None = None
 
     def epoch(self, epoch: int) -> list[IntArray]:
         """The batches of one epoch, counted from 0; the same for the same seed, whatever came before."""
@@ -60,7 +62,8 @@ class RowOrder:
             return self._cut(rows)
         pool = POOL_BATCHES * self.batch_size
         pools = [rows[start : start + pool] for start in range(0, self.n_rows, pool)]
-        batches = [batch for each in pools for batch in self._cut(each[np.argsort(self.lengths[each], kind="stable")])]
+        keys = (self.lengths,) if self.ties is None else (self.ties, self.lengths)
+        batches = [batch for each in pools for batch in self._cut(each[np.lexsort([key[each] for key in keys])])]
         return [batches[place] for place in generator.permutation(len(batches))]
 
     @property
@@ -143,13 +146,14 @@ def share_of(rows: IntArray, rank: int, world_size: int) -> IntArray:
     return rows[rank::world_size]
 
 
-def row_order(training: TrainingConfig | None, takes: Takes, lengths: IntArray | None, n_rows: int, seed: int) -> RowOrder:
+def row_order(training: TrainingConfig | None, takes: Takes, lengths: IntArray | None, n_rows: int, seed: int,
+              ties: IntArray | None = None) -> RowOrder:
     """Random rows as the recipe asks for them. Bags have no padding, so bucketing them by length would gain nothing."""
     if training is None:
         return RowOrder(n_rows, n_rows, seed)
     size = n_rows if training.batch_size == "full" else training.batch_size
     bucketed = training.batch_tokens is not None or (training.bucket_by_length and takes in ("sequence", "spelled", "pair"))
-    return RowOrder(n_rows, size, seed, lengths if bucketed else None, training.batch_tokens)
+    return RowOrder(n_rows, size, seed, lengths if bucketed else None, training.batch_tokens, ties)
 
 
 def evenly_spaced(n_rows: int, most: int | None) -> IntArray:

@@ -76,8 +76,10 @@ class PairSplit:
         return ended[:, :longest], lengths + 1
 
     def order(self, training: TrainingConfig | None, model: ModelConfig, seed: int) -> Order:
-        """Random rows, of like length together where the recipe says so."""
-        return row_order(training, model.takes, self.lengths, len(self), seed)
+        """Random rows; where the recipe says so, those together whose longer side is alike, and then the shorter one."""
+        source, target = self.sources.lengths + 1, self.target_lengths + 1
+        most = 2 * np.maximum(source, target)  # tokens, if both sides were as long as the longer one
+        return row_order(training, model.takes, most, len(self), seed, ties=source - target)
 
     def evaluation_batches(self, most: int | None = None) -> list[IntArray]:
         """Sources of like length together; or about as many rows as have `most` target tokens, since each costs a step of the search."""

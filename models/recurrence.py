@@ -20,14 +20,10 @@ class _Reverse(torch.autograd.Function):
     """Rows in another order. Reversing twice changes nothing, so the gradient takes the same way, without a slow scattered sum."""
 
     @staticmethod
-    def forward(x: Tensor, places: Tensor) -> Tensor:
+    def forward(ctx: Any, x: Tensor, places: Tensor) -> Tensor:
         """(batch, seq, size) -> (batch, seq, size)"""
+        ctx.save_for_backward(places)
         return x.reshape(-1, x.shape[-1]).index_select(0, places).view(x.shape)
-
-    @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor], output: Tensor) -> None:
-        """Keeps the order for the way back."""
-        ctx.save_for_backward(inputs[1])
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:

@@ -7,9 +7,10 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from nlp.configs.model import TransformerSeq2SeqConfig
+from nlp.configs.model import RecurrentSeq2SeqConfig, TransformerSeq2SeqConfig
 from nlp.configs.task import SequenceToSequenceConfig, TeacherForcingConfig
 from nlp.configs.tokenizer import BOS, EOS, PAD, CharacterTokenizer, WordTokenizer
+from nlp.configs.training import Sgd, TrainingConfig
 from nlp.datasets.cache import Cache
 from nlp.datasets.data import Table
 from nlp.datasets.pairs import EVALUATION_TOKENS, TextPairs, refuse_longer
@@ -19,6 +20,8 @@ from pydantic import ValidationError
 
 CHARACTERS = CharacterTokenizer(type="characters")
 FORCED = TeacherForcingConfig()
+SGD = Sgd(type="sgd", learning_rate=0.1)
+NETWORK = RecurrentSeq2SeqConfig(type="seq2seq")
 
 
 def task(**settings) -> SequenceToSequenceConfig:
@@ -78,6 +81,29 @@ def test_neither_side_of_a_batch_that_is_scored_has_too_many_tokens(tmp_path):
     sizes = [split.batch(rows, "pair").targets.size for rows in split.evaluation_batches()]
     assert max(sizes) <= EVALUATION_TOKENS
     assert len(sizes) < 300
+
+
+def test_buckets_leave_little_padding_on_either_side(tmp_path):
+    generator = np.random.default_rng(0)
+    read = generator.integers(5, 40, size=2_000)
+    written = np.maximum(1, read + generator.integers(-5, 6, size=2_000))
+    split, _, _ = prepared(tmp_path, ["a" * n for n in read], ["b" * n for n in written])
+
+    def padding(bucketed: bool) -> list[float]:
+        training = TrainingConfig(epochs=1, batch_size=16, bucket_by_length=bucketed, optimizer=SGD)
+        batches = [split.batch(rows, "pair") for rows in split.order(training, NETWORK, seed=1).epoch(0)]
+        return [sum(batch.inputs["tokens"].size for batch in batches) / (read + 1).sum(),
+                sum(batch.targets.size for batch in batches) / (written + 1).sum()]
+
+    assert max(padding(True)) < 1.08 < 1.5 < min(padding(False))
+
+
+def test_a_token_budget_holds_for_both_sides_with_padding_counted(tmp_path):
+    split, _, _ = prepared(tmp_path, ["a" * (1 + n % 17) for n in range(300)], ["b" * (1 + n % 23) for n in range(300)])
+    training = TrainingConfig(epochs=1, batch_tokens=200, optimizer=SGD)
+    batches = [split.batch(rows, "pair") for rows in split.order(training, NETWORK, seed=1).epoch(0)]
+    assert sum(map(len, batches)) == 300
+    assert max(batch.inputs["tokens"].size + batch.targets.size for batch in batches) <= 200
 
 
 def test_an_empty_side_is_refused_with_its_line(tmp_path):

@@ -113,9 +113,16 @@ def test_attention_is_drawn(trained):
     (["--attention", "looks.png", "--temperature", "1"], "--attention draws what a search looked at"),
     (["--beam-size", "2", "--temperature", "1"], "--beam-size 2 is for a search"),
     (["--temperature", "1", "--seed", str(2**64)], "--seed"),
+    (["--beam-size", "1001"], "--beam-size"),
 ])
 def test_what_a_search_cannot_do_is_told(trained, arguments, told):
     assert told in nlp("predict", "recurrent", "a big cat runs", *arguments, cwd=trained, code=2).stderr
+
+
+def test_a_picture_has_room_for_so_many_tokens(trained):
+    told = nlp("predict", "recurrent", "a cat " * 200, "--attention", "wide.png", cwd=trained, code=2).stderr
+    assert "A picture of --attention shows 200 tokens" in told
+    assert not (trained / "wide.png").exists()
 
 
 def test_a_text_without_a_word_has_nothing_to_draw(trained):
