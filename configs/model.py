@@ -195,6 +195,8 @@ class AveragedPerceptronConfig(TaggerConfig):
     type: Literal["averaged_perceptron"]
     n_iterations: PositiveInt = 5
     """Passes over the training sentences."""
+    min_frequency: PositiveInt = 2
+    """Features of a token that are seen less often in training are left out."""
 
 
 class NgramConfig(Config):

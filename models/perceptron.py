@@ -17,11 +17,11 @@ class AveragedPerceptron(Tagger):
     after the tag before it. The model is the average of the weights after each sentence, of features that are seen often.
     """
 
-    _TOKEN_FEATURE_OFTEN, _PAIR_FEATURE_OFTEN = 2, 5
+    _PAIR_FEATURE_OFTEN = 5
 
     def __init__(self, config: AveragedPerceptronConfig, n_tags: int) -> None:
         super().__init__(config, n_tags)
-        self.n_iterations = config.n_iterations
+        self.n_iterations, self.min_frequency = config.n_iterations, config.min_frequency
         self._lexicon = Lexicon([])
         self._tokens = self._pairs = Features([], [], [])
         self._token_weights: FloatArray = np.zeros((1, n_tags), dtype=np.float32)
@@ -35,7 +35,7 @@ class AveragedPerceptron(Tagger):
     def _learn(self, sentences: Sentences, tags: Sequence[Sequence[int]], seed: int) -> None:
         self._lexicon = Lexicon(list(dict.fromkeys(word for sentence in sentences for word in sentence)))
         read = self._lexicon.read(sentences)
-        self._tokens = Features.of(TOKEN_TEMPLATES, self._lexicon.sizes, read, self._TOKEN_FEATURE_OFTEN)
+        self._tokens = Features.of(TOKEN_TEMPLATES, self._lexicon.sizes, read, self.min_frequency)
         self._pairs = Features.of(PAIR_TEMPLATES, self._lexicon.sizes, read, self._PAIR_FEATURE_OFTEN)
         examples = [(*ids, np.array(gold)) for ids, gold in zip(self._ids(sentences), tags, strict=True) if len(gold)]
         order = np.random.default_rng(seed)

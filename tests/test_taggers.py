@@ -172,6 +172,17 @@ def test_nothing_is_learned_from_sentences_without_tags(kind, tmp_path):
     assert files[0] == files[1]
 
 
+@pytest.mark.parametrize("min_frequency", [1, 2, 3])
+def test_the_perceptron_leaves_out_rare_features(min_frequency):
+    config = AveragedPerceptronConfig(type="averaged_perceptron", min_frequency=min_frequency)
+    model = AveragedPerceptron(config, 2)
+    words, tags = ["red"] * 3 + ["blue"] * 2 + ["green"], [0, 1, 0, 1, 0, 1]
+    fit(model, [[word] for word in words], [[tag] for tag in tags])
+    suffixes = model._tokens.keys[tag_features.TOKEN_TEMPLATES.index(*tag_features._templates("suffix4"))]
+    assert len(suffixes) <= {1: 3, 2: 2, 3: 1}[min_frequency], "a feature without a weight is left out too"
+    assert len(suffixes) >= 1
+
+
 def test_the_perceptron_learns_around_tokens_without_tags():
     sentences, tags = corpus()
     holes = [[tag if (place + number) % 3 else -1 for place, tag in enumerate(each)] for number, each in enumerate(tags)]
