@@ -124,7 +124,7 @@ class DecodingConfig(Config):
     length_penalty: NonNegativeFloat = 1.0
     """Finished hypotheses are compared by log-probability / ((5 + length) / 6)^length_penalty (Wu et al. 2016); 0 favours short ones."""
     early_stopping: bool = True
-    """Stop once `beam_size` hypotheses have ended; otherwise go on until no open one can still score better."""
+    """Stop once `beam_size` hypotheses have ended and one of them scores best; otherwise go on until no open one can still come above."""
     max_length: PositiveInt = 100
     """Most target tokens."""
 

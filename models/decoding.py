@@ -216,10 +216,16 @@ def _candidates(open_: _Hypotheses, logits: Tensor, n: int, length_penalty: floa
 
 
 def _is_over(finished: _Hypotheses, open_: _Hypotheses, config: DecodingConfig) -> Tensor:
-    """(batch,) whether a sentence has as many finished hypotheses as its beam, and with late stopping no hope of better ones."""
-    worst = finished.scores[:, -1]
-    if config.early_stopping or config.beam_size == 1:
+    """(batch,) whether a sentence has as many finished hypotheses as its beam, and with late stopping no hope of better ones.
+
+    With early stopping the best must not be open: a model that was taught with label smoothing over few words gives every place an
+    [EOS] that is among the best of its beam, and a beam of such ends would be full before the right one has come to its own.
+    """
+    best, worst = finished.scores[:, 0], finished.scores[:, -1]
+    if config.beam_size == 1:
         return worst > IMPOSSIBLE
+    if config.early_stopping:
+        return (worst > IMPOSSIBLE) & (best >= open_.scores[:, 0])
     # Log-probability only falls, and its divisor is greatest at the greatest length: no open hypothesis can come above this.
     return worst >= open_.log_probabilities[:, 0] / _norm(config.max_length, config.length_penalty)
 

@@ -142,7 +142,8 @@ def in_plain_python(decoder: Table, sentence: int, config: DecodingConfig) -> li
         finished += [Hypothesis([*tokens[:-1]], normalised(total, length, config.length_penalty), total) for tokens, total in ended]
         finished = sorted(finished, key=lambda each: -each.score)[: config.beam_size]
         opened = [each for each in found if each[0][-1] != EOS][: config.beam_size]
-        if len(finished) == config.beam_size and config.early_stopping:
+        best_open = max((normalised(total, length, config.length_penalty) for _, total in opened), default=-math.inf)
+        if len(finished) == config.beam_size and config.early_stopping and (config.beam_size == 1 or finished[0].score >= best_open):
             return finished
     finished += [Hypothesis([*tokens], normalised(total, length, config.length_penalty), total) for tokens, total in opened]
     return sorted(finished, key=lambda each: -each.score)[: config.beam_size]
@@ -252,6 +253,14 @@ def test_when_it_stops():
     assert [each.tokens for each in second] == [[7, 8], []]
     assert [each.score for each in second] == pytest.approx([math.log(0.32) / (8 / 6) ** 3, math.log(0.5)])
     assert late.steps == 3, "what is open then cannot come above them at any length"
+
+
+def test_ends_that_come_too_early_do_not_fill_a_beam():
+    """[EOS] has probability 0.1 everywhere, so that [] and [7] have ended before [7, 8, 9], which has 0.729."""
+    decoder = Chain({BOS: {7: 0.9, EOS: 0.1}, 7: {8: 0.9, EOS: 0.1}, 8: {9: 0.9, EOS: 0.1}, 9: {EOS: 1.0}})
+    (found,) = beam_search(decoder, *sources(1), decoding(2, 1.0, True, 8), n_best=2)
+    assert found[0].tokens == [7, 8, 9]
+    assert decoder.steps == 4
 
 
 @settings(deadline=None, max_examples=50)
