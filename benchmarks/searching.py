@@ -102,7 +102,7 @@ class Searches:
             raise ConfigError(f"{run.directory.address} has no search by hand: it covers transformer_seq2seq with `norm: pre` and "
                               "`positions: sinusoidal`. Take a run of such a recipe, for example of multi30k/transformer.")
         split, _ = read_split(run.recipe.data, run.recipe.task, run.encoding, None, run.hashes)
-        self.task, self.model, self.split = task, model.eval(), split.name
+        self.task, self.model = task, model.eval()
         self.batches = [split.batch(rows, model.config.takes) for rows in split.evaluation_batches(most)]
         self.n_sentences = sum(map(len, self.batches))
 

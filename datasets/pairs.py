@@ -45,13 +45,17 @@ class PairSplit:
     @property
     def lengths(self) -> IntArray:
         """Tokens of source and target, ends included."""
-        ends = 1 if self.targets is None else 1 + self.target_lengths
-        return self.sources.lengths + 1 + ends
+        return self.sources.lengths + self.target_lengths + 2
 
     @property
     def target_lengths(self) -> IntArray:
         """Tokens of each target."""
         return np.zeros(len(self), np.int64) if self.targets is None else self.targets.lengths
+
+    @property
+    def longer_lengths(self) -> IntArray:
+        """Tokens of the longer of source and target, its end included."""
+        return np.maximum(self.sources.lengths, self.target_lengths) + 1
 
     def batch(self, rows: IntArray, takes: Takes) -> Batch:
         """Sources with their [EOS], the target token before each place, and as targets the tokens at it, [EOS] the last."""
@@ -77,16 +81,14 @@ class PairSplit:
 
     def order(self, training: TrainingConfig | None, model: ModelConfig, seed: int) -> Order:
         """Random rows; where the recipe says so, those together whose longer side is alike, and then the shorter one."""
-        source, target = self.sources.lengths + 1, self.target_lengths + 1
-        most = 2 * np.maximum(source, target)  # tokens, if both sides were as long as the longer one
-        return row_order(training, model.takes, most, len(self), seed, ties=source - target)
+        most = 2 * self.longer_lengths  # tokens, if both sides were as long as the longer one
+        return row_order(training, model.takes, most, len(self), seed, ties=self.sources.lengths - self.target_lengths)
 
     def evaluation_batches(self, most: int | None = None) -> list[IntArray]:
         """Sources of like length together; or about as many rows as have `most` target tokens, since each costs a step of the search."""
         rows = evenly_spaced(len(self), None if most is None else max(1, round(most / max(1.0, float(self.target_lengths.mean()) + 1))))
         rows = rows[np.argsort(self.sources.lengths[rows], kind="stable")]
-        longer = np.maximum(self.sources.lengths, self.target_lengths) + 1
-        return cut_by_tokens(rows, longer[rows], EVALUATION_TOKENS, EVALUATION_ROWS)
+        return cut_by_tokens(rows, self.longer_lengths[rows], EVALUATION_TOKENS, EVALUATION_ROWS)
 
     def told(self, row: int) -> dict[str, Any]:
         """Where a row stands, its source, and what is right."""
