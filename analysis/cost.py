@@ -9,9 +9,9 @@ from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 from torch.utils.flop_counter import FlopCounterMode, sdpa_flop_count
 
-from ..configs.training import Adam, OptimizerConfig, RmsProp, Sgd, TrainingConfig
-from ..models.network import Network
-from .counts import Parameters
+from ..configs.schema.training import Adam, OptimizerConfig, RmsProp, Sgd, TrainingConfig
+from ..models.networks.network import Network
+from .parameters import Parameters
 
 FLOAT_BYTES = 4
 MEASURED_BLOCKS = 3

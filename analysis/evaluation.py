@@ -5,15 +5,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..configs.data import NamedData
+from ..configs.schema.data import NamedData
 from ..datasets.build import cut_notices, read_file_as_split, read_split
-from ..datasets.data import Split
-from ..datasets.pairs import PairSplit
+from ..datasets.encoded.split import Split
+from ..datasets.encoded.text_pairs import PairSplit
 from ..tasks.spans import Counts
 from ..tasks.task import Confusion
-from ..training.conclude import save_predictions
 from ..training.evaluate import predict
-from ..training.finished import FinishedRun
+from ..training.finish import save_predictions
+from ..training.open_run import FinishedRun
 from .intervals import bootstrap_intervals
 
 WORST = 10
@@ -65,7 +65,7 @@ def _best_possible(run: FinishedRun, split: Split) -> Mapping[str, float]:
     data = run.recipe.data
     if not (isinstance(data, NamedData) and data.name == "dates" and isinstance(split, PairSplit) and split.name in ("validation", "test")):
         return {}
-    from ..datasets.dates import best_accuracy
+    from ..datasets.named.dates import best_accuracy
 
     return {"the best possible": best_accuracy(raw.source for raw in split.raw)}
 

@@ -5,12 +5,12 @@ from typing import Any
 
 import numpy as np
 
-from ..configs.model import TransformerConfig
-from ..configs.tokenizer import BOS, EOS, UNK
-from ..datasets.data import FloatArray
-from ..datasets.sequences import TokenSequences
-from ..models.spec import Sampling
-from ..training.finished import FinishedRun
+from ..configs.schema.networks import TransformerConfig
+from ..configs.schema.tokenizer import BOS, EOS, UNK
+from ..datasets.arrays import FloatArray
+from ..datasets.tokenizers.token_sequences import TokenSequences
+from ..models.head import Sampling
+from ..training.open_run import FinishedRun
 
 HALF = "\ufffd"
 """What the bytes of a character that has only begun are decoded to."""

@@ -6,15 +6,15 @@ from typing import Any
 import numpy as np
 import torch
 
-from ..configs.model import TransformerSeq2SeqConfig
+from ..configs.schema.networks import TransformerSeq2SeqConfig
 from ..datasets.build import questions
-from ..datasets.pairs import PairSplit, refuse_longer
+from ..datasets.encoded.text_pairs import PairSplit, refuse_longer
 from ..errors import ConfigError, DataError
 from ..models.decoding import Search, sample, search_by
-from ..models.spec import Sampling
+from ..models.head import Sampling
 from ..tasks.sequence_to_sequence import SequenceToSequence
 from ..tasks.task import Alignment
-from ..training.finished import FinishedRun
+from ..training.open_run import FinishedRun
 
 DRAWN_TOKENS = 200
 

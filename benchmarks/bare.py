@@ -11,11 +11,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from nlp.configs.model import CnnConfig, MlpConfig, NetworkConfig, RecurrentConfig, TransformerConfig, TransformerSeq2SeqConfig
-from nlp.configs.schema import Recipe
-from nlp.configs.training import Adam
-from nlp.datasets.data import Data, IntArray, Ragged
-from nlp.datasets.labelled import LabelledSplit
+from nlp.configs.schema.networks import CnnConfig, MlpConfig, NetworkConfig, RecurrentConfig, TransformerConfig, TransformerSeq2SeqConfig
+from nlp.configs.schema.recipe import Recipe
+from nlp.configs.schema.training import Adam
+from nlp.datasets.arrays import Ragged
+from nlp.datasets.encoded.labelled_texts import LabelledSplit
+from nlp.datasets.encoded.split import Data, IntArray
 from torch import Tensor, nn
 from torch.nn import functional
 

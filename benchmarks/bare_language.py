@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import torch
 from bare import BareLoop, Block
-from nlp.configs.model import NetworkConfig, RecurrentConfig, TransformerConfig
-from nlp.configs.schema import Recipe
-from nlp.configs.task import LanguageModelingConfig
-from nlp.configs.tokenizer import BOS
-from nlp.datasets.data import Data, IntArray
-from nlp.datasets.running import TokenStream
+from nlp.configs.schema.networks import NetworkConfig, RecurrentConfig, TransformerConfig
+from nlp.configs.schema.recipe import Recipe
+from nlp.configs.schema.task import LanguageModelingConfig
+from nlp.configs.schema.tokenizer import BOS
+from nlp.datasets.encoded.split import Data, IntArray
+from nlp.datasets.encoded.token_stream import TokenStream
 from torch import Tensor, nn
 
 

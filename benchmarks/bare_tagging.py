@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 import torch
 from bare import BareLoop, Texts, one_matrix
-from nlp.configs.data import SizesData
-from nlp.configs.model import CharacterCnnConfig, NetworkConfig, RecurrentConfig
-from nlp.configs.schema import Recipe
-from nlp.datasets.data import Data, IntArray, Ragged
-from nlp.datasets.tagged import TaggedSplit
+from nlp.configs.schema.data import SizesData
+from nlp.configs.schema.networks import CharacterCnnConfig, NetworkConfig, RecurrentConfig
+from nlp.configs.schema.recipe import Recipe
+from nlp.datasets.arrays import Ragged
+from nlp.datasets.encoded.split import Data, IntArray
+from nlp.datasets.encoded.tagged_sentences import TaggedSplit
 from torch import Tensor, nn
 from torch.nn import functional
 

@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 import torch
 from bare import NON_LINEARITIES, BareLoop, Block, Texts, sinusoids
-from nlp.configs.model import NetworkConfig, RecurrentSeq2SeqConfig, TransformerSeq2SeqConfig
-from nlp.configs.schema import Recipe
-from nlp.configs.task import SequenceToSequenceConfig
-from nlp.configs.tokenizer import BOS, EOS
-from nlp.datasets.data import Data, IntArray, Ragged
-from nlp.datasets.pairs import PairSplit
+from nlp.configs.schema.networks import NetworkConfig, RecurrentSeq2SeqConfig, TransformerSeq2SeqConfig
+from nlp.configs.schema.recipe import Recipe
+from nlp.configs.schema.task import SequenceToSequenceConfig
+from nlp.configs.schema.tokenizer import BOS, EOS
+from nlp.datasets.arrays import Ragged
+from nlp.datasets.encoded.split import Data, IntArray
+from nlp.datasets.encoded.text_pairs import PairSplit
 from torch import Tensor, nn
 from torch.nn import functional
 

@@ -6,18 +6,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from nlp.configs.schema import Recipe
-from nlp.datasets.batching import Plan
+from nlp.configs.schema.recipe import Recipe
 from nlp.datasets.build import build_data
-from nlp.datasets.data import Data, IntArray
+from nlp.datasets.encoded.batching import Plan
+from nlp.datasets.encoded.split import Data, IntArray
 from nlp.models.build import build_model
 from nlp.tasks.build import build_task
 from nlp.tasks.task import Task
 from nlp.training.devices import Setting, placed, thread_count
-from nlp.training.learner import Learner, build_learner, build_plan
-from nlp.training.run_directory import RunDirectory
+from nlp.training.folder.run_directory import RunDirectory
+from nlp.training.loop.learner import Learner, build_learner, build_plan
+from nlp.training.loop.trainer import fit
 from nlp.training.session import Session, open_session
-from nlp.training.trainer import fit
 
 
 class Stretch(Plan):

@@ -18,9 +18,9 @@ from typing import Annotated, Any
 import torch
 import typer
 from nlp.configs.load import load_recipe
-from nlp.datasets.data import IntArray
-from nlp.training.gradient import to_tensors
-from nlp.training.optimizers import build_optimizer
+from nlp.datasets.encoded.split import IntArray
+from nlp.training.loop.gradient import to_tensors
+from nlp.training.loop.optimizers import build_optimizer
 from ours import Ours, opened
 from pairs import Pairs, seconds, show
 from step_loop import EPOCHS, LIGHT_BAG

@@ -9,7 +9,7 @@ import numpy as np
 import typer
 from nlp.analysis.generation import Sampling, choose
 from nlp.configs.load import load_recipe
-from nlp.configs.tokenizer import BOS
+from nlp.configs.schema.tokenizer import BOS
 from ours import opened
 from pairs import in_turns, show
 

@@ -12,15 +12,15 @@ from typing import Annotated, Any
 
 import torch
 import typer
-from nlp.configs.model import TransformerSeq2SeqConfig
-from nlp.configs.tokenizer import BOS, EOS, UNK
+from nlp.configs.schema.networks import TransformerSeq2SeqConfig
+from nlp.configs.schema.tokenizer import BOS, EOS, UNK
 from nlp.datasets.build import read_split
 from nlp.errors import ConfigError
 from nlp.models.decoding import search_by
-from nlp.models.transformer_seq2seq import DecoderBlock, TransformerSeq2Seq
+from nlp.models.networks.transformer_seq2seq import DecoderBlock, TransformerSeq2Seq
 from nlp.tasks.sequence_to_sequence import SequenceToSequence
-from nlp.training.finished import FinishedRun, open_finished
-from nlp.training.run_directory import find_run
+from nlp.training.folder.run_directory import find_run
+from nlp.training.open_run import FinishedRun, open_finished
 from pairs import in_turns, show
 from torch import Tensor
 from torch.nn import functional

@@ -15,8 +15,8 @@ from bare_language import LanguageLoop
 from bare_tagging import TaggingLoop
 from bare_translation import PairLoop
 from nlp.configs.load import load_recipe
-from nlp.configs.schema import Recipe
-from nlp.datasets.data import Data
+from nlp.configs.schema.recipe import Recipe
+from nlp.datasets.encoded.split import Data
 from ours import opened
 from pairs import in_turns, show
 

@@ -15,7 +15,7 @@ Overrides = Annotated[list[str] | None, typer.Option("--set", help="Override a k
 @app.command("list")
 def list_(json: Annotated[bool, typer.Option("--json", help="Print the recipes as JSON.")] = False) -> None:
     """List the recipes that come with the tool."""
-    from ..configs.extends import packaged_recipes
+    from ..configs.yaml.inheritance import packaged_recipes
 
     recipes = packaged_recipes()
     if json:
@@ -33,7 +33,7 @@ def show(
 ) -> None:
     """Print a recipe with all it inherits, and where from."""
     from ..configs.load import load_located
-    from ..configs.writing import dump_recipe, dump_with_origins, origins
+    from ..configs.yaml.writer import dump_recipe, dump_with_origins, origins
 
     resolved, document = load_located(recipe, set_ or ())
     if json:
@@ -49,7 +49,7 @@ def schema() -> None:
     It holds the help of every key. `nlp config schema > recipe.schema.json` writes it; docs/recipes.md says how an
     editor finds it.
     """
-    from ..configs.help import json_schema
+    from ..configs.yaml.help import json_schema
 
     print_json(json_schema())
 

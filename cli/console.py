@@ -121,7 +121,7 @@ def _origin(error: Exception) -> str:
 
 def complete_recipe(incomplete: str) -> list[str]:
     """Recipe names for the shell; YAML files are completed by the shell itself."""
-    from ..configs.extends import recipe_names
+    from ..configs.yaml.inheritance import recipe_names
 
     with suppress(UserError):  # a shell that completes has no use for an error
         return [name for name in recipe_names() if name.startswith(incomplete)]
@@ -130,7 +130,7 @@ def complete_recipe(incomplete: str) -> list[str]:
 
 def complete_run(incomplete: str) -> list[str]:
     """Runs for the shell: each recipe that has one, and each run."""
-    from ..training.run_directory import list_runs
+    from ..training.folder.run_directory import list_runs
 
     addresses = (name for run in list_runs() for name in (run.recipe, run.address))
     return [name for name in dict.fromkeys(addresses) if name.startswith(incomplete)]

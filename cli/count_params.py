@@ -11,10 +11,10 @@ from .console import complete_recipe, notice, print_json, table
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from ..analysis.counted import Counted, NetworkCount
-    from ..analysis.counts import Layer
-    from ..configs.schema import Recipe
-    from ..datasets.data import Data
+    from ..analysis.model_size import Counted, NetworkCount
+    from ..analysis.parameters import Layer
+    from ..configs.schema.recipe import Recipe
+    from ..datasets.encoded.split import Data
 
 SHORT_SUM = 60
 """Longest sum of a layer that the table shows; that of a whole block says nothing."""
@@ -39,7 +39,7 @@ def count_params(
 
 def count(config: str, overrides: "Sequence[str]" = (), depth: int | None = None) -> "Counted":
     """Count the model of a recipe, named or in a file."""
-    from ..analysis.counted import count_recipe
+    from ..analysis.model_size import count_recipe
     from ..configs.load import load_recipe
 
     recipe = load_recipe(config, overrides)
@@ -62,7 +62,7 @@ def no_garbage_collection() -> "Iterator[None]":
 
 def _data(recipe: "Recipe") -> "Data | None":
     """The data, where the vocabulary must be learned from it; `data: {type: sizes}` needs none."""
-    from ..analysis.counted import needs_data
+    from ..analysis.model_size import needs_data
 
     if not needs_data(recipe):
         return None
@@ -107,7 +107,7 @@ def print_total(counted: "Counted") -> None:
 
 def beside_published(total: int) -> str:
     """Such as `1.3 times NETtalk (18,629; Sejnowski and Rosenberg 1987)`, for the next smaller and the next larger one."""
-    from ..analysis.published import neighbours
+    from ..analysis.published_models import neighbours
 
     return ", ".join(f"{total / model.parameters:.2g} times {model.name} ({model.parameters:,}; {model.source})"
                      for model in neighbours(total))

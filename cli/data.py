@@ -11,15 +11,15 @@ from .console import complete_recipe, print_json, table
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ..datasets.download import Progress
-    from ..datasets.named import NamedDataset
+    from ..datasets.named.catalog import NamedDataset
+    from ..datasets.named.download import Progress
 
 app = typer.Typer(help="List and fetch datasets, look into them, check them.", no_args_is_help=True, rich_markup_mode=None)
 
 
 def _complete_dataset(incomplete: str) -> list[str]:
     """Dataset names for the shell."""
-    from ..datasets.named import DATASETS
+    from ..datasets.named.catalog import DATASETS
 
     return [name for name in DATASETS if name.startswith(incomplete)]
 
@@ -38,7 +38,7 @@ Overrides = Annotated[list[str] | None, typer.Option("--set", help="Override a k
 def list_(json: Annotated[bool, typer.Option("--json", help="Print the datasets as JSON.")] = False) -> None:
     """List the datasets that are known by name."""
     from ..datasets.files import data_folder
-    from ..datasets.named import DATASETS
+    from ..datasets.named.catalog import DATASETS
 
     if json:
         print_json([_about(each) for each in DATASETS.values()])
@@ -83,9 +83,9 @@ def get(
     json: Annotated[bool, typer.Option("--json", help="Print what was done as JSON.")] = False,
 ) -> None:
     """Fetch a dataset into the data folder; a download that broke off goes on."""
-    from ..datasets.download import get_dataset
     from ..datasets.files import data_folder
-    from ..datasets.named import find_dataset
+    from ..datasets.named.catalog import find_dataset
+    from ..datasets.named.download import get_dataset
 
     named = find_dataset(name)
     with _bars() as progress:

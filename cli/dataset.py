@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from ..errors import ConfigError
 
 if TYPE_CHECKING:
-    from ..configs.data import FileData, NamedData
-    from ..configs.task import TaskConfig
-    from ..configs.tokenizer import TokenizerConfig
+    from ..configs.schema.data import FileData, NamedData
+    from ..configs.schema.task import TaskConfig
+    from ..configs.schema.tokenizer import TokenizerConfig
     from ..datasets.check import TokenCheck
-    from ..datasets.data import Dataset, Table
+    from ..datasets.tables import Dataset, Table
 
 _DATA_SUFFIXES = (".csv", ".tsv", ".jsonl")
 _TEXTS, _LABELS = ("text", "tokens", "source"), ("label", "tags")
@@ -37,8 +37,8 @@ class Opened(NamedTuple):
 
 def open_target(target: str, overrides: Sequence[str], every_column: bool) -> Opened:
     """Read the dataset that a name or a recipe stands for: all its columns, or those of text and class alone."""
-    from ..configs.data import NamedData
-    from ..datasets.named import DATASETS, find_dataset
+    from ..configs.schema.data import NamedData
+    from ..datasets.named.catalog import DATASETS, find_dataset
 
     if target.removesuffix(".gz").endswith(_DATA_SUFFIXES):
         raise ConfigError(f"{target} is a data file; give a dataset or a recipe. `nlp config init {target}` writes one for it.")
@@ -52,8 +52,8 @@ def open_target(target: str, overrides: Sequence[str], every_column: bool) -> Op
 
 
 def _open_recipe(target: str, overrides: Sequence[str], every_column: bool) -> Opened:
-    from ..configs.data import SizesData
     from ..configs.load import load_recipe
+    from ..configs.schema.data import SizesData
 
     recipe = load_recipe(target, overrides)
     text, label = _column(recipe.task, _TEXTS), _column(recipe.task, _LABELS)
@@ -83,14 +83,14 @@ def _read(data: "NamedData | FileData", wanted: Sequence[str], every_column: boo
 
 def facts_of(opened: Opened) -> dict[str, Any]:
     """Name and, of a named dataset, what the table of datasets says."""
-    from ..datasets.named import DATASETS
+    from ..datasets.named.catalog import DATASETS
 
     name = opened.dataset.name
     facts: dict[str, Any] = {"name": name}
     if name in DATASETS:
         facts |= {key: getattr(DATASETS[name], key) for key in ("description", "language", "licence")}
     if name == "names":
-        from ..datasets.names import collect
+        from ..datasets.named.names import collect
 
         facts["left out"] = f"{collect().left_out:,} surnames that stand under several languages"
     return facts
@@ -114,9 +114,9 @@ def token_checks(opened: Opened) -> "dict[str, TokenCheck]":
 
     Of tagged sentences each token is a text of its own, as it is in a run.
     """
-    from ..configs.tokenizer import TokenSequence
+    from ..configs.schema.tokenizer import TokenSequence
     from ..datasets.check import check_tokens, tokens_as_texts
-    from ..datasets.tokenizer import train_tokenizer
+    from ..datasets.tokenizers.tokenizer import train_tokenizer
 
     config = opened.tokenizer
     if config is None:

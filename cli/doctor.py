@@ -81,7 +81,7 @@ def show(finding: Finding) -> None:
 
 def packages() -> Iterator[Finding]:
     """Each required package: installed, in the range that is asked for, and importable; then the devices that torch sees."""
-    from ..training.environment import package_name, requirements
+    from ..training.folder.environment import package_name, requirements
 
     yield Finding("python", "ok", f"{sys.version.split()[0]} in {sys.prefix}")
     required = {package_name(requirement): requirement for requirement in requirements()}
@@ -137,9 +137,9 @@ def satisfies(version: str, wanted: str) -> bool:
 
 def folders() -> Iterator[Finding]:
     """Where data, runs and encoded texts lie: there or possible to make, writable, with room. Without a cache all still works."""
-    from ..datasets.cache import cache_root
+    from ..datasets.encoded.cache import cache_root
     from ..datasets.files import data_folder
-    from ..training.run_directory import runs_root
+    from ..training.folder.run_directory import runs_root
 
     places = (("data folder", data_folder(), "NLP_DATA"), ("runs folder", runs_root(), "NLP_RUNS"), ("cache", cache_root(), "NLP_CACHE"))
     for what, folder, variable in places:
@@ -165,7 +165,7 @@ def room(what: str, folder: Path, there: Path, variable: str) -> Finding:
 
 def embedded_data() -> Iterator[Finding]:
     """The dataset that comes with the tool: made from other packages, so it may differ from what the figures were measured on."""
-    from ..configs.data import NamedData
+    from ..configs.schema.data import NamedData
     from ..datasets.read import read_dataset
 
     dataset = read_dataset(NamedData(type="named", name="names"), ["name", "language"])

@@ -22,8 +22,8 @@ def eval_(
     """Score a run on a split, with 95 % bootstrap intervals, trivial baselines, spans by type and the confusion matrix."""
     from ..analysis.evaluation import evaluate_run
     from ..errors import ConfigError
-    from ..training.finished import open_finished
-    from ..training.run_directory import find_run
+    from ..training.folder.run_directory import find_run
+    from ..training.open_run import open_finished
     from .console import print_json
 
     if split is not None and data is not None:

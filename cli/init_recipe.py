@@ -8,10 +8,11 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from ..configs.model import MlpConfig, NetworkConfig, RulesConfig
-from ..configs.report import config_classes, types_of
-from ..configs.schema import Recipe
-from ..configs.template import commented
+from ..configs.schema.networks import MlpConfig, NetworkConfig
+from ..configs.schema.recipe import Recipe
+from ..configs.schema.rules import RulesConfig
+from ..configs.yaml.error_report import config_classes, types_of
+from ..configs.yaml.template import commented
 from ..errors import ConfigError, DataError
 from .sample import Sample
 
@@ -28,7 +29,7 @@ TRAINING = {
 
 def write_recipe(sample: Sample, model: str, path: Path, force: bool) -> None:
     """Write the recipe. Raises ConfigError where there is no such model, or where a file is there and `force` is not given."""
-    from ..training.files import write_atomically
+    from ..training.folder.files import write_atomically
 
     if path.suffix not in (".yaml", ".yml"):
         raise ConfigError(f"{path}: a recipe's name ends in .yaml; give another --output.")

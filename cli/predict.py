@@ -11,8 +11,8 @@ import typer
 from .console import complete_run
 
 if TYPE_CHECKING:
-    from ..models.spec import Sampling
-    from ..training.finished import FinishedRun
+    from ..models.head import Sampling
+    from ..training.open_run import FinishedRun
 
 CHUNK = 64
 LENGTH = 200
@@ -39,8 +39,8 @@ def predict(
     attention: Annotated[str | None, typer.Option(help="Encoder-decoders: draw what the first text's words look at as a PNG.")] = None,
 ) -> None:
     """Say the class or the tags of each text, and what they were told by; or write what follows it, or what it is to become."""
-    from ..training.finished import open_finished
-    from ..training.run_directory import find_run
+    from ..training.folder.run_directory import find_run
+    from ..training.open_run import open_finished
 
     opened, waiting = open_finished(find_run(run), device), _texts(texts, input_)
     _refuse_unused(opened, length=length, temperature=temperature, top_k=top_k, top_p=top_p, beam_size=beam_size, n_best=n_best,
@@ -50,7 +50,7 @@ def predict(
         for told in predictions(opened, waiting):
             _print(told, json)
         return
-    from ..models.spec import Sampling
+    from ..models.head import Sampling
 
     drawn = (temperature, top_k, top_p) != (None, None, None)
     sampling = Sampling(1.0 if temperature is None else temperature, top_k, 1.0 if top_p is None else top_p, seed)
@@ -99,7 +99,7 @@ def _draw(run: "FinishedRun", text: str, search: Any, path: str) -> None:
     """What the words that are written look at, as a PNG file."""
     from ..analysis.translation import looked_at
     from ..errors import DataError
-    from ..training.pictures import alignment_png
+    from ..training.log.pictures import alignment_png
 
     if not text.strip():
         raise DataError("The first text is empty, and --attention draws what is looked at in the first one. Put another text first.")
@@ -127,8 +127,8 @@ def _texts(texts: list[str] | None, path: str | None) -> Iterator[str]:
 
 def _lines(path: str) -> list[str]:
     """The lines of a file, cut as those of parallel files are: a text may hold other characters that break lines."""
-    from ..datasets.form import decode
-    from ..datasets.lines import split_lines
+    from ..datasets.formats.file_format import decode
+    from ..datasets.formats.lines import split_lines
     from ..errors import DataError
 
     try:
@@ -155,7 +155,7 @@ def _go_on(run: "FinishedRun", prompt: str, length: int, sampling: "Sampling", a
 
 def predictions(run: "FinishedRun", texts: Iterable[str]) -> Iterator[dict[str, Any]]:
     """One answer for each text. A stream from a terminal is answered line by line, everything else in chunks."""
-    from ..analysis.why import explained
+    from ..analysis.explain import explained
 
     for chunk in _chunks(texts):
         yield from explained(run, chunk)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from .console import print_json, table
 
 if TYPE_CHECKING:
-    from ..training.conclude import Results
+    from ..training.finish import Results
 
 
 def print_results(results: "Sequence[Results]", as_json: bool) -> None:

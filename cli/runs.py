@@ -10,7 +10,7 @@ from .console import complete_recipe
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from ..training.run_directory import RunDirectory
+    from ..training.folder.run_directory import RunDirectory
 
 COLUMNS = ["run", "status", "model", "seed", "steps", "validation", "loss", "test", "parameters", "time", "size"]
 DISPENSABLE = ["size", "seed", "parameters", "steps", "loss", "model", "time"]
@@ -22,7 +22,7 @@ def runs(
     json: Annotated[bool, typer.Option("--json", help="Print the runs as JSON.")] = False,
 ) -> None:
     """List runs, the newest first."""
-    from ..training.run_directory import list_runs, runs_root
+    from ..training.folder.run_directory import list_runs, runs_root
     from .console import print_json
 
     found = [run for run in list_runs() if recipe is None or f"{run.recipe}/".startswith(f"{recipe.rstrip('/')}/")]
@@ -72,7 +72,7 @@ def recipe_of(run: "RunDirectory") -> Mapping[str, Any]:
 def saved_results(run: "RunDirectory") -> Mapping[str, Any]:
     """What `results.json` says; nothing for a run that is not finished."""
     from ..errors import RunError
-    from ..training.files import read_json
+    from ..training.folder.files import read_json
 
     try:
         saved = read_json(run.results)
@@ -85,7 +85,7 @@ def saved_results(run: "RunDirectory") -> Mapping[str, Any]:
 
 def log_of(run: "RunDirectory") -> list[dict[str, Any]]:
     """The lines of `metrics.jsonl`."""
-    from ..training.tracking import read_metrics
+    from ..training.log.tracking import read_metrics
 
     return read_metrics(run)
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from ..datasets.data import Table
 from ..datasets.files import read_content
-from ..datasets.form import Form, nearest
-from ..datasets.readers import read_table
+from ..datasets.formats.file_format import Form, nearest
+from ..datasets.formats.table_reader import read_table
+from ..datasets.tables import Table
 from ..errors import DataError
 
 TEXT_NAMES = ("text", "sentence", "document", "review", "comment", "comments", "message", "content", "body", "question",

@@ -29,7 +29,7 @@ def tensorboard(
 
 def log_folders(names: "Sequence[str]") -> list[str]:
     """TensorBoard's arguments for the runs that were asked for; all of them, also those still to come, where none was."""
-    from ..training.run_directory import find_run, runs_root
+    from ..training.folder.run_directory import find_run, runs_root
 
     if not names:
         return ["--logdir", str(runs_root())]

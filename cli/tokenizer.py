@@ -10,8 +10,8 @@ import typer
 from .console import complete_recipe, notice, print_json, table
 
 if TYPE_CHECKING:
-    from ..datasets.data import Ragged
-    from ..datasets.tokenizer import Tokenizer
+    from ..datasets.arrays import Ragged
+    from ..datasets.tokenizers.tokenizer import Tokenizer
 
 app = typer.Typer(help="Train the tokenizer of a recipe, look at what one does.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -95,7 +95,7 @@ def train_recipe(config: str, overrides: Sequence[str]) -> Trained:
     """The tokenizer of a recipe, from the cache where it has been trained before; with the training and validation splits."""
     from ..configs.load import load_recipe
     from ..datasets.build import counted_splits, read_texts
-    from ..datasets.cache import Cache
+    from ..datasets.encoded.cache import Cache
     from ..errors import ConfigError
 
     recipe = load_recipe(config, overrides)
@@ -115,8 +115,7 @@ def train_recipe(config: str, overrides: Sequence[str]) -> Trained:
 
 def open_tokenizer(target: str, overrides: Sequence[str]) -> "tuple[Tokenizer, list[str]]":
     """The tokenizer in a folder or of a recipe, and texts to show it with where there are any."""
-    from ..datasets.disk import ABOUT
-    from ..datasets.tokenizer import load_tokenizer
+    from ..datasets.tokenizers.tokenizer import ABOUT, load_tokenizer
 
     folder = Path(target).expanduser()
     for place in (folder, folder / "tokenizer"):

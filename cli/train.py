@@ -9,9 +9,9 @@ from .console import complete_recipe, complete_run
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ..configs.schema import Recipe
-    from ..training.conclude import Results
-    from ..training.run_directory import RunDirectory
+    from ..configs.schema.recipe import Recipe
+    from ..training.finish import Results
+    from ..training.folder.run_directory import RunDirectory
 
 Config = Annotated[str | None, typer.Option("--config", "-c", help="Recipe: a name such as names/lstm, or a YAML file.",
                                             autocompletion=complete_recipe)]
@@ -37,7 +37,7 @@ def train(
     from .report import print_results
 
     if resume is not None:
-        from ..training.run_directory import find_runs
+        from ..training.folder.run_directory import find_runs
 
         options = {"--config": config, "--set": set_, "--name": name, "--threads": threads, "--dry-run": dry_run,
                    "--processes": processes > 1, "--parallel-runs": parallel_runs > 1}
@@ -98,10 +98,10 @@ def go_on(runs: "Sequence[RunDirectory]", device: str) -> "list[Results]":
 
 def run_new(recipe: "Recipe", config: str, name: str | None, where: Where) -> "list[Results]":
     """Begin a run for each seed: one after another, side by side, or each in several processes."""
-    from ..training.begin import begin_runs, kept_once_begun
     from ..training.devices import choose_device, thread_count
     from ..training.distributed import join_world, refuse_ranks
-    from ..training.side_by_side import run_in_processes, run_side_by_side
+    from ..training.parallel_runs import run_in_processes, run_side_by_side
+    from ..training.start import begin_runs, kept_once_begun
 
     threads = thread_count(recipe, where.threads)
     device = choose_device(recipe, where.device)
@@ -119,11 +119,11 @@ def run_new(recipe: "Recipe", config: str, name: str | None, where: Where) -> "l
 def run_all(directories: "Sequence[RunDirectory]", device: str) -> "list[Results]":
     """Train in each of these folders in turn, from its last checkpoint where it has one; a finished run is read."""
     from ..configs.load import load_recipe
-    from ..training.conclude import Results
     from ..training.devices import Setting, choose_device
     from ..training.distributed import World, join_world, leave_world, refuse_ranks
+    from ..training.finish import Results
+    from ..training.folder.run_directory import group_address
     from ..training.run import run_recipe
-    from ..training.run_directory import group_address
 
     results, world = [], World()
     for directory in directories:
@@ -147,7 +147,7 @@ def run_all(directories: "Sequence[RunDirectory]", device: str) -> "list[Results
 def _threads(directory: "RunDirectory") -> int:
     """With another number of threads, sums would be rounded another way."""
     from ..errors import RunError
-    from ..training.files import read_json
+    from ..training.folder.files import read_json
 
     told = read_json(directory.environment)
     threads = told.get("threads") if isinstance(told, dict) else None

@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 from ..errors import ConfigError
-from .located import PACKAGED
+from .yaml.locations import PACKAGED
 
 SUFFIXES = (".yaml", ".yml")
 

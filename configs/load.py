@@ -6,11 +6,11 @@ from pydantic import ValidationError
 
 from ..errors import ConfigError
 from .catalog import find_recipe, recipe_name
-from .extends import packaged_recipes, recipe_names, resolve
-from .located import Located, shown
-from .report import Finding, findings, nearest
-from .schema import Recipe, problems
-from .writing import dump_recipe
+from .schema.recipe import Recipe, problems
+from .yaml.error_report import Finding, findings, nearest
+from .yaml.inheritance import packaged_recipes, recipe_names, resolve
+from .yaml.locations import Located, shown
+from .yaml.writer import dump_recipe
 
 __all__ = ["dump_recipe", "find_recipe", "load_located", "load_recipe", "packaged_recipes", "recipe_name", "recipe_names"]
 

@@ -4,18 +4,20 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol, TypeVar
 
-from ..configs.data import DataConfig, FileData, NamedData, SizesData
-from ..configs.model import ModelConfig, TransformerConfig
-from ..configs.task import ClassificationConfig, LanguageModelingConfig, SequenceToSequenceConfig, TaggingConfig, TaskConfig
-from ..configs.tokenizer import TokenizerConfig, WordTokenizer
+from ..configs.schema.data import DataConfig, FileData, NamedData, SizesData
+from ..configs.schema.model import ModelConfig
+from ..configs.schema.networks import TransformerConfig
+from ..configs.schema.task import ClassificationConfig, LanguageModelingConfig, SequenceToSequenceConfig, TaggingConfig, TaskConfig
+from ..configs.schema.tokenizer import TokenizerConfig, WordTokenizer
 from ..errors import ConfigError, DataError
-from .cache import Cache
-from .data import Data, Dataset, Encoding, Split, Table
-from .labelled import LabelledTexts
-from .pairs import PairSplit, TextPairs, refuse_longer
+from .encoded.cache import Cache
+from .encoded.labelled_texts import LabelledTexts
+from .encoded.split import Data, Encoding, Split
+from .encoded.tagged_sentences import TaggedSentences, TaggedSplit
+from .encoded.text_pairs import PairSplit, TextPairs, refuse_longer
+from .encoded.token_stream import RunningText
 from .read import read_dataset, read_file
-from .running import RunningText
-from .tagged import TaggedSentences, TaggedSplit
+from .tables import Dataset, Table
 
 T = TypeVar("T")
 
@@ -80,7 +82,7 @@ def build_data(
     for name, table in dataset.splits.items():
         splits[name], said = prepare.split(name, table, encoding, cache)
         notices += said
-    return Data(splits, encoding, dataset.hashes, [*notices, *cache.notices], cache.store.root if encoding.tokenizers else None)
+    return Data(splits, encoding, dataset.hashes, [*notices, *cache.notices], cache.entries.root if encoding.tokenizers else None)
 
 
 def read_split(

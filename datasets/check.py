@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .conll import split_tokens
-from .data import Table
+from .formats.conll import split_tokens
+from .tables import Table
 
 if TYPE_CHECKING:
-    from .tokenizer import Tokenizer
+    from .tokenizers.tokenizer import Tokenizer
 
 _SHOWN = 3
 

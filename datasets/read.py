@@ -4,16 +4,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal, get_args
 
-from ..configs.data import FileData, NamedData
+from ..configs.schema.data import FileData, NamedData
 from ..errors import DataError
-from .data import Dataset, Table
 from .files import checksum_as, data_folder, find_file, read_content, sha256
-from .form import Form, nearest
-from .lines import pair_lines
-from .named import NamedDataset, Source, find_dataset
-from .native import strip_message
-from .readers import read_table
+from .formats.file_format import Form, nearest
+from .formats.lines import pair_lines
+from .formats.table_reader import read_table
+from .named.catalog import NamedDataset, Source, find_dataset
+from .named.published_formats import strip_message
 from .splits import cut_end, cut_validation
+from .tables import Dataset, Table
 
 _Format = Literal["csv", "tsv", "jsonl", "conll", "conllu", "parallel", "text"]
 _FORMATS: Mapping[str, _Format] = {
@@ -48,11 +48,11 @@ def _embedded(named: NamedDataset) -> Dataset:
     """Each is loaded with its package only where it is read."""
     match named.name:
         case "names":
-            from .names import read_names as read
+            from .named.names import read_names as read
         case "dates":
-            from .dates import read_dates as read
+            from .named.dates import read_dates as read
         case "pydocs":
-            from .pydocs import read_pydocs as read
+            from .named.pydocs import read_pydocs as read
         case _:
             raise ValueError(f"{named.name} has neither files nor a reader")
     return read()

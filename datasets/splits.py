@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from ..errors import DataError
-from .data import Table
+from .tables import Table
 
 _TENTHS = {8: "validation", 9: "test"}
 _WORD_AND_SPACE = re.compile(r"\S+\s?")

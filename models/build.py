@@ -2,32 +2,34 @@
 
 from typing import TYPE_CHECKING, Union, assert_never
 
-from ..configs.data import SizesData
-from ..configs.model import (
+from ..configs.schema.classical import (
     AnyTaggerConfig,
     AveragedPerceptronConfig,
     ClassicalConfig,
-    CnnConfig,
     HmmConfig,
-    MlpConfig,
-    ModelConfig,
     MostFrequentTagConfig,
     NgramConfig,
+)
+from ..configs.schema.data import SizesData
+from ..configs.schema.model import ModelConfig
+from ..configs.schema.networks import (
+    CnnConfig,
+    MlpConfig,
     RecurrentConfig,
     RecurrentSeq2SeqConfig,
-    RulesConfig,
     TransformerConfig,
     TransformerSeq2SeqConfig,
 )
+from ..configs.schema.rules import RulesConfig
 from ..errors import ConfigError
-from .spec import Head
+from .head import Head
 
 if TYPE_CHECKING:
-    from .classical import Classical
-    from .network import Network
-    from .ngram import NgramLanguageModel
+    from .classical.classifier import Classical
+    from .classical.ngram import NgramLanguageModel
+    from .classical.taggers import Tagger
+    from .networks.network import Network
     from .rules import Rules
-    from .taggers import Tagger
 
 Model = Union["Rules", "Classical", "Tagger", "NgramLanguageModel", "Network"]
 """A model of any generation: a batch in, scores out."""
@@ -44,43 +46,43 @@ def build_model(config: ModelConfig, spec: SizesData, head: Head | None) -> Mode
 
             return Rules(config, _classes(config, head))
         case ClassicalConfig():
-            from .classical import Classical
+            from .classical.classifier import Classical
 
             return Classical(config, spec, _classes(config, head))
         case MostFrequentTagConfig() | HmmConfig() | AveragedPerceptronConfig():
             return _tagger(config, _tags(config, head))
         case MlpConfig():
-            from .mlp import Mlp
+            from .networks.mlp import Mlp
 
             by_vector = config.input == "vector"
             size = _size(spec.n_features, "n_features", config) if by_vector else _size(spec.vocab_size, "vocab_size", config)
             return Mlp(config, size, head)
         case CnnConfig():
-            from .cnn import Cnn
+            from .networks.cnn import Cnn
 
             return Cnn(config, _size(spec.vocab_size, "vocab_size", config), spec.n_characters, head)
         case NgramConfig():
-            from .ngram import NgramLanguageModel
+            from .classical.ngram import NgramLanguageModel
 
             return NgramLanguageModel(config, _size(spec.vocab_size, "vocab_size", config))
         case RecurrentConfig() if head is not None and head.kind == "vocabulary":
-            from .language import RecurrentLanguageModel
+            from .networks.recurrent_language_model import RecurrentLanguageModel
 
             return RecurrentLanguageModel(config, _size(spec.vocab_size, "vocab_size", config), head)
         case RecurrentConfig():
-            from .recurrent import Recurrent
+            from .networks.recurrent import Recurrent
 
             return Recurrent(config, _size(spec.vocab_size, "vocab_size", config), spec.n_characters, head)
         case TransformerConfig():
-            from .transformer import Transformer
+            from .networks.transformer import Transformer
 
             return Transformer(config, _size(spec.vocab_size, "vocab_size", config), spec.n_characters, head)
         case RecurrentSeq2SeqConfig():
-            from .recurrent_seq2seq import RecurrentSeq2Seq
+            from .networks.recurrent_seq2seq import RecurrentSeq2Seq
 
             return RecurrentSeq2Seq(config, _size(spec.vocab_size, "vocab_size", config), _target(config, head))
         case TransformerSeq2SeqConfig():
-            from .transformer_seq2seq import TransformerSeq2Seq
+            from .networks.transformer_seq2seq import TransformerSeq2Seq
 
             return TransformerSeq2Seq(config, _size(spec.vocab_size, "vocab_size", config), _target(config, head))
         case _:
@@ -90,15 +92,15 @@ def build_model(config: ModelConfig, spec: SizesData, head: Head | None) -> Mode
 def _tagger(config: AnyTaggerConfig, n_tags: int) -> "Tagger":
     match config:
         case MostFrequentTagConfig():
-            from .taggers import MostFrequentTag
+            from .classical.taggers import MostFrequentTag
 
             return MostFrequentTag(config, n_tags)
         case HmmConfig():
-            from .hmm import Hmm
+            from .classical.hmm import Hmm
 
             return Hmm(config, n_tags)
         case AveragedPerceptronConfig():
-            from .perceptron import AveragedPerceptron
+            from .classical.perceptron import AveragedPerceptron
 
             return AveragedPerceptron(config, n_tags)
         case _:

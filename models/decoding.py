@@ -12,9 +12,9 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from ..configs.task import DecodingConfig
-from ..configs.tokenizer import BOS, EOS, UNK
-from .spec import Sampling
+from ..configs.schema.task import DecodingConfig
+from ..configs.schema.tokenizer import BOS, EOS, UNK
+from .head import Sampling
 
 Memory = dict[str, Tensor]
 """What was read: the first dimension of each tensor is the sentence."""

@@ -16,9 +16,9 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 import numpy.typing as npt
 
-from ..configs.model import Rule, RulesConfig
+from ..configs.schema.rules import Rule, RulesConfig
 from ..errors import ConfigError
-from .spec import Head
+from .head import Head
 
 # Thai to Burmese, Hangul jamo, Khmer, kana, CJK, Hangul, and their compatibility forms: scripts without word boundaries.
 _UNSPACED = (r"\u0e00-\u109f\u1100-\u11ff\u1780-\u17ff\u3005-\u3007\u3040-\u30ff\u3130-\u318f\u31f0-\u31ff"

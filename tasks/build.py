@@ -1,7 +1,7 @@
 """The task that a recipe asks for."""
 
-from ..configs.task import ClassificationConfig, LanguageModelingConfig, SequenceToSequenceConfig, TaggingConfig, TaskConfig
-from ..datasets.data import Encoding
+from ..configs.schema.task import ClassificationConfig, LanguageModelingConfig, SequenceToSequenceConfig, TaggingConfig, TaskConfig
+from ..datasets.encoded.split import Encoding
 from ..errors import ConfigError
 from .classification import Classification
 from .task import Task

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from ..configs.task import ClassificationConfig
-from ..datasets.data import Batch, FloatArray, IntArray
-from ..models.spec import Head
+from ..configs.schema.task import ClassificationConfig
+from ..datasets.arrays import FloatArray
+from ..datasets.encoded.split import Batch, IntArray
+from ..models.head import Head
 from . import metrics
 from .baselines import trivial_accuracies
 from .predictions import Predictions

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..configs.task import LanguageModelingConfig
-from ..datasets.data import Batch, FloatArray, IntArray
-from ..models.spec import Head
+from ..configs.schema.task import LanguageModelingConfig
+from ..datasets.arrays import FloatArray
+from ..datasets.encoded.split import Batch, IntArray
+from ..models.head import Head
 from .predictions import Predictions
 from .task import Task
 

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ..configs.task import TeacherForcingConfig
-from ..models.crf import Crf
+from ..configs.schema.task import TeacherForcingConfig
+from ..models.layers.crf import Crf
 
 Ratio = tuple[Tensor, Tensor]
 """A sum and what it is divided by, both still on the device; sums of ratios stay exact over batches and ranks."""

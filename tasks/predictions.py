@@ -6,7 +6,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from ..datasets.data import IntArray
+from ..datasets.encoded.split import IntArray
 
 
 @dataclass(frozen=True)

@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..configs.task import SequenceToSequenceConfig
-from ..configs.tokenizer import BOS, EOS
-from ..datasets.data import Batch, Encoding, FloatArray, IntArray, Split
-from ..datasets.pairs import Raw
-from ..datasets.sequences import TokenSequences
-from ..models.spec import Head
+from ..configs.schema.task import SequenceToSequenceConfig
+from ..configs.schema.tokenizer import BOS, EOS
+from ..datasets.arrays import FloatArray
+from ..datasets.encoded.split import Batch, Encoding, IntArray, Split
+from ..datasets.encoded.text_pairs import Raw
+from ..datasets.tokenizers.token_sequences import TokenSequences
+from ..models.head import Head
 from .predictions import Predictions
 from .task import Alignment, Task
 from .text_scores import EditScores, TextScores, TranslationScores
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from ..models.decoding import Search
-    from ..models.encoder_decoder import EncoderDecoder
+    from ..models.networks.encoder_decoder import EncoderDecoder
     from .losses import Objective
 
 MAIN_FIGURE = {"translation": "bleu", "transduction": "exact_match", "pronunciation": "word_error_rate"}

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..configs.task import TaggingConfig
-from ..datasets.data import Batch, FloatArray, IntArray
-from ..models.spec import Head
+from ..configs.schema.task import TaggingConfig
+from ..datasets.arrays import FloatArray
+from ..datasets.encoded.split import Batch, IntArray
+from ..models.head import Head
 from . import metrics
 from .baselines import trivial_accuracies
 from .predictions import Predictions

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from ..datasets.data import Batch, FloatArray, IntArray, Split
-from ..models.spec import Head
+from ..datasets.arrays import FloatArray
+from ..datasets.encoded.split import Batch, IntArray, Split
+from ..models.head import Head
 from .metrics import confusion_matrix
 from .spans import Counts
 

@@ -6,7 +6,7 @@ from typing import Any, Literal, Protocol
 
 import numpy as np
 
-from ..datasets.data import FloatArray
+from ..datasets.arrays import FloatArray
 
 
 class TextScores(Protocol):

@@ -35,7 +35,7 @@ LANGUAGES = ("Polish", "Spanish", "Italian")
 
 def names_rows() -> list[tuple[str, str]]:
     """Real surnames of three languages, as the embedded dataset has them."""
-    from nlp.configs.data import NamedData
+    from nlp.configs.schema.data import NamedData
     from nlp.datasets.read import read_dataset
 
     table = read_dataset(NamedData(type="named", name="names"), ["name", "language"]).splits["train"]

@@ -1,6 +1,6 @@
 """What every model must keep, whatever its generation: the cases, and the checks that are run on each.
 
-A network that is new in the union of `configs/model.py` needs a case here and its sum in `parameters_by_hand`.
+A network that is new in the union of `configs/schema/model.py` needs a case here and its sum in `parameters_by_hand`.
 """
 
 from collections.abc import Iterator, Sequence
@@ -11,22 +11,22 @@ from typing import Any, get_args
 import numpy as np
 import pytest
 import torch
-from nlp.configs.data import SizesData
-from nlp.configs.model import (
+from nlp.configs.schema.data import SizesData
+from nlp.configs.schema.model import ModelConfig
+from nlp.configs.schema.networks import (
     CharacterCnnConfig,
     CharacterLstmConfig,
     CharactersConfig,
     CnnConfig,
     MlpConfig,
-    ModelConfig,
     NetworkConfig,
     RecurrentConfig,
     TransformerConfig,
     TransformerSeq2SeqConfig,
 )
 from nlp.models.build import build_model
-from nlp.models.network import Network
-from nlp.models.spec import Head
+from nlp.models.head import Head
+from nlp.models.networks.network import Network
 from torch import nn
 from torch.nn import functional
 

@@ -3,9 +3,9 @@
 import pytest
 import torch
 from command import nlp, results, weights, write_names, write_recipe
-from nlp.configs.training import CheckpointConfig
+from nlp.configs.schema.training import CheckpointConfig
 from nlp.training.averaging import mean_weights
-from nlp.training.tensors import load_tensors, save_tensors
+from nlp.training.folder.tensors import load_tensors, save_tensors
 from pydantic import ValidationError
 
 TRAINING = ("training: {{epochs: 8, batch_size: 4, log_every: 5, optimizer: {{type: {optimizer}}}, "

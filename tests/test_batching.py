@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from nlp.datasets.batching import Plan, RowOrder, cut_by_tokens, share_of
-from nlp.datasets.data import Ragged, Table
-from nlp.datasets.labelled import LabelledSplit
+from nlp.datasets.arrays import Ragged
+from nlp.datasets.encoded.batching import Plan, RowOrder, cut_by_tokens, share_of
+from nlp.datasets.encoded.labelled_texts import LabelledSplit
+from nlp.datasets.tables import Table
 
 lengths_lists = st.lists(st.integers(0, 40), min_size=1, max_size=200)
 

@@ -125,8 +125,8 @@ def test_searches_in_turns(run):
 
 
 def test_the_search_by_hand_finds_what_the_tool_finds(run):
-    from nlp.training.finished import open_finished
-    from nlp.training.run_directory import find_run
+    from nlp.training.folder.run_directory import find_run
+    from nlp.training.open_run import open_finished
     from searching import Searches
 
     searches = Searches(open_finished(find_run(str(run)), "cpu"), 600)

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from nlp.configs.data import FileData, NamedData, SizesData
-from nlp.configs.task import ClassificationConfig
-from nlp.configs.tokenizer import NgramTokenizer, WordTokenizer
+from nlp.configs.schema.data import FileData, NamedData, SizesData
+from nlp.configs.schema.task import ClassificationConfig
+from nlp.configs.schema.tokenizer import NgramTokenizer, WordTokenizer
 from nlp.datasets.build import build_data, questions, read_file_as_split, read_split, read_texts
-from nlp.datasets.data import Encoding
-from nlp.datasets.sequences import TokenSequences
-from nlp.datasets.tokenizer import load_tokenizer
+from nlp.datasets.encoded.split import Encoding
+from nlp.datasets.tokenizers.token_sequences import TokenSequences
+from nlp.datasets.tokenizers.tokenizer import load_tokenizer
 from nlp.errors import ConfigError, DataError
 
 TASK = ClassificationConfig(type="classification")
@@ -115,7 +115,7 @@ def test_one_class_is_nothing_to_tell_apart(labels, tmp_path):
 
 def test_no_training_example_is_an_error(tmp_path, monkeypatch):
     from nlp.datasets import build
-    from nlp.datasets.data import Dataset, Table
+    from nlp.datasets.tables import Dataset, Table
 
     nothing = Table({"text": [], "label": []}, "train.csv")
     monkeypatch.setattr(build, "read_dataset", lambda *_: Dataset("x", {"train": nothing, "validation": nothing}, {}))
@@ -196,8 +196,8 @@ def test_the_texts_of_all_splits(tmp_path):
 
 HEAVY = """
 import sys
-from nlp.configs.data import FileData
-from nlp.configs.task import ClassificationConfig
+from nlp.configs.schema.data import FileData
+from nlp.configs.schema.task import ClassificationConfig
 from nlp.datasets.build import build_data, questions
 task = ClassificationConfig(type="classification")
 data = build_data(FileData(type="files", train=sys.argv[1]), None, task)

@@ -1,7 +1,6 @@
 """The cache: a second run trains and encodes nothing, two processes share one entry, and damage is made good."""
 
 import errno
-import json
 import os
 import socket
 import subprocess
@@ -11,12 +10,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from nlp.configs.tokenizer import NgramTokenizer, WordTokenizer
-from nlp.datasets import cache as cache_module
-from nlp.datasets import store as store_module
-from nlp.datasets.cache import Cache, cache_root
-from nlp.datasets.sequences import TokenSequences
-from nlp.datasets.store import Store
+from nlp.configs.schema.tokenizer import NgramTokenizer, WordTokenizer
+from nlp.datasets.encoded import cache as cache_module
+from nlp.datasets.encoded import cache_entries
+from nlp.datasets.encoded.cache import Cache, cache_root
+from nlp.datasets.encoded.cache_entries import CacheEntries
+from nlp.datasets.tokenizers.token_sequences import TokenSequences
+from nlp.storage import seal
 
 WORDS, NGRAMS = WordTokenizer(type="words"), NgramTokenizer(type="ngrams", words=[1, 2])
 TEXTS = ["a dog and a fox", "", "the fox sleeps", "영화 정말"]
@@ -42,7 +42,7 @@ def forbid(monkeypatch):
 
     monkeypatch.setattr(cache_module, "train_and_encode", refuse)
     monkeypatch.setattr(TokenSequences, "encode", refuse)
-    monkeypatch.setattr("nlp.datasets.ngrams.Ngrams.encode", refuse)
+    monkeypatch.setattr("nlp.datasets.tokenizers.ngrams.Ngrams.encode", refuse)
 
 
 @pytest.mark.parametrize("config", [WORDS, NGRAMS], ids=["words", "ngrams"])
@@ -115,9 +115,9 @@ DAMAGE = {
     "truncated ids": lambda root: os.truncate(entry(root, "texts") / "ids.npy", 140),
     "longer offsets": lambda root: lengthen(entry(root, "texts") / "offsets.npy"),
     "no ids": lambda root: (entry(root, "texts") / "ids.npy").unlink(),
-    "no sizes": lambda root: (entry(root, "texts") / "entry.json").unlink(),
-    "broken sizes": lambda root: (entry(root, "texts") / "entry.json").write_text('{"ids', encoding="utf-8"),
-    "other sizes": lambda root: (entry(root, "texts") / "entry.json").write_text('["ids.npy"]', encoding="utf-8"),
+    "no sizes": lambda root: (entry(root, "texts") / "manifest.json").unlink(),
+    "broken sizes": lambda root: (entry(root, "texts") / "manifest.json").write_text('{"ids', encoding="utf-8"),
+    "other sizes": lambda root: (entry(root, "texts") / "manifest.json").write_text('["ids.npy"]', encoding="utf-8"),
     "other tokenizer": lambda root: flip(entry(root, "tokenizer") / "tokenizer.json"),
     "no tokenizer": lambda root: (entry(root, "tokenizer") / "about.json").unlink(),
     "arrays that do not fit": lambda root: swap(entry(root, "texts")),
@@ -147,8 +147,8 @@ def pickled(folder):
 
 
 def measure(folder):
-    sizes = {path.name: path.stat().st_size for path in folder.iterdir() if path.name != "entry.json"}
-    (folder / "entry.json").write_text(json.dumps(sizes), encoding="utf-8")
+    (folder / "manifest.json").unlink()
+    seal(folder)
 
 
 @pytest.mark.parametrize("how", DAMAGE)
@@ -182,7 +182,7 @@ def test_long_work_is_told_before_it_begins(tmp_path, monkeypatch):
 def test_only_whole_entries_are_left_behind(tmp_path):
     train(Cache(tmp_path), WORDS, TEXTS)
     assert sorted(path.name.partition("-")[0] for path in tmp_path.iterdir()) == ["texts", "tokenizer"]
-    assert sorted(path.name for path in entry(tmp_path, "texts").iterdir()) == ["entry.json", "ids.npy", "offsets.npy"]
+    assert sorted(path.name for path in entry(tmp_path, "texts").iterdir()) == ["ids.npy", "manifest.json", "offsets.npy"]
 
 
 def test_where_it_cannot_be_written_everything_still_works(tmp_path):
@@ -201,7 +201,7 @@ def test_a_folder_that_may_only_be_read_still_serves_what_it_has(tmp_path, monke
     def forbidden(*_args, **_kwargs):
         raise PermissionError(errno.EACCES, "Permission denied")
 
-    monkeypatch.setattr(store_module, "_taken", forbidden)
+    monkeypatch.setattr(cache_entries, "_taken", forbidden)
     monkeypatch.setattr(Path, "mkdir", forbidden)
     cache = Cache(tmp_path)
     train(cache, WORDS, TEXTS)
@@ -225,7 +225,7 @@ def test_a_full_disk_is_told_and_leaves_nothing(tmp_path, monkeypatch):
 
 
 def test_an_error_while_making_is_passed_on_and_frees_the_lock(tmp_path):
-    store = Store(tmp_path)
+    store = CacheEntries(tmp_path)
     for _ in range(2):
         with pytest.raises(FileNotFoundError, match="gone"):
             store.get("x", open_missing, lambda *_: None, lambda path: path)
@@ -240,7 +240,7 @@ def open_missing():
 PROCESS = """
 import sys, time
 from pathlib import Path
-from nlp.datasets.store import Store
+from nlp.datasets.encoded.cache_entries import CacheEntries
 
 def make():
     print("made", flush=True)
@@ -250,7 +250,7 @@ def make():
 def write(made, folder):
     (folder / "text").write_text(made, encoding="utf-8")
 
-store = Store(Path(sys.argv[1]))
+store = CacheEntries(Path(sys.argv[1]))
 assert store.get("entry", make, write, lambda folder: (folder / "text").read_text(encoding="utf-8")) == "x" * 1000
 assert store.notices == []
 """
@@ -293,13 +293,13 @@ def get(store, make):
                      lambda folder: (folder / "t").read_text(encoding="utf-8"))
 
 
-@pytest.mark.parametrize("content", ["1 another-computer", "", f"{os.getpid()} {socket.gethostname()}"])
+@pytest.mark.parametrize("content", ["1 another-computer", "", f"{os.getpid()} {socket.gethostname()}"], ids=["other", "empty", "mine"])
 def test_an_old_lock_is_passed_over(content, tmp_path):
     lock = tmp_path / "x.lock"
     lock.write_text(content, encoding="utf-8")
     os.utime(lock, (time.time() - 10**5,) * 2)
     made = []
-    assert get(Store(tmp_path), count_up(made)) == "text"
+    assert get(CacheEntries(tmp_path), count_up(made)) == "text"
     assert made == [1]
     assert not lock.exists()
 
@@ -312,23 +312,23 @@ def test_a_young_lock_of_another_computer_is_waited_for(tmp_path, monkeypatch):
         waits.append(1)
         if len(waits) == 3:
             other = tmp_path / "other"
-            get(Store(other), lambda: "made there")
+            get(CacheEntries(other), lambda: "made there")
             (other / "x").rename(tmp_path / "x")
             (tmp_path / "x.lock").unlink()
 
-    monkeypatch.setattr(store_module.time, "sleep", wait)
+    monkeypatch.setattr(cache_entries.time, "sleep", wait)
     made = []
-    assert get(Store(tmp_path), count_up(made)) == "made there"
+    assert get(CacheEntries(tmp_path), count_up(made)) == "made there"
     assert (waits, made) == ([1, 1, 1], [])
 
 
 def test_what_a_killed_process_left_half_written_is_swept_up(tmp_path):
     for name, age in (("old", 10**5), ("new", 0)):
-        folder = tmp_path / f".tmp-{name}"
+        folder = tmp_path / f".x.tmp-{name}"
         folder.mkdir()
         os.utime(folder, (time.time() - age,) * 2)
-    get(Store(tmp_path), lambda: "text")
-    assert sorted(path.name for path in tmp_path.iterdir()) == [".tmp-new", "x"]
+    get(CacheEntries(tmp_path), lambda: "text")
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".x.tmp-new", "x"]
 
 
 def test_the_folder_is_the_users_or_the_one_that_is_named(tmp_path, monkeypatch):

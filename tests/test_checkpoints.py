@@ -15,10 +15,10 @@ from pathlib import Path
 import pytest
 import torch
 from nlp.errors import DeviceError, RunError, TrainingError
-from nlp.training.checkpoints import checkpoint_path, has_checkpoint, save_checkpoint
-from nlp.training.files import read_json
-from nlp.training.run_directory import create_run
-from nlp.training.tensors import assert_finite, load_into, load_tensors, save_tensors
+from nlp.training.folder.checkpoints import checkpoint_path, has_checkpoint, save_checkpoint
+from nlp.training.folder.files import read_json
+from nlp.training.folder.run_directory import create_run
+from nlp.training.folder.tensors import assert_finite, load_into, load_tensors, save_tensors
 from torch import nn
 
 
@@ -167,8 +167,8 @@ def test_leftovers_of_dead_processes_go_and_those_of_living_ones_stay(run):
 SAVE_FOR_EVER = """
 import sys
 from pathlib import Path
-from nlp.training.checkpoints import checkpoint_path, has_checkpoint, save_checkpoint
-from nlp.training.run_directory import RunDirectory
+from nlp.training.folder.checkpoints import checkpoint_path, has_checkpoint, save_checkpoint
+from nlp.training.folder.run_directory import RunDirectory
 
 run = RunDirectory(Path(sys.argv[1]), Path(sys.argv[1]).parent)
 step = int(checkpoint_path(run).name[5:]) if has_checkpoint(run) else 0
@@ -228,8 +228,8 @@ def test_a_lost_pointer_falls_back_to_the_newest_whole_checkpoint(run, caplog, p
 
 
 @pytest.mark.parametrize(("damage", "words"), [
-    (lambda path: (path / "weights" / "a.bin").write_bytes(b"x" * 500), "a.bin is damaged: it has 500 bytes where 1,000"),
-    (lambda path: (path / "weights" / "a.bin").write_bytes(b"x" * 1000), "a.bin is damaged: its content is not what was written"),
+    (lambda path: (path / "weights" / "a.bin").write_bytes(b"x" * 500), "a.bin is damaged: it has 500 bytes instead of 1,000"),
+    (lambda path: (path / "weights" / "a.bin").write_bytes(b"x" * 1000), "a.bin is damaged: its content has changed"),
     (lambda path: (path / "state.json").unlink(), "state.json is missing"),
     (lambda path: (path / "manifest.json").unlink(), "manifest.json is missing"),
     (lambda path: (path / "manifest.json").write_text("[]"), "manifest.json is damaged"),

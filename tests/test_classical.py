@@ -11,8 +11,7 @@ import pytest
 import skops.io
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from nlp.configs.data import SizesData
-from nlp.configs.model import (
+from nlp.configs.schema.classical import (
     DecisionTreeConfig,
     KnnConfig,
     LinearSvmConfig,
@@ -20,9 +19,10 @@ from nlp.configs.model import (
     NaiveBayesConfig,
     RandomForestConfig,
 )
+from nlp.configs.schema.data import SizesData
 from nlp.errors import ConfigError, RunError, TrainingError
-from nlp.models.classical import Classical
-from nlp.models.spec import Head
+from nlp.models.classical.classifier import Classical
+from nlp.models.head import Head
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression, Perceptron
 from sklearn.naive_bayes import BernoulliNB, ComplementNB, MultinomialNB

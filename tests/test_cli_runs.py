@@ -19,9 +19,9 @@ from nlp.cli.doctor import Finding, doctor, embedded_data, folders, packages, pr
 from nlp.cli.runs import duration, runs, summary
 from nlp.cli.tensorboard import log_folders, tensorboard
 from nlp.errors import RunError
-from nlp.training.files import write_atomically, write_json
-from nlp.training.run_directory import RunDirectory, create_run
-from nlp.training.tracking import Tracker
+from nlp.training.folder.files import write_atomically, write_json
+from nlp.training.folder.run_directory import RunDirectory, create_run
+from nlp.training.log.tracking import Tracker
 from typer.testing import CliRunner
 
 app = typer.Typer(pretty_exceptions_enable=False)
@@ -195,7 +195,7 @@ def test_a_module_that_crashes_or_hangs_is_told_apart_from_the_others(tmp_path, 
 
 def test_packages_that_are_missing_too_old_or_broken_get_a_remedy(monkeypatch):
     wanted = ["numpy>=99", "no-such-package-here>=1", "rich>=1"]
-    monkeypatch.setattr("nlp.training.environment.requirements", lambda: wanted)
+    monkeypatch.setattr("nlp.training.folder.environment.requirements", lambda: wanted)
     monkeypatch.setattr(doctor_module, "probe", lambda modules: {"numpy": "", "rich": "ImportError: libz"})
     found = {finding.what: finding for finding in packages()}
     assert [found[name].state for name in ("numpy", "no-such-package-here", "rich", "devices")] == ["broken"] * 4

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from nlp.configs.load import load_recipe
-from nlp.configs.schema import Recipe
+from nlp.configs.schema.recipe import Recipe
 from nlp.errors import ConfigError
 
 GOOD = """\

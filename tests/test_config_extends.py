@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from nlp.configs.catalog import find_recipe, recipe_name
-from nlp.configs.extends import Override, merge, packaged_recipes, resolve
-from nlp.configs.yaml_reader import parse_yaml
+from nlp.configs.yaml.inheritance import Override, merge, packaged_recipes, resolve
+from nlp.configs.yaml.reader import parse_yaml
 from nlp.errors import ConfigError
 
 PARENT = """

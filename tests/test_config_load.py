@@ -10,14 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from nlp.configs.catalog import packaged
-from nlp.configs.extends import resolve
-from nlp.configs.help import field_docs, help_of, json_schema
 from nlp.configs.load import dump_recipe, load_located, load_recipe, recipe_names
-from nlp.configs.report import config_classes
-from nlp.configs.schema import Recipe
-from nlp.configs.template import commented
-from nlp.configs.writing import dump_with_origins, origins
-from nlp.configs.yaml_reader import read_yaml
+from nlp.configs.schema.recipe import Recipe
+from nlp.configs.yaml.error_report import config_classes
+from nlp.configs.yaml.help import field_docs, help_of, json_schema
+from nlp.configs.yaml.inheritance import resolve
+from nlp.configs.yaml.reader import read_yaml
+from nlp.configs.yaml.template import commented
+from nlp.configs.yaml.writer import dump_with_origins, origins
 from nlp.errors import ConfigError
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)

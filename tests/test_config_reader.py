@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from nlp.configs.writing import inline
-from nlp.configs.yaml_reader import MAX_VALUES, parse_yaml, read_yaml
+from nlp.configs.yaml.reader import MAX_VALUES, parse_yaml, read_yaml
+from nlp.configs.yaml.writer import inline
 from nlp.errors import ConfigError
 
 FILE = Path("recipe.yaml")

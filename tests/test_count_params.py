@@ -11,16 +11,16 @@ import torch
 from command import nlp, nlp_process
 from contracts import ENCODERS, NETWORKS, Case, chain, one_thread, parameters_by_hand, recurrent, tensors_for, transformer
 from nlp.analysis.cost import Load, forward_cost, measure, numbers_kept, whole_forward_cost
-from nlp.analysis.counted import Counted, count_recipe, needs_data
-from nlp.analysis.counts import build_without_weights, count_parameters
-from nlp.analysis.published import PUBLISHED, neighbours
+from nlp.analysis.model_size import Counted, count_recipe, needs_data
+from nlp.analysis.parameters import build_without_weights, count_parameters
+from nlp.analysis.published_models import PUBLISHED, neighbours
 from nlp.cli.count_params import count, in_bytes
-from nlp.configs.data import SizesData
 from nlp.configs.load import load_recipe
-from nlp.configs.schema import Recipe
-from nlp.configs.training import Adagrad, Adam, RmsProp, Sgd, TrainingConfig
+from nlp.configs.schema.data import SizesData
+from nlp.configs.schema.recipe import Recipe
+from nlp.configs.schema.training import Adagrad, Adam, RmsProp, Sgd, TrainingConfig
 from nlp.errors import ConfigError
-from nlp.models.spec import Head
+from nlp.models.head import Head
 from torch import nn
 
 __all__ = ["one_thread"]

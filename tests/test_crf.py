@@ -5,7 +5,7 @@ from itertools import pairwise, product
 import pytest
 import torch
 from contracts import one_thread
-from nlp.models.crf import Crf
+from nlp.models.layers.crf import Crf
 
 __all__ = ["one_thread"]
 

@@ -6,10 +6,10 @@ from dataclasses import asdict
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from nlp.configs.tokenizer import WordTokenizer
+from nlp.configs.schema.tokenizer import WordTokenizer
 from nlp.datasets.check import Spread, check_splits, check_tokens, find_leaks, spread
-from nlp.datasets.data import Table
-from nlp.datasets.tokenizer import train_tokenizer
+from nlp.datasets.tables import Table
+from nlp.datasets.tokenizers.tokenizer import train_tokenizer
 
 
 def table(*rows: tuple[str, str]) -> Table:

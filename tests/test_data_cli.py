@@ -4,7 +4,7 @@ import json
 
 import pytest
 from nlp.cli import data
-from nlp.datasets.named import DATASETS
+from nlp.datasets.named.catalog import DATASETS
 from nlp.errors import ConfigError, DataError
 from typer.testing import CliRunner
 

@@ -9,10 +9,10 @@ from itertools import permutations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from nlp.configs.data import NamedData
-from nlp.datasets import dates, pydocs
-from nlp.datasets.conll import split_tokens
-from nlp.datasets.named import DATASETS
+from nlp.configs.schema.data import NamedData
+from nlp.datasets.formats.conll import split_tokens
+from nlp.datasets.named import dates, pydocs
+from nlp.datasets.named.catalog import DATASETS
 from nlp.datasets.read import read_dataset
 from nlp.errors import DataError
 
@@ -74,7 +74,7 @@ def test_tokens_are_all_of_a_text_but_its_white_space(text):
 
 
 def test_dates_do_not_depend_on_the_seed_of_hashes():
-    script = "from nlp.datasets.dates import read_dates; print(read_dates().hashes['dates'])"
+    script = "from nlp.datasets.named.dates import read_dates; print(read_dates().hashes['dates'])"
     ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, env={**PATH, "PYTHONHASHSEED": "7"})
     assert ran.stdout.strip() == dates.EXPECTED
 
@@ -141,7 +141,7 @@ def test_a_python_without_its_reference_is_told(monkeypatch):
 
 
 def test_neither_torch_nor_babel_is_loaded_before_it_is_needed():
-    script = ("import sys, nlp.datasets.read as r; from nlp.configs.data import NamedData\n"
+    script = ("import sys, nlp.datasets.read as r; from nlp.configs.schema.data import NamedData\n"
               "r.read_dataset(NamedData(type='named', name='pydocs'))\n"
               "print({'torch', 'babel', 'faker'} & set(sys.modules))\n"
               "r.read_dataset(NamedData(type='named', name='dates')); print('torch' in sys.modules)")

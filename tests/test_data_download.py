@@ -9,11 +9,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from nlp.datasets import download
-from nlp.datasets.download import get_dataset
 from nlp.datasets.files import read_content, sha256
-from nlp.datasets.named import DATASETS, Archive, NamedDataset, Source
-from nlp.datasets.native import newsgroups_from_archive
+from nlp.datasets.named import download
+from nlp.datasets.named.catalog import DATASETS, Archive, NamedDataset, Source
+from nlp.datasets.named.download import get_dataset
+from nlp.datasets.named.published_formats import newsgroups_from_archive
 from nlp.errors import DataError
 
 CONTENT = bytes(range(256)) * 1_000

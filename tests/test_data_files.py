@@ -3,7 +3,7 @@
 import gzip
 
 import pytest
-from nlp.configs.data import FileData
+from nlp.configs.schema.data import FileData
 from nlp.datasets.files import sha256
 from nlp.datasets.read import read_dataset
 from nlp.errors import DataError

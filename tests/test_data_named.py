@@ -6,11 +6,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from nlp.configs.data import NamedData
-from nlp.datasets import native, read
+from nlp.configs.schema.data import NamedData
+from nlp.datasets import read
 from nlp.datasets.check import find_leaks
 from nlp.datasets.files import checksum_as, data_folder, same_content, sha256
-from nlp.datasets.named import DATASETS, NamedDataset, Source
+from nlp.datasets.named import published_formats as native
+from nlp.datasets.named.catalog import DATASETS, NamedDataset, Source
 from nlp.datasets.read import is_here, read_dataset
 from nlp.errors import DataError
 

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from nlp.configs.data import NamedData
-from nlp.datasets import names
-from nlp.datasets.data import Table
-from nlp.datasets.named import DATASETS
+from nlp.configs.schema.data import NamedData
+from nlp.datasets.named import names
+from nlp.datasets.named.catalog import DATASETS
 from nlp.datasets.read import read_dataset
 from nlp.datasets.splits import content_split, cut_validation, split_by_content, take_rows
+from nlp.datasets.tables import Table
 from nlp.errors import DataError
 
 
@@ -66,7 +66,7 @@ def test_a_list_that_faker_lacks_is_empty():
 
 
 def test_names_come_fast_and_without_all_of_faker():
-    script = "import sys, nlp.datasets.names as n; n.collect(); print(sum(m.startswith('faker.providers.') for m in sys.modules))"
+    script = "import sys, nlp.datasets.named.names as n; n.collect(); print(sum(m.startswith('faker.providers.') for m in sys.modules))"
     ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert int(ran.stdout) < 80
 

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from nlp.datasets.files import read_content
-from nlp.datasets.form import Form, nearest
-from nlp.datasets.readers import read_table
+from nlp.datasets.formats.file_format import Form, nearest
+from nlp.datasets.formats.table_reader import read_table
 from nlp.errors import DataError
 
 ANY = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)

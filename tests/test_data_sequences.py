@@ -11,18 +11,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from nlp.cli import data as data_command
-from nlp.configs.data import FileData, NamedData
-from nlp.datasets import native
+from nlp.configs.schema.data import FileData, NamedData
 from nlp.datasets.check import check_splits, find_leaks, tokens_as_texts
-from nlp.datasets.conll import CONLLU_COLUMNS, join_tokens, split_tokens
-from nlp.datasets.data import Table
 from nlp.datasets.files import data_folder, find_file, read_content, sha256
-from nlp.datasets.form import Form
-from nlp.datasets.lines import pair_lines, split_lines
-from nlp.datasets.named import DATASETS
+from nlp.datasets.formats.conll import CONLLU_COLUMNS, join_tokens, split_tokens
+from nlp.datasets.formats.file_format import Form
+from nlp.datasets.formats.lines import pair_lines, split_lines
+from nlp.datasets.formats.table_reader import read_table
+from nlp.datasets.named import published_formats as native
+from nlp.datasets.named.catalog import DATASETS
 from nlp.datasets.read import is_here, read_dataset, read_file
-from nlp.datasets.readers import read_table
 from nlp.datasets.splits import cut_end, split_at_words
+from nlp.datasets.tables import Table
 from nlp.errors import DataError
 from typer.testing import CliRunner
 

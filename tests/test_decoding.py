@@ -9,8 +9,8 @@ import torch
 from contracts import one_thread
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from nlp.configs.task import DecodingConfig
-from nlp.configs.tokenizer import BOS, EOS, UNK
+from nlp.configs.schema.task import DecodingConfig
+from nlp.configs.schema.tokenizer import BOS, EOS, UNK
 from nlp.models import decoding as searches
 from nlp.models.decoding import CHUNK, Hypothesis, Sampling, _best, beam_search, draw, greedy, sample
 from torch import Tensor, nn

@@ -3,15 +3,15 @@
 import numpy as np
 import pytest
 import torch
-from nlp.configs.data import SizesData
-from nlp.configs.model import MlpConfig
-from nlp.configs.task import ClassificationConfig
-from nlp.configs.training import TrainingConfig
-from nlp.datasets.data import Batch
+from nlp.configs.schema.data import SizesData
+from nlp.configs.schema.networks import MlpConfig
+from nlp.configs.schema.task import ClassificationConfig
+from nlp.configs.schema.training import TrainingConfig
+from nlp.datasets.encoded.split import Batch
 from nlp.models.build import build_model
 from nlp.tasks.classification import Classification
 from nlp.training.distributed import World
-from nlp.training.gradient import GradientLearner, layer_of, to_tensors
+from nlp.training.loop.gradient import GradientLearner, layer_of, to_tensors
 from torch.nn import functional
 
 CPU = torch.device("cpu")

@@ -43,7 +43,8 @@ def imports(path: Path, anywhere: bool = True) -> Iterator[str]:
             yield from (name.name for name in node.names)
         elif isinstance(node, ast.ImportFrom):
             names = [node.module] if node.module else [name.name for name in node.names]
-            above = {0: [], 1: [path.parent.name], 2: []}[node.level]
+            folders = path.relative_to(ROOT).parts[:-1]
+            above = folders[: len(folders) - node.level + 1] if node.level else ()
             yield from (".".join([*(["nlp"] if node.level else []), *above, name]) for name in names)
 
 
@@ -64,7 +65,7 @@ def test_arrows(folder: str) -> None:
     for path in sources(folder):
         for name in imports(path):
             parts = name.split(".")
-            if parts[0] == "nlp" and len(parts) > 1 and parts[1] not in ("errors", "__version__"):
+            if parts[0] == "nlp" and len(parts) > 1 and parts[1] not in ("errors", "storage", "__version__"):
                 assert parts[1] in MAY_IMPORT[folder] | {folder}, f"{path.relative_to(ROOT)} imports {name}"
 
 
@@ -88,7 +89,8 @@ def test_no_folder_or_file_is_a_drawer() -> None:
 
 
 def test_nothing_but_the_package_lies_at_the_root() -> None:
-    assert {path.name for path in ROOT.glob("*.py")} == {"__init__.py", "errors.py"}, "a conftest.py here would land in the wheel"
+    root = {path.name for path in ROOT.glob("*.py")}
+    assert root == {"__init__.py", "errors.py", "storage.py"}, "a conftest.py here would land in the wheel"
     assert not (ROOT / "tests" / "__init__.py").exists()
 
 
@@ -140,7 +142,8 @@ def project() -> dict:
 
 
 def test_the_list_of_packages_is_the_list_of_folders() -> None:
-    folders = {f"nlp.{path.parent.name}" for path in ROOT.glob("*/__init__.py")}
+    found = {path.parent.relative_to(ROOT).parts for folder in MAY_IMPORT for path in (ROOT / folder).glob("**/__init__.py")}
+    folders = {".".join(["nlp", *parts]) for parts in found}
     assert set(project()["tool"]["setuptools"]["packages"]) == {"nlp"} | folders
 
 
@@ -153,7 +156,7 @@ def test_the_wheel_holds_the_package_and_its_recipes(tmp_path: Path) -> None:
     subprocess.run([sys.executable, "-c", script, str(tmp_path)], cwd=copy, capture_output=True, check=True)
     (wheel,) = tmp_path.glob("nlp_generations-*.whl")
     held = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
-    sources_ = {path for folder in MAY_IMPORT for path in (ROOT / folder).glob("*.py")} | set(ROOT.glob("*.py"))
+    sources_ = {path for folder in MAY_IMPORT for path in (ROOT / folder).glob("**/*.py")} | set(ROOT.glob("*.py"))
     recipes = set((ROOT / "configs").glob("*/*.yaml"))
     assert held == {f"nlp/{path.relative_to(ROOT).as_posix()}" for path in sources_ | recipes}
     assert "nlp/configs/names/lstm.yaml" in held

@@ -12,8 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from nlp.errors import RunError, TrainingError
-from nlp.models import arrays
-from nlp.models.kneser_ney import FALLBACK_DISCOUNTS, KneserNey
+from nlp.models.classical.kneser_ney import FALLBACK_DISCOUNTS, KneserNey
 
 BEGIN = -1
 BROWN = Path(os.environ.get("NLP_DATA", "not-set")) / "brown" / "brown.jsonl.gz"
@@ -240,7 +239,7 @@ def test_a_missing_file_and_a_full_disk(tmp_path, monkeypatch):
     def broken(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(arrays.os, "fsync", broken)
+    monkeypatch.setattr("os.fsync", broken)
     with pytest.raises(OSError, match="No space"):
         fitted([[3, 2, 1]], 90, 3).save(tmp_path)
     assert (tmp_path / "model.npz").read_bytes() == old

@@ -15,17 +15,17 @@ from contracts import N_TOKENS, one_thread, recurrent, transformer
 from hypothesis import given
 from hypothesis import strategies as st
 from nlp.analysis.generation import Sampling, choose, continued, pieces
-from nlp.configs.data import DataConfig, SizesData
-from nlp.configs.model import NgramConfig
-from nlp.configs.task import LanguageModelingConfig
-from nlp.configs.tokenizer import BOS, EOS, UNK, TokenizerConfig
+from nlp.configs.schema.classical import NgramConfig
+from nlp.configs.schema.data import DataConfig, SizesData
+from nlp.configs.schema.task import LanguageModelingConfig
+from nlp.configs.schema.tokenizer import BOS, EOS, UNK, TokenizerConfig
 from nlp.datasets.build import build_data
-from nlp.datasets.running import BlockOrder, TokenStream
-from nlp.datasets.tokenizer import train_tokenizer
+from nlp.datasets.encoded.token_stream import BlockOrder, TokenStream
+from nlp.datasets.tokenizers.tokenizer import train_tokenizer
 from nlp.errors import ConfigError
 from nlp.models.build import build_model
-from nlp.models.ngram import NgramLanguageModel
-from nlp.models.spec import Head
+from nlp.models.classical.ngram import NgramLanguageModel
+from nlp.models.head import Head
 from nlp.tasks.language_modeling import LanguageModeling
 from pydantic import TypeAdapter
 from torch.nn.functional import cross_entropy
@@ -283,7 +283,7 @@ def test_the_command_from_training_to_generation(tmp_path, monkeypatch, model):
 
 
 def test_a_resumed_recurrent_run_goes_on_in_the_state_it_was_in(tmp_path, monkeypatch):
-    from nlp.training.tensors import load_tensors
+    from nlp.training.folder.tensors import load_tensors
 
     monkeypatch.setenv("NLP_CACHE", str(tmp_path / "cache"))
     training = TRAINING.replace("epochs: 6", "steps: 20")

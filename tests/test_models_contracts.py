@@ -19,10 +19,10 @@ from contracts import (
     some_texts,
     tensors_for,
 )
-from nlp.configs.model import CnnConfig, MlpConfig, RecurrentConfig, TransformerConfig
+from nlp.configs.schema.networks import CnnConfig, MlpConfig, RecurrentConfig, TransformerConfig
 from nlp.errors import ConfigError
 from nlp.models.build import build_model
-from nlp.models.spec import Head
+from nlp.models.head import Head
 from safetensors.torch import load_model, save_model
 
 __all__ = ["one_thread"]

@@ -19,15 +19,15 @@ from contracts import (
     tensors_for,
     transformer,
 )
-from nlp.configs.tokenizer import SPECIAL_TOKENS, UNK
-from nlp.models.activations import ACTIVATIONS, NEVER_FALL, activation
-from nlp.models.attention import SelfAttention
-from nlp.models.convolutions import Convolutions
-from nlp.models.embedding import SparseLinear, TokenDropout
-from nlp.models.pooling import AttentionPooling, LastPooling, MaxPooling, MeanPooling
-from nlp.models.positions import Rotary, sinusoids
-from nlp.models.recurrence import CELLS, RecurrentEncoder, reverse, reversed_places
-from nlp.models.transformer import Transformer
+from nlp.configs.schema.tokenizer import SPECIAL_TOKENS, UNK
+from nlp.models.layers.activations import ACTIVATIONS, NEVER_FALL, activation
+from nlp.models.layers.attention import SelfAttention
+from nlp.models.layers.convolutions import Convolutions
+from nlp.models.layers.embedding import SparseLinear, TokenDropout
+from nlp.models.layers.pooling import AttentionPooling, LastPooling, MaxPooling, MeanPooling
+from nlp.models.layers.positions import Rotary, sinusoids
+from nlp.models.layers.recurrence import CELLS, RecurrentEncoder, reverse, reversed_places
+from nlp.models.networks.transformer import Transformer
 from torch import nn
 from torch.nn import functional
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from nlp.configs.tokenizer import NgramTokenizer
-from nlp.datasets.ngrams import WORD, Ngrams
-from nlp.datasets.tokenizer import load_tokenizer, train_and_encode, train_tokenizer
+from nlp.configs.schema.tokenizer import NgramTokenizer
+from nlp.datasets.tokenizers.ngrams import WORD, Ngrams
+from nlp.datasets.tokenizers.tokenizer import load_tokenizer, train_and_encode, train_tokenizer
 from nlp.errors import DataError, RunError
 from scipy.sparse import csr_array
 from sklearn.feature_extraction.text import CountVectorizer, TfidfTransformer, TfidfVectorizer

@@ -7,13 +7,13 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from nlp.configs.model import RecurrentSeq2SeqConfig, TransformerSeq2SeqConfig
-from nlp.configs.task import SequenceToSequenceConfig, TeacherForcingConfig
-from nlp.configs.tokenizer import BOS, EOS, PAD, CharacterTokenizer, WordTokenizer
-from nlp.configs.training import Sgd, TrainingConfig
-from nlp.datasets.cache import Cache
-from nlp.datasets.data import Table
-from nlp.datasets.pairs import EVALUATION_TOKENS, TextPairs, refuse_longer
+from nlp.configs.schema.networks import RecurrentSeq2SeqConfig, TransformerSeq2SeqConfig
+from nlp.configs.schema.task import SequenceToSequenceConfig, TeacherForcingConfig
+from nlp.configs.schema.tokenizer import BOS, EOS, PAD, CharacterTokenizer, WordTokenizer
+from nlp.configs.schema.training import Sgd, TrainingConfig
+from nlp.datasets.encoded.cache import Cache
+from nlp.datasets.encoded.text_pairs import EVALUATION_TOKENS, TextPairs, refuse_longer
+from nlp.datasets.tables import Table
 from nlp.errors import DataError
 from nlp.tasks.losses import SequenceLoss, teacher_forcing_share
 from pydantic import ValidationError

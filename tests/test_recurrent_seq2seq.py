@@ -6,16 +6,16 @@ import numpy as np
 import pytest
 import torch
 from contracts import N_TOKENS, chain, one_thread
-from nlp.analysis.counts import build_without_weights, count_parameters
-from nlp.configs.data import SizesData
-from nlp.configs.model import RecurrentSeq2SeqConfig
-from nlp.configs.tokenizer import BOS, EOS, PAD
+from nlp.analysis.parameters import build_without_weights, count_parameters
+from nlp.configs.schema.data import SizesData
+from nlp.configs.schema.networks import RecurrentSeq2SeqConfig
+from nlp.configs.schema.tokenizer import BOS, EOS, PAD
 from nlp.errors import ConfigError
-from nlp.models.alignment import AdditiveScore, DotScore, GeneralScore, weights
 from nlp.models.build import build_model
-from nlp.models.recurrence import CELLS, RecurrentEncoder, advance
-from nlp.models.recurrent_seq2seq import RecurrentSeq2Seq
-from nlp.models.spec import Head
+from nlp.models.head import Head
+from nlp.models.layers.alignment import AdditiveScore, DotScore, GeneralScore, weights
+from nlp.models.layers.recurrence import CELLS, RecurrentEncoder, advance
+from nlp.models.networks.recurrent_seq2seq import RecurrentSeq2Seq
 from safetensors.torch import load_model, save_model
 from torch import Tensor, nn
 from torch.nn import functional

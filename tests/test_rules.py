@@ -9,11 +9,11 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 from nlp.configs.load import load_recipe, packaged_recipes
-from nlp.configs.model import Rule, RulesConfig
+from nlp.configs.schema.rules import Rule, RulesConfig
 from nlp.datasets.read import read_dataset
 from nlp.errors import ConfigError
+from nlp.models.head import Head
 from nlp.models.rules import Rules, _Condition, _Text
-from nlp.models.spec import Head
 from pydantic import ValidationError
 
 LABELS = ("bad", "good", "other")

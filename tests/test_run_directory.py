@@ -13,10 +13,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from nlp.errors import DeviceError, RunError
-from nlp.training import environment as environment_module
-from nlp.training.environment import environment, git_state, package_name, requirements
-from nlp.training.files import read_json, write_atomically, write_json
-from nlp.training.run_directory import RunDirectory, create_run, find_run, list_runs, runs_root
+from nlp.training.folder import environment as environment_module
+from nlp.training.folder.environment import environment, git_state, package_name, requirements
+from nlp.training.folder.files import read_json, write_atomically, write_json
+from nlp.training.folder.run_directory import RunDirectory, create_run, find_run, list_runs, runs_root
 
 
 @pytest.fixture(autouse=True)
@@ -49,7 +49,7 @@ def test_a_run_gets_the_time_for_a_name_and_a_number_where_that_is_taken(root):
 
 
 def test_processes_that_begin_in_the_same_second_get_folders_of_their_own(root):
-    code = "from nlp.training.run_directory import create_run\nfor _ in range(20): print(create_run('names/lstm', 'same').name)"
+    code = "from nlp.training.folder.run_directory import create_run\nfor _ in range(20): print(create_run('names/lstm', 'same').name)"
     processes = [python(code) for _ in range(3)]
     names = [name for process in processes for name in process.communicate()[0].split()]
     assert len(names) == len(set(names)) == 60
@@ -164,7 +164,7 @@ def test_an_interruption_is_no_failure():
 
 HOLD = """
 import sys, time
-from nlp.training.run_directory import find_run
+from nlp.training.folder.run_directory import find_run
 with find_run(sys.argv[1] if len(sys.argv) > 1 else "names/lstm").hold():
     print("held", flush=True)
     time.sleep(60)
@@ -228,7 +228,7 @@ def test_a_process_killed_while_writing_leaves_a_whole_file(tmp_path):
     path = tmp_path / "file.json"
     code = f"""
         from pathlib import Path
-        from nlp.training.files import write_json
+        from nlp.training.folder.files import write_json
         for number in range(10**9):
             write_json(Path({str(path)!r}), [number] * 5000)
             print(number, flush=True)
@@ -315,8 +315,8 @@ def test_a_machine_without_git_has_no_git_state(tmp_path, monkeypatch):
 
 
 def test_no_heavy_import_before_it_is_needed():
-    modules = "run_directory, run_lock, files, environment, tracking, checkpoints, tensors"
-    process = python(f"import sys\nfrom nlp.training import {modules}\nprint(*sys.modules)")
+    modules = "run_directory, run_lock, files, environment, checkpoints, tensors"
+    process = python(f"import sys\nfrom nlp.training.folder import {modules}\nfrom nlp.training.log import tracking\nprint(*sys.modules)")
     loaded = set(process.communicate()[0].split())
-    assert "nlp.training.tensors" in loaded
+    assert "nlp.training.folder.tensors" in loaded
     assert not loaded & {"torch", "numpy", "tensorboard", "safetensors", "matplotlib", "pydantic"}

@@ -6,8 +6,8 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from nlp.configs.training import ScheduleConfig
-from nlp.training.schedules import Schedule
+from nlp.configs.schema.training import ScheduleConfig
+from nlp.training.loop.schedules import Schedule
 
 KINDS = ["constant", "linear", "cosine", "inverse_sqrt", "plateau"]
 

@@ -12,13 +12,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from nlp.configs.model import AveragedPerceptronConfig, HmmConfig, MostFrequentTagConfig
+from nlp.configs.schema.classical import AveragedPerceptronConfig, HmmConfig, MostFrequentTagConfig
 from nlp.errors import RunError, TrainingError
-from nlp.models import perceptron as perceptron_module
-from nlp.models import tag_features
-from nlp.models.hmm import Hmm
-from nlp.models.perceptron import AveragedPerceptron
-from nlp.models.taggers import MostFrequentTag
+from nlp.models.classical import perceptron as perceptron_module
+from nlp.models.classical import tag_features
+from nlp.models.classical.hmm import Hmm
+from nlp.models.classical.perceptron import AveragedPerceptron
+from nlp.models.classical.taggers import MostFrequentTag
 
 EWT = Path(os.environ.get("NLP_DATA", "not-set")) / "ud_english_ewt"
 

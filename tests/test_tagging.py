@@ -9,17 +9,17 @@ import pytest
 import torch
 from command import interrupted, nlp, timeless, weights
 from contracts import one_thread
-from nlp.configs.data import FileData
 from nlp.configs.load import load_recipe
-from nlp.configs.model import CharacterCnnConfig, TransformerConfig
-from nlp.configs.task import TaggingConfig
-from nlp.configs.tokenizer import SubwordTokenizer, WordTokenizer
+from nlp.configs.schema.data import FileData
+from nlp.configs.schema.networks import CharacterCnnConfig, TransformerConfig
+from nlp.configs.schema.task import TaggingConfig
+from nlp.configs.schema.tokenizer import SubwordTokenizer, WordTokenizer
 from nlp.datasets.build import build_data, cut_notices, questions
-from nlp.datasets.data import Batch
-from nlp.datasets.sequences import TokenSequences
+from nlp.datasets.encoded.split import Batch
+from nlp.datasets.tokenizers.token_sequences import TokenSequences
 from nlp.errors import ConfigError, DataError
-from nlp.models.spec import Head
-from nlp.models.transformer import Transformer
+from nlp.models.head import Head
+from nlp.models.networks.transformer import Transformer
 from nlp.tasks.build import build_task
 from nlp.tasks.tagging import Tagging
 from torch.nn.functional import cross_entropy

@@ -5,7 +5,7 @@ import json
 import pytest
 import typer
 from nlp.cli.tokenizer import app
-from nlp.datasets.tokenizer import load_tokenizer
+from nlp.datasets.tokenizers.tokenizer import load_tokenizer
 from nlp.errors import ConfigError
 
 RECIPE = """

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from nlp.configs.tokenizer import PAD, SPECIAL_TOKENS, UNK, TokenizerConfig
-from nlp.datasets.tokenizer import load_tokenizer, train_tokenizer
-from nlp.datasets.unigram import train_unigram
+from nlp.configs.schema.tokenizer import PAD, SPECIAL_TOKENS, UNK, TokenizerConfig
+from nlp.datasets.tokenizers.tokenizer import load_tokenizer, train_tokenizer
+from nlp.datasets.tokenizers.unigram import train_unigram
 from nlp.errors import ConfigError, DataError, RunError
 from pydantic import TypeAdapter
 
@@ -187,8 +187,8 @@ def test_half_a_surrogate_pair_is_survived():
 SCRIPT = """
 import hashlib, json, sys
 from pydantic import TypeAdapter
-from nlp.configs.tokenizer import TokenizerConfig
-from nlp.datasets.tokenizer import train_tokenizer
+from nlp.configs.schema.tokenizer import TokenizerConfig
+from nlp.datasets.tokenizers.tokenizer import train_tokenizer
 texts = json.load(sys.stdin)
 for kind in ("words", "characters", "bpe", "unigram", "wordpiece"):
     config = TypeAdapter(TokenizerConfig).validate_python({"type": kind, "vocab_size": 420, "min_frequency": 1})
@@ -278,13 +278,13 @@ def rewrite(folder, content):
 
 
 DAMAGE = {
-    "truncated": (lambda folder: (folder / "tokenizer.json").write_bytes(b"{"), "by its checksum"),
-    "missing": (lambda folder: (folder / "tokenizer.json").unlink(), "cannot be read"),
-    "no about": (lambda folder: (folder / "about.json").unlink(), "cannot be read"),
-    "broken about": (lambda folder: (folder / "about.json").write_text("[1", encoding="utf-8"), "about.json is not what was"),
-    "a list": (lambda folder: (folder / "about.json").write_text("[1]", encoding="utf-8"), "about.json is not what was"),
-    "another file": (lambda folder: edit_about(folder, files={"../../secret": "0"}), "cannot be read"),
-    "newer": (lambda folder: edit_about(folder, format=99), "reads 1"),
+    "truncated": (lambda folder: (folder / "tokenizer.json").write_bytes(b"{"), "instead of"),
+    "missing": (lambda folder: (folder / "tokenizer.json").unlink(), "is missing"),
+    "no about": (lambda folder: (folder / "about.json").unlink(), "is missing"),
+    "broken about": (lambda folder: (folder / "about.json").write_text("[1", encoding="utf-8"), "about.json is damaged"),
+    "a list": (lambda folder: (folder / "about.json").write_text("[1]", encoding="utf-8"), "does not list the files"),
+    "another file": (lambda folder: edit_about(folder, files={"../../secret": "0"}), "does not list the files"),
+    "newer": (lambda folder: edit_about(folder, format=99), "reads up to 2"),
     "bad settings": (lambda folder: edit_about(folder, config={"type": "words", "size": 3}), "settings make no sense"),
     "other size": (lambda folder: edit_about(folder, vocab_size=99), "its own about.json says 99"),
     "no tokenizer": (lambda folder: rewrite(folder, b'{"model": 1}'), "is damaged"),

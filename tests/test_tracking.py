@@ -11,10 +11,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from nlp.errors import DeviceError, RunError
-from nlp.training.checkpoints import save_checkpoint
-from nlp.training.pictures import confusion_matrix_png
-from nlp.training.run_directory import RunDirectory, create_run
-from nlp.training.tracking import Tracker, read_metrics
+from nlp.training.folder.checkpoints import save_checkpoint
+from nlp.training.folder.run_directory import RunDirectory, create_run
+from nlp.training.log.pictures import confusion_matrix_png
+from nlp.training.log.tracking import Tracker, read_metrics
 from PIL import Image
 
 
@@ -151,7 +151,7 @@ def test_a_full_disk_is_told(run, monkeypatch):
 
 
 def test_neither_torch_nor_tensorflow_is_imported():
-    code = "import sys, nlp.training.tensorboard_events, nlp.training.pictures\nprint(*sys.modules)"
+    code = "import sys, nlp.training.log.tensorboard_events, nlp.training.log.pictures\nprint(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert "tensorboard.summary.writer.record_writer" in loaded
     assert not set(loaded) & {"torch", "tensorflow", "matplotlib", "sklearn", "PIL"}
@@ -245,8 +245,8 @@ def test_a_killed_process_loses_no_line(run):
     code = f"""
 import os
 from pathlib import Path
-from nlp.training.run_directory import RunDirectory
-from nlp.training.tracking import Tracker
+from nlp.training.folder.run_directory import RunDirectory
+from nlp.training.log.tracking import Tracker
 path = Path({str(run.path)!r})
 tracker = Tracker(RunDirectory(path, path.parent))
 for step in range(1, 101):

@@ -4,15 +4,15 @@ import numpy as np
 import pytest
 import torch
 from contracts import one_thread, transformer_seq2seq_by_hand
-from nlp.configs.data import SizesData
-from nlp.configs.model import TransformerSeq2SeqConfig
-from nlp.configs.task import DecodingConfig
-from nlp.configs.tokenizer import BOS, EOS, PAD
+from nlp.configs.schema.data import SizesData
+from nlp.configs.schema.networks import TransformerSeq2SeqConfig
+from nlp.configs.schema.task import DecodingConfig
+from nlp.configs.schema.tokenizer import BOS, EOS, PAD
 from nlp.errors import ConfigError
 from nlp.models.build import build_model
 from nlp.models.decoding import beam_search, greedy
-from nlp.models.encoder_decoder import own_choices
-from nlp.models.spec import Head
+from nlp.models.head import Head
+from nlp.models.networks.encoder_decoder import own_choices
 from torch import nn
 from torch.nn import functional
 

@@ -6,14 +6,14 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from ..datasets.data import Data
+from ..datasets.encoded.split import Data
 from ..tasks.task import Task
-from .checkpoints import latest_checkpoints, save_averaged
 from .evaluate import predict
-from .learner import Learner
+from .folder.checkpoints import latest_checkpoints, save_averaged
+from .folder.tensors import load_into, load_tensors, save_tensors
+from .loop.learner import Learner
+from .loop.trainer import score_of
 from .session import Session
-from .tensors import load_into, load_tensors, save_tensors
-from .trainer import score_of
 
 
 def try_average(learner: Learner, task: Task, data: Data, session: Session, count: int) -> None:

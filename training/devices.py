@@ -5,8 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..configs.model import NetworkConfig
-from ..configs.schema import Recipe
+from ..configs.schema.networks import NetworkConfig
+from ..configs.schema.recipe import Recipe
 from ..errors import DeviceError
 from .distributed import World
 

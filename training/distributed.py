@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from ..configs.model import ModelConfig
+from ..configs.schema.model import ModelConfig
 from ..errors import ConfigError
 
 if TYPE_CHECKING:

@@ -4,14 +4,14 @@ import time
 from collections.abc import Iterator
 from statistics import median
 
-from ..configs.schema import Recipe
-from ..datasets.batching import Plan
+from ..configs.schema.recipe import Recipe
 from ..datasets.build import build_data, cut_notices
-from ..datasets.data import Split
+from ..datasets.encoded.batching import Plan
+from ..datasets.encoded.split import Split
 from ..models.build import build_model
 from ..tasks.build import build_task
 from .devices import Setting, placed
-from .learner import Learner, build_learner, build_plan
+from .loop.learner import Learner, build_learner, build_plan
 from .session import peak_bytes
 
 TIMED_STEPS = 5

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from typing import Any
 
-from ..datasets.batching import share_of
-from ..datasets.data import Split
+from ..datasets.encoded.batching import share_of
+from ..datasets.encoded.split import Split
 from ..tasks.predictions import Predictions
 from ..tasks.task import Task
 from .distributed import World

@@ -1,16 +1,16 @@
 """The story of one run: data, task, model, plan, learner; then fit, and score what came of it."""
 
-from ..configs.schema import Recipe
+from ..configs.schema.recipe import Recipe
 from ..datasets.build import build_data
 from ..models.build import build_model
 from ..tasks.build import build_task
-from .conclude import Results, conclude
 from .devices import Setting, placed
-from .display import announce
-from .learner import build_learner, build_plan
-from .run_directory import RunDirectory
+from .finish import Results, conclude
+from .folder.run_directory import RunDirectory
+from .log.display import announce
+from .loop.learner import build_learner, build_plan
+from .loop.trainer import fit
 from .session import open_session
-from .trainer import fit
 
 
 def run_recipe(recipe: Recipe, setting: Setting, directory: RunDirectory) -> Results | None:

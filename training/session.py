@@ -8,20 +8,20 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from ..configs.schema import Recipe
-from ..configs.training import EarlyStoppingConfig
-from ..datasets.batching import Plan
+from ..configs.schema.recipe import Recipe
+from ..configs.schema.training import EarlyStoppingConfig
 from ..datasets.build import cut_notices
-from ..datasets.data import Batch, Data
+from ..datasets.encoded.batching import Plan
+from ..datasets.encoded.split import Batch, Data
 from ..errors import RunError
-from .checkpoints import checkpoint_path, has_checkpoint
 from .devices import Setting
-from .display import Display, announce
 from .distributed import World
-from .files import checksum, read_json, write_json
-from .learner import Learner
-from .run_directory import DATA_FORMAT, RunDirectory
-from .tracking import Tracker
+from .folder.checkpoints import checkpoint_path, has_checkpoint
+from .folder.files import checksum, read_json, write_json
+from .folder.run_directory import DATA_FORMAT, RunDirectory
+from .log.display import Display, announce
+from .log.tracking import Tracker
+from .loop.learner import Learner
 
 
 @dataclass

@@ -1,0 +1,176 @@
+"""What `nlp count-params` says of a recipe of any generation; torch is loaded for networks alone."""
+
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from ..configs.schema.classical import (
+    ClassicalConfig,
+    LinearSvmConfig,
+    LogisticRegressionConfig,
+    NaiveBayesConfig,
+    NgramConfig,
+    TaggerConfig,
+)
+from ..configs.schema.data import SizesData
+from ..configs.schema.networks import NetworkConfig, TransformerConfig
+from ..configs.schema.recipe import Recipe
+from ..configs.schema.rules import RulesConfig
+from ..configs.schema.task import ClassificationConfig, SequenceToSequenceConfig, TaggingConfig
+from ..errors import ConfigError
+from ..models.head import Head
+
+if TYPE_CHECKING:
+    from ..datasets.encoded.split import Data
+    from .cost import Cost, Load
+    from .parameters import Parameters
+
+TEXT_TOKENS = 128
+"""Length of a text where there are none to look at, in tokens."""
+
+
+@dataclass(frozen=True)
+class NetworkCount:
+    """What is known of a network: its parameters, the batch that was measured, and what a step with it costs."""
+
+    parameters: "Parameters"
+    load: "Load"
+    cost: "Cost"
+    optimizer: str
+
+    def to_json(self) -> dict[str, Any]:
+        """Names and numbers; bytes are those of fp32."""
+        counted, cost = self.parameters, self.cost
+        return {
+            "trainable_parameters": counted.trainable,
+            "frozen_parameters": counted.frozen,
+            "tied": [asdict(tie) for tie in counted.ties],
+            "layers": [asdict(layer) | {"sum": layer.sum, "share": layer.parameters / counted.total} for layer in counted.layers],
+            "batch": asdict(self.load),
+            "optimizer": self.optimizer,
+            "bytes": {name: getattr(cost, name) for name in ("weights", "gradients", "optimizer", "activations")},
+            "flops_per_token": cost.flops_per_token,
+            "flops_per_token_by_2n": 2 * counted.multiplied,
+        }
+
+
+@dataclass(frozen=True)
+class Counted:
+    """`total` is None where only the fit decides; `sizes` counts what models without layers are made of."""
+
+    model: str
+    total: int | None
+    sizes: dict[str, int] = field(default_factory=dict)
+    network: NetworkCount | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Everything, `total_parameters` first."""
+        network = self.network.to_json() if self.network is not None else {}
+        return {"total_parameters": self.total, "model": self.model, **self.sizes, **network}
+
+
+def needs_data(recipe: Recipe) -> bool:
+    """Whether sizes come from the recipe's data: neither rules nor recipes that state sizes need to look at it."""
+    return not isinstance(recipe.data, SizesData) and not isinstance(recipe.model, RulesConfig | TaggerConfig | NgramConfig)
+
+
+def count_recipe(recipe: Recipe, data: "Data | None" = None, depth: int | None = None) -> Counted:
+    """Count the model of a recipe before it is trained; `data` where `needs_data` says so, `depth` limits the table of layers.
+
+    Raises ConfigError where a size is missing.
+    """
+    config = recipe.model
+    if isinstance(config, TaggerConfig | NgramConfig):
+        return Counted(config.type, None, {})  # what it holds is decided by the fit
+    if isinstance(config, RulesConfig):
+        from ..models.rules import Rules
+
+        return Counted(config.type, 0, Rules(config, Head("classes", 0)).describe())
+    sizes = data.encoding.spec if data is not None else recipe.data
+    assert isinstance(sizes, SizesData), "sizes come from the data"
+    if isinstance(config, ClassicalConfig):
+        return _count_classical(recipe, sizes)
+    return _count_network(recipe, config, sizes, data, depth)
+
+
+def _head(recipe: Recipe, sizes: SizesData) -> Head | None:
+    """The output that the task asks for, from sizes alone."""
+    task = recipe.task
+    if task is None:
+        return None
+    if isinstance(task, ClassificationConfig):
+        n_classes = sizes.n_classes or len(task.labels or ())
+        return Head("classes", _stated(n_classes, "n_classes", "the output has one score for each class"))
+    if isinstance(task, TaggingConfig):
+        n_tags = sizes.n_classes or len(task.labels or ())
+        return Head("tags", _stated(n_tags, "n_classes", "the output has one score for each tag"), crf=task.crf)
+    if isinstance(task, SequenceToSequenceConfig):
+        from ..tasks.sequence_to_sequence import sequence_head
+
+        n_words = _stated(sizes.target_vocab_size or sizes.vocab_size, "target_vocab_size", "the output has one score for each word")
+        return sequence_head(task, n_words)
+    n_words = _stated(sizes.vocab_size, "vocab_size", "the output has one score for each word")
+    return Head("vocabulary", n_words, tied=task.tie_embeddings, bias=task.output_bias)
+
+
+def _stated(size: int | None, name: str, why: str) -> int:
+    if not size:
+        raise ConfigError(f"data.{name} is missing: {why}. State it beside `data.type: sizes`.")
+    return size
+
+
+def _count_classical(recipe: Recipe, sizes: SizesData) -> Counted:
+    """Linear models have a coefficient for each feature and class; what trees and neighbours store is decided by the fit."""
+    n_features = _stated(sizes.vocab_size, "vocab_size", "the model has a column for each token or n-gram")
+    config, head, total = recipe.model, _head(recipe, sizes), None
+    if head is None:
+        raise ConfigError("task: is missing; a classical model has no encoder to count without classes. "
+                          "Add `task: {type: classification}`.")
+    n_classes = head.n_outputs
+    if isinstance(config, NaiveBayesConfig):
+        total = n_classes * n_features + n_classes
+    elif isinstance(config, LogisticRegressionConfig | LinearSvmConfig):
+        total = (n_classes if n_classes > 2 else 1) * (n_features + 1)  # two classes share one row
+    return Counted(config.type, total, {"features": n_features, "classes": n_classes})
+
+
+def _count_network(
+    recipe: Recipe, config: NetworkConfig, sizes: SizesData, data: "Data | None", depth: int | None
+) -> Counted:
+    from .cost import measure
+    from .parameters import build_without_weights, count_parameters
+
+    model = build_without_weights(config, sizes, _head(recipe, sizes))
+    parameters = count_parameters(model, depth)
+    load = _load(recipe, config, data)
+    cost = measure(model, load, parameters, recipe.training)
+    optimizer = recipe.training.optimizer.type if recipe.training is not None else "adamw"
+    return Counted(recipe.model.type, parameters.total, network=NetworkCount(parameters, load, cost, optimizer))
+
+
+def _load(recipe: Recipe, config: NetworkConfig, data: "Data | None") -> "Load":
+    """The recipe's batch, of texts of mean length; one text where the recipe says nothing of training."""
+    from .cost import Load
+
+    train = data.splits["train"] if data is not None else None
+    if train is not None and train.lengths is not None and len(train):
+        tokens = max(1, -(-int(train.lengths.sum()) // len(train)))
+    else:
+        tokens = _longest(recipe, config) or TEXT_TOKENS
+    if isinstance(config, TransformerConfig):
+        tokens = min(tokens, config.max_positions)
+    training = recipe.training
+    if training is None:
+        return Load(1, tokens)
+    if training.batch_tokens is not None:
+        return Load(max(1, training.batch_tokens // tokens), tokens)
+    if training.batch_size == "full":
+        return Load(len(train) if train is not None else 1, tokens)
+    return Load(training.batch_size, tokens)
+
+
+def _longest(recipe: Recipe, config: NetworkConfig) -> int | None:
+    """Tokens in a row where the recipe itself fixes them: a vector is one, a language model reads its whole window."""
+    if getattr(config, "input", None) == "vector":
+        return 1
+    words = recipe.task is not None and recipe.task.needs == "vocabulary"
+    return config.max_positions if words and isinstance(config, TransformerConfig) else None

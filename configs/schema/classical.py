@@ -1,0 +1,146 @@
+"""Models fitted by a solver or by counting: scikit-learn classifiers, taggers, n-gram language models."""
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field
+
+from .base import Config, PositiveFloat, PositiveInt
+from .model_base import LearnsBy, Takes
+
+
+class ClassicalConfig(Config):
+    """What every scikit-learn classifier over a bag of tokens or n-grams has in common."""
+
+    learns_by: ClassVar[LearnsBy] = "solver"
+    gives: ClassVar[frozenset[str]] = frozenset({"classes"})
+
+    @property
+    def takes(self) -> Takes:
+        return "bag"
+
+
+class NaiveBayesConfig(ClassicalConfig):
+    """Naive Bayes over counts or TF-IDF weights."""
+
+    type: Literal["naive_bayes"]
+    variant: Literal["multinomial", "complement", "bernoulli"] = "multinomial"
+    """Event model; `complement` is Rennie et al. (2003)."""
+    alpha: PositiveFloat = 1.0
+    """Additive (Laplace/Lidstone) smoothing."""
+    fit_prior: bool = True
+    """Whether class frequencies count, or all classes start equal."""
+
+
+class LogisticRegressionConfig(ClassicalConfig):
+    """Multinomial logistic regression, fitted by L-BFGS."""
+
+    type: Literal["logistic_regression"]
+    C: PositiveFloat = 1.0
+    """Inverse strength of the L2 penalty."""
+    class_weight: Literal["balanced"] | None = None
+    """`balanced` weighs classes by their inverse frequency."""
+    max_iterations: PositiveInt = 1_000
+    """Most solver iterations; a notice says when they did not suffice."""
+
+
+class LinearSvmConfig(ClassicalConfig):
+    """Linear support vector machine, one class against the rest, fitted by liblinear."""
+
+    type: Literal["linear_svm"]
+    C: PositiveFloat = 1.0
+    """Inverse strength of the penalty."""
+    loss: Literal["hinge", "squared_hinge"] = "squared_hinge"
+    """The loss that the solver minimises."""
+    class_weight: Literal["balanced"] | None = None
+    """`balanced` weighs classes by their inverse frequency."""
+    max_iterations: PositiveInt = 1_000
+    """Most solver iterations; a notice says when they did not suffice."""
+
+
+class DecisionTreeConfig(ClassicalConfig):
+    """Decision tree (CART)."""
+
+    type: Literal["decision_tree"]
+    criterion: Literal["gini", "entropy"] = "gini"
+    """Measure of a split's quality."""
+    max_depth: PositiveInt | None = None
+    """Deepest path; unlimited by default."""
+    min_samples_leaf: PositiveInt = 1
+    """Fewest training examples in a leaf."""
+
+
+class RandomForestConfig(ClassicalConfig):
+    """Random forest (Breiman 2001)."""
+
+    type: Literal["random_forest"]
+    n_trees: PositiveInt = 100
+    """Number of trees."""
+    max_depth: PositiveInt | None = None
+    """Deepest path of each tree; unlimited by default."""
+    min_samples_leaf: PositiveInt = 1
+    """Fewest training examples in a leaf."""
+
+
+class KnnConfig(ClassicalConfig):
+    """k-nearest neighbours."""
+
+    type: Literal["knn"]
+    n_neighbors: PositiveInt = 5
+    """How many neighbours vote."""
+    weights: Literal["uniform", "distance"] = "uniform"
+    """Whether near neighbours count more."""
+    metric: Literal["cosine", "euclidean"] = "cosine"
+    """Distance between two texts."""
+
+
+class TaggerConfig(Config):
+    """What every statistical tagger has in common; it reads the words themselves, so there is no tokenizer."""
+
+    learns_by: ClassVar[LearnsBy] = "solver"
+    gives: ClassVar[frozenset[str]] = frozenset({"tags"})
+
+    @property
+    def takes(self) -> Takes:
+        return "text"
+
+
+class MostFrequentTagConfig(TaggerConfig):
+    """Each word's most frequent tag in training; for an unknown word the most frequent tag of all."""
+
+    type: Literal["most_frequent_tag"]
+
+
+class HmmConfig(TaggerConfig):
+    """Hidden Markov model with a model of endings for unknown words, in the manner of TnT (Brants 2000)."""
+
+    type: Literal["hmm"]
+    order: Literal[1, 2] = 2
+    """How many tags before it a tag depends on."""
+
+
+class AveragedPerceptronConfig(TaggerConfig):
+    """Structured perceptron over features of the words around, averaged over all steps (Collins 2002)."""
+
+    type: Literal["averaged_perceptron"]
+    n_iterations: PositiveInt = 5
+    """Passes over the training sentences."""
+    min_frequency: PositiveInt = 2
+    """Features of a token that are seen less often in training are left out."""
+
+
+class NgramConfig(Config):
+    """N-gram language model with interpolated modified Kneser-Ney smoothing (Chen and Goodman 1999)."""
+
+    learns_by: ClassVar[LearnsBy] = "solver"
+    gives: ClassVar[frozenset[str]] = frozenset({"vocabulary"})
+
+    type: Literal["ngram"]
+    order: Annotated[int, Field(ge=1, le=8)] = 3
+    """Length of the longest n-gram: a token is told from the `order` - 1 before it."""
+
+    @property
+    def takes(self) -> Takes:
+        return "history"
+
+
+AnyTaggerConfig = MostFrequentTagConfig | HmmConfig | AveragedPerceptronConfig

@@ -1,0 +1,45 @@
+"""Which model: the `model:` section of a recipe.
+
+Each class says four things that other sections are checked against, without importing the model:
+`learns_by`, `gives` (which tasks it can serve), `takes` (what its batches hold) and `threads`.
+"""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from .classical import (
+    AveragedPerceptronConfig,
+    DecisionTreeConfig,
+    HmmConfig,
+    KnnConfig,
+    LinearSvmConfig,
+    LogisticRegressionConfig,
+    MostFrequentTagConfig,
+    NaiveBayesConfig,
+    NgramConfig,
+    RandomForestConfig,
+)
+from .networks import CnnConfig, MlpConfig, RecurrentConfig, RecurrentSeq2SeqConfig, TransformerConfig, TransformerSeq2SeqConfig
+from .rules import RulesConfig
+
+ModelConfig = Annotated[
+    RulesConfig
+    | NaiveBayesConfig
+    | LogisticRegressionConfig
+    | LinearSvmConfig
+    | DecisionTreeConfig
+    | RandomForestConfig
+    | KnnConfig
+    | MostFrequentTagConfig
+    | HmmConfig
+    | AveragedPerceptronConfig
+    | NgramConfig
+    | MlpConfig
+    | CnnConfig
+    | RecurrentConfig
+    | TransformerConfig
+    | RecurrentSeq2SeqConfig
+    | TransformerSeq2SeqConfig,
+    Field(discriminator="type"),
+]

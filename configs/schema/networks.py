@@ -1,0 +1,241 @@
+"""Networks trained by gradient descent."""
+
+from typing import Annotated, ClassVar, Literal, Self
+
+from pydantic import Field, model_validator
+
+from .base import Config, NonNegativeInt, PositiveInt, Probability
+from .model_base import LearnsBy, Takes
+
+Activation = Literal["sigmoid", "tanh", "relu", "leaky_relu", "elu", "gelu"]
+
+
+def _heads_must_divide(d_model: int, n_heads: int) -> None:
+    if d_model % n_heads:
+        raise ValueError(f"n_heads {n_heads} does not divide d_model {d_model}")
+
+
+class NetworkConfig(Config):
+    """What every network has in common."""
+
+    learns_by: ClassVar[LearnsBy] = "gradient"
+    gives: ClassVar[frozenset[str]] = frozenset({"classes"})
+    threads: ClassVar[int | None] = None
+    """Threads a run uses on a CPU; None: all cores. A fixed rule by class, so that equal seeds give equal bytes."""
+
+    dropout: Probability = 0.0
+    """Share of activations zeroed while training (Srivastava et al. 2014)."""
+
+
+class MlpConfig(NetworkConfig):
+    """Multi-layer perceptron over a bag of tokens, weighted n-grams, or a plain vector of features."""
+
+    threads: ClassVar[int | None] = 1
+
+    type: Literal["mlp"]
+    input: Literal["bag", "vector"] = "bag"
+    """`bag`: the tokens or n-grams of a text, without order or padding; `vector`: a plain vector of numbers."""
+    d_embedding: PositiveInt | None = None
+    """Average learned embeddings of this size first; without it the counts or weights feed the first hidden layer."""
+    hidden_sizes: list[PositiveInt] = []
+    """Size of each hidden layer, from input to output."""
+    activation: Activation = "relu"
+    """Non-linearity after each hidden layer."""
+
+    @property
+    def takes(self) -> Takes:
+        return self.input
+
+    @model_validator(mode="after")
+    def _vectors_are_not_embedded(self) -> Self:
+        if self.input == "vector" and self.d_embedding is not None:
+            raise ValueError("input `vector` takes numbers as they are; leave d_embedding out")
+        return self
+
+
+class CharacterCnnConfig(Config):
+    """Convolutions over a word's characters, and their maximum (Ma and Hovy 2016)."""
+
+    type: Literal["cnn"]
+    d_embedding: PositiveInt = 30
+    """Size of each character's embedding."""
+    filter_widths: list[PositiveInt] = Field(default=[3], min_length=1)
+    """Width of each group of filters, in characters."""
+    n_filters: PositiveInt = 50
+    """Filters of each width."""
+
+
+class CharacterLstmConfig(Config):
+    """The last states of an LSTM that reads a word's characters from both ends (Lample et al. 2016)."""
+
+    type: Literal["lstm"]
+    d_embedding: PositiveInt = 30
+    """Size of each character's embedding."""
+    hidden_size: PositiveInt = 25
+    """Size of the state, in each direction."""
+
+
+CharactersConfig = Annotated[CharacterCnnConfig | CharacterLstmConfig, Field(discriminator="type")]
+
+
+class SequenceNetworkConfig(NetworkConfig):
+    """What every network that reads tokens in order has in common."""
+
+    gives: ClassVar[frozenset[str]] = frozenset({"classes", "tags"})
+
+    token_dropout: Probability = 0.0
+    """Share of tokens read as [UNK] while training, so that no text hangs on one word (Iyyer et al. 2015)."""
+    characters: CharactersConfig | None = None
+    """For tagging: features of each word's characters, beside its embedding."""
+
+    @property
+    def takes(self) -> Takes:
+        return "spelled" if self.characters is not None else "sequence"
+
+
+class CnnConfig(SequenceNetworkConfig):
+    """Convolutions of several widths over the tokens, pooled over time (Kim 2014)."""
+
+    type: Literal["cnn"]
+    d_embedding: PositiveInt = 128
+    """Size of each token's embedding."""
+    filter_widths: list[PositiveInt] = Field(default=[3, 4, 5], min_length=1)
+    """Width of each group of filters, in tokens."""
+    n_filters: PositiveInt = 100
+    """Filters of each width."""
+    pooling: Literal["max", "mean"] = "max"
+    """How positions become one vector."""
+    activation: Activation = "relu"
+    """Non-linearity after the convolution."""
+    hidden_sizes: list[PositiveInt] = []
+    """Fully connected layers between pooling and output."""
+
+
+class RecurrentConfig(SequenceNetworkConfig):
+    """Elman RNN, LSTM (Hochreiter and Schmidhuber 1997) or GRU (Cho et al. 2014)."""
+
+    gives: ClassVar[frozenset[str]] = frozenset({"classes", "tags", "vocabulary"})
+
+    type: Literal["rnn", "lstm", "gru"]
+    d_embedding: PositiveInt = 128
+    """Size of each token's embedding."""
+    hidden_size: PositiveInt = 128
+    """Size of the state, in each direction."""
+    n_layers: PositiveInt = 1
+    """Layers stacked on one another."""
+    bidirectional: bool = False
+    """Read from both ends; the two states are concatenated."""
+    pooling: Literal["last", "mean", "max", "attention"] = "last"
+    """How the states become one vector; `last` takes each direction's final state."""
+
+
+class TransformerConfig(SequenceNetworkConfig):
+    """Transformer (Vaswani et al. 2017): an encoder, or with `causal` a decoder-only stack."""
+
+    gives: ClassVar[frozenset[str]] = frozenset({"classes", "tags", "vocabulary"})
+
+    type: Literal["transformer"]
+    d_model: PositiveInt = 128
+    """Width of the residual stream."""
+    n_layers: PositiveInt = 2
+    """Number of blocks."""
+    n_heads: PositiveInt = 4
+    """Attention heads; must divide d_model."""
+    d_ff: PositiveInt = 512
+    """Width of the feed-forward layer."""
+    activation: Activation = "gelu"
+    """Non-linearity of the feed-forward layer."""
+    norm: Literal["pre", "post"] = "pre"
+    """Layer norm before each sub-layer, with one more at the end, or after each residual sum."""
+    positions: Literal["sinusoidal", "learned", "rotary"] = "sinusoidal"
+    """How a token's place is told (rotary: Su et al. 2021)."""
+    max_positions: PositiveInt = 512
+    """Longest sequence in tokens; longer texts are cut with a notice, in tagging read in windows of so many."""
+    causal: bool = False
+    """Each position sees only itself and what stands before it."""
+    pooling: Literal["mean", "cls", "max"] = "mean"
+    """How the positions become one vector for a class."""
+    n_segments: NonNegativeInt = 0
+    """Segment embeddings, as BERT has for sentence pairs."""
+    embedding_norm: bool = False
+    """Layer norm over the summed embeddings, as in BERT."""
+    pooler: bool = False
+    """A dense tanh layer between pooling and output, as in BERT."""
+
+    @model_validator(mode="after")
+    def _heads_divide(self) -> Self:
+        _heads_must_divide(self.d_model, self.n_heads)
+        if self.positions == "rotary" and self.d_model // self.n_heads % 2:
+            raise ValueError(f"rotary positions need an even size of head, not {self.d_model // self.n_heads}")
+        return self
+
+
+class Seq2SeqConfig(NetworkConfig):
+    """What every encoder-decoder has in common."""
+
+    gives: ClassVar[frozenset[str]] = frozenset({"sequence"})
+
+    token_dropout: Probability = 0.0
+    """Share of source tokens read as [UNK] while training (Iyyer et al. 2015)."""
+
+    @property
+    def takes(self) -> Takes:
+        return "pair"
+
+
+class RecurrentSeq2SeqConfig(Seq2SeqConfig):
+    """Recurrent encoder and decoder (Cho et al. 2014; Sutskever et al. 2014), with attention or without."""
+
+    type: Literal["seq2seq"]
+    cell: Literal["rnn", "lstm", "gru"] = "gru"
+    """Elman RNN, LSTM (Hochreiter and Schmidhuber 1997) or GRU (Cho et al. 2014), on both sides."""
+    d_embedding: PositiveInt = 256
+    """Size of each token's embedding."""
+    hidden_size: PositiveInt = 256
+    """Size of the decoder's state, and of the encoder's in each direction."""
+    n_layers: PositiveInt = 1
+    """Layers of the encoder, and of the decoder."""
+    bidirectional: bool = True
+    """Read the source from both ends; the two states are concatenated."""
+    attention: Literal["none", "additive", "dot", "general", "concat"] = "additive"
+    """`none`: one fixed vector of the source at every step (Cho et al. 2014); `additive`: Bahdanau et al. 2015; `dot`, `general` and
+    `concat`: Luong et al. 2015."""
+    input_feeding: bool = False
+    """Give the decoder what attention found in the step before (Luong et al. 2015); `additive` always does in its own way."""
+
+    @model_validator(mode="after")
+    def _attention_fits(self) -> Self:
+        if self.attention == "dot" and self.bidirectional:
+            raise ValueError("attention `dot` needs encoder and decoder states of one size; take `general`, or bidirectional: false")
+        if self.input_feeding and self.attention in ("none", "additive"):
+            raise ValueError("input_feeding is for attention dot, general and concat; leave it out")
+        return self
+
+
+class TransformerSeq2SeqConfig(Seq2SeqConfig):
+    """Transformer encoder and decoder (Vaswani et al. 2017)."""
+
+    type: Literal["transformer_seq2seq"]
+    d_model: PositiveInt = 256
+    """Width of the residual stream."""
+    n_encoder_layers: PositiveInt = 3
+    """Blocks of the encoder."""
+    n_decoder_layers: PositiveInt = 3
+    """Blocks of the decoder."""
+    n_heads: PositiveInt = 4
+    """Attention heads; must divide d_model."""
+    d_ff: PositiveInt = 1024
+    """Width of the feed-forward layer."""
+    activation: Activation = "relu"
+    """Non-linearity of the feed-forward layer."""
+    norm: Literal["pre", "post"] = "pre"
+    """Layer norm before each sub-layer, with one more at the end, or after each residual sum."""
+    positions: Literal["sinusoidal", "learned"] = "sinusoidal"
+    """How a token's place is told."""
+    max_positions: PositiveInt = 256
+    """Longest source and longest target in tokens, their ends included; longer ones are refused."""
+
+    @model_validator(mode="after")
+    def _heads_divide(self) -> Self:
+        _heads_must_divide(self.d_model, self.n_heads)
+        return self

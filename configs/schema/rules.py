@@ -1,0 +1,64 @@
+"""Rules written by hand: `model: {type: rules}`."""
+
+import re
+from typing import ClassVar, Literal, Self
+
+from pydantic import model_validator
+
+from .base import Config, PositiveFloat, Share
+from .model_base import LearnsBy, Takes
+
+
+class Rule(Config):
+    """One rule: a class, and what must be found in the text for it to fire."""
+
+    label: str
+    """The class that the rule votes for."""
+    keywords: list[str] = []
+    """Fires when one of these occurs as a whole word (or phrase)."""
+    pattern: str | None = None
+    """Fires when this regular expression is found."""
+    weight: PositiveFloat = 1.0
+    """The rule's vote in `mode: weighted`."""
+
+    @model_validator(mode="after")
+    def _has_condition(self) -> Self:
+        if bool(self.keywords) == (self.pattern is not None):
+            raise ValueError("give keywords or a pattern")
+        if self.pattern is not None:
+            try:
+                re.compile(self.pattern)
+            except (re.error, OverflowError, RecursionError) as error:
+                raise ValueError(f"pattern is no regular expression: {error}") from None
+        return self
+
+
+class RulesConfig(Config):
+    """Keyword and regular-expression rules, written by hand; nothing is learned."""
+
+    learns_by: ClassVar[LearnsBy] = "nothing"
+    gives: ClassVar[frozenset[str]] = frozenset({"classes"})
+
+    type: Literal["rules"]
+    mode: Literal["ordered", "weighted"] = "ordered"
+    """`ordered`: the first rule that fires decides. `weighted`: the class with the largest sum of weights wins."""
+    rules: list[Rule] = []
+    """The rules, written here."""
+    rules_file: str | None = None
+    """The rules, as a YAML list in a file of their own (relative to the recipe)."""
+    default: str
+    """The class when no rule fires."""
+    confidence: Share = 0.9
+    """Probability given to the predicted class; the rest is spread over the others. Only the loss looks at it."""
+    case_sensitive: bool = False
+    """Whether upper and lower case differ."""
+
+    @model_validator(mode="after")
+    def _rules_once(self) -> Self:
+        if bool(self.rules) == (self.rules_file is not None):
+            raise ValueError("give rules or rules_file")
+        return self
+
+    @property
+    def takes(self) -> Takes:
+        return "text"

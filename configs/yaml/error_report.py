@@ -1,0 +1,220 @@
+"""What is wrong with a recipe, in words: pydantic's errors as findings with a place, a key and the nearest right name."""
+
+import difflib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple, get_args, get_origin
+
+from ..schema.base import Config
+from ..schema.recipe import Recipe
+from .locations import Located, Place
+
+Part = str | int
+
+EXPECTED = {
+    "int_type": "a whole number",
+    "float_type": "a number",
+    "bool_type": "true or false",
+    "string_type": "text",
+    "string_unicode": "text without half characters (lone surrogates)",
+    "list_type": "a list in brackets",
+    "dict_type": "a mapping of keys to values",
+    "model_type": "a section of keys and values",
+    "model_attributes_type": "a section of keys and values",
+    "greater_than": "greater than {gt:g}",
+    "greater_than_equal": "at least {ge:g}",
+    "less_than": "less than {lt:g}",
+    "less_than_equal": "at most {le:.15g}",
+    "too_short": "a list of at least {min_length}",
+    "literal_error": "{expected}",
+}
+"""What pydantic's errors ask for, to follow "must be"."""
+
+
+class Finding(NamedTuple):
+    """One thing that is wrong: where, at which key, and what."""
+
+    place: Place
+    path: tuple[Part, ...]
+    message: str
+
+    def __str__(self) -> str:
+        key = ".".join(map(str, self.path))
+        return f"{self.place}: {key}: {self.message}" if key else f"{self.place}: {self.message}"
+
+
+@dataclass(frozen=True)
+class Target:
+    """What one of pydantic's errors is about: the key's path, its value in the document, the class that holds the key."""
+
+    path: tuple[Part, ...]
+    node: Located | None
+    parent: Located
+    holder: type[Config]
+    classes: Sequence[type[Config]]
+    in_union: bool = False
+
+
+def findings(errors: Sequence[Any], document: Located) -> list[Finding]:
+    """Pydantic's errors as findings; those of the branches of a plain union become one."""
+    grouped: dict[tuple[Part, ...], list[tuple[Any, Target]]] = {}
+    for error in errors:
+        target = locate(error["loc"], document)
+        grouped.setdefault(target.path, []).append((error, target))
+    return [_finding([error for error, _ in group], group[-1][1]) for path, group in grouped.items()
+            if not (group[0][1].in_union and any(other[: len(path)] == path != other for other in grouped))]
+
+
+def nearest(document: Located, path: Sequence[str]) -> Place:
+    """The place of the key at `path`, or of the nearest section around it that is written down."""
+    node = document
+    for part in path:
+        node = node.mapping.get(part, node)
+    return node.place if node.key is None or not isinstance(node.value, dict | list) else node.key
+
+
+def locate(location: Sequence[Part], document: Located) -> Target:
+    """Follow an error's location through schema and document; it names branches of unions too, which are no keys."""
+    target = Target((), document, document, Recipe, [Recipe])
+    for part in location:
+        target = _step(target, part)
+    return target
+
+
+def _step(at: Target, part: Part) -> Target:
+    if len(at.classes) > 1:  # a union told apart by `type`: this is the type
+        return Target(at.path, at.node, at.parent, at.holder, [each for each in at.classes if part in types_of(each)])
+    fields = at.classes[0].model_fields if at.classes and not isinstance(part, int) else {}
+    entries = at.node.mapping if at.node else {}
+    if part in fields or part in entries:
+        field = fields.get(str(part))
+        below = config_classes(field.annotation) if field else []
+        holder = at.classes[0] if at.classes else at.holder
+        return Target((*at.path, part), entries.get(str(part)), at.node or at.parent, holder, below)
+    if isinstance(part, int) and at.node and isinstance(at.node.value, list) and part < len(at.node.value):
+        return Target((*at.path, part), at.node.value[part], at.node, at.holder, at.classes)
+    return Target(at.path, at.node, at.parent, at.holder, at.classes, in_union=True)
+
+
+def config_classes(annotation: Any) -> list[type[Config]]:
+    """The section classes inside an annotation; more than one are told apart by their `type`."""
+    if isinstance(annotation, type) and get_origin(annotation) is None:
+        return [annotation] if issubclass(annotation, Config) else []
+    inner = () if get_origin(annotation) is Literal else get_args(annotation)
+    return [each for part in inner for each in config_classes(part)]
+
+
+def types_of(section: type[Config]) -> tuple[str, ...]:
+    """The values of `type` that choose this class; none where it has no `type`."""
+    return get_args(section.model_fields["type"].annotation) if "type" in section.model_fields else ()
+
+
+def _finding(errors: Sequence[Any], target: Target) -> Finding:
+    kind, node = errors[0]["type"], target.node
+    if kind == "missing":
+        return Finding(_start(target.parent), target.path, _missing(target))
+    if kind == "extra_forbidden" and node:
+        return Finding(node.key or node.place, target.path, _unknown_key(target))
+    assert node is not None, "pydantic only looks at what is written"
+    if kind == "union_tag_not_found":
+        return Finding(_start(node), (*target.path, "type"), _missing(target))
+    if kind == "union_tag_invalid":
+        tag = node.mapping["type"]
+        return Finding(tag.place, (*target.path, "type"), _unknown_type(tag, target))
+    if kind == "value_error":
+        message = str(errors[0]["ctx"]["error"])
+        named = node.mapping.get(message.split(maxsplit=1)[0])
+        return Finding(named.place if named else _start(node), target.path, message)
+    return Finding(node.place, target.path, _wrong(errors, node))
+
+
+def _start(section: Located) -> Place:
+    return section.key or section.place
+
+
+def _missing(target: Target) -> str:
+    types = [name for each in target.classes for name in types_of(each)]
+    return f"is missing; the type is one of {', '.join(types)}" if len(target.classes) > 1 else "is missing"
+
+
+def _unknown_type(tag: Located, target: Target) -> str:
+    types = [name for each in target.classes for name in types_of(each)]
+    return f"must be one of {', '.join(types)}, not {_said(tag)}{_meant(tag.value, types)}"
+
+
+def _unknown_key(target: Target) -> str:
+    key, known = str(target.path[-1]), list(target.holder.model_fields)
+    known += ["extends"] if target.holder is Recipe else []
+    homes = list(_homes(key))
+    if meant := _meant(key, known):
+        return f"unknown key {key!r}{meant}"
+    if homes:
+        return f"unknown key {key!r} here; it belongs to {' or '.join(homes)}"
+    return f"unknown key {key!r}; known here: {', '.join(known)}"
+
+
+def _homes(key: str) -> Iterator[str]:
+    """The sections that do have this key, with their types where only some have it."""
+    for path, classes in _sections(Recipe, ()):
+        having = [each for each in classes if key in each.model_fields or (each is Recipe and key == "extends")]
+        types = [name for each in having for name in types_of(each)]
+        if having:
+            name = ".".join(path) or "the top of the recipe"
+            yield name if len(having) == len(classes) else f"{name} of type {', '.join(types)}"
+
+
+def _sections(section: type[Config], path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], list[type[Config]]]]:
+    """Every section of the schema: its path and its classes."""
+    if not path:
+        yield (), [section]
+    for name, field in section.model_fields.items():
+        if classes := config_classes(field.annotation):
+            yield (*path, name), classes
+            for each in classes:
+                yield from _sections(each, (*path, name))
+
+
+def _meant(wrong: object, right: Sequence[str]) -> str:
+    near = difflib.get_close_matches(wrong.lower(), right, n=1, cutoff=0.6) if isinstance(wrong, str) else ()
+    return f"; did you mean {near[0]!r}?" if near else ""
+
+
+def _wrong(errors: Sequence[Any], node: Located) -> str:
+    """`must be ..., not ...`, for all branches of a union together."""
+    known = [error for error in errors if error["type"] in EXPECTED]
+    if not known:
+        message = errors[0]["msg"]
+        return f"{message[:1].lower()}{message[1:]}, not {_said(node)}"
+    wanted = dict.fromkeys(EXPECTED[error["type"]].format_map(error.get("ctx", {})) for error in known)
+    return f"must be {' or '.join(wanted)}, not {_said(node)}{_remedy(known, node.value)}"
+
+
+def _said(node: Located) -> str:
+    """The value that stands there, shortened."""
+    value = node.value
+    if isinstance(value, dict | list):
+        return f"{'an empty ' if not value else 'a '}{'mapping' if isinstance(value, dict) else 'list'}"
+    if value is None or isinstance(value, bool):
+        return "empty (null)" if value is None else str(value).lower()
+    told = repr(value)
+    return told if len(told) <= 60 else f"{told[:57]}..."
+
+
+def _remedy(errors: Sequence[Any], value: object) -> str:
+    """What to write in place of `value`, where that can be told."""
+    hints = []
+    for error in errors:
+        match error["type"], value:
+            case "string_type", bool() | int() | float():
+                hints.append("; put it in quotes")
+            case "int_type", float() if value.is_integer():
+                hints.append(f"; write {int(value)}")
+            case "int_type" | "float_type", str() if value.replace("_", "").isdecimal():
+                hints.append(f"; write {value.replace('_', '')} without quotes and `_`")
+            case "bool_type", "yes" | "on" | "no" | "off":
+                hints.append(f"; write {'true' if value in ('yes', 'on') else 'false'}")
+            case "list_type", str() | int() | float():
+                hints.append(f"; write [{value}]")
+            case "literal_error", str():
+                hints.append(_meant(value, error["ctx"]["expected"].split("'")[1::2]))
+    return hints[0] if hints else ""

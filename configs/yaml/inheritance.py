@@ -1,0 +1,195 @@
+"""One document out of a recipe, its parents and the overrides of the command line; every value keeps its place.
+
+Mappings merge, lists are replaced, a mapping whose `type` changes is replaced whole, and `null` removes a section.
+"""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import cache, reduce
+from pathlib import Path
+
+from ...errors import ConfigError
+from ..catalog import find_recipe, packaged
+from .locations import Located, Place, shown
+from .reader import parse_yaml, read_yaml
+
+DATA_FILES = ("train", "validation", "test")
+
+
+def resolve(name_or_path: str, overrides: Sequence[str] = ()) -> Located:
+    """The document of a recipe: its parents, itself, then the overrides `a.b.c=value` in their order.
+
+    Raises ConfigError with the place of what cannot be read or found.
+    """
+    path = find_recipe(name_or_path)
+    documents = [_settled(document, path.parent) for path, document in read_chain(path)]
+    return reduce(_overridden, _ordered([Override.parse(text) for text in overrides]), reduce(merge, documents))
+
+
+def packaged_recipes() -> dict[str, str]:
+    """The recipes that come with the tool and can be run (parents lack a model): name -> description."""
+    found, read = {}, cache(read_yaml)
+    for name, path in packaged().items():
+        if re.search(r"^(extends|model):", path.read_text(encoding="utf-8"), re.MULTILINE):
+            recipe = reduce(merge, [document for _, document in read_chain(path, read)]).mapping
+            if "model" in recipe:
+                found[name] = str(recipe["description"].value) if "description" in recipe else ""
+    return found
+
+
+def recipe_names() -> list[str]:
+    """The names of the recipes that come with the tool and can be run."""
+    return list(packaged_recipes())
+
+
+def read_chain(path: Path, read: Callable[[Path], Located] = read_yaml) -> list[tuple[Path, Located]]:
+    """A recipe and all that it extends, the farthest parent first, each without its `extends` key."""
+    chain: list[tuple[Path, Located]] = []
+    parent: Path | None = path
+    while parent is not None:
+        path, document = parent, _section(read(parent))
+        entries = dict(document.mapping)
+        parent = _parent(entries.pop("extends", None), path, [known for known, _ in chain])
+        chain.insert(0, (path, replace(document, value=entries)))
+    return chain
+
+
+def _parent(extends: Located | None, child: Path, younger: Sequence[Path]) -> Path | None:
+    if extends is None or extends.value is None:
+        return None
+    if not isinstance(extends.value, str):
+        raise ConfigError(f"{extends.place}: extends: names one parent, such as `extends: base.yaml` or `extends: names/base`.")
+    try:
+        parent = find_recipe(extends.value, child.parent)
+    except ConfigError as error:
+        raise ConfigError(f"{extends.place}: extends: {error}") from None
+    line = [*reversed([child, *younger]), parent]
+    if any(parent.samefile(known) for known in line[:-1]):
+        told = " -> ".join(shown(path.resolve()) for path in line)
+        raise ConfigError(f"{extends.place}: extends: goes round in a circle ({told}); one of these files must extend nothing.")
+    return parent
+
+
+def _section(document: Located) -> Located:
+    if document.value is None:
+        raise ConfigError(f"{document.place}: this file is empty; a recipe holds sections such as `data:` and `model:`. "
+                          "Begin with `extends: names/lstm`, or let `nlp config init` write one for your data.")
+    if not isinstance(document.value, dict):
+        raise ConfigError(f"{document.place}: a recipe is a mapping of sections such as `data:` and `model:`; "
+                          f"here stands {'a list' if isinstance(document.value, list) else 'a single value'}.")
+    return document
+
+
+def merge(base: Located, over: Located) -> Located:
+    """`over` laid upon `base`."""
+    if not (isinstance(base.value, dict) and isinstance(over.value, dict)) or _type_changes(base.value, over.value):
+        return over
+    entries = dict(base.value)
+    for key, item in over.value.items():
+        held = entries.get(key)
+        if held is not None and isinstance(held.value, dict) and item.value is None:
+            del entries[key]
+        else:
+            entries[key] = item if held is None else merge(held, item)
+    return replace(over if over.place.file else base, value=entries)  # options change values, not where a section stands
+
+
+def _type_changes(base: dict[str, Located], over: dict[str, Located]) -> bool:
+    return "type" in base and "type" in over and base["type"].value != over["type"].value
+
+
+def _settled(document: Located, folder: Path) -> Located:
+    """What is written relative to a file is settled before files merge: its rules file and the paths of its data."""
+    entries = dict(document.mapping)
+    if "model" in entries:
+        entries["model"] = _with_rules(entries["model"], folder)
+    if "data" in entries:
+        entries["data"] = _with_paths(entries["data"], folder)
+    return replace(document, value=entries)
+
+
+def _with_rules(model: Located, folder: Path) -> Located:
+    """The model section with its rules in place of the name of the file that holds them."""
+    named = model.mapping.get("rules_file")
+    if named is None or not isinstance(named.value, str) or "rules" in model.mapping:
+        return model
+    path = _path(named.value, folder)
+    if not path.is_file():
+        raise ConfigError(f"{named.place}: model.rules_file: there is no file {shown(path)}; it is looked for beside the recipe.")
+    rules = read_yaml(path)
+    if not isinstance(rules.value, list) or not rules.value:
+        raise ConfigError(f"{rules.place}: a rules file holds a list of rules, each such as `- {{label: WHEN, keywords: [when]}}`.")
+    entries = {("rules" if key == "rules_file" else key): item for key, item in model.mapping.items()}
+    return replace(model, value={**entries, "rules": replace(rules, key=named.key)})
+
+
+def _with_paths(data: Located, folder: Path) -> Located:
+    """The data section with its files as absolute paths."""
+    if not isinstance(data.value, dict):
+        return data
+    found = {key: replace(item, value=str(_path(item.value, folder)))
+             for key, item in data.value.items() if key in DATA_FILES and isinstance(item.value, str) and item.value}
+    return replace(data, value={**data.value, **found})
+
+
+def _path(written: str, folder: Path) -> Path:
+    try:
+        return (folder / Path(written).expanduser()).resolve()
+    except (RuntimeError, OSError, ValueError):  # no such home, a loop of links, a character that no path holds
+        return folder.absolute() / written
+
+
+@dataclass(frozen=True)
+class Override:
+    """One `--set a.b.c=value`."""
+
+    keys: tuple[str, ...]
+    value: Located
+
+    @staticmethod
+    def parse(text: str) -> "Override":
+        """Read `a.b.c=value`; the value is YAML. Raises ConfigError."""
+        key, equals, value = text.partition("=")
+        keys = tuple(part.strip() for part in key.split("."))
+        if not equals or not all(keys):
+            raise ConfigError(f"--set takes key=value, such as --set model.hidden_size=256, not {text!r}.")
+        if keys[0] == "extends":
+            raise ConfigError("--set cannot change what a recipe extends; write a file that extends another parent.")
+        return Override(keys, parse_yaml(value, f"--set {' '.join(text.split())}"))
+
+    def laid_over(self, base: Located | None, keys: Sequence[str]) -> Located:
+        """What to merge upon `base` so that the value at `keys` changes; an item of a list is named by its number."""
+        if not keys:
+            return self.value
+        place = Place(self.value.place.source)
+        if base is not None and isinstance(base.value, list):
+            return replace(base, value=self._with_item(base.value, keys))
+        below = self.laid_over(base.mapping.get(keys[0]) if base else None, keys[1:])
+        return Located({keys[0]: replace(below, key=place)}, place)
+
+    def _with_item(self, items: list[Located], keys: Sequence[str]) -> list[Located]:
+        numbers = {str(number): number for number in range(len(items))}
+        if keys[0] not in numbers:
+            raise ConfigError(f"{self.value.place}: {'.'.join(self.keys)}: this list has {len(items)} items, numbered from 0; "
+                              f"{keys[0]!r} is not one of them.")
+        at = numbers[keys[0]]
+        return [*items[:at], merge(items[at], self.laid_over(items[at], keys[1:])), *items[at + 1 :]]
+
+
+def _ordered(overrides: Sequence[Override]) -> list[Override]:
+    """A section's type before its keys, since a new type replaces the section whole; else as they were given."""
+    ordered: list[Override] = []
+    for override in overrides:
+        section = override.keys[:-1]
+        behind = (at for at, other in enumerate(ordered)
+                  if other.keys[: len(section)] == section and other.keys not in (section, override.keys))
+        at = next(behind, len(ordered)) if override.keys[-1] == "type" else len(ordered)
+        ordered.insert(at, override)
+    return ordered
+
+
+def _overridden(document: Located, override: Override) -> Located:
+    """The document with one value changed; paths count from the current folder."""
+    laid_over = _settled(override.laid_over(document, override.keys), Path.cwd())
+    return merge(document, laid_over)

@@ -1,0 +1,57 @@
+"""Values that know their place: file, line and column."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+Scalar = str | int | float | bool | None
+
+PACKAGED = Path(__file__).parent.parent
+"""The folder of the recipes that come with the tool."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where something is written: in a file, or (without one) in `source`, such as an option of the command line."""
+
+    source: str
+    line: int = 1
+    column: int = 1
+    file: Path | None = None
+
+    @property
+    def short(self) -> str:
+        """`file:line`, or the source alone where it has no lines."""
+        return f"{self.source}:{self.line}" if self.file else self.source
+
+    def __str__(self) -> str:
+        return f"{self.short}:{self.column}" if self.file else self.source
+
+
+@dataclass(frozen=True)
+class Located:
+    """A value, where it stands, and where its key stands if it has one."""
+
+    value: "Scalar | dict[str, Located] | list[Located]"
+    place: Place
+    key: Place | None = None
+
+    @property
+    def mapping(self) -> "dict[str, Located]":
+        """The entries of a mapping; none where the value is something else."""
+        return self.value if isinstance(self.value, dict) else {}
+
+    def plain(self) -> Any:
+        """The value alone, in dictionaries and lists."""
+        if isinstance(self.value, dict):
+            return {key: item.plain() for key, item in self.value.items()}
+        return [item.plain() for item in self.value] if isinstance(self.value, list) else self.value
+
+
+def shown(path: Path) -> str:
+    """A path as people know it: from the folder they are in, or from `configs/` for what comes with the tool."""
+    path = path.absolute()
+    for root in (Path.cwd(), PACKAGED.parent):
+        if path.is_relative_to(root):
+            return path.relative_to(root).as_posix()
+    return str(path)

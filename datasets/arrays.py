@@ -1,0 +1,51 @@
+"""Array types, and rows of different lengths in one array."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+IntArray = npt.NDArray[np.integer[Any]]
+FloatArray = npt.NDArray[np.floating[Any]]
+
+
+@dataclass(frozen=True)
+class Ragged:
+    """Rows of different lengths in one array: row i is `ids[offsets[i]:offsets[i + 1]]`.
+
+    ids (n_tokens,) int32; offsets (rows + 1,) int64; weights (n_tokens,) float32 for weighted n-grams.
+    The arrays may be read-only memory maps.
+    """
+
+    ids: IntArray
+    offsets: IntArray
+    weights: FloatArray | None = None
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    @property
+    def lengths(self) -> IntArray:
+        return np.diff(self.offsets)
+
+    def flat(self, rows: IntArray) -> tuple[IntArray, IntArray, FloatArray | None]:
+        """The chosen rows end to end: ids (n,), the start of each row (len(rows),), weights (n,) or None."""
+        starts, lengths = self.offsets[rows], self.offsets[rows + 1] - self.offsets[rows]
+        ends = np.cumsum(lengths)
+        places = np.arange(ends[-1] if len(ends) else 0) + np.repeat(starts - (ends - lengths), lengths)
+        weights = None if self.weights is None else self.weights[places]
+        return self.ids[places], (ends - lengths).astype(np.int32), weights
+
+    def padded(self, rows: IntArray, pad_id: int) -> tuple[IntArray, IntArray]:
+        """The chosen rows as (len(rows), longest) ids filled up with `pad_id`, and their lengths (len(rows),)."""
+        ids, _, _ = self.flat(rows)
+        lengths = self.offsets[rows + 1] - self.offsets[rows]
+        return filled(ids, lengths, pad_id), lengths
+
+
+def filled(values: IntArray, lengths: IntArray, filler: int) -> IntArray:
+    """Values (n,) of rows that lie end to end -> (rows, longest), filled up behind each row's end; at least one column."""
+    padded = np.full((len(lengths), int(lengths.max(initial=1))), filler, dtype=values.dtype)
+    padded[np.arange(padded.shape[1]) < lengths[:, None]] = values
+    return padded

@@ -1,0 +1,168 @@
+"""Batches, and the order they come in: a pure function of the seed and the epoch."""
+
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from ...configs.schema.model_base import Takes
+from ...configs.schema.training import TrainingConfig
+from ..arrays import IntArray
+
+POOL_BATCHES = 100
+"""Texts are sorted by length inside random pools of so many batches: little padding, and still another mix each epoch."""
+EVALUATION_TOKENS = 16_384
+"""Padded tokens in one batch of an evaluation; bounds its memory whatever the length of the texts."""
+EVALUATION_ROWS = 512
+
+
+class Order(Protocol):
+    """How a training split is cut into batches, epoch by epoch: a pure function of the epoch, counted from 0."""
+
+    @property
+    def even(self) -> bool:
+        """Whether every epoch has as many batches."""
+        ...
+
+    def epoch(self, epoch: int) -> list[IntArray]:
+        """The rows of each batch."""
+        ...
+
+    def n_batches(self, epoch: int) -> int:
+        """How many batches an epoch has."""
+        ...
+
+
+@dataclass(frozen=True)
+class RowOrder:
+    """Rows in random order.
+
+    `lengths` (rows,) is given where batches are bucketed by length or cut by `batch_tokens`; rows of one length are sorted by `ties`
+    (rows,).
+    """
+
+    n_rows: int
+    batch_size: int
+    seed: int
+    lengths: IntArray | None = None
+    batch_tokens: int | None = None
+    ties: IntArray | None = None
+
+    def epoch(self, epoch: int) -> list[IntArray]:
+        """The batches of one epoch, counted from 0; the same for the same seed, whatever came before."""
+        if self.batch_size >= self.n_rows and self.batch_tokens is None:
+            return [np.arange(self.n_rows)]  # one batch with everything has no order to draw
+        generator = np.random.default_rng((self.seed, epoch))
+        rows = generator.permutation(self.n_rows)
+        if self.lengths is None:
+            return self._cut(rows)
+        pool = POOL_BATCHES * self.batch_size
+        pools = [rows[start : start + pool] for start in range(0, self.n_rows, pool)]
+        keys = (self.lengths,) if self.ties is None else (self.ties, self.lengths)
+        batches = [batch for each in pools for batch in self._cut(each[np.lexsort([key[each] for key in keys])])]
+        return [batches[place] for place in generator.permutation(len(batches))]
+
+    @property
+    def even(self) -> bool:
+        """Only a token budget makes epochs differ."""
+        return self.batch_tokens is None
+
+    def n_batches(self, epoch: int) -> int:
+        """The number of batches in an epoch."""
+        return -(-self.n_rows // self.batch_size) if self.even else len(self.epoch(epoch))
+
+    def _cut(self, rows: IntArray) -> list[IntArray]:
+        if self.batch_tokens is None or self.lengths is None:
+            return [rows[start : start + self.batch_size] for start in range(0, len(rows), self.batch_size)]
+        return cut_by_tokens(rows, self.lengths[rows], self.batch_tokens)
+
+
+def cut_by_tokens(rows: IntArray, lengths: IntArray, budget: int, most_rows: int | None = None) -> list[IntArray]:
+    """Cut rows so that each batch holds at most `budget` tokens, padding counted, but at least one row."""
+    longest = np.maximum(lengths, 1)
+    batches, start = [], 0
+    while start < len(rows):
+        padded = np.maximum.accumulate(longest[start : start + (most_rows or budget)])
+        fits = int(np.searchsorted(padded * np.arange(1, len(padded) + 1), budget, side="right"))
+        batches.append(rows[start : start + max(fits, 1)])
+        start += max(fits, 1)
+    return batches
+
+
+class Plan:
+    """All steps of a run, known beforehand: step 1 to `n_steps`, each a window of micro-batches of row numbers."""
+
+    def __init__(self, order: Order, epochs: int | None, steps: int | None, accumulate: int = 1) -> None:
+        self.order, self.accumulate = order, accumulate
+        self._held: tuple[int, list[IntArray]] = (-1, [])
+        self.epoch_ends = _ends(order, epochs, steps, accumulate)  # the last step of each epoch
+        self.n_steps = self.epoch_ends[-1] if self.epoch_ends else 0
+        if steps is not None:
+            self.n_steps = min(self.n_steps, steps)
+
+    def epoch_of(self, step: int) -> int:
+        """The epoch, counted from 0, that a step belongs to."""
+        return bisect_left(self.epoch_ends, step)
+
+    def ends_epoch(self, step: int) -> bool:
+        """Whether an epoch is over after this step."""
+        return step == self.n_steps or self.epoch_ends[self.epoch_of(step)] == step
+
+    def window(self, step: int) -> list[IntArray]:
+        """The rows of one step's micro-batches."""
+        epoch = self.epoch_of(step)
+        first = (step - 1 - (self.epoch_ends[epoch - 1] if epoch else 0)) * self.accumulate
+        return self._batches(epoch)[first : first + self.accumulate]
+
+    def windows(self, after: int = 0) -> Iterator[tuple[int, list[IntArray]]]:
+        """Every step after `after`, with its window."""
+        for step in range(after + 1, self.n_steps + 1):
+            yield step, self.window(step)
+
+    def _batches(self, epoch: int) -> list[IntArray]:
+        if self._held[0] != epoch:
+            self._held = (epoch, self.order.epoch(epoch))
+        return self._held[1]
+
+
+def _ends(order: Order, epochs: int | None, steps: int | None, accumulate: int) -> Sequence[int]:
+    """The last step of each epoch. Where all epochs are alike, a range holds any number of them."""
+    if order.even:
+        each = -(-order.n_batches(0) // accumulate)
+        count = epochs if epochs is not None else -(-(steps or 0) // each)
+        return range(each, each * count + 1, each)
+    ends: list[int] = []
+    while (len(ends) < epochs) if epochs is not None else ((ends[-1] if ends else 0) < (steps or 0)):
+        ends.append((ends[-1] if ends else 0) + -(-order.n_batches(len(ends)) // accumulate))
+    return ends
+
+
+def share_of(rows: IntArray, rank: int, world_size: int) -> IntArray:
+    """One rank's share of a batch; may be empty where there are fewer rows than ranks."""
+    return rows[rank::world_size]
+
+
+def row_order(training: TrainingConfig | None, takes: Takes, lengths: IntArray | None, n_rows: int, seed: int,
+              ties: IntArray | None = None) -> RowOrder:
+    """Random rows as the recipe asks for them. Bags have no padding, so bucketing them by length would gain nothing."""
+    if training is None:
+        return RowOrder(n_rows, n_rows, seed)
+    size = n_rows if training.batch_size == "full" else training.batch_size
+    bucketed = training.batch_tokens is not None or (training.bucket_by_length and takes in ("sequence", "spelled", "pair"))
+    return RowOrder(n_rows, size, seed, lengths if bucketed else None, training.batch_tokens, ties)
+
+
+def evenly_spaced(n_rows: int, most: int | None) -> IntArray:
+    """Every row, or at most `most` of them from all over the split."""
+    return np.arange(n_rows) if most is None else np.unique(np.linspace(0, n_rows - 1, min(n_rows, most)).astype(np.int64))
+
+
+def batches_by_length(lengths: IntArray | None, n_rows: int, most: int | None = None) -> list[IntArray]:
+    """Every row once, or at most `most`, evenly spaced; texts of like length together."""
+    rows = evenly_spaced(n_rows, most)
+    if lengths is None:
+        return [rows]
+    rows = rows[np.argsort(lengths[rows], kind="stable")]
+    return cut_by_tokens(rows, lengths[rows], EVALUATION_TOKENS, EVALUATION_ROWS)

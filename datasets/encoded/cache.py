@@ -1,0 +1,121 @@
+"""Trained tokenizers and encoded texts, kept on disk: a second run with the same texts and settings starts at once.
+
+Each is kept under a hash of all that it is made from. Any of them may be deleted at any time; it is then made again.
+"""
+
+import hashlib
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from ...configs.schema.tokenizer import NgramTokenizer, TokenizerConfig
+from ..arrays import Ragged
+from ..files import cache_folder
+from ..tokenizers.tokenizer import Tokenizer, load_tokenizer, train_and_encode
+from .cache_entries import CacheEntries
+
+FORMAT = 2
+"""Raised when what is kept changes, or how it is made."""
+LONG = 1_000_000
+"""Characters from which on it is told that texts are being worked on."""
+
+
+def cache_root() -> Path:
+    """`NLP_CACHE`, or `nlp/encoded` in the user's cache folder."""
+    given = os.environ.get("NLP_CACHE")
+    return Path(given).expanduser() if given else cache_folder() / "nlp" / "encoded"
+
+
+class Cache:
+    """What was trained and encoded before. `made` names what was not there, `notices` says where it could not be kept.
+
+    `tell` is given a line before anything begins that takes more than about a second.
+    """
+
+    def __init__(self, root: Path | None = None, tell: Callable[[str], object] | None = None) -> None:
+        self.entries, self.tell = CacheEntries(root or cache_root()), tell
+        self._fresh: dict[str, Ragged] = {}  # made along with a tokenizer
+
+    @property
+    def made(self) -> Sequence[str]:
+        return self.entries.made
+
+    @property
+    def notices(self) -> Sequence[str]:
+        return self.entries.notices
+
+    def train(self, config: TokenizerConfig, texts: Sequence[str]) -> Tokenizer:
+        """The tokenizer that these training texts give."""
+        key = _key(config.model_dump_json(), _library(config), _hash(texts))
+
+        def train() -> Tokenizer:
+            self._say(f"Training the tokenizer ({config.type}) on", texts)
+            tokenizer, encoded = train_and_encode(config, texts)
+            if encoded is not None:
+                self._fresh[_texts_key(tokenizer, texts)] = encoded
+            return tokenizer
+
+        return self.entries.get(f"tokenizer-{key}", train, Tokenizer.save, load_tokenizer)
+
+    def encode(self, tokenizer: Tokenizer, texts: Sequence[str]) -> Ragged:
+        """The encoded texts as read-only memory maps."""
+        key = _texts_key(tokenizer, texts)
+
+        def encode() -> Ragged:
+            if key in self._fresh:
+                return self._fresh[key]
+            self._say("Encoding", texts)
+            return tokenizer.encode(texts)
+
+        return self.entries.get(key, encode, _write, _read)
+
+    def _say(self, what: str, texts: Sequence[str]) -> None:
+        if self.tell is not None and sum(map(len, texts)) > LONG:
+            self.tell(f"{what} {len(texts):,} texts, once for all runs with these settings")
+
+
+def _key(*parts: str) -> str:
+    return hashlib.sha256("\n".join((str(FORMAT), *parts)).encode("utf-8")).hexdigest()[:40]
+
+
+def _texts_key(tokenizer: Tokenizer, texts: Sequence[str]) -> str:
+    return f"texts-{_key(tokenizer.fingerprint(), _library(tokenizer.config), _hash(texts))}"
+
+
+def _library(config: TokenizerConfig) -> str:
+    """What else the outcome depends on: the library, and the version of Unicode that comes with Python."""
+    from importlib.metadata import version
+
+    name = "scikit-learn" if isinstance(config, NgramTokenizer) else "tokenizers"
+    return f"{name} {version(name)}, Python {sys.version_info.major}.{sys.version_info.minor}"
+
+
+def _hash(texts: Sequence[str]) -> str:
+    """Of the texts and where each of them ends."""
+    digest = hashlib.sha256(np.fromiter(map(len, texts), dtype=np.int64, count=len(texts)).tobytes())
+    digest.update("".join(texts).encode("utf-8", "surrogatepass"))
+    return digest.hexdigest()
+
+
+def _write(ragged: Ragged, folder: Path) -> None:
+    arrays = {"ids": ragged.ids, "offsets": ragged.offsets, "weights": ragged.weights}
+    for name, values in arrays.items():
+        if values is not None:
+            np.save(folder / f"{name}.npy", values, allow_pickle=False)
+
+
+def _read(folder: Path) -> Ragged:
+    """Raises ValueError where the arrays do not fit together."""
+    weights = _mapped(folder / "weights.npy") if (folder / "weights.npy").exists() else None
+    ragged = Ragged(_mapped(folder / "ids.npy"), _mapped(folder / "offsets.npy"), weights)
+    if ragged.offsets[-1] != len(ragged.ids) or (weights is not None and len(weights) != len(ragged.ids)):
+        raise ValueError("the arrays are not of the same length")
+    return ragged
+
+
+def _mapped(path: Path) -> np.ndarray:
+    """A view that is a plain array, since NumPy's own class for memory maps is slow to index."""
+    return np.load(path, mmap_mode="r", allow_pickle=False).view(np.ndarray)

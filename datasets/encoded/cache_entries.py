@@ -1,0 +1,134 @@
+"""Entries of the cache that are made once, by whichever process comes first, and never changed.
+
+    <root>/<name>/        an entry: its files and their manifest; written beside it, then renamed once
+    <root>/<name>.lock    held while the entry is being made, so that others wait for it instead of making it again
+
+That entries are whole rests on the rename alone; a lock that is passed over costs time and nothing else.
+Where the folder is full or may not be written, things are made each time, and a notice says so.
+"""
+
+import os
+import shutil
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TypeVar
+
+from ...errors import RunError
+from ...storage import damage, write_folder
+
+PAUSE = 0.05
+"""Seconds between two looks at a lock."""
+STALE = 1_800.0
+"""Seconds after which a lock is passed over, though nobody can tell that its process is gone."""
+
+Made = TypeVar("Made")
+
+
+class CacheEntries:
+    """A folder of entries. `made` names those that were not there, `notices` says what did not work as it should."""
+
+    def __init__(self, root: Path) -> None:
+        self.root, self.made, self.notices = root, list[str](), list[str]()
+
+    def get(self, name: str, make: Callable[[], Made], write: Callable[[Made, Path], object], read: Callable[[Path], Made]) -> Made:
+        """The entry, read from disk; made and written where it is missing or damaged.
+
+        `write` fills a folder, `read` raises OSError, RunError or ValueError where it does not find there what was written.
+        """
+        found = self._read(name, read)
+        if found is not None:
+            return found
+        with self._lock(name):
+            found = self._read(name, read)
+            if found is not None:
+                return found
+            shutil.rmtree(self.root / name, ignore_errors=True)  # damaged, and nobody else renames one into its place now
+            made = make()
+            self.made.append(name)
+            try:
+                self._write(name, made, write)
+            except OSError as error:
+                self._tell(error)
+                return made
+            return self._read(name, read) or made
+
+    def _read(self, name: str, read: Callable[[Path], Made]) -> Made | None:
+        """The entry, or None where it is missing or damaged."""
+        folder = self.root / name
+        try:
+            return None if damage(folder, content=False) is not None else read(folder)
+        except (OSError, RunError, ValueError):
+            return None
+
+    def _write(self, name: str, made: Made, write: Callable[[Made, Path], object]) -> None:
+        self._sweep()
+        write_folder(self.root / name, lambda folder: write(made, folder))
+
+    def _sweep(self) -> None:
+        """Delete what killed processes left half-written."""
+        for left in self.root.glob(".*.tmp-*"):
+            with suppress(OSError):
+                if time.time() - left.stat().st_mtime > STALE:
+                    shutil.rmtree(left, ignore_errors=True)
+
+    @contextmanager
+    def _lock(self, name: str) -> Iterator[None]:
+        """Wait until nobody else makes the entry. Without a lock where the folder cannot be written."""
+        lock = self.root / f"{name}.lock"
+        held = False
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+            while not (held := _taken(lock)):
+                if _is_stale(lock):
+                    lock.unlink(missing_ok=True)
+                else:
+                    time.sleep(PAUSE)
+        except OSError as error:
+            self._tell(error)
+        try:
+            yield
+        finally:
+            if held:
+                with suppress(OSError):
+                    lock.unlink(missing_ok=True)
+
+    def _tell(self, error: OSError) -> None:
+        if self.notices:
+            return
+        why = error.strerror or error
+        self.notices.append(f"The cache in {self.root} cannot be written ({why}), so every run encodes its texts anew. "
+                            "Make room, or set NLP_CACHE to another folder.")
+
+
+def _taken(lock: Path) -> bool:
+    """Whether this process now holds the lock."""
+    try:
+        with lock.open("x", encoding="utf-8") as file:
+            file.write(f"{os.getpid()} {socket.gethostname()}")
+        return True
+    except FileExistsError:
+        return False
+
+
+def _is_stale(lock: Path) -> bool:
+    """Whether the process that took the lock is gone, or has it for so long that it must be."""
+    try:
+        process, _, host = lock.read_text(encoding="utf-8").partition(" ")
+        if time.time() - lock.stat().st_mtime > STALE:
+            return True
+    except FileNotFoundError:
+        return False
+    return os.name != "nt" and host == socket.gethostname() and process.isdecimal() and not _lives(int(process))
+
+
+def _lives(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True

@@ -1,0 +1,139 @@
+"""Texts with a class each: what classification trains on."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ...configs.schema.data import SizesData
+from ...configs.schema.model import ModelConfig
+from ...configs.schema.model_base import Takes
+from ...configs.schema.task import ClassificationConfig
+from ...configs.schema.tokenizer import TokenizerConfig
+from ...configs.schema.training import TrainingConfig
+from ...errors import ConfigError, DataError
+from ..arrays import Ragged
+from ..formats.file_format import nearest
+from ..tables import Table
+from .batching import Order, batches_by_length, row_order
+from .cache import Cache
+from .labels import UNSEEN, declared_or, some_names
+from .split import Batch, Encoding, IntArray
+
+
+@dataclass(frozen=True)
+class LabelledSplit:
+    """`labels` (rows,) holds class ids, -1 for a label that is not in the list."""
+
+    name: str
+    table: Table
+    texts: Sequence[str]
+    gold: Sequence[str]
+    labels: IntArray
+    encoded: Ragged | None = None
+
+    def __len__(self) -> int:
+        return len(self.texts)
+
+    @property
+    def lengths(self) -> IntArray | None:
+        """Tokens of each text; None where texts are not encoded."""
+        return None if self.encoded is None else self.encoded.lengths
+
+    def batch(self, rows: IntArray, takes: Takes) -> Batch:
+        """The rows as text, as a bag or as padded sequences."""
+        return Batch(rows, self._inputs(rows, takes), self.labels[rows])
+
+    def _inputs(self, rows: IntArray, takes: Takes) -> dict[str, Any]:
+        if takes == "text":
+            return {"texts": [self.texts[row] for row in rows]}
+        assert self.encoded is not None, f"{takes} batches need an encoded split"
+        if takes == "bag":
+            tokens, starts, weights = self.encoded.flat(rows)
+            return {"tokens": tokens, "starts": starts, "weights": weights}
+        tokens, lengths = self.encoded.padded(rows, pad_id=0)
+        return {"tokens": tokens, "lengths": lengths}
+
+    def order(self, training: TrainingConfig | None, model: ModelConfig, seed: int) -> Order:
+        """Random rows, of like length together where the recipe says so."""
+        return row_order(training, model.takes, self.lengths, len(self), seed)
+
+    def evaluation_batches(self, most: int | None = None) -> list[IntArray]:
+        """Texts of like length together."""
+        return batches_by_length(self.lengths, len(self), most)
+
+    def told(self, row: int) -> dict[str, Any]:
+        """Where a text stands, the text, and its label."""
+        return {"where": self.table.where(row), "text": self.texts[row], "label": self.gold[row]}
+
+
+class LabelledTexts:
+    """How tables of texts and labels become splits."""
+
+    def __init__(self, task: ClassificationConfig) -> None:
+        self.task = task
+        self.columns = (task.text, task.label)
+
+    def learn(self, train: Table, tokenizer: TokenizerConfig | None, cache: Cache) -> Encoding:
+        """The classes, and the tokenizer where there is one. Raises DataError for data that no classifier can be trained on."""
+        labels = self._labels(train)
+        self._refuse_unknown_weights(labels)
+        counts = np.bincount(self._numbers(train, labels), minlength=len(labels))
+        trained = cache.train(tokenizer, self.read_by_tokenizer(train)) if tokenizer is not None else None
+        spec = SizesData(type="sizes", vocab_size=trained.vocab_size if trained else None, n_classes=len(labels))
+        return Encoding(spec, labels, tuple(counts.tolist()), {"text": trained} if trained else {})
+
+    def split(self, name: str, table: Table, encoding: Encoding, cache: Cache) -> tuple[LabelledSplit, Sequence[str]]:
+        """One split in numbers; and notices."""
+        texts, labels = self.read_by_tokenizer(table), self._numbers(table, encoding.labels)
+        encoded = cache.encode(encoding.tokenizer, texts) if encoding.tokenizer is not None else None
+        split = LabelledSplit(name, table, texts, table.columns[self.task.label], labels, encoded)
+        return split, _unseen(split)
+
+    def read_by_tokenizer(self, table: Table) -> Sequence[str]:
+        """The texts."""
+        return table.columns[self.task.text]
+
+    def questions(self, texts: Sequence[str], encoding: Encoding) -> LabelledSplit:
+        """Texts without labels, prepared to be predicted."""
+        encoded = encoding.tokenizer.encode(texts) if encoding.tokenizer is not None else None
+        nothing = np.full(len(texts), UNSEEN)
+        return LabelledSplit("texts", Table({"text": texts}, "the texts"), texts, [""] * len(texts), nothing, encoded)
+
+    def _labels(self, train: Table) -> tuple[str, ...]:
+        """The declared classes, or those of the training split, sorted."""
+        task = self.task
+        present = sorted(set(train.columns[task.label]))
+        if len(present) < 2:
+            raise DataError(f"All {len(train):,} training examples of {train.source} have the same class, {present[0]!r} in column "
+                            f"`{task.label}`, so there is nothing to tell apart. Is task.label the right column?")
+        return declared_or(task.labels, present)
+
+    def _refuse_unknown_weights(self, labels: Sequence[str]) -> None:
+        weights = self.task.class_weights
+        unknown = next((name for name in weights if name not in labels), None) if isinstance(weights, Mapping) else None
+        if unknown is not None:
+            raise ConfigError(f"task.class_weights names {unknown!r}, which is no class of this data.{nearest(unknown, labels)} "
+                              f"The classes are: {', '.join(labels)}.")
+
+    def _numbers(self, table: Table, labels: Sequence[str]) -> IntArray:
+        """(n_rows,) int64 class ids; -1 for a label that training did not have, DataError for one outside a declared list."""
+        gold = table.columns[self.task.label]
+        numbers = {label: number for number, label in enumerate(labels)}
+        ids = np.fromiter((numbers.get(label, UNSEEN) for label in gold), dtype=np.int64, count=len(gold))
+        if self.task.labels is not None and (ids == UNSEEN).any():
+            row = int(np.argmax(ids == UNSEEN))
+            said = f"{table.where(row)} has the label {gold[row]!r}, which task.labels does not name.{nearest(gold[row], labels)}"
+            raise DataError(f"{said} Correct the row, or add the label to task.labels, which has: {', '.join(labels)}.")
+        return ids
+
+
+def _unseen(split: LabelledSplit) -> list[str]:
+    """A notice of labels that training did not have."""
+    rows = np.flatnonzero(split.labels == UNSEEN).tolist()
+    if not rows:
+        return []
+    told = some_names(split.gold[row] for row in rows)
+    return [f"{len(rows):,} of {len(split):,} {split.name} examples have a label that no training example has ({told}); "
+            "they count as wrong."]

@@ -1,0 +1,26 @@
+"""Classes and tags by name: which there are, and those that training did not have."""
+
+from collections.abc import Iterable, Sequence
+
+from ...errors import ConfigError
+
+UNSEEN = -1
+"""The id of a class or tag that is not in the list."""
+NAMED = 5
+"""Names that a notice tells."""
+
+
+def declared_or(declared: Sequence[str] | None, present: Sequence[str]) -> tuple[str, ...]:
+    """The declared names in their order, or else those that are present. Raises ConfigError for a declared name that stands twice."""
+    if declared is None:
+        return tuple(present)
+    if len(set(declared)) < len(declared):
+        twice = next(label for place, label in enumerate(declared) if label in declared[:place])
+        raise ConfigError(f"task.labels names {twice!r} twice; each class stands in it once.")
+    return tuple(declared)
+
+
+def some_names(names: Iterable[str]) -> str:
+    """The first of the names in alphabetical order, each once: `a`, `b`, ..."""
+    distinct = sorted(set(names))
+    return ", ".join(f"`{name}`" for name in distinct[:NAMED]) + (", ..." if len(distinct) > NAMED else "")

@@ -1,0 +1,191 @@
+"""Sentences with a tag for each token: what tagging trains on."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ...configs.schema.data import SizesData
+from ...configs.schema.model import ModelConfig
+from ...configs.schema.model_base import Takes
+from ...configs.schema.task import TaggingConfig, is_tag, tags_of
+from ...configs.schema.tokenizer import PAD, UNK, CharacterTokenizer, TokenizerConfig
+from ...configs.schema.training import TrainingConfig
+from ...errors import DataError
+from ..arrays import Ragged, filled
+from ..formats.conll import split_tokens
+from ..formats.file_format import nearest
+from ..tables import Table
+from ..tokenizers.tokenizer import Tokenizer
+from .batching import Order, batches_by_length, row_order
+from .cache import Cache
+from .labels import UNSEEN, declared_or, some_names
+from .split import Batch, Encoding, IntArray
+
+CHARACTERS = CharacterTokenizer(type="characters", min_frequency=2)
+"""Characters seen once stay unknown, so that networks learn what to make of those they never saw."""
+
+
+@dataclass(frozen=True)
+class TaggedSplit:
+    """Sentences as numbers. Each distinct word is encoded once.
+
+    words: for each token the number of its word; tags: the id of its tag, -1 for one that is not in the list;
+    pieces and characters: of each distinct word.
+    """
+
+    name: str
+    table: Table
+    sentences: Sequence[Sequence[str]]
+    gold: Sequence[Sequence[str]]
+    words: Ragged
+    tags: Ragged
+    pieces: Ragged | None = None
+    characters: Ragged | None = None
+
+    def __len__(self) -> int:
+        return len(self.sentences)
+
+    @property
+    def lengths(self) -> IntArray:
+        """Tokens of each sentence: pieces of words where there is a tokenizer that cuts them, words elsewhere."""
+        if self.pieces is None:
+            return self.words.lengths
+        ends = np.cumsum(np.append(0, self.pieces.lengths[self.words.ids]))
+        return np.diff(ends[self.words.offsets])
+
+    def batch(self, rows: IntArray, takes: Takes) -> Batch:
+        """The rows as lists of tokens, or as padded sequences, with the characters of each word where they are `spelled`."""
+        targets, n_words = self.tags.padded(rows, UNSEEN)
+        gold = [self.gold[row] for row in rows]
+        if takes == "text":
+            return Batch(rows, {"sentences": [self.sentences[row] for row in rows]}, targets, gold)
+        words, starts, _ = self.words.flat(rows)
+        inputs = self._pieces(words, starts, n_words)
+        return Batch(rows, inputs | self._spelling(words, n_words) if takes == "spelled" else inputs, targets, gold)
+
+    def _pieces(self, words: IntArray, starts: IntArray, n_words: IntArray) -> dict[str, Any]:
+        """Tokens and lengths; where a word may have several pieces, also the place of each word's first."""
+        assert self.pieces is not None, "networks need a tokenizer"
+        pieces, piece_starts, _ = self.pieces.flat(words)
+        if len(pieces) == len(words):
+            return {"tokens": filled(pieces, n_words, PAD), "lengths": n_words}
+        firsts = np.append(piece_starts, len(pieces))  # where each word begins among all pieces of the batch
+        row_starts = firsts[np.append(starts, len(words))]
+        inside = firsts[:-1] - np.repeat(row_starts[:-1], n_words)
+        lengths = np.diff(row_starts).astype(np.int64)
+        return {"tokens": filled(pieces, lengths, PAD), "lengths": lengths, "first_pieces": filled(inside, n_words, -1)}
+
+    def _spelling(self, words: IntArray, n_words: IntArray) -> dict[str, Any]:
+        """The characters of the distinct words of the batch, and which of them stands where; of none, one [UNK] that stands nowhere."""
+        assert self.characters is not None
+        distinct, places = np.unique(words, return_inverse=True)
+        characters = self.characters.padded(distinct, PAD)[0] if len(distinct) else np.full((1, 1), UNK, np.int32)
+        return {"characters": characters, "spelling": filled(places.astype(np.int32), n_words, 0)}
+
+    def order(self, training: TrainingConfig | None, model: ModelConfig, seed: int) -> Order:
+        """Random rows, of like length together where the recipe says so."""
+        return row_order(training, model.takes, self.lengths, len(self), seed)
+
+    def evaluation_batches(self, most: int | None = None) -> list[IntArray]:
+        """Texts of like length together."""
+        return batches_by_length(self.lengths, len(self), most)
+
+    def told(self, row: int) -> dict[str, Any]:
+        """Where a sentence stands, the sentence, and its tags."""
+        return {"where": self.table.where(row), "text": " ".join(self.sentences[row]), "label": " ".join(self.gold[row])}
+
+
+class TaggedSentences:
+    """How tables of sentences and tags become splits."""
+
+    def __init__(self, task: TaggingConfig) -> None:
+        self.task = task
+        self.columns = (task.tokens, task.tags)
+
+    def learn(self, train: Table, tokenizer: TokenizerConfig | None, cache: Cache) -> Encoding:
+        """The tags, and where there is a tokenizer, it and the characters. Raises DataError for data that no tagger can be trained on."""
+        sentences, gold = self._aligned(train)
+        labels = self._labels(gold, train)
+        numbers = {label: number for number, label in enumerate(labels)}
+        counts = np.bincount([numbers[tag] for tags in gold for tag in tags if tag in numbers], minlength=len(labels))
+        sizes = {"n_classes": len(labels)}
+        if tokenizer is None:
+            return Encoding(SizesData(type="sizes", **sizes), labels, tuple(counts.tolist()))
+        words = [word for sentence in sentences for word in sentence]
+        tokenizers = {"text": cache.train(tokenizer, words), "characters": cache.train(CHARACTERS, words)}
+        spec = SizesData(type="sizes", vocab_size=tokenizers["text"].vocab_size, n_characters=tokenizers["characters"].vocab_size, **sizes)
+        return Encoding(spec, labels, tuple(counts.tolist()), tokenizers)
+
+    def split(self, name: str, table: Table, encoding: Encoding, cache: Cache) -> tuple[TaggedSplit, Sequence[str]]:
+        """One split in numbers; and notices."""
+        sentences, gold = self._aligned(table)
+        split = self._numbered(name, table, sentences, gold, encoding, cache.encode)
+        return split, _unseen(split)
+
+    def read_by_tokenizer(self, table: Table) -> Sequence[str]:
+        """The tokens, each a text of its own."""
+        return [word for sentence in table.columns[self.task.tokens] for word in split_tokens(sentence)]
+
+    def questions(self, texts: Sequence[str], encoding: Encoding) -> TaggedSplit:
+        """Sentences without tags, their tokens divided by spaces."""
+        table, sentences = Table({"text": texts}, "the texts"), [split_tokens(text) for text in texts]
+        return self._numbered("texts", table, sentences, [[""] * len(sentence) for sentence in sentences], encoding,
+                              lambda tokenizer, words: tokenizer.encode(words))
+
+    def _aligned(self, table: Table) -> tuple[list[list[str]], list[list[str]]]:
+        """Tokens and tags of each sentence. Raises DataError where one has not as many tags as tokens, or a tag of no scheme."""
+        sentences = [split_tokens(cell) for cell in table.columns[self.task.tokens]]
+        gold = [split_tokens(cell) for cell in table.columns[self.task.tags]]
+        for row, (words, tags) in enumerate(zip(sentences, gold, strict=True)):
+            if len(words) != len(tags):
+                raise DataError(f"{table.where(row)} has {len(words)} tokens in column `{self.task.tokens}` but {len(tags)} tags in "
+                                f"column `{self.task.tags}`. Tagging needs one tag for each token; both columns are divided by spaces.")
+            self._check_scheme(tags, table, row)
+        return sentences, gold
+
+    def _check_scheme(self, tags: Sequence[str], table: Table, row: int) -> None:
+        scheme = self.task.scheme
+        if scheme is not None and (strange := next((tag for tag in tags if not is_tag(tag, scheme)), None)):
+            raise DataError(f"{table.where(row)} has the tag {strange!r}, which task.scheme {scheme} does not have ({tags_of(scheme)}). "
+                            "Mend the tag, or set task.scheme to that of the data; where tags mark no spans, leave it out.")
+
+    def _labels(self, gold: Sequence[Sequence[str]], train: Table) -> tuple[str, ...]:
+        """The declared tags, or those of the training split, sorted."""
+        present = sorted({tag for tags in gold for tag in tags})
+        if len(present) < 2:
+            told = f"have the same tag, {present[0]!r}" if present else "have no tag"
+            raise DataError(f"All tokens of {train.source} {told} in column `{self.task.tags}`, so there is nothing to tell apart. "
+                            "Is task.tags the right column?")
+        return declared_or(self.task.labels, present)
+
+    def _numbered(self, name: str, table: Table, sentences: Sequence[Sequence[str]], gold: Sequence[Sequence[str]],
+                  encoding: Encoding, encode: Callable[[Tokenizer, Sequence[str]], Ragged]) -> TaggedSplit:
+        ends = np.cumsum([0, *map(len, sentences)]).astype(np.int64)
+        distinct = {word: number for number, word in enumerate(dict.fromkeys(word for sentence in sentences for word in sentence))}
+        words = np.fromiter((distinct[word] for sentence in sentences for word in sentence), np.int32, int(ends[-1]))
+        tags = self._tag_ids(table, gold, encoding.labels, int(ends[-1]))
+        encoded = {role: encode(tokenizer, list(distinct)) for role, tokenizer in encoding.tokenizers.items()}
+        return TaggedSplit(name, table, sentences, gold, Ragged(words, ends), Ragged(tags, ends), encoded.get("text"),
+                           encoded.get("characters"))
+
+    def _tag_ids(self, table: Table, gold: Sequence[Sequence[str]], labels: Sequence[str], n_tokens: int) -> IntArray:
+        """(n_tokens,) ids; -1 for a tag that training did not have, DataError for one outside a declared list."""
+        numbers = {label: number for number, label in enumerate(labels)}
+        if self.task.labels is not None:
+            for row, tags in enumerate(gold):
+                if unknown := next((tag for tag in tags if tag and tag not in numbers), None):
+                    said = f"{table.where(row)} has the tag {unknown!r}, which task.labels does not name.{nearest(unknown, labels)}"
+                    raise DataError(f"{said} Correct it, or add the tag to task.labels, which has: {', '.join(labels)}.")
+        return np.fromiter((numbers.get(tag, UNSEEN) for tags in gold for tag in tags), np.int64, n_tokens)
+
+
+def _unseen(split: TaggedSplit) -> list[str]:
+    """A notice of tags that training did not have."""
+    places = np.flatnonzero(split.tags.ids == UNSEEN).tolist()
+    if not places:
+        return []
+    flat = [tag for tags in split.gold for tag in tags]
+    told = some_names(flat[place] for place in places)
+    return [f"{len(places):,} of {len(flat):,} {split.name} tokens have a tag that no training token has ({told}); they count as wrong."]

@@ -1,0 +1,174 @@
+"""Texts and the texts that are to be made of them: what sequence-to-sequence tasks train on."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ...configs.schema.data import SizesData
+from ...configs.schema.model import ModelConfig
+from ...configs.schema.model_base import Takes
+from ...configs.schema.networks import TransformerSeq2SeqConfig
+from ...configs.schema.task import SequenceToSequenceConfig
+from ...configs.schema.tokenizer import BOS, EOS, PAD, TokenizerConfig
+from ...configs.schema.training import TrainingConfig
+from ...errors import DataError
+from ..arrays import IntArray, Ragged
+from ..tables import Table
+from ..tokenizers.tokenizer import Tokenizer
+from .batching import Order, cut_by_tokens, evenly_spaced, row_order
+from .cache import Cache
+from .split import Batch, Encoding
+
+EVALUATION_TOKENS, EVALUATION_ROWS = 4_096, 128
+"""Tokens of either side, and rows, in one batch of an evaluation: a score for each word of the vocabulary at each place of a target
+takes most of the memory."""
+
+
+class Raw(NamedTuple):
+    """A row as it was written: the source, and the targets that count as right."""
+
+    source: str
+    references: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class PairSplit:
+    """Sources and targets as numbers, without the [EOS] that a batch puts behind each. Targets are None where they are asked for."""
+
+    name: str
+    table: Table
+    raw: Sequence[Raw]
+    sources: Ragged
+    targets: Ragged | None
+
+    def __len__(self) -> int:
+        return len(self.raw)
+
+    @property
+    def lengths(self) -> IntArray:
+        """Tokens of source and target, ends included."""
+        return self.sources.lengths + self.target_lengths + 2
+
+    @property
+    def target_lengths(self) -> IntArray:
+        """Tokens of each target."""
+        return np.zeros(len(self), np.int64) if self.targets is None else self.targets.lengths
+
+    @property
+    def longer_lengths(self) -> IntArray:
+        """Tokens of the longer of source and target, its end included."""
+        return np.maximum(self.sources.lengths, self.target_lengths) + 1
+
+    def batch(self, rows: IntArray, takes: Takes) -> Batch:
+        """Sources with their [EOS], the target token before each place, and as targets the tokens at it, [EOS] the last."""
+        tokens, lengths = self._ended(self.sources, rows)
+        raw = [self.raw[row] for row in rows]
+        if self.targets is None:
+            first = np.full((len(rows), 1), BOS, dtype=np.int32)
+            return Batch(rows, {"tokens": tokens, "lengths": lengths, "previous": first}, np.full((len(rows), 1), -1), raw)
+        ended, ends = self._ended(self.targets, rows)
+        real = np.arange(ended.shape[1]) < ends[:, None]
+        before = np.concatenate([np.full((len(rows), 1), BOS, ended.dtype), ended[:, :-1]], axis=1)
+        inputs = {"tokens": tokens, "lengths": lengths, "previous": np.where(real, before, PAD).astype(np.int32)}
+        return Batch(rows, inputs, np.where(real, ended, -1).astype(np.int64), raw)
+
+    @staticmethod
+    def _ended(texts: Ragged, rows: IntArray) -> tuple[IntArray, IntArray]:
+        """(len(rows), longest + 1) ids with [EOS] behind each text, and lengths that count it."""
+        ids, lengths = texts.padded(rows, PAD)
+        ended = np.concatenate([ids, np.full((len(rows), 1), PAD, ids.dtype)], axis=1)
+        ended[np.arange(len(rows)), lengths] = EOS
+        longest = int(lengths.max(initial=0)) + 1
+        return ended[:, :longest], lengths + 1
+
+    def order(self, training: TrainingConfig | None, model: ModelConfig, seed: int) -> Order:
+        """Random rows; where the recipe says so, those together whose longer side is alike, and then the shorter one."""
+        most = 2 * self.longer_lengths  # tokens, if both sides were as long as the longer one
+        return row_order(training, model.takes, most, len(self), seed, ties=self.sources.lengths - self.target_lengths)
+
+    def evaluation_batches(self, most: int | None = None) -> list[IntArray]:
+        """Sources of like length together; or about as many rows as have `most` target tokens, since each costs a step of the search."""
+        rows = evenly_spaced(len(self), None if most is None else max(1, round(most / max(1.0, float(self.target_lengths.mean()) + 1))))
+        rows = rows[np.argsort(self.sources.lengths[rows], kind="stable")]
+        return cut_by_tokens(rows, self.longer_lengths[rows], EVALUATION_TOKENS, EVALUATION_ROWS)
+
+    def told(self, row: int) -> dict[str, Any]:
+        """Where a row stands, its source, and what is right."""
+        source, references = self.raw[row]
+        return {"where": self.table.where(row), "text": source, "label": " | ".join(references)}
+
+
+class TextPairs:
+    """How tables of sources and targets become splits."""
+
+    def __init__(self, task: SequenceToSequenceConfig) -> None:
+        self.task = task
+        self.columns = (task.source, task.target)
+
+    def learn(self, train: Table, tokenizer: TokenizerConfig | None, cache: Cache) -> Encoding:
+        """The tokenizers: one for both sides, or one for each."""
+        assert tokenizer is not None, "the schema asks for one"
+        sources, targets = (train.columns[column] for column in self.columns)
+        if self.task.share_vocabulary:
+            tokenizers: Mapping[str, Tokenizer] = {"text": cache.train(tokenizer, [*sources, *targets])}
+        else:
+            written = self.task.target_tokenizer or tokenizer
+            tokenizers = {"text": cache.train(tokenizer, sources), "target": cache.train(written, targets)}
+        sizes = {"vocab_size": tokenizers["text"].vocab_size, "target_vocab_size": tokenizers.get("target", tokenizers["text"]).vocab_size}
+        return Encoding(SizesData(type="sizes", **sizes), tokenizers=tokenizers)
+
+    def split(self, name: str, table: Table, encoding: Encoding, cache: Cache) -> tuple[PairSplit, Sequence[str]]:
+        """One split in numbers; and notices. Raises DataError for a row that has nothing on one side."""
+        self._refuse_empty(table)
+        raw, table = self._rows(name, table)
+        return self._numbered(name, table, raw, encoding, cache.encode), []
+
+    def read_by_tokenizer(self, table: Table) -> Sequence[str]:
+        """The sources."""
+        return table.columns[self.task.source]
+
+    def questions(self, texts: Sequence[str], encoding: Encoding) -> PairSplit:
+        """Sources whose targets are asked for."""
+        table, raw = Table({"text": texts}, "the texts"), [Raw(text, ()) for text in texts]
+        return self._numbered("texts", table, raw, encoding, lambda tokenizer, each: tokenizer.encode(each))
+
+    def _refuse_empty(self, table: Table) -> None:
+        for column in self.columns:
+            if empty := [row for row, text in enumerate(table.columns[column]) if not text.strip()]:
+                more = f", as {len(empty) - 1:,} more rows have" if len(empty) > 1 else ""
+                raise DataError(f"{table.where(empty[0])} has nothing in column `{column}`{more}: there is nothing to learn from or to "
+                                "score. Take such rows out, of parallel files the same lines of both.")
+
+    def _rows(self, name: str, table: Table) -> tuple[list[Raw], Table]:
+        """The rows; where pronunciations are scored, each word once with all that count as right."""
+        sources, targets = (table.columns[column] for column in self.columns)
+        if name == "train" or self.task.scored_as != "pronunciation":
+            return [Raw(source, (target,)) for source, target in zip(sources, targets, strict=True)], table
+        found: dict[str, list[int]] = {}
+        for row, source in enumerate(sources):
+            found.setdefault(source, []).append(row)
+        first = [rows[0] for rows in found.values()]
+        columns = {column: [table.columns[column][row] for row in first] for column in self.columns}
+        merged = Table(columns, table.source, None if table.lines is None else [table.lines[row] for row in first])
+        return [Raw(source, tuple(dict.fromkeys(targets[row] for row in rows))) for source, rows in found.items()], merged
+
+    def _numbered(self, name: str, table: Table, raw: Sequence[Raw], encoding: Encoding,
+                  encode: Callable[[Tokenizer, Sequence[str]], Ragged]) -> PairSplit:
+        assert encoding.tokenizer is not None and encoding.target_tokenizer is not None
+        sources = encode(encoding.tokenizer, [each.source for each in raw])
+        asked = not all(each.references for each in raw)
+        targets = None if asked else encode(encoding.target_tokenizer, [each.references[0] for each in raw])
+        return PairSplit(name, table, raw, sources, targets)
+
+
+def refuse_longer(split: PairSplit, model: ModelConfig) -> None:
+    """Raises DataError for a source or target that has more tokens than a transformer has positions."""
+    if not isinstance(model, TransformerSeq2SeqConfig):
+        return
+    for side, lengths in (("source", split.sources.lengths + 1), ("target", split.target_lengths + 1)):
+        if len(rows := np.flatnonzero(lengths > model.max_positions)):
+            row, more = int(rows[0]), f", as {len(rows) - 1:,} more rows have" if len(rows) > 1 else ""
+            raise DataError(f"{split.table.where(row)} has a {side} of {int(lengths[row]):,} tokens with its end{more}, but "
+                            f"model.max_positions is {model.max_positions:,}. Raise it, or cut texts with `max_length` in the tokenizer.")

@@ -1,0 +1,209 @@
+"""Tagged sentences in columns: one token a line, a blank line between sentences.
+
+CoNLL files have columns by position; CoNLL-U files have ten with names. Each sentence becomes one row, in which a column is one
+string: its tokens (or their tags) with single spaces between them. A space inside a token becomes a no-break space, so that the
+tokens come back with `split_tokens`.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+from ...errors import DataError
+from ..tables import Table
+from .file_format import Form, refuse_column
+from .lines import split_lines
+
+CONLLU_COLUMNS = ("id", "form", "lemma", "upos", "xpos", "feats", "head", "deprel", "deps", "misc")
+_NO_BREAK_SPACE = "\u00a0"
+_BETWEEN_TOKENS = re.compile("[ \t]+")
+_BETWEEN_DOCUMENTS = "-DOCSTART-"
+_TEXT_COMMENT = re.compile(r"#\s*text\s*=\s?(.*)")
+_NO_WORD = re.compile(r"[0-9]+[-.][0-9]+")
+_SHOWN_CHARACTERS = 60
+
+
+def join_tokens(tokens: Iterable[str]) -> str:
+    """Tokens as one string with single spaces between them; a space inside a token becomes a no-break space."""
+    return " ".join(token.replace(" ", _NO_BREAK_SPACE) for token in tokens)
+
+
+def split_tokens(joined: str) -> list[str]:
+    """The tokens of such a string. `str.split()` would also cut at the no-break spaces."""
+    return _BETWEEN_TOKENS.split(joined.strip(" \t")) if joined.strip(" \t") else []
+
+
+class _Sentence(NamedTuple):
+    """The fields of each line of a sentence, the number of its first line, and its text where a comment says it."""
+
+    rows: list[list[str]]
+    line: int
+    text: str | None = None
+
+
+def read_conll(text: str, source: str, form: Form, wanted: Sequence[str]) -> Table:
+    """The wanted columns, each by its position in `form.columns`; without one `tokens` is the first column and `tags` the last.
+
+    A line that begins with # is a comment where it has another number of fields than the file has columns.
+    Raises DataError with the line for a row with too few or too many fields, an empty field, a column that is not there.
+    """
+    lines = split_lines(text)
+    first = _first_line(lines, source)
+    width = len(_fields(first, "\t" in first))
+    sentences = list(_conll_sentences(lines, source, first, width))
+    places = {name: _place(name, form, width, source) for name in wanted or {"tokens": 0, **_last(width), **form.columns}}
+    columns = {name: _column(place, sentences) for name, place in places.items()}
+    return Table(columns, source, [each.line for each in sentences])
+
+
+def _column(place: int, sentences: Sequence[_Sentence]) -> list[str]:
+    """One string for each sentence; its tokens hold no spaces any more."""
+    return [" ".join([row[place] for row in each.rows]) for each in sentences]
+
+
+def _first_line(lines: Sequence[str], source: str) -> str:
+    """The line that says how many columns the file has: the first with a token, comments passed over where there is another."""
+    filled = [line for line in lines if line.strip() and not line.startswith(_BETWEEN_DOCUMENTS)]
+    if not filled:
+        raise DataError(f"{source} has no sentence. It must hold at least one example.")
+    return next((line for line in filled if not line.startswith("#")), filled[0])
+
+
+def _fields(line: str, tabs: bool) -> list[str]:
+    """Cut at each tab, with no-break spaces for those in a token, or at runs of spaces. `str.split()` would cut at no-break ones too."""
+    return line.replace(" ", _NO_BREAK_SPACE).split("\t") if tabs else [field for field in line.split(" ") if field]
+
+
+def _conll_sentences(lines: Sequence[str], source: str, first: str, width: int) -> Iterator[_Sentence]:
+    rows: list[list[str]] = []
+    tabs, start = "\t" in first, 0
+    for number, line in enumerate([*lines, ""], start=1):
+        if not line.strip() or line.startswith(_BETWEEN_DOCUMENTS):
+            if rows:
+                yield _Sentence(rows, start)
+            rows = []
+            continue
+        fields = _fields(line, tabs)
+        if len(fields) != width and line.startswith("#"):
+            continue
+        _check_row(fields, width, first, f"{source}:{number}")
+        start = start if rows else number
+        rows.append(fields)
+
+
+def _check_row(fields: Sequence[str], width: int, first: str, where: str) -> None:
+    if len(fields) != width:
+        raise DataError(
+            f"{where} has {_columns(len(fields))} where the first line of the file has {width} ({_shown(first)}). Each line must hold a "
+            "token and all its tags, with tabs or spaces between them, and a blank line must stand between sentences."
+        )
+    if not all(fields):
+        raise DataError(f"{where} has nothing in column {fields.index('')} (the first is 0). Each token needs a value in every column, "
+                        "such as O or _ where there is nothing to say.")
+
+
+def _columns(n_columns: int) -> str:
+    return f"{n_columns} column{'s' if n_columns != 1 else ''}"
+
+
+def _shown(line: str) -> str:
+    return repr(line if len(line) <= _SHOWN_CHARACTERS else line[:_SHOWN_CHARACTERS] + "...")
+
+
+def _last(width: int) -> dict[str, int]:
+    """`tags`, where the file has another column than the tokens."""
+    return {"tags": width - 1} if width > 1 else {}
+
+
+def _place(name: str, form: Form, width: int, source: str) -> int:
+    place = form.columns.get(name, {"tokens": 0, **_last(width)}.get(name))
+    example = f"`data.columns: {{{name}: {width - 1}}}`"
+    if place is None:
+        raise DataError(f"{source} has {_columns(width)} without names, so the recipe must say which one `{name}` is, such as {example}; "
+                        "the first is 0.")
+    if isinstance(place, str):
+        raise DataError(f"{source}: the columns of a CoNLL file have positions and no names, so `data.columns.{name}: {place}` says "
+                        f"nothing. Set a number, such as {example}; the first is 0.")
+    if not 0 <= place < width:
+        raise DataError(f"{source} has {_columns(width)}, so `data.columns.{name}: {place}` points past them; the first is 0.")
+    return place
+
+
+def read_conllu(text: str, source: str, form: Form, wanted: Sequence[str]) -> Table:
+    """The wanted ones of CoNLL-U's ten columns by their names in lower case, and `text`, the sentence as it was written.
+
+    Where none is named: all ten, and `text` where every sentence has one. Multiword tokens (`1-2`) and empty nodes (`8.1`) are left
+    out, so that each row holds the words alone. Raises DataError with the line for a row that has not ten columns, an empty field,
+    an id that is none or not the next one, and a sentence without the wanted text.
+    """
+    sentences = list(_conllu_sentences(split_lines(text), source))
+    if not sentences:
+        raise DataError(f"{source} has no sentence. It must hold at least one example.")
+    keys = {name: _key(name, form, source) for name in wanted or _all_columns(form, sentences)}
+    columns = {name: _values(key, sentences, source) for name, key in keys.items()}
+    return Table(columns, source, [each.line for each in sentences])
+
+
+def _conllu_sentences(lines: Sequence[str], source: str) -> Iterator[_Sentence]:
+    rows: list[list[str]] = []
+    start, text = 0, None
+    for number, line in enumerate([*lines, ""], start=1):
+        if not line.strip():
+            if rows:
+                yield _Sentence(rows, start, text)
+            rows, text = [], None
+        elif line.startswith("#"):
+            said = _TEXT_COMMENT.match(line)
+            text = said[1] if said else text
+        elif (word := _word(line, len(rows) + 1, f"{source}:{number}")) is not None:
+            start = start if rows else number
+            rows.append(word)
+
+
+def _word(line: str, due: int, where: str) -> list[str] | None:
+    """The ten fields of a word; None for a multiword token or an empty node."""
+    fields = line.replace(" ", _NO_BREAK_SPACE).split("\t")
+    if len(fields) != len(CONLLU_COLUMNS):
+        raise DataError(f"{where} has {_columns(len(fields))} where CoNLL-U has {len(CONLLU_COLUMNS)} with tabs between them: "
+                        f"{' '.join(CONLLU_COLUMNS)}. Is a tab lost? For other columns set `data.format: conll`.")
+    if not all(fields):
+        raise DataError(f"{where} has nothing in the column `{CONLLU_COLUMNS[fields.index('')]}`. Write _ where there is nothing to say.")
+    if _NO_WORD.fullmatch(fields[0]):
+        return None
+    if not fields[0].isdecimal():
+        raise DataError(f"{where} begins with {_shown(fields[0])}, which is no id. A word has a number, a multiword token two such as 1-2, "
+                        "an empty node one such as 8.1.")
+    if fields[0] != str(due):
+        raise DataError(f"{where} has the id {fields[0]} where {due} is due. The words of a sentence count from 1; is a line or the "
+                        "blank line between two sentences lost?")
+    return fields
+
+
+def _all_columns(form: Form, sentences: Sequence[_Sentence]) -> list[str]:
+    whole = all(each.text is not None for each in sentences)
+    taken = {_standard(key) for key in form.columns.values()}
+    return [*(name for name in (*CONLLU_COLUMNS, *(["text"] if whole else [])) if name not in taken), *form.columns]
+
+
+def _standard(key: str | int) -> str:
+    return CONLLU_COLUMNS[key] if isinstance(key, int) and 0 <= key < len(CONLLU_COLUMNS) else str(key)
+
+
+def _key(name: str, form: Form, source: str) -> str:
+    key = _standard(form.columns.get(name, name))
+    if key not in (*CONLLU_COLUMNS, "text"):
+        refuse_column(name, key, [*CONLLU_COLUMNS, "text"], source)
+    return key
+
+
+def _values(key: str, sentences: Sequence[_Sentence], source: str) -> list[str]:
+    if key == "text":
+        return [_text_of(each, source) for each in sentences]
+    return _column(CONLLU_COLUMNS.index(key), sentences)
+
+
+def _text_of(sentence: _Sentence, source: str) -> str:
+    if sentence.text is None:
+        raise DataError(f"{source}:{sentence.line} begins a sentence without a comment such as `# text = It rains.` above it. Add one, "
+                        "or read the column `form`, the words with spaces between them.")
+    return sentence.text

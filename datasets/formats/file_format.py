@@ -1,0 +1,58 @@
+"""What readers of every format share: the form of a file, its text, and how a missing column is told."""
+
+import difflib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, NoReturn
+
+from ...errors import DataError
+
+
+@dataclass(frozen=True)
+class Form:
+    """How the text of a file is cut into named columns; the fields mean what they mean in `configs.data.FileData`."""
+
+    format: Literal["csv", "tsv", "jsonl", "conll", "conllu", "text"]
+    header: bool = True
+    quoting: bool | None = None
+    columns: Mapping[str, str | int] = field(default_factory=dict)
+
+    @property
+    def delimiter(self) -> str:
+        return "\t" if self.format == "tsv" else ","
+
+    @property
+    def quoted(self) -> bool:
+        return self.format == "csv" if self.quoting is None else self.quoting
+
+
+def decode(content: bytes, source: str) -> str:
+    """UTF-8 with or without a byte order mark; DataError with line and byte at the first bad byte."""
+    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise DataError(f"{source} is UTF-16, as some spreadsheets write it. Save it as UTF-8.")
+    skip = 3 if content.startswith(b"\xef\xbb\xbf") else 0
+    try:
+        return content[skip:].decode("utf-8")
+    except UnicodeDecodeError as error:
+        place = skip + error.start
+        line = content.count(b"\n", 0, place) + 1
+        raise DataError(
+            f"{source}:{line} is not UTF-8: the byte 0x{content[place]:02x} at offset {place:,} belongs to no character. Look at "
+            "that line, then convert the file, for example with `iconv -f LATIN1 -t UTF-8` (CP949 for Korean, CP1252 for Windows)."
+        ) from None
+
+
+def refuse_column(name: str, key: str, names: Sequence[str], where: str) -> NoReturn:
+    """Raise DataError for the column `name`, which should stand under `key`, naming those that are there."""
+    remedy = f"Set `data.columns: {{{name}: THE NAME IN THE FILE}}`, or the task's column."
+    if len(names) == 1 and any(mark in names[0] for mark in ",;\t"):
+        remedy = "Its fields look divided by another character: set `data.format` to csv or tsv."
+    present = ", ".join(f"`{each}`" for each in names)
+    raise DataError(f"{where} has no column `{key}`; it has {present}.{nearest(key, names)} {remedy}")
+
+
+def nearest(name: str, names: Iterable[str]) -> str:
+    """` Did you mean ...?` with the name that is most alike, or nothing where none is."""
+    by_lower = {each.lower(): each for each in names}
+    close = difflib.get_close_matches(name.lower(), by_lower, n=1)
+    return f" Did you mean `{by_lower[close[0]]}`?" if close else ""

@@ -1,0 +1,51 @@
+"""Files without columns of their own: one long text, and parallel files, in which equal lines belong together."""
+
+from collections.abc import Mapping, Sequence
+
+from ...errors import DataError
+from ..tables import Table
+from .file_format import Form, decode, refuse_column
+
+_SHOWN_CHARACTERS = 60
+
+
+def read_text(text: str, source: str, form: Form, wanted: Sequence[str]) -> Table:
+    """A file's whole text as the one row of the column `text`; line breaks stay, those of Windows become single line feeds."""
+    names = wanted or form.columns or ("text",)
+    for name in names:
+        if form.columns.get(name, name) not in ("text", 0):
+            refuse_column(name, str(form.columns.get(name, name)), ["text"], f"{source}, read as one long text,")
+    return Table({name: [text.replace("\r\n", "\n")] for name in names}, source, [1])
+
+
+def split_lines(text: str) -> list[str]:
+    """The lines of a text, empty ones too. Cut at line feeds alone: `splitlines` would also cut at characters inside a text."""
+    lines = text.replace("\r\n", "\n").split("\n")
+    return lines if lines[-1] else lines[:-1]
+
+
+def pair_lines(files: Mapping[str, tuple[bytes, str]]) -> Table:
+    """Column -> (unpacked bytes, path) of its file: one row for each line that the files share.
+
+    Raises DataError where one file has a line that another lacks, where a byte is not UTF-8, and where there is no line at all.
+    """
+    columns = {name: split_lines(decode(content, source)) for name, (content, source) in files.items()}
+    sources = [source for _, source in files.values()]
+    first = next(iter(columns.values()))
+    for lines, source in zip(columns.values(), sources, strict=True):
+        _check_lengths(first, sources[0], lines, source)
+    if not first:
+        raise DataError(f"{sources[0]} is empty. It must hold at least one example.")
+    return Table(columns, sources[0], range(1, len(first) + 1))
+
+
+def _check_lengths(lines: Sequence[str], source: str, other: Sequence[str], other_source: str) -> None:
+    if len(lines) == len(other):
+        return
+    longer, its_source = (lines, source) if len(lines) > len(other) else (other, other_source)
+    number = min(len(lines), len(other)) + 1
+    alone = longer[number - 1][:_SHOWN_CHARACTERS]
+    raise DataError(
+        f"{source} has {len(lines):,} lines and {other_source} has {len(other):,}, so {its_source}:{number} has no partner "
+        f"({alone!r}). Each line must say the same as that line of the other file; leave a line empty where there is nothing to say."
+    )

@@ -1,0 +1,122 @@
+"""CSV and TSV, strict about everything that would shift or lose a row."""
+
+import csv
+import io
+from collections.abc import Sequence
+from typing import NamedTuple, NoReturn
+
+from ...errors import DataError
+from ..tables import Table
+from .file_format import Form, refuse_column
+
+_FIELD_LIMIT = 2**31 - 1
+
+
+def read_separated(text: str, source: str, form: Form, wanted: Sequence[str]) -> Table:
+    """The wanted columns of a CSV or TSV file's text, or all columns where none is named."""
+    grid = _quoted_grid(text, source, form) if form.quoted else _plain_grid(text, source, form)
+    if not grid.lines:
+        raise DataError(f"{source} has a header line but no rows. It must hold at least one example.")
+    return Table({name: grid.columns[place] for name, place in _places(grid, form, wanted, source).items()}, source, grid.lines)
+
+
+class _Grid(NamedTuple):
+    """The columns of a file, without its header line, and the line number of each row."""
+
+    header: Sequence[str] | None
+    columns: Sequence[Sequence[str]]
+    lines: Sequence[int]
+
+
+def _plain_grid(text: str, source: str, form: Form) -> _Grid:
+    """A file where quotes mean nothing. Cut at line feeds alone: `splitlines` would also cut at characters inside a text."""
+    delimiter = form.delimiter
+    lines = (text.replace("\r\n", "\n") if "\r" in text else text).split("\n")
+    if not lines[-1]:
+        lines.pop()
+    numbers: Sequence[int] = range(1, len(lines) + 1)
+    if "" in lines and delimiter in text:
+        numbers = [number for number, line in zip(numbers, lines, strict=True) if line]
+        lines = [line for line in lines if line]
+    n_delimiters = lines[0].count(delimiter)
+    bad = next((row for row, line in enumerate(lines) if line.count(delimiter) != n_delimiters), None)
+    if bad is not None:
+        _refuse_width(lines[bad].count(delimiter) + 1, lines[0].split(delimiter), f"{source}:{numbers[bad]}", form)
+    return _plain_columns(lines, numbers, form)
+
+
+def _plain_columns(lines: Sequence[str], numbers: Sequence[int], form: Form) -> _Grid:
+    """One long split and a stride for each column: no list for each row, which would keep the garbage collector busy."""
+    first, rest = lines[0].split(form.delimiter), lines[1:] if form.header else lines
+    fields = form.delimiter.join(rest).split(form.delimiter)
+    columns = [fields[place::len(first)] for place in range(len(first))]
+    return _Grid(first if form.header else None, columns, numbers[1:] if form.header else numbers)
+
+
+def _quoted_grid(text: str, source: str, form: Form) -> _Grid:
+    """A file by the rules of RFC 4180. `strict`, since a quote that is never closed would swallow the rest of the file."""
+    rows, numbers = _quoted_rows(text, source, form)
+    bad = next((row for row, fields in enumerate(rows) if len(fields) != len(rows[0])), None)
+    if bad is not None:
+        _refuse_width(len(rows[bad]), rows[0], f"{source}:{numbers[bad]}", form)
+    columns = list(zip(*rows[form.header:], strict=True)) or [()] * len(rows[0])
+    return _Grid(rows[0] if form.header else None, columns, numbers[form.header:])
+
+
+def _quoted_rows(text: str, source: str, form: Form) -> tuple[list[list[str]], list[int]]:
+    """All rows but blank lines, and the number of the line where each begins."""
+    rows, numbers, number = [], [], 1
+    usual_limit = csv.field_size_limit(_FIELD_LIMIT)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=form.delimiter, strict=True)
+    try:
+        for row in reader:
+            if row:
+                rows.append(row)
+                numbers.append(number)
+            number = reader.line_num + 1
+    except csv.Error as error:
+        raise DataError(
+            f"{source}:{number} begins a row whose quotes do not match ({error}; read as far as line {reader.line_num}). Inside a "
+            'quoted field each quote is doubled, as in "say ""yes""". Where quotes are plain characters, set `data.quoting: false`.'
+        ) from None
+    finally:
+        csv.field_size_limit(usual_limit)
+    return rows, numbers
+
+
+def _refuse_width(got: int, first: Sequence[str], where: str, form: Form) -> NoReturn:
+    expected = f"the header names {len(first)} ({', '.join(first)})" if form.header else f"the first line has {len(first)}"
+    remedy = (
+        "Put a text that holds the delimiter or a line break in quotes. If quotes mean nothing, set `data.quoting: false`."
+        if form.quoted
+        else "Is there a delimiter or a line break inside a text, or are texts in quotes (then set `data.quoting: true`)?"
+    )
+    raise DataError(f"{where} has {got} field{'s' if got != 1 else ''} where {expected}. {remedy}")
+
+
+def _places(grid: _Grid, form: Form, wanted: Sequence[str], source: str) -> dict[str, int]:
+    """Name -> position of the wanted columns, or of all that have a name of their own."""
+    if wanted:
+        return {name: _place(name, grid, form, source) for name in wanted}
+    places = {name: _place(name, grid, form, source) for name in form.columns}
+    names = grid.header or [str(place) for place in range(len(grid.columns))]
+    others = {name: place for place, name in enumerate(names) if place not in places.values() and names.count(name) == 1}
+    return others | places
+
+
+def _place(name: str, grid: _Grid, form: Form, source: str) -> int:
+    """Position of one column: by `columns`, or by its own name in the header."""
+    key, header, width = form.columns.get(name, name), grid.header, len(grid.columns)
+    if isinstance(key, int):
+        if not 0 <= key < width:
+            raise DataError(f"{source} has {width} columns, so `data.columns.{name}: {key}` points past them; the first is 0.")
+        return key
+    if header is None:
+        raise DataError(f"{source} is read without a header, so `data.columns` must give the position of `{name}`, such as "
+                        f"`columns: {{{name}: 0}}`; the file has {width} columns, 0 to {width - 1}.")
+    if header.count(key) > 1:
+        raise DataError(f"{source} has {header.count(key)} columns called `{key}`. Say which one by its position: "
+                        f"`columns: {{{name}: {header.index(key)}}}`.")
+    if key not in header:
+        refuse_column(name, key, header, source)
+    return header.index(key)

@@ -1,0 +1,31 @@
+"""From the bytes of a file to a table of text."""
+
+from collections.abc import Sequence
+
+from ...errors import DataError
+from ..tables import Table
+from .conll import read_conll, read_conllu
+from .file_format import Form, decode
+from .jsonl import read_jsonl
+from .lines import read_text
+from .separated import read_separated
+
+_READERS = {
+    "csv": read_separated,
+    "tsv": read_separated,
+    "jsonl": read_jsonl,
+    "conll": read_conll,
+    "conllu": read_conllu,
+    "text": read_text,
+}
+
+
+def read_table(content: bytes, source: str, form: Form, wanted: Sequence[str] = ()) -> Table:
+    """The wanted columns of a file's unpacked bytes, or all columns where none is named.
+
+    Raises DataError with file and line for a bad byte, a ragged row, a bad quote, bad JSON, a missing column; or for no rows.
+    """
+    text = decode(content, source)
+    if not text.strip():
+        raise DataError(f"{source} is empty. It must hold at least one example.")
+    return _READERS[form.format](text, source, form, wanted)

@@ -1,0 +1,1 @@
+"""Datasets known by name: the catalog, downloads, and those that come with the installation."""

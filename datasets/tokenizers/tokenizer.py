@@ -1,0 +1,145 @@
+"""Text to numbers: what every tokenizer can do, how one is trained, and how it is kept with a run."""
+
+import hashlib
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from ...configs.schema.tokenizer import NgramTokenizer, TokenizerConfig
+from ...errors import RunError
+from ...storage import damage, read_manifest, seal, write_file
+from ..arrays import Ragged
+from ..encoded.split import IntArray
+
+FORMAT, READABLE = 2, (1, 2)
+"""The first is raised when saved tokenizers change so that older versions of this tool cannot read them."""
+ABOUT = "about.json"
+"""The manifest of a saved tokenizer."""
+
+_REMEDY = "Take the folder from where it was copied, or train again."
+
+
+class Tokenizer(ABC):
+    """A trained tokenizer. Ordered ones have the seven special tokens as ids 0 to 6; n-grams have weights instead."""
+
+    @property
+    @abstractmethod
+    def config(self) -> TokenizerConfig:
+        """The settings that it was trained with."""
+
+    @property
+    @abstractmethod
+    def vocab_size(self) -> int:
+        """The number of tokens, special tokens included."""
+
+    @abstractmethod
+    def encode(self, texts: Sequence[str]) -> Ragged:
+        """The ids of each text, and for n-grams their weights."""
+
+    @abstractmethod
+    def tokens(self, ids: Sequence[int] | IntArray) -> list[str]:
+        """The ids by name."""
+
+    @abstractmethod
+    def unknown_share(self, encoded: Ragged) -> float:
+        """The share of tokens that are [UNK]; for n-grams the share of texts in which no n-gram is known."""
+
+    @abstractmethod
+    def files(self) -> Mapping[str, bytes]:
+        """All that was learned, by file name; the same for the same training texts."""
+
+    def fingerprint(self) -> str:
+        """SHA-256 of all that decides what `encode` gives."""
+        digest = hashlib.sha256(self.config.model_dump_json().encode("utf-8"))
+        for name, content in sorted(self.files().items()):
+            digest.update(name.encode("utf-8") + hashlib.sha256(content).digest())
+        return digest.hexdigest()
+
+    def save(self, folder: Path) -> None:
+        """Write the tokenizer into a folder, which is made where it is missing. Raises OSError."""
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, content in self.files().items():
+            write_file(folder / name, content)
+        seal(folder, ABOUT, {"format": FORMAT, "vocab_size": self.vocab_size, "config": self.config.model_dump()})
+
+
+def encodable(texts: Sequence[str]) -> Sequence[str]:
+    """The texts with `?` for halves of surrogate pairs, which JSON files may hold but UTF-8 cannot."""
+    try:
+        "".join(texts).encode("utf-8")
+        return texts if isinstance(texts, list) else list(texts)
+    except UnicodeEncodeError:
+        return [text.encode("utf-8", "replace").decode("utf-8") for text in texts]
+
+
+def train_tokenizer(config: TokenizerConfig, texts: Sequence[str]) -> Tokenizer:
+    """Learn a tokenizer from the training texts.
+
+    Raises ConfigError for a vocabulary that is too small to work, DataError where the texts hold nothing to learn.
+    """
+    if isinstance(config, NgramTokenizer):
+        from .ngrams import Ngrams
+
+        return Ngrams.fit(config, texts)
+    from .token_sequences import TokenSequences
+
+    return TokenSequences.train(config, texts)
+
+
+def train_and_encode(config: TokenizerConfig, texts: Sequence[str]) -> tuple[Tokenizer, Ragged | None]:
+    """The same, with the encoded texts where they cost nothing more: n-grams are counted once for both."""
+    if isinstance(config, NgramTokenizer):
+        from .ngrams import Ngrams
+
+        return Ngrams.fit_encode(config, texts)
+    return train_tokenizer(config, texts), None
+
+
+def load_tokenizer(folder: Path, vocab_size: int | None = None) -> Tokenizer:
+    """Read what `save` wrote; runs no code of the files.
+
+    Raises RunError where the folder is damaged, or where its vocabulary is not the `vocab_size` that a model was built for.
+    """
+    files, about = _read(folder)
+    config = _config(folder, about)
+    try:
+        tokenizer = _loaded(config, files)
+    except Exception as error:  # the library raises bare exceptions for files that it cannot read
+        raise RunError(f"The tokenizer in {folder} is damaged: {error}. {_REMEDY}") from None
+    for expected, whose in ((about.get("vocab_size"), "its own about.json"), (vocab_size, "the model")):
+        if expected is not None and expected != tokenizer.vocab_size:
+            raise RunError(f"The tokenizer in {folder} has {tokenizer.vocab_size:,} tokens, but {whose} says {expected:,}: they "
+                           f"are not of the same run. {_REMEDY}")
+    return tokenizer
+
+
+def _read(folder: Path) -> tuple[dict[str, bytes], dict[str, Any]]:
+    """The files by name, and the manifest."""
+    if (wrong := damage(folder, ABOUT)) is not None:
+        raise RunError(f"The tokenizer in {folder} is damaged: {wrong} {_REMEDY}")
+    about = read_manifest(folder, ABOUT)
+    return {name: (folder / name).read_bytes() for name in about["files"]}, about
+
+
+def _config(folder: Path, about: Mapping[str, Any]) -> TokenizerConfig:
+    if about.get("format") not in READABLE:
+        raise RunError(f"The tokenizer in {folder} has the format {about.get('format')!r}, but this version of nlp reads up to {FORMAT}. "
+                       "Use the version that trained the run, or train again.")
+    try:
+        return TypeAdapter(TokenizerConfig).validate_python(about.get("config"))
+    except ValidationError as error:
+        said = error.errors()[0]["msg"]
+        raise RunError(f"The tokenizer in {folder} is damaged: its settings make no sense ({said}). {_REMEDY}") from None
+
+
+def _loaded(config: TokenizerConfig, files: Mapping[str, bytes]) -> Tokenizer:
+    if isinstance(config, NgramTokenizer):
+        from .ngrams import Ngrams
+
+        return Ngrams.from_files(config, files)
+    from .token_sequences import TokenSequences
+
+    return TokenSequences.from_files(config, files)

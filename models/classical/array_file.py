@@ -1,0 +1,84 @@
+"""Arrays: in a file that runs no code, and looked up where they ascend."""
+
+import io
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ...errors import RunError
+from ...storage import write_file
+
+IntArray = npt.NDArray[np.integer[Any]]
+Arrays = Mapping[str, npt.NDArray[Any]]
+
+FILE_NAME = "model.npz"
+
+
+def find(ascending: IntArray, wanted: IntArray) -> IntArray:
+    """Where each wanted number stands in an ascending array; -1 for those that it does not hold."""
+    if not len(ascending):
+        return np.full(len(wanted), -1)
+    places = np.minimum(np.searchsorted(ascending, wanted), len(ascending) - 1)
+    return np.where(ascending[places] == wanted, places, -1)
+
+
+def write_arrays(folder: Path, about: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]]) -> None:
+    """Write `model.npz` into a folder; `about` describes it in JSON. An old file stays until the new one is complete."""
+    content = io.BytesIO()
+    np.savez(content, allow_pickle=False, about=packed(about), **arrays)
+    write_file(folder / FILE_NAME, content.getvalue())
+
+
+@contextmanager
+def opened_arrays(folder: Path, about: Mapping[str, Any]) -> Iterator[dict[str, npt.NDArray[Any]]]:
+    """What `write_arrays` wrote about the same. Raises RunError if it cannot be, or if the `with` block finds a fault."""
+    path = folder / FILE_NAME
+    try:
+        content = path.open("rb")
+    except OSError as error:
+        raise RunError(f"{path} cannot be read ({error.strerror}); the run's model is missing. Train it again.") from error
+    try:
+        with content, np.load(content, allow_pickle=False) as file:
+            arrays = dict(file)
+        written = unpacked(arrays.pop("about"))
+        if written != about:
+            raise ValueError(f"it holds {_listed(written)}, and the recipe asks for {_listed(about)}")
+        yield arrays
+    except Exception as error:
+        raise RunError(f"{path} is damaged or no model of this run ({type(error).__name__}: {error}). "
+                       "Copy the run again from where it is whole, or train it again.") from error
+
+
+def packed(value: Any) -> npt.NDArray[np.uint8]:
+    """Words, or anything else that JSON can say, as an array; numpy's own text arrays are as wide as the longest word."""
+    return np.frombuffer(json.dumps(value).encode("ascii"), np.uint8)
+
+
+def unpacked(array: npt.NDArray[Any]) -> Any:
+    """What `packed` was given. Raises ValueError for something else."""
+    return json.loads(array.astype(np.uint8).tobytes())
+
+
+def _listed(about: Mapping[str, Any]) -> str:
+    return ", ".join(f"{key} {value}" for key, value in about.items())
+
+
+def words_of(arrays: Arrays) -> list[str]:
+    """The words of a file. Raises ValueError where they are no texts or not all different, and where there are none."""
+    words = unpacked(arrays["words"])
+    if not isinstance(words, list) or not words or not all(isinstance(word, str) for word in words) or len(set(words)) != len(words):
+        raise ValueError("its words are no words")
+    return words
+
+
+def checked(array: npt.NDArray[Any], dtype: type, shape: tuple[int | None, ...]) -> npt.NDArray[Any]:
+    """The array, if it is of this type and shape, in which None is any length. Raises ValueError otherwise."""
+    fits = len(array.shape) == len(shape) and all(wanted in (None, n) for n, wanted in zip(array.shape, shape, strict=True))
+    if array.dtype != dtype or not fits:
+        raise ValueError(f"it has {array.dtype} {array.shape} in the place of {np.dtype(dtype)} {shape}")
+    return array

@@ -1,0 +1,201 @@
+"""Classical classifiers over a bag of tokens or weighted n-grams, fitted by scikit-learn, which is imported when one is used."""
+
+import warnings
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from ...configs.schema.classical import (
+    DecisionTreeConfig,
+    KnnConfig,
+    LinearSvmConfig,
+    LogisticRegressionConfig,
+    NaiveBayesConfig,
+    RandomForestConfig,
+)
+from ...configs.schema.data import SizesData
+from ...errors import ConfigError, RunError, TrainingError
+from ..head import Head
+from .explanations import Reason, reasons
+from .skops_file import read_estimator, write_estimator
+
+AnyClassicalConfig = (
+    NaiveBayesConfig | LogisticRegressionConfig | LinearSvmConfig | DecisionTreeConfig | RandomForestConfig | KnnConfig
+)
+IntArray = npt.NDArray[np.integer[Any]]
+FloatArray = npt.NDArray[np.floating[Any]]
+
+DISTANCE_MEGABYTES = 128
+"""Memory for a block of distances between texts and all stored examples (k-nearest neighbours)."""
+
+
+class Classical:
+    """One scikit-learn classifier, with a column of scores for every class of the task in the order of its labels.
+
+    Texts come as flat arrays: tokens (n,) ids, the starts (batch,) of each text in them, weights (n,) or None for counts.
+    An id may repeat within a text; its weights are then added up.
+    """
+
+    scores_are: Literal["probabilities", "margins"]
+    why_names: Literal["features", "examples"]
+    """What `why` points at: ids of the vocabulary, or rows in the order that `fit` was given."""
+    _needs_two_classes: ClassVar[tuple[type, ...]] = (LogisticRegressionConfig, LinearSvmConfig)
+
+    def __init__(self, config: AnyClassicalConfig, spec: SizesData, head: Head) -> None:
+        if spec.vocab_size is None:
+            raise ConfigError(f"model.type {config.type} needs the number of tokens or n-grams; state `data.vocab_size`.")
+        self.config = config
+        self.n_features, self.n_classes, self.labels = spec.vocab_size, head.n_outputs, head.labels
+        self.scores_are = "margins" if isinstance(config, LinearSvmConfig) else "probabilities"
+        self.why_names = "examples" if isinstance(config, KnnConfig) else "features"
+        self.notices: list[str] = []
+        """What the last fit or load has to say: a solver that did not converge, fewer neighbours than asked for."""
+        self._estimator: Any = None
+
+    def fit(self, tokens: IntArray, starts: IntArray, weights: FloatArray | None, targets: IntArray, seed: int) -> None:
+        """Fit on the whole training split at once; targets (batch,) are class ids. Warnings end up in `notices`.
+
+        Raises TrainingError where the classifier needs two classes and training has one.
+        """
+        present = np.unique(targets)
+        if len(present) < 2 and isinstance(self.config, self._needs_two_classes):
+            raise TrainingError(f"model.type {self.config.type} tells classes apart, but all {len(targets)} training texts are of "
+                                f"class {self._name(int(present[0]))}; give it texts of at least two classes.")
+        self.notices = []
+        estimator = self._new_estimator(seed)
+        if isinstance(self.config, KnnConfig):
+            self._limit_neighbours(estimator, len(targets))
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            estimator.fit(self._matrix(tokens, starts, weights), targets)
+        self.notices += [self._plain(warning) for warning in caught]
+        if isinstance(self.config, RandomForestConfig):
+            estimator.n_jobs = 1  # threads would add up the trees' votes in the order in which they finish
+        self._estimator = estimator
+
+    def scores(self, tokens: IntArray, starts: IntArray, weights: FloatArray | None) -> npt.NDArray[np.float64]:
+        """(batch,) texts -> (batch, n_classes) probabilities or margins.
+
+        A class that training did not have gets probability 0, or a margin below that of every other class.
+        """
+        import sklearn
+
+        estimator = self._fitted()
+        if not len(starts):
+            return np.zeros((0, self.n_classes))
+        texts = self._matrix(tokens, starts, weights)
+        with sklearn.config_context(working_memory=DISTANCE_MEGABYTES):
+            known = self._margins(texts) if self.scores_are == "margins" else estimator.predict_proba(texts)
+        floor = np.minimum(known.min(axis=1, keepdims=True), 0) - 1 if self.scores_are == "margins" else 0.0
+        scores = np.zeros((len(starts), self.n_classes)) + floor
+        scores[:, estimator.classes_] = known
+        return scores
+
+    def why(self, tokens: IntArray, starts: IntArray, weights: FloatArray | None, predicted: IntArray) -> list[list[Reason]]:
+        """For each text, at most ten pairs behind its predicted class (batch,), the weightiest first; see `classical_why`."""
+        estimator = self._fitted()
+        if not len(starts):
+            return []
+        return reasons(estimator, self._matrix(tokens, starts, weights), predicted)
+
+    def save(self, folder: Path) -> None:
+        """Write `model.skops` into a folder that is there."""
+        write_estimator(self._fitted(), folder)
+
+    def load(self, folder: Path) -> None:
+        """Read `model.skops`. Raises RunError for a damaged file, one of another kind, or one that does not fit; runs no code."""
+        self._estimator, self.notices = read_estimator(folder, self._new_estimator(seed=0), self.n_features, self.n_classes)
+
+    def describe(self) -> dict[str, int]:
+        """Sizes: features and classes, and once fitted what the solver found."""
+        return {"features": self.n_features, "classes": self.n_classes, **_fitted_sizes(self._estimator)}
+
+    def _fitted(self) -> Any:
+        if self._estimator is None:
+            raise RunError(f"The {self.config.type} model has not been fitted or loaded; train it first.")
+        return self._estimator
+
+    def _margins(self, texts: Any) -> FloatArray:
+        margins = self._fitted().decision_function(texts)
+        return np.stack([-margins, margins], axis=1) if margins.ndim == 1 else margins
+
+    def _matrix(self, tokens: IntArray, starts: IntArray, weights: FloatArray | None) -> Any:
+        """(batch, n_features) sparse rows, float64."""
+        from scipy.sparse import csr_matrix
+
+        if len(tokens) and not 0 <= int(tokens.min()) <= int(tokens.max()) < self.n_features:
+            raise RunError(f"A text has the token id {int(tokens.max())}, but the {self.config.type} model knows ids from 0 to "
+                           f"{self.n_features - 1}: the tokenizer and the model are not of the same run.")
+        values = np.ones(len(tokens)) if weights is None else weights.astype(np.float64)
+        ends = np.append(starts, len(tokens)).astype(np.int64)
+        rows = csr_matrix((values, tokens.copy(), ends), shape=(len(starts), self.n_features))
+        rows.sum_duplicates()
+        return rows
+
+    def _new_estimator(self, seed: int) -> Any:
+        match self.config:
+            case NaiveBayesConfig(variant=variant, alpha=alpha, fit_prior=fit_prior):
+                from sklearn.naive_bayes import BernoulliNB, ComplementNB, MultinomialNB
+
+                kinds = {"multinomial": MultinomialNB, "complement": ComplementNB, "bernoulli": BernoulliNB}
+                return kinds[variant](alpha=alpha, fit_prior=fit_prior)
+            case LogisticRegressionConfig(C=C, class_weight=class_weight, max_iterations=most):
+                from sklearn.linear_model import LogisticRegression
+
+                return LogisticRegression(C=C, class_weight=class_weight, max_iter=most, random_state=seed)
+            case LinearSvmConfig(C=C, loss=loss, class_weight=class_weight, max_iterations=most):
+                from sklearn.svm import LinearSVC
+
+                return LinearSVC(C=C, loss=loss, class_weight=class_weight, max_iter=most, dual="auto", random_state=seed)
+            case DecisionTreeConfig(criterion=criterion, max_depth=depth, min_samples_leaf=leaf):
+                from sklearn.tree import DecisionTreeClassifier
+
+                return DecisionTreeClassifier(criterion=criterion, max_depth=depth, min_samples_leaf=leaf, random_state=seed)
+            case RandomForestConfig(n_trees=n_trees, max_depth=depth, min_samples_leaf=leaf):
+                from sklearn.ensemble import RandomForestClassifier
+
+                # Every tree has a seed drawn beforehand, so the number of threads that fit them changes nothing.
+                return RandomForestClassifier(n_trees, max_depth=depth, min_samples_leaf=leaf, random_state=seed, n_jobs=-1)
+            case KnnConfig(n_neighbors=n_neighbors, weights=weights, metric=metric):
+                from sklearn.neighbors import KNeighborsClassifier
+
+                return KNeighborsClassifier(n_neighbors, weights=weights, metric=metric, algorithm="brute")
+
+    def _limit_neighbours(self, estimator: Any, n_examples: int) -> None:
+        if estimator.n_neighbors > n_examples:
+            self.notices.append(f"model.n_neighbors is {estimator.n_neighbors}, but there are only {n_examples} training texts; "
+                                "all of them vote.")
+            estimator.n_neighbors = n_examples
+
+    def _plain(self, warning: warnings.WarningMessage) -> str:
+        from sklearn.exceptions import ConvergenceWarning
+
+        if not issubclass(warning.category, ConvergenceWarning):
+            return str(warning.message)
+        return (f"The {self.config.type} solver stopped after model.max_iterations = {getattr(self.config, 'max_iterations', '?')} "
+                "steps and had not converged; the figures may still change with more, or with a smaller model.C.")
+
+    def _name(self, label: int) -> str:
+        return f"`{self.labels[label]}`" if self.labels else str(label)
+
+
+def _fitted_sizes(estimator: Any) -> dict[str, int]:
+    """What a fitted estimator consists of; nothing before the fit."""
+    if hasattr(estimator, "estimators_"):
+        return _tree_sizes(estimator.estimators_)
+    if hasattr(estimator, "tree_"):
+        return _tree_sizes([estimator])
+    if hasattr(estimator, "_fit_X"):
+        return {"stored_examples": estimator.n_samples_fit_, "stored_weights": estimator._fit_X.nnz}
+    if hasattr(estimator, "coef_"):
+        return {"coefficients": estimator.coef_.size + estimator.intercept_.size}
+    if hasattr(estimator, "feature_log_prob_"):
+        return {"coefficients": estimator.feature_log_prob_.size + estimator.class_log_prior_.size}
+    return {}
+
+
+def _tree_sizes(trees: list[Any]) -> dict[str, int]:
+    return {"trees": len(trees), "nodes": sum(tree.tree_.node_count for tree in trees),
+            "leaves": sum(int(tree.get_n_leaves()) for tree in trees), "depth": max(int(tree.get_depth()) for tree in trees)}

@@ -1,0 +1,59 @@
+"""N-gram language model: counts of the training text, smoothed. No torch."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from ...configs.schema.classical import NgramConfig
+from ...configs.schema.tokenizer import BOS, CLS, MASK, PAD, SEP
+from .kneser_ney import KneserNey
+
+IntArray = npt.NDArray[np.integer[Any]]
+FloatArray = npt.NDArray[np.floating[Any]]
+
+NEVER_TEXT = (PAD, CLS, SEP, MASK, BOS)
+"""Special tokens that no text holds."""
+
+
+class NgramLanguageModel:
+    """Kneser-Ney smoothed n-grams behind what every language model can do."""
+
+    scores_are: Literal["log_likelihoods"] = "log_likelihoods"
+
+    def __init__(self, config: NgramConfig, vocab_size: int) -> None:
+        self.config = config
+        self.counts = KneserNey(vocab_size, config.order, NEVER_TEXT)
+
+    def fit(self, histories: Sequence[IntArray], targets: IntArray, seed: int) -> None:
+        """Count the whole text, which comes as all its blocks (n_blocks, block_size) in order, -1 behind the last one's end."""
+        self.counts.fit(targets[targets >= 0])
+
+    def log_likelihoods(self, histories: Sequence[IntArray], targets: IntArray) -> FloatArray:
+        """(batch, block_size): log P of each target after its history and the targets before it; 0 where there is none."""
+        found = np.zeros(targets.shape)
+        for row, (history, block) in enumerate(zip(histories, targets, strict=True)):
+            real = block[block >= 0]
+            whole = self.counts.log_probabilities(np.concatenate([history, real]))
+            found[row, : len(real)] = whole[len(history) :]
+        return found
+
+    def go_on(self, ids: Sequence[int], past: list[int] | None) -> tuple[FloatArray, list[int]]:
+        """Log P (n_words,) of the token after `ids`, which follow the text so far, and that text; [BOS] tells nothing."""
+        text = [*(past or []), *(number for number in ids if number != BOS)]
+        with np.errstate(divide="ignore"):
+            return np.log(self.counts.next_probabilities(text)), text
+
+    def save(self, folder: Path) -> None:
+        """Write `model.npz` into a folder that is there."""
+        self.counts.save(folder)
+
+    def load(self, folder: Path) -> None:
+        """Read `model.npz`. Raises RunError for a damaged file; runs no code."""
+        self.counts.load(folder)
+
+    def describe(self) -> dict[str, int]:
+        """Order and vocabulary, and once fitted how many different n-grams there are."""
+        return self.counts.describe()

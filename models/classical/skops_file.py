@@ -1,0 +1,181 @@
+"""A fitted scikit-learn model as a file, `model.skops`: read without pickle, and only if every type in it is on a closed list.
+
+skops trusts several hundred types by itself. Here a file may hold the one estimator that its recipe asks for, plus arrays,
+plain containers and numbers; the list is checked on the file's own description before anything is built. Trees and sparse
+matrices hold indices that scikit-learn follows without looking, so these are checked before the model is used.
+"""
+
+import io
+import json
+import warnings
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ...errors import RunError
+from ...storage import write_file
+
+FILE_NAME = "model.skops"
+
+_TREE, _SPARSE = "sklearn.tree._tree.Tree", "scipy.sparse._csr.csr_matrix"
+_ESTIMATORS = frozenset({
+    "sklearn.naive_bayes.MultinomialNB",
+    "sklearn.naive_bayes.ComplementNB",
+    "sklearn.naive_bayes.BernoulliNB",
+    "sklearn.linear_model._logistic.LogisticRegression",
+    "sklearn.svm._classes.LinearSVC",
+    "sklearn.tree._classes.DecisionTreeClassifier",
+    "sklearn.ensemble._forest.RandomForestClassifier",
+    "sklearn.neighbors._classification.KNeighborsClassifier",
+})
+ALLOWED: dict[str, frozenset[str]] = {
+    "ObjectNode": _ESTIMATORS,
+    "TreeNode": frozenset({_TREE}),
+    "SparseMatrixNode": frozenset({_SPARSE}),
+    "NdArrayNode": frozenset({"numpy.ndarray", "numpy.int64", "numpy.int32", "numpy.float64"}),
+    "DictNode": frozenset({"builtins.dict"}),
+    "ListNode": frozenset({"builtins.list"}),
+    "TupleNode": frozenset({"builtins.tuple"}),
+    "JsonNode": frozenset({"builtins.str", "builtins.int", "builtins.float", "builtins.bool"}),
+    "TypeNode": frozenset({"builtins.str"}),
+}
+"""How skops may build a thing, and the types that it may build so."""
+_PROTOCOL = 2
+_DEFLATE = {"compression": zipfile.ZIP_DEFLATED, "compresslevel": 1}
+
+
+def write_estimator(estimator: Any, folder: Path) -> None:
+    """Write the fitted estimator into the folder; an old file stays until the new one is complete."""
+    import skops.io
+
+    # A forest repeats itself and packs well; coefficients do not.
+    write_file(folder / FILE_NAME, skops.io.dumps(estimator, **(_DEFLATE if hasattr(estimator, "estimators_") else {})))
+
+
+def read_estimator(folder: Path, like: Any, n_features: int, n_classes: int) -> tuple[Any, list[str]]:
+    """The estimator in the folder and notices on it; it has the class of `like` and fits the numbers of features and classes.
+
+    Raises RunError in every other case. Nothing in the file is run.
+    """
+    path = folder / FILE_NAME
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise RunError(f"{path} cannot be read ({error.strerror}); the run's model is missing. Train it again.") from error
+    try:
+        _check_types(content)
+        estimator, notices = _built(content)
+        _check_fit(estimator, like, n_features, n_classes)
+    except _RefusedError as error:
+        raise RunError(f"{path} was not opened: {error}. Such a file was not written by `nlp`; do not trust it, and train again.") \
+            from None
+    except Exception as error:
+        raise RunError(f"{path} is damaged or no model of this run ({type(error).__name__}: {error}). "
+                       "Copy the run again from where it is whole, or train it again.") from error
+    return estimator, notices
+
+
+class _RefusedError(Exception):
+    """The file asks for something that a model file never needs."""
+
+
+def _check_types(content: bytes) -> None:
+    with zipfile.ZipFile(io.BytesIO(content)) as parts:
+        description = json.loads(parts.read("schema.json"))
+    if description["protocol"] != _PROTOCOL:
+        raise _RefusedError(f"it is written in skops protocol {description['protocol']}, and only {_PROTOCOL} is read")
+    built: dict[Any, tuple[Any, ...]] = {}
+    for node in _nodes(description):
+        kind, loader = f"{node['__module__']}.{node['__class__']}", node["__loader__"]
+        if kind not in ALLOWED.get(loader, ()):
+            raise _RefusedError(f"it holds a {kind} (built by {loader}), which is not on the list of types that a model may hold")
+        if loader == "TreeNode" and node["__reduce__"]["args"]["content"][2]["content"] != "1":
+            raise _RefusedError("it holds a tree with more than one output")
+        # skops builds one thing for each id: were a number to share its id with another, the one checked were not the one built.
+        thing = (loader, kind, node["content"] if loader == "JsonNode" else None)
+        if node.get("__id__") is not None and built.setdefault(node["__id__"], thing) != thing:
+            raise _RefusedError("it gives two things the same id")
+
+
+def _nodes(part: Any) -> Iterator[dict[str, Any]]:
+    """Every part of the description that skops would build something from."""
+    waiting = [part]
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, dict):
+            waiting.extend(part.values())
+            if "__loader__" in part or "__class__" in part:
+                yield {"__loader__": None, "__module__": None, "__class__": None, **part}
+        elif isinstance(part, list):
+            waiting.extend(part)
+
+
+def _built(content: bytes) -> tuple[Any, list[str]]:
+    import skops.io
+    from sklearn.exceptions import InconsistentVersionWarning
+
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        estimator = skops.io.loads(content, trusted=[_TREE, _SPARSE])
+    versions = [str(warning.message) for warning in caught if issubclass(warning.category, InconsistentVersionWarning)]
+    return estimator, [f"The model was saved by another scikit-learn: {versions[0]}"] if versions else []
+
+
+def _check_fit(estimator: Any, like: Any, n_features: int, n_classes: int) -> None:
+    if type(estimator) is not type(like):
+        raise ValueError(f"it holds a {type(estimator).__name__}, and the recipe asks for a {type(like).__name__}")
+    if estimator.n_features_in_ != n_features:
+        raise ValueError(f"it was fitted on {estimator.n_features_in_} features, and the tokenizer has {n_features}")
+    classes = estimator.classes_
+    in_order = classes.ndim == 1 and classes.dtype.kind == "i" and bool(np.all(np.diff(classes) > 0))
+    if not in_order or not 0 <= classes[0] <= classes[-1] < n_classes:
+        raise ValueError(f"its classes do not fit the {n_classes} labels of the run")
+    for tree in getattr(estimator, "estimators_", [estimator]):
+        if type(tree) not in (type(like), type(getattr(like, "estimator", None))):
+            raise ValueError(f"it holds a {type(tree).__name__} inside a {type(like).__name__}")
+        if hasattr(tree, "tree_"):
+            _check_tree(tree.tree_, n_features)
+    if hasattr(estimator, "_fit_X"):
+        _check_examples(estimator, n_features)
+    _try(estimator, n_features)
+
+
+def _try(estimator: Any, n_features: int) -> None:
+    """Score an empty text: arrays whose shapes do not go together show here, and not in the middle of an evaluation."""
+    from scipy.sparse import csr_matrix
+
+    score = estimator.predict_proba if hasattr(estimator, "predict_proba") else estimator.decision_function
+    scores = score(csr_matrix((1, n_features)))
+    if scores.shape[-1] != (1 if scores.ndim == 1 else len(estimator.classes_)):
+        raise ValueError("its arrays are not of the sizes that its classes need")
+
+
+def _check_tree(tree: Any, n_features: int) -> None:
+    """All nodes hang together as one tree of the stated depth, and ask only for features that there are."""
+    if tree.node_count != tree.capacity or tree.node_count < 1:
+        raise ValueError("a tree has another number of nodes than it says")
+    left, right, inner = tree.children_left, tree.children_right, tree.children_left != -1
+    children = np.concatenate([left[inner], right[inner]])
+    if not np.array_equal(np.sort(children), np.arange(1, tree.node_count)) or np.any(left[inner] >= right[inner]):
+        raise ValueError("the nodes of a tree do not hang together")
+    if np.any(left[inner] <= np.flatnonzero(inner)) or np.any((tree.feature[inner] < 0) | (tree.feature[inner] >= n_features)):
+        raise ValueError("a tree points outside itself")
+    level, depth = np.array([0]), -1
+    while len(level):
+        level, depth = np.concatenate([left[level], right[level]]), depth + 1
+        level = level[level != -1]
+    if depth > tree.max_depth:
+        raise ValueError("a tree is deeper than it says")
+
+
+def _check_examples(estimator: Any, n_features: int) -> None:
+    examples = estimator._fit_X
+    examples.check_format(full_check=True)
+    known = len(estimator.classes_)
+    if examples.shape != (estimator.n_samples_fit_, n_features) or estimator._y.shape != (examples.shape[0],):
+        raise ValueError("its stored examples and their labels do not match")
+    if np.any((estimator._y < 0) | (estimator._y >= known)):
+        raise ValueError("a stored example has a label outside the classes")

@@ -1,0 +1,1 @@
+"""Building blocks of networks: embeddings, encoders, attention, pooling, output layers."""

@@ -1,0 +1,22 @@
+"""Non-linearities by name."""
+
+from torch import nn
+
+from ...configs.schema.networks import Activation
+
+ACTIVATIONS: dict[Activation, type[nn.Module]] = {
+    "sigmoid": nn.Sigmoid,
+    "tanh": nn.Tanh,
+    "relu": nn.ReLU,
+    "leaky_relu": nn.LeakyReLU,  # slope 0.01 below zero
+    "elu": nn.ELU,  # Clevert et al. 2016
+    "gelu": nn.GELU,  # Hendrycks and Gimpel 2016, exact, by the error function
+}
+
+NEVER_FALL: frozenset[Activation] = frozenset(ACTIVATIONS) - {"gelu"}
+"""Those that never fall as their input grows, so that the largest of many outputs is the output of the largest input."""
+
+
+def activation(name: Activation) -> nn.Module:
+    """A non-linearity, applied to each number by itself."""
+    return ACTIVATIONS[name]()

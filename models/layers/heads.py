@@ -1,0 +1,98 @@
+"""The last layer: what a task asks for, on top of any encoder."""
+
+from itertools import pairwise
+
+from torch import Tensor, nn
+
+from ...configs.schema.networks import Activation
+from ...errors import ConfigError
+from ..head import Head
+from .activations import activation
+from .crf import Crf
+
+
+def dense_layers(sizes: list[int], non_linearity: Activation, dropout: float) -> nn.Sequential:
+    """Fully connected layers from each size to the next, each with its non-linearity and dropout."""
+    layers: list[nn.Module] = []
+    for n_inputs, n_outputs in pairwise(sizes):
+        layers += [nn.Linear(n_inputs, n_outputs), activation(non_linearity), nn.Dropout(dropout)]
+    return nn.Sequential(*layers)
+
+
+class TextOutput(nn.Module):
+    """One vector for each text, then one score for each class; without `n_outputs` the vector itself.
+
+    `pooling` makes one vector of a text's states; `hidden` stands between that and the scores: dropout, layers.
+    """
+
+    def __init__(self, pooling: nn.Module, hidden: nn.Module, d_hidden: int, n_outputs: int | None) -> None:
+        super().__init__()
+        self.pooling, self.hidden = pooling, hidden
+        self.scores = nn.Linear(d_hidden, n_outputs) if n_outputs is not None else nn.Identity()
+
+    def forward(self, states: Tensor, lengths: Tensor) -> Tensor:
+        """(batch, seq, d_model), (batch,) -> (batch, n_outputs)"""
+        return self.classify(self.pooling(states, lengths))
+
+    def classify(self, vector: Tensor) -> Tensor:
+        """(batch, d_model) -> (batch, n_outputs)"""
+        return self.scores(self.hidden(vector))
+
+
+class TagOutput(nn.Module):
+    """One score for each tag at each word; with `crf`, the scores of a tag's neighbours too (see `Crf`)."""
+
+    def __init__(self, hidden: nn.Module, d_hidden: int, n_tags: int, crf: bool) -> None:
+        super().__init__()
+        self.hidden, self.scores = hidden, nn.Linear(d_hidden, n_tags)
+        self.crf = Crf(n_tags) if crf else None
+
+    def forward(self, states: Tensor, lengths: Tensor) -> Tensor:
+        """(batch, n_words, d_model) -> (batch, n_words, n_tags); what stands on padding means nothing"""
+        return self.scores(self.hidden(states))
+
+
+class VocabularyOutput(nn.Module):
+    """A score for each word of the vocabulary at each position; `tied` shares the embedding's matrix (Press and Wolf 2017).
+
+    In an encoder-decoder, `source` is the embedding of what it reads; `tied_source` makes all three one matrix (Vaswani et al. 2017).
+    """
+
+    def __init__(self, d_model: int, head: Head, embedding: nn.Embedding, source: nn.Embedding | None = None) -> None:
+        super().__init__()
+        self.scores = nn.Linear(d_model, head.n_outputs, bias=head.bias)
+        if head.tied:
+            self.scores.weight = _shared(embedding, head.n_outputs, "the output")
+        if head.tied_source and source is not None:
+            source.weight = _shared(embedding, source.num_embeddings, "the source's embedding")
+
+    def forward(self, states: Tensor, lengths: Tensor) -> Tensor:
+        """(batch, seq, d_model) -> (batch, seq, n_outputs); what stands on padding means nothing"""
+        return self.scores(states)
+
+
+def _shared(embedding: nn.Embedding, size: int, whose: str) -> nn.Parameter:
+    if size != embedding.num_embeddings:
+        raise ConfigError(f"task.tie_embeddings needs vocabularies of one size: the embedding has {embedding.num_embeddings:,} tokens, "
+                          f"{whose} {size:,}; of two texts, `task.share_vocabulary: true` makes it one.")
+    weight = embedding.weight
+    assert isinstance(weight, nn.Parameter)
+    return weight
+
+
+def output(head: Head | None, pooling: nn.Module, hidden: nn.Module, d_hidden: int) -> TextOutput | TagOutput:
+    """The last layer over an encoder's states; without a head the vector that a classifier would read.
+
+    `hidden` stands before the scores, which read its `d_hidden` features: dropout, layers.
+    """
+    if head is not None and head.kind == "tags":
+        return TagOutput(hidden, d_hidden, head.n_outputs, head.crf)
+    return TextOutput(pooling, hidden, d_hidden, class_count(head))
+
+
+def class_count(head: Head | None) -> int | None:
+    """Outputs of a classifier; None without a head, where a network gives the vector that a classifier would read."""
+    if head is not None and head.kind != "classes":
+        raise ConfigError("This model gives one score for each class of a text, not one for each word at each position; "
+                          "for task.type language_modeling take rnn, lstm, gru or transformer.")
+    return None if head is None else head.n_outputs

@@ -1,0 +1,75 @@
+"""How the states of a text's positions become one vector; padding never counts."""
+
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from .padding import real_tokens
+
+PoolingName = Literal["mean", "max", "cls", "last", "attention"]
+
+
+def pooling(name: PoolingName, d_model: int) -> nn.Module:
+    """A pooling by name: (batch, seq, d_model), (batch,) -> (batch, d_model)."""
+    plain: dict[str, type[nn.Module]] = {"mean": MeanPooling, "max": MaxPooling, "cls": FirstPooling, "last": LastPooling}
+    return AttentionPooling(d_model) if name == "attention" else plain[name]()
+
+
+class MeanPooling(nn.Module):
+    """The mean of a text's states."""
+
+    def forward(self, states: Tensor, lengths: Tensor) -> Tensor:
+        """(batch, seq, d_model) -> (batch, d_model)"""
+        real = real_tokens(lengths, states.shape[1])
+        if real is None:
+            return states.mean(dim=1)  # (batch, d_model)
+        return (states * real.unsqueeze(2)).sum(dim=1) / lengths.unsqueeze(1)  # (batch, d_model)
+
+
+class MaxPooling(nn.Module):
+    """The largest value of each feature."""
+
+    def forward(self, states: Tensor, lengths: Tensor) -> Tensor:
+        """(batch, seq, d_model) -> (batch, d_model)"""
+        real = real_tokens(lengths, states.shape[1])
+        if real is not None:
+            states = states.masked_fill(~real.unsqueeze(2), float("-inf"))
+        return states.max(dim=1).values  # (batch, d_model); on a CPU its gradient takes less time than that of `amax`
+
+
+class FirstPooling(nn.Module):
+    """The state of the first token, [CLS]."""
+
+    def forward(self, states: Tensor, lengths: Tensor) -> Tensor:
+        """(batch, seq, d_model) -> (batch, d_model)"""
+        return states[:, 0]  # (batch, d_model)
+
+
+class LastPooling(nn.Module):
+    """The state of the last token."""
+
+    def forward(self, states: Tensor, lengths: Tensor) -> Tensor:
+        """(batch, seq, d_model) -> (batch, d_model)"""
+        return states[torch.arange(len(states), device=states.device), lengths - 1]  # (batch, d_model)
+
+
+class AttentionPooling(nn.Module):
+    """A learned mean: each state weighs as much as `context . tanh(W state + b)` says (Yang et al. 2016)."""
+
+    def __init__(self, d_model: int) -> None:
+        super().__init__()
+        self.key = nn.Linear(d_model, d_model)
+        self.context = nn.Linear(d_model, 1, bias=False)  # a constant added to all scores would change nothing
+
+    def weights(self, states: Tensor, lengths: Tensor) -> Tensor:
+        """(batch, seq, d_model) -> (batch, seq), 0 on padding and 1 in sum"""
+        scores = self.context(torch.tanh(self.key(states))).squeeze(2)  # (batch, seq)
+        real = real_tokens(lengths, states.shape[1])
+        if real is not None:
+            scores = scores.masked_fill(~real, float("-inf"))
+        return scores.softmax(dim=1)
+
+    def forward(self, states: Tensor, lengths: Tensor) -> Tensor:
+        """(batch, seq, d_model) -> (batch, d_model)"""
+        return (self.weights(states, lengths).unsqueeze(2) * states).sum(dim=1)  # (batch, d_model)

@@ -1,0 +1,92 @@
+"""Words as vectors: what is looked up for each, and what its characters tell."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from ...configs.schema.networks import CharacterCnnConfig, CharacterLstmConfig, CharactersConfig
+from ...configs.schema.tokenizer import PAD
+from ...errors import ConfigError
+from .convolutions import Convolutions
+from .embedding import SPREAD, token_embedding
+from .pooling import LastPooling, MaxPooling
+from .recurrence import CELLS, RecurrentLayer, reversed_places
+
+
+def character_features_size(config: CharactersConfig | None) -> int:
+    """Features of each word; 0 without characters."""
+    match config:
+        case None:
+            return 0
+        case CharacterCnnConfig():
+            return len(config.filter_widths) * config.n_filters
+        case CharacterLstmConfig():
+            return 2 * config.hidden_size
+
+
+class CharacterFeatures(nn.Module):
+    """Features of words from their characters; each distinct word of a batch is looked at once.
+
+    `cnn`: convolutions and their maximum over the word (Ma and Hovy 2016); `lstm`: the last states of an LSTM from both ends
+    (Lample et al. 2016).
+    """
+
+    def __init__(self, config: CharactersConfig, n_characters: int) -> None:
+        super().__init__()
+        self.embedding = token_embedding(n_characters, config.d_embedding)
+        match config:
+            case CharacterCnnConfig():
+                self.hidden = Convolutions(config.d_embedding, config.filter_widths, config.n_filters)
+                self.pooling = MaxPooling()
+            case CharacterLstmConfig():
+                self.hidden = RecurrentLayer(CELLS["lstm"], config.d_embedding, config.hidden_size, bidirectional=True)
+                self.pooling = LastPooling()
+
+    def forward(self, characters: Tensor, spelling: Tensor) -> Tensor:
+        """(n_words, n_characters), (batch, seq) places in them -> (batch, seq, d_output)"""
+        real = characters != PAD
+        lengths = real.sum(dim=1)
+        if isinstance(self.hidden, Convolutions) and characters.device.type == "cpu" and not torch.compiler.is_compiling():
+            return functional.embedding(spelling, self._at_characters(self.hidden, characters, real, lengths))
+        x = self.embedding(characters)
+        if isinstance(self.hidden, RecurrentLayer):
+            # Last states need each direction by itself, in the order in which it read.
+            directions = self.hidden.directions(x, reversed_places(lengths, x.shape[1]))
+            words = torch.cat([self.pooling(states, lengths) for states in directions], dim=1)
+        else:
+            words = self.pooling(self.hidden(x), lengths)
+        return functional.embedding(spelling, words)  # on a CPU its gradient takes less time than that of an index
+
+    def _at_characters(self, filters: Convolutions, characters: Tensor, real: Tensor, lengths: Tensor) -> Tensor:
+        """(n_words, n_characters) -> (n_words, d_output): filters only where there are characters, and their maximum over each word.
+
+        One long word fills up all others: three places of four are padding. Elsewhere than on a CPU, asking for the others would make
+        the program wait for the device.
+        """
+        padded = functional.pad(characters, filters.beyond, value=PAD)
+        windows = padded.unfold(1, filters.widest, 1)[real]  # (n, widest)
+        states = filters.at(self.embedding(windows).flatten(1))  # (n, d_output)
+        # `unsafe` leaves out a check of lengths, which are counted from the same places here; it fails where there are no words at all.
+        return torch.segment_reduce(states, "max", lengths=lengths, unsafe=True)
+
+
+class WordEmbedding(nn.Module):
+    """A learned vector for each token, beside it the features of its characters where `characters` asks for them."""
+
+    def __init__(self, n_tokens: int, size: int, characters: CharactersConfig | None, n_characters: int | None,
+                 spread: float = SPREAD) -> None:
+        super().__init__()
+        if characters is not None and n_characters is None:
+            raise ConfigError("data.n_characters is missing: model.characters is built from it. State it beside `data.type: sizes`.")
+        self.tokens = token_embedding(n_tokens, size, spread)
+        self.characters = CharacterFeatures(characters, n_characters) if characters is not None and n_characters else None
+        self.d_output = size + character_features_size(characters)
+
+    def forward(self, tokens: Tensor, characters: Tensor | None = None, spelling: Tensor | None = None) -> Tensor:
+        """(batch, seq) -> (batch, seq, d_output)"""
+        x = self.tokens(tokens)
+        if self.characters is None:
+            return x
+        assert characters is not None and spelling is not None
+        real = (tokens != PAD).unsqueeze(2)  # convolutions look at what stands beside a text, which must be zero
+        return torch.cat([x, self.characters(characters, spelling) * real], dim=2)

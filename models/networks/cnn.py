@@ -1,0 +1,35 @@
+"""Convolutional network for text (Kim 2014)."""
+
+from torch import Tensor, nn
+
+from ...configs.schema.networks import CnnConfig
+from ..head import Head
+from ..layers.activations import NEVER_FALL, activation
+from ..layers.convolutions import Convolutions
+from ..layers.embedding import TokenDropout
+from ..layers.heads import dense_layers, output
+from ..layers.pooling import pooling
+from ..layers.word_embedding import WordEmbedding
+from .network import SequenceNetwork
+
+
+class Cnn(SequenceNetwork):
+    """Embedding -> convolutions -> fully connected layers -> one score for each class, pooled over time, or for each tag."""
+
+    def __init__(self, config: CnnConfig, n_tokens: int, n_characters: int | None, head: Head | None) -> None:
+        super().__init__(config)
+        self.token_dropout = TokenDropout(config.token_dropout)
+        d_filters = len(config.filter_widths) * config.n_filters
+        sizes = [d_filters, *config.hidden_sizes]
+        self.embedding = WordEmbedding(n_tokens, config.d_embedding, config.characters, n_characters)
+        self.hidden = Convolutions(self.embedding.d_output, config.filter_widths, config.n_filters)
+        # The largest of many activations is the activation of the largest, so one per text is enough where nothing falls.
+        late = (head is None or head.kind == "classes") and config.pooling == "max" and config.activation in NEVER_FALL
+        self.activation = nn.Identity() if late else activation(config.activation)
+        after = [activation(config.activation)] if late else []
+        body = nn.Sequential(*after, nn.Dropout(config.dropout), *dense_layers(sizes, config.activation, config.dropout))
+        self.output = output(head, pooling(config.pooling, d_filters), body, sizes[-1])
+
+    def encode(self, tokens: Tensor, lengths: Tensor, **spelled: Tensor) -> Tensor:
+        """(batch, seq) -> (batch, seq, n_widths * n_filters); before the activation where `pooling: max` lets it wait"""
+        return self.activation(self.hidden(self.embedding(self.token_dropout(tokens), **spelled)))

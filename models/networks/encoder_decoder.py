@@ -1,0 +1,70 @@
+"""What encoder-decoders have in common: a source in, and a score for each word of the target's vocabulary at each of its places."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from ..decoding import Hypothesis, Memory, Search, State
+from .network import Network, as_tensors
+
+
+class EncoderDecoder(Network):
+    """Reads a source, then tells the target token by token; `forward` gives the scores of all places at once.
+
+    Sources end in [EOS]; those of a batch are filled up with [PAD] behind it, and no result depends on how far. A decoder's state is
+    held by hypothesis, (batch, k, ...), its memory of the source by sentence, (batch, ...).
+    """
+
+    def forward(self, tokens: Tensor, lengths: Tensor, previous: Tensor, teacher_forcing: float = 1.0,
+                asked: Tensor | None = None) -> Tensor:
+        """(batch, src), (batch,), (batch, tgt) -> (batch, tgt, n_words), or (n, n_words) where `asked` (n,) names places in (batch * tgt)
+
+        `previous` is the target token before each place, [BOS] first. Below 1, `teacher_forcing` is the share of places that are
+        given it; the others are given what the model itself says there (Bengio et al. 2015).
+        """
+        raise NotImplementedError
+
+    def begin(self, tokens: Tensor, lengths: Tensor) -> tuple[Memory, State]:
+        """(batch, src), (batch,) -> what is known of the source, and the state of one hypothesis for each"""
+        raise NotImplementedError
+
+    def step(self, previous: Tensor, memory: Memory, state: State) -> tuple[Tensor, State]:
+        """(batch, k), the last token of each hypothesis -> (batch, k, n_words), and the state after it"""
+        raise NotImplementedError
+
+    def alignments(self, tokens: Tensor, lengths: Tensor, previous: Tensor) -> Tensor | None:
+        """(batch, tgt, src): how much each place of the target looked at each of the source, 1 in sum; None without attention"""
+        raise NotImplementedError
+
+    @torch.inference_mode()
+    def search(self, search: Search, tokens: npt.NDArray[Any], lengths: npt.NDArray[Any]) -> list[list[Hypothesis]]:
+        """Targets of sources given as numpy arrays, the best first; leaves the network in the mode it was in."""
+        with self.without_dropout():
+            tensors = as_tensors({"tokens": tokens, "lengths": lengths}, self.device)
+            return search(self, tensors["tokens"], tensors["lengths"])
+
+    @torch.inference_mode()
+    def aligned(self, tokens: npt.NDArray[Any], lengths: npt.NDArray[Any], previous: npt.NDArray[Any]) -> npt.NDArray[np.float32] | None:
+        """`alignments` of numpy arrays, without dropout; None without attention."""
+        with self.without_dropout():
+            weights = self.alignments(**as_tensors({"tokens": tokens, "lengths": lengths, "previous": previous}, self.device))
+            return None if weights is None else weights.float().cpu().numpy()
+
+
+def only(x: Tensor, asked: Tensor | None) -> Tensor:
+    """(batch, tgt, size) -> (n, size) at the places asked for; all of them where none is named"""
+    return x if asked is None else functional.embedding(asked, x.flatten(0, 1))  # its gradient takes less time than that of an index
+
+
+def own_choices(previous: Tensor, logits: Tensor, teacher_forcing: float) -> Tensor:
+    """(batch, tgt), (batch, tgt, n_words) -> (batch, tgt): what the model said at the place before, by a coin for each place.
+
+    The first place keeps its [BOS]; no gradient goes through the choice.
+    """
+    said = logits.detach().argmax(dim=2)[:, :-1]
+    own = torch.rand(said.shape, device=said.device) >= teacher_forcing
+    return torch.cat([previous[:, :1], torch.where(own, said.to(previous.dtype), previous[:, 1:])], dim=1)

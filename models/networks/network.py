@@ -1,0 +1,115 @@
+"""What every network has in common: numpy in, scores out, in three visible parts."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from ...configs.schema.networks import NetworkConfig
+
+
+class Network(nn.Module):
+    """A network is Embedding -> Hidden -> Output; `forward(**inputs)` gives logits.
+
+    `config` is its section of the recipe. Weights that two parts share are one `nn.Parameter` under two names.
+    """
+
+    scores_are: ClassVar[Literal["logits"]] = "logits"
+
+    def __init__(self, config: NetworkConfig) -> None:
+        super().__init__()
+        self.config = config
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return next(self.parameters()).device
+
+    def describe(self) -> dict[str, int]:
+        """What there is to count; a weight that two parts share counts once."""
+        return {"parameters": sum(parameter.numel() for parameter in self.parameters())}
+
+    def carried_tensors(self) -> dict[str, Tensor]:
+        """What training goes on with from batch to batch beside the weights; nothing but for recurrent language models."""
+        return {}
+
+    def restore_carried(self, tensors: Mapping[str, Tensor]) -> None:
+        """What `carried_tensors` gave."""
+        assert not tensors
+
+    @torch.inference_mode()
+    def scores(self, **inputs: npt.NDArray[Any] | None) -> npt.NDArray[np.float32]:
+        """Logits of a batch given as numpy arrays, without dropout; leaves the network in the mode it was in."""
+        return self._logits(inputs).cpu().numpy()
+
+    @torch.inference_mode()
+    def score_targets(
+        self, targets: npt.NDArray[Any], **inputs: npt.NDArray[Any] | None
+    ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
+        """Of scores at each position: cross-entropy in nats, and how many targets have the highest score, each (batch,).
+
+        targets (batch, seq), -1: none. What is read back from the device does not grow with the vocabulary.
+        """
+        logits, gold = self._logits(inputs), torch.from_numpy(targets).to(self.device)
+        losses = functional.cross_entropy(logits.flatten(0, 1), gold.flatten(), reduction="none", ignore_index=-1).view_as(gold)
+        right = (logits.argmax(dim=2) == gold).sum(dim=1)
+        return losses.double().sum(dim=1).cpu().numpy(), right.cpu().numpy()
+
+    def _logits(self, inputs: Mapping[str, npt.NDArray[Any] | None]) -> Tensor:
+        """Without dropout, still on the device, float32."""
+        with self.without_dropout():
+            return self(**as_tensors(inputs, self.device)).float()
+
+    @contextmanager
+    def without_dropout(self) -> Iterator[None]:
+        """Evaluation mode inside the block; the mode that the network was in after it."""
+        was_training = self.training
+        self.eval()
+        try:
+            yield
+        finally:
+            self.train(was_training)
+
+
+def as_tensor(array: npt.NDArray[Any] | None, device: torch.device) -> Tensor | None:
+    """The array on the device; a read-only one (a memory map) is copied first, since a tensor may be written to."""
+    if array is None:
+        return None
+    return torch.from_numpy(array if array.flags.writeable else array.copy()).to(device, non_blocking=True)
+
+
+def as_tensors(arrays: Mapping[str, npt.NDArray[Any] | None], device: torch.device) -> dict[str, Any]:
+    """A model's arguments on the device, by name."""
+    return {name: as_tensor(array, device) for name, array in arrays.items()}
+
+
+class SequenceNetwork(Network):
+    """A network that reads tokens in order: `encode`, and then whatever output a task asks for.
+
+    Texts of a batch are filled up with token 0, [PAD], behind their end; no result depends on how far.
+    """
+
+    output: nn.Module
+
+    def encode(self, tokens: Tensor, lengths: Tensor, **more: Tensor) -> Tensor:
+        """(batch, seq) -> (batch, seq, d_model)"""
+        raise NotImplementedError
+
+    def forward(self, tokens: Tensor, lengths: Tensor, *, first_pieces: Tensor | None = None, **more: Tensor) -> Tensor:
+        """(batch, seq) -> (batch, n_outputs), or what the output makes of the states.
+
+        `first_pieces` (batch, n_words), where tokens are pieces of words: the place of each word's first piece, -1 on padding.
+        The output then reads words, each by the state of its first piece (Devlin et al. 2019).
+        """
+        states = self.encode(tokens, lengths, **more)
+        if first_pieces is not None:
+            places = first_pieces.clamp(min=0).unsqueeze(2).expand(-1, -1, states.shape[2])
+            states, lengths = states.gather(1, places), (first_pieces >= 0).sum(dim=1)
+        return self.output(states, lengths)
+
+

@@ -1,0 +1,104 @@
+"""Recurrent language models, which go on from block to block (Mikolov et al. 2010)."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from ...configs.schema.networks import RecurrentConfig
+from ...errors import ConfigError
+from ..head import Head
+from ..layers.embedding import TokenDropout, token_embedding
+from ..layers.heads import VocabularyOutput
+from ..layers.recurrence import CELLS, RecurrentEncoder, State
+from .network import Network
+
+FloatArray = npt.NDArray[np.floating[Any]]
+
+
+class Carried:
+    """The states that lanes of text ended in, and the place in the text where each would go on."""
+
+    def __init__(self, states: list[State], places: Tensor) -> None:
+        self.states, self.places = states, places
+
+    def tensors(self) -> dict[str, Tensor]:
+        """All of it by name: `places`, and each layer's one or two tensors."""
+        named = {f"{number}.{part}": tensor for number, state in enumerate(self.states) for part, tensor in enumerate(_parts(state))}
+        return {"places": self.places, **named}
+
+    @staticmethod
+    def restored(tensors: Mapping[str, Tensor], n_layers: int) -> "Carried":
+        """What `tensors` gave."""
+        layers = [[tensors[f"{number}.{part}"] for part in range(2) if f"{number}.{part}" in tensors] for number in range(n_layers)]
+        return Carried([parts[0] if len(parts) == 1 else (parts[0], parts[1]) for parts in layers], tensors["places"])
+
+
+class RecurrentLanguageModel(Network):
+    """Embedding -> recurrent layers -> a score for each word of the vocabulary at each position.
+
+    A row whose text goes on where that row of the last batch ended begins in the state that was left; every other row begins
+    anew. Training and evaluation leave each other's states alone.
+    """
+
+    def __init__(self, config: RecurrentConfig, n_tokens: int, head: Head) -> None:
+        super().__init__(config)
+        if head.tied and config.hidden_size != config.d_embedding:
+            raise ConfigError(f"task.tie_embeddings needs model.hidden_size ({config.hidden_size}) and model.d_embedding "
+                              f"({config.d_embedding}) to be equal; make them so, or set it to false.")
+        self.token_dropout = TokenDropout(config.token_dropout)
+        self.embedding = token_embedding(n_tokens, config.d_embedding)
+        self.dropout = nn.Dropout(config.dropout)
+        self.hidden = RecurrentEncoder(CELLS[config.type], config.d_embedding, config.hidden_size, config.n_layers, False, config.dropout)
+        self.output = VocabularyOutput(config.hidden_size, head, self.embedding)
+        self.carried: dict[bool, Carried | None] = {True: None, False: None}
+
+    def forward(self, tokens: Tensor, lengths: Tensor, places: Tensor | None = None) -> Tensor:
+        """(batch, seq), (batch,), (batch,) places in the text -> (batch, seq, n_words); without places every row is a text of its own"""
+        places = torch.zeros_like(lengths) if places is None else places
+        before = self._states(places)
+        x, after = self.hidden.carry(self.dropout(self.embedding(self.token_dropout(tokens))), before)
+        self.carried[self.training] = Carried([_apart(state) for state in after], places + lengths)
+        return self.output(self.dropout(x), lengths)
+
+    def carried_tensors(self) -> dict[str, Tensor]:
+        """The states that training goes on in."""
+        held = self.carried[True]
+        return held.tensors() if held is not None else {}
+
+    def restore_carried(self, tensors: Mapping[str, Tensor]) -> None:
+        """What `carried_tensors` gave."""
+        self.carried[True] = Carried.restored(tensors, len(self.hidden.layers)) if tensors else None
+
+    @torch.inference_mode()
+    def go_on(self, ids: Sequence[int], past: list[State] | None) -> tuple[FloatArray, list[State]]:
+        """Scores (n_words,) of the token after `ids`, which follow the text so far, and the states to go on with."""
+        self.eval()
+        x = self.embedding(torch.tensor([list(ids)], device=self.device))
+        before: list[State | None] = [*past] if past is not None else [None] * len(self.hidden.layers)
+        x, now = self.hidden.carry(x, before)
+        return self.output.scores(x[0, -1]).double().cpu().numpy(), now
+
+    def _states(self, places: Tensor) -> list[Any]:
+        """Of each layer, the state to begin in: what was left where the text goes on, zero elsewhere."""
+        held = self.carried[self.training]
+        if held is None or len(held.places) < len(places):
+            return [None] * len(self.hidden.layers)
+        goes_on = (held.places[: len(places)] == places).view(1, -1, 1)
+        return [_each(state, lambda part: part[:, : len(places)] * goes_on) for state in held.states]
+
+
+def _each(state: State, change: Any) -> State:
+    return (change(state[0]), change(state[1])) if isinstance(state, tuple) else change(state)
+
+
+def _parts(state: State) -> tuple[Tensor, ...]:
+    return state if isinstance(state, tuple) else (state,)
+
+
+def _apart(state: State) -> State:
+    """Cut off from the graph: gradients end where a block begins (truncated backpropagation through time)."""
+    return _each(state, torch.Tensor.detach)

@@ -1,0 +1,192 @@
+"""Recurrent encoder-decoders (Cho et al. 2014; Sutskever et al. 2014), with attention (Bahdanau et al. 2015; Luong et al. 2015)."""
+
+import torch
+from torch import Tensor, nn
+
+from ...configs.schema.networks import RecurrentSeq2SeqConfig
+from ..decoding import Memory, State
+from ..head import Head
+from ..layers.alignment import score, weights
+from ..layers.embedding import TokenDropout, token_embedding
+from ..layers.heads import VocabularyOutput
+from ..layers.padding import real_tokens
+from ..layers.recurrence import CELLS, Parts, RecurrentEncoder
+from ..layers.recurrence import State as CellState
+from .encoder_decoder import EncoderDecoder, only
+
+
+class FixedContext(nn.Module):
+    """No attention: one vector of the source, its last states, is the context of every place (Cho et al. 2014)."""
+
+    def remember(self, states: Tensor, end: Tensor, lengths: Tensor) -> Memory:
+        """(batch, src, d_source), (batch, d_source) -> the last states alone"""
+        return {"end": end}
+
+    def forward(self, queries: Tensor, memory: Memory) -> tuple[Tensor, None]:
+        """(batch, n, d_state) -> (batch, 1, d_source), the same for every place; no weights"""
+        return memory["end"].unsqueeze(1), None
+
+
+class AttendedContext(nn.Module):
+    """A mean of the source's states by place, weighed by how well each fits the query."""
+
+    def __init__(self, config: RecurrentSeq2SeqConfig, d_source: int) -> None:
+        super().__init__()
+        assert config.attention != "none"
+        self.score = score(config.attention, config.hidden_size, d_source)
+
+    def remember(self, states: Tensor, end: Tensor, lengths: Tensor) -> Memory:
+        """(batch, src, d_source) -> the states, their keys, and, where a source is filled up, which of them are real"""
+        real = real_tokens(lengths, states.shape[1])
+        return {"states": states, "keys": self.score.keys(states), **({"real": real} if real is not None else {})}
+
+    def forward(self, queries: Tensor, memory: Memory) -> tuple[Tensor, Tensor]:
+        """(batch, n, d_state) -> (batch, n, d_source), and the weights (batch, n, src)"""
+        shares = weights(self.score(queries, memory["keys"]), memory.get("real"))
+        return torch.bmm(shares, memory["states"]), shares
+
+
+class RecurrentDecoder(nn.Module):
+    """Recurrent layers over the target, and what they take from the source.
+
+    The output reads tanh(W [state; context]) (Luong et al. 2015), of the size of an embedding. The context of `additive` is found
+    with the state before and goes into the cell, beside the token's embedding; that of `none` too, found without any. `dot`,
+    `general` and `concat` look with the state after; with `input_feeding` the output's vector of the place before goes into the
+    cell. Each layer begins in tanh(W h), h being what the encoder's layer of that number ended in, each direction in its own way of
+    reading (Bahdanau et al. 2015, there of the backward one); an LSTM's cell state likewise.
+    """
+
+    def __init__(self, config: RecurrentSeq2SeqConfig, d_source: int) -> None:
+        super().__init__()
+        d_embedding, size = config.d_embedding, config.hidden_size
+        self.looks_first, self.feeds = config.attention in ("none", "additive"), config.input_feeding
+        self.goes_place_by_place = self.feeds or config.attention == "additive"
+        self.parts = ("hidden", "cell") if config.cell == "lstm" else ("hidden",)
+        self.start = nn.ModuleList(nn.Linear(d_source, len(self.parts) * size) for _ in range(config.n_layers))
+        self.context = FixedContext() if config.attention == "none" else AttendedContext(config, d_source)
+        d_beside = d_source if self.looks_first else d_embedding if self.feeds else 0
+        self.layers = RecurrentEncoder(CELLS[config.cell], d_embedding + d_beside, size, config.n_layers, False, config.dropout)
+        self.join = nn.Linear(size + d_source, d_embedding)
+
+    def begin(self, states: Tensor, ends: list[Tensor], lengths: Tensor) -> tuple[Memory, State]:
+        """(batch, src, d_source), (batch, d_source) of each layer -> what is known of the source, one state for each sentence"""
+        state: State = {}
+        for number, (start, end) in enumerate(zip(self.start, ends, strict=True)):
+            first = torch.tanh(start(end)).unsqueeze(1)  # (batch, 1, size of all parts)
+            state |= {f"{part}.{number}": value for part, value in zip(self.parts, first.chunk(len(self.parts), dim=2), strict=True)}
+        if self.feeds:
+            state["vector"] = states.new_zeros(len(states), 1, self.join.out_features)
+        return self.context.remember(states, ends[-1], lengths), state
+
+    def forward(self, x: Tensor, memory: Memory, state: State) -> tuple[Tensor, Tensor | None]:
+        """(batch, tgt, d_embedding) -> what the output reads, (batch, tgt, d_embedding), and weights (batch, tgt, src)"""
+        if not self.goes_place_by_place:
+            seen, shares, _ = self._read(x, memory, state, in_a_row=True)
+            return self.vectors(seen), shares
+        each_seen, each_share = [], []
+        for place in x.split(1, dim=1):
+            seen, shares, state = self.read(place, memory, state)
+            each_seen.append(seen)
+            each_share.append(shares)
+        return self.vectors(torch.cat(each_seen, dim=1)), torch.cat(each_share, dim=1)
+
+    def read(self, x: Tensor, memory: Memory, state: State) -> tuple[Tensor, Tensor | None, State]:
+        """(batch, k, d_embedding), the next token of each hypothesis -> for `vectors`, weights (batch, k, src), the state after"""
+        return self._read(x, memory, state, in_a_row=False)
+
+    def vectors(self, seen: Tensor) -> Tensor:
+        """(batch, n, size of state and context) -> (batch, n, d_embedding); with `input_feeding` they are made already"""
+        return seen if self.feeds else torch.tanh(self.join(seen))
+
+    def _read(self, x: Tensor, memory: Memory, state: State, in_a_row: bool) -> tuple[Tensor, Tensor | None, State]:
+        """`in_a_row`: (batch, n, d_embedding) are places that follow one another; otherwise each is one of n hypotheses."""
+        context, shares = self.context(state[f"hidden.{len(self.start) - 1}"], memory) if self.looks_first else (None, None)
+        if context is not None:
+            context = context.expand(-1, x.shape[1], -1)
+        beside = context if self.looks_first else state.get("vector")
+        x = x if beside is None else torch.cat([x, beside], dim=2)
+        top, after = self._carry(x, state) if in_a_row else self._advance(x, state)
+        if context is None:
+            context, shares = self.context(top, memory)
+        seen = torch.cat([top, context], dim=2)  # (batch, n, size of state and context)
+        if self.feeds:
+            seen = after["vector"] = torch.tanh(self.join(seen))
+        return seen, shares, after
+
+    def _carry(self, x: Tensor, state: State) -> tuple[Tensor, State]:
+        """(batch, n, d_input) -> (batch, n, d_state); all places at once, of which none follows: the state after is left out"""
+        before = [tuple(part.transpose(0, 1).contiguous() for part in parts) for parts in self._by_layer(state)]
+        states: list[CellState | None] = [(parts[0], parts[1]) if len(parts) == 2 else parts[0] for parts in before]
+        return self.layers.carry(x, states)[0], {}
+
+    def _advance(self, x: Tensor, state: State) -> tuple[Tensor, State]:
+        """(batch, k, d_input) -> (batch, k, d_state), the state after; each hypothesis is a row of its own"""
+        rows, k = x.flatten(0, 1), x.shape[1]
+        top, after = self.layers.advance(rows, [tuple(part.flatten(0, 1) for part in parts) for parts in self._by_layer(state)])
+        named = {f"{name}.{number}": part.unflatten(0, (-1, k)) for number, parts in enumerate(after)
+                 for name, part in zip(self.parts, parts, strict=True)}
+        return top.unflatten(0, (-1, k)), named
+
+    def _by_layer(self, state: State) -> list[Parts]:
+        return [tuple(state[f"{name}.{number}"] for name in self.parts) for number in range(len(self.start))]
+
+
+class RecurrentSeq2Seq(EncoderDecoder):
+    """Embedding -> recurrent encoder, and decoder over the target so far -> a score for each word of the target's vocabulary."""
+
+    def __init__(self, config: RecurrentSeq2SeqConfig, n_source_tokens: int, head: Head) -> None:
+        super().__init__(config)
+        self.token_dropout = TokenDropout(config.token_dropout)
+        self.source_embedding, self.target_embedding = (
+            token_embedding(size, config.d_embedding) for size in (n_source_tokens, head.n_outputs))
+        self.dropout = nn.Dropout(config.dropout)
+        self.encoder = RecurrentEncoder(CELLS[config.cell], config.d_embedding, config.hidden_size, config.n_layers,
+                                        config.bidirectional, config.dropout)
+        self.decoder = RecurrentDecoder(config, self.encoder.d_output)
+        self.output = VocabularyOutput(config.d_embedding, head, self.target_embedding, self.source_embedding)
+
+    def forward(self, tokens: Tensor, lengths: Tensor, previous: Tensor, teacher_forcing: float = 1.0,
+                asked: Tensor | None = None) -> Tensor:
+        """(batch, src), (batch,), (batch, tgt) the token before each place -> (batch, tgt, n_words), or (n, n_words) at the places `asked`
+
+        With `teacher_forcing` below 1 each place but the first reads, by a coin of its own for each token, the word that the model
+        itself found most probable at the place before in place of `previous` (Bengio et al. 2015); no gradient goes through that choice.
+        """
+        memory, state = self.begin(tokens, lengths)
+        if teacher_forcing < 1:
+            return self.output(only(self._half_forced(previous, memory, state, teacher_forcing), asked), lengths)
+        vectors, _ = self.decoder(self._embedded(previous), memory, state)
+        return self.output(self.dropout(only(vectors, asked)), lengths)
+
+    def alignments(self, tokens: Tensor, lengths: Tensor, previous: Tensor) -> Tensor | None:
+        """(batch, tgt, src), how much each target place looked at each source place; None without attention."""
+        memory, state = self.begin(tokens, lengths)
+        return self.decoder(self._embedded(previous), memory, state)[1]
+
+    def begin(self, tokens: Tensor, lengths: Tensor) -> tuple[Memory, State]:
+        """(batch, src) -> what is known of each source, and the state of one hypothesis (batch, 1, ...) for each"""
+        states, ends = self.encoder.with_ends(self.dropout(self.source_embedding(self.token_dropout(tokens))), lengths)
+        return self.decoder.begin(states, ends, lengths)
+
+    def step(self, previous: Tensor, memory: Memory, state: State) -> tuple[Tensor, State]:
+        """(batch, k), the last token of each of k hypotheses -> (batch, k, n_words), and the state after it"""
+        seen, _, after = self.decoder.read(self._embedded(previous), memory, state)
+        return self.output.scores(self.dropout(self.decoder.vectors(seen))), after
+
+    def _embedded(self, previous: Tensor) -> Tensor:
+        return self.dropout(self.target_embedding(previous))
+
+    def _half_forced(self, previous: Tensor, memory: Memory, state: State, share: float) -> Tensor:
+        """(batch, tgt) -> (batch, tgt, d_embedding), what the output reads, of which about `share` of the tokens are as given."""
+        own, vectors = torch.rand(previous.shape, device=previous.device) >= share, []  # (batch, tgt)
+        for place, given in enumerate(previous.split(1, dim=1)):
+            told = self._replaced(given, own[:, place], vectors[-1]) if place else given
+            seen, _, state = self.decoder.read(self._embedded(told), memory, state)
+            vectors.append(self.dropout(self.decoder.vectors(seen)))
+        return torch.cat(vectors, dim=1)
+
+    @torch.no_grad()
+    def _replaced(self, given: Tensor, own: Tensor, vectors: Tensor) -> Tensor:
+        """(batch, 1), (batch,), (batch, 1, d_embedding) -> (batch, 1): the model's own word where `own`; only there is it looked for."""
+        said = self.output.scores(vectors[own]).argmax(dim=2)  # (as many as are its own, 1)
+        return given.masked_scatter(own.unsqueeze(1), said.to(given.dtype))

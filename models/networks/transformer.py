@@ -1,0 +1,135 @@
+"""Transformer (Vaswani et al. 2017): an encoder, or with `causal` a decoder-only stack."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from ...configs.schema.networks import TransformerConfig
+from ...errors import ConfigError
+from ..head import Head
+from ..layers.attention import SelfAttention
+from ..layers.embedding import TokenDropout
+from ..layers.heads import TagOutput, VocabularyOutput, output
+from ..layers.padding import real_tokens
+from ..layers.pooling import pooling
+from ..layers.positions import Rotary
+from ..layers.transformer_blocks import Block, FeedForward, Past, PositionedEmbedding, TransformerEncoder, first_spread, start_weights
+from ..layers.word_embedding import WordEmbedding, character_features_size
+from .network import SequenceNetwork
+
+FloatArray = npt.NDArray[np.floating[Any]]
+
+
+class TransformerEmbedding(PositionedEmbedding):
+    """Vectors of token, place and segment, added up (Vaswani et al. 2017; Devlin et al. 2019)."""
+
+    def __init__(self, config: TransformerConfig, n_tokens: int, n_characters: int | None) -> None:
+        d_model, positions = config.d_model, config.positions
+        spread = first_spread(positions, d_model)
+        words = WordEmbedding(n_tokens, d_model - _d_characters(config), config.characters, n_characters, spread)
+        super().__init__(words, d_model, positions, config.max_positions, config.dropout)
+        self.segments = nn.Embedding(config.n_segments, d_model) if config.n_segments else None
+        if self.segments is not None:
+            nn.init.normal_(self.segments.weight, std=0.02)
+        self.norm = nn.LayerNorm(d_model) if config.embedding_norm else nn.Identity()
+
+    def forward(self, tokens: Tensor, start: int = 0, segments: Tensor | None = None, **spelled: Tensor) -> Tensor:
+        """(batch, seq) -> (batch, seq, d_model); the first token stands at position `start`, and is of segment 0 without `segments`"""
+        x = self.placed(tokens, start, **spelled)
+        if self.segments is not None:
+            x = x + (self.segments.weight[0] if segments is None else self.segments(segments))
+        return self.dropout(self.norm(x))
+
+
+def _d_characters(config: TransformerConfig) -> int:
+    """What the features of characters take of `d_model`."""
+    size = character_features_size(config.characters)
+    if size >= config.d_model:
+        raise ConfigError(f"model.characters gives {size} features, which leaves nothing of model.d_model {config.d_model} for the "
+                          "word itself; make one smaller or the other larger.")
+    return size
+
+
+class Transformer(SequenceNetwork):
+    """Embedding -> blocks of attention and feed-forward -> what the task asks for: a class, or a word at each position.
+
+    Of a text longer than `max_positions` the network reads the beginning. Where each word gets a tag it reads all, in windows of so many
+    tokens, each by itself.
+    """
+
+    def __init__(self, config: TransformerConfig, n_tokens: int, n_characters: int | None, head: Head | None) -> None:
+        super().__init__(config)
+        self.token_dropout = TokenDropout(config.token_dropout)
+        self.causal, self.max_positions = config.causal, config.max_positions
+        self.embedding = TransformerEmbedding(config, n_tokens, n_characters)
+        self.hidden = TransformerEncoder([_block(config) for _ in range(config.n_layers)], config.d_model, config.norm)
+        assert isinstance(self.embedding.words, WordEmbedding)
+        self.output = _output(config, head, self.embedding.words.tokens)
+        start_weights(self.hidden, config.norm, n_added=2 * config.n_layers)
+
+    def encode(self, tokens: Tensor, lengths: Tensor, **more: Tensor) -> Tensor:
+        """(batch, seq) -> (batch, seq, d_model)"""
+        size = self.max_positions
+        starts = range(0, tokens.shape[1], size)
+        windows = [self._read(tokens[:, start : start + size], (lengths - start).clamp(min=1, max=size), **_window(more, start, size))
+                   for start in starts]
+        return windows[0] if len(windows) == 1 else torch.cat(windows, dim=1)
+
+    def _read(self, tokens: Tensor, lengths: Tensor, segments: Tensor | None = None, **spelled: Tensor) -> Tensor:
+        """(batch, seq) -> (batch, seq, d_model); no more tokens than there are positions"""
+        # Padding stands behind a text's end, where no causal position looks.
+        visible = None if self.causal else real_tokens(lengths, tokens.shape[1])
+        return self.hidden(self.embedding(self.token_dropout(tokens), segments=segments, **spelled), visible)
+
+    def forward(self, tokens: Tensor, lengths: Tensor, *, first_pieces: Tensor | None = None, **more: Tensor) -> Tensor:
+        """(batch, seq) -> (batch, n_classes), (batch, n_words, n_tags) or (batch, seq, n_words)"""
+        more.pop("places", None)  # of a block in running text: nothing before it is seen
+        longest = self.max_positions
+        if tokens.shape[1] > longest and not isinstance(self.output, TagOutput):
+            tokens, lengths, more = tokens[:, :longest], lengths.clamp(max=longest), _window(more, 0, longest)
+        return super().forward(tokens, lengths, first_pieces=first_pieces, **more)
+
+    @torch.inference_mode()
+    def go_on(self, ids: Sequence[int], past: Past | None) -> tuple[FloatArray, Past]:
+        """Scores (n_words,) of the token after `ids`, which follow the text so far, and what to go on with.
+
+        Keys and values are kept, so each new token costs one position (Vaswani et al. 2017, as every decoder does it). Raises
+        ValueError where the text has more than `max_positions` tokens.
+        """
+        start = 0 if past is None else past[0][0].shape[2]
+        if start + len(ids) > self.max_positions:
+            raise ValueError(f"the text has {start + len(ids)} tokens, and the model {self.max_positions} positions")
+        self.eval()
+        tokens = torch.tensor([list(ids)], device=self.device)
+        states, now = self.hidden.extend(self.embedding(tokens, start=start), past)
+        assert isinstance(self.output, VocabularyOutput)
+        return self.output.scores(states[0, -1]).double().cpu().numpy(), now
+
+
+def _window(more: Mapping[str, Tensor], start: int, size: int) -> dict[str, Tensor]:
+    """What goes with so many tokens from `start` on; the characters of words are of no place."""
+    return {name: value[:, start : start + size] if name in ("segments", "spelling") else value for name, value in more.items()}
+
+
+def _block(config: TransformerConfig) -> Block:
+    d_model = config.d_model
+    rotary = Rotary(config.max_positions, d_model // config.n_heads) if config.positions == "rotary" else None
+    attention = SelfAttention(d_model, config.n_heads, config.causal, rotary)
+    return Block(attention, FeedForward(d_model, config.d_ff, config.activation), d_model, config.norm, config.dropout)
+
+
+def _output(config: TransformerConfig, head: Head | None, embedding: nn.Embedding) -> nn.Module:
+    d_model = config.d_model
+    if head is not None and head.kind == "vocabulary":
+        if config.pooler:
+            raise ConfigError("model.pooler makes one vector of a text, which task.type language_modeling has no use for; "
+                              "leave it out.")
+        return VocabularyOutput(d_model, head, embedding)
+    pooler = [nn.Linear(d_model, d_model), nn.Tanh()] if config.pooler else []
+    return output(head, pooling(config.pooling, d_model), nn.Sequential(*pooler, nn.Dropout(config.dropout)), d_model)
+
+

@@ -1,0 +1,172 @@
+"""Transformer encoder and decoder (Vaswani et al. 2017)."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from ...configs.schema.networks import TransformerSeq2SeqConfig
+from ..decoding import Memory, State
+from ..head import Head
+from ..layers.attention import CrossAttention, KeysAndValues, SelfAttention
+from ..layers.embedding import TokenDropout, token_embedding
+from ..layers.heads import VocabularyOutput
+from ..layers.padding import real_tokens
+from ..layers.transformer_blocks import Block, FeedForward, Norm, PositionedEmbedding, TransformerEncoder, first_spread, start_weights
+from .encoder_decoder import EncoderDecoder, only, own_choices
+
+
+class DecoderBlock(nn.Module):
+    """Attention to the target so far, attention to the source, then feed-forward, each beside a residual path.
+
+    Layer norm stands before each of the three (`pre`), or after each sum (`post`).
+    """
+
+    def __init__(self, config: TransformerSeq2SeqConfig) -> None:
+        super().__init__()
+        d_model = config.d_model
+        self.attention = SelfAttention(d_model, config.n_heads, causal=True)
+        self.source_attention = CrossAttention(d_model, config.n_heads)
+        self.feed_forward = FeedForward(d_model, config.d_ff, config.activation)
+        self.attention_norm, self.source_norm, self.feed_forward_norm = (nn.LayerNorm(d_model) for _ in range(3))
+        self.pre, self.dropout = config.norm == "pre", nn.Dropout(config.dropout)
+
+    def forward(self, x: Tensor, source: KeysAndValues, visible: Tensor | None) -> Tensor:
+        """(batch, tgt, d_model) -> (batch, tgt, d_model); `visible` (batch, src): where the source has a token, None: everywhere"""
+        x = self._added(x, self.attention_norm, self.attention)
+        return self._after_attention(x, source, visible)
+
+    def extend(self, x: Tensor, past: KeysAndValues | None, source: KeysAndValues, visible: Tensor | None
+               ) -> tuple[Tensor, KeysAndValues]:
+        """(batch, k, d_model), one place of each hypothesis -> the same, and (batch * k, ...) keys and values to go on with"""
+        each = x.flatten(0, 1).unsqueeze(1)  # (batch * k, 1, d_model)
+        mixed, now = self.attention.extend(self.attention_norm(each) if self.pre else each, past)
+        each = each + mixed if self.pre else self.attention_norm(each + mixed)
+        # All hypotheses of a sentence look at the same source, as so many places of one target would.
+        return self._after_attention(each.view_as(x), source, visible), now
+
+    def looks(self, x: Tensor, source: KeysAndValues, visible: Tensor | None) -> Tensor:
+        """(batch, tgt, d_model) -> (batch, n_heads, tgt, src): how much each place looks at each of the source"""
+        x = self._added(x, self.attention_norm, self.attention)
+        return self.source_attention.weights(self.source_norm(x) if self.pre else x, source, visible)
+
+    def _after_attention(self, x: Tensor, source: KeysAndValues, visible: Tensor | None) -> Tensor:
+        x = self._added(x, self.source_norm, lambda query: self.source_attention(query, source, visible))
+        return self._added(x, self.feed_forward_norm, self.feed_forward)
+
+    def _added(self, x: Tensor, norm: nn.Module, layer: Callable[[Tensor], Tensor]) -> Tensor:
+        return x + self.dropout(layer(norm(x))) if self.pre else norm(x + self.dropout(layer(x)))
+
+
+class TransformerDecoder(nn.Module):
+    """Blocks on one another; with `pre` norm one more norm at the end."""
+
+    def __init__(self, blocks: list[DecoderBlock], d_model: int, norm: Norm) -> None:
+        super().__init__()
+        self.blocks = nn.ModuleList(blocks)
+        self.norm = nn.LayerNorm(d_model) if norm == "pre" else nn.Identity()
+
+    def read(self, source: Tensor) -> list[KeysAndValues]:
+        """(batch, src, d_model) -> keys and values of each block"""
+        return [block.source_attention.read(source) for block in self._all()]
+
+    def forward(self, x: Tensor, sources: list[KeysAndValues], visible: Tensor | None) -> Tensor:
+        """(batch, tgt, d_model) -> (batch, tgt, d_model)"""
+        for block, source in zip(self._all(), sources, strict=True):
+            x = block(x, source, visible)
+        return self.norm(x)
+
+    def extend(self, x: Tensor, pasts: list[KeysAndValues | None], sources: list[KeysAndValues], visible: Tensor | None
+               ) -> tuple[Tensor, list[KeysAndValues]]:
+        """(batch, k, d_model), what each block kept -> (batch, k, d_model), and what it keeps now"""
+        kept: list[KeysAndValues] = []
+        for block, past, source in zip(self._all(), pasts, sources, strict=True):
+            x, now = block.extend(x, past, source, visible)
+            kept.append(now)
+        return self.norm(x), kept
+
+    def looks(self, x: Tensor, sources: list[KeysAndValues], visible: Tensor | None) -> Tensor:
+        """(batch, tgt, d_model) -> (batch, tgt, src): how much the uppermost block looks where, in the mean of its heads"""
+        *below, top = zip(self._all(), sources, strict=True)
+        for block, source in below:
+            x = block(x, source, visible)
+        return top[0].looks(x, top[1], visible).mean(dim=1)
+
+    def _all(self) -> list[DecoderBlock]:
+        return list(self.blocks)  # type: ignore[arg-type]
+
+
+class TransformerSeq2Seq(EncoderDecoder):
+    """Source embedding -> encoder; target embedding -> decoder, which looks at the encoder's states -> a score for each word."""
+
+    def __init__(self, config: TransformerSeq2SeqConfig, n_source_tokens: int, head: Head) -> None:
+        super().__init__(config)
+        d_model, spread = config.d_model, first_spread(config.positions, config.d_model)
+        words = [token_embedding(size, d_model, spread) for size in (n_source_tokens, head.n_outputs)]
+        self.token_dropout = TokenDropout(config.token_dropout)
+        self.source_embedding, self.target_embedding = (
+            PositionedEmbedding(each, d_model, config.positions, config.max_positions, config.dropout) for each in words)
+        self.encoder = TransformerEncoder([_encoder_block(config) for _ in range(config.n_encoder_layers)], d_model, config.norm)
+        self.decoder = TransformerDecoder([DecoderBlock(config) for _ in range(config.n_decoder_layers)], d_model, config.norm)
+        self.output = VocabularyOutput(d_model, head, words[1], words[0])
+        start_weights(self.encoder, config.norm, n_added=2 * config.n_encoder_layers)
+        start_weights(self.decoder, config.norm, n_added=3 * config.n_decoder_layers)
+
+    def forward(self, tokens: Tensor, lengths: Tensor, previous: Tensor, teacher_forcing: float = 1.0,
+                asked: Tensor | None = None) -> Tensor:
+        """(batch, src), (batch,), (batch, tgt) -> (batch, tgt, n_words), or (n, n_words) at the places `asked` (n,)
+
+        Below 1, `teacher_forcing` takes two passes: one that says what the model would choose, one that is given some of it
+        (Mihaylova and Martins 2019).
+        """
+        sources, visible = self._read(tokens, lengths)
+        if teacher_forcing < 1:
+            with torch.no_grad():
+                previous = own_choices(previous, self._told(previous, sources, visible), teacher_forcing)
+        return self._told(previous, sources, visible, asked)
+
+    def begin(self, tokens: Tensor, lengths: Tensor) -> tuple[Memory, State]:
+        """(batch, src), (batch,) -> keys, values and what is visible of the source; a state of no places"""
+        sources, _ = self._read(tokens, lengths)
+        held = {f"{name}{number}": part for number, source in enumerate(sources) for name, part in zip("kv", source, strict=True)}
+        visible = torch.arange(tokens.shape[1], device=tokens.device) < lengths.unsqueeze(1)
+        batch, n_heads, _, size = sources[0][0].shape
+        empty = sources[0][0].new_zeros(batch, 1, n_heads, 0, size)
+        return {"visible": visible, **held}, dict.fromkeys(held, empty)
+
+    def step(self, previous: Tensor, memory: Memory, state: State) -> tuple[Tensor, State]:
+        """(batch, k) -> (batch, k, n_words), and keys and values (batch, k, n_heads, places, head_size) of each block"""
+        sources, pasts = _by_block(memory), [_flat(each) for each in _by_block(state)]
+        x = self.target_embedding(previous.reshape(-1, 1), start=pasts[0][0].shape[2])  # (batch * k, 1, d_model)
+        x, kept = self.decoder.extend(x.view(*previous.shape, -1), list(pasts), sources, memory["visible"])
+        after = {f"{name}{number}": part.unflatten(0, previous.shape)
+                 for number, each in enumerate(kept) for name, part in zip("kv", each, strict=True)}
+        return self.output.scores(x), after
+
+    def alignments(self, tokens: Tensor, lengths: Tensor, previous: Tensor) -> Tensor:
+        """(batch, tgt, src): of the uppermost block, in the mean of its heads"""
+        return self.decoder.looks(self.target_embedding(previous), *self._read(tokens, lengths))
+
+    def _read(self, tokens: Tensor, lengths: Tensor) -> tuple[list[KeysAndValues], Tensor | None]:
+        """What each block of the decoder knows of the source, and where there is a token."""
+        visible = real_tokens(lengths, tokens.shape[1])
+        return self.decoder.read(self.encoder(self.source_embedding(self.token_dropout(tokens)), visible)), visible
+
+    def _told(self, previous: Tensor, sources: list[KeysAndValues], visible: Tensor | None, asked: Tensor | None = None) -> Tensor:
+        """(batch, tgt) -> (batch, tgt, n_words), or (n, n_words)"""
+        return self.output.scores(only(self.decoder(self.target_embedding(previous), sources, visible), asked))
+
+
+def _encoder_block(config: TransformerSeq2SeqConfig) -> Block:
+    feed_forward = FeedForward(config.d_model, config.d_ff, config.activation)
+    return Block(SelfAttention(config.d_model, config.n_heads), feed_forward, config.d_model, config.norm, config.dropout)
+
+
+def _by_block(tensors: dict[str, Tensor]) -> list[KeysAndValues]:
+    """`k0`, `v0`, `k1`, ... -> keys and values of each block"""
+    return [(tensors[f"k{number}"], tensors[f"v{number}"]) for number in range(sum(name[0] == "k" for name in tensors))]
+
+
+def _flat(past: KeysAndValues) -> KeysAndValues:
+    """(batch, k, n_heads, places, head_size) -> (batch * k, n_heads, places, head_size)"""
+    return past[0].flatten(0, 1), past[1].flatten(0, 1)

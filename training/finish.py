@@ -1,0 +1,142 @@
+"""The end of a run: the best weights are scored on every split, and what they say is written down."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..datasets.encoded.split import Data, Split
+from ..tasks.task import Task
+from .evaluate import TRAIN_SAMPLE, predict
+from .folder.checkpoints import checkpoint_path, has_checkpoint
+from .folder.files import read_json, write_atomically, write_json
+from .folder.run_directory import RunDirectory
+from .log.pictures import alignment_png, confusion_matrix_png
+from .loop.learner import Learner
+from .session import Session, peak_bytes
+
+SHOWN_CHARACTERS = 200
+SAMPLES = 20
+ALIGNED = 4
+"""Rows of a split whose attention is drawn, where it has at most so many tokens on either side."""
+LONGEST_DRAWN = 100
+
+
+@dataclass(frozen=True)
+class Results:
+    """The figures of one run by split and metric, and what they cost."""
+
+    directory: RunDirectory
+    seed: int
+    metrics: Mapping[str, Mapping[str, float]]
+    cost: Mapping[str, Any] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """As it stands in `results.json`; without the folder, which may be moved."""
+        return {**self.metrics, "cost": dict(self.cost), "seed": self.seed}
+
+    @staticmethod
+    def read(directory: RunDirectory) -> "Results":
+        """The results of a finished run."""
+        saved = read_json(directory.results)
+        metrics = {split: saved[split] for split in ("train", "validation", "test") if split in saved}
+        return Results(directory, saved["seed"], metrics, saved["cost"])
+
+
+def conclude(learner: Learner, task: Task, data: Data, session: Session) -> Results:
+    """Score the best checkpoint on a sample of the training split, on validation and on test; write `results.json` last."""
+    cost = _cost(learner, session)
+    for notice in getattr(learner.model, "notices", ()):
+        session.display.line(f"Notice: {notice}")
+    training = session.recipe.training
+    if training is not None and training.checkpoints.average is not None:
+        from .averaging import try_average
+
+        try_average(learner, task, data, session, training.checkpoints.average)
+    if has_checkpoint(session.directory):
+        learner.load(checkpoint_path(session.directory, "best"))
+    metrics = {}
+    for name in ("train", "validation", "test"):
+        if name in data.splits:
+            metrics[name] = _score(learner.model, task, data.splits[name], session)
+    results = Results(session.directory, session.setting.seed, metrics, cost | {"best_step": session.progress.best_step})
+    if session.tracker is not None:
+        _log_last_point(metrics, session)
+        settings = session.recipe.model_dump(exclude={"description", "seeds"}, exclude_none=True)
+        session.tracker.hparams(_flat(settings), metrics["validation"])
+        write_json(session.directory.results, results.to_json())
+    return results
+
+
+def _cost(learner: Learner, session: Session) -> dict[str, Any]:
+    return {
+        "train_seconds": round(session.seconds(), 3),
+        "steps": session.progress.step,
+        "peak_bytes": peak_bytes(session.setting.device),
+        **learner.model.describe(),
+    }
+
+
+def _score(model: Any, task: Task, split: Split, session: Session) -> dict[str, float]:
+    """Metrics of one split; predictions and pictures of all but the training split are kept."""
+    predictions = predict(task, model, split, session.world, TRAIN_SAMPLE if split.name == "train" else None)
+    if session.tracker is not None and split.name != "train":
+        save_predictions(task, predictions, split, session.directory)
+        step = session.progress.step
+        session.tracker.text(split.name, "predictions", step, _samples(task, predictions, split))
+        if (confusion := task.confusion(predictions)) is not None:
+            session.tracker.image(split.name, "confusion_matrix", step, confusion_matrix_png(confusion.matrix, confusion.labels))
+        for number, (source, target, weights) in enumerate(task.alignments(model, split, np.arange(min(ALIGNED, len(split))))):
+            if max(weights.shape) <= LONGEST_DRAWN:
+                session.tracker.image(split.name, f"attention/{number + 1}", step, alignment_png(weights, source, target))
+    return task.metrics(predictions)
+
+
+def save_predictions(task: Task, predictions: Any, split: Split, directory: RunDirectory) -> Path:
+    """One JSON object a line: row, start of the text, label, prediction, probability. Returns where they are."""
+    lines = []
+    for place, row in enumerate(predictions.rows):
+        told = {"row": int(row), **_shortened(split.told(int(row))), **task.describe(predictions, place)}
+        lines.append(json.dumps(told, ensure_ascii=False) + "\n")
+    path = directory.predictions(split.name)
+    path.parent.mkdir(exist_ok=True)
+    write_atomically(path, "".join(lines))
+    return path
+
+
+def _shortened(told: dict[str, Any]) -> dict[str, Any]:
+    """The start of the text, and what is right; where it stood is told by the row."""
+    return {"text": told["text"][:SHOWN_CHARACTERS], "label": told["label"]}
+
+
+def _samples(task: Task, predictions: Any, split: Split) -> str:
+    """The first predictions as a Markdown table."""
+    lines = ["| text | label | prediction |", "|---|---|---|"]
+    for place, row in enumerate(predictions.rows[:SAMPLES]):
+        told = _shortened(split.told(int(row)))
+        text = told["text"].replace("|", "\\|").replace("\n", " ")
+        lines.append(f"| {text} | {told['label']} | {task.describe(predictions, place)['prediction']} |")
+    return "\n".join(lines)
+
+
+def _log_last_point(metrics: Mapping[str, Mapping[str, float]], session: Session) -> None:
+    """The test figures; and for a model without steps its one point of train and validation, under the same tags."""
+    step = session.progress.step
+    if session.recipe.training is None:
+        session.tell("train", step, metrics["train"])
+    if step == 0:
+        session.tell("validation", step, metrics["validation"])
+    if "test" in metrics:
+        session.tell("test", step, metrics["test"])
+
+
+def _flat(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """`{"model": {"type": "lstm"}}` -> `{"model.type": "lstm"}`, for the table of hyper-parameters."""
+    flat: dict[str, Any] = {}
+    for key, value in tree.items():
+        name = f"{prefix}{key}"
+        flat |= _flat(value, f"{name}.") if isinstance(value, Mapping) else {name: value}
+    return flat

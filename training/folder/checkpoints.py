@@ -1,0 +1,139 @@
+"""Checkpoints that are whole or not there: `checkpoints/step-N/`, and the pointers `best` and `last` to two of them."""
+
+import errno
+import logging
+import os
+import re
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Literal
+
+from ...errors import RunError
+from ...storage import damage, remove_folder, write_folder
+from .files import disk_errors, write_atomically
+from .run_directory import RunDirectory
+
+AVERAGED = "averaged"
+"""The folder of the mean of several checkpoints."""
+
+
+def save_checkpoint(run: RunDirectory, step: int, write: Callable[[Path], None], *, best: bool, keep: int) -> Path:
+    """Save what `write` puts into the folder that it is given, as the run's last checkpoint, and as its best one if `best`.
+
+    Of older checkpoints the latest `keep` stay, and the best one. A process killed meanwhile leaves the last checkpoint as it was.
+    A step that `last` already names is not written again: equal steps are equal states. Raises DeviceError where the disk is full.
+    """
+    folder = run.checkpoints
+    path = folder / f"step-{step}"
+    with disk_errors(path):
+        folder.mkdir(exist_ok=True)
+        _remove_leftovers(folder)
+        if not (path.is_dir() and _pointed(folder, "last") == path.name):
+            write_folder(path, write)
+        for pointer in ("best", "last") if best else ("last",):
+            write_atomically(folder / pointer, f"{path.name}\n")
+        _rotate(folder, step, keep)
+    return path
+
+
+def save_averaged(run: RunDirectory, write: Callable[[Path], None]) -> Path:
+    """Save what `write` puts into the folder that it is given, the mean of some checkpoints, as the run's best one."""
+    path = run.checkpoints / AVERAGED
+    with disk_errors(path):
+        write_folder(path, write)
+        write_atomically(run.checkpoints / "best", f"{path.name}\n")
+    return path
+
+
+def latest_checkpoints(run: RunDirectory, count: int) -> list[Path]:
+    """The folders of so many of the latest checkpoints, or of all there are, each looked at as `checkpoint_path` does."""
+    return [checkpoint_path(run, step) for step in _steps(run.checkpoints)[-count:]]
+
+
+def checkpoint_path(run: RunDirectory, which: Literal["best", "last"] | int = "last") -> Path:
+    """The folder of a checkpoint, after a look at every byte of it.
+
+    Where the pointer is lost, the newest whole one is taken, with a warning. Raises RunError where there is none, or it is damaged.
+    """
+    folder = run.checkpoints
+    name = f"step-{which}" if isinstance(which, int) else _pointed(folder, which)
+    if name is not None and (folder / name).is_dir():
+        wrong = damage(folder / name)
+        if wrong is None:
+            return folder / name
+        raise RunError(f"{wrong} {_way_out(folder, name)}")
+    if isinstance(which, int):
+        there = ", ".join(str(step) for step in _steps(folder)) or "none"
+        raise RunError(f"{run.path} has no checkpoint of step {which}; there are: {there}.")
+    return _newest_whole(folder, which)
+
+
+def has_checkpoint(run: RunDirectory) -> bool:
+    """Whether the run was ever saved."""
+    return bool(_steps(run.checkpoints)) or (run.checkpoints / "last").exists()
+
+
+def _rotate(folder: Path, step: int, keep: int) -> None:
+    """Later steps are left from before the run was resumed further back; they go, unless a pointer names them."""
+    steps = _steps(folder)
+    kept = {f"step-{each}" for each in [past for past in steps if past <= step][-keep:]}
+    kept |= {str(_pointed(folder, "best")), str(_pointed(folder, "last"))}
+    for each in steps:
+        if f"step-{each}" not in kept:
+            remove_folder(folder / f"step-{each}")
+
+
+def _remove_leftovers(folder: Path) -> None:
+    """Folders and pointer files that a killed process left half written; their names end in its number."""
+    for path in folder.glob(".*tmp-*"):
+        pid = re.search(r"\.tmp-(\d+)", path.name)
+        if pid is None or _is_alive(int(pid[1])):
+            continue
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
+
+
+def _is_alive(pid: int) -> bool:
+    """Whether another process has this number. Windows cannot be asked so (there the run's lock must do)."""
+    if os.name == "nt" or pid == os.getpid():
+        return False
+    try:
+        os.kill(pid, 0)
+    except OSError as error:
+        return error.errno == errno.EPERM
+    return True
+
+
+def _steps(folder: Path) -> list[int]:
+    """The steps of all checkpoints, ascending."""
+    return sorted(int(path.name[5:]) for path in folder.glob("step-*") if path.name[5:].isdecimal())
+
+
+def _pointed(folder: Path, pointer: str) -> str | None:
+    """What a pointer file says; None where it is missing or says nothing that could be a checkpoint."""
+    try:
+        name = (folder / pointer).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError):
+        return None
+    return name if name == AVERAGED or (name.startswith("step-") and name[5:].isdecimal()) else None
+
+
+def _newest_whole(folder: Path, pointer: str) -> Path:
+    for step in reversed(_steps(folder)):
+        if damage(folder / f"step-{step}") is None:
+            notice = f"{folder / pointer} names no checkpoint that is there; step-{step}, the newest whole one, is taken."
+            logging.getLogger("nlp").warning("Notice: %s", notice)
+            return folder / f"step-{step}"
+    raise RunError(f"{folder} holds no whole checkpoint. Go on with `nlp train --resume {folder.parent}`, "
+                   "take the folder from where it was copied, or train again.")
+
+
+def _way_out(folder: Path, damaged: str) -> str:
+    names = (f"step-{step}" for step in reversed(_steps(folder)))
+    whole = next((name for name in names if name != damaged and damage(folder / name) is None), None)
+    if whole is None:
+        return "No other checkpoint of this run is whole: take the folder from where it was copied, or train again."
+    return f"{whole} is whole: remove {damaged}, and it is taken instead."

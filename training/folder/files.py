@@ -1,0 +1,83 @@
+"""A run's files: whole or not there, JSON that any program can read, and one paragraph where the disk refuses."""
+
+import errno
+import hashlib
+import json
+import math
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from ...errors import DeviceError, RunError, UserError
+from ...storage import write_file
+
+
+def write_atomically(path: Path, data: bytes | str) -> None:
+    """Write `data` (text as UTF-8), so that a reader or a killed process finds the old file or the new one, never half a one.
+
+    Raises DeviceError where the disk is full, RunError where the file cannot be written.
+    """
+    with disk_errors(path):
+        write_file(path, data.encode("utf-8") if isinstance(data, str) else data)
+
+
+def write_json(path: Path, obj: Any) -> None:
+    """Write `obj` atomically as JSON; numbers that JSON does not have are written as "nan", "inf" and "-inf"."""
+    write_atomically(path, json.dumps(plain(obj), ensure_ascii=False, indent=2) + "\n")
+
+
+def read_json(path: Path) -> Any:
+    """What `write_json` wrote. Raises RunError where the file is missing or damaged."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise RunError(f"{path} is missing. Take it from where the folder was copied, or train again.") from None
+    except OSError as error:
+        raise RunError(f"{path} cannot be read: {error.strerror or error}.") from error
+    except (ValueError, RecursionError) as error:
+        raise RunError(f"{path} is damaged: {error}. Take it from where the folder was copied, or train again.") from error
+
+
+def checksum(about: Mapping[str, Any]) -> str:
+    """SHA-256 of what is told, without the checksum that stands beside it."""
+    told = {key: value for key, value in plain(about).items() if key != "checksum"}
+    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
+
+
+def plain(value: Any) -> Any:
+    """`value` in the types that JSON has: mappings, lists, texts, numbers, true, false and null."""
+    if isinstance(value, float):
+        return float(value) if math.isfinite(value) else str(float(value))
+    if value is None or isinstance(value, str | int):
+        return value
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [plain(item) for item in value]
+    return str(value) if isinstance(value, Path) else plain(value.tolist())  # numpy's numbers and arrays
+
+
+@contextmanager
+def disk_errors(path: Path) -> Iterator[None]:
+    """Tell in one paragraph why `path` could not be written."""
+    try:
+        yield
+    except OSError as error:
+        raise _told(error, path) from error
+
+
+def _told(error: OSError, path: Path) -> UserError:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return DeviceError(f"The disk is full: {path} could not be written ({_free(path)} free). What was written before is whole. "
+                           "Make room, or set NLP_RUNS to a folder on another disk, and start again.")
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return RunError(f"{path} cannot be written: {error.strerror}. "
+                        "Make its folder writable for you, or set NLP_RUNS to one that is.")
+    return RunError(f"{path} cannot be written: {error.strerror or error}.")
+
+
+def _free(path: Path) -> str:
+    folder = next((parent for parent in path.parents if parent.is_dir()), Path.cwd())
+    return f"{shutil.disk_usage(folder).free / 1e6:,.1f} MB"

@@ -1,0 +1,243 @@
+"""One run's folder: what lies where in it, how it is found again, and who may write to it."""
+
+import difflib
+import itertools
+import os
+import re
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Literal
+
+from ...errors import RunError, UserError
+from .files import disk_errors, read_json, write_json
+from .run_lock import RunLock, is_locked
+
+Status = Literal["running", "finished", "failed", "interrupted"]
+
+SEED = r"-seed-(\d+)"
+"""How the folders of several seeds that were begun together end."""
+DATA_FORMAT = 2
+"""Raised when `data.json` changes so that older versions of this tool cannot read it."""
+DEPTH = 4
+"""Folders between the runs folder and a run, at most: a dataset, a recipe, a name, and one to spare."""
+
+
+@dataclass(frozen=True)
+class RunDirectory:
+    """A run's folder. It holds all that evaluating, predicting and resuming need, so it may be moved as a whole."""
+
+    path: Path
+    root: Path
+
+    @property
+    def name(self) -> str:
+        return self.path.name
+
+    @property
+    def recipe(self) -> str:
+        """The recipe's name, told from the folder that the run lies in."""
+        inside = self.path.is_relative_to(self.root)
+        return self.path.parent.relative_to(self.root).as_posix() if inside else self.path.parent.name
+
+    @property
+    def address(self) -> str:
+        """What to type to mean this run: `recipe/name`, or the path of a run that lies elsewhere."""
+        return f"{self.recipe}/{self.name}" if self.path.is_relative_to(runs_root()) else str(self.path)
+
+    @property
+    def group(self) -> Path:
+        """The folder's path without the seed, for runs of several seeds that were begun together."""
+        return self.path.with_name(re.sub(f"{SEED}$", "", self.name))
+
+    @property
+    def seed(self) -> str:
+        """The seed that the folder's name tells; empty where there is one run alone."""
+        match = re.search(f"{SEED}$", self.name)
+        return match[1] if match else ""
+
+    @property
+    def config(self) -> Path:
+        """The resolved recipe; a folder that has it is a run."""
+        return self.path / "config.yaml"
+
+    @property
+    def original(self) -> Path:
+        """The recipe as it was written."""
+        return self.path / "original.yaml"
+
+    @property
+    def environment(self) -> Path:
+        return self.path / "environment.json"
+
+    @property
+    def metrics(self) -> Path:
+        return self.path / "metrics.jsonl"
+
+    @property
+    def results(self) -> Path:
+        return self.path / "results.json"
+
+    @property
+    def failure(self) -> Path:
+        """Why the last attempt to train the run ended with an error."""
+        return self.path / "failure.json"
+
+    @property
+    def data(self) -> Path:
+        """Labels by name, sizes, and the hashes of the data that the run was begun with."""
+        return self.path / "data.json"
+
+    def tokenizer(self, role: str) -> Path:
+        """The folder of the tokenizer of what the model reads (`text`), or of another by its role."""
+        return self.path / ("tokenizer" if role == "text" else f"tokenizer-{role}")
+
+    @property
+    def checkpoints(self) -> Path:
+        return self.path / "checkpoints"
+
+    def predictions(self, split: str) -> Path:
+        return self.path / "predictions" / f"{split}.jsonl"
+
+    def status(self) -> Status:
+        """How the run stands, told from its files."""
+        if is_locked(self.path / ".lock"):
+            return "running"
+        if self.failure.exists():
+            return "failed"
+        return "finished" if self.results.exists() else "interrupted"
+
+    def started(self) -> float:
+        """When the run was created, in seconds since 1970; a copy of the folder keeps it."""
+        with suppress(RunError, KeyError, TypeError, ValueError):
+            return datetime.fromisoformat(read_json(self.environment)["started"]).timestamp()
+        return self.config.stat().st_mtime if self.config.exists() else self.path.stat().st_mtime
+
+    @contextmanager
+    def hold(self) -> Iterator[None]:
+        """Keep every other process from training this run meanwhile; an error that ends the training is noted down.
+
+        The lock ends with the process, however it ends. Raises RunError where another process has it.
+        """
+        with RunLock(self.path / ".lock", self.address):
+            with disk_errors(self.path):
+                self._clear()
+            try:
+                yield
+            except RunError:
+                raise  # refused before anything was trained: the run stands as it stood
+            except Exception as error:
+                with suppress(UserError, OSError):
+                    write_json(self.failure, {"error": type(error).__name__, "message": str(error), "time": time.time()})
+                raise
+
+    def _clear(self) -> None:
+        """Remove what an earlier attempt left: files half written, and the note of why it failed."""
+        for left in self.path.rglob(".tmp-*"):
+            left.unlink()
+        self.failure.unlink(missing_ok=True)
+
+
+def runs_root() -> Path:
+    """Where runs are written: the folder that NLP_RUNS names, or `runs` in the working folder."""
+    return Path(os.environ.get("NLP_RUNS") or "runs").expanduser().resolve()
+
+
+def create_run(recipe_name: str, name: str | None = None) -> RunDirectory:
+    """Make `runs/<recipe>/<name>/`; the name is the date and time unless given, with -2, -3 and so on where it is taken.
+
+    Raises RunError where the name is no folder name or the folder cannot be made, DeviceError where the disk is full.
+    """
+    name = name or datetime.now().strftime("%Y%m%d-%H%M%S")
+    if not re.fullmatch(r"\w[\w.+-]*", name):
+        raise RunError(f"{name!r} cannot be a run's name: take letters, digits, `-`, `_`, `+` and `.`, a letter or digit first.")
+    root = runs_root()
+    parent = root / recipe_name
+    with disk_errors(parent / name):
+        parent.mkdir(parents=True, exist_ok=True)
+        return RunDirectory(_new_folder(parent, name), root)
+
+
+def _new_folder(parent: Path, name: str) -> Path:
+    """Making the folder is what claims the name, so two processes in the same second get two folders."""
+    for number in itertools.count(1):
+        folder = parent / (name if number == 1 else f"{name}-{number}")
+        with suppress(FileExistsError):
+            folder.mkdir()
+            return folder
+    raise AssertionError("there is always a next number")
+
+
+def list_runs(root: Path | None = None) -> list[RunDirectory]:
+    """All runs under the runs folder, the newest first."""
+    root = root or runs_root()
+    runs = [RunDirectory(folder, root) for folder in _run_folders(root, DEPTH)]
+    return sorted(runs, key=lambda run: (run.started(), run.name), reverse=True)
+
+
+def _run_folders(folder: Path, depth: int) -> Iterator[Path]:
+    if not folder.is_dir():
+        return
+    for child in sorted(folder.iterdir()):
+        if (child / "config.yaml").is_file():
+            yield child
+        elif depth > 1 and child.is_dir():
+            yield from _run_folders(child, depth - 1)
+
+
+def find_run(text: str) -> RunDirectory:
+    """The run that a person means: its path, `<recipe>/<name>`, or `<recipe>` for the latest run of that recipe that has begun to train.
+
+    Raises RunError, naming the nearest and the latest runs, where there is none.
+    """
+    root = runs_root()
+    for folder in _places(text, root):
+        if (folder / "config.yaml").is_file():
+            return RunDirectory(folder, root)
+        if runs := [RunDirectory(child, root) for child in _run_folders(folder, 1)]:
+            return max(runs, key=lambda run: (run.data.exists(), run.started(), run.name))
+    raise RunError(_nothing_found(text, root, list_runs(root)))
+
+
+def find_runs(text: str) -> list[RunDirectory]:
+    """The same, or all seeds of `<recipe>/<name>` that were begun together; so too where the latest run of `<recipe>` is one of them."""
+    root = runs_root()
+    for folder in _places(text, root):
+        if seeds := _seeds_of(folder, root):
+            return seeds
+        if (folder / "config.yaml").is_file():
+            return [RunDirectory(folder, root)]
+        if runs := [RunDirectory(child, root) for child in _run_folders(folder, 1)]:
+            latest = max(runs, key=lambda run: (run.started(), run.name))
+            return _seeds_of(latest.group, root) or [latest]
+    raise RunError(_nothing_found(text, root, list_runs(root)))
+
+
+def group_address(runs: Sequence[RunDirectory]) -> str:
+    """What to type to go on with these runs, all seeds of one recipe."""
+    return str(runs[0].path if len(runs) == 1 else runs[0].group)
+
+
+def _places(text: str, root: Path) -> tuple[Path, Path]:
+    return Path(text).expanduser().resolve(), root / text.strip("/")
+
+
+def _seeds_of(group: Path, root: Path) -> list[RunDirectory]:
+    """The runs `<group>-seed-N`, by number."""
+    whole = re.compile(re.escape(group.name) + SEED)
+    found = [RunDirectory(child, root) for child in _run_folders(group.parent, 1) if whole.fullmatch(child.name)]
+    return sorted(found, key=lambda run: int(run.seed))
+
+
+def _nothing_found(text: str, root: Path, runs: Sequence[RunDirectory]) -> str:
+    if not runs:
+        return (f"There is no run {text!r}: {root} holds no runs yet. "
+                "Begin one with `nlp train --config NAME`, or set NLP_RUNS to where yours are.")
+    known = {name: None for run in runs for name in (run.recipe, run.address)}
+    near = difflib.get_close_matches(text, known, n=3, cutoff=0.5)
+    nearest = f"The nearest: {', '.join(near)}. " if near else ""
+    latest = ", ".join(run.address for run in runs[:3])
+    return f"There is no run {text!r} in {root}. {nearest}The latest: {latest}. `nlp runs` lists all."

@@ -1,0 +1,78 @@
+"""One process at a time trains a run. The operating system holds the lock, so a killed process leaves none behind."""
+
+import errno
+import os
+import socket
+import sys
+from pathlib import Path
+from typing import IO, Self
+
+from ...errors import RunError
+from .files import disk_errors
+
+_HELD: set[Path] = set()
+"""Locks of this very process: the system would let it lock twice, and drop the lock when any handle to the file is closed."""
+
+_NO_LOCKS_HERE = (errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP)
+_FAR = 1 << 40
+"""Where in the file Windows locks one byte; it does not let others read what is locked, and they read who has it."""
+
+
+class RunLock:
+    """An exclusive lock on a run: `with RunLock(path, "names/lstm/monday"):`. Raises RunError where another has it."""
+
+    def __init__(self, path: Path, what: str) -> None:
+        self.path, self.what = path.resolve(), what
+        self.file: IO[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        if self.path in _HELD:
+            raise RunError(f"{self.what} is already being trained by this very process.")
+        with disk_errors(self.path):
+            self.path.touch()
+            file = self.path.open("r+b")
+        if not _lock(file, exclusive=True):
+            holder = file.read().decode("utf-8", "replace").strip() or "another process"
+            file.close()
+            raise RunError(f"{self.what} is being trained by {holder}, and two at once would spoil it. "
+                           "Wait until that one ends, or stop it, and try again.")
+        file.truncate()
+        file.write(f"process {os.getpid()} on {socket.gethostname()}\n".encode())
+        file.flush()
+        self.file = file
+        _HELD.add(self.path)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        assert self.file is not None
+        self.file.close()
+        _HELD.discard(self.path)
+
+
+def is_locked(path: Path) -> bool:
+    """Whether a living process holds the lock. A file that may not be read counts as free."""
+    if path.resolve() in _HELD:
+        return True
+    try:
+        with path.open("rb") as file:
+            return not _lock(file, exclusive=False)
+    except OSError:
+        return False
+
+
+def _lock(file: IO[bytes], exclusive: bool) -> bool:
+    """Try without waiting. True where the file system knows no locks, since nothing better can be done there."""
+    try:
+        if sys.platform == "win32":
+            import msvcrt
+
+            file.seek(_FAR)
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+            file.seek(0)
+        else:
+            import fcntl
+
+            fcntl.lockf(file, (fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH) | fcntl.LOCK_NB)
+    except OSError as error:
+        return error.errno in _NO_LOCKS_HERE
+    return True

@@ -1,0 +1,123 @@
+"""Weights in safetensors files: tied ones once, nothing that is not finite, and never a pickle, since those can run code."""
+
+import errno
+import json
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ...errors import RunError, TrainingError
+from .files import disk_errors
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+
+def save_tensors(path: Path, tensors: "Mapping[str, Tensor]") -> None:
+    """Write tensors to a safetensors file, those that share their memory (tied weights) once.
+
+    Raises DeviceError where the disk is full.
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import save_file
+
+    kept, tied, names = {}, {}, {}
+    for name, tensor in tensors.items():
+        place = (tensor.data_ptr(), tensor.dtype, tensor.shape, tensor.stride())
+        if tensor.numel() and place in names:
+            tied[name] = names[place]
+        else:
+            names[place], kept[name] = name, _alone(tensor)
+    with disk_errors(path):
+        try:
+            # One entry at most: with several, their order in the file, and so its bytes, would be left to chance.
+            save_file(kept, path, {"tied": json.dumps(tied, sort_keys=True)} if tied else None)
+        except SafetensorError as error:
+            raise _as_os_error(error, path) from error
+        path.chmod(path.parent.stat().st_mode & 0o666)  # it is written for its owner alone otherwise
+
+
+def _alone(tensor: "Tensor") -> "Tensor":
+    """The tensor on the CPU, contiguous, in memory that no other one shares."""
+    tensor = tensor.detach().cpu().contiguous()
+    return tensor if tensor.untyped_storage().nbytes() == tensor.nbytes else tensor.clone()
+
+
+def _as_os_error(error: Exception, path: Path) -> OSError:
+    """safetensors tells of a full disk only in the text of its error."""
+    code = re.search(r"os error (\d+)", str(error))
+    number = int(code[1]) if code else errno.EIO
+    return OSError(number, os.strerror(number) if code else str(error), str(path))
+
+
+def load_tensors(path: Path) -> "dict[str, Tensor]":
+    """The tensors of a safetensors file, on the CPU, tied ones under each of their names. Never runs code.
+
+    Raises RunError where the file is missing, cut short, or no safetensors file.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="pt") as file:
+            tied = json.loads((file.metadata() or {}).get("tied", "{}"))
+            # Copied: as they come they lie in the file itself, which a later checkpoint may remove.
+            tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
+    except FileNotFoundError:
+        raise RunError(f"{path} is missing, so this checkpoint is not whole. Take the folder from where it was copied.") from None
+    except (SafetensorError, OSError, ValueError) as error:
+        raise RunError(_not_safetensors(path, error)) from error
+    return tensors | {name: tensors[other] for name, other in tied.items()}
+
+
+def _not_safetensors(path: Path, error: Exception) -> str:
+    start = b""
+    if path.is_file():
+        with path.open("rb") as file:
+            start = file.read(4)
+    if start.startswith(b"PK\x03\x04") or (start[:1] == b"\x80" and start[1:2] in b"\x02\x03\x04\x05"):
+        return (f"{path} is a pickle, not a safetensors file; nlp never loads pickles, since they can run code. "
+                "Take a checkpoint that nlp wrote.")
+    return f"{path} is damaged or cut short ({error}). Take the folder from where it was copied, or an older checkpoint."
+
+
+def assert_finite(tensors: "Mapping[str, Tensor]") -> None:
+    """Raises TrainingError naming the first tensor that holds a NaN or an infinity."""
+    for name, tensor in tensors.items():
+        if tensor.is_floating_point() and not tensor.isfinite().all():
+            bad = int((~tensor.isfinite()).sum())
+            raise TrainingError(f"{bad:,} of {tensor.numel():,} numbers in {name} are not finite, so nothing was saved; "
+                                "the last checkpoint is whole. Lower training.optimizer.learning_rate or set training.clip_norm.")
+
+
+def load_into(module: "nn.Module", tensors: "Mapping[str, Tensor]") -> None:
+    """Copy tensors into a module's weights. Raises RunError, in plain words, where names or shapes do not fit."""
+    wanted = module.state_dict()
+    missing, extra = sorted(wanted.keys() - tensors.keys()), sorted(tensors.keys() - wanted.keys())
+    if missing or extra:
+        told = [f"they lack {_some(missing)}"] * bool(missing) + [f"they have {_some(extra)} too many"] * bool(extra)
+        raise RunError(f"The weights belong to another model: {'; '.join(told)}. Use the recipe that they were trained with.")
+    for name, tensor in wanted.items():
+        if tensor.shape != tensors[name].shape:
+            raise RunError(_misfit(module, name, tuple(tensor.shape), tuple(tensors[name].shape)))
+        if not tensors[name].isfinite().all():
+            raise RunError(f"The weights {name} hold numbers that are not finite, so they can say nothing. "
+                           "Take the folder from where it was copied, or train again.")
+    module.load_state_dict(dict(tensors))
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+
+
+def _misfit(module: "nn.Module", name: str, model: tuple[int, ...], file: tuple[int, ...]) -> str:
+    from torch import nn
+
+    owner = module.get_submodule(name.rpartition(".")[0])
+    is_vocabulary = isinstance(owner, nn.Embedding | nn.EmbeddingBag) and "position" not in name and model[1:] == file[1:]
+    if is_vocabulary:
+        return (f"The vocabulary does not match: the weights {name} were trained with {file[0]:,} tokens, "
+                f"this model has {model[0]:,}. Use the tokenizer that was saved with them.")
+    return (f"The weights {name} have shape {file}, this model's have {model}. "
+            "Use the recipe, the labels and the tokenizer that they were trained with.")

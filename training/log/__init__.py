@@ -1,0 +1,1 @@
+"""What a run logs and shows: metrics, TensorBoard, pictures, progress."""

@@ -1,0 +1,135 @@
+"""The log of a run: the same figures in `metrics.jsonl` and in TensorBoard, under one scheme of tags for every generation."""
+
+import json
+import os
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from ..folder.files import disk_errors, plain, read_json, write_json
+from ..folder.run_directory import RunDirectory
+
+if TYPE_CHECKING:
+    from .tensorboard_events import EventFile
+
+MARKS = "logs.json"
+_LINE = {"step": int, "split": str, "seconds": int | float}
+
+
+class Tracker:
+    """Writes a run's log. Each split is a TensorBoard sub-run (`train/`, `validation/`, `test/`), so that their curves overlay.
+
+    Every figure is handed to the system at once, so a killed process loses none and TensorBoard shows a run under way.
+    With `resume_step` the log is cut back to where it was when that checkpoint was saved; without it, or with 0, it begins anew.
+    """
+
+    def __init__(self, run: RunDirectory, resume_step: int | None = None) -> None:
+        self.run = run
+        with disk_errors(run.path):
+            marks = read_json(run.checkpoints / f"step-{resume_step}" / MARKS) if resume_step else {}
+            _cut_logs(run, marks)
+            self.lines = run.metrics.open("a", buffering=1, encoding="utf-8", newline="\n")
+        self.began = time.monotonic() - _last_seconds(run)
+        self.events: dict[str, EventFile] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def scalars(self, split: str, step: int, values: Mapping[str, float]) -> None:
+        """One line of `metrics.jsonl`, and one TensorBoard record: figures of a split, by tag, after so many steps."""
+        from .tensorboard_events import scalar
+
+        line = {"step": step, "split": split, "seconds": round(self._seconds(), 3), **values}
+        with disk_errors(self.run.metrics):
+            self.lines.write(json.dumps(plain(line), ensure_ascii=False) + "\n")
+            self._events(split).add(step, *(scalar(tag, value) for tag, value in values.items()))
+
+    def text(self, split: str, tag: str, step: int, markdown: str) -> None:
+        """A text in Markdown, for TensorBoard."""
+        from .tensorboard_events import text
+
+        with disk_errors(self.run.path):
+            self._events(split).add(step, text(tag, markdown))
+
+    def image(self, split: str, tag: str, step: int, png: bytes) -> None:
+        """A picture, for TensorBoard."""
+        from .tensorboard_events import image
+
+        with disk_errors(self.run.path):
+            self._events(split).add(step, image(tag, png))
+
+    def hparams(self, values: Mapping[str, Any], metrics: Mapping[str, float]) -> None:
+        """The settings of a run, by dotted key, and the figures that it ended with, for TensorBoard's table of runs."""
+        from .tensorboard_events import hparams, scalar
+
+        # In a sub-run of their own, or the table would have a column for the last point of every curve.
+        reached = [scalar(f"best/{name}", value) for name, value in metrics.items()]
+        with disk_errors(self.run.path):
+            self._events("hparams").add(0, *hparams(values, time.time() - self._seconds()), *reached)
+
+    def flush(self) -> None:
+        """Make sure that all that was logged outlives a power cut."""
+        with disk_errors(self.run.path):
+            os.fsync(self.lines.fileno())
+            for events in self.events.values():
+                events.sync()
+
+    def save(self, folder: Path) -> None:
+        """Note in a checkpoint's folder how long every log file is, so that a resumed run can cut them back to here."""
+        self.flush()
+        write_json(folder / MARKS, {name: path.stat().st_size for name, path in _log_files(self.run).items()})
+
+    def close(self) -> None:
+        """Close all files."""
+        for file in (self.lines, *self.events.values()):
+            with suppress(OSError):  # a full disk, which whoever wrote last has told of
+                file.close()
+
+    def _events(self, split: str) -> "EventFile":
+        from .tensorboard_events import EventFile
+
+        if split not in self.events:
+            self.events[split] = EventFile(self.run.path / split)
+        return self.events[split]
+
+    def _seconds(self) -> float:
+        return time.monotonic() - self.began
+
+
+def read_metrics(run: RunDirectory) -> list[dict[str, Any]]:
+    """All lines of `metrics.jsonl`; what is no such line, as a killed process leaves one, is left out."""
+    lines = []
+    for line in run.metrics.read_bytes().splitlines() if run.metrics.is_file() else ():
+        with suppress(ValueError, RecursionError):
+            read = json.loads(line)
+            if isinstance(read, dict) and all(isinstance(read.get(key), kind) for key, kind in _LINE.items()):
+                lines.append(read)
+    return lines
+
+
+def _log_files(run: RunDirectory) -> dict[str, Path]:
+    files = [path for path in (run.metrics, *run.path.glob("*/events.out.tfevents.*")) if path.exists()]
+    return {path.relative_to(run.path).as_posix(): path for path in files}
+
+
+def _cut_logs(run: RunDirectory, marks: Mapping[str, int]) -> None:
+    """Shorten the files that have a mark to it, and remove those that have none: they are younger than the checkpoint.
+
+    Cutting at byte marks, not at steps, also takes away what the run's end logged at the step of its last checkpoint.
+    """
+    for name, path in _log_files(run).items():
+        if name not in marks:
+            path.unlink()
+        elif path.stat().st_size > marks[name]:
+            os.truncate(path, marks[name])
+
+
+def _last_seconds(run: RunDirectory) -> float:
+    """Time on the clock of a run that goes on."""
+    lines = read_metrics(run)
+    return float(lines[-1]["seconds"]) if lines else 0.0

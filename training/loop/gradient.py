@@ -1,0 +1,282 @@
+"""How a network learns from one window of batches: forward, loss, backward, clip, step."""
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+
+from ...configs.schema.training import TrainingConfig
+from ...datasets.encoded.split import Batch
+from ...models.networks.network import Network, as_tensors
+from ...tasks.losses import Objective, Ratio
+from ...tasks.task import Task
+from ..distributed import World
+from ..folder.tensors import assert_finite, load_into, load_tensors, save_tensors
+from .optimizers import build_optimizer
+from .schedules import Schedule
+
+Window = Sequence[Batch]
+
+
+@dataclass
+class Player:
+    """One objective with the optimiser that follows it and the module that its forward pass goes through."""
+
+    objective: Objective
+    forward: Callable[..., Tensor]
+    optimizer: torch.optim.Optimizer
+    parameters: list[nn.Parameter]
+
+
+class GradientLearner:
+    """Learns by gradient descent; `update` is one optimiser step."""
+
+    def __init__(self, model: Network, task: Task, training: TrainingConfig, n_steps: int, seed: int, world: World) -> None:
+        self.model, self.training, self.seed, self.world = model, training, seed, world
+        self.device = next(model.parameters()).device
+        self.schedule = Schedule(training.schedule, n_steps)
+        self.players = [self._player(objective) for objective in task.objectives(model)]
+        self.averages = [parameter.detach().clone() for parameter in model.parameters()] if training.ema else []
+        self.first_bad_step = torch.full((), math.inf, device=self.device)
+        self.norms: dict[str, Tensor] = {}
+        self.before: dict[str, Tensor] = {}
+
+    def _player(self, objective: Objective) -> Player:
+        spread = DistributedDataParallel(objective.module) if self.world.size > 1 else objective.module
+        forward = torch.compile(spread) if self.training.compile else spread
+        optimizer = build_optimizer(self.training.optimizer, objective.module)
+        parameters = [parameter for parameter in objective.module.parameters() if parameter.requires_grad]
+        return Player(objective, forward, optimizer, parameters)
+
+    def update(self, window: Window, step: int, watched: bool) -> dict[str, Ratio]:
+        """One step for each player; the sums it returns are still on the device. A watched step can be asked for `figures`."""
+        self.before = self._weights() if watched else {}
+        self._seed_chance(step)
+        ratios: dict[str, Ratio] = {}
+        for player in self.players:
+            ratios |= self._backward(player, window, step)
+            self._set_rate(player.optimizer, step)
+            self._step(player, step)
+            player.optimizer.zero_grad(set_to_none=True)
+        self._average()
+        return ratios
+
+    def _seed_chance(self, step: int) -> None:
+        """Dropout and all other chance depend on seed, step and rank alone, so a resumed run draws the same.
+
+        `torch.manual_seed` also notes the whole stack for each kind of device that is not there: 0.3 ms a step.
+        """
+        seed = ((self.seed * 1_000_003 + step) * 1_009 + self.world.rank) % 2**63
+        torch.default_generator.manual_seed(seed)
+        if self.device.type == "cuda":
+            torch.cuda.manual_seed(seed)
+        elif self.device.type == "mps":
+            torch.mps.manual_seed(seed)
+
+    def _backward(self, player: Player, window: Window, step: int) -> dict[str, Ratio]:
+        """Forward, loss, backward: each micro-batch's sum is divided by the count of the whole window over all ranks."""
+        loss, tensors = player.objective.loss, [to_tensors(batch, self.device) for batch in window]
+        counts = [loss.count(targets) for _, targets in tensors]
+        whole = self.world.total(sum(counts[1:], counts[0].clone()))
+        share = self.world.size / whole.where(whole > 0, 1)  # texts without a token or a known label teach nothing
+        ratios: dict[str, Ratio] = {}
+        for place, (inputs, targets) in enumerate(tensors):
+            with self._autocast(), self._gradients_wait(player, place < len(tensors) - 1):
+                sums = loss.sums(player.forward, inputs, targets, counts[place], step)
+                sums["loss"][0].backward(share)
+            ratios = add_ratios(ratios, sums, prefix=player.objective.name)
+        return ratios
+
+    def _autocast(self) -> Any:
+        bf16 = self.training.precision == "bf16"
+        return torch.autocast(self.device.type, dtype=torch.bfloat16) if bf16 else nullcontext()
+
+    def _gradients_wait(self, player: Player, more_to_come: bool) -> Any:
+        """Ranks exchange gradients once a window, at its last micro-batch."""
+        return player.forward.no_sync() if more_to_come and isinstance(player.forward, DistributedDataParallel) else nullcontext()
+
+    def _set_rate(self, optimizer: torch.optim.Optimizer, step: int) -> None:
+        rate = self.training.optimizer.learning_rate * self.schedule.factor(step)
+        for group in optimizer.param_groups:
+            group["lr"] = rate
+
+    def _step(self, player: Player, step: int) -> None:
+        """Clip and step, unless a gradient is not finite: from the first such step on the weights stay as they are.
+
+        Fused kernels scale and skip by themselves (`grad_scale`, `found_inf`), so nothing is read back from the device.
+        """
+        gradients = [parameter.grad for parameter in player.parameters if parameter.grad is not None]
+        norms = torch.stack(torch._foreach_norm(gradients))
+        total = torch.linalg.vector_norm(norms)
+        self.norms[player.objective.name] = norms
+        # `total < inf` is false for nan too.
+        self.first_bad_step = torch.where(total < math.inf, self.first_bad_step, self.first_bad_step.clamp(max=step))
+        bad = self.first_bad_step <= step
+        clip = self.training.clip_norm
+        if getattr(player.optimizer, "_step_supports_amp_scaling", False):
+            player.optimizer.found_inf = bad.float()  # type: ignore[attr-defined]
+            player.optimizer.grad_scale = (total / clip).clamp(min=1.0) if clip else None  # type: ignore[attr-defined]
+            player.optimizer.step()
+        elif not bad:
+            if clip:
+                torch._foreach_mul_(gradients, (clip / total).clamp(max=1.0))
+            player.optimizer.step()
+
+    def _average(self) -> None:
+        """Exponential moving average of the weights."""
+        if self.training.ema:
+            torch._foreach_lerp_(self.averages, list(self.model.parameters()), 1 - self.training.ema)
+
+    # What the trainer reads between steps
+
+    def bad_step(self) -> int:
+        """The first step whose gradient was not finite, 0 if there was none. Reads from the device."""
+        first = self.first_bad_step.item()
+        return int(first) if math.isfinite(first) else 0
+
+    def figures(self) -> dict[str, float]:
+        """Learning rate, norm of each layer's gradient before clipping, and |change| / |weight| of each layer."""
+        rate = {"learning_rate": float(self.players[0].optimizer.param_groups[0]["lr"])}
+        norms = {f"gradient_norm/{layer}": norm for layer, norm in self._gradient_norms().items()}
+        return rate | norms | {f"update_ratio/{layer}": ratio for layer, ratio in self._update_ratios().items()}
+
+    def _gradient_norms(self) -> dict[str, float]:
+        squares: dict[str, float] = {}
+        for player in self.players:
+            names = [name for name, parameter in player.objective.module.named_parameters() if parameter.requires_grad]
+            for name, norm in zip(names, self.norms[player.objective.name].tolist(), strict=True):
+                squares[layer_of(name)] = squares.get(layer_of(name), 0.0) + norm**2
+        return {layer: square**0.5 for layer, square in squares.items()}
+
+    def _weights(self) -> dict[str, Tensor]:
+        return {name: parameter.detach().clone() for name, parameter in self.model.named_parameters()}
+
+    def _update_ratios(self) -> dict[str, float]:
+        squares: dict[str, tuple[float, float]] = {}
+        for name, parameter in self.model.named_parameters():
+            old = self.before[name]
+            change, size = (parameter.detach() - old).norm().item(), old.norm().item()
+            held = squares.get(layer_of(name), (0.0, 0.0))
+            squares[layer_of(name)] = (held[0] + change**2, held[1] + size**2)
+        return {layer: (change / max(size, 1e-24)) ** 0.5 for layer, (change, size) in squares.items()}
+
+    def evaluated(self, score: float) -> None:
+        """The plateau schedule listens to evaluations."""
+        self.schedule.evaluated(score)
+
+    def explain_bad_step(self, window: Window, step: int) -> str:
+        """Take the bad step again, without its update, and name the first layer whose output or gradient is not finite."""
+        self._seed_chance(step)
+        found: list[str] = []
+        handles = [module.register_forward_hook(_notes_non_finite(name, found)) for name, module in self.model.named_modules() if name]
+        for player in self.players:
+            self._backward(player, window, step)
+        for handle in handles:
+            handle.remove()
+        if found:
+            return f"the output of {found[0]}"
+        names = [name for name, parameter in self.model.named_parameters() if parameter.grad is not None
+                 and not torch.isfinite(parameter.grad).all()]
+        return f"the gradient of {names[-1]}" if names else "the loss"
+
+    # Evaluation and saving
+
+    @contextmanager
+    def evaluating(self) -> Iterator[Network]:
+        """The model to evaluate: with the averaged weights where EMA is on."""
+        if not self.averages:
+            yield self.model
+            return
+        parameters: list[Tensor] = list(self.model.parameters())
+        held = [parameter.detach().clone() for parameter in parameters]
+        with torch.no_grad():
+            torch._foreach_copy_(parameters, self.averages)
+        try:
+            yield self.model
+        finally:
+            with torch.no_grad():
+                torch._foreach_copy_(parameters, held)
+
+    def save(self, folder: Path) -> None:
+        """`model.safetensors`, the weights to evaluate with, and `state.safetensors`, what going on needs beside them."""
+        with self.evaluating() as model:
+            weights = model.state_dict()
+            assert_finite(weights)
+            save_tensors(folder / "model.safetensors", weights)
+        save_tensors(folder / "state.safetensors", self._state_tensors())
+
+    def _state_tensors(self) -> dict[str, Tensor]:
+        tensors = {f"raw/{name}": value for name, value in self.model.state_dict().items()} if self.averages else {}
+        for number, player in enumerate(self.players):
+            for place, state in player.optimizer.state_dict()["state"].items():
+                tensors |= {f"{number}/{place}/{key}": torch.as_tensor(value) for key, value in state.items() if value is not None}
+        return tensors | {f"carried/{name}": value for name, value in self.model.carried_tensors().items()}
+
+    def state(self) -> dict[str, Any]:
+        """What going on needs beside tensors."""
+        return {"schedule": self.schedule.state()}
+
+    def load(self, folder: Path) -> None:
+        """The weights to evaluate with."""
+        load_into(self.model, load_tensors(folder / "model.safetensors"))
+
+    def resume(self, folder: Path, state: dict[str, Any]) -> None:
+        """Go on where the checkpoint was taken."""
+        self.load(folder)
+        self.schedule.load_state(state["schedule"])
+        tensors = load_tensors(folder / "state.safetensors")
+        if self.averages:
+            self.averages = [parameter.detach().clone() for parameter in self.model.parameters()]
+            load_into(self.model, {name.removeprefix("raw/"): value for name, value in tensors.items() if name.startswith("raw/")})
+        for number, player in enumerate(self.players):
+            self._resume_optimizer(player.optimizer, number, tensors)
+        carried = {name.removeprefix("carried/"): value for name, value in tensors.items() if name.startswith("carried/")}
+        self.model.restore_carried({name: value.to(self.device) for name, value in carried.items()})
+
+    def _resume_optimizer(self, optimizer: torch.optim.Optimizer, number: int, tensors: dict[str, Tensor]) -> None:
+        state: dict[int, dict[str, Tensor]] = {}
+        for name, value in tensors.items():
+            player, _, rest = name.partition("/")
+            if player == str(number):
+                place, _, key = rest.partition("/")
+                state.setdefault(int(place), {})[key] = value
+        optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
+
+
+def to_tensors(batch: Batch, device: torch.device) -> tuple[dict[str, Any], Tensor]:
+    """The batch's inputs and targets on the device, copied without waiting where the device allows."""
+    return as_tensors(batch.inputs, device), torch.from_numpy(batch.targets).to(device, non_blocking=True)
+
+
+def add_ratios(total: dict[str, Ratio], more: dict[str, Ratio], prefix: str = "") -> dict[str, Ratio]:
+    """Sums and counts added up by name, cut off from the graph; `prefix` is the player's name."""
+    added = dict(total)
+    for name, (top, bottom) in more.items():
+        key = f"{prefix}_{name}" if prefix else name
+        old = added.get(key)
+        added[key] = (top.detach(), bottom) if old is None else (old[0] + top.detach(), old[1] + bottom)
+    return added
+
+
+def layer_of(name: str) -> str:
+    """`encoder.layers.0.attention.qkv.weight` -> `encoder.layers.0`: the module that a figure is told for."""
+    parts = name.split(".")[:-1]
+    for place, part in enumerate(parts):
+        if part.isdigit():
+            return ".".join(parts[: place + 1])
+    return ".".join(parts[:2])
+
+
+def _notes_non_finite(name: str, found: list[str]) -> Any:
+    def hook(_module: nn.Module, _inputs: Any, output: Any) -> None:
+        tensors = output if isinstance(output, tuple) else (output,)
+        if any(isinstance(tensor, Tensor) and not torch.isfinite(tensor).all() for tensor in tensors):
+            found.append(name)
+
+    return hook

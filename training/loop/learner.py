@@ -1,0 +1,147 @@
+"""The kinds of learner behind one interface: rules learn nothing, a solver fits once, a network steps."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from ...configs.schema.recipe import Recipe
+from ...datasets.encoded.batching import Plan
+from ...datasets.encoded.split import Batch, Split
+from ...tasks.task import Task
+from ..devices import Setting
+
+if TYPE_CHECKING:
+    from ...models.classical.classifier import Classical
+    from ...models.classical.ngram import NgramLanguageModel
+    from ...models.classical.taggers import Tagger
+    from ...models.rules import Rules
+
+Window = Sequence[Batch]
+
+
+class Learner(Protocol):
+    """What the trainer knows of a learner."""
+
+    model: Any
+
+    def update(self, window: Window, step: int, watched: bool) -> Mapping[str, Any]:
+        """Learn from one window. Returns sums and their counts by name, still on the device."""
+        ...
+
+    def figures(self) -> dict[str, float]:
+        """Tags and values of the last watched step, such as `learning_rate`. Reads from the device."""
+        ...
+
+    def bad_step(self) -> int:
+        """The first step whose loss or gradient was not finite, 0 if there was none. Reads from the device."""
+        ...
+
+    def explain_bad_step(self, window: Window, step: int) -> str:
+        """Where in the model the first number that is not finite appears."""
+        ...
+
+    def evaluated(self, score: float) -> None:
+        """Take note of an evaluation; larger is better."""
+        ...
+
+    def evaluating(self) -> AbstractContextManager[Any]:
+        """The model as it is to be evaluated."""
+        ...
+
+    def save(self, folder: Path) -> None:
+        """Write what evaluating and going on need into a checkpoint folder."""
+        ...
+
+    def state(self) -> dict[str, Any]:
+        """What going on needs beside the files, for JSON."""
+        ...
+
+    def load(self, folder: Path) -> None:
+        """Read what evaluating needs."""
+        ...
+
+    def resume(self, folder: Path, state: dict[str, Any]) -> None:
+        """Read what going on needs."""
+        ...
+
+
+class FixedLearner:
+    """Rules: there is nothing to learn, and nothing to save."""
+
+    def __init__(self, model: "Rules | Classical | Tagger | NgramLanguageModel") -> None:
+        self.model = model
+
+    def update(self, window: Window, step: int, watched: bool) -> Mapping[str, Any]:
+        return {}
+
+    def figures(self) -> dict[str, float]:
+        return {}
+
+    def bad_step(self) -> int:
+        return 0
+
+    def explain_bad_step(self, window: Window, step: int) -> str:
+        return ""
+
+    def evaluated(self, score: float) -> None:
+        return
+
+    @contextmanager
+    def evaluating(self) -> "Iterator[Rules | Classical | Tagger | NgramLanguageModel]":
+        yield self.model
+
+    def save(self, folder: Path) -> None:
+        return
+
+    def state(self) -> dict[str, Any]:
+        return {}
+
+    def load(self, folder: Path) -> None:
+        return
+
+    def resume(self, folder: Path, state: dict[str, Any]) -> None:
+        self.load(folder)
+
+
+class SolverLearner(FixedLearner):
+    """Classical models and statistical taggers: one update, the solver's own fit on the whole training split."""
+
+    model: "Classical | Tagger | NgramLanguageModel"
+
+    def __init__(self, model: "Classical | Tagger | NgramLanguageModel", seed: int) -> None:
+        super().__init__(model)
+        self.seed = seed
+
+    def update(self, window: Window, step: int, watched: bool) -> Mapping[str, Any]:
+        (batch,) = window
+        self.model.fit(**batch.inputs, targets=batch.targets, seed=self.seed)
+        return {}
+
+    def save(self, folder: Path) -> None:
+        self.model.save(folder)
+
+    def load(self, folder: Path) -> None:
+        self.model.load(folder)
+
+
+def build_learner(recipe: Recipe, task: Task, model: Any, plan: Plan, setting: Setting) -> Learner:
+    """The learner that this model learns by."""
+    match recipe.model.learns_by:
+        case "nothing":
+            return FixedLearner(model)
+        case "solver":
+            return SolverLearner(model, setting.seed)
+        case "gradient":
+            from .gradient import GradientLearner
+
+            assert recipe.training is not None
+            return GradientLearner(model, task, recipe.training, plan.n_steps, setting.seed, setting.world)
+
+
+def build_plan(recipe: Recipe, split: Split, seed: int) -> Plan:
+    """All updates of the run: none for rules, one with everything for a solver, many for a network."""
+    training, order = recipe.training, split.order(recipe.training, recipe.model, seed)
+    if training is None:
+        return Plan(order, 0 if recipe.model.learns_by == "nothing" else 1, None)
+    return Plan(order, training.epochs, training.steps, training.accumulate)

@@ -1,0 +1,55 @@
+"""Learning-rate schedules: a factor between 0 and 1 for each step."""
+
+import math
+from typing import Any
+
+from ...configs.schema.training import ScheduleConfig
+
+
+class Schedule:
+    """`factor(step)` scales the peak learning rate at steps 1 to `n_steps`; only `plateau` has a memory."""
+
+    def __init__(self, config: ScheduleConfig, n_steps: int) -> None:
+        self.config, self.n_steps = config, n_steps
+        share = config.warmup_share or 0.0
+        self.warmup = config.warmup_steps if config.warmup_steps is not None else round(share * n_steps)
+        self.plateau_factor, self.best, self.waited = 1.0, -math.inf, 0
+
+    def factor(self, step: int) -> float:
+        """The share of the peak rate that step `step`, counted from 1, is taken with."""
+        if step <= self.warmup:
+            return step / max(self.warmup, 1)
+        if self.config.type == "inverse_sqrt":
+            return math.sqrt(max(self.warmup, 1) / step)
+        if self.config.type == "plateau":
+            return self.plateau_factor
+        return self._fall((step - self.warmup) / max(self.n_steps - self.warmup, 1))
+
+    def _fall(self, done: float) -> float:
+        final = self.config.final_share
+        if self.config.type == "linear":
+            return final + (1 - final) * (1 - done)
+        if self.config.type == "cosine":
+            return final + (1 - final) * (1 + math.cos(math.pi * min(done, 1.0))) / 2
+        return 1.0
+
+    def evaluated(self, score: float) -> None:
+        """Take note of an evaluation; `score` is better when larger."""
+        if self.config.type != "plateau":
+            return
+        if score > self.best:
+            self.best, self.waited = score, 0
+            return
+        self.waited += 1
+        if self.waited > self.config.patience:
+            self.plateau_factor, self.waited = self.plateau_factor * self.config.factor, 0
+
+    def state(self) -> dict[str, Any]:
+        """What a resumed run needs."""
+        best = self.best if math.isfinite(self.best) else None
+        return {"plateau_factor": self.plateau_factor, "best": best, "waited": self.waited}
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Go on from a saved `state()`."""
+        self.plateau_factor, self.waited = state["plateau_factor"], state["waited"]
+        self.best = -math.inf if state["best"] is None else state["best"]

@@ -1,0 +1,164 @@
+"""The loop that every generation shares: it knows steps, and nothing of losses, optimisers or precision."""
+
+import math
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+from ...configs.schema.task import LOWER_IS_BETTER
+from ...datasets.encoded.batching import Plan, share_of
+from ...datasets.encoded.split import Batch, Data, IntArray
+from ...errors import TrainingError
+from ...tasks.task import Task
+from ..evaluate import predict
+from ..folder.checkpoints import save_checkpoint
+from ..folder.files import write_json
+from ..session import Meter, Session, peak_bytes
+from .learner import Learner
+
+
+def fit(learner: Learner, task: Task, data: Data, plan: Plan, session: Session) -> bool:
+    """Take every step of the plan that is still to come. Returns False where a signal stopped it before the end."""
+    cadence, progress = Cadence(plan, session), session.progress
+    meter = Meter(progress.sums if session.world.is_main else {})
+    for step, window in plan.windows(after=progress.step):
+        if _is_over(session, cadence):
+            break
+        batches = [_batch(data, rows, session) for rows in window]
+        meter.add(learner.update(batches, step, cadence.logs(step)), batches)
+        progress.step = step
+        if cadence.logs(step):
+            meter = _log(learner, meter, data, plan, session)
+        if cadence.evaluates(step):
+            _evaluate(learner, task, data, session)
+        if cadence.saves(step):
+            _save(learner, meter, session)
+    if session.world.any(session.stop.received is not None):
+        _save(learner, meter, session)
+        return False
+    return True
+
+
+class Cadence:
+    """When a run logs, evaluates and saves: functions of the step, but for `checkpoints.every_minutes`."""
+
+    def __init__(self, plan: Plan, session: Session) -> None:
+        training = session.recipe.training
+        self.plan, self.world = plan, session.world
+        self.log_every = training.log_every if training else 1
+        self.evaluate_every = training.evaluate_every if training else None
+        self.save_every = training.checkpoints.every_steps if training else None
+        self.save_seconds = 60 * training.checkpoints.every_minutes if training and training.checkpoints.every_minutes else math.inf
+        self.saved_at = time.monotonic()
+
+    def logs(self, step: int) -> bool:
+        """Whether the running sums are read at this step."""
+        return step % self.log_every == 0 or step == self.plan.n_steps
+
+    def evaluates(self, step: int) -> bool:
+        """Whether the validation split is scored after this step."""
+        if step == self.plan.n_steps:
+            return True
+        return step % self.evaluate_every == 0 if self.evaluate_every else self.plan.ends_epoch(step)
+
+    def saves(self, step: int) -> bool:
+        """Whether a checkpoint is written after this step: at each evaluation, and in between by steps or minutes."""
+        by_steps = self.save_every is not None and step % self.save_every == 0
+        by_clock = self.world.size == 1 and time.monotonic() - self.saved_at > self.save_seconds
+        due = self.evaluates(step) or by_steps or by_clock
+        self.saved_at = time.monotonic() if due else self.saved_at
+        return due
+
+
+def _batch(data: Data, rows: IntArray, session: Session) -> Batch:
+    """This rank's share of a micro-batch. A rank left without a row takes one that does not count."""
+    world, split, takes = session.world, data.splits["train"], session.recipe.model.takes
+    share = share_of(rows, world.rank, world.size)
+    if len(share):
+        return split.batch(share, takes)
+    idle = split.batch(rows[:1], takes)
+    return Batch(idle.rows, idle.inputs, idle.targets * 0 - 1)
+
+
+def _log(learner: Learner, meter: Meter, data: Data, plan: Plan, session: Session) -> Meter:
+    """Read the running sums, write them down, and begin new ones."""
+    _stop_if_not_finite(learner, data, plan, session)
+    values = _means(meter.read(session.world))
+    rate = meter.tokens_per_second(session.world)
+    values |= learner.figures()
+    values |= {"throughput/tokens_per_second": rate, "memory/peak_bytes": float(peak_bytes(session.setting.device))}
+    session.tell("train", session.progress.step, values)
+    session.display.step(session.progress.step, values)
+    return Meter({})
+
+
+def _means(sums: Mapping[str, list[float]]) -> dict[str, float]:
+    return {name: top / bottom if bottom else 0.0 for name, (top, bottom) in sums.items()}
+
+
+def _evaluate(learner: Learner, task: Task, data: Data, session: Session) -> None:
+    """Score the validation split, and take note of whether it is the best so far."""
+    progress = session.progress
+    with learner.evaluating() as model:
+        metrics = task.metrics(predict(task, model, data.splits["validation"], session.world))
+    session.tell("validation", progress.step, metrics)
+    score = score_of(metrics, session)
+    learner.evaluated(score)
+    min_delta = session.early_stopping.min_delta if session.early_stopping else 0.0
+    if progress.best_score is None or score > progress.best_score + min_delta:
+        progress.best_score, progress.best_step, progress.waited = score, progress.step, 0
+    else:
+        progress.waited += 1
+    session.display.evaluation(progress.step, metrics, is_best=progress.best_step == progress.step)
+
+
+def score_of(metrics: Mapping[str, float], session: Session) -> float:
+    """The metric that `best` follows, turned so that larger is better."""
+    name = session.best_metric if session.best_metric in metrics else "loss"  # a model of counts tells no best token
+    return -metrics[name] if name in LOWER_IS_BETTER else metrics[name]
+
+
+def _save(learner: Learner, meter: Meter, session: Session) -> None:
+    """Write a checkpoint; all ranks meet here, one writes."""
+    progress = session.progress
+    progress.sums, progress.seconds = meter.read(session.world), session.seconds()
+    if session.world.is_main:
+
+        def write(folder: Path) -> None:
+            learner.save(folder)
+            write_json(folder / "progress.json", {"progress": progress.to_json(), "learner": learner.state()})
+            if session.tracker is not None:
+                session.tracker.save(folder)
+
+        keep = session.recipe.training.checkpoints.keep if session.recipe.training else 1
+        save_checkpoint(session.directory, progress.step, write, best=progress.best_step == progress.step, keep=keep)
+    session.world.barrier()
+
+
+def _is_over(session: Session, cadence: Cadence) -> bool:
+    """Early stopping, or a signal; ranks agree on the latter where they meet anyway, at a reading."""
+    progress, stopping = session.progress, session.early_stopping
+    if stopping is not None and progress.waited >= stopping.patience:
+        session.display.line(f"no better {session.best_metric} for {progress.waited} evaluations: stopped early")
+        return True
+    if session.world.size > 1 and not cadence.logs(progress.step):
+        return False
+    return session.world.any(session.stop.received is not None)
+
+
+def _stop_if_not_finite(learner: Learner, data: Data, plan: Plan, session: Session) -> None:
+    """A loss or gradient that is not finite ends the run with the step, the place, the texts and advice."""
+    bad = learner.bad_step()
+    if not bad:
+        return
+    window = plan.window(bad)
+    where = learner.explain_bad_step([_batch(data, rows, session) for rows in window], bad)
+    texts = [{"row": int(row), **data.splits["train"].told(int(row))} for rows in window for row in rows]
+    path = session.directory.path / f"bad-batch-step-{bad}.json"
+    write_json(path, texts)
+    sample = "; ".join(repr(each["text"][:60]) for each in texts[:3])
+    raise TrainingError(
+        f"Step {bad}: the loss or its gradient is not a finite number; it appears first in {where}. No such step was applied. "
+        f"The batch ({len(texts)} texts, such as {sample}) is saved in {path}. Lower training.optimizer.learning_rate, "
+        "set training.clip_norm (1.0 is usual), or use precision fp32; the last checkpoint is whole."
+    )
