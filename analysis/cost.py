@@ -109,25 +109,26 @@ def whole_forward_cost(model: Network, load: Load) -> tuple[int, int]:
 
 
 def _inputs(model: Network, load: Load) -> dict[str, Tensor | None]:
-    texts, tokens, device = load.texts, load.tokens, torch.device("meta")
-    match model.config.takes:  # type: ignore[attr-defined]
-        case "vector":
-            return {"vectors": torch.empty(texts, _n_features(model), device=device)}
-        case "bag":
-            averaged = getattr(model.config, "d_embedding", None) is not None
-            weights = None if averaged else torch.empty(texts * tokens, device=device)
-            ids = torch.empty(texts * tokens, dtype=torch.int32, device=device)
-            return {"tokens": ids, "starts": torch.empty(texts, dtype=torch.int32, device=device), "weights": weights}
-        case "pair":
-            read, written = (torch.empty(texts, max(1, size), dtype=torch.int32, device=device) for size in (-(-tokens // 2), tokens // 2))
-            return {"tokens": read, "lengths": torch.empty(texts, dtype=torch.int64, device=device), "previous": written}
-    ids = torch.empty(texts, tokens, dtype=torch.int32, device=device)
-    inputs: dict[str, Tensor | None] = {"tokens": ids, "lengths": torch.empty(texts, dtype=torch.int64, device=device)}
-    if model.config.takes == "spelled":  # type: ignore[attr-defined]
-        # At most: as if no word of the batch stood in it twice.
-        inputs["characters"] = torch.empty(texts * tokens, WORD_CHARACTERS, dtype=torch.int32, device=device)
-        inputs["spelling"] = torch.empty_like(ids)
+    """The arrays of everything that the model reads, without their numbers."""
+    texts, tokens, reads = load.texts, load.tokens, model.config.inputs
+    inputs: dict[str, Tensor | None] = {"vectors": _empty(torch.float32, texts, _n_features(model))} if "vector" in reads else {}
+    if "bag" in reads:
+        averaged = getattr(model.config, "d_embedding", None) is not None
+        weights = None if averaged else _empty(torch.float32, texts * tokens)
+        inputs |= {"tokens": _empty(torch.int32, texts * tokens), "starts": _empty(torch.int32, texts), "weights": weights}
+    if "previous" in reads:  # half of the tokens are the target's
+        inputs["previous"] = _empty(torch.int32, texts, max(1, tokens // 2))
+        tokens = max(1, -(-tokens // 2))
+    if "tokens" in reads:
+        inputs |= {"tokens": _empty(torch.int32, texts, tokens), "lengths": _empty(torch.int64, texts)}
+    if "characters" in reads:  # at most: as if no word occurred twice in the batch
+        inputs["characters"] = _empty(torch.int32, texts * tokens, WORD_CHARACTERS)
+        inputs["spelling"] = _empty(torch.int32, texts, tokens)
     return inputs
+
+
+def _empty(dtype: torch.dtype, *shape: int) -> Tensor:
+    return torch.empty(shape, dtype=dtype, device="meta")
 
 
 def _n_features(model: Network) -> int:

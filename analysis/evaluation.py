@@ -1,4 +1,4 @@
-"""What `nlp eval` says of a run: metrics with intervals, baselines, spans by type, confusion."""
+"""What `nlp eval` reports of a run: metrics with intervals, baselines, spans by type, confusion."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -6,14 +6,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..configs.schema.data import NamedData
-from ..datasets.build import cut_notices, read_file_as_split, read_split
+from ..datasets.build import read_file_as_split, read_split
 from ..datasets.encoded.split import Split
-from ..datasets.encoded.text_pairs import PairSplit
+from ..datasets.named.catalog import find_dataset
 from ..tasks.spans import Counts
 from ..tasks.task import Confusion
 from ..training.evaluate import predict
 from ..training.finish import save_predictions
-from ..training.open_run import FinishedRun
+from ..training.open_run import OpenedRun
 from .intervals import bootstrap_intervals
 
 WORST = 10
@@ -29,19 +29,19 @@ class Report:
     metrics: Mapping[str, float]
     intervals: Mapping[str, tuple[float, float]]
     baselines: Mapping[str, float]
-    compared_by: str
-    remarks: Mapping[str, str]
+    main_metric: str
+    signatures: Mapping[str, str]
     confusion: Confusion | None
     spans: Counts | None
     predictions: str
     notices: Sequence[str]
 
 
-def evaluate_run(run: FinishedRun, split_name: str | None, file: str | None) -> Report:
-    """Score one split (test, or validation where there is no test), or a file of the same columns; predictions are kept with the run."""
-    sections = (run.recipe.data, run.recipe.task, run.encoding)
+def evaluate_run(run: OpenedRun, split_name: str | None, file: str | None) -> Report:
+    """Score one split (test, or validation where there is no test), or a file of the same columns; predictions are saved with the run."""
+    sections = (run.recipe.data, run.task.preparation, run.encoding)
     split, notices = read_file_as_split(*sections, file) if file is not None else read_split(*sections, split_name, run.hashes)
-    notices = [*notices, *cut_notices(split, run.recipe.model)]
+    notices = [*notices, *split.length_notices(run.recipe.model.longest_input)]
     predictions = predict(run.task, run.model, split)
     path = save_predictions(run.task, predictions, split, run.directory)
     return Report(
@@ -51,8 +51,8 @@ def evaluate_run(run: FinishedRun, split_name: str | None, file: str | None) -> 
         metrics=run.task.metrics(predictions),
         intervals=bootstrap_intervals(run.task, predictions),
         baselines={**run.task.baselines(predictions), **_best_possible(run, split)},
-        compared_by=run.task.compared_by,
-        remarks=run.task.remarks(),
+        main_metric=run.task.main_metric,
+        signatures=run.task.signatures(),
         confusion=run.task.confusion(predictions),
         spans=run.task.spans(predictions),
         predictions=str(path),
@@ -60,18 +60,17 @@ def evaluate_run(run: FinishedRun, split_name: str | None, file: str | None) -> 
     )
 
 
-def _best_possible(run: FinishedRun, split: Split) -> Mapping[str, float]:
-    """The best that any model can do, where that is known: some written dates can be several days."""
+def _best_possible(run: OpenedRun, split: Split) -> Mapping[str, float]:
+    """The best that any model can reach on a split of a named dataset, where the dataset knows it for the columns of this task."""
     data = run.recipe.data
-    if not (isinstance(data, NamedData) and data.name == "dates" and isinstance(split, PairSplit) and split.name in ("validation", "test")):
+    if not isinstance(data, NamedData) or split.name not in ("validation", "test"):
         return {}
-    from ..datasets.named.dates import best_accuracy
-
-    return {"the best possible": best_accuracy(raw.source for raw in split.raw)}
+    ceiling = find_dataset(data.name).ceilings.get(tuple(run.task.preparation.columns))
+    return {"the best possible": ceiling(split.example(row)["text"] for row in range(len(split)))} if ceiling is not None else {}
 
 
 def worst(confusion: Confusion) -> list[tuple[str, str, int]]:
-    """The most frequent confusions: label, what it was taken for, how often."""
+    """The most frequent confusions: label, predicted label, how often."""
     labels, matrix = confusion
     wrong = matrix - np.diag(np.diag(matrix))
     places = np.argsort(-wrong, axis=None, kind="stable")[:WORST]

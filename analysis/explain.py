@@ -1,36 +1,20 @@
-"""Why a run says what it says of a text: the rule that fired, the n-grams that weighed most."""
+"""The reasons for a prediction: the rule that fired, or the n-grams with the largest weights."""
 
-import logging
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from ..datasets.build import cut_notices, questions
 from ..models.classical.classifier import Classical
 from ..models.rules import Rules
-from ..training.open_run import FinishedRun
+from ..training.open_run import OpenedRun
 
 
-def explained(run: FinishedRun, texts: Sequence[str]) -> list[dict[str, Any]]:
-    """For each text: `text`, `prediction`, all that the task tells beside it, such as probabilities, and `why`."""
-    split = questions(texts, run.recipe.task, run.encoding)
-    for notice in cut_notices(split, run.recipe.model):
-        logging.getLogger("nlp").warning("Notice: %s", notice)
-    batch = split.batch(np.arange(len(texts)), run.recipe.model.takes)
-    predictions = run.task.predict(run.model, batch)
-    reasons = _reasons(run, batch.inputs, predictions)
-    answers = []
-    for place, text in enumerate(texts):
-        answer = {"text": text, **run.task.describe(predictions, place, whole=True)}
-        if reasons is not None:
-            answer["why"] = reasons[place]
-        answers.append(answer)
-    return answers
+def explain(run: OpenedRun, inputs: dict[str, Any], predictions: Any) -> list[Any] | None:
+    """For each row of a batch the reasons for its prediction: of rules the rule, of classical models their features by name.
 
-
-def _reasons(run: FinishedRun, inputs: dict[str, Any], predictions: Any) -> list[Any] | None:
-    """Rules name the rule; classical models their features by name; a network has its probabilities only."""
+    None for networks and taggers, which report probabilities only.
+    """
     if isinstance(run.model, Rules):
         return run.model.why(inputs["texts"])
     if isinstance(run.model, Classical):
@@ -40,7 +24,7 @@ def _reasons(run: FinishedRun, inputs: dict[str, Any], predictions: Any) -> list
     return None
 
 
-def _named(run: FinishedRun, reasons: Sequence[tuple[int, float]], found: set[int]) -> dict[str, float]:
+def _named(run: OpenedRun, reasons: Sequence[tuple[int, float]], found: set[int]) -> dict[str, float]:
     """Features by name with their share in the score, `no X` for one that the text lacks, which a tree may ask for; neighbours as
     `training example N` with their distance."""
     assert isinstance(run.model, Classical)

@@ -12,12 +12,13 @@ from ..configs.schema.classical import (
     TaggerConfig,
 )
 from ..configs.schema.data import SizesData
-from ..configs.schema.networks import NetworkConfig, TransformerConfig
+from ..configs.schema.networks import NetworkConfig
 from ..configs.schema.recipe import Recipe
 from ..configs.schema.rules import RulesConfig
-from ..configs.schema.task import ClassificationConfig, SequenceToSequenceConfig, TaggingConfig
 from ..errors import ConfigError
 from ..models.head import Head
+from ..tasks.build import head_of
+from ..tasks.task import stated
 
 if TYPE_CHECKING:
     from ..datasets.encoded.split import Data
@@ -92,36 +93,10 @@ def count_recipe(recipe: Recipe, data: "Data | None" = None, depth: int | None =
     return _count_network(recipe, config, sizes, data, depth)
 
 
-def _head(recipe: Recipe, sizes: SizesData) -> Head | None:
-    """The output that the task asks for, from sizes alone."""
-    task = recipe.task
-    if task is None:
-        return None
-    if isinstance(task, ClassificationConfig):
-        n_classes = sizes.n_classes or len(task.labels or ())
-        return Head("classes", _stated(n_classes, "n_classes", "the output has one score for each class"))
-    if isinstance(task, TaggingConfig):
-        n_tags = sizes.n_classes or len(task.labels or ())
-        return Head("tags", _stated(n_tags, "n_classes", "the output has one score for each tag"), crf=task.crf)
-    if isinstance(task, SequenceToSequenceConfig):
-        from ..tasks.sequence_to_sequence import sequence_head
-
-        n_words = _stated(sizes.target_vocab_size or sizes.vocab_size, "target_vocab_size", "the output has one score for each word")
-        return sequence_head(task, n_words)
-    n_words = _stated(sizes.vocab_size, "vocab_size", "the output has one score for each word")
-    return Head("vocabulary", n_words, tied=task.tie_embeddings, bias=task.output_bias)
-
-
-def _stated(size: int | None, name: str, why: str) -> int:
-    if not size:
-        raise ConfigError(f"data.{name} is missing: {why}. State it beside `data.type: sizes`.")
-    return size
-
-
 def _count_classical(recipe: Recipe, sizes: SizesData) -> Counted:
     """Linear models have a coefficient for each feature and class; what trees and neighbours store is decided by the fit."""
-    n_features = _stated(sizes.vocab_size, "vocab_size", "the model has a column for each token or n-gram")
-    config, head, total = recipe.model, _head(recipe, sizes), None
+    n_features = stated(sizes.vocab_size, "vocab_size", "the model has a column for each token or n-gram")
+    config, head, total = recipe.model, head_of(recipe.task, sizes), None
     if head is None:
         raise ConfigError("task: is missing; a classical model has no encoder to count without classes. "
                           "Add `task: {type: classification}`.")
@@ -139,7 +114,7 @@ def _count_network(
     from .cost import measure
     from .parameters import build_without_weights, count_parameters
 
-    model = build_without_weights(config, sizes, _head(recipe, sizes))
+    model = build_without_weights(config, sizes, head_of(recipe.task, sizes))
     parameters = count_parameters(model, depth)
     load = _load(recipe, config, data)
     cost = measure(model, load, parameters, recipe.training)
@@ -155,9 +130,8 @@ def _load(recipe: Recipe, config: NetworkConfig, data: "Data | None") -> "Load":
     if train is not None and train.lengths is not None and len(train):
         tokens = max(1, -(-int(train.lengths.sum()) // len(train)))
     else:
-        tokens = _longest(recipe, config) or TEXT_TOKENS
-    if isinstance(config, TransformerConfig):
-        tokens = min(tokens, config.max_positions)
+        tokens = (recipe.task.row_tokens(config) if recipe.task is not None else None) or TEXT_TOKENS
+    tokens = min(tokens, config.longest_input or tokens)
     training = recipe.training
     if training is None:
         return Load(1, tokens)
@@ -167,10 +141,3 @@ def _load(recipe: Recipe, config: NetworkConfig, data: "Data | None") -> "Load":
         return Load(len(train) if train is not None else 1, tokens)
     return Load(training.batch_size, tokens)
 
-
-def _longest(recipe: Recipe, config: NetworkConfig) -> int | None:
-    """Tokens in a row where the recipe itself fixes them: a vector is one, a language model reads its whole window."""
-    if getattr(config, "input", None) == "vector":
-        return 1
-    words = recipe.task is not None and recipe.task.needs == "vocabulary"
-    return config.max_positions if words and isinstance(config, TransformerConfig) else None

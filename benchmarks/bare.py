@@ -245,7 +245,7 @@ class TextLoop(BareLoop):
         assert isinstance(split, LabelledSplit) and split.encoded is not None and isinstance(recipe.model, NetworkConfig)
         assert spec.vocab_size is not None and spec.n_classes is not None
         self.texts, self.labels = Texts(split.encoded), torch.from_numpy(split.labels.copy())
-        self.batch: Any = self.bag if recipe.model.takes == "bag" else self.padded
+        self.batch: Any = self.bag if "bag" in recipe.model.inputs else self.padded
         super().__init__(recipe, bare_model(recipe.model, spec.vocab_size, spec.n_classes), n_steps)
 
     def examples(self, rows: IntArray) -> tuple[tuple[Any, ...], Tensor]:

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import torch
 from bare import BareLoop, Block
+from nlp.configs.schema.language_modeling import LanguageModelingConfig
 from nlp.configs.schema.networks import NetworkConfig, RecurrentConfig, TransformerConfig
 from nlp.configs.schema.recipe import Recipe
-from nlp.configs.schema.task import LanguageModelingConfig
 from nlp.configs.schema.tokenizer import BOS
 from nlp.datasets.encoded.split import Data, IntArray
 from nlp.datasets.encoded.token_stream import TokenStream

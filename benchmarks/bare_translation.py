@@ -12,7 +12,7 @@ import torch
 from bare import NON_LINEARITIES, BareLoop, Block, Texts, sinusoids
 from nlp.configs.schema.networks import NetworkConfig, RecurrentSeq2SeqConfig, TransformerSeq2SeqConfig
 from nlp.configs.schema.recipe import Recipe
-from nlp.configs.schema.task import SequenceToSequenceConfig
+from nlp.configs.schema.sequence_to_sequence import SequenceToSequenceConfig
 from nlp.configs.schema.tokenizer import BOS, EOS
 from nlp.datasets.arrays import Ragged
 from nlp.datasets.encoded.split import Data, IntArray

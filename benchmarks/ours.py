@@ -7,16 +7,14 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from nlp.configs.schema.recipe import Recipe
-from nlp.datasets.build import build_data
 from nlp.datasets.encoded.batching import Plan
 from nlp.datasets.encoded.split import Data, IntArray
-from nlp.models.build import build_model
-from nlp.tasks.build import build_task
 from nlp.tasks.task import Task
-from nlp.training.devices import Setting, placed, thread_count
+from nlp.training.devices import Setting, thread_count
 from nlp.training.folder.run_directory import RunDirectory
-from nlp.training.loop.learner import Learner, build_learner, build_plan
+from nlp.training.loop.learner import Learner
 from nlp.training.loop.trainer import fit
+from nlp.training.run import build_run
 from nlp.training.session import Session, open_session
 
 
@@ -65,16 +63,12 @@ class Ours:
 
 
 @contextmanager
-def opened(recipe: Recipe, threads: int | None = None, data: Data | None = None) -> Iterator[Ours]:
+def opened(recipe: Recipe, threads: int | None = None) -> Iterator[Ours]:
     """Everything that `nlp train` builds before its first step, on the CPU, with the threads that it would take."""
     threads = thread_count(recipe, threads)
     setting = Setting(recipe.seeds[0], "cpu", threads)
-    data = data or build_data(recipe.data, recipe.tokenizer, recipe.task)
-    task = build_task(recipe.task, data.encoding)
-    model = placed(recipe, setting, lambda: build_model(recipe.model, data.encoding.spec, task.head))
-    plan = build_plan(recipe, data.splits["train"], setting.seed)
-    learner = build_learner(recipe, task, model, plan, setting)
+    run = build_run(recipe, setting)
     with TemporaryDirectory() as folder:
         directory = RunDirectory(Path(folder), Path(folder))
-        with open_session(recipe, setting, directory, data, plan, learner) as session:
-            yield Ours(recipe, data, task, plan, learner, session)
+        with open_session(recipe, setting, directory, run.data, run.plan, run.learner) as session:
+            yield Ours(recipe, run.data, run.task, run.plan, run.learner, session)

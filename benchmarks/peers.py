@@ -42,7 +42,7 @@ class Rows(torch.utils.data.Dataset[Any]):
         return len(self.rows)
 
     def __getitem__(self, place: int) -> dict[str, Tensor]:
-        inputs, labels = to_tensors(self.split.batch(self.rows[place], "bag"), CPU)
+        inputs, labels = to_tensors(self.split.batch(self.rows[place], {"bag"}), CPU)
         return {"tokens": inputs["tokens"], "starts": inputs["starts"], "labels": labels}
 
 

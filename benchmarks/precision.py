@@ -11,7 +11,7 @@ from pairs import in_turns, show
 def compare(config: str, pairs: int = 9, steps: int = 20, threads: int | None = None) -> dict[str, Any]:
     """The same steps in both precisions, in turns. The ratio is steps per second of bf16 over those of fp32."""
     low, full = (load_recipe(config, ["training.epochs=100", f"training.precision={name}"]) for name in ("bf16", "fp32"))
-    with opened(low, threads) as bf16, opened(full, threads, bf16.data) as fp32:
+    with opened(low, threads) as bf16, opened(full, threads) as fp32:
         times = in_turns(lambda: bf16.run(steps), lambda: fp32.run(steps), pairs)
     return {"case": config, **times.figures()}
 

@@ -7,9 +7,10 @@ from typing import Annotated, Any
 
 import numpy as np
 import typer
-from nlp.analysis.generation import Sampling, choose
 from nlp.configs.load import load_recipe
 from nlp.configs.schema.tokenizer import BOS
+from nlp.models.generation import choose
+from nlp.models.head import Sampling
 from ours import opened
 from pairs import in_turns, show
 
@@ -19,7 +20,7 @@ def drawn(model: Any, length: int, kept: bool) -> list[int]:
     sampling, text, past = Sampling(), [BOS], None
     generator = np.random.default_rng(sampling.seed)
     for _ in range(length):
-        scores, past = model.go_on(text[-1:], past) if kept else model.go_on(text, None)
+        scores, past = model.next_scores(text[-1:], past) if kept else model.next_scores(text, None)
         text.append(choose(scores, sampling, generator))
     return text[1:]
 

@@ -20,7 +20,7 @@ from nlp.models.decoding import search_by
 from nlp.models.networks.transformer_seq2seq import DecoderBlock, TransformerSeq2Seq
 from nlp.tasks.sequence_to_sequence import SequenceToSequence
 from nlp.training.folder.run_directory import find_run
-from nlp.training.open_run import FinishedRun, open_finished
+from nlp.training.open_run import OpenedRun, open_run
 from pairs import in_turns, show
 from torch import Tensor
 from torch.nn import functional
@@ -96,20 +96,20 @@ def _after(kept: Kept, x: Tensor, real: Tensor, place: int) -> Tensor:
 class Searches:
     """A run's searches over the same batches of a split: each gives the text that is found for each source."""
 
-    def __init__(self, run: FinishedRun, most: int | None) -> None:
+    def __init__(self, run: OpenedRun, most: int | None) -> None:
         task, model = run.task, run.model
         if not (isinstance(task, SequenceToSequence) and isinstance(model, TransformerSeq2Seq) and _is_covered(model.config)):
             raise ConfigError(f"{run.directory.address} has no search by hand: it covers transformer_seq2seq with `norm: pre` and "
                               "`positions: sinusoidal`. Take a run of such a recipe, for example of multi30k/transformer.")
-        split, _ = read_split(run.recipe.data, run.recipe.task, run.encoding, None, run.hashes)
+        split, _ = read_split(run.recipe.data, run.task.preparation, run.encoding, None, run.hashes)
         self.task, self.model = task, model.eval()
-        self.batches = [split.batch(rows, model.config.takes) for rows in split.evaluation_batches(most)]
+        self.batches = [split.batch(rows, model.config.inputs) for rows in split.evaluation_batches(most)]
         self.n_sentences = sum(map(len, self.batches))
 
     def by_tool(self, beam_size: int) -> list[str]:
         """As `nlp eval` searches."""
         search = search_by(self.task.config.decoding.model_copy(update={"beam_size": beam_size}))
-        return [texts[0][0] for batch in self.batches for texts in self.task.written(self.model, batch, search)]
+        return [texts[0][0] for batch in self.batches for texts in self.task.generate(self.model, batch, search)]
 
     def by_hand(self) -> list[str]:
         """Greedily."""
@@ -126,7 +126,7 @@ def _is_covered(config: TransformerSeq2SeqConfig) -> bool:
 
 def compare(run: str, pairs: int = 9, most: int | None = None, threads: int = 1) -> Iterator[dict[str, Any]]:
     """Greedy search against that by hand, then a beam against greedy search, in turns; what each takes in sentences a second."""
-    searches = Searches(open_finished(find_run(run), "cpu"), most)
+    searches = Searches(open_run(find_run(run), "cpu"), most)
     torch.set_num_threads(threads)
     yield _row(f"{run}: greedy, tool against by hand", searches, lambda: searches.by_tool(1), searches.by_hand, pairs)
     yield _row(f"{run}: tool, beam of {BEAM} against greedy", searches, lambda: searches.by_tool(BEAM), lambda: searches.by_tool(1), pairs)

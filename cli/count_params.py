@@ -17,14 +17,14 @@ if TYPE_CHECKING:
     from ..datasets.encoded.split import Data
 
 SHORT_SUM = 60
-"""Longest sum of a layer that the table shows; that of a whole block says nothing."""
+"""Longest sum of a layer that the table shows; longer ones, of whole blocks, are hard to read."""
 
 
 def count_params(
     config: Annotated[str, typer.Option("--config", "-c", help="Recipe: a name such as counting/gpt2-small, or a YAML file.",
                                         autocompletion=complete_recipe)],
     set_: Annotated[list[str] | None, typer.Option("--set", help="Override a key, such as model.n_layers=24.")] = None,
-    depth: Annotated[int | None, typer.Option(min=1, help="How many names deep the table goes; by default to every layer.")] = None,
+    depth: Annotated[int | None, typer.Option(min=1, help="Depth of the module tree to show; by default every layer.")] = None,
     format_: Annotated[Literal["table", "json"], typer.Option("--format", help="table, or json for programs.")] = "table",
 ) -> None:
     """Count a model's parameters, memory and arithmetic before any training, on the meta device."""
@@ -50,7 +50,7 @@ def count(config: str, overrides: "Sequence[str]" = (), depth: int | None = None
 
 @contextmanager
 def no_garbage_collection() -> "Iterator[None]":
-    """Millions of objects come with torch and stay; looking through them for garbage would take a fifth of the time."""
+    """torch brings millions of objects that stay; searching them for garbage would take a fifth of the time."""
     enabled = gc.isenabled()
     gc.disable()
     try:
@@ -61,16 +61,17 @@ def no_garbage_collection() -> "Iterator[None]":
 
 
 def _data(recipe: "Recipe") -> "Data | None":
-    """The data, where the vocabulary must be learned from it; `data: {type: sizes}` needs none."""
+    """The data, where the vocabulary is learned from it; `data: {type: sizes}` needs none."""
     from ..analysis.model_size import needs_data
 
     if not needs_data(recipe):
         return None
     from ..datasets.build import build_data
+    from ..tasks.build import preparation
 
     notice("sizes come from the recipe's data, which is read (from the cache where it has been before); "
            "with `data: {type: sizes}` nothing is read.")
-    return build_data(recipe.data, recipe.tokenizer, recipe.task)
+    return build_data(recipe.data, recipe.tokenizer, preparation(recipe.task))
 
 
 def print_network(network: "NetworkCount") -> None:
@@ -83,7 +84,7 @@ def print_network(network: "NetworkCount") -> None:
     print(f"Memory in fp32: weights {in_bytes(cost.weights)}, gradients {in_bytes(cost.gradients)}, "
           f"{network.optimizer} {in_bytes(cost.optimizer)}, activations about {in_bytes(cost.activations)} "
           f"for a batch of {load.texts:,}{f' x {load.tokens:,} tokens' if load.tokens > 1 else ''}")
-    print(f"Arithmetic: {cost.flops_per_token:,.0f} FLOPs a token forward, about three times that with the way back; "
+    print(f"Arithmetic: {cost.flops_per_token:,.0f} FLOPs per token forward, about three times that with the backward pass; "
           f"by the rule of 2 x parameters outside look-up tables: {2 * parameters.multiplied:,}")
 
 
@@ -93,19 +94,19 @@ def _row(layer: "Layer", total: int) -> list[str]:
 
 
 def print_total(counted: "Counted") -> None:
-    """The number that was asked for, and where it stands among published models."""
+    """The total, and how it compares with published models."""
     for name, size in counted.sizes.items():
         print(f"{name.replace('_', ' ').capitalize()}: {size:,}")
     if counted.total is None:
-        print("Total: decided by the fit.")
+        print("Total: determined by the fit.")
     elif counted.network is None:
         print(f"Total: {counted.total:,} {'learned numbers' if counted.total else 'parameters; nothing is learned'}")
     else:
-        print(f"Beside published models: {beside_published(counted.total)}")
+        print(f"Compared with published models: {compared_with_published(counted.total)}")
         print(f"Total: {counted.total:,} parameters")
 
 
-def beside_published(total: int) -> str:
+def compared_with_published(total: int) -> str:
     """Such as `1.3 times NETtalk (18,629; Sejnowski and Rosenberg 1987)`, for the next smaller and the next larger one."""
     from ..analysis.published_models import neighbours
 

@@ -1,4 +1,4 @@
-"""`nlp eval`: the metrics of a run with intervals, beside what can be had without looking at the text."""
+"""`nlp eval`: the metrics of a run with intervals, beside trivial baselines."""
 
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
 def eval_(
     run: Annotated[str, typer.Argument(help="A run: its path, RECIPE (the latest) or RECIPE/NAME.", autocompletion=complete_run)],
-    split: Annotated[str | None, typer.Option(help="train, validation or test; by default the last of them that is there.")] = None,
-    data: Annotated[str | None, typer.Option(help="Score this file instead; its columns are those of the recipe.")] = None,
+    split: Annotated[str | None, typer.Option(help="train, validation or test; default: test, or validation where there is none.")] = None,
+    data: Annotated[str | None, typer.Option(help="Score this file instead; it has the columns of the recipe.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
     json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
 ) -> None:
@@ -23,12 +23,12 @@ def eval_(
     from ..analysis.evaluation import evaluate_run
     from ..errors import ConfigError
     from ..training.folder.run_directory import find_run
-    from ..training.open_run import open_finished
+    from ..training.open_run import open_run
     from .console import print_json
 
     if split is not None and data is not None:
-        raise ConfigError("--split names a part of the run's own data, --data another file; give one.")
-    report = evaluate_run(open_finished(find_run(run), device), split, data)
+        raise ConfigError("--split names a part of the run's own data, --data another file; give one of them.")
+    report = evaluate_run(open_run(find_run(run), device), split, data)
     print_json(_as_json(report)) if json else _print(report)
 
 
@@ -39,7 +39,7 @@ def _as_json(report: "Report") -> dict[str, Any]:
         "examples": report.examples,
         "metrics": {name: {"value": value, "interval": list(report.intervals[name])} for name, value in report.metrics.items()},
         "baselines": dict(report.baselines),
-        **({"signatures": dict(report.remarks)} if report.remarks else {}),
+        **({"signatures": dict(report.signatures)} if report.signatures else {}),
         **({"labels": list(report.confusion.labels), "confusion": report.confusion.matrix.tolist()} if report.confusion else {}),
         **({"spans": _spans_as_json(report.spans)} if report.spans is not None else {}),
         "predictions": report.predictions,
@@ -62,9 +62,9 @@ def _print(report: "Report") -> None:
         notice(each)
     rows = [[name, f"{value:.4f}", "{:.4f} to {:.4f}".format(*report.intervals[name])] for name, value in report.metrics.items()]
     table(["metric", "value", "95 % interval"], rows, title=f"{report.run} on {report.split}, {report.examples:,} examples")
-    for name, remark in report.remarks.items():
-        print(f"{name}: {remark}")
-    table(["baseline", report.compared_by], [[name, f"{value:.4f}"] for name, value in report.baselines.items()])
+    for name, signature in report.signatures.items():
+        print(f"{name}: {signature}")
+    table(["baseline", report.main_metric], [[name, f"{value:.4f}"] for name, value in report.baselines.items()])
     if report.spans is not None:
         _print_spans(report.spans)
     if report.confusion is not None:
@@ -73,7 +73,7 @@ def _print(report: "Report") -> None:
 
 
 def _print_spans(counts: "Counts") -> None:
-    """Figures of each type of span, as the conlleval script tells them."""
+    """Metrics of each type of span, as the conlleval script reports them."""
     from ..tasks.spans import precision_recall_f1
     from .console import table
 
@@ -84,7 +84,7 @@ def _print_spans(counts: "Counts") -> None:
 
 
 def _print_confusion(confusion: "Confusion") -> None:
-    """Figures of each class, the whole matrix where it fits a terminal, and the most frequent mistakes."""
+    """Metrics of each class, the confusion matrix where it fits a terminal, and the most frequent mistakes."""
     from ..analysis.evaluation import worst
     from ..tasks.metrics import f1_scores, precision_and_recall
     from .console import table
@@ -95,6 +95,6 @@ def _print_confusion(confusion: "Confusion") -> None:
     table(["label", "precision", "recall", "f1", "examples"], rows)
     if len(labels) <= 20:
         rows = [[label, *map(str, row)] for label, row in zip(labels, matrix.tolist(), strict=True)]
-        table(["label \\ said", *labels], rows, title="confusion matrix")
-    if mistakes := [[gold, said, str(times)] for gold, said, times in worst(confusion)]:
-        table(["label", "taken for", "times"], mistakes, title="most frequent mistakes")
+        table(["true \\ predicted", *labels], rows, title="confusion matrix")
+    if mistakes := [[gold, predicted, str(times)] for gold, predicted, times in worst(confusion)]:
+        table(["label", "predicted as", "times"], mistakes, title="most frequent mistakes")

@@ -97,11 +97,12 @@ def train_recipe(config: str, overrides: Sequence[str]) -> Trained:
     from ..datasets.build import counted_splits, read_texts
     from ..datasets.encoded.cache import Cache
     from ..errors import ConfigError
+    from ..tasks.build import preparation
 
     recipe = load_recipe(config, overrides)
     if recipe.tokenizer is None:
         raise ConfigError(f"The recipe {config} has no tokenizer: model.type {recipe.model.type} takes the texts as they are.")
-    texts, cache = read_texts(recipe.data, recipe.task), Cache(tell=notice)
+    texts, cache = read_texts(recipe.data, preparation(recipe.task)), Cache(tell=notice)
     begun = time.perf_counter()
     tokenizer = cache.train(recipe.tokenizer, [text for split in counted_splits(recipe.tokenizer, texts) for text in split])
     encoded = cache.encode(tokenizer, texts["train"])

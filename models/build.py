@@ -1,5 +1,6 @@
 """From a recipe's `model:` section to the model; only the family that is asked for is imported."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Union, assert_never
 
 from ..configs.schema.classical import (
@@ -22,7 +23,7 @@ from ..configs.schema.networks import (
 )
 from ..configs.schema.rules import RulesConfig
 from ..errors import ConfigError
-from .head import Head
+from .head import Head, Heads
 
 if TYPE_CHECKING:
     from .classical.classifier import Classical
@@ -35,8 +36,8 @@ Model = Union["Rules", "Classical", "Tagger", "NgramLanguageModel", "Network"]
 """A model of any generation: a batch in, scores out."""
 
 
-def build_model(config: ModelConfig, spec: SizesData, head: Head | None) -> Model:  # noqa: PLR0911, one for each family
-    """Build the model with the sizes of the data and the output that the task needs; without a head, the bare encoder.
+def build_model(config: ModelConfig, spec: SizesData, head: Heads) -> Model:  # noqa: PLR0911, one for each family
+    """Build the model with the sizes of the data and the output that the task needs, or several by name; without one, the bare encoder.
 
     Raises ConfigError where a size that the model needs is missing, or where the head is not for this model.
     """
@@ -56,7 +57,7 @@ def build_model(config: ModelConfig, spec: SizesData, head: Head | None) -> Mode
 
             by_vector = config.input == "vector"
             size = _size(spec.n_features, "n_features", config) if by_vector else _size(spec.vocab_size, "vocab_size", config)
-            return Mlp(config, size, head)
+            return Mlp(config, size, _single(config, head))
         case CnnConfig():
             from .networks.cnn import Cnn
 
@@ -65,7 +66,7 @@ def build_model(config: ModelConfig, spec: SizesData, head: Head | None) -> Mode
             from .classical.ngram import NgramLanguageModel
 
             return NgramLanguageModel(config, _size(spec.vocab_size, "vocab_size", config))
-        case RecurrentConfig() if head is not None and head.kind == "vocabulary":
+        case RecurrentConfig() if isinstance(head, Head) and head.kind == "vocabulary":
             from .networks.recurrent_language_model import RecurrentLanguageModel
 
             return RecurrentLanguageModel(config, _size(spec.vocab_size, "vocab_size", config), head)
@@ -113,20 +114,29 @@ def _size(size: int | None, name: str, config: ModelConfig) -> int:
     return size
 
 
-def _classes(config: ModelConfig, head: Head | None) -> Head:
+def _single(config: ModelConfig, head: Heads) -> Head | None:
+    if isinstance(head, Mapping):
+        raise ConfigError(f"model.type {config.type} has one output, and the task needs {len(head)}: {', '.join(head)}.")
+    return head
+
+
+def _classes(config: ModelConfig, heads: Heads) -> Head:
+    head = _single(config, heads)
     if head is None or head.kind != "classes":
         raise ConfigError(f"model.type {config.type} has no encoder to build without classes; "
                           "add `task: {type: classification}`.")
     return head
 
 
-def _target(config: ModelConfig, head: Head | None) -> Head:
+def _target(config: ModelConfig, heads: Heads) -> Head:
+    head = _single(config, heads)
     if head is None or head.kind != "sequence":
         raise ConfigError(f"model.type {config.type} makes a text of a text, and nothing else; add `task: {{type: sequence_to_sequence}}`.")
     return head
 
 
-def _tags(config: ModelConfig, head: Head | None) -> int:
+def _tags(config: ModelConfig, heads: Heads) -> int:
+    head = _single(config, heads)
     if head is None or head.kind != "tags":
         raise ConfigError(f"model.type {config.type} gives a tag to each token, and nothing else; add `task: {{type: tagging}}`.")
     return head.n_outputs

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from ..configs.schema.task import DecodingConfig
+from ..configs.schema.sequence_to_sequence import DecodingConfig
 from ..configs.schema.tokenizer import BOS, EOS, UNK
 from .head import Sampling
 
@@ -102,6 +102,12 @@ def search_by(config: DecodingConfig, n_best: int = 1) -> Search:
     if config.beam_size > 1:
         return lambda decoder, tokens, lengths: beam_search(decoder, tokens, lengths, config, n_best)
     return lambda decoder, tokens, lengths: [[each] for each in greedy(decoder, tokens, lengths, config.max_length)]
+
+
+def sampling_search(most: int, sampling: Sampling, device: torch.device) -> Search:
+    """A search that samples one target for each sentence; it goes on drawing from call to call."""
+    generator = torch.Generator(device).manual_seed(sampling.seed)
+    return lambda decoder, tokens, lengths: [[each] for each in sample(decoder, tokens, lengths, most, sampling, generator)]
 
 
 def greedy(decoder: Decoder, tokens: Tensor, lengths: Tensor, most: int) -> list[Hypothesis]:

@@ -1,5 +1,6 @@
 """What a task asks of a model, in plain numbers; no torch."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -21,6 +22,10 @@ class Head:
     tied_source: bool = False
     bias: bool = True
     crf: bool = False
+
+
+Heads = Head | Mapping[str, Head] | None
+"""The output of a network, several by name, or none: the bare encoder."""
 
 
 @dataclass(frozen=True)

@@ -1,26 +1,61 @@
-"""The task that a recipe asks for."""
+"""The table of tasks: the class that reads data, states the output, scores and answers, for each section `task:` of a recipe."""
 
-from ..configs.schema.task import ClassificationConfig, LanguageModelingConfig, SequenceToSequenceConfig, TaggingConfig, TaskConfig
+from typing import assert_never
+
+from ..configs.schema.classification import ClassificationConfig
+from ..configs.schema.data import SizesData
+from ..configs.schema.language_modeling import LanguageModelingConfig
+from ..configs.schema.sequence_to_sequence import SequenceToSequenceConfig
+from ..configs.schema.tagging import TaggingConfig
+from ..configs.schema.task import TaskConfig
+from ..datasets.encoded.preparation import Preparation
 from ..datasets.encoded.split import Encoding
 from ..errors import ConfigError
-from .classification import Classification
+from ..models.head import Head
 from .task import Task
 
 
+def task_class(config: TaskConfig) -> type[Task]:
+    """The class of a task; its module is imported only when it is asked for."""
+    match config:
+        case ClassificationConfig():
+            from .classification import Classification
+
+            return Classification
+        case TaggingConfig():
+            from .tagging import Tagging
+
+            return Tagging
+        case LanguageModelingConfig():
+            from .language_modeling import LanguageModeling
+
+            return LanguageModeling
+        case SequenceToSequenceConfig():
+            from .sequence_to_sequence import SequenceToSequence
+
+            return SequenceToSequence
+        case _:
+            assert_never(config)
+
+
+def preparation(config: TaskConfig | None) -> Preparation:
+    """How a task reads its data. Raises ConfigError where there is no task."""
+    return task_class(_given(config)).prepare(config)
+
+
 def build_task(config: TaskConfig | None, encoding: Encoding) -> Task:
-    """The task over the labels that the training split taught."""
-    if isinstance(config, ClassificationConfig):
-        return Classification(config, encoding.labels, encoding.label_counts)
-    if isinstance(config, TaggingConfig):
-        from .tagging import Tagging
+    """The task over the labels and tokenizers that were learned from the training split."""
+    config = _given(config)
+    return task_class(config)(config, encoding)
 
-        return Tagging(config, encoding.labels, encoding.label_counts)
-    if isinstance(config, LanguageModelingConfig) and encoding.spec.vocab_size is not None:
-        from .language_modeling import LanguageModeling
 
-        return LanguageModeling(config, encoding.spec.vocab_size)
-    if isinstance(config, SequenceToSequenceConfig) and encoding.tokenizer is not None:
-        from .sequence_to_sequence import SequenceToSequence
+def head_of(config: TaskConfig | None, sizes: SizesData) -> Head | None:
+    """The output that a task needs of a model, from sizes alone; None where there is no task."""
+    return None if config is None else task_class(config).head_for(config, sizes)
 
-        return SequenceToSequence(config, encoding)
-    raise ConfigError("This recipe states sizes, not data: it can be counted with `nlp count-params`, not trained.")
+
+def _given(config: TaskConfig | None) -> TaskConfig:
+    if config is None:
+        raise ConfigError("task: is missing, and without it nothing can be trained or scored; take for example "
+                          "`task: {type: classification}`.")
+    return config

@@ -1,19 +1,22 @@
-"""Classification: one class for each text. Numpy only; the loss that networks are trained by is in `losses.py`."""
+"""Classification: one class for each text. Numpy only; the loss of networks is in `losses.py`."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from ..configs.schema.task import ClassificationConfig
-from ..datasets.arrays import FloatArray
-from ..datasets.encoded.split import Batch, IntArray
+from ..configs.schema.classification import ClassificationConfig
+from ..configs.schema.data import SizesData
+from ..datasets.arrays import FloatArray, IntArray
+from ..datasets.encoded.labelled_texts import LabelledTexts
+from ..datasets.encoded.labels import UNSEEN
+from ..datasets.encoded.split import Batch, Encoding
 from ..models.head import Head
 from . import metrics
 from .baselines import trivial_accuracies
 from .predictions import Predictions
-from .task import Confusion, Task
+from .task import Confusion, Task, stated
 
 if TYPE_CHECKING:
     from torch import nn
@@ -22,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class Scorer(Protocol):
-    """What a classifier of any generation can do: `scores(**inputs) -> (batch, n_classes)`, and say what they are."""
+    """What a classifier of any generation provides: `scores(**inputs) -> (batch, n_classes)`, and what these scores are."""
 
     scores_are: str
 
@@ -42,17 +45,28 @@ class ClassPredictions(Predictions):
 class Classification(Task):
     """The task: the head it needs, the loss, the predictions and the metrics."""
 
-    compared_by = "accuracy"
+    main_metric = "accuracy"
 
-    def __init__(self, config: ClassificationConfig, labels: Sequence[str], label_counts: Sequence[int]) -> None:
-        self.config, self.labels, self.label_counts = config, tuple(labels), np.asarray(label_counts)
-        self.head = Head("classes", len(self.labels), labels=self.labels)
+    def __init__(self, config: ClassificationConfig, encoding: Encoding) -> None:
+        super().__init__(config, encoding)
+        self.config, self.head = config, self.head_for(config, encoding.spec, encoding.labels)
+
+    @classmethod
+    def prepare(cls, config: ClassificationConfig) -> LabelledTexts:
+        """Texts with a class each."""
+        return LabelledTexts(config)
+
+    @classmethod
+    def head_for(cls, config: ClassificationConfig, sizes: SizesData, labels: tuple[str, ...] = ()) -> Head:
+        """One score for each class."""
+        n_classes = stated(sizes.n_classes or len(config.labels or ()), "n_classes", "the output has one score for each class")
+        return Head("classes", n_classes, labels=labels)
 
     def objectives(self, model: "nn.Module") -> "list[Objective]":
         """What is minimised: cross-entropy of the one player."""
         from .losses import ClassificationLoss, Objective
 
-        return [Objective("", model, ClassificationLoss(self.config.label_smoothing, self._class_weights()))]
+        return [Objective("", model, ClassificationLoss("labels", self.config.label_smoothing, self._class_weights()))]
 
     def _class_weights(self) -> list[float] | None:
         weights = self.config.class_weights
@@ -62,12 +76,11 @@ class Classification(Task):
 
     def predict(self, model: Scorer, batch: Batch) -> ClassPredictions:
         """The most probable class of each row, and the loss that its scores amount to."""
-        scores = model.scores(**batch.inputs)
+        scores, gold = model.scores(**batch.inputs), batch.targets["labels"].filled(UNSEEN)
         if model.scores_are == "margins":
-            return ClassPredictions(batch.rows, batch.targets, scores.argmax(axis=1), metrics.hinge_losses(scores, batch.targets), None)
+            return ClassPredictions(batch.rows, gold, scores.argmax(axis=1), metrics.hinge_losses(scores, gold), None)
         probabilities = metrics.softmax(scores) if model.scores_are == "logits" else scores
-        losses = metrics.log_losses(probabilities, batch.targets)
-        return ClassPredictions(batch.rows, batch.targets, probabilities.argmax(axis=1), losses, probabilities)
+        return ClassPredictions(batch.rows, gold, probabilities.argmax(axis=1), metrics.log_losses(probabilities, gold), probabilities)
 
     def metrics(self, predictions: ClassPredictions) -> dict[str, float]:
         """`accuracy`, `f1` (macro), and `loss` (log loss in nats) or, where there are no probabilities, `hinge_loss`."""
@@ -79,20 +92,21 @@ class Classification(Task):
         }
 
     def baselines(self, predictions: ClassPredictions) -> Mapping[str, float]:
-        """Accuracy of the most frequent class, and of drawing by frequency."""
+        """Accuracy of always predicting the most frequent class, and of drawing classes by frequency."""
         return trivial_accuracies(self.label_counts.tolist(), predictions.gold)
 
     def confusion(self, predictions: ClassPredictions) -> Confusion:
         """Counts (n_classes, n_classes), gold in rows; one class more where there are labels that training never saw."""
         return Confusion.of(self.labels, predictions.gold, predictions.predicted)
 
-    def describe(self, predictions: ClassPredictions, place: int, whole: bool = False) -> dict[str, Any]:
-        """The class and its probability; as a whole those of all classes too, the most probable first."""
-        told: dict[str, Any] = {"prediction": self.labels[predictions.predicted[place]]}
+    def describe(self, predictions: ClassPredictions, place: int, full: bool = False) -> dict[str, Any]:
+        """The class and its probability; in full the probabilities of all classes too, the highest first."""
+        fields: dict[str, Any] = {"prediction": self.labels[predictions.predicted[place]]}
         if predictions.probabilities is None:
-            return told
+            return fields
         shares = predictions.probabilities[place]
-        told["probability"] = round(float(shares.max()), 6)
-        if whole:
-            told["probabilities"] = {self.labels[number]: round(float(shares[number]), 6) for number in np.argsort(-shares, kind="stable")}
-        return told
+        fields["probability"] = round(float(shares.max()), 6)
+        if full:
+            order = np.argsort(-shares, kind="stable")
+            fields["probabilities"] = {self.labels[number]: round(float(shares[number]), 6) for number in order}
+        return fields

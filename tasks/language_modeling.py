@@ -1,28 +1,39 @@
-"""Language modelling: the next token of a running text. Numpy only; the loss that networks are trained by is in `losses.py`."""
+"""Language modelling: the next token of a running text. Numpy only; the loss of networks is in `losses.py`."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from itertools import chain
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from ..configs.schema.task import LanguageModelingConfig
-from ..datasets.arrays import FloatArray
-from ..datasets.encoded.split import Batch, IntArray
-from ..models.head import Head
+from ..configs.schema.data import SizesData
+from ..configs.schema.language_modeling import LanguageModelingConfig
+from ..configs.schema.tokenizer import BOS
+from ..datasets.arrays import FloatArray, IntArray
+from ..datasets.encoded.split import Batch, Encoding
+from ..datasets.encoded.token_stream import RunningText
+from ..datasets.tokenizers.token_sequences import TokenSequences
+from ..models.generation import generate
+from ..models.head import Head, Sampling
 from .predictions import Predictions
-from .task import Task
+from .task import Explain, PredictOptions, StreamedAnswer, Task, stated
 
 if TYPE_CHECKING:
     from torch import nn
 
     from .losses import Objective
 
+LENGTH = 200
+"""Tokens that are generated where no length is given."""
+HALF = "\ufffd"
+"""What the first bytes of an incomplete character are decoded to."""
+
 
 @dataclass(frozen=True)
 class BlockPredictions(Predictions):
-    """Sums over the tokens of each block, (rows,): nats, tokens told right (-1: not counted), tokens; and its share of the raw text."""
+    """Sums over the tokens of each block, (rows,): nats, tokens predicted right (-1: not counted), tokens; its share of the raw text."""
 
     losses: FloatArray
     right: IntArray
@@ -32,33 +43,46 @@ class BlockPredictions(Predictions):
 
 
 class LanguageModeling(Task):
-    """The task: the head it needs, the loss, and figures over every token once."""
+    """The task: the head it needs, the loss, metrics over every token once, and the text that follows a prompt."""
 
-    compared_by = "perplexity"
+    main_metric = "perplexity"
+    predict_options: ClassVar[frozenset[str]] = frozenset({"length", "temperature", "top_k", "top_p"})
 
-    def __init__(self, config: LanguageModelingConfig, vocab_size: int) -> None:
-        self.config, self.vocab_size = config, vocab_size
-        self.head = Head("vocabulary", vocab_size, tied=config.tie_embeddings, bias=config.output_bias)
+    def __init__(self, config: LanguageModelingConfig, encoding: Encoding) -> None:
+        super().__init__(config, encoding)
+        self.config, self.head = config, self.head_for(config, encoding.spec)
+
+    @classmethod
+    def prepare(cls, config: LanguageModelingConfig) -> RunningText:
+        """Documents as one stream of tokens."""
+        return RunningText(config)
+
+    @classmethod
+    def head_for(cls, config: LanguageModelingConfig, sizes: SizesData, labels: tuple[str, ...] = ()) -> Head:
+        """One score for each word of the vocabulary at each position."""
+        n_words = stated(sizes.vocab_size, "vocab_size", "the output has one score for each word")
+        return Head("vocabulary", n_words, tied=config.tie_embeddings, bias=config.output_bias)
 
     def objectives(self, model: "nn.Module") -> "list[Objective]":
         """What is minimised: cross-entropy of each token."""
         from .losses import Objective, TokenLoss
 
-        return [Objective("", model, TokenLoss())]
+        return [Objective("", model, TokenLoss("tokens"))]
 
     def predict(self, model: Any, batch: Batch) -> BlockPredictions:
         """How probable each token is after those before it."""
+        values, mask = batch.targets["tokens"]
         if model.scores_are == "log_likelihoods":
-            losses = -model.log_likelihoods(**batch.inputs, targets=batch.targets).sum(axis=1)
+            losses = -model.log_likelihoods(**batch.inputs, targets=values, mask=mask).sum(axis=1)
             right = np.full(len(batch), -1)
         else:
-            losses, right = model.score_targets(batch.targets, **batch.inputs)
+            losses, right = model.score_targets(values, mask, **batch.inputs)
         characters, words = np.asarray(batch.gold).T
-        return BlockPredictions(batch.rows, losses, right, (batch.targets >= 0).sum(axis=1), characters, words)
+        return BlockPredictions(batch.rows, losses, right, mask.sum(axis=1), characters, words)
 
     def metrics(self, predictions: BlockPredictions) -> dict[str, float]:
-        """`loss` in nats a token, `perplexity` exp(loss), `accuracy` of the most probable token; and, comparable between tokenizers,
-        `bits_per_character` and `word_perplexity`: the same nats by the characters and words of the raw text.
+        """`loss` in nats per token, `perplexity` exp(loss), `accuracy` of the most probable token; and, comparable between tokenizers,
+        `bits_per_character` and `word_perplexity`: the same nats per character and per word of the raw text.
         """
         nats, tokens = float(predictions.losses.sum()), max(int(predictions.tokens.sum()), 1)
         accuracy = {} if (predictions.right < 0).any() else {"accuracy": float(predictions.right.sum()) / tokens}
@@ -71,12 +95,39 @@ class LanguageModeling(Task):
         }
 
     def baselines(self, predictions: BlockPredictions) -> Mapping[str, float]:
-        """Perplexity where every token of the vocabulary is as probable as any other."""
-        return {"uniform": float(self.vocab_size)}
+        """Perplexity of a uniform distribution over the vocabulary."""
+        return {"uniform": float(self.head.n_outputs)}
 
-    def describe(self, predictions: BlockPredictions, place: int, whole: bool = False) -> dict[str, Any]:
+    def describe(self, predictions: BlockPredictions, place: int, full: bool = False) -> dict[str, Any]:
         """The mean loss of a block."""
-        return {"prediction": f"{predictions.losses[place] / max(predictions.tokens[place], 1):.4f} nats a token"}
+        return {"prediction": f"{predictions.losses[place] / max(predictions.tokens[place], 1):.4f} nats per token"}
+
+    def answers(self, model: Any, encoding: Encoding, chunks: Iterable[Sequence[str]], options: PredictOptions,
+                explain: Explain = lambda *_: None) -> Iterator[StreamedAnswer]:
+        """The text that follows each prompt."""
+        tokenizer = encoding.tokenizer
+        assert isinstance(tokenizer, TokenSequences)
+        sampling, most = options.sampling() or Sampling(seed=options.seed), options.length or LENGTH
+        for text in chain.from_iterable(chunks):
+            before = tokenizer.encode([text]).ids.tolist() if text else []
+            yield StreamedAnswer(text, pieces(tokenizer.decode, before, generate(model, [BOS, *before], most, sampling)))
+
+
+def pieces(decode: Callable[[Sequence[int]], str], before: Sequence[int], ids: Iterable[int]) -> Iterator[str]:
+    """The text of `ids` as they come; joined, it is what `decode` adds for them to the text of `before`.
+
+    A token's text depends on the token right before it (is there a space between the two?), and a character may be spread over several
+    tokens; on nothing further back, so only the last piece is decoded again.
+    """
+    known, new = list(before[-1:]), []
+    for number in ids:
+        new.append(number)
+        text = decode([*known, *new])
+        if not text.endswith(HALF):
+            yield text[len(decode(known)) :]
+            known, new = new, []
+    if new:
+        yield decode([*known, *new])[len(decode(known)) :]
 
 
 def _exp(nats: float) -> float:

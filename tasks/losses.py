@@ -9,94 +9,114 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ..configs.schema.task import TeacherForcingConfig
+from ..configs.schema.sequence_to_sequence import TeacherForcingConfig
+from ..configs.schema.training import OptimizerConfig
+from ..datasets.encoded.split import Target
 from ..models.layers.crf import Crf
 
 Ratio = tuple[Tensor, Tensor]
 """A sum and what it is divided by, both still on the device; sums of ratios stay exact over batches and ranks."""
 
 
+Targets = Mapping[str, Target]
+"""The targets of a micro-batch by name, as tensors on the device."""
+Forward = Callable[..., Any]
+"""The forward pass: inputs by name -> logits (batch, ...), or several outputs by name."""
+
+
 @dataclass(frozen=True)
 class Objective:
-    """One player: a name (empty where there is only one), the module that learns, and its loss."""
+    """One player: a name (empty where there is only one), the module that learns, its loss, and its optimiser (by default the recipe's)."""
 
     name: str
     module: nn.Module
     loss: "Loss"
+    optimizer: OptimizerConfig | None = None
 
 
 class Loss(Protocol):
     """A loss as a sum and its count."""
 
-    def count(self, targets: Tensor) -> Tensor:
+    def count(self, targets: Targets) -> Tensor:
         """What the sum is divided by."""
         ...
 
-    def sums(self, module: Callable[..., Tensor], inputs: Mapping[str, Any], targets: Tensor, count: Tensor, step: int) -> dict[str, Ratio]:
+    def sums(self, module: Forward, inputs: Mapping[str, Any], targets: Targets, count: Tensor, step: int) -> dict[str, Ratio]:
         """`loss` (with its graph) and other figures of one micro-batch, each as a sum and its count; `count` is that of `targets`."""
         ...
+
+
+NO_TARGET = -1
+"""The id that cross-entropy ignores; ids are set to it where the mask is false."""
 
 
 class ClassificationLoss:
     """Cross-entropy with label smoothing and class weights, as `torch.nn.CrossEntropyLoss` defines them."""
 
-    def __init__(self, label_smoothing: float, class_weights: list[float] | None) -> None:
-        self.label_smoothing = label_smoothing
+    def __init__(self, target: str, label_smoothing: float, class_weights: list[float] | None) -> None:
+        self.target, self.label_smoothing = target, label_smoothing
         self.class_weights = None if class_weights is None else torch.tensor(class_weights)
 
-    def count(self, targets: Tensor) -> Tensor:
+    def count(self, targets: Targets) -> Tensor:
         """What the sum is divided by: the rows with a label, each by the weight of its class."""
-        known = targets >= 0
+        labels, known = targets[self.target]
         if self.class_weights is None:
             return known.sum()
-        return self.class_weights.to(targets.device)[targets[known]].sum()
+        return self.class_weights.to(labels.device)[labels[known]].sum()
 
-    def sums(self, module: Callable[..., Tensor], inputs: Mapping[str, Any], targets: Tensor, count: Tensor, step: int) -> dict[str, Ratio]:
+    def sums(self, module: Forward, inputs: Mapping[str, Any], targets: Targets, count: Tensor, step: int) -> dict[str, Ratio]:
         """`loss` (with its graph) and `accuracy` of one micro-batch, each as a sum and its count; `count` is that of `targets`."""
+        labels, known = targets[self.target]
+        ids = labels.masked_fill(~known, NO_TARGET)
         logits = module(**inputs).float()  # (batch, n_classes)
         weight = None if self.class_weights is None else self.class_weights.to(logits.device)
         loss = functional.cross_entropy(
-            logits, targets, weight, reduction="sum", ignore_index=-1, label_smoothing=self.label_smoothing
+            logits, ids, weight, reduction="sum", ignore_index=NO_TARGET, label_smoothing=self.label_smoothing
         )
-        right = (logits.detach().argmax(dim=1) == targets).sum()
-        rows = count if self.class_weights is None else (targets >= 0).sum()
+        right = (logits.detach().argmax(dim=1) == ids).sum()
+        rows = count if self.class_weights is None else known.sum()
         return {"loss": (loss, count), "accuracy": (right, rows)}
 
 
 class TokenLoss:
     """Cross-entropy of each token by itself: of its tag, or of the token itself in a language model."""
 
-    def __init__(self, label_smoothing: float = 0.0) -> None:
-        self.label_smoothing = label_smoothing
+    def __init__(self, target: str, label_smoothing: float = 0.0) -> None:
+        self.target, self.label_smoothing = target, label_smoothing
 
-    def count(self, targets: Tensor) -> Tensor:
+    def count(self, targets: Targets) -> Tensor:
         """Tokens that have a target."""
-        return (targets >= 0).sum()
+        return targets[self.target].mask.sum()
 
-    def sums(self, module: Callable[..., Tensor], inputs: Mapping[str, Any], targets: Tensor, count: Tensor, step: int) -> dict[str, Ratio]:
+    def sums(self, module: Forward, inputs: Mapping[str, Any], targets: Targets, count: Tensor, step: int) -> dict[str, Ratio]:
         """`loss` (with its graph) and `accuracy` of one micro-batch."""
-        logits = module(**inputs).float().flatten(0, -2)  # (batch * seq, n_outputs)
-        loss = functional.cross_entropy(
-            logits, targets.flatten(), reduction="sum", ignore_index=-1, label_smoothing=self.label_smoothing
-        )
-        right = (logits.detach().argmax(dim=1) == targets.flatten()).sum()
+        values, mask = targets[self.target]
+        return self._sums(module(**inputs), values.masked_fill(~mask, NO_TARGET).flatten(), count)
+
+    def _sums(self, scores: Tensor, ids: Tensor, count: Tensor) -> dict[str, Ratio]:
+        """(batch, seq, n_outputs) or (n, n_outputs), and (n,) ids"""
+        logits = scores.float().flatten(0, -2)  # (n, n_outputs)
+        loss = functional.cross_entropy(logits, ids, reduction="sum", ignore_index=NO_TARGET, label_smoothing=self.label_smoothing)
+        right = (logits.detach().argmax(dim=1) == ids).sum()
         return {"loss": (loss, count), "accuracy": (right, count)}
 
 
 class SequenceLoss(TokenLoss):
-    """Cross-entropy of each target token, with label smoothing, after the right tokens or some of the model's own."""
+    """Cross-entropy of each target token, with label smoothing, after the gold tokens or some of the model's own."""
 
-    def __init__(self, label_smoothing: float, teacher_forcing: TeacherForcingConfig) -> None:
-        super().__init__(label_smoothing)
+    def __init__(self, target: str, label_smoothing: float, teacher_forcing: TeacherForcingConfig) -> None:
+        super().__init__(target, label_smoothing)
         self.teacher_forcing = teacher_forcing
 
-    def sums(self, module: Callable[..., Tensor], inputs: Mapping[str, Any], targets: Tensor, count: Tensor, step: int) -> dict[str, Ratio]:
+    def sums(self, module: Forward, inputs: Mapping[str, Any], targets: Targets, count: Tensor, step: int) -> dict[str, Ratio]:
         """`loss` (with its graph) and `accuracy` of one micro-batch."""
+        values, mask = targets[self.target]
         given = {**inputs, "teacher_forcing": teacher_forcing_share(self.teacher_forcing, step)}
-        if targets.device.type == "cpu":  # elsewhere, asking where targets are filled up would make the program wait for the device
-            given["asked"] = (targets.flatten() >= 0).nonzero().squeeze(1)
-            targets = targets.flatten()[given["asked"]]
-        return super().sums(module, given, targets, count, step)
+        ids = values.masked_fill(~mask, NO_TARGET).flatten()
+        if values.device.type == "cpu":  # elsewhere, asking where there is padding would make the program wait for the device
+            given["asked"] = mask.flatten().nonzero().squeeze(1)
+            ids = ids[given["asked"]]
+        return self._sums(module(**given), ids, count)
 
 
 def teacher_forcing_share(config: TeacherForcingConfig, step: int) -> float:
@@ -115,16 +135,18 @@ def teacher_forcing_share(config: TeacherForcingConfig, step: int) -> float:
 class CrfLoss:
     """Negative log-likelihood of each sentence's tags together, divided by its tokens."""
 
-    def __init__(self, crf: Crf) -> None:
-        self.crf = crf
+    def __init__(self, target: str, crf: Crf) -> None:
+        self.target, self.crf = target, crf
 
-    def count(self, targets: Tensor) -> Tensor:
+    def count(self, targets: Targets) -> Tensor:
         """Tokens with a tag."""
-        return (targets >= 0).sum()
+        return targets[self.target].mask.sum()
 
-    def sums(self, module: Callable[..., Tensor], inputs: Mapping[str, Any], targets: Tensor, count: Tensor, step: int) -> dict[str, Ratio]:
+    def sums(self, module: Forward, inputs: Mapping[str, Any], targets: Targets, count: Tensor, step: int) -> dict[str, Ratio]:
         """`loss` (with its graph) of one micro-batch, and `accuracy` of its tokens each by itself, which costs no search."""
+        values, mask = targets[self.target]
+        tags = values.masked_fill(~mask, NO_TARGET)
         emissions = module(**inputs).float()  # (batch, seq, n_tags)
-        loss = -self.crf.log_likelihood(emissions, targets, (targets >= 0).sum(dim=1)).sum()
-        right = (emissions.detach().argmax(dim=2) == targets).sum()
+        loss = -self.crf.log_likelihood(emissions, tags, mask.sum(dim=1)).sum()
+        right = (emissions.detach().argmax(dim=2) == tags).sum()
         return {"loss": (loss, count), "accuracy": (right, count)}

@@ -1,20 +1,22 @@
-"""Sequence to sequence: one text for another. Numpy only; the loss that networks are trained by is in `losses.py`."""
+"""Sequence to sequence: one text for another. Numpy only; the loss of networks is in `losses.py`."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from ..configs.schema.task import SequenceToSequenceConfig
+from ..configs.schema.data import SizesData
+from ..configs.schema.sequence_to_sequence import SequenceToSequenceConfig
 from ..configs.schema.tokenizer import BOS, EOS
-from ..datasets.arrays import FloatArray
-from ..datasets.encoded.split import Batch, Encoding, IntArray, Split
-from ..datasets.encoded.text_pairs import Raw
+from ..datasets.arrays import FloatArray, IntArray
+from ..datasets.encoded.split import Batch, Encoding, Split
+from ..datasets.encoded.text_pairs import Raw, TextPairs
 from ..datasets.tokenizers.token_sequences import TokenSequences
+from ..errors import ConfigError
 from ..models.head import Head
 from .predictions import Predictions
-from .task import Alignment, Task
+from .task import Alignment, Answer, Explain, PredictOptions, Task, stated
 from .text_scores import EditScores, TextScores, TranslationScores
 
 if TYPE_CHECKING:
@@ -24,19 +26,22 @@ if TYPE_CHECKING:
     from ..models.networks.encoder_decoder import EncoderDecoder
     from .losses import Objective
 
-MAIN_FIGURE = {"translation": "bleu", "transduction": "exact_match", "pronunciation": "word_error_rate"}
+MAIN_METRIC = {"translation": "bleu", "transduction": "exact_match", "pronunciation": "word_error_rate"}
+
+Found = Sequence[tuple[str, float]]
+"""The texts that a search found for one source, the best first, with their scores."""
 
 
 @dataclass(frozen=True)
 class TextPredictions(Predictions):
-    """What was read, what was written, best first, with scores, and what counts as right; the rest is (rows,), `sums` (rows, n_sums).
+    """The rows as text, the texts that were found for them, and sums: (rows,), `sums` (rows, n_sums).
 
     losses: nats, summed over the target's tokens; right: of `tokens` target tokens, how many were the most probable one after the
-    right ones before them; exact: 1 for a text that is right as a whole.
+    gold ones before them; exact: 1 for a text that equals a reference.
     """
 
     raw: list[Raw]
-    said: list[list[tuple[str, float]]]
+    found: list[Found]
     losses: FloatArray
     right: IntArray
     tokens: IntArray
@@ -45,58 +50,79 @@ class TextPredictions(Predictions):
 
 
 class SequenceToSequence(Task):
-    """The task: the head it needs, the loss, the search and the figures."""
+    """The task: the head it needs, the loss, the search and the metrics."""
+
+    predict_options: ClassVar[frozenset[str]] = frozenset({"length", "temperature", "top_k", "top_p", "beam_size", "n_best", "attention"})
 
     def __init__(self, config: SequenceToSequenceConfig, encoding: Encoding) -> None:
+        super().__init__(config, encoding)
         source, target = encoding.tokenizer, encoding.target_tokenizer
         assert isinstance(source, TokenSequences) and isinstance(target, TokenSequences)
         self.config, self.source, self.target = config, source, target
-        self.compared_by = MAIN_FIGURE[config.scored_as]
-        self.head = sequence_head(config, target.vocab_size)
+        self.main_metric = MAIN_METRIC[config.scored_as]
+        self.head = self.head_for(config, encoding.spec)
         self.scores: TextScores = _scores(config)
+
+    @classmethod
+    def prepare(cls, config: SequenceToSequenceConfig) -> TextPairs:
+        """Pairs of a source and a target."""
+        return TextPairs(config)
+
+    @classmethod
+    def head_for(cls, config: SequenceToSequenceConfig, sizes: SizesData, labels: tuple[str, ...] = ()) -> Head:
+        """One score for each word of the target's vocabulary at each position of the target."""
+        n_words = stated(sizes.target_vocab_size or sizes.vocab_size, "target_vocab_size", "the output has one score for each word")
+        tied = config.tie_embeddings
+        return Head("sequence", n_words, tied=tied != "none", tied_source=tied == "all", bias=config.output_bias)
 
     def objectives(self, model: "nn.Module") -> "list[Objective]":
         """What is minimised: cross-entropy of each target token after those before it."""
         from .losses import Objective, SequenceLoss
 
-        return [Objective("", model, SequenceLoss(self.config.label_smoothing, self.config.teacher_forcing))]
+        return [Objective("", model, SequenceLoss("tokens", self.config.label_smoothing, self.config.teacher_forcing))]
 
-    def search(self) -> "Search":
-        """The search that the recipe asks for: greedy or a beam."""
-        from ..models.decoding import search_by
+    def search(self, options: PredictOptions = PredictOptions(), device: Any = None) -> "Search":  # noqa: B008
+        """The recipe's search, or what the options ask for in its place: another beam, another length, sampling."""
+        from ..models.decoding import sampling_search, search_by
 
-        return search_by(self.config.decoding)
+        given = {"beam_size": options.beam_size, "max_length": options.length}
+        decoding = self.config.decoding.model_copy(update={key: value for key, value in given.items() if value is not None})
+        sampling = options.sampling()
+        if sampling is not None:
+            return sampling_search(decoding.max_length, sampling, device)
+        return search_by(decoding, options.n_best or 1)
 
     def predict(self, model: "EncoderDecoder", batch: Batch) -> TextPredictions:
-        """The text that the search finds for each source; and how probable the right one is."""
-        said = self.written(model, batch, self.search())
-        losses, right = model.score_targets(batch.targets, **batch.inputs)
-        exact, sums = self._judged([texts[0][0] for texts in said], batch.gold)
+        """The text that the search finds for each source; and how probable the reference is."""
+        found = self.generate(model, batch, self.search())
+        values, mask = batch.targets["tokens"]
+        losses, right = model.score_targets(values, mask, **batch.inputs)
+        exact, sums = self._scored([texts[0][0] for texts in found], batch.gold)
         return TextPredictions(
             rows=batch.rows,
             raw=list(batch.gold),
-            said=said,
+            found=found,
             losses=losses,
             right=right,
-            tokens=(batch.targets >= 0).sum(axis=1),
+            tokens=mask.sum(axis=1),
             exact=exact,
             sums=sums,
         )
 
-    def _judged(self, texts: Sequence[str], gold: Sequence[Raw]) -> tuple[FloatArray, FloatArray]:
-        """(rows,) whether each text is right as a whole, and (rows, n_sums); nothing where what is right is not known."""
+    def generate(self, model: "EncoderDecoder", batch: Batch, search: "Search") -> list[Found]:
+        """For each source of a batch the texts that a search finds, the best first, with their scores."""
+        found = model.search(search, batch.inputs["tokens"], batch.inputs["lengths"])
+        return [[(self.target.decode(each.tokens), each.score) for each in texts] for texts in found]
+
+    def _scored(self, texts: Sequence[str], gold: Sequence[Raw]) -> tuple[FloatArray, FloatArray]:
+        """(rows,) whether each text equals a reference, and (rows, n_sums); zeros and no sums where references are not known."""
         if not all(raw.references for raw in gold):
             return np.zeros(len(gold)), np.zeros((len(gold), 0))
         exact = np.array([text in raw.references for text, raw in zip(texts, gold, strict=True)], dtype=np.float64)
         return exact, self.scores.sums(texts, [raw.references for raw in gold])
 
-    def written(self, model: "EncoderDecoder", batch: Batch, search: "Search") -> list[list[tuple[str, float]]]:
-        """For each source the texts that a search finds, the best first, with their scores."""
-        found = model.search(search, batch.inputs["tokens"], batch.inputs["lengths"])
-        return [[(self.target.decode(each.tokens), each.score) for each in texts] for texts in found]
-
     def metrics(self, predictions: TextPredictions) -> dict[str, float]:
-        """`loss` in nats a target token and `accuracy`, each after the right tokens before it; `exact_match`; and the figures of
+        """`loss` in nats per target token and `accuracy`, each after the gold tokens before it; `exact_match`; and the metrics of
         `scored_as`, of the texts that the search found.
         """
         tokens = max(int(predictions.tokens.sum()), 1)
@@ -108,30 +134,26 @@ class SequenceToSequence(Task):
         }
 
     def baselines(self, predictions: TextPredictions) -> Mapping[str, float]:
-        """The source itself, taken for the target."""
-        exact, sums = self._judged([raw.source for raw in predictions.raw], predictions.raw)
+        """Copying the source."""
+        exact, sums = self._scored([raw.source for raw in predictions.raw], predictions.raw)
         figures = {"exact_match": _mean(exact), **self.scores.figures(sums.sum(axis=0))}
-        return {"copy of the source": figures[self.compared_by]}
+        return {"copy of the source": figures[self.main_metric]}
 
-    def remarks(self) -> Mapping[str, str]:
-        """The signatures of the figures that have one."""
+    def signatures(self) -> Mapping[str, str]:
+        """The signatures of the metrics that have one."""
         return self.scores.signatures()
 
-    def describe(self, predictions: TextPredictions, place: int, whole: bool = False) -> dict[str, Any]:
-        """The text, and its score; as a whole those that came behind it too."""
-        told = self.told(predictions.said[place])
-        return told if whole else {name: told[name] for name in ("prediction", "score")}
+    def describe(self, predictions: TextPredictions, place: int, full: bool = False) -> dict[str, Any]:
+        """The best text and its score; in full the others that the search kept too."""
+        fields = _fields(predictions.found[place])
+        return fields if full else {name: fields[name] for name in ("prediction", "score")}
 
-    def told(self, texts: Sequence[tuple[str, float]]) -> dict[str, Any]:
-        """The best of the texts that a search found, its score, and the others."""
-        best, *others = ({"prediction": text, "score": round(score, 4)} for text, score in texts)
-        return {**best, "others": others} if others else best
-
-    def alignments(self, model: "EncoderDecoder", split: Split, rows: IntArray, search: "Search | None" = None) -> list[Alignment]:
-        """How the texts that are found for these rows and their sources are aligned by the model's attention; none without attention."""
-        batch = split.batch(rows, "pair")
+    def alignments(self, model: "EncoderDecoder", split: Split, rows: IntArray,
+                   options: PredictOptions = PredictOptions()) -> list[Alignment]:  # noqa: B008
+        """The model's attention from the texts that are found for these rows to their sources; none without attention."""
+        batch = split.batch(rows, model.config.inputs)
         tokens, lengths = batch.inputs["tokens"], batch.inputs["lengths"]
-        found = [texts[0] for texts in model.search(search or self.search(), tokens, lengths)]
+        found = [texts[0] for texts in model.search(self.search(options, model.device), tokens, lengths)]
         aligned = []
         for place, best in enumerate(found):
             source, written = tokens[place : place + 1, : lengths[place]], [*best.tokens, EOS] if best.ended else best.tokens
@@ -140,11 +162,50 @@ class SequenceToSequence(Task):
                 aligned.append(Alignment(self.source.tokens(source[0]), self.target.tokens(written), weights[0]))
         return aligned
 
+    def check_options(self, model: "EncoderDecoder", options: PredictOptions) -> None:
+        """Raises ConfigError for more texts than a search finds, for options of a search beside sampling, and for too long a target."""
+        longest, samples = model.config.longest_input, options.sampling() is not None
+        if options.length is not None and longest is not None and options.length > longest:
+            raise ConfigError(f"--length {options.length:,} is more than the model has positions: model.max_positions is {longest:,}. "
+                              "Give at most that many.")
+        if samples and options.beam_size is not None:
+            raise ConfigError(f"--beam-size {options.beam_size} is for a search, and --temperature, --top-k and --top-p sample instead; "
+                              "leave one of them out.")
+        if samples and options.attention is not None:
+            raise ConfigError("--attention draws the attention of a search, and --temperature, --top-k and --top-p sample texts; "
+                              "leave one of them out.")
+        n_best, kept = options.n_best or 1, 1 if samples else options.beam_size or self.config.decoding.beam_size
+        if n_best > kept:
+            remedy = "leave --temperature out, or sample again with another --seed" if samples else f"set --beam-size {n_best} or more"
+            raise ConfigError(f"--n-best {n_best} is more than the number of texts that the search keeps; {remedy}.")
 
-def sequence_head(config: SequenceToSequenceConfig, vocab_size: int) -> Head:
-    """The output over the target's vocabulary."""
-    tied = config.tie_embeddings
-    return Head("sequence", vocab_size, tied=tied != "none", tied_source=tied == "all", bias=config.output_bias)
+    def answers(self, model: "EncoderDecoder", encoding: Encoding, chunks: Iterable[Sequence[str]], options: PredictOptions,
+                explain: Explain = lambda *_: None) -> Iterator[Answer]:
+        """The text that is found for each source, an empty one for an empty source; with scores where several are asked for."""
+        search = self.search(options, model.device)
+        for texts in chunks:
+            found = iter(self._found_for(model, [text for text in texts if text.strip()], encoding, search))
+            for text in texts:
+                yield _answer({"text": text, **(_fields(next(found)) if text.strip() else {"prediction": "", "score": 0.0})})
+
+    def _found_for(self, model: "EncoderDecoder", sources: Sequence[str], encoding: Encoding, search: "Search") -> list[Found]:
+        if not sources:
+            return []
+        split = self.preparation.unlabelled(sources, encoding)
+        split.length_notices(model.config.longest_input)
+        return self.generate(model, split.batch(np.arange(len(sources)), model.config.inputs), search)
+
+
+def _answer(fields: dict[str, Any]) -> Answer:
+    if "others" not in fields:
+        return Answer(fields, [fields["prediction"]])
+    return Answer(fields, [f"{each['score']:.3f}  {each['prediction']}" for each in (fields, *fields["others"])])
+
+
+def _fields(found: Found) -> dict[str, Any]:
+    """The best text that a search found, its score, and the other texts."""
+    best, *others = ({"prediction": text, "score": round(score, 4)} for text, score in found)
+    return {**best, "others": others} if others else best
 
 
 def _scores(config: SequenceToSequenceConfig) -> TextScores:
@@ -162,5 +223,5 @@ def _mean(values: FloatArray) -> float:
 
 
 def _previous(written: Sequence[int]) -> IntArray:
-    """(1, tgt): what stands before each token of a target, [BOS] first."""
+    """(1, tgt): the token before each position of a target, [BOS] first."""
     return np.array([[BOS, *written[:-1]]], dtype=np.int32)

@@ -1,4 +1,4 @@
-"""Tagging: one tag for each token. Numpy only; the losses that networks are trained by are in `losses.py`."""
+"""Tagging: one tag for each token. Numpy only; the losses of networks are in `losses.py`."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -6,18 +6,22 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..configs.schema.task import TaggingConfig
-from ..datasets.arrays import FloatArray
-from ..datasets.encoded.split import Batch, IntArray
+from ..configs.schema.data import SizesData
+from ..configs.schema.tagging import TaggingConfig
+from ..datasets.arrays import FloatArray, IntArray
+from ..datasets.encoded.labels import UNSEEN
+from ..datasets.encoded.split import Batch, Encoding
+from ..datasets.encoded.tagged_sentences import TaggedSentences
 from ..models.head import Head
 from . import metrics
 from .baselines import trivial_accuracies
 from .predictions import Predictions
 from .spans import Counts, invalid_places, precision_recall_f1, span_counts, summed
-from .task import Confusion, Task
+from .task import Confusion, Task, stated
 
 if TYPE_CHECKING:
     from .losses import Objective
+
 NO_SPANS = np.zeros(3, dtype=np.int64)
 
 
@@ -43,48 +47,59 @@ class TagPredictions(Predictions):
 class Tagging(Task):
     """The task: the head it needs, the loss, the predictions and the metrics."""
 
-    compared_by = "accuracy"
+    main_metric = "accuracy"
 
-    def __init__(self, config: TaggingConfig, labels: Sequence[str], label_counts: Sequence[int]) -> None:
-        self.config, self.labels, self.label_counts = config, tuple(labels), np.asarray(label_counts)
-        self.head = Head("tags", len(self.labels), labels=self.labels, crf=config.crf)
+    def __init__(self, config: TaggingConfig, encoding: Encoding) -> None:
+        super().__init__(config, encoding)
+        self.config, self.head = config, self.head_for(config, encoding.spec, encoding.labels)
+
+    @classmethod
+    def prepare(cls, config: TaggingConfig) -> TaggedSentences:
+        """Sentences with a tag for each token."""
+        return TaggedSentences(config)
+
+    @classmethod
+    def head_for(cls, config: TaggingConfig, sizes: SizesData, labels: tuple[str, ...] = ()) -> Head:
+        """One score for each tag."""
+        n_tags = stated(sizes.n_classes or len(config.labels or ()), "n_classes", "the output has one score for each tag")
+        return Head("tags", n_tags, labels=labels, crf=config.crf)
 
     def objectives(self, model: Any) -> "list[Objective]":
         """What is minimised: cross-entropy of each token, or with a CRF that of the whole sequence, divided by its tokens."""
         from .losses import CrfLoss, Objective, TokenLoss
 
-        return [Objective("", model, CrfLoss(model.output.crf) if self.config.crf else TokenLoss())]
+        return [Objective("", model, CrfLoss("tags", model.output.crf) if self.config.crf else TokenLoss("tags"))]
 
     def predict(self, model: Any, batch: Batch) -> TagPredictions:
-        """The best tag of each token, or with a CRF the best sequence, and the loss that the scores amount to."""
-        n_words = word_counts(batch)
-        gold = [row[:length] for row, length in zip(batch.targets, n_words, strict=True)]
-        said: list[IntArray]
+        """The best tag of each token, or with a CRF the best sequence; and the loss of the scores."""
+        n_words, tags = word_counts(batch), batch.targets["tags"].filled(UNSEEN)
+        gold = [row[:length] for row, length in zip(tags, n_words, strict=True)]
+        predicted: list[IntArray]
         if model.scores_are == "tags":
-            said = [np.asarray(tags, dtype=np.int64) for tags in model.tag(**batch.inputs)]
-            losses = np.array([float((a != b).sum()) for a, b in zip(gold, said, strict=True)])
+            predicted = [np.asarray(row, dtype=np.int64) for row in model.tag(**batch.inputs)]
+            losses = np.array([float((a != b).sum()) for a, b in zip(gold, predicted, strict=True)])
         else:
             emissions = model.scores(**batch.inputs)
-            path, losses = (_by_crf if self.config.crf else _by_token)(model, emissions, batch.targets, n_words)
-            said = [row[:length] for row, length in zip(path, n_words, strict=True)]
-        spans = [self._spans(a, b) for a, b in zip(batch.gold, said, strict=True)]
+            path, losses = (_by_crf if self.config.crf else _by_token)(model, emissions, tags, n_words)
+            predicted = [row[:length] for row, length in zip(path, n_words, strict=True)]
+        spans = [self._spans(a, b) for a, b in zip(batch.gold, predicted, strict=True)]
         return TagPredictions(
             rows=batch.rows,
             gold=gold,
-            predicted=said,
+            predicted=predicted,
             losses=losses,
             has_probabilities=np.full(len(batch), model.scores_are != "tags"),
-            right=np.array([int((a == b).sum()) for a, b in zip(gold, said, strict=True)], dtype=np.int64),
+            right=np.array([int((a == b).sum()) for a, b in zip(gold, predicted, strict=True)], dtype=np.int64),
             tokens=n_words.astype(np.int64),
             spans=spans,
             n_spans=np.array([sum(counts.values(), NO_SPANS) for counts in spans], dtype=np.int64).reshape(-1, 3),
-            invalid=np.array([self._invalid(tags) for tags in said], dtype=np.int64),
+            invalid=np.array([self._invalid(row) for row in predicted], dtype=np.int64),
         )
 
-    def _spans(self, gold: Sequence[str], said: IntArray) -> Counts:
-        """Correct, predicted and gold spans of a sentence; none where nothing is known."""
+    def _spans(self, gold: Sequence[str], predicted: IntArray) -> Counts:
+        """Correct, predicted and gold spans of a sentence; none where the gold tags are not known."""
         scheme = self.config.scheme
-        return span_counts(gold, self._names(said), scheme) if scheme is not None and all(gold) else {}
+        return span_counts(gold, self._names(predicted), scheme) if scheme is not None and all(gold) else {}
 
     def _invalid(self, tags: IntArray) -> int:
         return len(invalid_places(self._names(tags), self.config.scheme)) if self.config.scheme else 0
@@ -94,7 +109,7 @@ class Tagging(Task):
 
     def metrics(self, predictions: TagPredictions) -> dict[str, float]:
         """`loss` a token (log loss in nats; `zero_one_loss` where there are no probabilities), `accuracy` of tokens; and with a
-        scheme `precision`, `recall` and `f1` of whole spans, and `invalid`, the share of tokens that the scheme forbids where they stand.
+        scheme `precision`, `recall` and `f1` of whole spans, and `invalid`, the share of tokens whose tag the scheme forbids there.
         """
         n_tokens = max(int(predictions.tokens.sum()), 1)
         loss_name = "loss" if predictions.has_probabilities.all() else "zero_one_loss"
@@ -110,20 +125,20 @@ class Tagging(Task):
 
     def confusion(self, predictions: TagPredictions) -> Confusion:
         """Counts of tokens (n_tags, n_tags), gold in rows; one tag more where there are some that training never saw."""
-        gold, said = (np.concatenate([np.zeros(0, np.int64), *tags]) for tags in (predictions.gold, predictions.predicted))
-        return Confusion.of(self.labels, gold, said)
+        gold, predicted = (np.concatenate([np.zeros(0, np.int64), *tags]) for tags in (predictions.gold, predictions.predicted))
+        return Confusion.of(self.labels, gold, predicted)
 
     def spans(self, predictions: TagPredictions) -> Counts | None:
         """Spans that are correct, predicted and gold, of each type; None without a scheme."""
         return summed(predictions.spans) if self.config.scheme is not None else None
 
-    def describe(self, predictions: TagPredictions, place: int, whole: bool = False) -> dict[str, Any]:
-        """The tags by name, and where the scheme forbids one."""
+    def describe(self, predictions: TagPredictions, place: int, full: bool = False) -> dict[str, Any]:
+        """The tags by name, and the positions of those that the scheme forbids there."""
         tags = self._names(predictions.predicted[place])
-        told: dict[str, Any] = {"prediction": " ".join(tags)}
+        fields: dict[str, Any] = {"prediction": " ".join(tags)}
         if self.config.scheme is not None and (invalid := invalid_places(tags, self.config.scheme)):
-            told["invalid"] = invalid
-        return told
+            fields["invalid"] = invalid
+        return fields
 
 
 def word_counts(batch: Batch) -> IntArray:

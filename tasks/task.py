@@ -1,14 +1,21 @@
-"""What every task can do, whatever it asks of a model."""
+"""What every task defines: how its data is read, the model's output, the objectives, predictions, metrics and answers."""
 
+import logging
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
 
-from ..datasets.arrays import FloatArray
-from ..datasets.encoded.split import Batch, IntArray, Split
-from ..models.head import Head
+from ..configs.schema.data import SizesData
+from ..configs.schema.task_base import TaskBase
+from ..datasets.arrays import FloatArray, IntArray
+from ..datasets.encoded.preparation import Preparation
+from ..datasets.encoded.split import Batch, Encoding, Split
+from ..errors import ConfigError
+from ..models.head import Head, Sampling
 from .metrics import confusion_matrix
 from .spans import Counts
 
@@ -18,77 +25,196 @@ if TYPE_CHECKING:
     from .losses import Objective
 
 
-UNSEEN = "(not in training)"
-"""Stands for all labels that training never saw."""
+UNSEEN_NAME = "(not in training)"
+"""One name for all labels that training never saw."""
+SHOWN = 200
+"""Characters of a text that are printed beside its prediction."""
 
 
 class Confusion(NamedTuple):
-    """Counts (n_labels, n_labels), what is right in rows and what was said in columns."""
+    """Counts (n_labels, n_labels), gold labels in rows and predicted ones in columns."""
 
     labels: Sequence[str]
     matrix: IntArray
 
     @staticmethod
     def of(labels: Sequence[str], gold: IntArray, predicted: IntArray) -> "Confusion":
-        """Counts of ids (n,); one label more where there are some, -1, that training never saw."""
+        """Counts of ids (n,); one label more where gold has some, -1, that training never saw."""
         unseen = gold < 0
-        names = (*labels, UNSEEN) if unseen.any() else tuple(labels)
+        names = (*labels, UNSEEN_NAME) if unseen.any() else tuple(labels)
         return Confusion(names, confusion_matrix(np.where(unseen, len(labels), gold), predicted, len(names)))
 
 
 class Alignment(NamedTuple):
-    """How much each token of a target looked at each of its source: `weights` (target, source), 1 in sum over the source."""
+    """How much each target token attends to each source token: `weights` (target, source), whose rows sum to 1."""
 
     source: Sequence[str]
     target: Sequence[str]
     weights: FloatArray
 
 
-class Task(ABC):
-    """What is asked of a model: the head it needs, what is minimised, what it says, and how good that is.
+@dataclass(frozen=True)
+class PredictOptions:
+    """Options of `nlp predict` that only some tasks use; None where an option is not given."""
 
-    The predictions that `predict` gives are those that the other methods take. What only some tasks have to tell is nothing by default.
+    length: int | None = None
+    temperature: float | None = None
+    top_k: int | None = None
+    top_p: float | None = None
+    beam_size: int | None = None
+    n_best: int | None = None
+    attention: str | None = None
+    seed: int = 0
+
+    def sampling(self) -> Sampling | None:
+        """How tokens are sampled; None where no option asks for it."""
+        if (self.temperature, self.top_k, self.top_p) == (None, None, None):
+            return None
+        given = {"temperature": self.temperature, "top_k": self.top_k, "top_p": self.top_p, "seed": self.seed}
+        return Sampling(**{name: value for name, value in given.items() if value is not None})
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The prediction for one text, by name for programs and as lines for people."""
+
+    fields: dict[str, Any]
+    lines: Sequence[str]
+
+    def to_json(self) -> dict[str, Any]:
+        """The fields."""
+        return self.fields
+
+    def printed(self) -> Iterable[str]:
+        """What to print, piece by piece, ends of lines included."""
+        return [f"{line}\n" for line in self.lines]
+
+
+@dataclass(frozen=True)
+class StreamedAnswer:
+    """A text that is printed while it is generated; what has been printed cannot be asked for as JSON too."""
+
+    prompt: str
+    generated: Iterator[str]
+
+    def to_json(self) -> dict[str, Any]:
+        """The prompt, and all of the generated text."""
+        return {"text": self.prompt, "prediction": "".join(self.generated)}
+
+    def printed(self) -> Iterable[str]:
+        """The prompt, the pieces as they come, and the end of the line."""
+        return chain([self.prompt], self.generated, ["\n"])
+
+
+Explain = Callable[[dict[str, Any], Any], Sequence[Any] | None]
+"""From the inputs and predictions of a batch to the reasons for each prediction; None for models that give none."""
+
+
+class Task(ABC):
+    """What is required of a model: the head it needs, what is minimised, its predictions, and how good they are.
+
+    The predictions that `predict` returns are what the other methods take. Methods that only some tasks need return nothing by default.
     """
 
     head: Head
-    compared_by: str
-    """The figure that `baselines` gives."""
+    main_metric: str
+    """The metric that `baselines` gives."""
+    predict_options: ClassVar[frozenset[str]] = frozenset()
+    """The names in `PredictOptions` that the task uses."""
+
+    def __init__(self, config: TaskBase, encoding: Encoding) -> None:
+        self.labels, self.label_counts = encoding.labels, np.asarray(encoding.label_counts)
+        self.preparation = self.prepare(config)
+
+    @classmethod
+    @abstractmethod
+    def prepare(cls, config: Any) -> Preparation:
+        """How the task reads its data."""
+
+    @classmethod
+    @abstractmethod
+    def head_for(cls, config: Any, sizes: SizesData, labels: tuple[str, ...] = ()) -> Head:
+        """The output that the model needs, from sizes alone. Raises ConfigError where a size is missing."""
 
     @abstractmethod
     def objectives(self, model: "nn.Module") -> "list[Objective]":
-        """What is minimised, one for each player."""
+        """What is minimised, one objective for each player."""
 
     @abstractmethod
     def predict(self, model: Any, batch: Batch) -> Any:
-        """What the model says of each row, as a subclass of `Predictions`."""
+        """The model's prediction for each row, as a subclass of `Predictions`."""
 
     @abstractmethod
     def metrics(self, predictions: Any) -> dict[str, float]:
-        """Figures over all rows, by name."""
+        """Metrics over all rows, by name."""
 
     @abstractmethod
     def baselines(self, predictions: Any) -> Mapping[str, float]:
-        """The main figure of what can be had without looking at the text, by name."""
+        """The main metric of what can be reached without looking at the text, by name."""
 
     @abstractmethod
-    def describe(self, predictions: Any, place: int, whole: bool = False) -> dict[str, Any]:
-        """One prediction by names, as it stands in `predictions/<split>.jsonl`, or with all there is to tell, as `nlp predict` does.
+    def describe(self, predictions: Any, place: int, full: bool = False) -> dict[str, Any]:
+        """One prediction with names in place of ids, as in `predictions/<split>.jsonl`; in full, as `nlp predict` reports it.
 
         `prediction` is what a person reads first.
         """
 
     def confusion(self, predictions: Any) -> Confusion | None:
-        """What was taken for what; None where nothing is told apart."""
+        """Counts of gold and predicted labels; None for tasks without labels."""
         return None
 
     def spans(self, predictions: Any) -> Counts | None:
-        """Spans that are correct, predicted and gold, of each type; None where nothing is said of spans."""
+        """Correct, predicted and gold spans of each type; None for tasks without spans."""
         return None
 
-    def remarks(self) -> Mapping[str, str]:
-        """What the name of a figure leaves open, by name, such as the signature of BLEU."""
+    def signatures(self) -> Mapping[str, str]:
+        """The exact definition of a metric, by the metric's name, such as the signature of BLEU."""
         return {}
 
-    def alignments(self, model: Any, split: Split, rows: IntArray) -> Sequence[Alignment]:
-        """What each token of the output looked at; empty where a task or a model has no such thing."""
+    def alignments(self, model: Any, split: Split, rows: IntArray, options: PredictOptions = PredictOptions()) -> Sequence[Alignment]:
+        """What each token of the output attends to; empty where a task or a model has no such attention."""
         return ()
+
+    def check_options(self, model: Any, options: PredictOptions) -> None:
+        """Raises ConfigError for options that exclude each other or do not fit the model."""
+        return
+
+    def answers(self, model: Any, encoding: Encoding, chunks: Iterable[Sequence[str]], options: PredictOptions,
+                explain: Explain = lambda *_: None) -> Iterator[Answer | StreamedAnswer]:
+        """An answer for each text of each chunk, with the reasons for it where the model gives some."""
+        for texts in chunks:
+            split = self.preparation.unlabelled(texts, encoding)
+            for notice in split.length_notices(model.config.longest_input):
+                logging.getLogger("nlp").warning("Notice: %s", notice)
+            batch = split.batch(np.arange(len(texts)), model.config.inputs)
+            predictions = self.predict(model, batch)
+            reasons = explain(batch.inputs, predictions)
+            for place, text in enumerate(texts):
+                fields = {"text": text, **self.describe(predictions, place, full=True)}
+                yield _answer(fields | ({"why": reasons[place]} if reasons is not None else {}))
+
+
+def stated(size: int | None, name: str, reason: str) -> int:
+    """A size that a head needs. Raises ConfigError where the recipe does not state it."""
+    if not size:
+        raise ConfigError(f"data.{name} is missing: {reason}. State it beside `data.type: sizes`.")
+    return size
+
+
+def _answer(fields: dict[str, Any]) -> Answer:
+    probability = f"  {fields['probability']:.3f}" if "probability" in fields else ""
+    line = " ".join(fields["text"].split())
+    shown = line if len(line) <= SHOWN else f"{line[:SHOWN]} ..."
+    lines = [f"{fields['prediction']}{probability}  {shown}"]
+    if fields.get("why"):
+        lines.append(f"    because of {_reason(fields['why'])}")
+    return Answer(fields, lines)
+
+
+def _reason(why: dict[str, Any]) -> str:
+    """The rules that fired with what they found, or the features with the largest weights."""
+    if "rule" not in why:
+        return ", ".join(f"{name!r} {amount:+.2f}" for name, amount in why.items())
+    if why["rule"] is None:
+        return "no rule: this is the default"
+    return "; ".join(f"rule {fired['rule']} for {fired['label']}, which found {fired['matched']!r}" for fired in why.get("fired", [why]))

@@ -142,16 +142,16 @@ def inputs_for(case: Case, texts: Sequence[Sequence[int]], extra: int = 0) -> di
     """The texts as this model's arrays; `extra` columns more of padding than the longest text needs."""
     ids = [np.array(text, dtype=np.int32) for text in texts]
     lengths = np.array([len(text) for text in texts], dtype=np.int64)
-    if case.config.takes == "vector":
+    if "vector" in case.config.inputs:
         return {"vectors": np.stack([np.bincount(text, minlength=N_TOKENS)[:N_FEATURES] for text in ids]).astype(np.float32)}
-    if case.config.takes == "bag":
+    if "bag" in case.config.inputs:
         starts = (np.cumsum(lengths) - lengths).astype(np.int32)
         weights = None if case.config.d_embedding else np.concatenate(ids).astype(np.float32) / N_TOKENS
         return {"tokens": np.concatenate(ids), "starts": starts, "weights": weights}
     padded = np.zeros((len(texts), max(lengths) + extra), dtype=np.int32)
     for row, text in zip(padded, ids, strict=True):
         row[: len(text)] = text
-    return {"tokens": padded, "lengths": lengths, **(spelled(padded) if case.config.takes == "spelled" else {})}
+    return {"tokens": padded, "lengths": lengths, **(spelled(padded) if "characters" in case.config.inputs else {})}
 
 
 def spelled(tokens: np.ndarray) -> dict[str, np.ndarray]:

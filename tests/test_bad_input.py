@@ -272,7 +272,7 @@ def test_a_run_whose_data_changed_stays_as_it_was(folder):
     changed = run / "config.yaml"
     changed.write_text(changed.read_text(encoding="utf-8").replace("train.csv", "test.csv"), encoding="utf-8")
     before = fingerprints(run / "checkpoints")
-    assert "The data is not what run" in told("train", "--resume", "mlp/first", cwd=folder)
+    assert "The data has changed since run" in told("train", "--resume", "mlp/first", cwd=folder)
     assert fingerprints(run / "checkpoints") == before
 
 
@@ -363,7 +363,7 @@ def test_progress_that_is_none(folder, content):
     checkpoint = run / "checkpoints" / (run / "checkpoints" / "last").read_text(encoding="utf-8").strip()
     (checkpoint / "progress.json").write_text(content, encoding="utf-8")
     seal_again(checkpoint)
-    assert "progress.json is not what" in told("train", "--resume", "mlp/first", cwd=folder)
+    assert "progress.json is not in the format" in told("train", "--resume", "mlp/first", cwd=folder)
 
 
 def test_a_solver_that_is_none(folder):

@@ -101,16 +101,16 @@ def test_cuts_keep_the_order_and_the_limits(lengths, budget, most_rows):
 def test_layouts():
     split = split_of([2, 0, 3])
     rows = np.array([2, 0, 1])
-    padded = split.batch(rows, "sequence")
+    padded = split.batch(rows, {"tokens"})
     assert padded.inputs["tokens"].tolist() == [[9, 10, 11], [7, 8, 0], [0, 0, 0]]
     assert padded.inputs["lengths"].tolist() == [3, 2, 0]
     assert padded.n_tokens == 5
-    flat = split.batch(rows, "bag")
+    flat = split.batch(rows, {"bag"})
     assert flat.inputs["tokens"].tolist() == [9, 10, 11, 7, 8]
     assert flat.inputs["starts"].tolist() == [0, 3, 5]
     assert flat.inputs["weights"] is None
-    assert split.batch(rows, "text").inputs == {"texts": ["text 2", "text 0", "text 1"]}
-    assert flat.targets.tolist() == [2, 0, 1]
+    assert split.batch(rows, {"text"}).inputs == {"texts": ["text 2", "text 0", "text 1"]}
+    assert flat.targets["labels"].values.tolist() == [2, 0, 1]
 
 
 @given(lengths_lists, st.data())

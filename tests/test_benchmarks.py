@@ -126,10 +126,10 @@ def test_searches_in_turns(run):
 
 def test_the_search_by_hand_finds_what_the_tool_finds(run):
     from nlp.training.folder.run_directory import find_run
-    from nlp.training.open_run import open_finished
+    from nlp.training.open_run import open_run
     from searching import Searches
 
-    searches = Searches(open_finished(find_run(str(run)), "cpu"), 600)
+    searches = Searches(open_run(find_run(str(run)), "cpu"), 600)
     by_tool = searches.by_tool(1)
     assert searches.by_hand() == by_tool
     assert len(set(by_tool)) > 1

@@ -8,14 +8,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from nlp.configs.schema.classification import ClassificationConfig
 from nlp.configs.schema.data import FileData, NamedData, SizesData
-from nlp.configs.schema.task import ClassificationConfig
 from nlp.configs.schema.tokenizer import NgramTokenizer, WordTokenizer
-from nlp.datasets.build import build_data, questions, read_file_as_split, read_split, read_texts
+from nlp.datasets.build import build_data, read_file_as_split, read_split, read_texts
 from nlp.datasets.encoded.split import Encoding
 from nlp.datasets.tokenizers.token_sequences import TokenSequences
 from nlp.datasets.tokenizers.tokenizer import load_tokenizer
 from nlp.errors import ConfigError, DataError
+from nlp.tasks.build import preparation
 
 TASK = ClassificationConfig(type="classification")
 WORDS = WordTokenizer(type="words", min_frequency=1)
@@ -40,7 +41,7 @@ def files(folder, train=TRAIN, validation=(("good cat", "yes"),), test=(("bad ca
 
 
 def test_labels_are_sorted_and_texts_encoded(tmp_path):
-    data = build_data(files(tmp_path), WORDS, TASK)
+    data = build_data(files(tmp_path), WORDS, preparation(TASK))
     assert data.encoding.labels == ("no", "yes")
     assert (data.encoding.spec.n_classes, data.encoding.spec.vocab_size) == (2, 7 + 4)
     train = data.splits["train"]
@@ -56,29 +57,29 @@ def test_labels_are_sorted_and_texts_encoded(tmp_path):
 
 
 def test_without_a_tokenizer_texts_stay_texts(tmp_path):
-    data = build_data(files(tmp_path), None, TASK)
+    data = build_data(files(tmp_path), None, preparation(TASK))
     assert data.encoding.tokenizer is data.cache is data.encoding.spec.vocab_size is data.splits["train"].encoded is None
     assert not (tmp_path / "cache").exists()
 
 
 def test_a_second_build_trains_and_encodes_nothing(tmp_path, monkeypatch):
-    first = build_data(files(tmp_path), WORDS, TASK)
+    first = build_data(files(tmp_path), WORDS, preparation(TASK))
     monkeypatch.delattr(TokenSequences, "train")
     monkeypatch.setattr(TokenSequences, "encode", None)
-    second = build_data(files(tmp_path), WORDS, TASK)
+    second = build_data(files(tmp_path), WORDS, preparation(TASK))
     for name, split in first.splits.items():
         assert second.splits[name].encoded.ids.tolist() == split.encoded.ids.tolist()
 
 
 def test_ngrams_have_weights(tmp_path):
-    data = build_data(files(tmp_path), NgramTokenizer(type="ngrams", words=[1, 1]), TASK)
+    data = build_data(files(tmp_path), NgramTokenizer(type="ngrams", words=[1, 1]), preparation(TASK))
     assert data.splits["train"].encoded.weights is not None
     assert data.splits["train"].encoded.lengths.tolist() == [2, 2, 2, 0]
 
 
 def test_declared_labels_keep_their_order(tmp_path):
     task = TASK.model_copy(update={"labels": ["yes", "no", "maybe"]})
-    data = build_data(files(tmp_path), None, task)
+    data = build_data(files(tmp_path), None, preparation(task))
     assert data.encoding.labels == ("yes", "no", "maybe")
     assert data.encoding.spec.n_classes == 3
     assert data.splits["train"].labels.tolist() == [0, 1, 0, 1]
@@ -88,18 +89,18 @@ def test_a_label_outside_the_declared_list_is_an_error_with_its_line(tmp_path):
     task = TASK.model_copy(update={"labels": ["yes", "no"]})
     data = files(tmp_path, test=(("a", "yes"), ("b", "Yess")))
     with pytest.raises(DataError, match=r"test\.csv:3 has the label 'Yess'.* Did you mean `yes`\?") as error:
-        build_data(data, None, task)
+        build_data(data, None, preparation(task))
     assert "task.labels" in str(error.value)
 
 
 def test_a_declared_label_twice_is_an_error(tmp_path):
     with pytest.raises(ConfigError, match="names 'no' twice"):
-        build_data(files(tmp_path), None, TASK.model_copy(update={"labels": ["yes", "no", "no"]}))
+        build_data(files(tmp_path), None, preparation(TASK.model_copy(update={"labels": ["yes", "no", "no"]})))
 
 
 def test_labels_that_training_does_not_have_are_noticed(tmp_path):
     test = [("a", "yes"), *((f"text {number}", f"new {number}") for number in range(6)), ("b", "new 0")]
-    data = build_data(files(tmp_path, test=test), None, TASK)
+    data = build_data(files(tmp_path, test=test), None, preparation(TASK))
     assert data.splits["test"].labels.tolist() == [1, -1, -1, -1, -1, -1, -1, -1]
     assert data.encoding.labels == ("no", "yes")
     named = ", ".join(f"`new {number}`" for number in range(5))
@@ -110,7 +111,7 @@ def test_labels_that_training_does_not_have_are_noticed(tmp_path):
 def test_one_class_is_nothing_to_tell_apart(labels, tmp_path):
     data = files(tmp_path, train=[("a", "yes"), ("b", "yes")])
     with pytest.raises(DataError, match=r"All 2 training examples of .*train\.csv have the same class, 'yes' in column `label`"):
-        build_data(data, None, TASK.model_copy(update={"labels": labels}))
+        build_data(data, None, preparation(TASK.model_copy(update={"labels": labels})))
 
 
 def test_no_training_example_is_an_error(tmp_path, monkeypatch):
@@ -120,88 +121,89 @@ def test_no_training_example_is_an_error(tmp_path, monkeypatch):
     nothing = Table({"text": [], "label": []}, "train.csv")
     monkeypatch.setattr(build, "read_dataset", lambda *_: Dataset("x", {"train": nothing, "validation": nothing}, {}))
     with pytest.raises(DataError, match=r"train\.csv has no training example"):
-        build_data(files(tmp_path), None, TASK)
+        build_data(files(tmp_path), None, preparation(TASK))
 
 
 def test_a_missing_column_is_told_with_those_that_are_there(tmp_path):
     with pytest.raises(DataError, match=r"no column `sentiment`.*`text`, `label`"):
-        build_data(files(tmp_path), None, TASK.model_copy(update={"label": "sentiment"}))
+        build_data(files(tmp_path), None, preparation(TASK.model_copy(update={"label": "sentiment"})))
 
 
 def test_what_cannot_be_trained_is_told(tmp_path):
     with pytest.raises(ConfigError, match=r"data\.type is `sizes`"):
-        build_data(SizesData(type="sizes", n_classes=2), None, TASK)
+        build_data(SizesData(type="sizes", n_classes=2), None, preparation(TASK))
     with pytest.raises(ConfigError, match="task: is missing"):
-        build_data(files(tmp_path), None, None)
+        build_data(files(tmp_path), None, preparation(None))
 
 
 def test_a_cache_that_cannot_be_written_is_noticed_once(tmp_path, monkeypatch):
     (tmp_path / "file").write_text("in the way", encoding="utf-8")
     monkeypatch.setenv("NLP_CACHE", str(tmp_path / "file"))
-    data = build_data(files(tmp_path), WORDS, TASK)
+    data = build_data(files(tmp_path), WORDS, preparation(TASK))
     assert len(data.notices) == 1
     assert data.splits["test"].encoded is not None
 
 
 def test_a_finished_run_reads_a_split_with_its_own_tokenizer_and_labels(tmp_path):
     data = files(tmp_path)
-    built = build_data(data, WORDS, TASK)
+    built = build_data(data, WORDS, preparation(TASK))
     built.encoding.tokenizer.save(tmp_path / "run")
     encoding = replace(built.encoding, tokenizers={"text": load_tokenizer(tmp_path / "run")})
-    split, notices = read_split(data, TASK, encoding, "test")
+    split, notices = read_split(data, preparation(TASK), encoding, "test")
     assert split.labels.tolist() == [0]
     assert split.encoded.ids.tolist() == built.splits["test"].encoded.ids.tolist()
     assert list(notices) == []
     with pytest.raises(DataError, match="no split `dev`; it has train, validation, test"):
-        read_split(data, TASK, encoding, "dev")
+        read_split(data, preparation(TASK), encoding, "dev")
 
 
 def test_a_finished_run_reads_a_new_file_without_its_training_data(tmp_path):
     data = files(tmp_path)
-    built = build_data(data, WORDS, TASK)
+    built = build_data(data, WORDS, preparation(TASK))
     Path(data.train).unlink()
     new = write(tmp_path, "new", [("good dog", "yes"), ("odd", "other")])
-    split, notices = read_file_as_split(data, TASK, built.encoding, new)
+    split, notices = read_file_as_split(data, preparation(TASK), built.encoding, new)
     assert split.name == "file-new"
     assert split.labels.tolist() == [1, -1]
     assert built.encoding.tokenizer.tokens(split.encoded.ids) == ["good", "dog", "[UNK]"]
     assert "1 of 2 file-new examples" in notices[0]
     strict = TASK.model_copy(update={"labels": ["no", "yes"]})
     with pytest.raises(DataError, match=r"new\.csv:3 has the label 'other'"):
-        read_file_as_split(data, strict, built.encoding, new)
+        read_file_as_split(data, preparation(strict), built.encoding, new)
 
 
 def test_a_new_file_has_the_form_of_the_recipes_files_or_else_the_usual_one(tmp_path):
     form = FileData(type="files", train="gone.csv", columns={"text": "says", "label": "kind"})
     other = write(tmp_path, "other", TRAIN, header="says,kind")
-    assert read_file_as_split(form, TASK, NO_YES, other)[0].texts[0] == "good dog"
+    assert read_file_as_split(form, preparation(TASK), NO_YES, other)[0].texts[0] == "good dog"
     usual = write(tmp_path, "usual", TRAIN)
     named = NamedData(type="named", name="names")
-    assert read_file_as_split(named, TASK, NO_YES, usual)[0].labels.tolist() == [1, 0, 1, 0]
+    assert read_file_as_split(named, preparation(TASK), NO_YES, usual)[0].labels.tolist() == [1, 0, 1, 0]
 
 
 def test_texts_to_predict_have_no_labels(tmp_path):
-    built = build_data(files(tmp_path), WORDS, TASK)
-    split = questions(["good dog", ""], TASK, built.encoding)
+    built = build_data(files(tmp_path), WORDS, preparation(TASK))
+    split = preparation(TASK).unlabelled(["good dog", ""], built.encoding)
     assert split.labels.tolist() == [-1, -1]
     assert split.encoded.lengths.tolist() == [2, 1]
-    assert questions(["good"], TASK, NO_YES).encoded is None
-    assert len(questions([], TASK, built.encoding)) == 0
+    assert preparation(TASK).unlabelled(["good"], NO_YES).encoded is None
+    assert len(preparation(TASK).unlabelled([], built.encoding)) == 0
 
 
 def test_the_texts_of_all_splits(tmp_path):
-    texts = read_texts(files(tmp_path), TASK)
+    texts = read_texts(files(tmp_path), preparation(TASK))
     assert {name: len(each) for name, each in texts.items()} == {"train": 4, "validation": 1, "test": 1}
 
 
 HEAVY = """
 import sys
 from nlp.configs.schema.data import FileData
-from nlp.configs.schema.task import ClassificationConfig
-from nlp.datasets.build import build_data, questions
+from nlp.configs.schema.classification import ClassificationConfig
+from nlp.datasets.build import build_data
+from nlp.tasks.build import preparation
 task = ClassificationConfig(type="classification")
-data = build_data(FileData(type="files", train=sys.argv[1]), None, task)
-questions(["a"], task, data.encoding)
+data = build_data(FileData(type="files", train=sys.argv[1]), None, preparation(task))
+preparation(task).unlabelled(["a"], data.encoding)
 print(*(name for name in ("torch", "sklearn", "scipy", "tokenizers", "safetensors") if name in sys.modules))
 """
 
@@ -218,11 +220,11 @@ DATA = os.environ.get("NLP_DATA", "")
 @pytest.mark.skipif(not (Path(DATA) / "trec").is_dir(), reason="NLP_DATA does not name a folder with trec")
 def test_trec_is_encoded_once(monkeypatch):
     data, task = NamedData(type="named", name="trec"), ClassificationConfig(type="classification", label="coarse")
-    built = build_data(data, WORDS, task)
+    built = build_data(data, WORDS, preparation(task))
     assert built.encoding.labels == ("ABBR", "DESC", "ENTY", "HUM", "LOC", "NUM")
     assert (len(built.splits["train"]) + len(built.splits["validation"]), len(built.splits["test"])) == (5_452, 500)
     assert 0.05 < built.encoding.tokenizer.unknown_share(built.splits["validation"].encoded) < 0.15
     assert built.encoding.tokenizer.unknown_share(built.splits["train"].encoded) == 0.0
     monkeypatch.setattr(TokenSequences, "encode", None)
-    again = build_data(data, WORDS, task)
+    again = build_data(data, WORDS, preparation(task))
     assert again.splits["train"].encoded.ids.tolist() == built.splits["train"].encoded.ids.tolist()

@@ -76,11 +76,16 @@ def new(config, labels=LABELS):
     return Classical(config, SizesData(type="sizes", vocab_size=N_FEATURES), Head("classes", len(labels), labels=labels))
 
 
+def all_known(labels):
+    """Class ids as the targets of a batch in which each row has a label."""
+    return {"labels": (labels, np.ones(len(labels), dtype=bool))}
+
+
 def fitted(config, dense=None, labels=None):
     if dense is None:
         dense, labels = examples()
     model = new(config)
-    model.fit(*flat(dense), targets=labels, seed=SEED)
+    model.fit(*flat(dense), targets=all_known(labels), seed=SEED)
     return model
 
 
@@ -153,7 +158,7 @@ def test_the_seed_decides(family):
     scores = []
     for seed in (1, 1, 2):
         model = new(FAMILIES[family][0])
-        model.fit(*flat(dense), targets=labels, seed=seed)
+        model.fit(*flat(dense), targets=all_known(labels), seed=seed)
         scores.append(model.scores(*flat(dense + 0.05)))
     assert np.array_equal(scores[0], scores[1])
     assert not np.array_equal(scores[0], scores[2])
@@ -162,7 +167,7 @@ def test_the_seed_decides(family):
 def test_a_binary_svm_has_two_columns():
     dense, labels = examples(classes=2)
     model = new(FAMILIES["svm"][0], ("no", "yes"))
-    model.fit(*flat(dense), targets=labels, seed=SEED)
+    model.fit(*flat(dense), targets=all_known(labels), seed=SEED)
     scores = model.scores(*flat(dense))
     reference = LinearSVC(C=0.5, dual="auto", random_state=SEED).fit(dense, labels).decision_function(dense)
     np.testing.assert_allclose(scores[:, 1], reference, rtol=1e-5)
@@ -172,7 +177,7 @@ def test_a_binary_svm_has_two_columns():
 def test_without_weights_tokens_are_counted():
     tokens, starts = np.array([3, 3, 5, 0, 1], dtype=np.int32), np.array([0, 3], dtype=np.int32)
     model = new(FAMILIES["multinomial"][0])
-    model.fit(tokens, starts, None, targets=np.array([0, 2]), seed=SEED)
+    model.fit(tokens, starts, None, targets=all_known(np.array([0, 2])), seed=SEED)
     counted = np.zeros((2, N_FEATURES))
     counted[0, [3, 5]], counted[1, [0, 1]] = [2, 1], 1
     expected = MultinomialNB(alpha=0.5).fit(counted, [0, 2]).predict_proba(counted)
@@ -246,7 +251,7 @@ def test_why_finds_the_feature_that_makes_the_class(family):
 def test_why_of_a_binary_model_turns_with_the_class():
     dense, labels = examples(classes=2)
     model = new(FAMILIES["logistic"][0], ("no", "yes"))
-    model.fit(*flat(dense), targets=labels, seed=SEED)
+    model.fit(*flat(dense), targets=all_known(labels), seed=SEED)
     text = np.zeros((1, N_FEATURES))
     text[0, [0, 1]] = 1.0
     assert [model.why(*flat(text), np.array([cls]))[0][0][0] for cls in (0, 1)] == [0, 1]

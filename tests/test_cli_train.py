@@ -224,7 +224,7 @@ def test_two_processes_take_the_same_steps_as_one(folder):
 def test_a_dry_run_tells_what_is_needed_and_writes_nothing(folder):
     before = sorted((folder / "runs").rglob("*"))
     said = nlp("train", "--config", "lstm.yaml", "--dry-run", cwd=folder).stdout
-    assert "ms a step" in said and "seconds" in said and "parameters" in said
+    assert "ms per step" in said and "seconds" in said and "parameters" in said
     assert sorted((folder / "runs").rglob("*")) == before
 
 

@@ -8,7 +8,7 @@ import pytest
 from nlp.cli.init_recipe import first_settings, typical_words, write_recipe
 from nlp.cli.sample import look_at
 from nlp.configs.load import load_recipe
-from nlp.configs.schema.recipe import models_that_give
+from nlp.configs.schema.task_base import models_that_give
 from nlp.errors import ConfigError, DataError
 
 ROWS = [("the film is good", "pos"), ("a bad film", "neg"), ("good, very good", "pos"), ("what a mess", "neg")]

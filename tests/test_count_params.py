@@ -158,7 +158,7 @@ def test_a_tall_stack_costs_what_all_its_blocks_cost(norm, dropout: float) -> No
     assert len(model.hidden.blocks) == 7
 
 
-NOT_RECURRENT = [case for case in NETWORKS if case.config.type in ("mlp", "cnn", "transformer") and case.config.takes != "spelled"]
+NOT_RECURRENT = [case for case in NETWORKS if case.config.type in ("mlp", "cnn", "transformer") and "characters" not in case.config.inputs]
 
 
 @pytest.mark.parametrize("case", NOT_RECURRENT, ids=lambda case: case.name)
@@ -176,7 +176,7 @@ def test_activations_are_those_that_a_cpu_keeps(case: Case) -> None:
 
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
         scores = model(**tensors_for(case, texts))
-    load = Load(3, 8) if case.config.takes != "vector" else Load(3, 1)
+    load = Load(3, 8) if "vector" not in case.config.inputs else Load(3, 1)
     expected = sum(storage.nbytes() for storage in kept.values())
     assert cost_of(case, load).activations == pytest.approx(expected, rel=0.15, abs=100)  # the CPU's bags keep less of their bounds
     assert len(scores) == 3
@@ -240,7 +240,7 @@ def test_classical_models_learn_as_many_numbers_as_were_counted(family: str, n_c
     model = build_model(made.model, made.data, Head("classes", n_classes))
     n_texts = 6 * n_classes
     tokens, starts = np.arange(n_texts, dtype=np.int32) % 7, np.arange(n_texts, dtype=np.int32)
-    model.fit(tokens, starts, None, np.arange(n_texts) % n_classes, seed=1)
+    model.fit(tokens, starts, None, {"labels": (np.arange(n_texts) % n_classes, np.ones(n_texts, bool))}, seed=1)
     assert model.describe()["coefficients"] == count_recipe(made).total
 
 

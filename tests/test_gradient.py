@@ -1,13 +1,15 @@
 """One optimiser step against torch by hand: accumulation, clipping, averaging, and what is not finite."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 import torch
+from nlp.configs.schema.classification import ClassificationConfig
 from nlp.configs.schema.data import SizesData
 from nlp.configs.schema.networks import MlpConfig
-from nlp.configs.schema.task import ClassificationConfig
 from nlp.configs.schema.training import TrainingConfig
-from nlp.datasets.encoded.split import Batch
+from nlp.datasets.encoded.split import Batch, Encoding, Target
 from nlp.models.build import build_model
 from nlp.tasks.classification import Classification
 from nlp.training.distributed import World
@@ -23,12 +25,17 @@ def network(dropout: float = 0.0):
     return build_model(config, SizesData(type="sizes", vocab_size=20, n_classes=3), TASK.head)
 
 
+def known(labels: np.ndarray) -> dict[str, Target]:
+    """Class ids as the targets of a batch in which each row has a label."""
+    return {"labels": Target(labels, np.ones(len(labels), dtype=bool))}
+
+
 def batch(rows: int, seed: int = 0) -> Batch:
     generator = np.random.default_rng(seed)
     lengths = generator.integers(1, 5, size=rows)
     starts = np.concatenate([[0], np.cumsum(lengths)[:-1]]).astype(np.int32)
     tokens = generator.integers(7, 20, size=lengths.sum()).astype(np.int32)
-    return Batch(np.arange(rows), {"tokens": tokens, "starts": starts, "weights": None}, generator.integers(3, size=rows))
+    return Batch(np.arange(rows), {"tokens": tokens, "starts": starts, "weights": None}, known(generator.integers(3, size=rows)))
 
 
 def cut(whole: Batch, pieces: int) -> list[Batch]:
@@ -38,12 +45,16 @@ def cut(whole: Batch, pieces: int) -> list[Batch]:
     for rows in np.array_split(np.arange(len(whole)), pieces):
         first, last = bounds[rows[0]], bounds[rows[-1] + 1]
         starts = (whole.inputs["starts"][rows] - first).astype(np.int32)
-        parts.append(Batch(rows, {"tokens": whole.inputs["tokens"][first:last], "starts": starts, "weights": None}, whole.targets[rows]))
+        labels = whole.targets["labels"].values[rows]
+        parts.append(Batch(rows, {"tokens": whole.inputs["tokens"][first:last], "starts": starts, "weights": None}, known(labels)))
     return parts
 
 
-COUNTS = [1, 1, 1]
-TASK = Classification(ClassificationConfig(type="classification"), ["a", "b", "c"], COUNTS)
+def classification(config: ClassificationConfig, counts: Sequence[int] = (1, 1, 1)) -> Classification:
+    return Classification(config, Encoding(SizesData(type="sizes", n_classes=3), ("a", "b", "c"), tuple(counts)))
+
+
+TASK = classification(ClassificationConfig(type="classification"))
 WEIGHTED = ClassificationConfig(type="classification", label_smoothing=0.1, class_weights={"a": 3.0, "c": 0.5})
 
 
@@ -84,8 +95,8 @@ def test_steps_equal_a_loop_by_hand(kind, clip_norm):
     reference = REFERENCES[kind]([{"params": matrices, "weight_decay": 0.1}, {"params": vectors, "weight_decay": 0.0}])
     for step in range(1, 6):
         ours.update([batch(8, step)], step, watched=False)
-        inputs, labels = to_tensors(batch(8, step), CPU)
-        functional.cross_entropy(model(**inputs), labels).backward()
+        inputs, targets = to_tensors(batch(8, step), CPU)
+        functional.cross_entropy(model(**inputs), targets["labels"].values).backward()
         if clip_norm:
             torch.nn.utils.clip_grad_norm_(model.parameters(), clip_norm)
         reference.step()
@@ -93,7 +104,7 @@ def test_steps_equal_a_loop_by_hand(kind, clip_norm):
     assert_same(ours.model.state_dict(), model.state_dict(), rtol=1e-4, atol=1e-6)
 
 
-@pytest.mark.parametrize("task", [TASK, Classification(WEIGHTED, ["a", "b", "c"], COUNTS)], ids=["plain", "weighted"])
+@pytest.mark.parametrize("task", [TASK, classification(WEIGHTED)], ids=["plain", "weighted"])
 def test_accumulated_micro_batches_equal_one_batch(task):
     whole, pieces = learner(training(), task=task), learner(training(), task=task)
     for step in range(1, 5):
@@ -105,9 +116,9 @@ def test_accumulated_micro_batches_equal_one_batch(task):
 
 
 def test_class_weights_and_smoothing_equal_torchs():
-    ours = learner(training(), task=Classification(WEIGHTED, ["a", "b", "c"], COUNTS))
-    inputs, labels = to_tensors(batch(16), CPU)
-    expected = functional.cross_entropy(ours.model(**inputs), labels, torch.tensor([3.0, 1.0, 0.5]), label_smoothing=0.1)
+    ours = learner(training(), task=classification(WEIGHTED))
+    inputs, targets = to_tensors(batch(16), CPU)
+    expected = functional.cross_entropy(ours.model(**inputs), targets["labels"].values, torch.tensor([3.0, 1.0, 0.5]), label_smoothing=0.1)
     loss = ours.update([batch(16)], 1, watched=False)["loss"]
     torch.testing.assert_close(loss[0] / loss[1], expected.detach())
 
@@ -116,7 +127,7 @@ def test_balanced_weights_equal_scikit_learns():
     from sklearn.utils.class_weight import compute_class_weight
 
     counts = np.array([10, 5, 1])
-    task = Classification(ClassificationConfig(type="classification", class_weights="balanced"), ["a", "b", "c"], counts)
+    task = classification(ClassificationConfig(type="classification", class_weights="balanced"), counts)
     expected = compute_class_weight("balanced", classes=np.arange(3), y=np.repeat(np.arange(3), counts))
     assert task._class_weights() == pytest.approx(expected.tolist())
 
@@ -128,8 +139,8 @@ def test_watched_steps_tell_rate_norms_and_update_ratios():
     figures = ours.figures()
     assert figures["learning_rate"] == 0.5
     model = network()
-    inputs, labels = to_tensors(batch(8), CPU)
-    functional.cross_entropy(model(**inputs), labels).backward()
+    inputs, targets = to_tensors(batch(8), CPU)
+    functional.cross_entropy(model(**inputs), targets["labels"].values).backward()
     for layer in {layer_of(name) for name in before}:
         names = [name for name in before if layer_of(name) == layer]
         gradient = torch.cat([dict(model.named_parameters())[name].grad.flatten() for name in names]).norm()

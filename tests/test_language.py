@@ -14,19 +14,21 @@ from command import interrupted, killed_and_resumed, nlp, nlp_process, results, 
 from contracts import N_TOKENS, one_thread, recurrent, transformer
 from hypothesis import given
 from hypothesis import strategies as st
-from nlp.analysis.generation import Sampling, choose, continued, pieces
 from nlp.configs.schema.classical import NgramConfig
 from nlp.configs.schema.data import DataConfig, SizesData
-from nlp.configs.schema.task import LanguageModelingConfig
+from nlp.configs.schema.language_modeling import LanguageModelingConfig
 from nlp.configs.schema.tokenizer import BOS, EOS, UNK, TokenizerConfig
 from nlp.datasets.build import build_data
+from nlp.datasets.encoded.split import Encoding
 from nlp.datasets.encoded.token_stream import BlockOrder, TokenStream
 from nlp.datasets.tokenizers.tokenizer import train_tokenizer
 from nlp.errors import ConfigError
 from nlp.models.build import build_model
 from nlp.models.classical.ngram import NgramLanguageModel
-from nlp.models.head import Head
-from nlp.tasks.language_modeling import LanguageModeling
+from nlp.models.generation import choose, generate
+from nlp.models.head import Head, Sampling
+from nlp.tasks.build import preparation
+from nlp.tasks.language_modeling import LanguageModeling, pieces
 from pydantic import TypeAdapter
 from torch.nn.functional import cross_entropy
 
@@ -49,15 +51,20 @@ def model_of(config, seed: int = 1):
     return build_model(config, SizesData(type="sizes", vocab_size=N_TOKENS), UNTIED)
 
 
+def language_modeling(vocab_size: int) -> LanguageModeling:
+    return LanguageModeling(TASK, Encoding(SizesData(type="sizes", vocab_size=vocab_size)))
+
+
 @given(st.integers(2, 300), st.integers(1, 40))
 def test_an_evaluation_asks_for_every_token_once_and_shows_what_stands_before_it(n_tokens, block_size):
     split, asked = stream(n_tokens, block_size), np.full(n_tokens, -1)
     for rows in split.evaluation_batches():
-        batch = split.batch(rows, "sequence")
-        for row, tokens, targets, length in zip(rows, batch.inputs["tokens"], batch.targets, batch.inputs["lengths"], strict=True):
+        batch = split.batch(rows, {"tokens"})
+        targets = batch.targets["tokens"].filled(-1)
+        for row, tokens, block, length in zip(rows, batch.inputs["tokens"], targets, batch.inputs["lengths"], strict=True):
             assert (asked[row : row + length] == -1).all()
-            asked[row : row + length] = targets[:length]
-            assert (targets[length:] == -1).all()
+            asked[row : row + length] = block[:length]
+            assert (block[length:] == -1).all()
             before = [BOS, *split.ids.tolist()]
             assert tokens[:length].tolist() == before[row : row + length]
     assert asked.tolist() == split.ids.tolist()
@@ -84,9 +91,9 @@ def test_blocks_never_overlap_and_depend_on_seed_and_epoch_alone(n_tokens, block
 @pytest.mark.parametrize("config", CELLS, ids=lambda config: config.type)
 @pytest.mark.parametrize("block_size", [1, 7, 50])
 def test_recurrent_states_are_carried_so_that_blocks_change_nothing(config, block_size):
-    task, model = LanguageModeling(TASK, N_TOKENS), model_of(config)
+    task, model = language_modeling(N_TOKENS), model_of(config)
     split = stream(50, block_size)
-    parts = [task.predict(model, split.batch(rows, "sequence")) for rows in np.arange(0, 50, block_size)[:, None]]
+    parts = [task.predict(model, split.batch(rows, {"tokens"})) for rows in np.arange(0, 50, block_size)[:, None]]
     loss = sum(float(part.losses.sum()) for part in parts)
     tokens = torch.tensor([[BOS, *split.ids[:-1].tolist()]])
     with torch.no_grad():
@@ -97,11 +104,11 @@ def test_recurrent_states_are_carried_so_that_blocks_change_nothing(config, bloc
 
 def test_a_lane_that_jumps_begins_anew():
     model, split = model_of(CELLS[1]).eval(), stream(60, 10)
-    first, jump = (split.batch(np.array([row]), "sequence") for row in (0, 30))
+    first, jump = (split.batch(np.array([row]), {"tokens"}) for row in (0, 30))
     alone = model_of(CELLS[1]).scores(**jump.inputs)
     model.scores(**first.inputs)
     np.testing.assert_allclose(model.scores(**jump.inputs), alone, atol=1e-6)
-    follows = split.batch(np.array([40]), "sequence")
+    follows = split.batch(np.array([40]), {"tokens"})
     fresh = model_of(CELLS[1]).scores(**follows.inputs)
     assert np.abs(model.scores(**follows.inputs) - fresh).max() > 1e-3
 
@@ -110,12 +117,12 @@ def test_a_lane_that_jumps_begins_anew():
 def test_going_on_token_by_token_equals_reading_it_all_again(config):
     model, ids = model_of(config), [BOS, *stream(20, 5).ids.tolist()]
     whole = model.scores(tokens=np.array([ids], dtype=np.int32), lengths=np.array([len(ids)]), places=np.array([0]))[0]
-    scores, past = model.go_on(ids[:4], None)
+    scores, past = model.next_scores(ids[:4], None)
     np.testing.assert_allclose(scores, whole[3], atol=1e-5)
-    scores, past = model.go_on(ids[4:6], past)
+    scores, past = model.next_scores(ids[4:6], past)
     np.testing.assert_allclose(scores, whole[5], atol=1e-5)
     for place in range(6, len(ids)):
-        scores, past = model.go_on(ids[place : place + 1], past)
+        scores, past = model.next_scores(ids[place : place + 1], past)
         np.testing.assert_allclose(scores, whole[place], atol=1e-5)
 
 
@@ -132,27 +139,28 @@ def test_recurrent_models_do_not_see_the_future(config):
 
 def test_blocks_of_an_ngram_model_are_told_from_what_stands_before_them():
     split, model = stream(200, 16), NgramLanguageModel(NgramConfig(type="ngram", order=3), N_TOKENS)
-    everything = split.batch(split.starts, "history")
+    everything = split.batch(split.starts, {"history"})
     model.fit(**everything.inputs, targets=everything.targets, seed=0)
-    found = model.log_likelihoods(**everything.inputs, targets=everything.targets)
-    assert found[everything.targets >= 0] == pytest.approx(model.counts.log_probabilities(split.ids))
-    assert (found[everything.targets < 0] == 0).all()
-    scores, past = model.go_on([BOS, *split.ids[:5].tolist()], None)
+    tokens, mask = everything.targets["tokens"]
+    found = model.log_likelihoods(**everything.inputs, targets=tokens, mask=mask)
+    assert found[mask] == pytest.approx(model.counts.log_probabilities(split.ids))
+    assert (found[~mask] == 0).all()
+    scores, past = model.next_scores([BOS, *split.ids[:5].tolist()], None)
     assert np.exp(scores).sum() == pytest.approx(1)
     assert scores[split.ids[5]] == pytest.approx(found[0, 5])
     assert past == split.ids[:5].tolist()
 
 
 def test_figures_by_hand():
-    task, split = LanguageModeling(TASK, 4), TokenStream("test", "here", np.arange(6, 12), 4, characters=30, words=3)
+    task, split = language_modeling(4), TokenStream("test", "here", np.arange(6, 12), 4, characters=30, words=3)
 
     class Half:
         scores_are = "log_likelihoods"
 
-        def log_likelihoods(self, histories, targets):
-            return np.where(targets >= 0, math.log(0.5), 0.0)
+        def log_likelihoods(self, histories, targets, mask):
+            return np.where(mask, math.log(0.5), 0.0)
 
-    parts = [task.predict(Half(), split.batch(rows, "history")) for rows in split.evaluation_batches()]
+    parts = [task.predict(Half(), split.batch(rows, {"history"})) for rows in split.evaluation_batches()]
     figures = task.metrics(type(parts[0]).joined(parts))
     assert figures == {"loss": pytest.approx(math.log(2)), "perplexity": pytest.approx(2), "bits_per_character": pytest.approx(6 / 30),
                        "word_perplexity": pytest.approx(4)}
@@ -174,9 +182,9 @@ def test_choices_are_cut_as_asked_for():
 def test_a_seed_repeats_and_a_long_text_slides_through_the_positions(config):
     config = config.model_copy(update={"max_positions": 16}) if hasattr(config, "max_positions") else config
     model = model_of(config)
-    one, two = (list(continued(model, [BOS], 60, Sampling(seed=4))) for _ in range(2))
+    one, two = (list(generate(model, [BOS], 60, Sampling(seed=4))) for _ in range(2))
     assert one == two
-    assert list(continued(model, [BOS], 60, Sampling(temperature=0.0)))[:5] == list(continued(model, [BOS], 5, Sampling(temperature=0.0)))
+    assert list(generate(model, [BOS], 60, Sampling(temperature=0.0)))[:5] == list(generate(model, [BOS], 5, Sampling(temperature=0.0)))
 
 
 SAID = ["The naïve fox can't jump — 영화가 정말 재미있었다!", "é\ufffd[UNK] the fox jumps  twice", "🦊🦊 foxes"]
@@ -221,7 +229,8 @@ def test_words_are_counted_in_every_split_where_that_is_asked_for(tmp_path):
     def known(**keys):
         words = {"type": "words", "min_frequency": 2, **keys}
         data = {"type": "files", **files}
-        built = build_data(TypeAdapter(DataConfig).validate_python(data), TypeAdapter(TokenizerConfig).validate_python(words), TASK)
+        tokenizer = TypeAdapter(TokenizerConfig).validate_python(words)
+        built = build_data(TypeAdapter(DataConfig).validate_python(data), tokenizer, preparation(TASK))
         return set(built.encoding.tokenizer.tokens(range(EOS + 1, built.encoding.spec.vocab_size)))
 
     assert known() == {"a"}
@@ -263,7 +272,7 @@ def test_a_language_model_is_counted_and_tried_out_beforehand(tmp_path, monkeypa
     counted = json.loads(nlp("count-params", "--config", f"{model}.yaml", "--format", "json", cwd=tmp_path).stdout)
     trained = nlp("train", "--config", f"{model}.yaml", "--set", "training.epochs=1", "--json", cwd=tmp_path).stdout
     assert counted["total_parameters"] == json.loads(trained)[0]["cost"]["parameters"]
-    assert "ms a step" in nlp("train", "--config", f"{model}.yaml", "--dry-run", cwd=tmp_path).stdout
+    assert "ms per step" in nlp("train", "--config", f"{model}.yaml", "--dry-run", cwd=tmp_path).stdout
 
 
 @pytest.mark.parametrize("model", MODELS)

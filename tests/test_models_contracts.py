@@ -29,7 +29,7 @@ __all__ = ["one_thread"]
 
 every_network = pytest.mark.parametrize("case", NETWORKS, ids=lambda case: case.name)
 every_encoder = pytest.mark.parametrize("case", ENCODERS, ids=lambda case: case.name)
-PADDED = [case for case in NETWORKS if case.config.takes in ("sequence", "spelled")]
+PADDED = [case for case in NETWORKS if "tokens" in case.config.inputs]
 every_padded = pytest.mark.parametrize("case", PADDED, ids=lambda case: case.name)
 
 

@@ -110,7 +110,7 @@ def test_attention_is_drawn(trained):
     (["--n-best", "5"], "--beam-size 5 or more"),
     (["--n-best", "2", "--temperature", "1"], "--seed"),
     (["--attention", "no/such/folder.png"], "--attention takes the name of a PNG file"),
-    (["--attention", "looks.png", "--temperature", "1"], "--attention draws what a search looked at"),
+    (["--attention", "looks.png", "--temperature", "1"], "--attention draws the attention of a search"),
     (["--beam-size", "2", "--temperature", "1"], "--beam-size 2 is for a search"),
     (["--temperature", "1", "--seed", str(2**64)], "--seed"),
     (["--beam-size", "1001"], "--beam-size"),
@@ -238,4 +238,4 @@ def test_only_runs_that_write_take_options_of_searching(tmp_path):
         "model: {type: rules, default: Italian, rules: [{label: Polish, pattern: 'ski$'}]}\n", encoding="utf-8")
     nlp("train", "--config", tmp_path / "rules.yaml", cwd=tmp_path)
     for option in (["--beam-size", "3"], ["--temperature", "1"], ["--attention", "a.png"]):
-        assert f"{option[0]} is for runs that write text" in nlp("predict", "rules", "Kowalski", *option, cwd=tmp_path, code=2).stderr
+        assert f"{option[0]} is for runs that write" in nlp("predict", "rules", "Kowalski", *option, cwd=tmp_path, code=2).stderr

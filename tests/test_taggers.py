@@ -40,7 +40,7 @@ def fit(tagger, sentences, tags, seed=0):
     targets = np.full((len(tags), max(map(len, tags), default=0)), -1)
     for row, each in zip(targets, tags, strict=True):
         row[: len(each)] = each
-    tagger.fit(sentences, targets, seed)
+    tagger.fit(sentences, {"tags": (targets, targets != -1)}, seed)
     return tagger
 
 

@@ -10,17 +10,17 @@ import torch
 from command import interrupted, nlp, timeless, weights
 from contracts import one_thread
 from nlp.configs.load import load_recipe
-from nlp.configs.schema.data import FileData
+from nlp.configs.schema.data import FileData, SizesData
 from nlp.configs.schema.networks import CharacterCnnConfig, TransformerConfig
-from nlp.configs.schema.task import TaggingConfig
+from nlp.configs.schema.tagging import TaggingConfig
 from nlp.configs.schema.tokenizer import SubwordTokenizer, WordTokenizer
-from nlp.datasets.build import build_data, cut_notices, questions
-from nlp.datasets.encoded.split import Batch
+from nlp.datasets.build import build_data
+from nlp.datasets.encoded.split import Batch, Encoding, Target
 from nlp.datasets.tokenizers.token_sequences import TokenSequences
 from nlp.errors import ConfigError, DataError
 from nlp.models.head import Head
 from nlp.models.networks.transformer import Transformer
-from nlp.tasks.build import build_task
+from nlp.tasks.build import build_task, preparation
 from nlp.tasks.tagging import Tagging
 from torch.nn.functional import cross_entropy
 
@@ -48,21 +48,21 @@ def files(folder: Path, train=SENTENCES, test=(("Oslo saw Ann", "B-LOC O B-PER")
 
 
 def test_words_become_tokens_with_a_tag_each(tmp_path):
-    data = build_data(files(tmp_path), WORDS, TASK)
+    data = build_data(files(tmp_path), WORDS, preparation(TASK))
     assert data.encoding.labels == ("B-LOC", "B-PER", "I-PER", "O")
     assert data.encoding.label_counts == (1, 3, 1, 5)
-    batch = data.splits["train"].batch(np.array([2, 1]), "sequence")
+    batch = data.splits["train"].batch(np.array([2, 1]), {"tokens"})
     assert batch.inputs["lengths"].tolist() == [4, 2]
     assert data.encoding.tokenizer.tokens(batch.inputs["tokens"][1, :2]) == ["Bob", "slept"]
     assert batch.inputs["tokens"][1, 2:].tolist() == [0, 0]
-    assert batch.targets.tolist() == [[3, 3, 3, 0], [1, 3, -1, -1]]
+    assert batch.targets["tags"].filled(-1).tolist() == [[3, 3, 3, 0], [1, 3, -1, -1]]
     assert batch.gold == [["O", "O", "O", "B-LOC"], ["B-PER", "O"]]
-    assert data.splits["train"].batch(np.array([1]), "text").inputs == {"sentences": [["Bob", "slept"]]}
+    assert data.splits["train"].batch(np.array([1]), {"text"}).inputs == {"sentences": [["Bob", "slept"]]}
 
 
 def test_characters_of_distinct_words_stand_once(tmp_path):
-    data = build_data(files(tmp_path, train=[("go go stop", "A A B")] * 2), WORDS, TaggingConfig(type="tagging", labels=None))
-    inputs = data.splits["train"].batch(np.array([0, 1]), "spelled").inputs
+    data = build_data(files(tmp_path, train=[("go go stop", "A A B")] * 2), WORDS, preparation(TaggingConfig(type="tagging", labels=None)))
+    inputs = data.splits["train"].batch(np.array([0, 1]), {"tokens", "characters"}).inputs
     assert inputs["characters"].shape == (2, 4)
     spelled = [data.encoding.tokenizers["characters"].tokens(row[row > 0]) for row in inputs["characters"]]
     assert ["".join(spelled[place]) for place in inputs["spelling"][0]] == ["go", "go", "stop"]
@@ -70,9 +70,9 @@ def test_characters_of_distinct_words_stand_once(tmp_path):
 
 def test_pieces_are_lined_up_with_words(tmp_path):
     pieces = SubwordTokenizer(type="bpe", vocab_size=270, min_frequency=1)
-    data = build_data(files(tmp_path), pieces, TASK)
+    data = build_data(files(tmp_path), pieces, preparation(TASK))
     split = data.splits["train"]
-    inputs = split.batch(np.array([0, 1]), "sequence").inputs
+    inputs = split.batch(np.array([0, 1]), {"tokens"}).inputs
     for row, sentence in enumerate(split.sentences[:2]):
         starts = [*inputs["first_pieces"][row, : len(sentence)].tolist(), int(inputs["lengths"][row])]
         for word, first, end in zip(sentence, starts, starts[1:], strict=False):
@@ -83,21 +83,21 @@ def test_pieces_are_lined_up_with_words(tmp_path):
 def test_only_distinct_words_are_encoded(tmp_path, monkeypatch):
     encoded, encode = [], TokenSequences.encode
     monkeypatch.setattr(TokenSequences, "encode", lambda self, texts: encoded.append(list(texts)) or encode(self, texts))
-    build_data(files(tmp_path), WORDS, TASK)
+    build_data(files(tmp_path), WORDS, preparation(TASK))
     assert encoded
     assert all(len(set(texts)) == len(texts) for texts in encoded), "Bob stands twice in the training split"
 
 
 def test_lengths_and_the_notice_of_them_count_pieces(tmp_path):
-    data = build_data(files(tmp_path), SubwordTokenizer(type="bpe", vocab_size=270, min_frequency=1), TASK)
+    data = build_data(files(tmp_path), SubwordTokenizer(type="bpe", vocab_size=270, min_frequency=1), preparation(TASK))
     split = data.splits["train"]
-    counted = split.batch(np.arange(3), "sequence").inputs["lengths"]
+    counted = split.batch(np.arange(3), {"tokens"}).inputs["lengths"]
     assert split.lengths.tolist() == counted.tolist()
     assert (counted > [4, 2, 4]).all(), "pieces are more than words"
-    said = cut_notices(split, TransformerConfig(type="transformer", max_positions=int(counted.max()) - 1))
-    assert said == [f"1 of 3 train texts have more than model.max_positions = {counted.max() - 1} tokens; the model reads each in windows "
-                    "of so many, which do not see one another."]
-    assert cut_notices(split, TransformerConfig(type="transformer", max_positions=int(counted.max()))) == []
+    notices = split.length_notices(int(counted.max()) - 1)
+    assert notices == [f"1 of 3 train texts have more than model.max_positions = {counted.max() - 1} tokens; the model reads each in "
+                       "windows of that size, which do not see one another."]
+    assert split.length_notices(int(counted.max())) == []
 
 
 @pytest.mark.parametrize("positions", ["sinusoidal", "learned", "rotary"])
@@ -128,7 +128,7 @@ def test_a_transformer_reads_long_sentences_in_windows(positions, causal):
 ])
 def test_data_that_no_tagger_can_be_trained_on(tmp_path, sentences, words):
     with pytest.raises(DataError) as error:
-        build_data(files(tmp_path, train=sentences), WORDS, TaggingConfig(type="tagging"))
+        build_data(files(tmp_path, train=sentences), WORDS, preparation(TaggingConfig(type="tagging")))
     for word in words:
         error.match(word)
 
@@ -136,13 +136,13 @@ def test_data_that_no_tagger_can_be_trained_on(tmp_path, sentences, words):
 def test_a_tag_outside_a_declared_list_is_named_with_its_place(tmp_path):
     task = TASK.model_copy(update={"labels": ["O", "B-PER", "I-PER"]})
     with pytest.raises(DataError, match=r"train\.jsonl:3 has the tag 'B-LOC', which task.labels does not name"):
-        build_data(files(tmp_path), WORDS, task)
+        build_data(files(tmp_path), WORDS, preparation(task))
 
 
 def test_tags_that_training_does_not_have_count_as_wrong(tmp_path):
-    data = build_data(files(tmp_path, test=[("Ann ate", "B-PER B-FOOD")]), WORDS, TASK)
+    data = build_data(files(tmp_path, test=[("Ann ate", "B-PER B-FOOD")]), WORDS, preparation(TASK))
     assert "1 of 2 test tokens have a tag that no training token has (`B-FOOD`)" in data.notices[0]
-    task, batch = build_task(TASK, data.encoding), data.splits["test"].batch(np.array([0]), "text")
+    task, batch = build_task(TASK, data.encoding), data.splits["test"].batch(np.array([0]), {"text"})
     predictions = task.predict(Says([[1, 3]]), batch)
     figures = task.metrics(predictions)
     assert figures["accuracy"] == 0.5
@@ -174,20 +174,29 @@ class Emits:
         return self.emissions
 
 
+def tagging(config, labels):
+    return Tagging(config, Encoding(SizesData(type="sizes", n_classes=len(labels)), tuple(labels), (1,) * len(labels)))
+
+
+def tags_of(ids):
+    """The targets of a batch; -1 where there is none."""
+    return {"tags": Target(np.array(ids), np.array(ids) >= 0)}
+
+
 def test_figures_by_hand():
-    task = Tagging(TASK, ["B-LOC", "B-PER", "I-PER", "O"], [1, 1, 1, 1])
+    task = tagging(TASK, ["B-LOC", "B-PER", "I-PER", "O"])
     gold = [["B-PER", "I-PER", "O"], ["O", "B-LOC"]]
-    batch = Batch(np.array([0, 1]), {"sentences": [["a", "b", "c"], ["d", "e"]]}, np.array([[1, 2, 3], [3, 0, -1]]), gold)
+    batch = Batch(np.array([0, 1]), {"sentences": [["a", "b", "c"], ["d", "e"]]}, tags_of([[1, 2, 3], [3, 0, -1]]), gold)
     figures = task.metrics(task.predict(Says([[1, 2, 3], [2, 0]]), batch))  # I-PER where O should be: a span that is not there
     assert figures == {"zero_one_loss": 0.2, "accuracy": 0.8, "precision": pytest.approx(2 / 3), "recall": 1.0, "f1": pytest.approx(0.8),
                        "invalid": 0.2}
 
 
 def test_the_loss_is_that_of_torch_over_real_tokens():
-    task = Tagging(TaggingConfig(type="tagging"), ["A", "B"], [1, 1])
+    task = tagging(TaggingConfig(type="tagging"), ["A", "B"])
     emissions = np.random.default_rng(0).normal(size=(2, 3, 2)).astype(np.float32)
     targets = np.array([[0, 1, 1], [1, -1, -1]])
-    batch = Batch(np.array([0, 1]), {"tokens": np.ones((2, 3)), "lengths": np.array([3, 1])}, targets, [["A", "B", "B"], ["B"]])
+    batch = Batch(np.array([0, 1]), {"tokens": np.ones((2, 3)), "lengths": np.array([3, 1])}, tags_of(targets), [["A", "B", "B"], ["B"]])
     predictions = task.predict(Emits(emissions), batch)
     expected = cross_entropy(torch.from_numpy(emissions).flatten(0, 1), torch.from_numpy(targets).flatten(), ignore_index=-1)
     assert task.metrics(predictions)["loss"] == pytest.approx(expected.item(), rel=1e-5)
@@ -195,10 +204,10 @@ def test_the_loss_is_that_of_torch_over_real_tokens():
 
 
 def test_questions_are_divided_at_spaces(tmp_path):
-    data = build_data(files(tmp_path), WORDS, TASK)
-    split = questions(["Ann  saw Oslo", ""], TASK, data.encoding)
+    data = build_data(files(tmp_path), WORDS, preparation(TASK))
+    split = preparation(TASK).unlabelled(["Ann  saw Oslo", ""], data.encoding)
     assert split.sentences == [["Ann", "saw", "Oslo"], []]
-    assert split.batch(np.array([0, 1]), "sequence").inputs["lengths"].tolist() == [3, 0]
+    assert split.batch(np.array([0, 1]), {"tokens"}).inputs["lengths"].tolist() == [3, 0]
 
 
 @pytest.mark.parametrize("scheme", ["IOB1", "IOB2", "BIOES"])
@@ -206,7 +215,7 @@ def test_a_tag_of_no_scheme_is_named_with_its_place(tmp_path, scheme):
     task = TaggingConfig(type="tagging", scheme=scheme)
     for tag in ("PER", "X-PER", "B-", "o", "BI-PER"):
         with pytest.raises(DataError, match=rf"test\.jsonl:2 has the tag '{tag}', which task.scheme {scheme} does not have \(O, B-TYPE"):
-            build_data(files(tmp_path, test=[("a", "O"), ("b c", f"O {tag}")]), WORDS, task)
+            build_data(files(tmp_path, test=[("a", "O"), ("b c", f"O {tag}")]), WORDS, preparation(task))
 
 
 @pytest.mark.parametrize(("setting", "words"), [
@@ -300,10 +309,10 @@ def test_sentences_longer_than_a_transformer_are_trained_scored_and_predicted(tm
     done = nlp("train", "--config", "tags.yaml", "--name", "first", "--json", cwd=tmp_path)
     assert "2 of 3 train texts have more than model.max_positions = 3 tokens; the model reads each in windows" in done.stderr
     assert json.loads(done.stdout)[0]["train"]["accuracy"] > 0.8
-    assert "windows of so many" in nlp("eval", "tags/first", "--split", "validation", cwd=tmp_path).stderr
+    assert "windows of that size" in nlp("eval", "tags/first", "--split", "validation", cwd=tmp_path).stderr
     said = json.loads(nlp("predict", "tags/first", "Ann saw Bob Lee in Oslo it rained", "--json", cwd=tmp_path).stdout)
     assert len(said["prediction"].split()) == 8
-    assert "windows of so many" in caplog.text
+    assert "windows of that size" in caplog.text
 
 
 CONLL = "Ann\tB-PER\nsaw\tO\nBob\tB-PER\nLee\tI-PER\n\nBob\tB-PER\nslept\tO\n\nit\tO\nrained\tO\nin\tO\nOslo\tB-LOC\n"

@@ -6,7 +6,7 @@ import torch
 from contracts import one_thread, transformer_seq2seq_by_hand
 from nlp.configs.schema.data import SizesData
 from nlp.configs.schema.networks import TransformerSeq2SeqConfig
-from nlp.configs.schema.task import DecodingConfig
+from nlp.configs.schema.sequence_to_sequence import DecodingConfig
 from nlp.configs.schema.tokenizer import BOS, EOS, PAD
 from nlp.errors import ConfigError
 from nlp.models.build import build_model

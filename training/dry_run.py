@@ -1,17 +1,13 @@
-"""What a full run would need, told by building everything and taking a few steps."""
+"""What a full run needs, estimated by building everything and taking a few steps."""
 
 import time
 from collections.abc import Iterator
 from statistics import median
 
 from ..configs.schema.recipe import Recipe
-from ..datasets.build import build_data, cut_notices
-from ..datasets.encoded.batching import Plan
-from ..datasets.encoded.split import Split
-from ..models.build import build_model
-from ..tasks.build import build_task
-from .devices import Setting, placed
-from .loop.learner import Learner, build_learner, build_plan
+from .devices import Setting
+from .loop.trainer import window_batches
+from .run import Run, build_run
 from .session import peak_bytes
 
 TIMED_STEPS = 5
@@ -20,38 +16,36 @@ TIMED_STEPS = 5
 def dry_run(recipe: Recipe, device: str, threads: int) -> Iterator[str]:
     """One line for each thing that a person wants to know before a long run; nothing is written."""
     setting = Setting(recipe.seeds[0], device, threads)
-    data = build_data(recipe.data, recipe.tokenizer, recipe.task)
-    sizes = ", ".join(f"{name} {len(split):,}" for name, split in data.splits.items())
-    labels = f"; {len(data.encoding.labels)} classes" if data.encoding.labels else ""
-    yield f"data        {sizes} examples{labels}; vocabulary {data.encoding.spec.vocab_size or 0:,}"
-    yield from (f"notice      {said}" for split in data.splits.values() for said in cut_notices(split, recipe.model))
-    task = build_task(recipe.task, data.encoding)
-    model = placed(recipe, setting, lambda: build_model(recipe.model, data.encoding.spec, task.head))
-    yield f"model       {recipe.model.type}: " + ", ".join(f"{name} {value:,}" for name, value in model.describe().items())
-    plan = build_plan(recipe, data.splits["train"], setting.seed)
-    learner = build_learner(recipe, task, model, plan, setting)
+    run = build_run(recipe, setting)
+    encoding, splits = run.data.encoding, run.data.splits
+    sizes = ", ".join(f"{name} {len(split):,}" for name, split in splits.items())
+    labels = f"; {len(encoding.labels)} classes" if encoding.labels else ""
+    yield f"data        {sizes} examples{labels}; vocabulary {encoding.spec.vocab_size or 0:,}"
+    yield from (f"notice      {each}" for split in splits.values() for each in split.length_notices(recipe.model.longest_input))
+    yield f"model       {recipe.model.type}: " + ", ".join(f"{name} {value:,}" for name, value in run.model.describe().items())
     yield f"device      {device}, {threads} thread{'s' if threads > 1 else ''}"
-    yield from _timed(recipe, learner, plan, data.splits["train"], device)
+    yield from _timed(recipe, run, setting)
 
 
-def _timed(recipe: Recipe, learner: Learner, plan: Plan, split: Split, device: str) -> Iterator[str]:
+def _timed(recipe: Recipe, run: Run, setting: Setting) -> Iterator[str]:
     if recipe.model.learns_by != "gradient":
         yield f"training    {recipe.model.type} has no steps to time"
         return
-    seconds = _seconds_per_step(recipe, learner, plan, split)
-    seeds, whole = len(recipe.seeds), seconds * plan.n_steps * len(recipe.seeds)
-    told = f"{whole:.0f} seconds" if whole < 100 else f"{whole / 60:.0f} minutes"
-    yield f"training    {plan.n_steps:,} steps in {len(plan.epoch_ends)} epochs, {1000 * seconds:.1f} ms a step"
-    yield f"time        about {told} for {seeds} seed{'s' if seeds > 1 else ''}, evaluations aside"
-    yield f"memory      {peak_bytes(device) / 2**20:,.0f} MiB at most so far"
+    seconds = _seconds_per_step(recipe, run, setting)
+    seeds, total = len(recipe.seeds), seconds * run.plan.n_steps * len(recipe.seeds)
+    duration = f"{total:.0f} seconds" if total < 100 else f"{total / 60:.0f} minutes"
+    yield f"training    {run.plan.n_steps:,} steps in {len(run.plan.epoch_ends)} epochs, {1000 * seconds:.1f} ms per step"
+    yield f"time        about {duration} for {seeds} seed{'s' if seeds > 1 else ''}, without evaluations"
+    yield f"memory      {peak_bytes(setting.device) / 2**20:,.0f} MiB at most so far"
 
 
-def _seconds_per_step(recipe: Recipe, learner: Learner, plan: Plan, split: Split) -> float:
-    """The median of a few steps after a first one, which also pays for warming up."""
+def _seconds_per_step(recipe: Recipe, run: Run, setting: Setting) -> float:
+    """The median of a few steps after a first one, which also warms up."""
     seconds = []
-    for step in range(1, min(TIMED_STEPS + 1, plan.n_steps) + 1):
+    for step in range(1, min(TIMED_STEPS + 1, run.plan.n_steps) + 1):
         started = time.perf_counter()
-        learner.update([split.batch(rows, recipe.model.takes) for rows in plan.window(step)], step, watched=False)
-        learner.bad_step()  # waits until the device is done
+        batches = window_batches(run.data.splits["train"], run.plan.window(step), recipe.model.inputs, setting, step)
+        run.learner.update(batches, step, watched=False)
+        run.learner.bad_step()  # waits until the device is done
         seconds.append(time.perf_counter() - started)
     return median(seconds[1:] or seconds)

@@ -1,4 +1,4 @@
-"""One way to score a model: in training, after it, in `nlp eval` and in `nlp predict`."""
+"""Predictions of a model for a split: during training, after it, and in `nlp eval`."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -10,18 +10,18 @@ from ..tasks.task import Task
 from .distributed import World
 
 TRAIN_SAMPLE = 5_000
-"""Training rows that a finished model is scored on, evenly spaced; enough for the gap between training and validation."""
+"""Training rows that a finished model is scored on, evenly spaced; enough to see the gap between training and validation."""
 
 
 def predict(task: Task, model: Any, split: Split, world: World = World(), most: int | None = None) -> Any:  # noqa: B008
-    """What the model says of every row (or of about `most`), the same on every rank."""
+    """The model's predictions for every row (or for about `most`), the same on every rank."""
     mine = list(_predictions(task, model, split, world, most))
     parts = [part for parts in world.gathered(mine) for part in parts]
     return type(parts[0]).joined(parts)
 
 
 def _predictions(task: Task, model: Any, split: Split, world: World, most: int | None) -> Iterator[Predictions]:
-    """A rank takes its share of each batch, without duplicates."""
+    """Each rank predicts its share of each batch, without duplicates."""
     for rows in split.evaluation_batches(most):
         if len(share := share_of(rows, world.rank, world.size)):
-            yield task.predict(model, split.batch(share, model.config.takes))
+            yield task.predict(model, split.batch(share, model.config.inputs))

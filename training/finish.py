@@ -1,4 +1,4 @@
-"""The end of a run: the best weights are scored on every split, and what they say is written down."""
+"""The end of a run: the best weights are evaluated on every split, and results and predictions are saved."""
 
 import json
 from collections.abc import Mapping
@@ -46,7 +46,7 @@ class Results:
         return Results(directory, saved["seed"], metrics, saved["cost"])
 
 
-def conclude(learner: Learner, task: Task, data: Data, session: Session) -> Results:
+def finish(learner: Learner, task: Task, data: Data, session: Session) -> Results:
     """Score the best checkpoint on a sample of the training split, on validation and on test; write `results.json` last."""
     cost = _cost(learner, session)
     for notice in getattr(learner.model, "notices", ()):
@@ -96,29 +96,29 @@ def _score(model: Any, task: Task, split: Split, session: Session) -> dict[str, 
 
 
 def save_predictions(task: Task, predictions: Any, split: Split, directory: RunDirectory) -> Path:
-    """One JSON object a line: row, start of the text, label, prediction, probability. Returns where they are."""
+    """One JSON object per line: row, start of the text, label, prediction, probability. Returns the file's path."""
     lines = []
     for place, row in enumerate(predictions.rows):
-        told = {"row": int(row), **_shortened(split.told(int(row))), **task.describe(predictions, place)}
-        lines.append(json.dumps(told, ensure_ascii=False) + "\n")
+        fields = {"row": int(row), **_shortened(split.example(int(row))), **task.describe(predictions, place)}
+        lines.append(json.dumps(fields, ensure_ascii=False) + "\n")
     path = directory.predictions(split.name)
     path.parent.mkdir(exist_ok=True)
     write_atomically(path, "".join(lines))
     return path
 
 
-def _shortened(told: dict[str, Any]) -> dict[str, Any]:
-    """The start of the text, and what is right; where it stood is told by the row."""
-    return {"text": told["text"][:SHOWN_CHARACTERS], "label": told["label"]}
+def _shortened(example: dict[str, Any]) -> dict[str, Any]:
+    """The start of the text, and the gold answer; the row number says where it is in the data."""
+    return {"text": example["text"][:SHOWN_CHARACTERS], "label": example["label"]}
 
 
 def _samples(task: Task, predictions: Any, split: Split) -> str:
     """The first predictions as a Markdown table."""
     lines = ["| text | label | prediction |", "|---|---|---|"]
     for place, row in enumerate(predictions.rows[:SAMPLES]):
-        told = _shortened(split.told(int(row)))
-        text = told["text"].replace("|", "\\|").replace("\n", " ")
-        lines.append(f"| {text} | {told['label']} | {task.describe(predictions, place)['prediction']} |")
+        example = _shortened(split.example(int(row)))
+        text = example["text"].replace("|", "\\|").replace("\n", " ")
+        lines.append(f"| {text} | {example['label']} | {task.describe(predictions, place)['prediction']} |")
     return "\n".join(lines)
 
 
@@ -126,11 +126,11 @@ def _log_last_point(metrics: Mapping[str, Mapping[str, float]], session: Session
     """The test figures; and for a model without steps its one point of train and validation, under the same tags."""
     step = session.progress.step
     if session.recipe.training is None:
-        session.tell("train", step, metrics["train"])
+        session.log("train", step, metrics["train"])
     if step == 0:
-        session.tell("validation", step, metrics["validation"])
+        session.log("validation", step, metrics["validation"])
     if "test" in metrics:
-        session.tell("test", step, metrics["test"])
+        session.log("test", step, metrics["test"])
 
 
 def _flat(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -6,48 +6,52 @@ import sys
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from ..configs.schema.recipe import Recipe
 from ..datasets.build import build_data
 from ..errors import TrainingError
+from ..tasks.build import preparation
 from .finish import Results
 from .folder.run_directory import RunDirectory
+from .jobs import Job, discarded_unless_started
 from .log.display import announce
 
 
-def run_side_by_side(recipe: Recipe, directories: Sequence[RunDirectory], device: str, at_once: int) -> list[Results]:
-    """Train in each prepared folder, at most `at_once` together, each on one thread."""
-    _encode_once(recipe)
+def train_side_by_side(jobs: Sequence[Job], at_once: int) -> list[Results]:
+    """Train the jobs, at most `at_once` at a time, each on one thread."""
 
-    def train(directory: RunDirectory) -> int:
-        return _train(["-m", "nlp.cli.main"], directory, device, {"OMP_NUM_THREADS": "1"})
+    def train(job: Job) -> int:
+        return _train(["-m", "nlp.cli.main"], job, {"OMP_NUM_THREADS": "1"})
 
-    with ThreadPoolExecutor(at_once) as pool:
-        return _results(directories, list(pool.map(train, directories)))
+    with discarded_unless_started(jobs), ThreadPoolExecutor(at_once) as pool:
+        _encode_once(jobs)
+        return _results(jobs, list(pool.map(train, jobs)))
 
 
-def run_in_processes(recipe: Recipe, directories: Sequence[RunDirectory], device: str, processes: int) -> list[Results]:
-    """Train in each prepared folder in turn, data-parallel in so many processes on this machine, through torchrun."""
-    _encode_once(recipe)
-    threads = os.environ.get("OMP_NUM_THREADS", "1")  # said, or torchrun would say that it took 1
+def train_in_processes(jobs: Sequence[Job], processes: int) -> list[Results]:
+    """Train one job after the other, each data-parallel in several processes on this machine, through torchrun."""
+    threads = os.environ.get("OMP_NUM_THREADS", "1")  # stated, or torchrun would print that it chose 1
     torchrun = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}", "--module", "nlp.cli.main"]
-    return _results(directories, [_train(torchrun, directory, device, {"OMP_NUM_THREADS": threads}) for directory in directories])
+    with discarded_unless_started(jobs):
+        _encode_once(jobs)
+        return _results(jobs, [_train(torchrun, job, {"OMP_NUM_THREADS": threads}) for job in jobs])
 
 
-def _encode_once(recipe: Recipe) -> None:
-    """The processes then find the data in the cache, and what is wrong with it is said here, once."""
-    build_data(recipe.data, recipe.tokenizer, recipe.task, tell=announce)
+def _encode_once(jobs: Sequence[Job]) -> None:
+    """The processes then find the data in the cache, and errors in it are reported here, once."""
+    recipe = jobs[0].recipe
+    build_data(recipe.data, recipe.tokenizer, preparation(recipe.task), report=announce)
 
 
-def _train(how: Sequence[str], directory: RunDirectory, device: str, variables: Mapping[str, str]) -> int:
-    """`nlp train --resume` in a process that takes no module from the working folder (PYTHONSAFEPATH); its exit code."""
-    command = [sys.executable, *how, "train", "--resume", str(directory.path), "--device", device, "--json"]
+def _train(how: Sequence[str], job: Job, variables: Mapping[str, str]) -> int:
+    """`nlp train --resume` in a process that imports no module from the working folder (PYTHONSAFEPATH); its exit code."""
+    command = [sys.executable, *how, "train", "--resume", str(job.directory.path), "--device", job.device, "--json"]
     environment = {**os.environ, "PYTHONSAFEPATH": "1", **variables}
     return subprocess.run(command, env=environment, stdout=subprocess.DEVNULL, check=False).returncode
 
 
-def _results(directories: Sequence[RunDirectory], codes: Sequence[int]) -> list[Results]:
+def _results(jobs: Sequence[Job], codes: Sequence[int]) -> list[Results]:
+    directories: list[RunDirectory] = [job.directory for job in jobs]
     failed = [directory.address for directory, code in zip(directories, codes, strict=True) if code]
     if failed:
-        raise TrainingError(f"These runs did not finish: {', '.join(failed)}. What they said stands above; "
-                            "`nlp train --resume RUN` goes on with one.")
+        raise TrainingError(f"These runs did not finish: {', '.join(failed)}. Their messages are above; "
+                            "`nlp train --resume RUN` resumes one.")
     return [Results.read(directory) for directory in directories]

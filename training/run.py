@@ -1,25 +1,81 @@
-"""The story of one run: data, task, model, plan, learner; then fit, and score what came of it."""
+"""The story of a run: data, task, model, plan, learner; then fit, and evaluate the result. Read this file first."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 from ..configs.schema.recipe import Recipe
 from ..datasets.build import build_data
+from ..datasets.encoded.batching import Plan
+from ..datasets.encoded.split import Data, Encoding
 from ..models.build import build_model
-from ..tasks.build import build_task
+from ..tasks.build import build_task, preparation
+from ..tasks.task import Task
 from .devices import Setting, placed
-from .finish import Results, conclude
+from .distributed import World, join_world, leave_world, refuse_ranks
+from .finish import Results, finish
 from .folder.run_directory import RunDirectory
+from .jobs import Job, discarded_unless_started
 from .log.display import announce
-from .loop.learner import build_learner, build_plan
+from .loop.learner import Learner, build_learner, build_plan
 from .loop.trainer import fit
 from .session import open_session
 
 
+class Trained(NamedTuple):
+    """The results of the runs that finished, and whether a signal stopped the last one before its end."""
+
+    results: list[Results]
+    stopped: bool = False
+
+
+def train_jobs(jobs: Sequence[Job]) -> Trained:
+    """Train one job after the other, each from its last checkpoint if it has one; the results of a finished run are read."""
+    results, world = [], World()
+    with discarded_unless_started(jobs):
+        for job in jobs:
+            if job.directory.status() == "finished":
+                results.append(Results.read(job.directory))
+                continue
+            world = join_world(job.device)
+            refuse_ranks(job.recipe.model, world.size)
+            result = run_recipe(job.recipe, Setting(job.seed, job.device, job.threads, world), job.directory)
+            if result is None:
+                return Trained(results, stopped=True)
+            results.append(result)
+        leave_world(world)
+    return Trained(results)
+
+
 def run_recipe(recipe: Recipe, setting: Setting, directory: RunDirectory) -> Results | None:
-    """Train, evaluate and save one run, from its last checkpoint where it has one. Returns None where a signal stopped it."""
-    data = build_data(recipe.data, recipe.tokenizer, recipe.task, tell=announce)
+    """Train, evaluate and save one run, from its last checkpoint if it has one. Returns None where a signal stopped it."""
+    run = build_run(recipe, setting)
+    with open_session(recipe, setting, directory, run.data, run.plan, run.learner) as session:
+        finished = fit(run.learner, run.task, run.data, run.plan, session)
+        return finish(run.learner, run.task, run.data, session) if finished else None
+
+
+@dataclass(frozen=True)
+class Run:
+    """Everything that training needs, built from a recipe."""
+
+    data: Data
+    task: Task
+    model: Any
+    plan: Plan
+    learner: Learner
+
+
+def build_run(recipe: Recipe, setting: Setting) -> Run:
+    """The five parts of a run, each built from a section of the recipe and the parts before it."""
+    data = build_data(recipe.data, recipe.tokenizer, preparation(recipe.task), report=announce)
     task = build_task(recipe.task, data.encoding)
-    model = placed(recipe, setting, lambda: build_model(recipe.model, data.encoding.spec, task.head))
+    model = build_placed_model(recipe, setting, data.encoding, task)
     plan = build_plan(recipe, data.splits["train"], setting.seed)
     learner = build_learner(recipe, task, model, plan, setting)
-    with open_session(recipe, setting, directory, data, plan, learner) as session:
-        finished = fit(learner, task, data, plan, session)
-        return conclude(learner, task, data, session) if finished else None
+    return Run(data, task, model, plan, learner)
+
+
+def build_placed_model(recipe: Recipe, setting: Setting, encoding: Encoding, task: Task) -> Any:
+    """The model of a recipe on its device; a network's first weights are drawn from the seed."""
+    return placed(recipe, setting, lambda: build_model(recipe.model, encoding.spec, task.head))

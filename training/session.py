@@ -1,4 +1,4 @@
-"""What a run carries through training: where it writes, whom it tells, and when it must stop."""
+"""What a run needs throughout training: progress, log, display, and the signal to stop."""
 
 import signal
 import sys
@@ -10,7 +10,6 @@ from typing import Any
 
 from ..configs.schema.recipe import Recipe
 from ..configs.schema.training import EarlyStoppingConfig
-from ..datasets.build import cut_notices
 from ..datasets.encoded.batching import Plan
 from ..datasets.encoded.split import Batch, Data
 from ..errors import RunError
@@ -26,7 +25,7 @@ from .loop.learner import Learner
 
 @dataclass
 class Progress:
-    """How far a run has come; saved with each checkpoint, so that a resumed run goes on as if never stopped."""
+    """How far a run has come; saved with each checkpoint, so that a resumed run continues as if it had never stopped."""
 
     step: int = 0
     best_score: float | None = None
@@ -41,7 +40,7 @@ class Progress:
 
 
 class StopSignal:
-    """SIGINT and SIGTERM ask for a stop at the end of the step; a second one ends the program at once."""
+    """SIGINT and SIGTERM request a stop at the end of the step; a second one ends the program at once."""
 
     def __init__(self) -> None:
         self.received: int | None = None
@@ -61,7 +60,7 @@ class StopSignal:
         if self.received is not None:
             raise KeyboardInterrupt
         self.received = number
-        announce("Stopping as soon as this step is done; Ctrl-C again ends at once, without a checkpoint of it.")
+        announce("Stopping after this step; press Ctrl-C again to stop at once, without a checkpoint of it.")
 
 
 class Meter:
@@ -79,7 +78,7 @@ class Meter:
         self.tokens += sum(batch.n_tokens for batch in batches)
 
     def read(self, world: World) -> dict[str, list[float]]:
-        """The sums over all ranks as numbers."""
+        """The sums over all ranks as numbers. Reads from the device."""
         return {name: [world.sum(float(top)), world.sum(float(bottom))] for name, (top, bottom) in self.sums.items()}
 
     def tokens_per_second(self, world: World) -> float:
@@ -89,7 +88,7 @@ class Meter:
 
 @dataclass
 class Session:
-    """One run under way."""
+    """One run in progress."""
 
     recipe: Recipe
     setting: Setting
@@ -113,13 +112,13 @@ class Session:
     @property
     def best_metric(self) -> str:
         """The validation metric that decides which checkpoint is the best."""
-        return self.recipe.training.best_metric if self.recipe.training else "accuracy"
+        return self.recipe.best_metric
 
     @property
     def early_stopping(self) -> EarlyStoppingConfig | None:
         return self.recipe.training.early_stopping if self.recipe.training else None
 
-    def tell(self, split: str, step: int, values: Mapping[str, float]) -> None:
+    def log(self, split: str, step: int, values: Mapping[str, float]) -> None:
         """Log values to TensorBoard and `metrics.jsonl`; only the first rank has a tracker."""
         if self.tracker is not None:
             self.tracker.scalars(split, step, values)
@@ -132,7 +131,7 @@ def peak_bytes(device: str) -> int:
 
         return torch.cuda.max_memory_allocated()
     if sys.platform == "win32":
-        return 0  # Windows tells no peak without a package for it
+        return 0  # Windows reports no peak without another package
     import resource
 
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -143,12 +142,13 @@ def peak_bytes(device: str) -> int:
 def open_session(
     recipe: Recipe, setting: Setting, directory: RunDirectory, data: Data, plan: Plan, learner: Learner
 ) -> Iterator[Session]:
-    """Go on from the last checkpoint, or begin; then log, show and listen until the block ends."""
+    """Resume from the last checkpoint, or start; then log, display and listen for signals until the block ends."""
     main = setting.world.is_main
-    notices = [*data.notices, *(said for split in data.splits.values() for said in cut_notices(split, recipe.model))]
+    longest = recipe.model.longest_input
+    notices = [*data.notices, *(each for split in data.splits.values() for each in split.length_notices(longest))]
     with directory.hold() if main else nullcontext(), StopSignal().listening() as stop:
         if main:
-            _save_data(directory, data)  # first: another vocabulary would be told as weights that do not fit
+            _save_data(directory, data)  # first: another vocabulary would otherwise be reported as weights that do not fit
         progress = _resumed(learner, directory)
         tracker = Tracker(directory, resume_step=progress.step) if main else None
         with tracker or nullcontext(), Display(plan.n_steps, progress.step, silent=not main, seed=directory.seed) as display:
@@ -158,7 +158,7 @@ def open_session(
 
 
 def _resumed(learner: Learner, directory: RunDirectory) -> Progress:
-    """Bring the learner to where the last checkpoint was taken; to the very start where there is none."""
+    """Restore the learner from the last checkpoint; without one, progress is at the start."""
     if not has_checkpoint(directory):
         return Progress()
     folder = checkpoint_path(directory, "last")
@@ -167,22 +167,22 @@ def _resumed(learner: Learner, directory: RunDirectory) -> Progress:
         saved = read_json(path)
         progress, state = Progress(**saved["progress"]), saved["learner"]
     except (KeyError, TypeError) as error:
-        raise RunError(f"{path} is not what this version of nlp writes ({error!r}). "
+        raise RunError(f"{path} is not in the format that this version of nlp writes ({error!r}). "
                        "Take it from where the folder was copied, or train again.") from None
     learner.resume(folder, state)
     return progress
 
 
 def _save_data(directory: RunDirectory, data: Data) -> None:
-    """What evaluating and predicting need of the data: labels by name, sizes, the tokenizer; and what it was, by hash."""
+    """Save what evaluation and prediction need of the data: labels by name, sizes, tokenizers; and the hashes of the data."""
     encoding = data.encoding
     about = {"format": DATA_FORMAT, "labels": list(encoding.labels), "label_counts": list(encoding.label_counts),
              "spec": encoding.spec.model_dump(), "hashes": dict(data.hashes),
              "tokenizers": {role: tokenizer.fingerprint() for role, tokenizer in encoding.tokenizers.items()}}
     about["checksum"] = checksum(about)
     if directory.data.exists() and read_json(directory.data) != about:
-        raise RunError(f"The data is not what run {directory.path} was begun with (its hashes stand in {directory.data.name}). "
-                       "Bring the old data back, or begin a new run with --config.")
+        raise RunError(f"The data has changed since run {directory.path} was started ({directory.data.name} contains its hashes). "
+                       "Restore the old data, or start a new run with --config.")
     for role, tokenizer in encoding.tokenizers.items():
         tokenizer.save(directory.tokenizer(role))
     write_json(directory.data, about)

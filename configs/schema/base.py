@@ -1,6 +1,6 @@
 """The base of every section of a recipe."""
 
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -24,3 +24,10 @@ class Config(BaseModel):
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, protected_namespaces=())
+
+
+class Problem(NamedTuple):
+    """Something wrong between sections of a recipe that are each valid: the key to point at, and one sentence."""
+
+    path: tuple[str, ...]
+    message: str

@@ -4,19 +4,19 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from .base import Config, PositiveFloat, PositiveInt
-from .model_base import LearnsBy, Takes
+from .base import PositiveFloat, PositiveInt
+from .model_base import Inputs, LearnsBy, ModelBase
 
 
-class ClassicalConfig(Config):
+class ClassicalConfig(ModelBase):
     """What every scikit-learn classifier over a bag of tokens or n-grams has in common."""
 
     learns_by: ClassVar[LearnsBy] = "solver"
     gives: ClassVar[frozenset[str]] = frozenset({"classes"})
 
     @property
-    def takes(self) -> Takes:
-        return "bag"
+    def inputs(self) -> Inputs:
+        return frozenset({"bag"})
 
 
 class NaiveBayesConfig(ClassicalConfig):
@@ -93,15 +93,15 @@ class KnnConfig(ClassicalConfig):
     """Distance between two texts."""
 
 
-class TaggerConfig(Config):
+class TaggerConfig(ModelBase):
     """What every statistical tagger has in common; it reads the words themselves, so there is no tokenizer."""
 
     learns_by: ClassVar[LearnsBy] = "solver"
     gives: ClassVar[frozenset[str]] = frozenset({"tags"})
 
     @property
-    def takes(self) -> Takes:
-        return "text"
+    def inputs(self) -> Inputs:
+        return frozenset({"text"})
 
 
 class MostFrequentTagConfig(TaggerConfig):
@@ -128,7 +128,7 @@ class AveragedPerceptronConfig(TaggerConfig):
     """Features of a token that are seen less often in training are left out."""
 
 
-class NgramConfig(Config):
+class NgramConfig(ModelBase):
     """N-gram language model with interpolated modified Kneser-Ney smoothing (Chen and Goodman 1999)."""
 
     learns_by: ClassVar[LearnsBy] = "solver"
@@ -139,8 +139,8 @@ class NgramConfig(Config):
     """Length of the longest n-gram: a token is told from the `order` - 1 before it."""
 
     @property
-    def takes(self) -> Takes:
-        return "history"
+    def inputs(self) -> Inputs:
+        return frozenset({"history"})
 
 
 AnyTaggerConfig = MostFrequentTagConfig | HmmConfig | AveragedPerceptronConfig

@@ -1,8 +1,8 @@
 """Where the examples come from: the `data:` section of a recipe."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from .base import Config, PositiveInt, Seed, Share
 
@@ -19,6 +19,12 @@ class NamedData(Config):
     """Share of the training examples held out for validation where the dataset has no validation split."""
     split_seed: Seed = 0
     """Seed of that cut; it stays the same for every training seed, so that runs compare."""
+
+    @model_validator(mode="after")
+    def _only_messages_have_parts(self) -> Self:
+        if self.remove and self.name != "20newsgroups":
+            raise ValueError("remove works with `name: 20newsgroups` alone")
+        return self
 
 
 class FileData(Config):

@@ -1,8 +1,4 @@
-"""Which model: the `model:` section of a recipe.
-
-Each class says four things that other sections are checked against, without importing the model:
-`learns_by`, `gives` (which tasks it can serve), `takes` (what its batches hold) and `threads`.
-"""
+"""Which model: the union of all classes that the `model:` section of a recipe may have. `model_base.py` says what each states."""
 
 from typing import Annotated
 

@@ -1,8 +1,69 @@
 """What every model's section of a recipe states, so that other sections can be checked against it without importing the model."""
 
-from typing import Literal
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from .base import Config, Problem
+from .data import SizesData
+
+if TYPE_CHECKING:
+    from .recipe import Recipe
 
 LearnsBy = Literal["nothing", "solver", "gradient"]
-Takes = Literal["text", "bag", "sequence", "spelled", "history", "pair", "vector"]
-"""`spelled` is a sequence with the characters of each word beside it, `history` what stands before a block of running text, `pair` a
-source and the target before each place."""
+Input = Literal["text", "tokens", "characters", "segments", "other_tokens", "previous", "bag", "history", "vector"]
+Inputs = frozenset[Input]
+"""What a model reads, by name; each name stands for the arrays of a batch after the arrow.
+
+    text          -> texts, or for tagging sentences: the text itself, as rules and statistical taggers read it
+    tokens        -> tokens, lengths, and first_pieces where a word may have several tokens: padded token ids, in order
+    characters    -> characters, spelling: the characters of each distinct word, and which word stands where
+    segments      -> segments: the text that each token belongs to, where two texts are joined into one
+    other_tokens  -> other_tokens, other_lengths: the second of two texts, apart from the first
+    previous      -> previous: the target token before each position
+    bag           -> tokens, starts, weights: token ids or n-grams without order or padding
+    history       -> histories: the tokens before each block of running text
+    vector        -> vectors: plain numbers
+"""
+NEEDS_TOKENIZER: Inputs = frozenset({"tokens", "bag", "history"})
+NEEDS_ORDER: Inputs = frozenset({"tokens", "history"})
+
+
+class ModelBase(Config):
+    """The base of every model's section."""
+
+    learns_by: ClassVar[LearnsBy]
+    gives: ClassVar[frozenset[str]]
+    """The tasks that it can serve, by what they need."""
+    carries_state: ClassVar[bool] = False
+    """Whether a language model of this kind starts a block in the state that the block before it ended in."""
+
+    @property
+    def inputs(self) -> Inputs:
+        """What its batches contain."""
+        raise NotImplementedError
+
+    @property
+    def longest_input(self) -> int | None:
+        """Most tokens of an input sequence; None where there is no limit."""
+        return None
+
+    def problems(self, recipe: "Recipe") -> "Iterator[Problem]":
+        """What does not fit between the model and the sections for tokenizer and training."""
+        has_sizes_only = isinstance(recipe.data, SizesData)
+        if not has_sizes_only:
+            yield from self._tokenizer_problems(recipe)
+        if self.learns_by == "gradient" and recipe.training is None and not has_sizes_only:
+            yield Problem((), f"training: is missing; model.type {recipe.model.type} is a network and needs at least "
+                          "`epochs` and `optimizer`")
+        if self.learns_by != "gradient" and recipe.training is not None:
+            yield Problem(("training",), f"model.type {recipe.model.type} learns by {self.learns_by}, not by steps; leave this section out")
+
+    def _tokenizer_problems(self, recipe: "Recipe") -> "Iterator[Problem]":
+        tokenizer, name = recipe.tokenizer, f"model.type {recipe.model.type}"
+        if not self.inputs & NEEDS_TOKENIZER and "text" in self.inputs and tokenizer is not None:
+            yield Problem(("tokenizer",), f"{name} reads the text itself; leave the tokenizer out")
+        if self.inputs & NEEDS_TOKENIZER and tokenizer is None:
+            yield Problem((), f"tokenizer: is missing; {name} needs one, such as `type: words`")
+        if self.inputs & NEEDS_ORDER and tokenizer is not None and not tokenizer.ordered:
+            yield Problem(("tokenizer", "type"), f"n-grams have no order, which {name} needs; "
+                          "take words, characters, bytes, bpe, unigram or wordpiece")

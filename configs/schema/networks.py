@@ -1,11 +1,16 @@
 """Networks trained by gradient descent."""
 
-from typing import Annotated, ClassVar, Literal, Self
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from .base import Config, NonNegativeInt, PositiveInt, Probability
-from .model_base import LearnsBy, Takes
+from .base import Config, NonNegativeInt, PositiveInt, Probability, Problem
+from .model_base import Inputs, LearnsBy, ModelBase
+from .tokenizer import TokenSequence
+
+if TYPE_CHECKING:
+    from .recipe import Recipe
 
 Activation = Literal["sigmoid", "tanh", "relu", "leaky_relu", "elu", "gelu"]
 
@@ -15,7 +20,7 @@ def _heads_must_divide(d_model: int, n_heads: int) -> None:
         raise ValueError(f"n_heads {n_heads} does not divide d_model {d_model}")
 
 
-class NetworkConfig(Config):
+class NetworkConfig(ModelBase):
     """What every network has in common."""
 
     learns_by: ClassVar[LearnsBy] = "gradient"
@@ -43,14 +48,19 @@ class MlpConfig(NetworkConfig):
     """Non-linearity after each hidden layer."""
 
     @property
-    def takes(self) -> Takes:
-        return self.input
+    def inputs(self) -> Inputs:
+        return frozenset({self.input})
 
     @model_validator(mode="after")
     def _vectors_are_not_embedded(self) -> Self:
         if self.input == "vector" and self.d_embedding is not None:
             raise ValueError("input `vector` takes numbers as they are; leave d_embedding out")
         return self
+
+    def _tokenizer_problems(self, recipe: "Recipe") -> Iterator[Problem]:
+        yield from super()._tokenizer_problems(recipe)
+        if self.d_embedding and recipe.tokenizer is not None and not recipe.tokenizer.ordered:
+            yield Problem(("model", "d_embedding"), "averages embeddings of tokens; n-grams feed the first hidden layer, so leave it out")
 
 
 class CharacterCnnConfig(Config):
@@ -89,8 +99,8 @@ class SequenceNetworkConfig(NetworkConfig):
     """For tagging: features of each word's characters, beside its embedding."""
 
     @property
-    def takes(self) -> Takes:
-        return "spelled" if self.characters is not None else "sequence"
+    def inputs(self) -> Inputs:
+        return frozenset({"tokens", "characters"} if self.characters is not None else {"tokens"})
 
 
 class CnnConfig(SequenceNetworkConfig):
@@ -115,6 +125,7 @@ class RecurrentConfig(SequenceNetworkConfig):
     """Elman RNN, LSTM (Hochreiter and Schmidhuber 1997) or GRU (Cho et al. 2014)."""
 
     gives: ClassVar[frozenset[str]] = frozenset({"classes", "tags", "vocabulary"})
+    carries_state: ClassVar[bool] = True
 
     type: Literal["rnn", "lstm", "gru"]
     d_embedding: PositiveInt = 128
@@ -169,6 +180,21 @@ class TransformerConfig(SequenceNetworkConfig):
             raise ValueError(f"rotary positions need an even size of head, not {self.d_model // self.n_heads}")
         return self
 
+    @property
+    def inputs(self) -> Inputs:
+        segments: Inputs = frozenset({"segments"}) if self.n_segments else frozenset()
+        return super().inputs | segments
+
+    @property
+    def longest_input(self) -> int:
+        return self.max_positions
+
+    def _tokenizer_problems(self, recipe: "Recipe") -> Iterator[Problem]:
+        yield from super()._tokenizer_problems(recipe)
+        has_cls = isinstance(recipe.tokenizer, TokenSequence) and recipe.tokenizer.add_cls
+        if self.pooling == "cls" and not has_cls:
+            yield Problem(("model", "pooling"), "`cls` reads the state of [CLS]; set `tokenizer.add_cls: true`")
+
 
 class Seq2SeqConfig(NetworkConfig):
     """What every encoder-decoder has in common."""
@@ -179,8 +205,8 @@ class Seq2SeqConfig(NetworkConfig):
     """Share of source tokens read as [UNK] while training (Iyyer et al. 2015)."""
 
     @property
-    def takes(self) -> Takes:
-        return "pair"
+    def inputs(self) -> Inputs:
+        return frozenset({"tokens", "previous"})
 
 
 class RecurrentSeq2SeqConfig(Seq2SeqConfig):
@@ -239,3 +265,7 @@ class TransformerSeq2SeqConfig(Seq2SeqConfig):
     def _heads_divide(self) -> Self:
         _heads_must_divide(self.d_model, self.n_heads)
         return self
+
+    @property
+    def longest_input(self) -> int:
+        return self.max_positions

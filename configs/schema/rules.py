@@ -6,7 +6,7 @@ from typing import ClassVar, Literal, Self
 from pydantic import model_validator
 
 from .base import Config, PositiveFloat, Share
-from .model_base import LearnsBy, Takes
+from .model_base import Inputs, LearnsBy, ModelBase
 
 
 class Rule(Config):
@@ -33,7 +33,7 @@ class Rule(Config):
         return self
 
 
-class RulesConfig(Config):
+class RulesConfig(ModelBase):
     """Keyword and regular-expression rules, written by hand; nothing is learned."""
 
     learns_by: ClassVar[LearnsBy] = "nothing"
@@ -60,5 +60,5 @@ class RulesConfig(Config):
         return self
 
     @property
-    def takes(self) -> Takes:
-        return "text"
+    def inputs(self) -> Inputs:
+        return frozenset({"text"})

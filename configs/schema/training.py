@@ -134,8 +134,9 @@ class TrainingConfig(Config):
     ema: Probability | None = None
     """Decay of an exponential moving average of the weights, which evaluation and `best` then use."""
     early_stopping: EarlyStoppingConfig | None = None
-    best_metric: str = "accuracy"
-    """Validation metric that decides which checkpoint is `best`, and that early stopping watches: loss, accuracy or f1."""
+    best_metric: str | None = None
+    """Validation metric that decides which checkpoint is `best`, and that early stopping watches; by default the task's own, mostly
+    accuracy."""
     precision: Literal["fp32", "bf16"] = "fp32"
     """`bf16`: matrix products in bfloat16 by autocast; weights stay fp32."""
     compile: bool = False

@@ -7,7 +7,7 @@ from typing import Protocol
 
 import numpy as np
 
-from ...configs.schema.model_base import Takes
+from ...configs.schema.model_base import Inputs
 from ...configs.schema.training import TrainingConfig
 from ..arrays import IntArray
 
@@ -144,13 +144,13 @@ def share_of(rows: IntArray, rank: int, world_size: int) -> IntArray:
     return rows[rank::world_size]
 
 
-def row_order(training: TrainingConfig | None, takes: Takes, lengths: IntArray | None, n_rows: int, seed: int,
+def row_order(training: TrainingConfig | None, inputs: Inputs, lengths: IntArray | None, n_rows: int, seed: int,
               ties: IntArray | None = None) -> RowOrder:
     """Random rows as the recipe asks for them. Bags have no padding, so bucketing them by length would gain nothing."""
     if training is None:
         return RowOrder(n_rows, n_rows, seed)
     size = n_rows if training.batch_size == "full" else training.batch_size
-    bucketed = training.batch_tokens is not None or (training.bucket_by_length and takes in ("sequence", "spelled", "pair"))
+    bucketed = training.batch_tokens is not None or (training.bucket_by_length and "tokens" in inputs)
     return RowOrder(n_rows, size, seed, lengths if bucketed else None, training.batch_tokens, ties)
 
 

@@ -6,25 +6,24 @@ from typing import Any
 
 import numpy as np
 
+from ...configs.schema.classification import ClassificationConfig
 from ...configs.schema.data import SizesData
-from ...configs.schema.model import ModelConfig
-from ...configs.schema.model_base import Takes
-from ...configs.schema.task import ClassificationConfig
-from ...configs.schema.tokenizer import TokenizerConfig
+from ...configs.schema.model_base import Inputs, ModelBase
 from ...configs.schema.training import TrainingConfig
 from ...errors import ConfigError, DataError
-from ..arrays import Ragged
+from ..arrays import IntArray, Ragged
 from ..formats.file_format import nearest
 from ..tables import Table
 from .batching import Order, batches_by_length, row_order
 from .cache import Cache
 from .labels import UNSEEN, declared_or, some_names
-from .split import Batch, Encoding, IntArray
+from .preparation import Preparation, Tokenizers
+from .split import Batch, Encoding, StepRandom, Target, truncation_notices
 
 
 @dataclass(frozen=True)
 class LabelledSplit:
-    """`labels` (rows,) holds class ids, -1 for a label that is not in the list."""
+    """`labels` (rows,) contains class ids, -1 (UNSEEN) for a label that is not in the list."""
 
     name: str
     table: Table
@@ -41,61 +40,70 @@ class LabelledSplit:
         """Tokens of each text; None where texts are not encoded."""
         return None if self.encoded is None else self.encoded.lengths
 
-    def batch(self, rows: IntArray, takes: Takes) -> Batch:
-        """The rows as text, as a bag or as padded sequences."""
-        return Batch(rows, self._inputs(rows, takes), self.labels[rows])
+    def batch(self, rows: IntArray, inputs: Inputs, random: StepRandom | None = None) -> Batch:
+        """The rows as text, as a bag, as padded sequences, or in several of these forms."""
+        labels = self.labels[rows]
+        return Batch(rows, self._inputs(rows, inputs), {"labels": Target(labels, labels != UNSEEN)})
 
-    def _inputs(self, rows: IntArray, takes: Takes) -> dict[str, Any]:
-        if takes == "text":
-            return {"texts": [self.texts[row] for row in rows]}
-        assert self.encoded is not None, f"{takes} batches need an encoded split"
-        if takes == "bag":
-            tokens, starts, weights = self.encoded.flat(rows)
-            return {"tokens": tokens, "starts": starts, "weights": weights}
-        tokens, lengths = self.encoded.padded(rows, pad_id=0)
-        return {"tokens": tokens, "lengths": lengths}
+    def _inputs(self, rows: IntArray, inputs: Inputs) -> dict[str, Any]:
+        arrays: dict[str, Any] = {"texts": [self.texts[row] for row in rows]} if "text" in inputs else {}
+        if "bag" in inputs:
+            tokens, starts, weights = self._encoded().flat(rows)
+            arrays |= {"tokens": tokens, "starts": starts, "weights": weights}
+        if "tokens" in inputs:
+            tokens, lengths = self._encoded().padded(rows, pad_id=0)
+            arrays |= {"tokens": tokens, "lengths": lengths}
+        return arrays
 
-    def order(self, training: TrainingConfig | None, model: ModelConfig, seed: int) -> Order:
-        """Random rows, of like length together where the recipe says so."""
-        return row_order(training, model.takes, self.lengths, len(self), seed)
+    def _encoded(self) -> Ragged:
+        assert self.encoded is not None, "batches of tokens need an encoded split"
+        return self.encoded
+
+    def order(self, training: TrainingConfig | None, model: ModelBase, seed: int) -> Order:
+        """Random rows, those of similar length together where the recipe says so."""
+        return row_order(training, model.inputs, self.lengths, len(self), seed)
 
     def evaluation_batches(self, most: int | None = None) -> list[IntArray]:
-        """Texts of like length together."""
+        """Texts of similar length together."""
         return batches_by_length(self.lengths, len(self), most)
 
-    def told(self, row: int) -> dict[str, Any]:
-        """Where a text stands, the text, and its label."""
+    def length_notices(self, longest: int | None) -> list[str]:
+        """Longer texts are truncated."""
+        return truncation_notices(self, longest, "the beginning of each")
+
+    def example(self, row: int) -> dict[str, Any]:
+        """Where a text is in the data, the text, and its label."""
         return {"where": self.table.where(row), "text": self.texts[row], "label": self.gold[row]}
 
 
-class LabelledTexts:
+class LabelledTexts(Preparation):
     """How tables of texts and labels become splits."""
 
     def __init__(self, task: ClassificationConfig) -> None:
         self.task = task
         self.columns = (task.text, task.label)
 
-    def learn(self, train: Table, tokenizer: TokenizerConfig | None, cache: Cache) -> Encoding:
-        """The classes, and the tokenizer where there is one. Raises DataError for data that no classifier can be trained on."""
+    def learn(self, train: Table, tokenizers: Tokenizers) -> Encoding:
+        """The classes, and the tokenizer if there is one. Raises DataError for data that no classifier can be trained on."""
         labels = self._labels(train)
         self._refuse_unknown_weights(labels)
         counts = np.bincount(self._numbers(train, labels), minlength=len(labels))
-        trained = cache.train(tokenizer, self.read_by_tokenizer(train)) if tokenizer is not None else None
+        trained = tokenizers.get("text", self.tokenizer_texts(train)) if tokenizers.wanted else None
         spec = SizesData(type="sizes", vocab_size=trained.vocab_size if trained else None, n_classes=len(labels))
         return Encoding(spec, labels, tuple(counts.tolist()), {"text": trained} if trained else {})
 
     def split(self, name: str, table: Table, encoding: Encoding, cache: Cache) -> tuple[LabelledSplit, Sequence[str]]:
         """One split in numbers; and notices."""
-        texts, labels = self.read_by_tokenizer(table), self._numbers(table, encoding.labels)
+        texts, labels = self.tokenizer_texts(table), self._numbers(table, encoding.labels)
         encoded = cache.encode(encoding.tokenizer, texts) if encoding.tokenizer is not None else None
         split = LabelledSplit(name, table, texts, table.columns[self.task.label], labels, encoded)
         return split, _unseen(split)
 
-    def read_by_tokenizer(self, table: Table) -> Sequence[str]:
+    def tokenizer_texts(self, table: Table) -> Sequence[str]:
         """The texts."""
         return table.columns[self.task.text]
 
-    def questions(self, texts: Sequence[str], encoding: Encoding) -> LabelledSplit:
+    def unlabelled(self, texts: Sequence[str], encoding: Encoding) -> LabelledSplit:
         """Texts without labels, prepared to be predicted."""
         encoded = encoding.tokenizer.encode(texts) if encoding.tokenizer is not None else None
         nothing = np.full(len(texts), UNSEEN)
@@ -124,8 +132,8 @@ class LabelledTexts:
         ids = np.fromiter((numbers.get(label, UNSEEN) for label in gold), dtype=np.int64, count=len(gold))
         if self.task.labels is not None and (ids == UNSEEN).any():
             row = int(np.argmax(ids == UNSEEN))
-            said = f"{table.where(row)} has the label {gold[row]!r}, which task.labels does not name.{nearest(gold[row], labels)}"
-            raise DataError(f"{said} Correct the row, or add the label to task.labels, which has: {', '.join(labels)}.")
+            message = f"{table.where(row)} has the label {gold[row]!r}, which task.labels does not name.{nearest(gold[row], labels)}"
+            raise DataError(f"{message} Correct the row, or add the label to task.labels, which has: {', '.join(labels)}.")
         return ids
 
 
@@ -134,6 +142,6 @@ def _unseen(split: LabelledSplit) -> list[str]:
     rows = np.flatnonzero(split.labels == UNSEEN).tolist()
     if not rows:
         return []
-    told = some_names(split.gold[row] for row in rows)
-    return [f"{len(rows):,} of {len(split):,} {split.name} examples have a label that no training example has ({told}); "
+    names = some_names(split.gold[row] for row in rows)
+    return [f"{len(rows):,} of {len(split):,} {split.name} examples have a label that no training example has ({names}); "
             "they count as wrong."]

@@ -1,31 +1,49 @@
-"""What the rest of the program knows of data: tables of text, and the numbers made of them."""
+"""Examples as numbers: splits, the batches that they are cut into, and what turned text into numbers."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+import numpy as np
+import numpy.typing as npt
 
 from ...configs.schema.data import SizesData
-from ...configs.schema.model import ModelConfig
-from ...configs.schema.model_base import Takes
+from ...configs.schema.model_base import Inputs, ModelBase
 from ...configs.schema.training import TrainingConfig
-from ..arrays import IntArray
+from ..arrays import FloatArray, IntArray
 from .batching import Order
 
 if TYPE_CHECKING:
     from ..tokenizers.tokenizer import Tokenizer
 
 
+class Target(NamedTuple):
+    """One array of what is to be predicted, and where there is something to predict.
+
+    values: ids or numbers, (batch, ...); mask: bool, (batch,) or (batch, seq). What a value is where the mask is false has no meaning.
+    """
+
+    values: Any
+    mask: Any
+
+    def filled(self, filler: int) -> npt.NDArray[Any]:
+        """The values, with `filler` where there is nothing to predict."""
+        mask = self.mask.reshape(self.mask.shape + (1,) * (self.values.ndim - self.mask.ndim))
+        return np.where(mask, self.values, filler)
+
+
 @dataclass(frozen=True)
 class Batch:
-    """Some rows of a split. `inputs` are the model's arguments as numpy arrays; `targets` what it shall say of each row, -1: nothing.
+    """Some rows of a split.
 
-    Targets are (batch,) class ids, or (batch, seq) ids of tags or tokens. `gold` is the same by name, or what else scoring needs.
+    `inputs` are the model's arguments as numpy arrays, `targets` what it should predict, by name. `gold` is the same as text, or what
+    else scoring needs.
     """
 
     rows: IntArray
     inputs: dict[str, Any]
-    targets: IntArray
+    targets: Mapping[str, Target]
     gold: Sequence[Any] = ()
 
     def __len__(self) -> int:
@@ -33,11 +51,36 @@ class Batch:
 
     @property
     def n_tokens(self) -> int:
-        """Real tokens in the batch, padding not counted, of source and target; texts count as one each where nothing is encoded."""
+        """Tokens of source and target without padding; where nothing is encoded, each text counts as one."""
         if "lengths" in self.inputs:
-            written = int((self.targets >= 0).sum()) if "previous" in self.inputs else 0
+            written = sum(int(target.mask.sum()) for target in self.targets.values()) if "previous" in self.inputs else 0
             return int(self.inputs["lengths"].sum()) + written
         return len(self.inputs.get("tokens", self.rows))
+
+    def without_targets(self) -> "Batch":
+        """The same inputs with nothing to predict."""
+        return replace(self, targets={name: Target(values, np.zeros_like(mask)) for name, (values, mask) in self.targets.items()})
+
+
+@dataclass(frozen=True)
+class StepRandom:
+    """Random numbers of one micro-batch, a function of the seed, the step and the micro-batch's number in it.
+
+    They are the same whenever they are drawn, so a resumed run draws them again, and each row keeps its own however many ranks share
+    the micro-batch: a rank has the rows `rank`, `rank + world_size`, ... of its `n_rows`.
+    """
+
+    seed: int
+    step: int
+    micro_batch: int
+    n_rows: int
+    rank: int = 0
+    world_size: int = 1
+
+    def uniform(self, width: int) -> FloatArray:
+        """(rows of this rank, width) numbers from 0 to 1; a row's first numbers do not depend on the width."""
+        generator = np.random.default_rng((self.seed, self.step, self.micro_batch))
+        return generator.random((width, self.n_rows)).T[self.rank :: self.world_size]
 
 
 class Split(Protocol):
@@ -53,28 +96,40 @@ class Split(Protocol):
 
     def __len__(self) -> int: ...
 
-    def batch(self, rows: IntArray, takes: Takes) -> Batch:
-        """The rows in the form that a model takes."""
+    def batch(self, rows: IntArray, inputs: Inputs, random: StepRandom | None = None) -> Batch:
+        """The rows with the inputs that a model reads. `random` is given in training, for what is drawn anew at each step."""
         ...
 
-    def order(self, training: TrainingConfig | None, model: ModelConfig, seed: int) -> Order:
-        """How the rows are cut into batches to train on; without `training`, one batch with everything."""
+    def order(self, training: TrainingConfig | None, model: ModelBase, seed: int) -> Order:
+        """How the rows are cut into training batches; without `training`, one batch with everything."""
         ...
 
     def evaluation_batches(self, most: int | None = None) -> list[IntArray]:
-        """Every row once, or at most so many, from all over the split."""
+        """Every row once, or at most `most` rows, spread over the split."""
         ...
 
-    def told(self, row: int) -> dict[str, Any]:
-        """A row for people: `where` it stands, its text and what is right, by name."""
+    def length_notices(self, longest: int | None) -> list[str]:
+        """What becomes of rows that are longer than a model's longest input. Raises DataError for rows that it cannot read."""
         ...
+
+    def example(self, row: int) -> dict[str, Any]:
+        """A row for people: `where` it is in the data, its `text` and its `label`."""
+        ...
+
+
+def truncation_notices(split: Split, longest: int | None, treatment: str) -> list[str]:
+    """A notice of rows that are longer than a model's longest input, and how the model treats them."""
+    longer = 0 if longest is None or split.lengths is None else int((split.lengths > longest).sum())
+    what = "texts" if split.name == "texts" else f"{split.name} texts"
+    return [f"{longer:,} of {len(split):,} {what} have more than model.max_positions = {longest} tokens; the model reads {treatment}."
+            ] if longer else []
 
 
 @dataclass(frozen=True)
 class Encoding:
-    """How examples become numbers: what the training split taught, and all of it that a finished run needs.
+    """How examples become numbers: what was learned from the training split, and all of it that a finished run needs.
 
-    `labels` by name with the number of each in training; tokenizers by what they read; the sizes that a model is built from.
+    `labels` by name, with the number of each in training; tokenizers by what they read; the sizes that a model is built from.
     """
 
     spec: SizesData
@@ -84,12 +139,12 @@ class Encoding:
 
     @property
     def tokenizer(self) -> "Tokenizer | None":
-        """That of the text which the model reads."""
+        """The tokenizer of the text that the model reads."""
         return self.tokenizers.get("text")
 
     @property
     def target_tokenizer(self) -> "Tokenizer | None":
-        """That of the text which the model writes; by default the same."""
+        """The tokenizer of the text that the model writes; by default the same."""
         return self.tokenizers.get("target", self.tokenizer)
 
 

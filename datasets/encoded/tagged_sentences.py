@@ -7,13 +7,12 @@ from typing import Any
 import numpy as np
 
 from ...configs.schema.data import SizesData
-from ...configs.schema.model import ModelConfig
-from ...configs.schema.model_base import Takes
-from ...configs.schema.task import TaggingConfig, is_tag, tags_of
-from ...configs.schema.tokenizer import PAD, UNK, CharacterTokenizer, TokenizerConfig
+from ...configs.schema.model_base import Inputs, ModelBase
+from ...configs.schema.tagging import TaggingConfig, is_tag, tags_of
+from ...configs.schema.tokenizer import PAD, UNK, CharacterTokenizer
 from ...configs.schema.training import TrainingConfig
 from ...errors import DataError
-from ..arrays import Ragged, filled
+from ..arrays import IntArray, Ragged, filled
 from ..formats.conll import split_tokens
 from ..formats.file_format import nearest
 from ..tables import Table
@@ -21,7 +20,8 @@ from ..tokenizers.tokenizer import Tokenizer
 from .batching import Order, batches_by_length, row_order
 from .cache import Cache
 from .labels import UNSEEN, declared_or, some_names
-from .split import Batch, Encoding, IntArray
+from .preparation import Preparation, Tokenizers
+from .split import Batch, Encoding, StepRandom, Target, truncation_notices
 
 CHARACTERS = CharacterTokenizer(type="characters", min_frequency=2)
 """Characters seen once stay unknown, so that networks learn what to make of those they never saw."""
@@ -55,15 +55,16 @@ class TaggedSplit:
         ends = np.cumsum(np.append(0, self.pieces.lengths[self.words.ids]))
         return np.diff(ends[self.words.offsets])
 
-    def batch(self, rows: IntArray, takes: Takes) -> Batch:
-        """The rows as lists of tokens, or as padded sequences, with the characters of each word where they are `spelled`."""
-        targets, n_words = self.tags.padded(rows, UNSEEN)
-        gold = [self.gold[row] for row in rows]
-        if takes == "text":
-            return Batch(rows, {"sentences": [self.sentences[row] for row in rows]}, targets, gold)
+    def batch(self, rows: IntArray, inputs: Inputs, random: StepRandom | None = None) -> Batch:
+        """The rows as lists of tokens, as padded sequences with or without the characters of each word, or in several of these forms."""
+        tags, n_words = self.tags.padded(rows, UNSEEN)
+        arrays: dict[str, Any] = {"sentences": [self.sentences[row] for row in rows]} if "text" in inputs else {}
         words, starts, _ = self.words.flat(rows)
-        inputs = self._pieces(words, starts, n_words)
-        return Batch(rows, inputs | self._spelling(words, n_words) if takes == "spelled" else inputs, targets, gold)
+        if "tokens" in inputs:
+            arrays |= self._pieces(words, starts, n_words)
+        if "characters" in inputs:
+            arrays |= self._spelling(words, n_words)
+        return Batch(rows, arrays, {"tags": Target(tags, tags != UNSEEN)}, [self.gold[row] for row in rows])
 
     def _pieces(self, words: IntArray, starts: IntArray, n_words: IntArray) -> dict[str, Any]:
         """Tokens and lengths; where a word may have several pieces, also the place of each word's first."""
@@ -84,39 +85,43 @@ class TaggedSplit:
         characters = self.characters.padded(distinct, PAD)[0] if len(distinct) else np.full((1, 1), UNK, np.int32)
         return {"characters": characters, "spelling": filled(places.astype(np.int32), n_words, 0)}
 
-    def order(self, training: TrainingConfig | None, model: ModelConfig, seed: int) -> Order:
-        """Random rows, of like length together where the recipe says so."""
-        return row_order(training, model.takes, self.lengths, len(self), seed)
+    def order(self, training: TrainingConfig | None, model: ModelBase, seed: int) -> Order:
+        """Random rows, those of similar length together where the recipe says so."""
+        return row_order(training, model.inputs, self.lengths, len(self), seed)
 
     def evaluation_batches(self, most: int | None = None) -> list[IntArray]:
-        """Texts of like length together."""
+        """Sentences of similar length together."""
         return batches_by_length(self.lengths, len(self), most)
 
-    def told(self, row: int) -> dict[str, Any]:
-        """Where a sentence stands, the sentence, and its tags."""
+    def length_notices(self, longest: int | None) -> list[str]:
+        """Longer sentences are read in windows."""
+        return truncation_notices(self, longest, "each in windows of that size, which do not see one another")
+
+    def example(self, row: int) -> dict[str, Any]:
+        """Where a sentence is in the data, the sentence, and its tags."""
         return {"where": self.table.where(row), "text": " ".join(self.sentences[row]), "label": " ".join(self.gold[row])}
 
 
-class TaggedSentences:
+class TaggedSentences(Preparation):
     """How tables of sentences and tags become splits."""
 
     def __init__(self, task: TaggingConfig) -> None:
         self.task = task
         self.columns = (task.tokens, task.tags)
 
-    def learn(self, train: Table, tokenizer: TokenizerConfig | None, cache: Cache) -> Encoding:
+    def learn(self, train: Table, tokenizers: Tokenizers) -> Encoding:
         """The tags, and where there is a tokenizer, it and the characters. Raises DataError for data that no tagger can be trained on."""
         sentences, gold = self._aligned(train)
         labels = self._labels(gold, train)
         numbers = {label: number for number, label in enumerate(labels)}
         counts = np.bincount([numbers[tag] for tags in gold for tag in tags if tag in numbers], minlength=len(labels))
         sizes = {"n_classes": len(labels)}
-        if tokenizer is None:
+        if not tokenizers.wanted:
             return Encoding(SizesData(type="sizes", **sizes), labels, tuple(counts.tolist()))
         words = [word for sentence in sentences for word in sentence]
-        tokenizers = {"text": cache.train(tokenizer, words), "characters": cache.train(CHARACTERS, words)}
-        spec = SizesData(type="sizes", vocab_size=tokenizers["text"].vocab_size, n_characters=tokenizers["characters"].vocab_size, **sizes)
-        return Encoding(spec, labels, tuple(counts.tolist()), tokenizers)
+        text, characters = tokenizers.get("text", words), tokenizers.get("characters", words, CHARACTERS)
+        spec = SizesData(type="sizes", vocab_size=text.vocab_size, n_characters=characters.vocab_size, **sizes)
+        return Encoding(spec, labels, tuple(counts.tolist()), {"text": text, "characters": characters})
 
     def split(self, name: str, table: Table, encoding: Encoding, cache: Cache) -> tuple[TaggedSplit, Sequence[str]]:
         """One split in numbers; and notices."""
@@ -124,11 +129,11 @@ class TaggedSentences:
         split = self._numbered(name, table, sentences, gold, encoding, cache.encode)
         return split, _unseen(split)
 
-    def read_by_tokenizer(self, table: Table) -> Sequence[str]:
+    def tokenizer_texts(self, table: Table) -> Sequence[str]:
         """The tokens, each a text of its own."""
         return [word for sentence in table.columns[self.task.tokens] for word in split_tokens(sentence)]
 
-    def questions(self, texts: Sequence[str], encoding: Encoding) -> TaggedSplit:
+    def unlabelled(self, texts: Sequence[str], encoding: Encoding) -> TaggedSplit:
         """Sentences without tags, their tokens divided by spaces."""
         table, sentences = Table({"text": texts}, "the texts"), [split_tokens(text) for text in texts]
         return self._numbered("texts", table, sentences, [[""] * len(sentence) for sentence in sentences], encoding,

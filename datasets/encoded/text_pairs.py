@@ -7,11 +7,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ...configs.schema.data import SizesData
-from ...configs.schema.model import ModelConfig
-from ...configs.schema.model_base import Takes
-from ...configs.schema.networks import TransformerSeq2SeqConfig
-from ...configs.schema.task import SequenceToSequenceConfig
-from ...configs.schema.tokenizer import BOS, EOS, PAD, TokenizerConfig
+from ...configs.schema.model_base import Inputs, ModelBase
+from ...configs.schema.sequence_to_sequence import SequenceToSequenceConfig
+from ...configs.schema.tokenizer import BOS, EOS, PAD
 from ...configs.schema.training import TrainingConfig
 from ...errors import DataError
 from ..arrays import IntArray, Ragged
@@ -19,7 +17,8 @@ from ..tables import Table
 from ..tokenizers.tokenizer import Tokenizer
 from .batching import Order, cut_by_tokens, evenly_spaced, row_order
 from .cache import Cache
-from .split import Batch, Encoding
+from .preparation import Preparation, Tokenizers
+from .split import Batch, Encoding, StepRandom, Target
 
 EVALUATION_TOKENS, EVALUATION_ROWS = 4_096, 128
 """Tokens of either side, and rows, in one batch of an evaluation: a score for each word of the vocabulary at each place of a target
@@ -58,21 +57,21 @@ class PairSplit:
 
     @property
     def longer_lengths(self) -> IntArray:
-        """Tokens of the longer of source and target, its end included."""
+        """Tokens of source or target, whichever is longer, with its end."""
         return np.maximum(self.sources.lengths, self.target_lengths) + 1
 
-    def batch(self, rows: IntArray, takes: Takes) -> Batch:
-        """Sources with their [EOS], the target token before each place, and as targets the tokens at it, [EOS] the last."""
+    def batch(self, rows: IntArray, inputs: Inputs, random: StepRandom | None = None) -> Batch:
+        """Sources with their [EOS], the target token before each position, and as targets the tokens at it, [EOS] the last."""
         tokens, lengths = self._ended(self.sources, rows)
         raw = [self.raw[row] for row in rows]
         if self.targets is None:
-            first = np.full((len(rows), 1), BOS, dtype=np.int32)
-            return Batch(rows, {"tokens": tokens, "lengths": lengths, "previous": first}, np.full((len(rows), 1), -1), raw)
+            first, unknown = np.full((len(rows), 1), BOS, dtype=np.int32), np.zeros((len(rows), 1), np.int64)
+            return Batch(rows, {"tokens": tokens, "lengths": lengths, "previous": first}, {"tokens": Target(unknown, unknown > 0)}, raw)
         ended, ends = self._ended(self.targets, rows)
         real = np.arange(ended.shape[1]) < ends[:, None]
         before = np.concatenate([np.full((len(rows), 1), BOS, ended.dtype), ended[:, :-1]], axis=1)
-        inputs = {"tokens": tokens, "lengths": lengths, "previous": np.where(real, before, PAD).astype(np.int32)}
-        return Batch(rows, inputs, np.where(real, ended, -1).astype(np.int64), raw)
+        arrays = {"tokens": tokens, "lengths": lengths, "previous": np.where(real, before, PAD).astype(np.int32)}
+        return Batch(rows, arrays, {"tokens": Target(ended.astype(np.int64), real)}, raw)
 
     @staticmethod
     def _ended(texts: Ragged, rows: IntArray) -> tuple[IntArray, IntArray]:
@@ -83,41 +82,50 @@ class PairSplit:
         longest = int(lengths.max(initial=0)) + 1
         return ended[:, :longest], lengths + 1
 
-    def order(self, training: TrainingConfig | None, model: ModelConfig, seed: int) -> Order:
-        """Random rows; where the recipe says so, those together whose longer side is alike, and then the shorter one."""
+    def order(self, training: TrainingConfig | None, model: ModelBase, seed: int) -> Order:
+        """Random rows; where the recipe says so, sorted into buckets by the longer side, then by the shorter one."""
         most = 2 * self.longer_lengths  # tokens, if both sides were as long as the longer one
-        return row_order(training, model.takes, most, len(self), seed, ties=self.sources.lengths - self.target_lengths)
+        return row_order(training, model.inputs, most, len(self), seed, ties=self.sources.lengths - self.target_lengths)
 
     def evaluation_batches(self, most: int | None = None) -> list[IntArray]:
-        """Sources of like length together; or about as many rows as have `most` target tokens, since each costs a step of the search."""
+        """Sources of similar length together; or about as many rows as have `most` target tokens, since each costs a step of the search."""
         rows = evenly_spaced(len(self), None if most is None else max(1, round(most / max(1.0, float(self.target_lengths.mean()) + 1))))
         rows = rows[np.argsort(self.sources.lengths[rows], kind="stable")]
         return cut_by_tokens(rows, self.longer_lengths[rows], EVALUATION_TOKENS, EVALUATION_ROWS)
 
-    def told(self, row: int) -> dict[str, Any]:
-        """Where a row stands, its source, and what is right."""
+    def length_notices(self, longest: int | None) -> list[str]:
+        """None. Raises DataError for a source or target that is longer than the model's longest input."""
+        if longest is None:
+            return []
+        for side, lengths in (("source", self.sources.lengths + 1), ("target", self.target_lengths + 1)):
+            if len(rows := np.flatnonzero(lengths > longest)):
+                row, more = int(rows[0]), f", as {len(rows) - 1:,} more rows have" if len(rows) > 1 else ""
+                raise DataError(f"{self.table.where(row)} has a {side} of {int(lengths[row]):,} tokens with its end{more}, but "
+                                f"model.max_positions is {longest:,}. Raise it, or truncate texts with `max_length` in the tokenizer.")
+        return []
+
+    def example(self, row: int) -> dict[str, Any]:
+        """Where a row is in the data, its source, and its references."""
         source, references = self.raw[row]
         return {"where": self.table.where(row), "text": source, "label": " | ".join(references)}
 
 
-class TextPairs:
+class TextPairs(Preparation):
     """How tables of sources and targets become splits."""
 
     def __init__(self, task: SequenceToSequenceConfig) -> None:
         self.task = task
         self.columns = (task.source, task.target)
 
-    def learn(self, train: Table, tokenizer: TokenizerConfig | None, cache: Cache) -> Encoding:
+    def learn(self, train: Table, tokenizers: Tokenizers) -> Encoding:
         """The tokenizers: one for both sides, or one for each."""
-        assert tokenizer is not None, "the schema asks for one"
         sources, targets = (train.columns[column] for column in self.columns)
         if self.task.share_vocabulary:
-            tokenizers: Mapping[str, Tokenizer] = {"text": cache.train(tokenizer, [*sources, *targets])}
+            by_role: Mapping[str, Tokenizer] = {"text": tokenizers.get("text", [*sources, *targets])}
         else:
-            written = self.task.target_tokenizer or tokenizer
-            tokenizers = {"text": cache.train(tokenizer, sources), "target": cache.train(written, targets)}
-        sizes = {"vocab_size": tokenizers["text"].vocab_size, "target_vocab_size": tokenizers.get("target", tokenizers["text"]).vocab_size}
-        return Encoding(SizesData(type="sizes", **sizes), tokenizers=tokenizers)
+            by_role = {"text": tokenizers.get("text", sources), "target": tokenizers.get("target", targets, self.task.target_tokenizer)}
+        sizes = {"vocab_size": by_role["text"].vocab_size, "target_vocab_size": by_role.get("target", by_role["text"]).vocab_size}
+        return Encoding(SizesData(type="sizes", **sizes), tokenizers=by_role)
 
     def split(self, name: str, table: Table, encoding: Encoding, cache: Cache) -> tuple[PairSplit, Sequence[str]]:
         """One split in numbers; and notices. Raises DataError for a row that has nothing on one side."""
@@ -125,11 +133,11 @@ class TextPairs:
         raw, table = self._rows(name, table)
         return self._numbered(name, table, raw, encoding, cache.encode), []
 
-    def read_by_tokenizer(self, table: Table) -> Sequence[str]:
+    def tokenizer_texts(self, table: Table) -> Sequence[str]:
         """The sources."""
         return table.columns[self.task.source]
 
-    def questions(self, texts: Sequence[str], encoding: Encoding) -> PairSplit:
+    def unlabelled(self, texts: Sequence[str], encoding: Encoding) -> PairSplit:
         """Sources whose targets are asked for."""
         table, raw = Table({"text": texts}, "the texts"), [Raw(text, ()) for text in texts]
         return self._numbered("texts", table, raw, encoding, lambda tokenizer, each: tokenizer.encode(each))
@@ -161,14 +169,3 @@ class TextPairs:
         asked = not all(each.references for each in raw)
         targets = None if asked else encode(encoding.target_tokenizer, [each.references[0] for each in raw])
         return PairSplit(name, table, raw, sources, targets)
-
-
-def refuse_longer(split: PairSplit, model: ModelConfig) -> None:
-    """Raises DataError for a source or target that has more tokens than a transformer has positions."""
-    if not isinstance(model, TransformerSeq2SeqConfig):
-        return
-    for side, lengths in (("source", split.sources.lengths + 1), ("target", split.target_lengths + 1)):
-        if len(rows := np.flatnonzero(lengths > model.max_positions)):
-            row, more = int(rows[0]), f", as {len(rows) - 1:,} more rows have" if len(rows) > 1 else ""
-            raise DataError(f"{split.table.where(row)} has a {side} of {int(lengths[row]):,} tokens with its end{more}, but "
-                            f"model.max_positions is {model.max_positions:,}. Raise it, or cut texts with `max_length` in the tokenizer.")

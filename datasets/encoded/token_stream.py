@@ -7,18 +7,17 @@ from typing import Any
 import numpy as np
 
 from ...configs.schema.data import SizesData
-from ...configs.schema.model import ModelConfig
-from ...configs.schema.model_base import Takes
-from ...configs.schema.networks import RecurrentConfig
-from ...configs.schema.task import LanguageModelingConfig
-from ...configs.schema.tokenizer import BOS, EOS, PAD, TokenizerConfig
+from ...configs.schema.language_modeling import LanguageModelingConfig
+from ...configs.schema.model_base import Inputs, ModelBase
+from ...configs.schema.tokenizer import BOS, EOS, PAD
 from ...configs.schema.training import TrainingConfig
 from ...errors import ConfigError, DataError
 from ..arrays import IntArray, Ragged
 from ..tables import Table
 from .batching import Order
 from .cache import Cache
-from .split import Batch, Encoding
+from .preparation import Preparation, Tokenizers
+from .split import Batch, Encoding, StepRandom, Target
 
 HISTORY = 16
 """Tokens before a block that an n-gram model is given beside it; more than any order needs."""
@@ -119,26 +118,29 @@ class TokenStream:
         """Tokens of each block."""
         return np.minimum(self.block_size, len(self.ids) - self.starts)
 
-    def batch(self, rows: IntArray, takes: Takes) -> Batch:
-        """Blocks of the stream: the tokens before each place, and as targets the tokens at it."""
+    def batch(self, rows: IntArray, inputs: Inputs, random: StepRandom | None = None) -> Batch:
+        """Blocks of the stream: the tokens before each position, and as targets the tokens at it."""
         lengths = np.minimum(self.block_size, len(self.ids) - rows)
         places = rows[:, None] + np.arange(int(lengths.max(initial=1)))
         real = places < (rows + lengths)[:, None]
-        targets = np.where(real, self.ids[np.minimum(places, len(self.ids) - 1)], -1).astype(np.int64)
+        targets = {"tokens": Target(self.ids[np.minimum(places, len(self.ids) - 1)].astype(np.int64), real)}
         share = lengths / len(self.ids)
         gold = np.stack([share * self.characters, share * self.words], axis=1).tolist()
-        if takes == "history":
-            return Batch(rows, {"histories": [self.ids[max(0, row - HISTORY) : row] for row in rows.tolist()]}, targets, gold)
-        before = self.ids[np.clip(places - 1, 0, len(self.ids) - 1)]
-        tokens = np.where(real, np.where(places == 0, BOS, before), PAD).astype(np.int32)
-        return Batch(rows, {"tokens": tokens, "lengths": lengths, "places": rows}, targets, gold)
+        arrays: dict[str, Any] = {}
+        if "history" in inputs:
+            arrays["histories"] = [self.ids[max(0, row - HISTORY) : row] for row in rows.tolist()]
+        if "tokens" in inputs:
+            before = self.ids[np.clip(places - 1, 0, len(self.ids) - 1)]
+            tokens = np.where(real, np.where(places == 0, BOS, before), PAD).astype(np.int32)
+            arrays |= {"tokens": tokens, "lengths": lengths, "places": rows}
+        return Batch(rows, arrays, targets, gold)
 
-    def order(self, training: TrainingConfig | None, model: ModelConfig, seed: int) -> Order:
-        """Blocks in random order; for a recurrent network lane by lane, and for a model of counts all of them at once."""
+    def order(self, training: TrainingConfig | None, model: ModelBase, seed: int) -> Order:
+        """Blocks in random order; lane by lane for a network that carries its state, and all at once for a model of counts."""
         if training is None:
             return WholeStream(self.starts)
         size = len(self) if training.batch_size == "full" else training.batch_size
-        return BlockOrder(len(self.ids), self.block_size, size, seed, contiguous=isinstance(model, RecurrentConfig))
+        return BlockOrder(len(self.ids), self.block_size, size, seed, contiguous=model.carries_state)
 
     def evaluation_batches(self, most: int | None = None) -> list[IntArray]:
         """Every block once, laid out in lanes so that a recurrent network may go on from block to block; or about `most` tokens."""
@@ -147,41 +149,44 @@ class TokenStream:
         batches = [self.starts[place::per_lane] for place in range(per_lane)]
         return batches if most is None else batches[: max(1, -(-most * len(batches) // len(self.ids)))]
 
-    def told(self, row: int) -> dict[str, Any]:
-        """Where a block stands, counted in tokens."""
+    def length_notices(self, longest: int | None) -> list[str]:
+        """None: blocks are no longer than a model's input, which the recipe's checks require."""
+        return []
+
+    def example(self, row: int) -> dict[str, Any]:
+        """Where a block is in the text, counted in tokens."""
         return {"where": f"{self.source}, token {row + 1}", "text": f"tokens {row + 1} to {row + self.block_size}", "label": ""}
 
 
-class RunningText:
+class RunningText(Preparation):
     """How tables of texts become streams of tokens: documents end to end, [EOS] between them."""
 
     def __init__(self, task: LanguageModelingConfig) -> None:
         self.task = task
         self.columns = (task.text,)
 
-    def learn(self, train: Table, tokenizer: TokenizerConfig | None, cache: Cache) -> Encoding:
+    def learn(self, train: Table, tokenizers: Tokenizers) -> Encoding:
         """The tokenizer, which every language model has."""
-        assert tokenizer is not None, "the schema asks for one"
-        trained = cache.train(tokenizer, self.read_by_tokenizer(train))
+        trained = tokenizers.get("text", self.tokenizer_texts(train))
         return Encoding(SizesData(type="sizes", vocab_size=trained.vocab_size), tokenizers={"text": trained})
 
     def split(self, name: str, table: Table, encoding: Encoding, cache: Cache) -> tuple[TokenStream, Sequence[str]]:
         """One split in numbers; and notices."""
         assert encoding.tokenizer is not None
-        texts = self.read_by_tokenizer(table)
+        texts = self.tokenizer_texts(table)
         encoded, block = cache.encode(encoding.tokenizer, texts), self.task.block_size
         if len(encoded.ids) < 2:
             raise DataError(f"{table.source} has {len(encoded.ids)} tokens in column `{self.task.text}`; a language model needs text.")
         characters, words = sum(map(len, texts)), sum(len(text.split()) for text in texts)
         return TokenStream(name, table.source, _joined(encoded), block, characters, words), []
 
-    def read_by_tokenizer(self, table: Table) -> Sequence[str]:
+    def tokenizer_texts(self, table: Table) -> Sequence[str]:
         """The texts."""
         return table.columns[self.task.text]
 
-    def questions(self, texts: Sequence[str], encoding: Encoding) -> TokenStream:
-        """A language model goes on with a text; it does not answer."""
-        raise ConfigError("A language model has nothing to say of a text that it is not asked to go on with.")
+    def unlabelled(self, texts: Sequence[str], encoding: Encoding) -> TokenStream:
+        """Not defined: a language model continues a text."""
+        raise ConfigError("A language model continues a text; there is no label of a text to predict.")
 
 
 def _joined(encoded: Ragged) -> IntArray:

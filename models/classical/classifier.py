@@ -1,6 +1,7 @@
 """Classical classifiers over a bag of tokens or weighted n-grams, fitted by scikit-learn, which is imported when one is used."""
 
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -27,6 +28,8 @@ AnyClassicalConfig = (
 IntArray = npt.NDArray[np.integer[Any]]
 FloatArray = npt.NDArray[np.floating[Any]]
 
+Targets = Mapping[str, tuple[npt.NDArray[Any], npt.NDArray[np.bool_]]]
+"""What to predict by name: values, and a mask that is true where there is something to predict."""
 DISTANCE_MEGABYTES = 128
 """Memory for a block of distances between texts and all stored examples (k-nearest neighbours)."""
 
@@ -54,22 +57,23 @@ class Classical:
         """What the last fit or load has to say: a solver that did not converge, fewer neighbours than asked for."""
         self._estimator: Any = None
 
-    def fit(self, tokens: IntArray, starts: IntArray, weights: FloatArray | None, targets: IntArray, seed: int) -> None:
-        """Fit on the whole training split at once; targets (batch,) are class ids. Warnings end up in `notices`.
+    def fit(self, tokens: IntArray, starts: IntArray, weights: FloatArray | None, targets: Targets, seed: int) -> None:
+        """Fit on the whole training split at once; `labels` among the targets are class ids (batch,). Warnings end up in `notices`.
 
         Raises TrainingError where the classifier needs two classes and training has one.
         """
-        present = np.unique(targets)
+        labels, _ = targets["labels"]
+        present = np.unique(labels)
         if len(present) < 2 and isinstance(self.config, self._needs_two_classes):
-            raise TrainingError(f"model.type {self.config.type} tells classes apart, but all {len(targets)} training texts are of "
+            raise TrainingError(f"model.type {self.config.type} tells classes apart, but all {len(labels)} training texts are of "
                                 f"class {self._name(int(present[0]))}; give it texts of at least two classes.")
         self.notices = []
         estimator = self._new_estimator(seed)
         if isinstance(self.config, KnnConfig):
-            self._limit_neighbours(estimator, len(targets))
+            self._limit_neighbours(estimator, len(labels))
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
-            estimator.fit(self._matrix(tokens, starts, weights), targets)
+            estimator.fit(self._matrix(tokens, starts, weights), labels)
         self.notices += [self._plain(warning) for warning in caught]
         if isinstance(self.config, RandomForestConfig):
             estimator.n_jobs = 1  # threads would add up the trees' votes in the order in which they finish

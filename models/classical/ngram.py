@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from ...configs.schema.classical import NgramConfig
 from ...configs.schema.tokenizer import BOS, CLS, MASK, PAD, SEP
+from .classifier import Targets
 from .kneser_ney import KneserNey
 
 IntArray = npt.NDArray[np.integer[Any]]
@@ -27,20 +28,21 @@ class NgramLanguageModel:
         self.config = config
         self.counts = KneserNey(vocab_size, config.order, NEVER_TEXT)
 
-    def fit(self, histories: Sequence[IntArray], targets: IntArray, seed: int) -> None:
-        """Count the whole text, which comes as all its blocks (n_blocks, block_size) in order, -1 behind the last one's end."""
-        self.counts.fit(targets[targets >= 0])
+    def fit(self, histories: Sequence[IntArray], targets: Targets, seed: int) -> None:
+        """Count the whole text: the `tokens` among the targets are all its blocks (n_blocks, block_size) in order."""
+        tokens, mask = targets["tokens"]
+        self.counts.fit(tokens[mask])
 
-    def log_likelihoods(self, histories: Sequence[IntArray], targets: IntArray) -> FloatArray:
-        """(batch, block_size): log P of each target after its history and the targets before it; 0 where there is none."""
+    def log_likelihoods(self, histories: Sequence[IntArray], targets: IntArray, mask: npt.NDArray[np.bool_]) -> FloatArray:
+        """(batch, block_size): log P of each target after its history and the targets before it; 0 where the mask is false."""
         found = np.zeros(targets.shape)
-        for row, (history, block) in enumerate(zip(histories, targets, strict=True)):
-            real = block[block >= 0]
+        for row, (history, block, known) in enumerate(zip(histories, targets, mask, strict=True)):
+            real = block[known]
             whole = self.counts.log_probabilities(np.concatenate([history, real]))
             found[row, : len(real)] = whole[len(history) :]
         return found
 
-    def go_on(self, ids: Sequence[int], past: list[int] | None) -> tuple[FloatArray, list[int]]:
+    def next_scores(self, ids: Sequence[int], past: list[int] | None) -> tuple[FloatArray, list[int]]:
         """Log P (n_words,) of the token after `ids`, which follow the text so far, and that text; [BOS] tells nothing."""
         text = [*(past or []), *(number for number in ids if number != BOS)]
         with np.errstate(divide="ignore"):

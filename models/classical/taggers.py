@@ -11,6 +11,7 @@ import numpy as np
 from ...configs.schema.classical import AnyTaggerConfig, MostFrequentTagConfig
 from ...errors import RunError, TrainingError
 from .array_file import checked, opened_arrays, packed, words_of, write_arrays
+from .classifier import Targets
 from .tag_features import UNKNOWN_TAG, Arrays, IntArray, Sentences
 
 
@@ -23,12 +24,13 @@ class Tagger(ABC):
         self.config, self.n_tags = config, n_tags
         self._fitted = False
 
-    def fit(self, sentences: Sentences, targets: IntArray, seed: int) -> None:
-        """Learn from tokens and their tag ids (n_sentences, longest), UNKNOWN_TAG where there is none.
+    def fit(self, sentences: Sentences, targets: Targets, seed: int) -> None:
+        """Learn from tokens and the `tags` among the targets, ids (n_sentences, longest).
 
         Raises TrainingError for ids that do not fit the number of tags, and where no token has a tag.
         """
-        tags = [row[: len(sentence)].tolist() for row, sentence in zip(targets, sentences, strict=True)]
+        ids = np.where(targets["tags"][1], targets["tags"][0], UNKNOWN_TAG)
+        tags = [row[: len(sentence)].tolist() for row, sentence in zip(ids, sentences, strict=True)]
         present = {tag for each in tags for tag in each} - {UNKNOWN_TAG}
         if not present or not present <= set(range(self.n_tags)):
             raise TrainingError(f"A {self.config.type} tagger learns from tag ids between 0 and {self.n_tags - 1}; the training "

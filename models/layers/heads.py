@@ -1,12 +1,13 @@
 """The last layer: what a task asks for, on top of any encoder."""
 
+from collections.abc import Mapping
 from itertools import pairwise
 
 from torch import Tensor, nn
 
 from ...configs.schema.networks import Activation
 from ...errors import ConfigError
-from ..head import Head
+from ..head import Head, Heads
 from .activations import activation
 from .crf import Crf
 
@@ -80,11 +81,21 @@ def _shared(embedding: nn.Embedding, size: int, whose: str) -> nn.Parameter:
     return weight
 
 
-def output(head: Head | None, pooling: nn.Module, hidden: nn.Module, d_hidden: int) -> TextOutput | TagOutput:
-    """The last layer over an encoder's states; without a head the vector that a classifier would read.
+class Outputs(nn.ModuleDict):
+    """Several outputs over the same states, by name."""
 
-    `hidden` stands before the scores, which read its `d_hidden` features: dropout, layers.
+    def forward(self, states: Tensor, lengths: Tensor) -> dict[str, Tensor]:
+        """(batch, seq, d_model), (batch,) -> what each output gives"""
+        return {name: each(states, lengths) for name, each in self.items()}
+
+
+def output(head: Heads, pooling: nn.Module, hidden: nn.Module, d_hidden: int) -> TextOutput | TagOutput | Outputs:
+    """The last layer over an encoder's states, one for each head; without a head the vector that a classifier would read.
+
+    `hidden` comes before the scores, which read its `d_hidden` features: dropout, layers. Several heads share it and the pooling.
     """
+    if isinstance(head, Mapping):
+        return Outputs({name: output(each, pooling, hidden, d_hidden) for name, each in head.items()})
     if head is not None and head.kind == "tags":
         return TagOutput(hidden, d_hidden, head.n_outputs, head.crf)
     return TextOutput(pooling, hidden, d_hidden, class_count(head))

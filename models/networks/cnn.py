@@ -3,7 +3,7 @@
 from torch import Tensor, nn
 
 from ...configs.schema.networks import CnnConfig
-from ..head import Head
+from ..head import Head, Heads
 from ..layers.activations import NEVER_FALL, activation
 from ..layers.convolutions import Convolutions
 from ..layers.embedding import TokenDropout
@@ -16,7 +16,7 @@ from .network import SequenceNetwork
 class Cnn(SequenceNetwork):
     """Embedding -> convolutions -> fully connected layers -> one score for each class, pooled over time, or for each tag."""
 
-    def __init__(self, config: CnnConfig, n_tokens: int, n_characters: int | None, head: Head | None) -> None:
+    def __init__(self, config: CnnConfig, n_tokens: int, n_characters: int | None, head: Heads) -> None:
         super().__init__(config)
         self.token_dropout = TokenDropout(config.token_dropout)
         d_filters = len(config.filter_widths) * config.n_filters
@@ -24,7 +24,8 @@ class Cnn(SequenceNetwork):
         self.embedding = WordEmbedding(n_tokens, config.d_embedding, config.characters, n_characters)
         self.hidden = Convolutions(self.embedding.d_output, config.filter_widths, config.n_filters)
         # The largest of many activations is the activation of the largest, so one per text is enough where nothing falls.
-        late = (head is None or head.kind == "classes") and config.pooling == "max" and config.activation in NEVER_FALL
+        by_text = head is None or (isinstance(head, Head) and head.kind == "classes")
+        late = by_text and config.pooling == "max" and config.activation in NEVER_FALL
         self.activation = nn.Identity() if late else activation(config.activation)
         after = [activation(config.activation)] if late else []
         body = nn.Sequential(*after, nn.Dropout(config.dropout), *dense_layers(sizes, config.activation, config.dropout))

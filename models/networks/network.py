@@ -14,7 +14,7 @@ from ...configs.schema.networks import NetworkConfig
 
 
 class Network(nn.Module):
-    """A network is Embedding -> Hidden -> Output; `forward(**inputs)` gives logits.
+    """A network is Embedding -> Hidden -> Output; `forward(**inputs)` gives logits, or with several outputs those of each by name.
 
     `config` is its section of the recipe. Weights that two parts share are one `nn.Parameter` under two names.
     """
@@ -42,28 +42,39 @@ class Network(nn.Module):
         """What `carried_tensors` gave."""
         assert not tensors
 
+    def scores(self, **inputs: Any) -> npt.NDArray[np.float32]:
+        """Logits of a batch given as numpy arrays, of a network with one output; see `outputs`."""
+        (logits,) = self.outputs(**inputs).values()
+        return logits
+
     @torch.inference_mode()
-    def scores(self, **inputs: npt.NDArray[Any] | None) -> npt.NDArray[np.float32]:
-        """Logits of a batch given as numpy arrays, without dropout; leaves the network in the mode it was in."""
-        return self._logits(inputs).cpu().numpy()
+    def outputs(self, **inputs: Any) -> dict[str, npt.NDArray[np.float32]]:
+        """Logits of each output by its name, without dropout; a network with one output calls it `scores`.
+
+        Leaves the network in the mode it was in.
+        """
+        logits = self._logits(inputs)
+        return {name: each.cpu().numpy() for name, each in (logits if isinstance(logits, dict) else {"scores": logits}).items()}
 
     @torch.inference_mode()
     def score_targets(
-        self, targets: npt.NDArray[Any], **inputs: npt.NDArray[Any] | None
+        self, targets: npt.NDArray[Any], mask: npt.NDArray[Any], **inputs: Any
     ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
         """Of scores at each position: cross-entropy in nats, and how many targets have the highest score, each (batch,).
 
-        targets (batch, seq), -1: none. What is read back from the device does not grow with the vocabulary.
+        targets and mask (batch, seq). What is read back from the device does not grow with the vocabulary.
         """
-        logits, gold = self._logits(inputs), torch.from_numpy(targets).to(self.device)
+        logits, gold = self._logits(inputs), torch.from_numpy(np.where(mask, targets, -1)).to(self.device)
+        assert isinstance(logits, Tensor)
         losses = functional.cross_entropy(logits.flatten(0, 1), gold.flatten(), reduction="none", ignore_index=-1).view_as(gold)
         right = (logits.argmax(dim=2) == gold).sum(dim=1)
         return losses.double().sum(dim=1).cpu().numpy(), right.cpu().numpy()
 
-    def _logits(self, inputs: Mapping[str, npt.NDArray[Any] | None]) -> Tensor:
+    def _logits(self, inputs: Mapping[str, Any]) -> Tensor | dict[str, Tensor]:
         """Without dropout, still on the device, float32."""
         with self.without_dropout():
-            return self(**as_tensors(inputs, self.device)).float()
+            logits = self(**as_tensors(inputs, self.device))
+            return {name: each.float() for name, each in logits.items()} if isinstance(logits, dict) else logits.float()
 
     @contextmanager
     def without_dropout(self) -> Iterator[None]:
@@ -76,14 +87,17 @@ class Network(nn.Module):
             self.train(was_training)
 
 
-def as_tensor(array: npt.NDArray[Any] | None, device: torch.device) -> Tensor | None:
-    """The array on the device; a read-only one (a memory map) is copied first, since a tensor may be written to."""
-    if array is None:
-        return None
+def as_tensor(array: Any, device: torch.device) -> Any:
+    """An array as a tensor on the device; anything else, such as a list of texts, as it is.
+
+    A read-only array (a memory map) is copied first, since a tensor may be written to.
+    """
+    if not isinstance(array, np.ndarray):
+        return array
     return torch.from_numpy(array if array.flags.writeable else array.copy()).to(device, non_blocking=True)
 
 
-def as_tensors(arrays: Mapping[str, npt.NDArray[Any] | None], device: torch.device) -> dict[str, Any]:
+def as_tensors(arrays: Mapping[str, Any], device: torch.device) -> dict[str, Any]:
     """A model's arguments on the device, by name."""
     return {name: as_tensor(array, device) for name, array in arrays.items()}
 
@@ -100,8 +114,10 @@ class SequenceNetwork(Network):
         """(batch, seq) -> (batch, seq, d_model)"""
         raise NotImplementedError
 
-    def forward(self, tokens: Tensor, lengths: Tensor, *, first_pieces: Tensor | None = None, **more: Tensor) -> Tensor:
-        """(batch, seq) -> (batch, n_outputs), or what the output makes of the states.
+    def forward(
+        self, tokens: Tensor, lengths: Tensor, *, first_pieces: Tensor | None = None, **more: Tensor
+    ) -> Tensor | dict[str, Tensor]:
+        """(batch, seq) -> (batch, n_outputs), or whatever the output computes from the states; of several outputs each by its name.
 
         `first_pieces` (batch, n_words), where tokens are pieces of words: the place of each word's first piece, -1 on padding.
         The output then reads words, each by the state of its first piece (Devlin et al. 2019).

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from ...configs.schema.networks import RecurrentConfig
-from ..head import Head
+from ..head import Heads
 from ..layers.embedding import TokenDropout
 from ..layers.heads import TextOutput, output
 from ..layers.pooling import pooling
@@ -16,7 +16,7 @@ from .network import SequenceNetwork
 class Recurrent(SequenceNetwork):
     """Embedding -> recurrent layers -> one score for each class, pooled over time, or one for each tag at each word."""
 
-    def __init__(self, config: RecurrentConfig, n_tokens: int, n_characters: int | None, head: Head | None) -> None:
+    def __init__(self, config: RecurrentConfig, n_tokens: int, n_characters: int | None, head: Heads) -> None:
         super().__init__(config)
         self.token_dropout = TokenDropout(config.token_dropout)
         self.embedding = WordEmbedding(n_tokens, config.d_embedding, config.characters, n_characters)
@@ -35,8 +35,10 @@ class Recurrent(SequenceNetwork):
         """(batch, seq) -> (batch, seq, hidden_size), twice that in both directions"""
         return self.hidden(self.embedded(tokens, **spelled), lengths)
 
-    def forward(self, tokens: Tensor, lengths: Tensor, *, first_pieces: Tensor | None = None, **more: Tensor) -> Tensor:
-        """(batch, seq) -> (batch, n_classes), or (batch, n_words, n_tags)"""
+    def forward(
+        self, tokens: Tensor, lengths: Tensor, *, first_pieces: Tensor | None = None, **more: Tensor
+    ) -> Tensor | dict[str, Tensor]:
+        """(batch, seq) -> (batch, n_classes), or (batch, n_words, n_tags); of several outputs each by its name"""
         if not self.pools_by_direction:
             return super().forward(tokens, lengths, first_pieces=first_pieces, **more)
         assert isinstance(self.output, TextOutput)

@@ -74,7 +74,7 @@ class RecurrentLanguageModel(Network):
         self.carried[True] = Carried.restored(tensors, len(self.hidden.layers)) if tensors else None
 
     @torch.inference_mode()
-    def go_on(self, ids: Sequence[int], past: list[State] | None) -> tuple[FloatArray, list[State]]:
+    def next_scores(self, ids: Sequence[int], past: list[State] | None) -> tuple[FloatArray, list[State]]:
         """Scores (n_words,) of the token after `ids`, which follow the text so far, and the states to go on with."""
         self.eval()
         x = self.embedding(torch.tensor([list(ids)], device=self.device))

@@ -10,10 +10,10 @@ from torch import Tensor, nn
 
 from ...configs.schema.networks import TransformerConfig
 from ...errors import ConfigError
-from ..head import Head
+from ..head import Heads
 from ..layers.attention import SelfAttention
 from ..layers.embedding import TokenDropout
-from ..layers.heads import TagOutput, VocabularyOutput, output
+from ..layers.heads import Outputs, TagOutput, VocabularyOutput, output
 from ..layers.padding import real_tokens
 from ..layers.pooling import pooling
 from ..layers.positions import Rotary
@@ -61,7 +61,7 @@ class Transformer(SequenceNetwork):
     tokens, each by itself.
     """
 
-    def __init__(self, config: TransformerConfig, n_tokens: int, n_characters: int | None, head: Head | None) -> None:
+    def __init__(self, config: TransformerConfig, n_tokens: int, n_characters: int | None, head: Heads) -> None:
         super().__init__(config)
         self.token_dropout = TokenDropout(config.token_dropout)
         self.causal, self.max_positions = config.causal, config.max_positions
@@ -69,6 +69,7 @@ class Transformer(SequenceNetwork):
         self.hidden = TransformerEncoder([_block(config) for _ in range(config.n_layers)], config.d_model, config.norm)
         assert isinstance(self.embedding.words, WordEmbedding)
         self.output = _output(config, head, self.embedding.words.tokens)
+        self.reads_all = any(isinstance(module, TagOutput) for module in self.output.modules())
         start_weights(self.hidden, config.norm, n_added=2 * config.n_layers)
 
     def encode(self, tokens: Tensor, lengths: Tensor, **more: Tensor) -> Tensor:
@@ -85,16 +86,18 @@ class Transformer(SequenceNetwork):
         visible = None if self.causal else real_tokens(lengths, tokens.shape[1])
         return self.hidden(self.embedding(self.token_dropout(tokens), segments=segments, **spelled), visible)
 
-    def forward(self, tokens: Tensor, lengths: Tensor, *, first_pieces: Tensor | None = None, **more: Tensor) -> Tensor:
-        """(batch, seq) -> (batch, n_classes), (batch, n_words, n_tags) or (batch, seq, n_words)"""
+    def forward(
+        self, tokens: Tensor, lengths: Tensor, *, first_pieces: Tensor | None = None, **more: Tensor
+    ) -> Tensor | dict[str, Tensor]:
+        """(batch, seq) -> (batch, n_classes), (batch, n_words, n_tags) or (batch, seq, n_words); of several outputs each by its name"""
         more.pop("places", None)  # of a block in running text: nothing before it is seen
         longest = self.max_positions
-        if tokens.shape[1] > longest and not isinstance(self.output, TagOutput):
+        if tokens.shape[1] > longest and not self.reads_all:
             tokens, lengths, more = tokens[:, :longest], lengths.clamp(max=longest), _window(more, 0, longest)
         return super().forward(tokens, lengths, first_pieces=first_pieces, **more)
 
     @torch.inference_mode()
-    def go_on(self, ids: Sequence[int], past: Past | None) -> tuple[FloatArray, Past]:
+    def next_scores(self, ids: Sequence[int], past: Past | None) -> tuple[FloatArray, Past]:
         """Scores (n_words,) of the token after `ids`, which follow the text so far, and what to go on with.
 
         Keys and values are kept, so each new token costs one position (Vaswani et al. 2017, as every decoder does it). Raises
@@ -122,7 +125,9 @@ def _block(config: TransformerConfig) -> Block:
     return Block(attention, FeedForward(d_model, config.d_ff, config.activation), d_model, config.norm, config.dropout)
 
 
-def _output(config: TransformerConfig, head: Head | None, embedding: nn.Embedding) -> nn.Module:
+def _output(config: TransformerConfig, head: Heads, embedding: nn.Embedding) -> nn.Module:
+    if isinstance(head, Mapping):
+        return Outputs({name: _output(config, each, embedding) for name, each in head.items()})
     d_model = config.d_model
     if head is not None and head.kind == "vocabulary":
         if config.pooler:
@@ -131,5 +136,3 @@ def _output(config: TransformerConfig, head: Head | None, embedding: nn.Embeddin
         return VocabularyOutput(d_model, head, embedding)
     pooler = [nn.Linear(d_model, d_model), nn.Tanh()] if config.pooler else []
     return output(head, pooling(config.pooling, d_model), nn.Sequential(*pooler, nn.Dropout(config.dropout)), d_model)
-
-

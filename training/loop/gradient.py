@@ -1,4 +1,4 @@
-"""How a network learns from one window of batches: forward, loss, backward, clip, step."""
+"""How a network learns from one window of batches: zero gradients, forward, loss, backward, clip, step."""
 
 import math
 from collections.abc import Callable, Iterator, Sequence
@@ -11,10 +11,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from ...configs.schema.training import TrainingConfig
-from ...datasets.encoded.split import Batch
-from ...models.networks.network import Network, as_tensors
-from ...tasks.losses import Objective, Ratio
+from ...configs.schema.training import OptimizerConfig, TrainingConfig
+from ...datasets.encoded.split import Batch, Target
+from ...models.networks.network import Network, as_tensor, as_tensors
+from ...tasks.losses import Objective, Ratio, Targets
 from ...tasks.task import Task
 from ..distributed import World
 from ..folder.tensors import assert_finite, load_into, load_tensors, save_tensors
@@ -26,16 +26,17 @@ Window = Sequence[Batch]
 
 @dataclass
 class Player:
-    """One objective with the optimiser that follows it and the module that its forward pass goes through."""
+    """One objective with its optimiser, the module that its forward pass goes through, and the parameters that it learns by name."""
 
     objective: Objective
-    forward: Callable[..., Tensor]
+    forward: Callable[..., Any]
+    settings: OptimizerConfig
     optimizer: torch.optim.Optimizer
-    parameters: list[nn.Parameter]
+    parameters: dict[str, nn.Parameter]
 
 
 class GradientLearner:
-    """Learns by gradient descent; `update` is one optimiser step."""
+    """Learns by gradient descent; `update` is one optimiser step of each player."""
 
     def __init__(self, model: Network, task: Task, training: TrainingConfig, n_steps: int, seed: int, world: World) -> None:
         self.model, self.training, self.seed, self.world = model, training, seed, world
@@ -44,31 +45,33 @@ class GradientLearner:
         self.players = [self._player(objective) for objective in task.objectives(model)]
         self.averages = [parameter.detach().clone() for parameter in model.parameters()] if training.ema else []
         self.first_bad_step = torch.full((), math.inf, device=self.device)
-        self.norms: dict[str, Tensor] = {}
+        self.norms: dict[str, tuple[list[str], Tensor]] = {}
         self.before: dict[str, Tensor] = {}
 
     def _player(self, objective: Objective) -> Player:
-        spread = DistributedDataParallel(objective.module) if self.world.size > 1 else objective.module
+        module, settings = objective.module, objective.optimizer or self.training.optimizer
+        spread = DistributedDataParallel(module) if self.world.size > 1 else module
         forward = torch.compile(spread) if self.training.compile else spread
-        optimizer = build_optimizer(self.training.optimizer, objective.module)
-        parameters = [parameter for parameter in objective.module.parameters() if parameter.requires_grad]
-        return Player(objective, forward, optimizer, parameters)
+        learned = {name: parameter for name, parameter in module.named_parameters() if parameter.requires_grad}
+        return Player(objective, forward, settings, build_optimizer(settings, module), learned)
 
     def update(self, window: Window, step: int, watched: bool) -> dict[str, Ratio]:
-        """One step for each player; the sums it returns are still on the device. A watched step can be asked for `figures`."""
+        """One step of each player; the sums it returns are still on the device. `figures` reports on a watched step."""
         self.before = self._weights() if watched else {}
-        self._seed_chance(step)
+        self._seed_torch(step)
         ratios: dict[str, Ratio] = {}
         for player in self.players:
+            self.model.zero_grad(set_to_none=True)  # the last player's backward pass may have reached this one's weights
             ratios |= self._backward(player, window, step)
-            self._set_rate(player.optimizer, step)
-            self._step(player, step)
-            player.optimizer.zero_grad(set_to_none=True)
+            self._set_rate(player, step)
+            if self._clip(player, step):
+                player.optimizer.step()
+        self.model.zero_grad(set_to_none=True)
         self._average()
         return ratios
 
-    def _seed_chance(self, step: int) -> None:
-        """Dropout and all other chance depend on seed, step and rank alone, so a resumed run draws the same.
+    def _seed_torch(self, step: int) -> None:
+        """Dropout and other random numbers depend on seed, step and rank alone, so a resumed run draws the same.
 
         `torch.manual_seed` also notes the whole stack for each kind of device that is not there: 0.3 ms a step.
         """
@@ -83,8 +86,8 @@ class GradientLearner:
         """Forward, loss, backward: each micro-batch's sum is divided by the count of the whole window over all ranks."""
         loss, tensors = player.objective.loss, [to_tensors(batch, self.device) for batch in window]
         counts = [loss.count(targets) for _, targets in tensors]
-        whole = self.world.total(sum(counts[1:], counts[0].clone()))
-        share = self.world.size / whole.where(whole > 0, 1)  # texts without a token or a known label teach nothing
+        total = self.world.total(sum(counts[1:], counts[0].clone()))
+        share = self.world.size / total.where(total > 0, 1)  # a window without a target teaches nothing
         ratios: dict[str, Ratio] = {}
         for place, (inputs, targets) in enumerate(tensors):
             with self._autocast(), self._gradients_wait(player, place < len(tensors) - 1):
@@ -101,32 +104,32 @@ class GradientLearner:
         """Ranks exchange gradients once a window, at its last micro-batch."""
         return player.forward.no_sync() if more_to_come and isinstance(player.forward, DistributedDataParallel) else nullcontext()
 
-    def _set_rate(self, optimizer: torch.optim.Optimizer, step: int) -> None:
-        rate = self.training.optimizer.learning_rate * self.schedule.factor(step)
-        for group in optimizer.param_groups:
+    def _set_rate(self, player: Player, step: int) -> None:
+        rate = player.settings.learning_rate * self.schedule.factor(step)
+        for group in player.optimizer.param_groups:
             group["lr"] = rate
 
-    def _step(self, player: Player, step: int) -> None:
-        """Clip and step, unless a gradient is not finite: from the first such step on the weights stay as they are.
+    def _clip(self, player: Player, step: int) -> bool:
+        """Prepare the step: clip the gradient. Returns False where the step must not be taken.
 
-        Fused kernels scale and skip by themselves (`grad_scale`, `found_inf`), so nothing is read back from the device.
+        From the first step whose gradient is not finite the weights stay as they are. Fused kernels scale and skip by themselves
+        (`grad_scale`, `found_inf`), so nothing is read back from the device.
         """
-        gradients = [parameter.grad for parameter in player.parameters if parameter.grad is not None]
+        named = {name: parameter.grad for name, parameter in player.parameters.items() if parameter.grad is not None}
+        gradients = list(named.values())
         norms = torch.stack(torch._foreach_norm(gradients))
         total = torch.linalg.vector_norm(norms)
-        self.norms[player.objective.name] = norms
+        self.norms[player.objective.name] = list(named), norms
         # `total < inf` is false for nan too.
         self.first_bad_step = torch.where(total < math.inf, self.first_bad_step, self.first_bad_step.clamp(max=step))
-        bad = self.first_bad_step <= step
-        clip = self.training.clip_norm
+        bad, clip = self.first_bad_step <= step, self.training.clip_norm
         if getattr(player.optimizer, "_step_supports_amp_scaling", False):
             player.optimizer.found_inf = bad.float()  # type: ignore[attr-defined]
             player.optimizer.grad_scale = (total / clip).clamp(min=1.0) if clip else None  # type: ignore[attr-defined]
-            player.optimizer.step()
-        elif not bad:
-            if clip:
-                torch._foreach_mul_(gradients, (clip / total).clamp(max=1.0))
-            player.optimizer.step()
+            return True
+        if clip and not bad:
+            torch._foreach_mul_(gradients, (clip / total).clamp(max=1.0))
+        return not bad
 
     def _average(self) -> None:
         """Exponential moving average of the weights."""
@@ -142,15 +145,14 @@ class GradientLearner:
 
     def figures(self) -> dict[str, float]:
         """Learning rate, norm of each layer's gradient before clipping, and |change| / |weight| of each layer."""
-        rate = {"learning_rate": float(self.players[0].optimizer.param_groups[0]["lr"])}
+        rates = {_named("learning_rate", player): float(player.optimizer.param_groups[0]["lr"]) for player in self.players}
         norms = {f"gradient_norm/{layer}": norm for layer, norm in self._gradient_norms().items()}
-        return rate | norms | {f"update_ratio/{layer}": ratio for layer, ratio in self._update_ratios().items()}
+        return rates | norms | {f"update_ratio/{layer}": ratio for layer, ratio in self._update_ratios().items()}
 
     def _gradient_norms(self) -> dict[str, float]:
         squares: dict[str, float] = {}
-        for player in self.players:
-            names = [name for name, parameter in player.objective.module.named_parameters() if parameter.requires_grad]
-            for name, norm in zip(names, self.norms[player.objective.name].tolist(), strict=True):
+        for names, norms in self.norms.values():
+            for name, norm in zip(names, norms.tolist(), strict=True):
                 squares[layer_of(name)] = squares.get(layer_of(name), 0.0) + norm**2
         return {layer: square**0.5 for layer, square in squares.items()}
 
@@ -172,7 +174,8 @@ class GradientLearner:
 
     def explain_bad_step(self, window: Window, step: int) -> str:
         """Take the bad step again, without its update, and name the first layer whose output or gradient is not finite."""
-        self._seed_chance(step)
+        self._seed_torch(step)
+        self.model.zero_grad(set_to_none=True)
         found: list[str] = []
         handles = [module.register_forward_hook(_notes_non_finite(name, found)) for name, module in self.model.named_modules() if name]
         for player in self.players:
@@ -249,9 +252,10 @@ class GradientLearner:
         optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
 
 
-def to_tensors(batch: Batch, device: torch.device) -> tuple[dict[str, Any], Tensor]:
+def to_tensors(batch: Batch, device: torch.device) -> tuple[dict[str, Any], Targets]:
     """The batch's inputs and targets on the device, copied without waiting where the device allows."""
-    return as_tensors(batch.inputs, device), torch.from_numpy(batch.targets).to(device, non_blocking=True)
+    targets = {name: Target(as_tensor(values, device), as_tensor(mask, device)) for name, (values, mask) in batch.targets.items()}
+    return as_tensors(batch.inputs, device), targets
 
 
 def add_ratios(total: dict[str, Ratio], more: dict[str, Ratio], prefix: str = "") -> dict[str, Ratio]:
@@ -264,8 +268,13 @@ def add_ratios(total: dict[str, Ratio], more: dict[str, Ratio], prefix: str = ""
     return added
 
 
+def _named(tag: str, player: Player) -> str:
+    """The tag, followed by the player's name where there are several."""
+    return f"{tag}/{player.objective.name}" if player.objective.name else tag
+
+
 def layer_of(name: str) -> str:
-    """`encoder.layers.0.attention.qkv.weight` -> `encoder.layers.0`: the module that a figure is told for."""
+    """`encoder.layers.0.attention.qkv.weight` -> `encoder.layers.0`: the module that a figure is reported for."""
     parts = name.split(".")[:-1]
     for place, part in enumerate(parts):
         if part.isdigit():

@@ -1,4 +1,4 @@
-"""The kinds of learner behind one interface: rules learn nothing, a solver fits once, a network steps."""
+"""The kinds of learner behind one interface: rules learn nothing, a solver fits once, a network takes steps."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager

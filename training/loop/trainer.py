@@ -1,15 +1,18 @@
-"""The loop that every generation shares: it knows steps, and nothing of losses, optimisers or precision."""
+"""The loop that every generation shares: it knows steps, and nothing about losses, optimisers or precision."""
 
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from ...configs.schema.task import LOWER_IS_BETTER
+from ...configs.schema.model_base import Inputs
+from ...datasets.arrays import IntArray
 from ...datasets.encoded.batching import Plan, share_of
-from ...datasets.encoded.split import Batch, Data, IntArray
+from ...datasets.encoded.split import Batch, Data, Split, StepRandom
 from ...errors import TrainingError
 from ...tasks.task import Task
+from ..devices import Setting
 from ..evaluate import predict
 from ..folder.checkpoints import save_checkpoint
 from ..folder.files import write_json
@@ -18,13 +21,14 @@ from .learner import Learner
 
 
 def fit(learner: Learner, task: Task, data: Data, plan: Plan, session: Session) -> bool:
-    """Take every step of the plan that is still to come. Returns False where a signal stopped it before the end."""
+    """Take every remaining step of the plan. Returns False where a signal stopped it before the end."""
     cadence, progress = Cadence(plan, session), session.progress
+    train, inputs = data.splits["train"], session.recipe.model.inputs
     meter = Meter(progress.sums if session.world.is_main else {})
     for step, window in plan.windows(after=progress.step):
         if _is_over(session, cadence):
             break
-        batches = [_batch(data, rows, session) for rows in window]
+        batches = window_batches(train, window, inputs, session.setting, step)
         meter.add(learner.update(batches, step, cadence.logs(step)), batches)
         progress.step = step
         if cadence.logs(step):
@@ -70,24 +74,28 @@ class Cadence:
         return due
 
 
-def _batch(data: Data, rows: IntArray, session: Session) -> Batch:
-    """This rank's share of a micro-batch. A rank left without a row takes one that does not count."""
-    world, split, takes = session.world, data.splits["train"], session.recipe.model.takes
-    share = share_of(rows, world.rank, world.size)
-    if len(share):
-        return split.batch(share, takes)
-    idle = split.batch(rows[:1], takes)
-    return Batch(idle.rows, idle.inputs, idle.targets * 0 - 1)
+def window_batches(split: Split, window: Sequence[IntArray], inputs: Inputs, setting: Setting, step: int) -> list[Batch]:
+    """This rank's share of each micro-batch of a step. A rank left without a row gets one without a target."""
+    world, batches = setting.world, []
+    for place, rows in enumerate(window):
+        random = StepRandom(setting.seed, step, place, len(rows), world.rank, world.size)
+        share = share_of(rows, world.rank, world.size)
+        batches.append(split.batch(share, inputs, random) if len(share) else _idle_batch(split, rows[:1], inputs, random))
+    return batches
+
+
+def _idle_batch(split: Split, row: IntArray, inputs: Inputs, random: StepRandom) -> Batch:
+    return split.batch(row, inputs, replace(random, rank=0)).without_targets()
 
 
 def _log(learner: Learner, meter: Meter, data: Data, plan: Plan, session: Session) -> Meter:
-    """Read the running sums, write them down, and begin new ones."""
+    """Read the running sums, log them, and start new ones."""
     _stop_if_not_finite(learner, data, plan, session)
     values = _means(meter.read(session.world))
     rate = meter.tokens_per_second(session.world)
     values |= learner.figures()
     values |= {"throughput/tokens_per_second": rate, "memory/peak_bytes": float(peak_bytes(session.setting.device))}
-    session.tell("train", session.progress.step, values)
+    session.log("train", session.progress.step, values)
     session.display.step(session.progress.step, values)
     return Meter({})
 
@@ -97,11 +105,11 @@ def _means(sums: Mapping[str, list[float]]) -> dict[str, float]:
 
 
 def _evaluate(learner: Learner, task: Task, data: Data, session: Session) -> None:
-    """Score the validation split, and take note of whether it is the best so far."""
+    """Evaluate the validation split, and record whether it is the best so far."""
     progress = session.progress
     with learner.evaluating() as model:
         metrics = task.metrics(predict(task, model, data.splits["validation"], session.world))
-    session.tell("validation", progress.step, metrics)
+    session.log("validation", progress.step, metrics)
     score = score_of(metrics, session)
     learner.evaluated(score)
     min_delta = session.early_stopping.min_delta if session.early_stopping else 0.0
@@ -113,9 +121,10 @@ def _evaluate(learner: Learner, task: Task, data: Data, session: Session) -> Non
 
 
 def score_of(metrics: Mapping[str, float], session: Session) -> float:
-    """The metric that `best` follows, turned so that larger is better."""
-    name = session.best_metric if session.best_metric in metrics else "loss"  # a model of counts tells no best token
-    return -metrics[name] if name in LOWER_IS_BETTER else metrics[name]
+    """The metric that `best` follows, with its sign changed where lower is better."""
+    name = session.best_metric if session.best_metric in metrics else "loss"  # n-gram models have no accuracy
+    task = session.recipe.task
+    return -metrics[name] if task is None or name in task.lower_is_better else metrics[name]
 
 
 def _save(learner: Learner, meter: Meter, session: Session) -> None:
@@ -147,13 +156,14 @@ def _is_over(session: Session, cadence: Cadence) -> bool:
 
 
 def _stop_if_not_finite(learner: Learner, data: Data, plan: Plan, session: Session) -> None:
-    """A loss or gradient that is not finite ends the run with the step, the place, the texts and advice."""
+    """A loss or gradient that is not finite ends the run with the step, the layer, the texts and advice."""
     bad = learner.bad_step()
     if not bad:
         return
     window = plan.window(bad)
-    where = learner.explain_bad_step([_batch(data, rows, session) for rows in window], bad)
-    texts = [{"row": int(row), **data.splits["train"].told(int(row))} for rows in window for row in rows]
+    train, inputs = data.splits["train"], session.recipe.model.inputs
+    where = learner.explain_bad_step(window_batches(train, window, inputs, session.setting, bad), bad)
+    texts = [{"row": int(row), **train.example(int(row))} for rows in window for row in rows]
     path = session.directory.path / f"bad-batch-step-{bad}.json"
     write_json(path, texts)
     sample = "; ".join(repr(each["text"][:60]) for each in texts[:3])

@@ -1,0 +1,48 @@
+"""`task: {type: classification}`."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+
+from pydantic import Field
+
+from .base import PositiveFloat, Probability, Problem
+from .model_base import Inputs
+from .task_base import TaskBase
+
+if TYPE_CHECKING:
+    from .recipe import Recipe
+
+
+class ClassificationConfig(TaskBase):
+    """One class for each text."""
+
+    needs: ClassVar[str] = "classes"
+    offers: ClassVar[Inputs] = frozenset({"text", "bag", "tokens", "segments"})
+    lower_is_better: ClassVar[frozenset[str]] = frozenset({"loss", "hinge_loss"})
+
+    type: Literal["classification"]
+    text: str = "text"
+    """Column that holds the text."""
+    label: str = "label"
+    """Column that holds the class."""
+    labels: Annotated[list[str], Field(min_length=2)] | None = None
+    """The classes, in order, two at least; by default those of the training split, sorted. A label outside a stated list is an error."""
+    label_smoothing: Probability = 0.0
+    """Share of the target's probability that is spread evenly over all classes (Szegedy et al. 2016)."""
+    class_weights: Literal["balanced"] | dict[str, PositiveFloat] | None = None
+    """Weight of each class in the loss; `balanced` weighs a class by n_examples / (n_classes * its count)."""
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        return ("loss", "accuracy", "f1")
+
+    def _problems(self, recipe: "Recipe") -> Iterator[Problem]:
+        """Settings of the loss, which only networks have."""
+        model = recipe.model
+        if model.learns_by == "gradient":
+            return
+        instead = ": set model.class_weight" if "class_weight" in type(model).model_fields else ""
+        for key, given in (("class_weights", self.class_weights is not None), ("label_smoothing", self.label_smoothing > 0)):
+            if given:
+                reason = f"changes the loss of a network; model.type {model.type} has none"
+                yield Problem(("task", key), f"{reason}{instead if key == 'class_weights' else ''}, so leave it out")

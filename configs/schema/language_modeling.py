@@ -1,0 +1,57 @@
+"""`task: {type: language_modeling}`."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from .base import PositiveInt, Problem
+from .data import SizesData
+from .model_base import Inputs, ModelBase
+from .networks import TransformerConfig
+from .task_base import TaskBase
+
+if TYPE_CHECKING:
+    from .recipe import Recipe
+
+
+class LanguageModelingConfig(TaskBase):
+    """The next token, at each place of a running text."""
+
+    needs: ClassVar[str] = "vocabulary"
+    offers: ClassVar[Inputs] = frozenset({"history", "tokens", "segments"})
+    lower_is_better: ClassVar[frozenset[str]] = frozenset({"loss", "perplexity", "bits_per_character", "word_perplexity"})
+
+    type: Literal["language_modeling"]
+    text: str = "text"
+    """Column that holds the text; each row is a document."""
+    block_size: PositiveInt = 128
+    """Tokens of a block. A transformer sees its block alone; a recurrent network goes on from the state that the last one left."""
+    tie_embeddings: bool = True
+    """Use the token embedding as the output matrix too (Press and Wolf 2017); it is counted once."""
+    output_bias: bool = False
+    """Whether the output layer has a bias."""
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        return ("loss", "perplexity", "accuracy", "bits_per_character", "word_perplexity")
+
+    def row_tokens(self, model: ModelBase) -> int | None:
+        return model.longest_input
+
+    def _vocabulary_problems(self, recipe: "Recipe") -> Iterator[Problem]:
+        """None: words may be counted in all splits, as some published vocabularies were."""
+        yield from ()
+
+    def _problems(self, recipe: "Recipe") -> Iterator[Problem]:
+        model = recipe.model
+        if isinstance(recipe.data, SizesData):
+            return
+        if model.longest_input is not None and self.block_size > model.longest_input:
+            yield Problem(("task", "block_size"), f"is {self.block_size} tokens, but the model has {model.longest_input} positions; "
+                          "make it smaller, or model.max_positions larger")
+        if isinstance(model, TransformerConfig) and not model.causal:
+            yield Problem(("model", "causal"), "must be true: a language model that sees the next token has nothing to predict")
+        if getattr(model, "bidirectional", False):
+            yield Problem(("model", "bidirectional"), "must be false: a language model that sees the next token has nothing to predict")
+        for key in ("max_length", "add_cls"):
+            if getattr(recipe.tokenizer, key, None):
+                yield Problem(("tokenizer", key), "is for single texts; a language model reads running text in blocks, so leave it out")

@@ -1,0 +1,68 @@
+"""`task: {type: tagging}`, and the schemes by which tags mark spans."""
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+
+from pydantic import Field
+
+from .base import Problem
+from .model_base import Inputs
+from .task_base import TaskBase
+
+if TYPE_CHECKING:
+    from .recipe import Recipe
+
+Scheme = Literal["IOB1", "IOB2", "BIOES"]
+PREFIXES: Mapping[Scheme, str] = {"IOB1": "BI", "IOB2": "BI", "BIOES": "BIES"}
+"""What the tags of a scheme begin with, before a hyphen and a type; beside them there is O."""
+
+
+def tags_of(scheme: Scheme) -> str:
+    """What the tags of a scheme look like, for people."""
+    return ", ".join(["O", *(f"{letter}-TYPE" for letter in PREFIXES[scheme])])
+
+
+def is_tag(tag: str, scheme: Scheme) -> bool:
+    """Whether a tag is one of the scheme's, wherever it stands."""
+    prefix, _, kind = tag.partition("-")
+    return tag == "O" or (bool(kind) and prefix in list(PREFIXES[scheme]))
+
+
+class TaggingConfig(TaskBase):
+    """One tag for each token of a sentence."""
+
+    needs: ClassVar[str] = "tags"
+    offers: ClassVar[Inputs] = frozenset({"text", "tokens", "characters", "segments"})
+    lower_is_better: ClassVar[frozenset[str]] = frozenset({"loss", "zero_one_loss", "invalid"})
+
+    type: Literal["tagging"]
+    tokens: str = "tokens"
+    """Column that holds the tokens of a sentence, with spaces between them."""
+    tags: str = "tags"
+    """Column that holds as many tags."""
+    labels: Annotated[list[str], Field(min_length=2)] | None = None
+    """The tags, two at least; by default those of the training split, sorted. A tag outside a stated list is an error."""
+    scheme: Scheme | None = None
+    """How tags mark spans, such as B-PER I-PER O in IOB2; precision, recall and F1 then count whole spans, as conlleval does."""
+    crf: bool = False
+    """Score whole sequences of tags by a linear-chain conditional random field (Lafferty et al. 2001); without it each tag by itself."""
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        return ("loss", "accuracy", *(("precision", "recall", "f1") if self.scheme else ()))
+
+    def _problems(self, recipe: "Recipe") -> Iterator[Problem]:
+        model = recipe.model
+        pooling = type(model).model_fields.get("pooling")
+        if pooling is not None and getattr(model, "pooling", None) != pooling.default:  # a resolved recipe states defaults too
+            yield Problem(("model", "pooling"), "makes one vector of a text, but tagging gives a tag to each token; leave it out")
+        if getattr(model, "pooler", False):
+            yield Problem(("model", "pooler"), "reads one vector of a text, but tagging gives a tag to each token; leave it out")
+        if self.crf and model.learns_by != "gradient":
+            yield Problem(("task", "crf"), f"is a network's last layer; model.type {model.type} finds the tags in its own way, "
+                          "so leave it out")
+        if self.scheme is not None and (strange := next((tag for tag in self.labels or () if not is_tag(tag, self.scheme)), None)):
+            yield Problem(("task", "labels"), f"{strange!r} is no tag of task.scheme {self.scheme}, which has {tags_of(self.scheme)}")
+        for key in ("max_length", "add_cls"):
+            if getattr(recipe.tokenizer, key, None):
+                yield Problem(("tokenizer", key), "is for whole texts; in tagging the tokenizer reads one token at a time, so leave it out")

@@ -1,0 +1,71 @@
+"""What every task's section of a recipe states, and the checks that concern a task and another section."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, ClassVar, get_args
+
+from .base import Config, Problem
+from .data import SizesData
+from .model_base import Input, Inputs, ModelBase
+
+if TYPE_CHECKING:
+    from .recipe import Recipe
+
+NOT_OFFERED: dict[Input, Problem] = {
+    "characters": Problem(("model", "characters"), "are those of single words, which only `task: {type: tagging}` knows; leave them out"),
+    "vector": Problem(("model", "input"), "`vector` needs a dataset of plain vectors; for text take `bag`"),
+}
+
+
+class TaskBase(Config):
+    """The base of every task's section."""
+
+    needs: ClassVar[str]
+    """What a model must give to serve the task; see `gives` of a model."""
+    offers: ClassVar[Inputs]
+    """What the data of this task can give a model to read."""
+    lower_is_better: ClassVar[frozenset[str]] = frozenset({"loss"})
+    """Metrics that are better the lower they are."""
+    default_metric: ClassVar[str] = "accuracy"
+    """The metric that decides which checkpoint is `best` where the recipe names none."""
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """Metrics that `training.best_metric` may name."""
+        raise NotImplementedError
+
+    def row_tokens(self, model: ModelBase) -> int | None:
+        """Tokens in a row of data where the recipe alone fixes them; None where only the data tells."""
+        return 1 if "vector" in model.inputs else None
+
+    def problems(self, recipe: "Recipe") -> Iterator[Problem]:
+        """What does not fit between the task and the other sections; what the data would decide is left to the data."""
+        if self.needs not in recipe.model.gives:
+            fitting = ", ".join(models_that_give(self.needs))
+            yield Problem(("model", "type"), f"{recipe.model.type} cannot serve task.type {recipe.task and recipe.task.type}; "
+                          f"these can: {fitting}")
+            return
+        if not isinstance(recipe.data, SizesData):
+            yield from (problem for name, problem in NOT_OFFERED.items() if name in recipe.model.inputs - self.offers)
+            yield from self._vocabulary_problems(recipe)
+        yield from self._problems(recipe)
+        metric = recipe.training.best_metric if recipe.training is not None else None
+        if metric is not None and metric not in self.metrics:
+            yield Problem(("training", "best_metric"), f"{metric!r} is not a metric of {recipe.task and recipe.task.type}; "
+                          f"take one of {', '.join(self.metrics)}")
+
+    def _problems(self, recipe: "Recipe") -> Iterator[Problem]:
+        """What only this task refuses."""
+        yield from ()
+
+    def _vocabulary_problems(self, recipe: "Recipe") -> Iterator[Problem]:
+        if getattr(recipe.tokenizer, "counted_in", "train") != "train":
+            yield Problem(("tokenizer", "counted_in"), "`all_splits` looks at the words of the test split, for the sake of "
+                          "language models' published figures; leave it out")
+
+
+def models_that_give(need: str) -> list[str]:
+    """The `model.type` values that can serve a task with this need."""
+    from .model import ModelConfig
+
+    classes = get_args(get_args(ModelConfig)[0])
+    return [name for cls in classes if need in cls.gives for name in get_args(cls.model_fields["type"].annotation)]

@@ -1,0 +1,56 @@
+"""What each task makes of tables: labels, tokenizers and sizes from the training split, then splits in numbers."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from ...configs.schema.tokenizer import TokenizerConfig
+from ..tables import Table
+from ..tokenizers.tokenizer import Tokenizer
+from .cache import Cache
+from .split import Encoding, Split
+
+
+@dataclass(frozen=True)
+class Tokenizers:
+    """Where a task gets its tokenizers: `given` ones by role, others trained as `config` says."""
+
+    config: TokenizerConfig | None
+    cache: Cache
+    given: Mapping[str, Tokenizer] = field(default_factory=dict)
+
+    @property
+    def wanted(self) -> bool:
+        """Whether texts are tokenized at all."""
+        return self.config is not None or "text" in self.given
+
+    def get(self, role: str, texts: Sequence[str], config: TokenizerConfig | None = None) -> Tokenizer:
+        """The tokenizer for a role (`text`, `target`, `characters`), trained on these texts where none is given."""
+        if role in self.given:
+            return self.given[role]
+        config = config or self.config
+        assert config is not None, "the schema requires a tokenizer"
+        return self.cache.train(config, texts)
+
+
+class Preparation(ABC):
+    """What a task makes of tables: one class for each task."""
+
+    columns: Sequence[str]
+    """The columns that the task reads."""
+
+    @abstractmethod
+    def learn(self, train: Table, tokenizers: Tokenizers) -> Encoding:
+        """What the training split teaches: labels, tokenizers, sizes."""
+
+    @abstractmethod
+    def split(self, name: str, table: Table, encoding: Encoding, cache: Cache) -> tuple[Split, Sequence[str]]:
+        """One split in numbers; and notices."""
+
+    @abstractmethod
+    def tokenizer_texts(self, table: Table) -> Sequence[str]:
+        """The texts that the tokenizer is trained on, and encodes."""
+
+    @abstractmethod
+    def unlabelled(self, texts: Sequence[str], encoding: Encoding) -> Split:
+        """Texts without gold answers, prepared for prediction."""

@@ -1,0 +1,122 @@
+"""Several players in one model, each with its own gradients and optimiser; several outputs; targets that are numbers."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+from contracts import CLASSES, N_CLASSES, TAGS, Case, cnn, one_thread, recurrent, some_texts, tensors_for, transformer
+from nlp.configs.schema.training import Sgd, TrainingConfig
+from nlp.datasets.encoded.split import Batch, Target
+from nlp.tasks.losses import Objective
+from nlp.training.distributed import World
+from nlp.training.loop.gradient import GradientLearner
+from torch import nn
+from torch.nn import functional
+
+__all__ = ["one_thread"]
+
+RATES = {"discriminator": 0.1, "generator": 0.02}
+
+
+class Gan(nn.Module):
+    """A generator and a discriminator, as linear as possible."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(1)
+        self.generator, self.discriminator = nn.Linear(3, 3), nn.Linear(3, 1)
+
+    def carried_tensors(self) -> dict:
+        return {}
+
+
+class AdversarialLoss:
+    """The sum of what `score` gives for each row."""
+
+    def __init__(self, score: Callable) -> None:
+        self.score = score
+
+    def count(self, targets):
+        return targets["real"].mask.sum()
+
+    def sums(self, module, inputs, targets, count, step):
+        return {"loss": (self.score(module, inputs["x"]), count)}
+
+
+class Adversarial:
+    """Two players; the generator's backward pass goes through the discriminator."""
+
+    def objectives(self, model):
+        return [
+            Objective("discriminator", model.discriminator, AdversarialLoss(lambda d, x: d(model.generator(x).detach()).square().sum()),
+                      Sgd(type="sgd", learning_rate=RATES["discriminator"])),
+            Objective("generator", model.generator, AdversarialLoss(lambda g, x: model.discriminator(g(x)).sum()),
+                      Sgd(type="sgd", learning_rate=RATES["generator"])),
+        ]
+
+
+def batch(step: int) -> Batch:
+    rows = np.random.default_rng(step).normal(size=(4, 3)).astype(np.float32)
+    return Batch(np.arange(4), {"x": rows}, {"real": Target(np.ones(4, np.float32), np.ones(4, bool))})
+
+
+def training(**more) -> TrainingConfig:
+    return TrainingConfig.model_validate({"steps": 9, "optimizer": {"type": "sgd", "learning_rate": 9.0}, **more})
+
+
+def step_by_hand(module: nn.Module, loss: torch.Tensor, name: str, clip_norm: float | None) -> None:
+    """Gradient descent with nothing but this loss's own gradients."""
+    parameters = list(module.parameters())
+    gradients = torch.autograd.grad(loss, parameters)
+    norm = float(torch.stack([gradient.norm() for gradient in gradients]).norm())
+    scale = min(1.0, clip_norm / norm) if clip_norm else 1.0
+    with torch.no_grad():
+        for parameter, gradient in zip(parameters, gradients, strict=True):
+            parameter.sub_(RATES[name] * scale * gradient)
+
+
+@pytest.mark.parametrize("clip_norm", [None, 0.01])
+def test_each_player_steps_by_its_own_gradients_and_its_own_rate(clip_norm):
+    model, by_hand = Gan(), Gan()
+    learner = GradientLearner(model, Adversarial(), training(clip_norm=clip_norm), n_steps=9, seed=1, world=World())
+    for step in (1, 2, 3):
+        ratios = learner.update([batch(step)], step, watched=True)
+        assert sorted(ratios) == ["discriminator_loss", "generator_loss"]
+        x = torch.from_numpy(batch(step).inputs["x"])
+        made = by_hand.generator(x).detach()
+        step_by_hand(by_hand.discriminator, by_hand.discriminator(made).square().sum() / 4, "discriminator", clip_norm)
+        step_by_hand(by_hand.generator, by_hand.discriminator(by_hand.generator(x)).sum() / 4, "generator", clip_norm)
+        for one, other in zip(model.parameters(), by_hand.parameters(), strict=True):
+            torch.testing.assert_close(one, other)
+        assert all(parameter.grad is None for parameter in model.parameters()), "nothing is left for the next step"
+
+
+def test_figures_name_the_rate_of_each_player():
+    learner = GradientLearner(Gan(), Adversarial(), training(), n_steps=9, seed=1, world=World())
+    learner.update([batch(1)], 1, watched=True)
+    figures = learner.figures()
+    assert {name: value for name, value in figures.items() if "rate" in name and "update" not in name} == {
+        f"learning_rate/{name}": rate for name, rate in RATES.items()}
+
+
+@pytest.mark.parametrize("config", [cnn(), recurrent("lstm", bidirectional=True), transformer(), transformer(positions="rotary")],
+                         ids=lambda config: config.type)
+def test_two_outputs_over_the_same_states_learn_together(config):
+    """A class for each text and a tag for each token, as in intent detection with slot filling."""
+    case = Case("both", config, {"intent": CLASSES, "slots": TAGS})
+    model, texts = case.build(), some_texts(6, 5)
+    inputs = tensors_for(case, texts)
+    classes = torch.arange(len(texts)) % N_CLASSES
+    tags = torch.where(inputs["tokens"] > 0, inputs["tokens"] % N_CLASSES, -1).long()
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.02)
+    for _ in range(200):
+        outputs = model(**inputs)
+        loss = functional.cross_entropy(outputs["intent"], classes)
+        loss = loss + functional.cross_entropy(outputs["slots"].flatten(0, 1), tags.flatten(), ignore_index=-1)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    arrays = model.outputs(**{name: tensor.numpy() for name, tensor in inputs.items()})
+    assert (arrays["intent"].argmax(1) == classes.numpy()).all()
+    assert (arrays["slots"].argmax(2) == tags.numpy())[tags.numpy() >= 0].mean() > 0.95

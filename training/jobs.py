@@ -1,0 +1,105 @@
+"""The runs that one command trains: new ones, with a folder for each seed, or earlier ones that are resumed."""
+
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from ..configs.load import dump_recipe, find_recipe, load_recipe, recipe_name
+from ..configs.schema.recipe import Recipe
+from ..errors import RunError
+from .devices import choose_device, thread_count
+from .distributed import join_world, refuse_ranks
+from .folder.environment import environment
+from .folder.files import read_json, write_atomically, write_json
+from .folder.run_directory import RunDirectory, create_run
+from .log.display import announce
+
+
+@dataclass(frozen=True)
+class Job:
+    """One run to train: its recipe with one seed, its folder, and where it is trained."""
+
+    recipe: Recipe
+    directory: RunDirectory
+    device: str
+    threads: int
+    is_new: bool = False
+
+    @property
+    def seed(self) -> int:
+        return self.recipe.seeds[0]
+
+
+def new_jobs(recipe: Recipe, config: str, name: str | None, device: str, threads: int | None, processes: int = 1) -> list[Job]:
+    """A job for each seed of a recipe. Its folder contains the resolved recipe, the file that it came from, and the environment.
+
+    Raises DeviceError for a device that is missing, ConfigError for several `processes` of a model without steps.
+    """
+    device, count = choose_device(recipe, device), thread_count(recipe, threads)
+    world = join_world(device)
+    refuse_ranks(recipe.model, max(world.size, processes))
+    recipes = [recipe.model_copy(update={"seeds": [seed]}) for seed in recipe.seeds]
+    directories = world.from_main(lambda: _create(recipes, config, name, device, count))
+    pairs = zip(recipes, directories, strict=True)
+    return [Job(each, directory, device, count, is_new=world.is_main) for each, directory in pairs]
+
+
+def _create(recipes: Sequence[Recipe], config: str, name: str | None, device: str, threads: int) -> list[RunDirectory]:
+    name = name or datetime.now().strftime("%Y%m%d-%H%M%S")
+    names = [f"{name}-seed-{recipe.seeds[0]}" if len(recipes) > 1 else name for recipe in recipes]
+    return [_create_one(recipe, config, each, device, threads) for recipe, each in zip(recipes, names, strict=True)]
+
+
+def _create_one(recipe: Recipe, config: str, name: str, device: str, threads: int) -> RunDirectory:
+    directory = create_run(recipe_name(config), name)
+    write_atomically(directory.original, Path(find_recipe(config)).read_text(encoding="utf-8"))
+    write_json(directory.environment, environment() | {"seed": recipe.seeds[0], "device": device, "threads": threads})
+    write_atomically(directory.config, dump_recipe(recipe))
+    return directory
+
+
+def resumed_jobs(directories: Sequence[RunDirectory], device: str) -> list[Job]:
+    """Jobs for earlier runs, with the recipe and the number of threads that each was started with."""
+    jobs = []
+    for directory in directories:
+        recipe = load_recipe(str(directory.config))
+        jobs.append(Job(recipe, directory, choose_device(recipe, device), _threads(directory)))
+    return jobs
+
+
+def _threads(directory: RunDirectory) -> int:
+    """With another number of threads, sums would be rounded differently."""
+    saved = read_json(directory.environment)
+    threads = saved.get("threads") if isinstance(saved, dict) else None
+    if type(threads) is not int or threads < 1:
+        raise RunError(f"{directory.environment} is damaged: it does not state the number of threads that the run was started with, such "
+                       'as `"threads": 2`. Take it from where the folder was copied, or train again.')
+    return threads
+
+
+@contextmanager
+def discarded_unless_started(jobs: Sequence[Job]) -> Iterator[None]:
+    """Remove new runs whose data or model could not be built: they are empty, and `nlp eval RECIPE` means the latest run."""
+    directories = [job.directory for job in jobs if job.is_new]
+    try:
+        yield
+    except BaseException as error:
+        if not any(directory.data.exists() for directory in directories):
+            for directory in directories:
+                _remove(directory)
+            if directories and isinstance(error, KeyboardInterrupt):
+                announce("Stopped before the first step; nothing is kept.")
+        raise
+
+
+def _remove(directory: RunDirectory) -> None:
+    """The run's folder, and the folders of recipe and dataset if this was their first run."""
+    shutil.rmtree(directory.path, ignore_errors=True)
+    with suppress(OSError):
+        for parent in directory.path.parents:
+            if parent == directory.root:
+                break
+            parent.rmdir()
