@@ -113,6 +113,21 @@ def test_layouts():
     assert flat.targets["labels"].values.tolist() == [2, 0, 1]
 
 
+def test_a_batch_has_all_inputs_that_a_model_names():
+    batch = split_of([2, 0, 3]).batch(np.array([2, 1]), frozenset({"text", "tokens"}))
+    assert batch.inputs["texts"] == ["text 2", "text 1"]
+    assert batch.inputs["tokens"].tolist() == [[9, 10, 11], [0, 0, 0]]
+    assert batch.inputs["lengths"].tolist() == [3, 0]
+
+
+def test_a_batch_without_targets_keeps_its_inputs():
+    batch = split_of([2, 0, 3]).batch(np.array([2, 1]), frozenset({"tokens"}))
+    idle = batch.without_targets()
+    assert not idle.targets["labels"].mask.any()
+    assert idle.inputs is batch.inputs
+    assert idle.n_tokens == batch.n_tokens
+
+
 @given(lengths_lists, st.data())
 def test_ragged_rows_come_back_as_they_went_in(lengths, data):
     whole = ragged(lengths)

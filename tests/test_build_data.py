@@ -208,6 +208,15 @@ print(*(name for name in ("torch", "sklearn", "scipy", "tokenizers", "safetensor
 """
 
 
+def test_a_given_tokenizer_is_used_as_it_is(tmp_path):
+    first = build_data(files(tmp_path), WORDS, preparation(TASK))
+    other = files(tmp_path, train=[("unheard words", "yes"), ("good dog", "no")])
+    built = build_data(other, WORDS, preparation(TASK), given={"text": first.encoding.tokenizer})
+    assert built.encoding.tokenizer is first.encoding.tokenizer
+    assert built.encoding.spec.vocab_size == first.encoding.spec.vocab_size
+    assert first.encoding.tokenizer.tokens(built.splits["train"].encoded.ids)[:2] == ["[UNK]", "[UNK]"], "nothing is learned from new texts"
+
+
 def test_a_run_without_a_tokenizer_loads_nothing_heavy(tmp_path):
     arguments = [sys.executable, "-c", HEAVY, write(tmp_path, "train", TRAIN)]
     done = subprocess.run(arguments, capture_output=True, text=True, check=True)

@@ -6,8 +6,15 @@ import numpy as np
 import pytest
 import torch
 from contracts import CLASSES, N_CLASSES, TAGS, Case, cnn, one_thread, recurrent, some_texts, tensors_for, transformer
+from nlp.configs.schema.classification import ClassificationConfig
+from nlp.configs.schema.data import SizesData
 from nlp.configs.schema.training import Sgd, TrainingConfig
-from nlp.datasets.encoded.split import Batch, Target
+from nlp.datasets.arrays import Ragged
+from nlp.datasets.encoded.labelled_texts import LabelledSplit
+from nlp.datasets.encoded.split import Batch, Encoding, Target
+from nlp.datasets.tables import Table
+from nlp.models.networks.network import Network
+from nlp.tasks.classification import Classification
 from nlp.tasks.losses import Objective
 from nlp.training.distributed import World
 from nlp.training.loop.gradient import GradientLearner
@@ -98,6 +105,33 @@ def test_figures_name_the_rate_of_each_player():
     figures = learner.figures()
     assert {name: value for name, value in figures.items() if "rate" in name and "update" not in name} == {
         f"learning_rate/{name}": rate for name, rate in RATES.items()}
+
+
+class Fused(Network):
+    """Reads tokens and the text itself: an LSTM beside a rule that looks for an exclamation mark."""
+
+    def __init__(self) -> None:
+        super().__init__(recurrent("lstm"))
+        self.network = Case("lstm", recurrent("lstm")).build()
+        self.weight = nn.Parameter(torch.zeros(N_CLASSES))
+
+    def forward(self, texts, tokens, lengths):
+        fired = torch.tensor([[float("!" in text)] for text in texts])
+        return self.network(tokens, lengths) + fired * self.weight
+
+
+def test_a_model_may_read_tokens_and_the_text_itself():
+    encoding = Encoding(SizesData(type="sizes", n_classes=N_CLASSES), tuple("abcd"), (1, 1, 1, 1))
+    task = Classification(ClassificationConfig(type="classification"), encoding)
+    texts = ["no", "yes!", "no no", "yes! yes!"]
+    encoded = Ragged(np.full(6, 9, dtype=np.int32), np.array([0, 1, 2, 4, 6]))
+    split = LabelledSplit("train", Table({"text": texts}, "here"), texts, list("abab"), np.array([0, 1, 0, 1]), encoded)
+    batch_of_both = split.batch(np.arange(4), frozenset({"text", "tokens"}))
+    model = Fused()
+    learner = GradientLearner(model, task, training(optimizer={"type": "adam", "learning_rate": 0.1}), n_steps=9, seed=1, world=World())
+    for step in range(1, 30):
+        learner.update([batch_of_both], step, watched=False)
+    assert task.predict(model, batch_of_both).predicted.tolist() == [0, 1, 0, 1], "the tokens alone are all the same"
 
 
 @pytest.mark.parametrize("config", [cnn(), recurrent("lstm", bidirectional=True), transformer(), transformer(positions="rotary")],

@@ -5,12 +5,15 @@ import json
 import os
 import subprocess
 import sys
+from itertools import pairwise
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from nlp.configs.schema.tokenizer import PAD, SPECIAL_TOKENS, UNK, TokenizerConfig
+from nlp.configs.schema.tokenizer import CLS, PAD, SEP, SPECIAL_TOKENS, UNK, TokenizerConfig
+from nlp.datasets.arrays import Ragged
+from nlp.datasets.tokenizers.token_sequences import join_pairs
 from nlp.datasets.tokenizers.tokenizer import load_tokenizer, train_tokenizer
 from nlp.datasets.tokenizers.unigram import train_unigram
 from nlp.errors import ConfigError, DataError, RunError
@@ -331,3 +334,37 @@ def test_an_interrupted_save_leaves_the_old_file(tmp_path, monkeypatch):
 
 def test_padding_is_no_token_of_a_text():
     assert all(PAD not in tokenizer.encode(TEXTS).ids for tokenizer in TRAINED.values())
+
+
+def rows_of(*rows):
+    return Ragged(np.array([number for row in rows for number in row], dtype=np.int32), np.cumsum([0, *map(len, rows)]))
+
+
+def lists_of(ragged):
+    return [ragged.ids[start:end].tolist() for start, end in pairwise(ragged.offsets)]
+
+
+def test_pairs_are_joined_with_their_segments():
+    joined, segments = join_pairs(rows_of([11, 12], [], [13]), rows_of([21], [22, 23], []))
+    assert lists_of(joined) == [[CLS, 11, 12, SEP, 21, SEP], [CLS, SEP, 22, 23, SEP], [CLS, 13, SEP, SEP]]
+    assert lists_of(segments) == [[0, 0, 0, 0, 1, 1], [0, 0, 1, 1, 1], [0, 0, 0, 1]]
+
+
+def test_a_pair_keeps_one_cls():
+    joined, segments = join_pairs(rows_of([CLS, 11], [CLS]), rows_of([21], [22]))
+    assert lists_of(joined) == [[CLS, 11, SEP, 21, SEP], [CLS, SEP, 22, SEP]]
+    assert lists_of(segments) == [[0, 0, 0, 1, 1], [0, 0, 1, 1]]
+
+
+TOKEN_LISTS = st.lists(st.integers(7, 99), max_size=12)
+
+
+@given(st.lists(st.tuples(TOKEN_LISTS, TOKEN_LISTS), min_size=1, max_size=6), st.integers(3, 30))
+def test_the_longer_text_of_a_pair_is_truncated_first(pairs, max_length):
+    joined, segments = join_pairs(rows_of(*(one for one, _ in pairs)), rows_of(*(other for _, other in pairs)), max_length)
+    for pair, row, segment in zip(pairs, lists_of(joined), lists_of(segments), strict=True):
+        one, other = map(list, pair)
+        while len(one) + len(other) + 3 > max_length:
+            (one if len(one) > len(other) else other).pop()
+        assert row == [CLS, *one, SEP, *other, SEP]
+        assert segment == [0] * (len(one) + 2) + [1] * (len(other) + 1)
