@@ -90,9 +90,9 @@ def facts_of(opened: Opened) -> dict[str, Any]:
     if name in DATASETS:
         facts |= {key: getattr(DATASETS[name], key) for key in ("description", "language", "licence")}
     if name == "names":
-        from ..datasets.named.names import collect
+        from ..datasets.named.names import LEFT_OUT
 
-        facts["left out"] = f"{collect().left_out:,} surnames that stand under several languages"
+        facts["left out"] = f"{LEFT_OUT:,} surnames that several languages have"
     return facts
 
 

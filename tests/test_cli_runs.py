@@ -18,6 +18,7 @@ from nlp.cli import doctor as doctor_module
 from nlp.cli.doctor import Finding, doctor, embedded_data, folders, packages, probe, recipes, satisfies
 from nlp.cli.runs import duration, runs, summary
 from nlp.cli.tensorboard import log_folders, tensorboard
+from nlp.datasets.named import shipped
 from nlp.errors import RunError
 from nlp.training.folder.files import write_atomically, write_json
 from nlp.training.folder.run_directory import RunDirectory, create_run
@@ -240,10 +241,14 @@ def test_a_check_that_fails_does_not_hide_the_others(monkeypatch):
     assert "1 of 5 checks failed" in said
 
 
-def test_a_notice_of_the_embedded_data_is_passed_on(monkeypatch):
-    from types import SimpleNamespace
+def test_each_embedded_dataset_is_checked():
+    findings = {finding.what: (finding.state, finding.found.partition(" ")[0]) for finding in embedded_data()}
+    assert findings == {"dataset names": ("ok", "15,540"), "dataset dates": ("ok", "24,000"), "dataset pydocs": ("ok", "79")}
 
-    told = SimpleNamespace(splits={}, notices=["made by another version of faker"])
-    monkeypatch.setattr("nlp.datasets.read.read_dataset", lambda *_: told)
-    (finding,) = embedded_data()
-    assert (finding.state, finding.found) == ("notice", "made by another version of faker")
+
+def test_a_damaged_embedded_dataset_is_broken(tmp_path, monkeypatch):
+    shutil.copytree(shipped.SHIPPED, tmp_path / "files")
+    (tmp_path / "files" / "names.tsv").write_text("Kowalski\tPolish\n", encoding="utf-8")
+    monkeypatch.setattr(shipped, "SHIPPED", tmp_path / "files")
+    states = {finding.what: finding.state for finding in embedded_data()}
+    assert states == {"dataset names": "broken", "dataset dates": "ok", "dataset pydocs": "ok"}

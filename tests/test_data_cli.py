@@ -56,7 +56,7 @@ def test_show_of_a_dataset():
     assert sum(shown["labels"]["test"].values()) == shown["sizes"]["test"]
     assert [set(sample) for sample in shown["samples"]] == [{"name", "language"}] * 3
     text = run("show", "names", "-n", "1")
-    assert "669 surnames that stand under several languages" in text
+    assert "669 surnames that several languages have" in text
     assert "all 15 classes" in text
 
 

@@ -1,7 +1,5 @@
 """The embedded dataset `names`, how rows are dealt out to splits, and how a validation split is cut."""
 
-import subprocess
-import sys
 import unicodedata
 from collections import Counter
 
@@ -19,56 +17,26 @@ from nlp.errors import DataError
 
 
 def test_languages_and_sizes_are_those_that_the_docs_give():
-    collected = names.collect()
-    counts = Counter(collected.languages.values())
-    assert len(counts) == 15
-    assert min(counts.values()) >= names.FEWEST
-    assert len(collected.languages) == sum(DATASETS["names"].sizes.values()) == 15_540
-    assert collected.left_out == 669
-    assert counts.most_common(1) == [("Polish", 3_765)]
-    assert collected.languages["Kowalski"] == "Polish"
-    assert collected.languages["Guðmundsson"] == "Icelandic"
-    assert collected.sha256 == names.EXPECTED
-
-
-def test_a_surname_of_several_languages_is_left_out():
-    collected = names.collect()
-    assert "Martin" in names._load(names.Surnames("fr_FR")) & names._load(names.Surnames("en_GB"))
-    assert "Martin" not in collected.languages
-    assert "Schmit" not in collected.languages
-
-
-def test_surnames_are_clean_texts_in_latin_script():
-    for name in names.collect().languages:
-        assert name == name.strip() == unicodedata.normalize("NFC", name)
-        assert all("LATIN" in unicodedata.name(letter) for letter in name if letter.isalpha())
-
-
-def test_names_are_read_as_a_dataset():
     dataset = read_dataset(NamedData(type="named", name="names"), ("name", "language"))
     assert {split: len(table) for split, table in dataset.splits.items()} == DATASETS["names"].sizes
-    assert dataset.hashes == {"names": names.EXPECTED}
+    assert dataset.hashes == {"names": names.DIGEST}
     assert dataset.notices == ()
     assert set(dataset.splits["train"].columns) == set(DATASETS["names"].columns)
     assert not set(dataset.splits["train"].columns["name"]) & set(dataset.splits["test"].columns["name"])
+    languages = {name: language for table in dataset.splits.values() for name, language in zip(*table.columns.values(), strict=True)}
+    counts = Counter(languages.values())
+    assert (len(languages), len(counts), min(counts.values())) == (15_540, 15, 297)
+    assert counts.most_common(1) == [("Polish", 3_765)]
+    assert languages["Kowalski"] == "Polish"
+    assert languages["Guðmundsson"] == "Icelandic"
+    assert "Martin" not in languages, "French and English have it"
 
 
-def test_another_version_of_faker_gives_a_notice(monkeypatch):
-    monkeypatch.setattr(names, "EXPECTED", "0" * 64)
-    notices = names.read_names().notices
-    assert len(notices) == 1
-    assert "makes other `names`" in notices[0]
-
-
-def test_a_list_that_faker_lacks_is_empty():
-    assert names._load(names.Surnames("xx_XX")) == set()
-    assert names._load(names.Surnames("pl_PL", "no_such_list")) == set()
-
-
-def test_names_come_fast_and_without_all_of_faker():
-    script = "import sys, nlp.datasets.named.names as n; n.collect(); print(sum(m.startswith('faker.providers.') for m in sys.modules))"
-    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    assert int(ran.stdout) < 80
+def test_surnames_are_clean_texts_in_latin_script():
+    for table in names.read_names().splits.values():
+        for name in table.columns["name"]:
+            assert name == name.strip() == unicodedata.normalize("NFC", name)
+            assert all("LATIN" in unicodedata.name(letter) for letter in name if letter.isalpha())
 
 
 @settings(deadline=None)

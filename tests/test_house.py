@@ -157,6 +157,6 @@ def test_the_wheel_holds_the_package_and_its_recipes(tmp_path: Path) -> None:
     (wheel,) = tmp_path.glob("nlp_generations-*.whl")
     held = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
     sources_ = {path for folder in MAY_IMPORT for path in (ROOT / folder).glob("**/*.py")} | set(ROOT.glob("*.py"))
-    recipes = set((ROOT / "configs").glob("*/*.yaml"))
+    recipes = set((ROOT / "configs").glob("*/*.yaml")) | set((ROOT / "datasets" / "named" / "files").iterdir())
     assert held == {f"nlp/{path.relative_to(ROOT).as_posix()}" for path in sources_ | recipes}
-    assert "nlp/configs/names/lstm.yaml" in held
+    assert {"nlp/configs/names/lstm.yaml", "nlp/datasets/named/files/names.tsv"} <= held

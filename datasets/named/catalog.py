@@ -51,7 +51,7 @@ class NamedDataset:
     `text` and `label` are the columns to look at where no recipe says others; `label` is empty where texts have no class, and
     holds one tag for each token of `text` where `tagged`. `sizes` counts the rows of each split; a split that is one long text has
     one row, and `characters` says how long it is. `files` lists the files of each official split; a split called `all` is dealt out
-    by `cut`, and a missing validation split is cut from train. A dataset without files comes with an installed package.
+    by `cut`, and a missing validation split is cut from train. A dataset without files comes with the installation.
     """
 
     name: str
@@ -127,7 +127,7 @@ def _best_on_dates(texts: Iterable[str]) -> float:
 _TABLE = (
     NamedDataset(
         name="names",
-        description="surname -> language; comes with the installation (from the package faker)",
+        description="surname -> language; comes with the installation",
         language="15 languages in Latin script",
         licence="MIT (faker)",
         columns=("name", "language"),
@@ -137,9 +137,9 @@ _TABLE = (
     ),
     NamedDataset(
         name="dates",
-        description="date as people write it -> ISO 8601, its language, the parts of it; comes with the installation (from babel)",
+        description="date as people write it -> ISO 8601, its language, its parts; comes with the installation",
         language="30 languages",
-        licence="BSD 3-clause (babel), Unicode 3.0 (its texts)",
+        licence="Unicode License v3 (CLDR), BSD 3-clause (babel)",
         columns=("text", "iso", "language", "form", "tokens", "tags"),
         text="text",
         label="language",
@@ -148,7 +148,7 @@ _TABLE = (
     ),
     NamedDataset(
         name="pydocs",
-        description="the reference of the Python language, a topic a row; comes with Python itself",
+        description="the reference of the Python language, a topic per row; comes with the installation",
         language="English",
         licence="PSF 2 (Python)",
         columns=("text", "topic"),
