@@ -86,7 +86,7 @@ EXTRA = {"sgd": {"momentum": 0.9, "nesterov": True}, "rmsprop": {"momentum": 0.5
 
 
 @pytest.mark.parametrize("kind", REFERENCES)
-@pytest.mark.parametrize("clip_norm", [None, 0.05])
+@pytest.mark.parametrize("clip_norm", [None, 0.05, 100.0], ids=["unclipped", "clipped", "below the norm"])
 def test_steps_equal_a_loop_by_hand(kind, clip_norm):
     config = training({"type": kind, "learning_rate": 0.05, "weight_decay": 0.1, **EXTRA.get(kind, {})}, clip_norm=clip_norm)
     ours, model = learner(config), network()

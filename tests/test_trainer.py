@@ -1,0 +1,244 @@
+"""The loop by itself, with a learner that only counts and a task whose validation scores are given."""
+
+import signal
+from contextlib import contextmanager
+
+import numpy as np
+import pytest
+from command import write_names
+from nlp.configs.load import load_recipe
+from nlp.configs.schema.data import SizesData
+from nlp.datasets.encoded.batching import Plan, RowOrder
+from nlp.datasets.encoded.split import Batch, Data, Encoding, Target
+from nlp.errors import TrainingError
+from nlp.tasks.predictions import Predictions
+from nlp.training.devices import Setting
+from nlp.training.folder.run_directory import create_run
+from nlp.training.log.tracking import read_metrics
+from nlp.training.loop.trainer import fit
+from nlp.training.session import open_session
+
+ROWS, BATCH = 10, 4
+"""Three steps in an epoch."""
+
+RECIPE = """
+data: {type: files, train: train.csv, columns: {text: name, label: language}}
+tokenizer: {type: characters}
+task: {type: classification}
+model: {type: mlp, d_embedding: 4}
+training: {epochs: 6, batch_size: 4, log_every: 2, optimizer: {type: sgd, learning_rate: 0.1}}
+"""
+
+
+class Rows:
+    """A split of numbers."""
+
+    def __init__(self, name):
+        self.name, self.lengths = name, None
+
+    def __len__(self):
+        return ROWS
+
+    def batch(self, rows, inputs, random=None):
+        return Batch(rows, {"x": rows}, {"y": Target(rows, np.ones(len(rows), bool))})
+
+    def evaluation_batches(self, most=None):
+        return [np.arange(ROWS)]
+
+    def length_notices(self, longest):
+        return []
+
+    def example(self, row):
+        return {"where": f"row {row}", "text": f"text {row}", "label": ""}
+
+
+class Counting:
+    """A learner that notes what it is asked to do."""
+
+    model = None
+
+    def __init__(self, bad=0):
+        self.steps, self.rows, self.watched, self.scores, self.saved, self.bad = [], [], [], [], [], bad
+
+    def update(self, window, step, watched):
+        self.steps.append(step)
+        self.rows += [row for batch in window for row in batch.rows.tolist()]
+        self.watched += [step] if watched else []
+        return {"loss": (float(step), 1.0)}
+
+    def figures(self):
+        return {"learning_rate": 0.5}
+
+    def bad_step(self):
+        return self.bad
+
+    def explain_bad_step(self, window, step):
+        return f"layer 7 of {sum(map(len, window))} rows"
+
+    def evaluated(self, score):
+        self.scores.append(score)
+
+    @contextmanager
+    def evaluating(self):
+        yield self.model
+
+    def save(self, folder):
+        self.saved.append(int(folder.name.split("-")[1].split(".")[0]))
+        (folder / "weights").write_text("w")
+
+    def state(self):
+        return {"n": len(self.steps)}
+
+    def resume(self, folder, state):
+        self.resumed = state
+
+
+class Scripted:
+    """A task whose metrics are given, one dictionary for each evaluation."""
+
+    def __init__(self, metrics):
+        self.waiting = iter(metrics)
+
+    def predict(self, model, batch):
+        return Predictions(batch.rows)
+
+    def metrics(self, predictions):
+        assert predictions.rows.tolist() == list(range(ROWS)), "every row once"
+        return next(self.waiting)
+
+
+class NoModel:
+    """What prediction reads of a model."""
+
+    class config:
+        inputs = frozenset()
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    """Train with these validation scores and overrides; returns learner, session, and what `fit` returned."""
+    monkeypatch.setenv("NLP_RUNS", str(tmp_path / "runs"))
+    write_names(tmp_path)
+    (tmp_path / "recipe.yaml").write_text(RECIPE, encoding="utf-8")
+
+    def run(scores, *overrides, directory=None, learner=None, stop_after=None, metric="accuracy"):
+        recipe = load_recipe(str(tmp_path / "recipe.yaml"), overrides)
+        learner = learner or Counting()
+        learner.model = NoModel
+        training = recipe.training
+        plan = Plan(RowOrder(ROWS, BATCH, seed=1), training.epochs, training.steps, training.accumulate)
+        data = Data({"train": Rows("train"), "validation": Rows("validation")}, Encoding(SizesData(type="sizes")))
+        task = Scripted([{"loss": 1.0, metric: score} for score in scores])
+        with open_session(recipe, Setting(1), directory or create_run("recipe", "a"), data, plan, learner) as session:
+            if stop_after is not None:
+                update = learner.update
+
+                def stopping(window, step, watched):
+                    if step == stop_after:
+                        session.stop.received = signal.SIGTERM
+                    return update(window, step, watched)
+
+                learner.update = stopping
+            finished = fit(learner, task, data, plan, session)
+        return learner, session, finished
+
+    return run
+
+
+def test_every_step_is_taken_once_and_each_epoch_is_evaluated_and_saved(run):
+    learner, session, finished = run([0.1, 0.2, 0.3, 0.4, 0.5, 0.6])
+    assert finished
+    assert learner.steps == list(range(1, 19))
+    assert sorted(learner.rows) == sorted([*range(ROWS)] * 6)
+    assert learner.saved == [3, 6, 9, 12, 15, 18]
+    assert learner.scores == [0.1, 0.2, 0.3, 0.4, 0.5, 0.6]
+    assert (session.progress.best_step, session.progress.best_score, session.progress.waited) == (18, 0.6, 0)
+    assert learner.watched == list(range(2, 19, 2))
+
+
+def test_logs_are_means_since_the_last_one(run):
+    _, session, _ = run([0.1] * 6, "training.log_every=4")
+    train = [(line["step"], line["loss"]) for line in read_metrics(session.directory) if line["split"] == "train"]
+    assert train == [(4, 2.5), (8, 6.5), (12, 10.5), (16, 14.5), (18, 17.5)]
+    assert all(line["learning_rate"] == 0.5 for line in read_metrics(session.directory) if line["split"] == "train")
+
+
+def test_training_stops_after_patience_evaluations_without_improvement(run):
+    learner, session, finished = run([0.3, 0.5, 0.5, 0.4, 0.9, 0.9], "training.early_stopping={patience: 2}")
+    assert finished
+    assert learner.steps[-1] == 12
+    assert (session.progress.best_step, session.progress.best_score, session.progress.waited) == (6, 0.5, 2)
+    assert (session.directory.checkpoints / "best").read_text() == "step-6\n"
+    assert (session.directory.checkpoints / "last").read_text() == "step-12\n"
+
+
+def test_an_improvement_starts_the_patience_again(run):
+    learner, session, _ = run([0.3, 0.2, 0.4, 0.3, 0.5, 0.4], "training.early_stopping={patience: 2}")
+    assert learner.steps[-1] == 18
+    assert session.progress.best_step == 15
+
+
+def test_without_early_stopping_nothing_stops(run):
+    learner, session, _ = run([0.9, 0.1, 0.1, 0.1, 0.1, 0.1])
+    assert learner.steps[-1] == 18
+    assert session.progress.best_step == 3
+
+
+def test_a_metric_that_is_better_when_lower(run):
+    learner, session, _ = run([0.3, 0.2, 0.4, 0.1, 0.5, 0.6], "training.best_metric=loss", metric="loss")
+    assert session.progress.best_step == 12
+    assert learner.scores == [-0.3, -0.2, -0.4, -0.1, -0.5, -0.6]
+
+
+def test_evaluations_and_checkpoints_between_the_ends_of_epochs(run):
+    learner, session, _ = run([0.1] * 5, "training.evaluate_every=4", "training.checkpoints.every_steps=5")
+    assert [line["step"] for line in read_metrics(session.directory) if line["split"] == "validation"] == [4, 8, 12, 16, 18]
+    assert learner.saved == [4, 5, 8, 10, 12, 15, 16, 18]
+    kept = sorted(int(path.name[5:]) for path in session.directory.checkpoints.glob("step-*"))
+    assert kept == [4, 16, 18], "the best one, and the last two"
+
+
+def test_steps_may_end_within_an_epoch(run):
+    learner, session, _ = run([0.1, 0.2, 0.3], "training.epochs=null", "training.steps=7")
+    assert learner.steps == list(range(1, 8))
+    assert learner.saved == [3, 6, 7]
+    assert session.progress.best_step == 7
+
+
+def test_accumulated_micro_batches_are_one_step(run):
+    learner, _, _ = run([0.1] * 6, "training.accumulate=2")
+    assert learner.steps == list(range(1, 13)), "three micro-batches are two steps"
+    assert sorted(learner.rows) == sorted([*range(ROWS)] * 6)
+
+
+def test_a_signal_stops_after_the_step_and_saves_it(run):
+    learner, session, finished = run([0.1] * 6, stop_after=8)
+    assert not finished
+    assert learner.steps[-1] == 8
+    assert learner.saved[-1] == 8
+    assert (session.directory.checkpoints / "last").read_text() == "step-8\n"
+
+
+def test_a_resumed_run_takes_the_remaining_steps(run):
+    first, session, _ = run([0.3, 0.5], stop_after=8)
+    again, resumed, finished = run([0.4, 0.2, 0.6, 0.1], directory=session.directory)
+    assert finished
+    assert again.steps == list(range(9, 19))
+    assert again.resumed == {"n": 8}
+    assert sorted([*first.rows, *again.rows]) == sorted([*range(ROWS)] * 6)
+    assert resumed.progress.best_step == 15
+    train = [(line["step"], line["loss"]) for line in read_metrics(session.directory) if line["split"] == "train"]
+    assert train[:6] == [(2, 1.5), (4, 3.5), (6, 5.5), (8, 7.5), (10, 9.5), (12, 11.5)]
+
+
+def test_running_sums_are_kept_over_a_stop(run):
+    _, session, _ = run([0.3, 0.5], "training.log_every=4", stop_after=6)
+    run([0.4, 0.2, 0.6, 0.1], "training.log_every=4", directory=session.directory)
+    train = [(line["step"], line["loss"]) for line in read_metrics(session.directory) if line["split"] == "train"]
+    assert train == [(4, 2.5), (8, 6.5), (12, 10.5), (16, 14.5), (18, 17.5)]
+
+
+def test_a_step_that_is_not_finite_ends_the_run_with_its_place_and_its_texts(run):
+    with pytest.raises(TrainingError, match=r"Step 3: .* layer 7 of 2 rows") as error:
+        run([0.1] * 6, learner=Counting(bad=3))
+    assert "2 texts" in str(error.value)
