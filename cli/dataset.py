@@ -7,14 +7,11 @@ from ..errors import ConfigError
 
 if TYPE_CHECKING:
     from ..configs.schema.data import FileData, NamedData
-    from ..configs.schema.task import TaskConfig
     from ..configs.schema.tokenizer import TokenizerConfig
     from ..datasets.check import TokenCheck
     from ..datasets.tables import Dataset, Table
 
 _DATA_SUFFIXES = (".csv", ".tsv", ".jsonl")
-_TEXTS, _LABELS = ("text", "tokens", "source"), ("label", "tags")
-"""What tasks call the column that holds the text, and the one with its class or its tags."""
 
 
 class Opened(NamedTuple):
@@ -56,16 +53,11 @@ def _open_recipe(target: str, overrides: Sequence[str], every_column: bool) -> O
     from ..configs.schema.data import SizesData
 
     recipe = load_recipe(target, overrides)
-    text, label = _column(recipe.task, _TEXTS), _column(recipe.task, _LABELS)
-    if isinstance(recipe.data, SizesData) or not text:
-        raise ConfigError(f"The recipe {target} has sizes and no data, so there is nothing to look at.")
-    tagged = recipe.task is not None and recipe.task.type == "tagging"
-    return Opened(_read(recipe.data, _named(text, label), every_column), text, label, tagged, recipe.tokenizer)
-
-
-def _column(task: "TaskConfig | None", keys: Sequence[str]) -> str:
-    """The column that the task has under one of these keys; nothing where it has none."""
-    return next((str(getattr(task, key)) for key in keys if hasattr(task, key)), "")
+    task = recipe.task
+    if isinstance(recipe.data, SizesData) or task is None:
+        raise ConfigError(f"The recipe {target} has sizes and no data, so there is nothing to show.")
+    text, label = str(getattr(task, task.text_key)), str(getattr(task, task.label_key)) if task.label_key else ""
+    return Opened(_read(recipe.data, _named(text, label), every_column), text, label, task.tagged, recipe.tokenizer)
 
 
 def _named(*columns: str) -> list[str]:

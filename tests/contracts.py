@@ -22,7 +22,6 @@ from nlp.configs.schema.networks import (
     NetworkConfig,
     RecurrentConfig,
     TransformerConfig,
-    TransformerSeq2SeqConfig,
 )
 from nlp.models.build import build_model
 from nlp.models.head import Head
@@ -37,12 +36,17 @@ CLASSES, TAGS, CRF_TAGS = Head("classes", N_CLASSES), Head("tags", N_CLASSES), H
 
 @dataclass(frozen=True)
 class Case:
-    """A model to be checked. `causal`: its states at a position do not depend on what comes later."""
+    """A model to be checked.
+
+    `reach`: how many positions ahead the state at a position depends on, 0 for a causal model, None where there is no limit;
+    `draws`: whether it has dropout to draw.
+    """
 
     name: str
     config: NetworkConfig
     head: Head | None = CLASSES
-    causal: bool = False
+    reach: int | None = None
+    draws: bool = True
     sizes: SizesData = field(default=SIZES)
 
     @property
@@ -80,34 +84,34 @@ BERT = {"norm": "post", "positions": "learned", "pooling": "cls", "n_segments": 
 WORDS = Head("vocabulary", N_TOKENS, tied=True, bias=False)
 
 NETWORKS = [
-    Case("mlp-linear", mlp()),
+    Case("mlp-linear", mlp(), draws=False),
     Case("mlp-sparse", mlp(hidden_sizes=[16])),
     Case("mlp-fasttext", mlp(d_embedding=8)),
     Case("mlp-average-deep", mlp(d_embedding=8, hidden_sizes=[16, 8], activation="tanh")),
-    Case("mlp-vector-linear", mlp(input="vector")),
+    Case("mlp-vector-linear", mlp(input="vector"), draws=False),
     *(Case(f"mlp-vector-{name}", mlp(input="vector", hidden_sizes=[16, 8], activation=name))
       for name in ("sigmoid", "tanh", "relu", "leaky_relu", "elu", "gelu")),
-    Case("cnn", cnn()),
-    Case("cnn-widths", cnn(filter_widths=[1, 2, 7], activation="gelu", hidden_sizes=[10])),
-    Case("cnn-mean", cnn(pooling="mean", activation="tanh")),
-    *(Case(f"{cell}-last", recurrent(cell), causal=True) for cell in ("rnn", "lstm", "gru")),
-    *(Case(f"{cell}-{pool}", recurrent(cell, pooling=pool), causal=True)
+    Case("cnn", cnn(), reach=2),
+    Case("cnn-widths", cnn(filter_widths=[1, 2, 7], activation="gelu", hidden_sizes=[10]), reach=3),
+    Case("cnn-mean", cnn(pooling="mean", activation="tanh"), reach=2),
+    *(Case(f"{cell}-last", recurrent(cell), reach=0) for cell in ("rnn", "lstm", "gru")),
+    *(Case(f"{cell}-{pool}", recurrent(cell, pooling=pool), reach=0)
       for cell, pool in (("gru", "mean"), ("lstm", "max"), ("rnn", "attention"))),
     *(Case(f"bi{cell}-{pool}", recurrent(cell, pooling=pool, bidirectional=True, n_layers=2))
       for cell, pool in (("rnn", "mean"), ("lstm", "last"), ("lstm", "attention"), ("gru", "max"))),
     *(Case(f"transformer-{norm}-{positions}-{pool}", transformer(norm=norm, positions=positions, pooling=pool))
       for norm, positions, pool in (("pre", "sinusoidal", "mean"), ("post", "learned", "cls"), ("pre", "rotary", "max"))),
-    Case("transformer-causal", transformer(causal=True), causal=True),
+    Case("transformer-causal", transformer(causal=True), reach=0),
     Case("transformer-bert", transformer(**BERT)),
-    Case("transformer-gpt", transformer(causal=True, positions="learned"), WORDS, causal=True),
+    Case("transformer-gpt", transformer(causal=True, positions="learned"), WORDS, reach=0),
     Case("transformer-words", transformer(activation="relu"), Head("vocabulary", N_TOKENS, bias=True)),
-    Case("cnn-tags", cnn(n_filters=12, activation="gelu"), TAGS),
-    Case("lstm-tags", recurrent("lstm"), TAGS, causal=True),
+    Case("cnn-tags", cnn(n_filters=12, activation="gelu"), TAGS, reach=2),
+    Case("lstm-tags", recurrent("lstm"), TAGS, reach=0),
     Case("bilstm-tags-spelled", recurrent("lstm", bidirectional=True, characters=CNN_CHARACTERS), TAGS),
     Case("bigru-crf", recurrent("gru", bidirectional=True, n_layers=2), CRF_TAGS),
-    Case("cnn-crf-spelled", cnn(n_filters=12, activation="gelu", characters=LSTM_CHARACTERS), CRF_TAGS),
+    Case("cnn-crf-spelled", cnn(n_filters=12, activation="gelu", characters=LSTM_CHARACTERS), CRF_TAGS, reach=2),
     Case("transformer-tags-spelled", transformer(d_model=16, characters=LSTM_CHARACTERS), TAGS),
-    Case("transformer-rotary-causal", transformer(causal=True, positions="rotary"), WORDS, causal=True),
+    Case("transformer-rotary-causal", transformer(causal=True, positions="rotary"), WORDS, reach=0),
 ]
 ENCODERS = [Case(f"{case.name}-bare", case.config, None) for case in NETWORKS
             if case.head is CLASSES and case.name not in ("mlp-linear", "mlp-vector-linear")]
@@ -210,25 +214,17 @@ def parameters_by_hand(config: NetworkConfig, sizes: SizesData, head: Head | Non
     n_classes = head.n_outputs if head is not None and head.kind != "vocabulary" else 0
     crf = n_classes * n_classes + 2 * n_classes if head is not None and head.crf else 0
     d_spelled, spelled = characters_by_hand(getattr(config, "characters", None), sizes)
-    match config:
-        case MlpConfig():
-            return mlp_by_hand(config, sizes, n_classes)
-        case CnnConfig():
-            d_input = config.d_embedding + d_spelled
-            filters = sum(width * d_input * config.n_filters + config.n_filters for width in config.filter_widths)
-            pooled = len(config.filter_widths) * config.n_filters
-            return sizes.vocab_size * config.d_embedding + spelled + filters + chain([pooled, *config.hidden_sizes, n_classes]) + crf
-        case RecurrentConfig():
-            return recurrent_by_hand(config, sizes, n_classes, d_spelled) + spelled + crf
-        case TransformerConfig():
-            return transformer_by_hand(config, sizes, head) + spelled - sizes.vocab_size * d_spelled + crf
-        case TransformerSeq2SeqConfig():
-            assert head is not None
-            return transformer_seq2seq_by_hand(config, sizes, head)
-    raise AssertionError(f"no sum for {type(config).__name__}")
+    return FORMULAS[config.type](config, sizes, head, n_classes, d_spelled) + spelled + crf
 
 
-def transformer_seq2seq_by_hand(config: TransformerSeq2SeqConfig, sizes: SizesData, head: Head) -> int:
+def cnn_by_hand(config: NetworkConfig, sizes: SizesData, _head: Head | None, n_classes: int, d_spelled: int) -> int:
+    d_input = config.d_embedding + d_spelled
+    filters = sum(width * d_input * config.n_filters + config.n_filters for width in config.filter_widths)
+    pooled = len(config.filter_widths) * config.n_filters
+    return sizes.vocab_size * config.d_embedding + filters + chain([pooled, *config.hidden_sizes, n_classes])
+
+
+def transformer_seq2seq_by_hand(config: NetworkConfig, sizes: SizesData, head: Head, _n_classes: int, _d_spelled: int) -> int:
     d, norm, matrices = config.d_model, 2 * config.d_model, 3 - head.tied - head.tied_source
     attention, feed_forward = 4 * (d * d + d), (d * config.d_ff + config.d_ff) + (config.d_ff * d + d)
     words = d * (sizes.vocab_size if matrices == 1 else sizes.vocab_size + (matrices - 1) * head.n_outputs)
@@ -244,7 +240,7 @@ def characters_by_hand(config: CharactersConfig | None, sizes: SizesData) -> tup
     if config is None:
         return 0, 0
     embedding = sizes.n_characters * config.d_embedding
-    if isinstance(config, CharacterCnnConfig):
+    if config.type == "cnn":
         filters = sum(width * config.d_embedding * config.n_filters + config.n_filters for width in config.filter_widths)
         return len(config.filter_widths) * config.n_filters, embedding + filters
     size = config.hidden_size
@@ -256,7 +252,7 @@ def chain(sizes: Sequence[int]) -> int:
     return sum(n * m + m for n, m in pairwise(sizes))
 
 
-def mlp_by_hand(config: MlpConfig, sizes: SizesData, n_classes: int) -> int:
+def mlp_by_hand(config: NetworkConfig, sizes: SizesData, _head: Head | None, n_classes: int, _d_spelled: int) -> int:
     if config.input == "vector":
         return chain([sizes.n_features, *config.hidden_sizes, n_classes])
     if config.d_embedding is None:
@@ -264,7 +260,7 @@ def mlp_by_hand(config: MlpConfig, sizes: SizesData, n_classes: int) -> int:
     return sizes.vocab_size * config.d_embedding + chain([config.d_embedding, *config.hidden_sizes, n_classes])
 
 
-def recurrent_by_hand(config: RecurrentConfig, sizes: SizesData, n_classes: int, d_spelled: int) -> int:
+def recurrent_by_hand(config: NetworkConfig, sizes: SizesData, _head: Head | None, n_classes: int, d_spelled: int) -> int:
     gates, size = {"rnn": 1, "lstm": 4, "gru": 3}[config.type], config.hidden_size
     directions = 2 if config.bidirectional else 1
     total, d_input = sizes.vocab_size * config.d_embedding, config.d_embedding + d_spelled
@@ -276,9 +272,9 @@ def recurrent_by_hand(config: RecurrentConfig, sizes: SizesData, n_classes: int,
     return total + chain([d_input, n_classes])
 
 
-def transformer_by_hand(config: TransformerConfig, sizes: SizesData, head: Head | None) -> int:
+def transformer_by_hand(config: NetworkConfig, sizes: SizesData, head: Head | None, _n_classes: int, d_spelled: int) -> int:
     d, words, norm = config.d_model, sizes.vocab_size, 2 * config.d_model
-    embedding = words * d + (config.max_positions * d if config.positions == "learned" else 0) + config.n_segments * d
+    embedding = words * (d - d_spelled) + (config.max_positions * d if config.positions == "learned" else 0) + config.n_segments * d
     embedding += norm if config.embedding_norm else 0
     block = (d * 3 * d + 3 * d) + (d * d + d) + (d * config.d_ff + config.d_ff) + (config.d_ff * d + d) + 2 * norm
     total = embedding + config.n_layers * block + (norm if config.norm == "pre" else 0) + (d * d + d if config.pooler else 0)
@@ -287,3 +283,15 @@ def transformer_by_hand(config: TransformerConfig, sizes: SizesData, head: Head 
     if head.kind == "vocabulary":
         return total + (0 if head.tied else d * words) + (words if head.bias else 0)
     return total + chain([d, head.n_outputs])
+
+
+FORMULAS = {
+    "mlp": mlp_by_hand,
+    "cnn": cnn_by_hand,
+    "rnn": recurrent_by_hand,
+    "lstm": recurrent_by_hand,
+    "gru": recurrent_by_hand,
+    "transformer": transformer_by_hand,
+    "transformer_seq2seq": transformer_seq2seq_by_hand,
+}
+"""By `model.type`: all parameters but those of characters and of a CRF."""

@@ -1,5 +1,7 @@
 """The contracts of `contracts.py`, kept by every network."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -87,9 +89,10 @@ def test_more_padding_changes_no_gradient(case: Case) -> None:
 def test_the_future_is_seen_only_where_it_may_be(case: Case) -> None:
     model, text = case.build().eval(), some_texts(2)[1]
     other = [*text[:10], *(1 + token % (N_TOKENS - 1) for token in text[10:])]
-    states = [model.encode(**tensors_for(case, [one]))[0, :7] for one in (text, other)]  # the widest filter looks three ahead
-    same = torch.allclose(*states, atol=1e-6)
-    assert same == (case.causal or isinstance(case.config, CnnConfig))
+    seen = 10 if case.reach is None else 10 - case.reach
+    states = [model.encode(**tensors_for(case, [one]))[0] for one in (text, other)]
+    assert torch.allclose(states[0][:seen], states[1][:seen], atol=1e-6) == (case.reach is not None)
+    assert not torch.allclose(states[0][: seen + 1], states[1][: seen + 1], atol=1e-6), "the reach is no shorter than it is said to be"
 
 
 @every_network
@@ -141,20 +144,20 @@ def test_number_of_parameters_by_hand(case: Case) -> None:
 
 @every_network
 def test_same_seed_same_weights_and_same_dropout(case: Case) -> None:
-    case = Case(case.name, case.config.model_copy(update={"dropout": 0.3}), case.head)
+    case = replace(case, config=case.config.model_copy(update={"dropout": 0.3}))
     losses = []
     for _ in range(2):
         model = case.build(seed=5)
         torch.manual_seed(6)
         losses.append(loss_of(case, model, some_texts(8)))
     assert losses[0] == losses[1]
-    if type(case.config) is not MlpConfig or case.config.hidden_sizes or case.config.d_embedding:
+    if case.draws:
         assert loss_of(case, model, some_texts(8)) != losses[0]  # another draw of dropout
 
 
 @every_network
 def test_scores_leave_out_dropout_and_leave_the_mode_as_it_was(case: Case) -> None:
-    case = Case(case.name, case.config.model_copy(update={"dropout": 0.5}), case.head)
+    case = replace(case, config=case.config.model_copy(update={"dropout": 0.5}))
     model, inputs = case.build().train(), inputs_for(case, some_texts(4))
     np.testing.assert_array_equal(model.scores(**inputs), model.scores(**inputs))
     assert model.training

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from contracts import one_thread, transformer_seq2seq_by_hand
+from contracts import one_thread, parameters_by_hand
 from nlp.configs.schema.data import SizesData
 from nlp.configs.schema.networks import TransformerSeq2SeqConfig
 from nlp.configs.schema.sequence_to_sequence import DecodingConfig
@@ -190,7 +190,7 @@ def test_what_it_looks_at_is_the_attention_that_it_uses():
 def test_parameters_by_hand(kind, head):
     sizes = SIZES.model_copy(update={"target_vocab_size": head.n_outputs})
     model = build(head, sizes, **kind)
-    assert model.describe()["parameters"] == transformer_seq2seq_by_hand(config(**kind), sizes, head)
+    assert model.describe()["parameters"] == parameters_by_hand(config(**kind), sizes, head)
     assert (model.source_embedding.words.weight is model.output.scores.weight) == head.tied_source
 
 

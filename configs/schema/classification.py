@@ -17,6 +17,8 @@ class ClassificationConfig(TaskBase):
     """One class for each text."""
 
     needs: ClassVar[str] = "classes"
+    text_key: ClassVar[str] = "text"
+    label_key: ClassVar[str | None] = "label"
     offers: ClassVar[Inputs] = frozenset({"text", "bag", "tokens", "segments"})
     lower_is_better: ClassVar[frozenset[str]] = frozenset({"loss", "hinge_loss"})
 

@@ -17,6 +17,7 @@ class LanguageModelingConfig(TaskBase):
     """The next token, at each place of a running text."""
 
     needs: ClassVar[str] = "vocabulary"
+    text_key: ClassVar[str] = "text"
     offers: ClassVar[Inputs] = frozenset({"history", "tokens", "segments"})
     lower_is_better: ClassVar[frozenset[str]] = frozenset({"loss", "perplexity", "bits_per_character", "word_perplexity"})
 

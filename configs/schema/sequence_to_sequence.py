@@ -59,6 +59,7 @@ class SequenceToSequenceConfig(TaskBase):
     """One text for another: translation, transcription, summaries, answers."""
 
     needs: ClassVar[str] = "sequence"
+    text_key: ClassVar[str] = "source"
     offers: ClassVar[Inputs] = frozenset({"tokens", "previous"})
     lower_is_better: ClassVar[frozenset[str]] = frozenset({"loss", "ter", "character_error_rate", "phoneme_error_rate", "word_error_rate"})
 

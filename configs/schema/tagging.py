@@ -32,6 +32,9 @@ class TaggingConfig(TaskBase):
     """One tag for each token of a sentence."""
 
     needs: ClassVar[str] = "tags"
+    text_key: ClassVar[str] = "tokens"
+    label_key: ClassVar[str | None] = "tags"
+    tagged: ClassVar[bool] = True
     offers: ClassVar[Inputs] = frozenset({"text", "tokens", "characters", "segments"})
     lower_is_better: ClassVar[frozenset[str]] = frozenset({"loss", "zero_one_loss", "invalid"})
 

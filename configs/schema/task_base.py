@@ -25,6 +25,11 @@ class TaskBase(Config):
     """What the data of this task can give a model to read."""
     lower_is_better: ClassVar[frozenset[str]] = frozenset({"loss"})
     """Metrics that are better the lower they are."""
+    text_key: ClassVar[str]
+    """The key that names the column with the text; `nlp data` looks at it."""
+    label_key: ClassVar[str | None] = None
+    """The key that names the column with the class, or where `tagged` with one tag for each token of the text."""
+    tagged: ClassVar[bool] = False
     default_metric: ClassVar[str] = "accuracy"
     """The metric that decides which checkpoint is `best` where the recipe names none."""
 
