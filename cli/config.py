@@ -1,4 +1,4 @@
-"""`nlp config`: look at recipes, check them, and write one for a data file."""
+"""`nlp config`: show recipes, check them, and write one for a data file."""
 
 from pathlib import Path
 from typing import Annotated
@@ -7,7 +7,7 @@ import typer
 
 from .console import complete_recipe, print_error, print_json, table
 
-app = typer.Typer(help="Look at recipes, check them, write one for a data file.", no_args_is_help=True, rich_markup_mode=None)
+app = typer.Typer(help="Show recipes, check them, write one for a data file.", no_args_is_help=True, rich_markup_mode=None)
 
 Overrides = Annotated[list[str] | None, typer.Option("--set", help="Override a key, such as model.hidden_size=256.")]
 
@@ -31,7 +31,7 @@ def show(
     json: Annotated[bool, typer.Option("--json", help="Print recipe and origins as JSON.")] = False,
     plain: Annotated[bool, typer.Option("--plain", help="Without the origin of each value.")] = False,
 ) -> None:
-    """Print a recipe with all it inherits, and where from."""
+    """Print a recipe with everything it inherits, and where each value comes from."""
     from ..configs.load import load_located
     from ..configs.yaml.writer import dump_recipe, dump_with_origins, origins
 
@@ -46,7 +46,7 @@ def show(
 def schema() -> None:
     """Print the JSON Schema of recipes, for editors.
 
-    It holds the help of every key. `nlp config schema > recipe.schema.json` writes it; docs/recipes.md says how an
+    It contains the help of every key. `nlp config schema > recipe.schema.json` writes it; docs/recipes.md explains how an
     editor finds it.
     """
     from ..configs.yaml.help import json_schema
@@ -59,7 +59,7 @@ def validate(
     recipes: Annotated[list[str], typer.Argument(help="Recipes: names or YAML files.", autocompletion=complete_recipe)],
     set_: Overrides = None,
 ) -> None:
-    """Check recipes; all that is wrong is listed with its place."""
+    """Check recipes; everything that is wrong is listed with its place."""
     from ..configs.load import load_recipe
     from ..errors import ConfigError
 
@@ -78,11 +78,11 @@ def validate(
 @app.command()
 def init(
     file: Annotated[Path, typer.Argument(help="Your data: .csv, .tsv or .jsonl, also with .gz.")],
-    model: Annotated[str, typer.Option(help="What model.type to begin with.")] = "logistic_regression",
+    model: Annotated[str, typer.Option(help="The model.type of the new recipe.")] = "logistic_regression",
     output: Annotated[Path | None, typer.Option("--output", "-o", help="By default the data's name with .yaml.")] = None,
-    text: Annotated[str | None, typer.Option(help="Column of the text; by default told from names and content.")] = None,
-    label: Annotated[str | None, typer.Option(help="Column of the class; by default told from names and content.")] = None,
-    force: Annotated[bool, typer.Option("--force", help="Write over a file that is there.")] = False,
+    text: Annotated[str | None, typer.Option(help="Column of the text; by default inferred from names and content.")] = None,
+    label: Annotated[str | None, typer.Option(help="Column of the class; by default inferred from names and content.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite an existing file.")] = False,
 ) -> None:
     """Write a commented recipe for a data file."""
     from ..configs.load import load_recipe
@@ -94,4 +94,4 @@ def init(
     write_recipe(sample, model, written, force)
     load_recipe(str(written))
     print(f"{written}: text from column {sample.text!r}, {len(set(sample.labels))} classes from column {sample.label!r}, "
-          f"model {model}. Every other key stands in it too, with its help.\nNext: nlp train --config {written}")
+          f"model {model}. Every other key is in it too, with its help.\nNext: nlp train --config {written}")

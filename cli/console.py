@@ -1,4 +1,4 @@
-"""What the command says: JSON, tables, notices and errors, and what the shell completes. Rich is loaded when a table is drawn."""
+"""What the command prints: JSON, tables, notices and errors; and shell completion. Rich is loaded when a table is drawn."""
 
 import errno
 import json
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 PIPED_WIDTH = 1_000
-"""Columns of a table that does not go to a terminal: enough that a program finds each row on one line."""
+"""Width of a table that is not printed to a terminal: enough for each row to be one line."""
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
 FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
@@ -30,7 +30,7 @@ def print_json(obj: Any) -> None:
 
 
 def notice(text: str) -> None:
-    """Say something on standard error that is worth knowing but stops nothing."""
+    """Print a notice on standard error: worth knowing, but nothing stops."""
     print(f"Notice: {text}", file=sys.stderr)
 
 
@@ -43,9 +43,9 @@ def console(stderr: bool = False) -> "Console":
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[str]], title: str | None = None, dispensable: Sequence[str] = ()) -> None:
-    """Print a table; columns of figures stand flush right, and the first column, of names, is never folded.
+    """Print a table; numbers are right-aligned, and the first column, of names, is never folded.
 
-    `dispensable` columns are left out one by one, the first of them first, where the terminal is too narrow for all.
+    Where the terminal is too narrow, `dispensable` columns are left out, in the order given.
     """
     from rich.table import Table
 
@@ -67,33 +67,33 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]], title: str | No
 
 
 def print_error(text: str) -> None:
-    """Say on standard error what went wrong; `Error:` in red on a terminal."""
+    """Print an error on standard error; `Error:` is red on a terminal."""
     coloured = sys.stderr.isatty() and not os.environ.get("NO_COLOR")
     label = "\033[31mError:\033[0m" if coloured else "Error:"
     print(f"{label} {text}", file=sys.stderr)
 
 
 def explain(error: Exception) -> tuple[str, int]:
-    """What to say of an error, in one paragraph, and the exit code."""
+    """The message of an error, one paragraph, and the exit code."""
     if isinstance(error, UserError):
         return str(error), error.exit_code
-    if isinstance(error, OSError | RuntimeError | MemoryError) and (said := _explain_system(error)):
-        return said, 2
+    if isinstance(error, OSError | RuntimeError | MemoryError) and (message := _explain_system(error)):
+        return message, 2
     if isinstance(error, UnicodeDecodeError):
-        said = f"the input is not UTF-8: it holds the byte 0x{error.object[error.start]:02x}"
-        return f"{said}. Save it as UTF-8, or convert it with iconv.", 2
-    if hasattr(error, "format_message"):  # how typer tells a wrong command line
+        message = f"the input is not UTF-8: it contains the byte 0x{error.object[error.start]:02x}"
+        return f"{message}. Save it as UTF-8, or convert it with iconv.", 2
+    if hasattr(error, "format_message"):  # typer's error for a wrong command line
         context = getattr(error, "ctx", None)
         command = context.command_path if context else "nlp"
         message = error.format_message().strip()  # pyright: ignore[reportAttributeAccessIssue]
         return f"{message}{'' if message.endswith(('.', '?')) else '.'} Try `{command} --help`.", 2
-    said = f"{type(error).__name__}: {error}".rstrip(": ").partition("\n")[0]
-    return (f"{said} (in {_origin(error)}). This is a fault of nlp, not of your input. "
+    summary = f"{type(error).__name__}: {error}".rstrip(": ").partition("\n")[0]
+    return (f"{summary} (in {_origin(error)}). This is a fault of nlp, not of your input. "
             "Run the command again with --debug to see the traceback, and please report it."), 1
 
 
 def _explain_system(error: Exception) -> str | None:
-    """What the system refused: a file, a path, memory. pathlib and torch tell the last two in the text of a RuntimeError only."""
+    """What the system refused: a file, a path, memory. pathlib and torch report the last two as a RuntimeError with a text only."""
     if isinstance(error, OSError):
         return _explain_os_error(error)
     if str(error).startswith(("Could not determine home", "Symlink loop")):
@@ -123,7 +123,7 @@ def complete_recipe(incomplete: str) -> list[str]:
     """Recipe names for the shell; YAML files are completed by the shell itself."""
     from ..configs.yaml.inheritance import recipe_names
 
-    with suppress(UserError):  # a shell that completes has no use for an error
+    with suppress(UserError):  # completion has no place for an error
         return [name for name in recipe_names() if name.startswith(incomplete)]
     return []
 

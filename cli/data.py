@@ -1,4 +1,4 @@
-"""`nlp data`: list and fetch datasets, look into them, and check them."""
+"""`nlp data`: list, download, show and check datasets."""
 
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from ..datasets.named.catalog import NamedDataset
     from ..datasets.named.download import Progress
 
-app = typer.Typer(help="List and fetch datasets, look into them, check them.", no_args_is_help=True, rich_markup_mode=None)
+app = typer.Typer(help="List, download, show and check datasets.", no_args_is_help=True, rich_markup_mode=None)
 
 
 def _complete_dataset(incomplete: str) -> list[str]:
@@ -79,10 +79,10 @@ def _here(named: "NamedDataset") -> str:
 @app.command()
 def get(
     name: Annotated[str, typer.Argument(help="The dataset's name.", autocompletion=_complete_dataset)],
-    force: Annotated[bool, typer.Option("--force", help="Fetch again what is there.")] = False,
-    json: Annotated[bool, typer.Option("--json", help="Print what was done as JSON.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Download again what is there.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
-    """Fetch a dataset into the data folder; a download that broke off goes on."""
+    """Download a dataset into the data folder; an interrupted download is resumed."""
     from ..datasets.files import data_folder
     from ..datasets.named.catalog import find_dataset
     from ..datasets.named.download import get_dataset
@@ -95,7 +95,7 @@ def get(
         print_json({"name": name, "folder": None if folder is None else str(folder), "written": [str(path) for path in written]})
         return
     if folder is None:
-        print(f"{name} comes with the installation; there is nothing to fetch.")
+        print(f"{name} comes with the installation; there is nothing to download.")
     elif written:
         print(f"{len(written)} files written to {folder}. Licence: {named.licence}.")
     else:
@@ -105,7 +105,7 @@ def get(
 
 @contextmanager
 def _bars() -> "Iterator[Progress]":
-    """A bar for each file; away from a terminal nothing is drawn."""
+    """A progress bar for each file; none where the output is not a terminal."""
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
     from .console import console
@@ -115,12 +115,12 @@ def _bars() -> "Iterator[Progress]":
     with Progress(*columns, console=screen, disable=not screen.is_terminal) as bars:
         tasks: dict[str, Any] = {}
 
-        def tell(file: str, done: int, total: int | None) -> None:
+        def report(file: str, done: int, total: int | None) -> None:
             if file not in tasks:
                 tasks[file] = bars.add_task(file, total=total)
             bars.update(tasks[file], completed=done, total=total)
 
-        yield tell
+        yield report
 
 
 @app.command()
@@ -131,7 +131,7 @@ def show(
     set_: Overrides = None,
     json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
 ) -> None:
-    """Show a dataset: columns, sizes, classes and samples from all over a split."""
+    """Show a dataset: columns, sizes, classes and evenly spaced samples."""
     from ..errors import DataError
     from .data_report import print_labels, print_samples
     from .dataset import facts_of, label_counts, open_target, take_samples
@@ -147,8 +147,8 @@ def show(
         return
     for key, value in facts.items():
         print(f"{key}: {value}")
-    looked_at = f", {'tags' if opened.tagged else 'class'}: {opened.label}" if opened.label else ""
-    print(f"columns: {', '.join(columns)} ({'tokens' if opened.tagged else 'text'}: {opened.text}{looked_at})")
+    label = f", {'tags' if opened.tagged else 'class'}: {opened.label}" if opened.label else ""
+    print(f"columns: {', '.join(columns)} ({'tokens' if opened.tagged else 'text'}: {opened.text}{label})")
     print_labels(opened)
     print_samples(samples)
 
@@ -159,7 +159,7 @@ def check(
     set_: Overrides = None,
     json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
 ) -> None:
-    """Check a dataset: lengths, duplicates, leaks between splits; with a recipe also texts cut and unknown tokens."""
+    """Check a dataset: lengths, duplicates, leaks between splits; with a recipe also truncated texts and unknown tokens."""
     from ..datasets.check import check_splits, find_leaks
     from .data_report import print_checks, print_leaks, print_tokens
     from .dataset import open_target, token_checks

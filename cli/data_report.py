@@ -68,7 +68,7 @@ def print_checks(opened: Opened, checks: "Mapping[str, SplitCheck]") -> None:
 def _print_check(opened: Opened, split: str, check: "SplitCheck") -> None:
     labels, these = ("tags", "tokens") if opened.tagged else ("classes", "texts")
     if check.repeated:
-        several = f"; {check.contradicting:,} stand under several {labels}" if opened.label else ""
+        several = f"; {check.contradicting:,} have several {labels}" if opened.label else ""
         print(f"{split}: {check.repeated:,} texts repeat an earlier one{several}.")
     if check.unseen_labels:
         print(f"{split}: train lacks the {labels} {', '.join(check.unseen_labels)}; a model gets these {these} wrong.")
@@ -92,15 +92,15 @@ def print_leaks(opened: Opened, leaks: "Sequence[Leak]", checks: "Mapping[str, S
         return
     for leak in leaks:
         total = checks[leak.split].examples
-        print(f"{leak.split}: {leak.rows:,} of {total:,} texts ({leak.rows / max(total, 1):.1%}) stand in {leak.other} too", end="")
-        other = f", {leak.contradicting:,} of them under {'other tags' if opened.tagged else 'another class'}" if opened.label else ""
+        print(f"{leak.split}: {leak.rows:,} of {total:,} texts ({leak.rows / max(total, 1):.1%}) occur in {leak.other} too", end="")
+        other = f", {leak.contradicting:,} of them with {'other tags' if opened.tagged else 'another class'}" if opened.label else ""
         print(f"{other}; the first: {', '.join(leak.places)}." if leak.rows else ".")
     print("Nothing was removed.")
 
 
 def print_tokens(opened: Opened, tokens: "Mapping[str, TokenCheck]") -> None:
-    """How long texts, or tagged words, are in tokens, and what the tokenizer cuts or does not know; nothing without a tokenizer."""
+    """Lengths of texts, or tagged words, in tokens, and the share truncated or unknown; nothing without a tokenizer."""
     if tokens:
         rows = [[split, *_figures(each.tokens), f"{each.truncated:.2%}", f"{each.unknown:.2%}"] for split, each in tokens.items()]
         text = "word" if opened.tagged else "text"
-        table(["split", *_columns(f"tokens of a {text}"), f"{text}s cut", "unknown"], rows)
+        table(["split", *_columns(f"tokens of a {text}"), f"{text}s truncated", "unknown"], rows)

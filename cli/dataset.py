@@ -1,4 +1,4 @@
-"""What `nlp data` looks at: the dataset that a name or a recipe stands for, and what it says of itself."""
+"""The dataset that `nlp data` shows: named directly, or by a recipe."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -15,9 +15,9 @@ _DATA_SUFFIXES = (".csv", ".tsv", ".jsonl")
 
 
 class Opened(NamedTuple):
-    """A dataset, the columns to look at, and the recipe's tokenizer where there is one.
+    """A dataset, the columns to show, and the recipe's tokenizer if it has one.
 
-    `label` is empty where texts have no class, and holds one tag for each token of the text where `tagged`.
+    `label` is empty where texts have no class, and contains one tag for each token of the text where `tagged`.
     """
 
     dataset: "Dataset"
@@ -33,7 +33,7 @@ class Opened(NamedTuple):
 
 
 def open_target(target: str, overrides: Sequence[str], every_column: bool) -> Opened:
-    """Read the dataset that a name or a recipe stands for: all its columns, or those of text and class alone."""
+    """Read the dataset of this name, or of this recipe: all columns, or those of text and class alone."""
     from ..configs.schema.data import NamedData
     from ..datasets.named.catalog import DATASETS, find_dataset
 
@@ -69,12 +69,12 @@ def _read(data: "NamedData | FileData", wanted: Sequence[str], every_column: boo
 
     dataset = read_dataset(data, () if every_column else wanted)
     if any(name not in table.columns for table in dataset.splits.values() for name in wanted):
-        return read_dataset(data, wanted)  # tells what is missing, and where
+        return read_dataset(data, wanted)  # raises the error that names the missing column
     return dataset
 
 
 def facts_of(opened: Opened) -> dict[str, Any]:
-    """Name and, of a named dataset, what the table of datasets says."""
+    """The name and, for a named dataset, its entry in the catalog."""
     from ..datasets.named.catalog import DATASETS
 
     name = opened.dataset.name
@@ -89,7 +89,7 @@ def facts_of(opened: Opened) -> dict[str, Any]:
 
 
 def take_samples(split: "Table", n: int) -> list[dict[str, str]]:
-    """`n` rows at equal distances, since many files are sorted by class."""
+    """`n` evenly spaced rows, since many files are sorted by class."""
     n = min(n, len(split))
     return [{name: values[place * len(split) // n] for name, values in split.columns.items()} for place in range(n)]
 
@@ -102,9 +102,9 @@ def label_counts(opened: Opened) -> dict[str, dict[str, int]]:
 
 
 def token_checks(opened: Opened) -> "dict[str, TokenCheck]":
-    """The tokenizer is trained as for a run, on the training texts alone, but cuts nothing: what it would cut is counted.
+    """The tokenizer is trained as for a run, on the training texts alone, but truncates nothing: what it would truncate is counted.
 
-    Of tagged sentences each token is a text of its own, as it is in a run.
+    In tagged sentences each token is encoded as a text of its own, as in a run.
     """
     from ..configs.schema.tokenizer import TokenSequence
     from ..datasets.check import check_tokens, tokens_as_texts

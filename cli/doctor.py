@@ -1,4 +1,4 @@
-"""`nlp doctor`: is this installation whole, and what to do where it is not."""
+"""`nlp doctor`: check the installation, and report what to do where something is wrong."""
 
 import json as json_text
 import os
@@ -36,7 +36,7 @@ AGAIN = "Install again: pip install --force-reinstall nlp-generations"
 
 @dataclass(frozen=True)
 class Finding:
-    """What a check found, and what to do about it where it is not in order."""
+    """What a check found, and what to do where something is wrong."""
 
     what: str
     state: State
@@ -50,7 +50,7 @@ def doctor(json: Annotated[bool, typer.Option("--json", help="Print the findings
 
     findings = []
     for check in (packages, folders, embedded_data, recipes):
-        for finding in carried_out(check):
+        for finding in findings_of(check):
             findings.append(finding)
             if not json:
                 show(finding)
@@ -63,8 +63,8 @@ def doctor(json: Annotated[bool, typer.Option("--json", help="Print the findings
         raise typer.Exit(1)
 
 
-def carried_out(check: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
-    """What a check finds; an error in it is a finding too, so that the others still run."""
+def findings_of(check: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
+    """The findings of a check; an error in it is a finding too, so that the other checks still run."""
     try:
         yield from check()
     except Exception as error:
@@ -80,7 +80,7 @@ def show(finding: Finding) -> None:
 
 
 def packages() -> Iterator[Finding]:
-    """Each required package: installed, in the range that is asked for, and importable; then the devices that torch sees."""
+    """Each required package: installed, in the required range, and importable; then the devices that torch finds."""
     from ..training.folder.environment import package_name, requirements
 
     yield Finding("python", "ok", f"{sys.version.split()[0]} in {sys.prefix}")
@@ -91,7 +91,7 @@ def packages() -> Iterator[Finding]:
     for name, requirement in required.items():
         error = imported.get(IMPORTED_AS.get(name, name), "the process died or froze")
         yield package(name, requirement.removeprefix(name), error)
-    yield Finding("devices", "ok" if "devices" in imported else "broken", imported.get("devices", "torch could not be asked"))
+    yield Finding("devices", "ok" if "devices" in imported else "broken", imported.get("devices", "torch could not be imported"))
 
 
 def package(name: str, wanted: str, import_error: str) -> Finding:
@@ -114,14 +114,14 @@ def probe(modules: list[str]) -> dict[str, str]:
     """Import modules in a process of its own, which may crash or hang: name -> error, empty where there was none."""
     command = [sys.executable, "-P", "-c", PROBE, *modules]
     try:
-        said = subprocess.run(command, capture_output=True, timeout=PROBE_SECONDS, check=False).stdout
+        output = subprocess.run(command, capture_output=True, timeout=PROBE_SECONDS, check=False).stdout
     except subprocess.TimeoutExpired as error:
-        said = error.stdout or b""
-    return dict(json_text.loads(line) for line in said.splitlines() if line.endswith(b"]"))
+        output = error.stdout or b""
+    return dict(json_text.loads(line) for line in output.splitlines() if line.endswith(b"]"))
 
 
 def satisfies(version: str, wanted: str) -> bool:
-    """Whether a version lies in a range such as `<2.14,>=2.11`; its first three numbers count, a missing one as 0."""
+    """Whether a version is in a range such as `<2.14,>=2.11`; the first three numbers are compared, missing ones as 0."""
     import operator
     import re
 
@@ -136,7 +136,7 @@ def satisfies(version: str, wanted: str) -> bool:
 
 
 def folders() -> Iterator[Finding]:
-    """Where data, runs and encoded texts lie: there or possible to make, writable, with room. Without a cache all still works."""
+    """The folders for data, runs and cache: they exist or can be made, are writable and have room. The cache is optional."""
     from ..datasets.encoded.cache import cache_root
     from ..datasets.files import data_folder
     from ..training.folder.run_directory import runs_root
@@ -153,7 +153,7 @@ def folders() -> Iterator[Finding]:
 
 
 def room(what: str, folder: Path, there: Path, variable: str) -> Finding:
-    """Free space where a folder is, or will be made."""
+    """Free space where a folder is, or would be made."""
     import shutil
 
     free = shutil.disk_usage(there).free

@@ -80,7 +80,7 @@ def _print_spans(counts: "Counts") -> None:
     _, by_type = precision_recall_f1(counts)
     rows = [[kind, *(f"{score:.4f}" for score in scores), *(f"{count:,}" for count in counts[kind].tolist())]
             for kind, scores in by_type.items()]
-    table(["span", "precision", "recall", "f1", "correct", "predicted", "gold"], rows, title="whole spans")
+    table(["span", "precision", "recall", "f1", "correct", "predicted", "gold"], rows, title="spans")
 
 
 def _print_confusion(confusion: "Confusion") -> None:

@@ -1,4 +1,4 @@
-"""The recipe that `nlp config init` writes: settings to begin with for each kind of model."""
+"""The recipe that `nlp config init` writes: initial settings for each kind of model."""
 
 import difflib
 import re
@@ -28,14 +28,14 @@ TRAINING = {
 
 
 def write_recipe(sample: Sample, model: str, path: Path, force: bool) -> None:
-    """Write the recipe. Raises ConfigError where there is no such model, or where a file is there and `force` is not given."""
+    """Write the recipe. Raises ConfigError where there is no such model, or where the file exists and `force` is not given."""
     from ..training.folder.files import write_atomically
 
     if path.suffix not in (".yaml", ".yml"):
         raise ConfigError(f"{path}: a recipe's name ends in .yaml; give another --output.")
     if path.exists() and not force:
-        raise ConfigError(f"{path} is there already and is left as it is. Give another --output, or --force to write over it.")
-    heading = f"# A recipe for {sample.file.name}, to be changed at will. Keys behind `#` keep the default that they show.\n\n"
+        raise ConfigError(f"{path} exists and was not changed. Give another --output, or --force to overwrite it.")
+    heading = f"# A recipe for {sample.file.name}; change what you like. Keys behind `#` keep the default that they show.\n\n"
     write_atomically(path, heading + commented(first_settings(sample, model, path.parent)))
 
 
@@ -68,7 +68,7 @@ def _data(sample: Sample, folder: Path) -> dict[str, Any]:
 
 
 def _tokenizer(sample: Sample, bag: bool, dense: bool) -> dict[str, Any]:
-    """Characters where a text is hardly more than a word, as names are; words elsewhere."""
+    """Characters where texts are hardly longer than a word, such as names; words elsewhere."""
     short = median(len(text.split()) for text in sample.texts) < 2
     if bag:
         size = {"max_features": 50_000} if dense else {}
@@ -80,16 +80,16 @@ def _model(section: type, sample: Sample) -> dict[str, Any]:
     if section is RulesConfig:
         rules = [{"label": label, "keywords": words} for label, words in typical_words(sample).items() if words]
         if not rules:
-            raise DataError(f"{sample.file}: no word tells the classes apart, so there are no rules to begin with.")
+            raise DataError(f"{sample.file}: no word distinguishes the classes, so no initial rules can be written.")
         return {"mode": "weighted", "rules": rules, "default": Counter(sample.labels).most_common(1)[0][0]}
     return {"hidden_sizes": [128], "dropout": 0.3} if section is MlpConfig else {}
 
 
 def typical_words(sample: Sample) -> Mapping[str, list[str]]:
-    """For each class the words whose share of its texts is farthest above their share of all texts."""
+    """For each class the words whose share of its texts is highest above their share of all texts."""
     rows = Counter(sample.labels)
-    told = [(label, set(re.findall(r"\w+", text.lower()))) for text, label in zip(sample.texts, sample.labels, strict=True)]
-    found = [(label, word) for label, said in told for word in said]
+    words_of = [(label, set(re.findall(r"\w+", text.lower()))) for text, label in zip(sample.texts, sample.labels, strict=True)]
+    found = [(label, word) for label, words in words_of for word in words]
     pairs, words = Counter(found), Counter(word for _, word in found)
     lift = {(label, word): count / rows[label] - words[word] / len(sample.labels) for (label, word), count in pairs.items()}
     best = sorted((pair for pair in lift if lift[pair] > 0), key=lambda pair: (-lift[pair], pair))

@@ -26,7 +26,7 @@ INTERRUPTED, BROKEN_PIPE = 130, 1
 app = typer.Typer(
     name="nlp",
     help="Train, evaluate, inspect and compare every generation of NLP model from one YAML file.",
-    epilog="Begin with: nlp train --config names/lstm",
+    epilog="Start with: nlp train --config names/lstm",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -55,7 +55,7 @@ def _options(
     version: Annotated[bool, typer.Option("--version", help="Print the version.", callback=_print_version, is_eager=True)] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error; also NLP_DEBUG=1.")] = False,
 ) -> None:
-    """Options before the verb. `main` reads `--debug` itself, since it may stand behind the verb too."""
+    """Options before the verb. `main` reads `--debug` itself, since it may come after the verb too."""
 
 
 def main() -> None:
@@ -95,17 +95,17 @@ def _report(error: Exception, debug: bool) -> int:
 
 
 def _split_debug(arguments: Sequence[str]) -> tuple[list[str], bool]:
-    """The arguments without `--debug`, which may stand anywhere before `--`, and whether it was there."""
+    """The arguments without `--debug`, which may come anywhere before `--`, and whether it was given."""
     end = arguments.index("--") if "--" in arguments else len(arguments)
     options = [argument for argument in arguments[:end] if argument != "--debug"]
     return [*options, *arguments[end:]], len(options) < end
 
 
 def _leave_pipe() -> None:
-    """Nobody reads any more: let what is still in the buffer go nowhere, or Python complains as it ends."""
+    """The reader has gone: discard what is still in the buffer, or Python reports an error as it exits."""
     with suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-if __name__ == "__main__":  # how torchrun and runs side by side start it
+if __name__ == "__main__":  # for torchrun and parallel runs
     main()

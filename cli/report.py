@@ -1,4 +1,4 @@
-"""What a finished training says: figures by split, mean and spread over seeds, and what to do next."""
+"""What `nlp train` prints at its end: metrics by split, mean and spread over seeds, and what to do next."""
 
 import os
 from collections.abc import Sequence
@@ -12,9 +12,9 @@ if TYPE_CHECKING:
 
 
 def print_results(results: "Sequence[Results]", as_json: bool) -> None:
-    """Print the figures of all seeds."""
+    """Print the metrics of all seeds."""
     if os.environ.get("RANK", "0") != "0":
-        return  # of several processes that torchrun started the first one speaks
+        return  # only the first of several processes prints
     if as_json:
         print_json([{**result.to_json(), "run": str(result.directory.path)} for result in results])
         return
@@ -25,7 +25,7 @@ def print_results(results: "Sequence[Results]", as_json: bool) -> None:
     table(["split", *names], rows, title=f"seed{'s' if len(results) > 1 else ''} {seeds}{spread}")
     seconds = mean(float(result.cost["train_seconds"]) for result in results)
     if len(results) > 1:
-        print(f"Training took {seconds:.1f} s a seed. The runs are in {results[0].directory.group}-seed-*")
+        print(f"Training took {seconds:.1f} s per seed. The runs are in {results[0].directory.group}-seed-*")
     else:
         print(f"Training took {seconds:.1f} s. The run is in {results[0].directory.path}")
     _say_next(results[-1])
@@ -40,7 +40,7 @@ def _say_next(result: "Results") -> None:
     print("Next:")
     for command, what in (
         (f"nlp eval {run}", "intervals, baselines and the confusion matrix"),
-        (f'nlp predict {run} "TEXT"', "what it says of your text"),
+        (f'nlp predict {run} "TEXT"', "predict your own text"),
         ("nlp tensorboard", "the curves of all runs"),
     ):
         print(f"  {command:<52} {what}")

@@ -1,4 +1,4 @@
-"""`nlp runs`: the runs that are there, how each stands, and what it reached."""
+"""`nlp runs`: list runs with their status and metrics."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any
@@ -34,12 +34,12 @@ def runs(
     elif recipe:
         print(f"There are no runs of {recipe} in {runs_root()}; `nlp runs` lists all.")
     else:
-        print(f"There are no runs in {runs_root()} yet. Begin one with `nlp train --config names/lstm`, "
+        print(f"There are no runs in {runs_root()} yet. Start one with `nlp train --config names/lstm`, "
               "or set NLP_RUNS to where yours are.")
 
 
 def summary(run: "RunDirectory") -> dict[str, Any]:
-    """What a run is and what it reached; where it is not finished, as of its last line in the log. A damaged file leaves gaps."""
+    """A run's settings and metrics; for an unfinished run those of the last line in the log. A damaged file leaves gaps."""
     recipe, results, lines = recipe_of(run), saved_results(run), log_of(run)
     validation = [line for line in lines if line["split"] == "validation"]
     cost = results.get("cost", {})
@@ -70,7 +70,7 @@ def recipe_of(run: "RunDirectory") -> Mapping[str, Any]:
 
 
 def saved_results(run: "RunDirectory") -> Mapping[str, Any]:
-    """What `results.json` says; nothing for a run that is not finished."""
+    """The content of `results.json`; empty for a run that is not finished."""
     from ..errors import RunError
     from ..training.folder.files import read_json
 
@@ -79,8 +79,8 @@ def saved_results(run: "RunDirectory") -> Mapping[str, Any]:
     except RunError:
         return {}
     parts = ("cost", "train", "validation", "test")
-    whole = isinstance(saved, Mapping) and all(isinstance(saved.get(part, {}), Mapping) for part in parts)
-    return saved if whole else {}
+    valid = isinstance(saved, Mapping) and all(isinstance(saved.get(part, {}), Mapping) for part in parts)
+    return saved if valid else {}
 
 
 def log_of(run: "RunDirectory") -> list[dict[str, Any]]:
@@ -107,27 +107,27 @@ def print_table(summaries: list[dict[str, Any]]) -> None:
     table(COLUMNS, [row_of(each) for each in summaries], "accuracy and loss on validation, accuracy on test", DISPENSABLE)
 
 
-def row_of(told: Mapping[str, Any]) -> list[str]:
-    """A summary as the texts of one row."""
-    validation, test = told["validation"], told["test"]
+def row_of(each: Mapping[str, Any]) -> list[str]:
+    """A summary as one row of the table."""
+    validation, test = each["validation"], each["test"]
     loss = validation.get("loss", validation.get("hinge_loss"))
     return [
-        told["run"],
-        told["status"],
-        str(told["model"] or "?"),
-        str(told["seed"] if told["seed"] is not None else "?"),
-        f"{told['steps']:,}",
+        each["run"],
+        each["status"],
+        str(each["model"] or "?"),
+        str(each["seed"] if each["seed"] is not None else "?"),
+        f"{each['steps']:,}",
         figure(validation.get("accuracy")),
         figure(loss),
         figure(test.get("accuracy")),
-        f"{told['parameters']:,}" if told["parameters"] is not None else "",
-        duration(float(told["train_seconds"])),
-        f"{told['bytes'] / 1e6:,.1f} MB",
+        f"{each['parameters']:,}" if each["parameters"] is not None else "",
+        duration(float(each["train_seconds"])),
+        f"{each['bytes'] / 1e6:,.1f} MB",
     ]
 
 
 def figure(value: Any) -> str:
-    """Four digits after the point; `nan` and `inf` stand in the log as text."""
+    """Four decimals; `nan` and `inf` are text in the log."""
     return "" if value is None else f"{value:.4f}" if isinstance(value, int | float) else str(value)
 
 

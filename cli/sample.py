@@ -1,4 +1,4 @@
-"""What a data file holds, and which of its columns are text and class, told from names and content."""
+"""The columns of a data file, and which of them are text and class, inferred from names and content."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -34,7 +34,7 @@ class Sample:
 
 
 def look_at(file: Path, text: str | None = None, label: str | None = None) -> Sample:
-    """Read a file and tell its columns, unless they are named. Raises DataError."""
+    """Read a file and infer its columns, unless they are named. Raises DataError."""
     kind = _format(file)
     table, quoting = _read(file, kind)
     header = kind == "jsonl" or _has_header(table.columns)
@@ -46,7 +46,7 @@ def look_at(file: Path, text: str | None = None, label: str | None = None) -> Sa
     text = _named(file, text, columns) or _text_column({name: values for name, values in columns.items() if name != label})
     label = _named(file, label, columns) or _label_column({name: values for name, values in columns.items() if name != text})
     if text is None or label is None or text == label:
-        raise DataError(f"{file}: which column holds the text and which the class cannot be told. Name them with --text and "
+        raise DataError(f"{file}: which column contains the text and which the class cannot be inferred. Name them with --text and "
                         f"--label; there are {', '.join(columns)}.")
     places = (text, label) if header else (int(text), int(label))
     return Sample(file, *places, columns[text], columns[label], header, quoting)
@@ -56,11 +56,11 @@ def _format(file: Path) -> Literal["csv", "tsv", "jsonl"]:
     match file.name.removesuffix(".gz").rpartition(".")[2].lower():
         case "csv" | "tsv" | "jsonl" as kind:
             return kind
-    raise DataError(f"{file}: the format is told from the name, which ends in none of .csv, .tsv, .jsonl (also with .gz).")
+    raise DataError(f"{file}: the format is inferred from the name, which ends in none of .csv, .tsv, .jsonl (also with .gz).")
 
 
 def _read(file: Path, kind: Literal["csv", "tsv", "jsonl"]) -> tuple[Table, bool | None]:
-    """All columns, by position where the format has a header, and `quoting` where only the less usual one reads the file."""
+    """All columns, by position where the format has a header, and `quoting` where the file can only be read with the unusual value."""
     content = read_content(file)
     if kind == "jsonl":
         return read_table(content, str(file), Form(kind)), None
@@ -75,7 +75,7 @@ def _read(file: Path, kind: Literal["csv", "tsv", "jsonl"]) -> tuple[Table, bool
 
 
 def _has_header(columns: Columns) -> bool:
-    """Whether the first row names the columns: it has a well-known name, or no number and nothing that comes again below."""
+    """Whether the first row is a header: it has a well-known name, or no number and no value that occurs again below."""
     first = [values[0] for values in columns.values()]
     if any(cell.strip().lower() in (*TEXT_NAMES, *LABEL_NAMES) for cell in first):
         return True
@@ -84,7 +84,7 @@ def _has_header(columns: Columns) -> bool:
 
 
 def _below_header(columns: Columns) -> Columns:
-    """The columns by the names in their first row; a name that stands twice names none."""
+    """The columns by the names in their first row; columns that share a name are left out."""
     names = [values[0] for values in columns.values()]
     return {values[0]: values[1:] for values in columns.values() if names.count(values[0]) == 1}
 
@@ -106,7 +106,7 @@ def _text_column(columns: Columns) -> str | None:
 
 
 def _label_column(columns: Columns) -> str | None:
-    """Values that come again and again; a well-known name first, then the fewest different ones."""
+    """A column whose values repeat; a well-known name first, then the one with the fewest distinct values."""
     kinds = {name: len(set(values)) for name, values in columns.items()}
     fitting = [name for name, values in columns.items() if 2 <= kinds[name] <= max(2, len(values) // 2)]
     return min(fitting, key=lambda name: (_rank(name, LABEL_NAMES), kinds[name]), default=None)

@@ -28,7 +28,7 @@ def tensorboard(
 
 
 def log_folders(names: "Sequence[str]") -> list[str]:
-    """TensorBoard's arguments for the runs that were asked for; all of them, also those still to come, where none was."""
+    """TensorBoard's arguments for the given runs; without any, for all runs, also those still to come."""
     from ..training.folder.run_directory import find_run, runs_root
 
     if not names:
@@ -50,11 +50,11 @@ def launch(arguments: "Sequence[str]") -> str:
     from ..errors import DeviceError
 
     logging.getLogger("tensorboard").setLevel(logging.ERROR)
-    server, said = program.TensorBoard(), io.StringIO()
+    server, output = program.TensorBoard(), io.StringIO()
     server.configure(argv=["tensorboard", *arguments])
     try:
-        with redirect_stderr(said):  # it advertises its fast loader there
+        with redirect_stderr(output):  # it advertises its fast loader there
             return server.launch()
     except (program.TensorBoardServerException, SystemExit) as error:  # for an address that is not ours it ends the program
-        why = getattr(error, "msg", said.getvalue().strip().rpartition("\n")[2])
+        why = getattr(error, "msg", output.getvalue().strip().rpartition("\n")[2])
         raise DeviceError(f"TensorBoard cannot start: {why}. Give another --port (0 takes any free one) or --host.") from error

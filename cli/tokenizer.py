@@ -1,4 +1,4 @@
-"""`nlp tokenizer`: train the tokenizer of a recipe, and look at what one does to texts."""
+"""`nlp tokenizer`: train the tokenizer of a recipe, and show how one splits texts."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from ..datasets.arrays import Ragged
     from ..datasets.tokenizers.tokenizer import Tokenizer
 
-app = typer.Typer(help="Train the tokenizer of a recipe, look at what one does.", no_args_is_help=True, rich_markup_mode=None)
+app = typer.Typer(help="Train the tokenizer of a recipe, or show how one splits texts.", no_args_is_help=True, rich_markup_mode=None)
 
 Overrides = Annotated[list[str] | None, typer.Option("--set", help="Override a key, such as tokenizer.vocab_size=4000.")]
 
@@ -24,7 +24,7 @@ SHOWN_TOKENS = 10
 
 
 class Trained(NamedTuple):
-    """The tokenizer of a recipe, its splits' texts as numbers, and how it came about."""
+    """The tokenizer of a recipe, its texts, their encoding, and how long it took."""
 
     tokenizer: "Tokenizer"
     texts: Mapping[str, Sequence[str]]
@@ -62,11 +62,11 @@ def train(
 @app.command()
 def show(
     target: Annotated[str, typer.Argument(help="A recipe, or the folder of a tokenizer or a run.", autocompletion=complete_recipe)],
-    texts: Annotated[list[str] | None, typer.Argument(help="Texts to cut; by default some of the recipe's training texts.")] = None,
+    texts: Annotated[list[str] | None, typer.Argument(help="Texts to split; by default some of the recipe's training texts.")] = None,
     set_: Overrides = None,
     json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
 ) -> None:
-    """Show how a tokenizer cuts texts, the share that it does not know, and both ends of its vocabulary."""
+    """Show how a tokenizer splits texts, the share of known tokens, and both ends of its vocabulary."""
     tokenizer, shown = open_tokenizer(target, set_ or ())
     shown = texts or shown
     unknown = tokenizer.unknown_share(tokenizer.encode(shown))
@@ -84,11 +84,11 @@ def show(
 
 
 def _refuse_taken(output: Path) -> None:
-    """A run's tokenizer belongs to its weights, so no folder that holds anything is written into."""
+    """A run's tokenizer belongs to its weights, so nothing is written into a folder that is not empty."""
     from ..errors import ConfigError
 
     if output.exists() and not (output.is_dir() and not any(output.iterdir())):
-        raise ConfigError(f"{output} is there already and is left as it is. Give --output a folder that is new or empty.")
+        raise ConfigError(f"{output} exists and was not changed. Give --output a new or empty folder.")
 
 
 def train_recipe(config: str, overrides: Sequence[str]) -> Trained:
@@ -101,15 +101,15 @@ def train_recipe(config: str, overrides: Sequence[str]) -> Trained:
 
     recipe = load_recipe(config, overrides)
     if recipe.tokenizer is None:
-        raise ConfigError(f"The recipe {config} has no tokenizer: model.type {recipe.model.type} takes the texts as they are.")
-    texts, cache = read_texts(recipe.data, preparation(recipe.task)), Cache(tell=notice)
-    begun = time.perf_counter()
+        raise ConfigError(f"The recipe {config} has no tokenizer: model.type {recipe.model.type} reads the texts as they are.")
+    texts, cache = read_texts(recipe.data, preparation(recipe.task)), Cache(report=notice)
+    started = time.perf_counter()
     tokenizer = cache.train(recipe.tokenizer, [text for split in counted_splits(recipe.tokenizer, texts) for text in split])
     encoded = cache.encode(tokenizer, texts["train"])
-    seconds = time.perf_counter() - begun
+    seconds = time.perf_counter() - started
     validation = cache.encode(tokenizer, texts["validation"])
-    for said in cache.notices:
-        notice(said)
+    for each in cache.notices:
+        notice(each)
     cached = not any(name.startswith("tokenizer") for name in cache.made)
     return Trained(tokenizer, texts, {"train": encoded, "validation": validation}, seconds, cached)
 
@@ -127,12 +127,12 @@ def open_tokenizer(target: str, overrides: Sequence[str]) -> "tuple[Tokenizer, l
 
 
 def samples(texts: Sequence[str]) -> list[str]:
-    """The beginnings of a few texts from all over a split."""
+    """The beginnings of a few evenly spaced texts."""
     return [texts[place][:SAMPLE_CHARACTERS] for place in range(0, len(texts), max(1, len(texts) // SAMPLES))][:SAMPLES]
 
 
 def pieces(tokenizer: "Tokenizer", text: str) -> dict[str, Any]:
-    """What the tokenizer makes of one text: `tokens`, `ids` and, for n-grams, `weights`."""
+    """One text encoded: `tokens`, `ids` and, for n-grams, `weights`."""
     encoded = tokenizer.encode([text])
     cut = {"tokens": tokenizer.tokens(encoded.ids), "ids": encoded.ids.tolist()}
     return cut if encoded.weights is None else cut | {"weights": [round(weight, 4) for weight in encoded.weights.tolist()]}
@@ -157,7 +157,7 @@ def _coverage_name(tokenizer: "Tokenizer") -> str:
 
 
 def _vocabulary_ends(tokenizer: "Tokenizer") -> tuple[list[str], list[str]]:
-    """The first tokens and, where they are others, the last."""
+    """The first tokens and, where the vocabulary is longer, the last."""
     size = tokenizer.vocab_size
     return (tokenizer.tokens(range(min(SHOWN_TOKENS, size))),
             tokenizer.tokens(range(max(SHOWN_TOKENS, size - SHOWN_TOKENS), size)))
@@ -173,5 +173,5 @@ def _print_pieces(tokenizer: "Tokenizer", texts: Sequence[str]) -> None:
 
 
 def _spaced(tokens: Sequence[str]) -> str:
-    """Tokens divided by spaces; white space inside them is shown as ␣, ⏎ and ⇥."""
+    """Tokens separated by spaces; white space inside them is shown as ␣, ⏎ and ⇥."""
     return " ".join(token.replace(" ", "␣").replace("\n", "⏎").replace("\t", "⇥") for token in tokens)

@@ -37,7 +37,7 @@ def recipe_name(name_or_path: str) -> str:
 
 
 def _instead(wanted: str) -> str:
-    """What to do where `wanted` is not there."""
+    """What to do where `wanted` does not exist."""
     stem = re.sub(r"^(.*/)?configs/", "", wanted.removesuffix(".yaml").removesuffix(".yml"))
     near = difflib.get_close_matches(stem, packaged(), n=3, cutoff=0.6)
     hint = f"; did you mean {' or '.join(near)}?" if near else "."

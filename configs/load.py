@@ -18,13 +18,13 @@ __all__ = ["dump_recipe", "find_recipe", "load_located", "load_recipe", "package
 def load_recipe(name_or_path: str, overrides: Sequence[str] = ()) -> Recipe:
     """The recipe with this name (`names/lstm`) or in this file, with overrides such as `model.hidden_size=256`.
 
-    Raises ConfigError, which lists everything that is wrong, each with its place.
+    Raises ConfigError, which lists everything that is wrong, with its location.
     """
     return load_located(name_or_path, overrides)[0]
 
 
 def load_located(name_or_path: str, overrides: Sequence[str] = ()) -> tuple[Recipe, Located]:
-    """The same, with the document it comes from, in which every value knows its place."""
+    """The same, with the document that it comes from, which has the location of every value."""
     document = resolve(name_or_path, overrides)
     return _checked(document, shown(find_recipe(name_or_path))), document
 

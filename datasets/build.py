@@ -30,7 +30,7 @@ def build_data(
     `given`, by role, are used as they are. `report` is called with a line before anything that takes long.
     Raises ConfigError where there is nothing to train on, DataError for data that the task cannot be trained on.
     """
-    data, cache = _with_texts(data), Cache(tell=report)
+    data, cache = _with_texts(data), Cache(report=report)
     dataset = read_dataset(data, preparation.columns)
     train = dataset.splits["train"]
     if not len(train):

@@ -107,7 +107,7 @@ def test_files_that_are_no_recipe(folder, recipe, command):
 def test_a_parent_that_extends_its_child_and_a_bomb(folder):
     (folder / "a.yaml").write_text("extends: b.yaml\n", encoding="utf-8")
     (folder / "b.yaml").write_text("extends: a.yaml\n", encoding="utf-8")
-    assert "goes round in a circle" in told("config", "validate", "a.yaml", cwd=folder)
+    assert "extends itself in a circle" in told("config", "validate", "a.yaml", cwd=folder)
     lines = ["a0: &a0 [x, x]", *(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 9))]
     (folder / "bomb.yaml").write_text("\n".join(lines), encoding="utf-8")
     assert "anchors multiply" in told("config", "validate", "bomb.yaml", cwd=folder)

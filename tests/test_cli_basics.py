@@ -63,7 +63,7 @@ def raising(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
         (OSError(errno.ENOSPC, "No space left", "runs/x"), 2, ["the disk is full: runs/x could not be written", "NLP_RUNS"]),
         (OSError(errno.ENOSPC, "No space left"), 2, ["the disk is full: a file or connection could not be written"]),
         (OSError(errno.EIO, "Input/output error"), 2, ["a file or connection cannot be used: input/output error"]),
-        (UnicodeDecodeError("utf-8", b"a\xff", 1, 2, "invalid start byte"), 2, ["the input is not UTF-8: it holds the byte 0xff"]),
+        (UnicodeDecodeError("utf-8", b"a\xff", 1, 2, "invalid start byte"), 2, ["the input is not UTF-8: it contains the byte 0xff"]),
         (PermissionError(errno.EACCES, "Not permitted", "x"), 2, ["x cannot be used: not permitted. Change its permissions"]),
         (FileNotFoundError(errno.ENOENT, "No such file", "x"), 2, ["x cannot be used: no such file. Check the path"]),
         (MemoryError(), 2, ["there is not enough memory", "training.batch_size"]),
@@ -184,4 +184,4 @@ def test_config_init_writes_a_recipe(tmp_path: Path) -> None:
     assert said.startswith("mine.yaml: text from column 'text', 2 classes from column 'label', model cnn.")
     assert said.endswith("Next: nlp train --config mine.yaml\n")
     assert nlp("config", "validate", "mine.yaml", cwd=tmp_path).stdout == "mine.yaml: OK\n"
-    assert "is there already" in nlp("config", "init", "mine.csv", cwd=tmp_path, code=2).stderr
+    assert "exists and was not changed" in nlp("config", "init", "mine.csv", cwd=tmp_path, code=2).stderr

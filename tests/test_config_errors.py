@@ -99,9 +99,9 @@ MISTAKES = [
     ("epochs: 2", "epochs: 2\n  steps: 3", "11:1: training: give either epochs or steps."),
     ("type: lstm\n  hidden_size: 32", "type: transformer\n  n_heads: 5", "10:12: model: n_heads 5 does not divide d_model 128."),
     ("  hidden_size: 32\n", "  hidden_size: 32\n  hidden_size: 64\n",
-     "11:3: the key 'hidden_size' stands here a second time; the first is in line 10. Take one of them out."),
+     "11:3: the key 'hidden_size' is repeated; it was first given in line 10. Remove one of them."),
     ("  hidden_size", "\thidden_size",
-     "10:1: this is not YAML: a tab stands here; YAML indents and separates with spaces: put spaces in its place."),
+     "10:1: this is not YAML: there is a tab here; YAML indents and separates with spaces: replace it with spaces."),
 ]
 
 
@@ -183,7 +183,7 @@ def test_files_that_are_not_there_or_empty(folder: Path) -> None:
     with pytest.raises(ConfigError, match=r"There is no recipe file gone.yaml. `nlp config list` shows"):
         load_recipe("gone.yaml")
     assert report("") == "recipe.yaml:1:1: this file is empty; a recipe holds sections such as `data:` and `model:`. " \
-                         "Begin with `extends: names/lstm`, or let `nlp config init` write one for your data."
+                         "Start with `extends: names/lstm`, or let `nlp config init` write one for your data."
     assert "here stands a list" in report("- a\n- b\n")
     assert "here stands a single value" in report("lstm")
 

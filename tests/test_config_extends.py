@@ -73,7 +73,7 @@ def test_a_circle_is_shown(write, monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
     monkeypatch.chdir(tmp_path)
     for name, parent in (("a", "b"), ("b", "c"), ("c", "a")):
         write(f"{name}.yaml", f"extends: {parent}.yaml\n")
-    with pytest.raises(ConfigError, match=r"c.yaml:1:10: extends: goes round in a circle \(a.yaml -> b.yaml -> c.yaml -> a.yaml\)"):
+    with pytest.raises(ConfigError, match=r"c.yaml:1:10: extends: extends itself in a circle \(a.yaml -> b.yaml -> c.yaml -> a.yaml\)"):
         resolve("a.yaml")
 
 
@@ -159,7 +159,7 @@ def test_the_last_override_of_a_key_wins(pairs: list) -> None:
     for keys, value in pairs:
         if any(isinstance(inner, list) for inner in walk(expected, keys[:-1])):
             continue  # items of lists are told by number, which the letters are not
-        document = merge(document, Override.parse(f"{'.'.join(keys)}={value}").laid_over(document, keys))
+        document = merge(document, Override.parse(f"{'.'.join(keys)}={value}").over(document, keys))
         holder = expected
         for key in keys[:-1]:
             if not isinstance(holder.get(key), dict):

@@ -120,7 +120,7 @@ def test_nothing_is_written_over(data: Path) -> None:
     path, sample = data.with_name("recipe.yaml"), look_at(data)
     write_recipe(sample, "lstm", path, force=False)
     before = path.read_bytes()
-    with pytest.raises(ConfigError, match="is there already and is left as it is"):
+    with pytest.raises(ConfigError, match="exists and was not changed"):
         write_recipe(sample, "cnn", path, force=False)
     assert path.read_bytes() == before
     write_recipe(sample, "cnn", path, force=True)

@@ -77,7 +77,7 @@ def test_check_of_a_recipe_tells_leaks_texts_cut_and_unknown_words(recipe):
     assert told["tokens"]["test"] == {"tokens": tokens, "truncated": 0.5, "unknown": 0.0}
     assert all(path.endswith("films.csv") for path in told["hashes"])
     text = run("check", recipe)
-    assert "test: 20 of 20 texts (100.0%) stand in train or validation too, 0 of them under another class" in text
+    assert "test: 20 of 20 texts (100.0%) occur in train or validation too, 0 of them with another class" in text
     assert "50.00%" in text
     assert "Nothing was removed." in text
 

@@ -358,7 +358,7 @@ def test_eval_tells_each_type_of_span(tmp_path):
         "PER": {"precision": 0.5, "recall": pytest.approx(1 / 3), "f1": pytest.approx(0.4), "correct": 1, "predicted": 2, "gold": 3},
     }
     said = nlp("eval", "tags/first", cwd=tmp_path).stdout
-    assert "whole spans" in said
+    assert "spans\n" in said
     assert ["PER", "0.5000", "0.3333", "0.4000", "1", "2", "3"] in [line.split() for line in said.splitlines()]
 
 
@@ -368,7 +368,7 @@ def test_eval_tells_no_spans_where_there_are_none(tmp_path):
     path.write_text(text.replace("epochs: 30", "epochs: 1"), encoding="utf-8")
     nlp("train", "--config", "tags.yaml", "--name", "first", cwd=tmp_path)
     assert "spans" not in json.loads(nlp("eval", "tags/first", "--json", cwd=tmp_path).stdout)
-    assert "whole spans" not in nlp("eval", "tags/first", cwd=tmp_path).stdout
+    assert "spans\n" not in nlp("eval", "tags/first", cwd=tmp_path).stdout
 
 
 @pytest.mark.parametrize(("content", "task", "words"), [

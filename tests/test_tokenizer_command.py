@@ -81,5 +81,5 @@ def test_a_recipe_without_a_tokenizer_is_told(recipe, tmp_path):
     rules = tmp_path / "rules.yaml"
     rules.write_text("data: {type: files, train: train.csv}\ntask: {type: classification}\n"
                      "model: {type: rules, default: no, rules: [{label: yes, keywords: [good]}]}\n", encoding="utf-8")
-    with pytest.raises(ConfigError, match=r"model\.type rules takes the texts as they are"):
+    with pytest.raises(ConfigError, match=r"model\.type rules reads the texts as they are"):
         run("train", "--config", str(rules))

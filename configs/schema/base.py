@@ -9,7 +9,7 @@ Share = Annotated[float, Field(gt=0, lt=1)]
 Probability = Annotated[float, Field(ge=0, lt=1)]
 """A probability that may be 0 but not 1, such as a dropout rate."""
 Fraction = Annotated[float, Field(ge=0, le=1)]
-"""None of a whole, all of it, or anything between."""
+"""A share from 0 to 1, both included."""
 PositiveInt = Annotated[int, Field(ge=1, le=2**31 - 1)]
 Seed = Annotated[int, Field(ge=0, le=2**32 - 1)]
 PositiveFloat = Annotated[float, Field(gt=0)]

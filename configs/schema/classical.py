@@ -9,7 +9,7 @@ from .model_base import Inputs, LearnsBy, ModelBase
 
 
 class ClassicalConfig(ModelBase):
-    """What every scikit-learn classifier over a bag of tokens or n-grams has in common."""
+    """The base of scikit-learn classifiers over a bag of tokens or n-grams."""
 
     learns_by: ClassVar[LearnsBy] = "solver"
     gives: ClassVar[frozenset[str]] = frozenset({"classes"})
@@ -28,7 +28,7 @@ class NaiveBayesConfig(ClassicalConfig):
     alpha: PositiveFloat = 1.0
     """Additive (Laplace/Lidstone) smoothing."""
     fit_prior: bool = True
-    """Whether class frequencies count, or all classes start equal."""
+    """Whether class priors are learned from the data, or uniform."""
 
 
 class LogisticRegressionConfig(ClassicalConfig):
@@ -40,7 +40,7 @@ class LogisticRegressionConfig(ClassicalConfig):
     class_weight: Literal["balanced"] | None = None
     """`balanced` weighs classes by their inverse frequency."""
     max_iterations: PositiveInt = 1_000
-    """Most solver iterations; a notice says when they did not suffice."""
+    """Maximum number of solver iterations; a notice reports when the solver did not converge."""
 
 
 class LinearSvmConfig(ClassicalConfig):
@@ -54,7 +54,7 @@ class LinearSvmConfig(ClassicalConfig):
     class_weight: Literal["balanced"] | None = None
     """`balanced` weighs classes by their inverse frequency."""
     max_iterations: PositiveInt = 1_000
-    """Most solver iterations; a notice says when they did not suffice."""
+    """Maximum number of solver iterations; a notice reports when the solver did not converge."""
 
 
 class DecisionTreeConfig(ClassicalConfig):
@@ -88,13 +88,13 @@ class KnnConfig(ClassicalConfig):
     n_neighbors: PositiveInt = 5
     """How many neighbours vote."""
     weights: Literal["uniform", "distance"] = "uniform"
-    """Whether near neighbours count more."""
+    """Whether near neighbours have a larger weight."""
     metric: Literal["cosine", "euclidean"] = "cosine"
     """Distance between two texts."""
 
 
 class TaggerConfig(ModelBase):
-    """What every statistical tagger has in common; it reads the words themselves, so there is no tokenizer."""
+    """The base of statistical taggers, which read the words themselves, so there is no tokenizer."""
 
     learns_by: ClassVar[LearnsBy] = "solver"
     gives: ClassVar[frozenset[str]] = frozenset({"tags"})
@@ -111,21 +111,21 @@ class MostFrequentTagConfig(TaggerConfig):
 
 
 class HmmConfig(TaggerConfig):
-    """Hidden Markov model with a model of endings for unknown words, in the manner of TnT (Brants 2000)."""
+    """Hidden Markov model with a suffix model for unknown words, as in TnT (Brants 2000)."""
 
     type: Literal["hmm"]
     order: Literal[1, 2] = 2
-    """How many tags before it a tag depends on."""
+    """Number of previous tags that a tag depends on."""
 
 
 class AveragedPerceptronConfig(TaggerConfig):
-    """Structured perceptron over features of the words around, averaged over all steps (Collins 2002)."""
+    """Structured perceptron over features of the surrounding words, averaged over all steps (Collins 2002)."""
 
     type: Literal["averaged_perceptron"]
     n_iterations: PositiveInt = 5
     """Passes over the training sentences."""
     min_frequency: PositiveInt = 2
-    """Features of a token that are seen less often in training are left out."""
+    """Features seen less often in training are left out."""
 
 
 class NgramConfig(ModelBase):
@@ -136,7 +136,7 @@ class NgramConfig(ModelBase):
 
     type: Literal["ngram"]
     order: Annotated[int, Field(ge=1, le=8)] = 3
-    """Length of the longest n-gram: a token is told from the `order` - 1 before it."""
+    """Length of the longest n-gram: a token is predicted from the `order` - 1 tokens before it."""
 
     @property
     def inputs(self) -> Inputs:

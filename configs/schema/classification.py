@@ -24,9 +24,9 @@ class ClassificationConfig(TaskBase):
 
     type: Literal["classification"]
     text: str = "text"
-    """Column that holds the text."""
+    """Column with the text."""
     label: str = "label"
-    """Column that holds the class."""
+    """Column with the class."""
     labels: Annotated[list[str], Field(min_length=2)] | None = None
     """The classes, in order, two at least; by default those of the training split, sorted. A label outside a stated list is an error."""
     label_smoothing: Probability = 0.0

@@ -14,7 +14,7 @@ class NamedData(Config):
     name: str
     """The dataset's name, such as `names` or `trec`."""
     remove: list[Literal["headers", "footers", "quotes"]] = []
-    """For `20newsgroups` alone: parts of each message that are taken out, as scikit-learn's loader does."""
+    """For `20newsgroups` alone: parts of each message to remove, as scikit-learn's loader does."""
     validation_share: Share = 0.1
     """Share of the training examples held out for validation where the dataset has no validation split."""
     split_seed: Seed = 0
@@ -32,14 +32,14 @@ class FileData(Config):
 
     type: Literal["files"]
     train: str
-    """Training file: .csv, .tsv, .jsonl, .conll, .conllu, .txt, each also with .gz; of parallel files what their names begin with."""
+    """Training file: .csv, .tsv, .jsonl, .conll, .conllu, .txt, each also with .gz; for parallel files the prefix of their names."""
     validation: str | None = None
-    """Validation file; cut from the training file where it is left out, of one long text the end."""
+    """Validation file; without one, part of the training file is held out; of one long text, the end."""
     test: str | None = None
     """Test file; without one the run ends with validation figures only."""
     format: Literal["csv", "tsv", "jsonl", "conll", "conllu", "parallel", "text"] | None = None
-    """File format; by default told from the file's name. `conll` and `conllu` hold tagged sentences, `text` is one long text,
-    `parallel` one file for each column, such as train.en and train.de, with a sentence a line; it must be said."""
+    """File format; by default inferred from the file's name. `conll` and `conllu` contain tagged sentences, `text` is one long text,
+    `parallel` is one file for each column, such as train.en and train.de, with a sentence per line; it must be stated."""
     header: bool = True
     """Whether the first line of a CSV or TSV file names the columns."""
     columns: dict[str, str | int] = {}
@@ -64,7 +64,7 @@ class SizesData(Config):
     n_features: PositiveInt | None = None
     """Length of the input vector, for models that take plain vectors."""
     n_classes: PositiveInt | None = None
-    """Number of classes, or of tags, to tell apart."""
+    """Number of classes, or of tags."""
     n_characters: PositiveInt | None = None
     """Number of characters, special tokens included, for models that look at the characters of words."""
 

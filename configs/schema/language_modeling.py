@@ -25,7 +25,7 @@ class LanguageModelingConfig(TaskBase):
     text: str = "text"
     """Column that holds the text; each row is a document."""
     block_size: PositiveInt = 128
-    """Tokens of a block. A transformer sees its block alone; a recurrent network goes on from the state that the last one left."""
+    """Tokens of a block. A transformer sees its block alone; a recurrent network starts from the final state of the previous block."""
     tie_embeddings: bool = True
     """Use the token embedding as the output matrix too (Press and Wolf 2017); it is counted once."""
     output_bias: bool = False

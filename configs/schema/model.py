@@ -1,4 +1,4 @@
-"""Which model: the union of all classes that the `model:` section of a recipe may have. `model_base.py` says what each states."""
+"""Which model: the union of all classes that the `model:` section of a recipe may have. `model_base.py` explains what each states."""
 
 from typing import Annotated
 

@@ -12,11 +12,11 @@ if TYPE_CHECKING:
 LearnsBy = Literal["nothing", "solver", "gradient"]
 Input = Literal["text", "tokens", "characters", "segments", "other_tokens", "previous", "bag", "history", "vector"]
 Inputs = frozenset[Input]
-"""What a model reads, by name; each name stands for the arrays of a batch after the arrow.
+"""What a model reads, by name; after the arrow, the arrays of a batch that each name stands for.
 
     text          -> texts, or for tagging sentences: the text itself, as rules and statistical taggers read it
     tokens        -> tokens, lengths, and first_pieces where a word may have several tokens: padded token ids, in order
-    characters    -> characters, spelling: the characters of each distinct word, and which word stands where
+    characters    -> characters, spelling: the characters of each distinct word, and the word at each position
     segments      -> segments: the text that each token belongs to, where two texts are joined into one
     other_tokens  -> other_tokens, other_lengths: the second of two texts, apart from the first
     previous      -> previous: the target token before each position

@@ -21,7 +21,7 @@ def _heads_must_divide(d_model: int, n_heads: int) -> None:
 
 
 class NetworkConfig(ModelBase):
-    """What every network has in common."""
+    """The base of every network."""
 
     learns_by: ClassVar[LearnsBy] = "gradient"
     gives: ClassVar[frozenset[str]] = frozenset({"classes"})
@@ -89,14 +89,14 @@ CharactersConfig = Annotated[CharacterCnnConfig | CharacterLstmConfig, Field(dis
 
 
 class SequenceNetworkConfig(NetworkConfig):
-    """What every network that reads tokens in order has in common."""
+    """The base of networks that read tokens in order."""
 
     gives: ClassVar[frozenset[str]] = frozenset({"classes", "tags"})
 
     token_dropout: Probability = 0.0
-    """Share of tokens read as [UNK] while training, so that no text hangs on one word (Iyyer et al. 2015)."""
+    """Share of tokens read as [UNK] while training, so that no prediction depends on one word (Iyyer et al. 2015)."""
     characters: CharactersConfig | None = None
-    """For tagging: features of each word's characters, beside its embedding."""
+    """For tagging: features of each word's characters, concatenated with its embedding."""
 
     @property
     def inputs(self) -> Inputs:
@@ -159,11 +159,11 @@ class TransformerConfig(SequenceNetworkConfig):
     norm: Literal["pre", "post"] = "pre"
     """Layer norm before each sub-layer, with one more at the end, or after each residual sum."""
     positions: Literal["sinusoidal", "learned", "rotary"] = "sinusoidal"
-    """How a token's place is told (rotary: Su et al. 2021)."""
+    """Positional encoding (rotary: Su et al. 2021)."""
     max_positions: PositiveInt = 512
-    """Longest sequence in tokens; longer texts are cut with a notice, in tagging read in windows of so many."""
+    """Longest sequence in tokens; longer texts are truncated with a notice, in tagging read in windows of this size."""
     causal: bool = False
-    """Each position sees only itself and what stands before it."""
+    """Each position sees only itself and the positions before it."""
     pooling: Literal["mean", "cls", "max"] = "mean"
     """How the positions become one vector for a class."""
     n_segments: NonNegativeInt = 0
@@ -197,7 +197,7 @@ class TransformerConfig(SequenceNetworkConfig):
 
 
 class Seq2SeqConfig(NetworkConfig):
-    """What every encoder-decoder has in common."""
+    """The base of encoder-decoders."""
 
     gives: ClassVar[frozenset[str]] = frozenset({"sequence"})
 
@@ -227,7 +227,7 @@ class RecurrentSeq2SeqConfig(Seq2SeqConfig):
     """`none`: one fixed vector of the source at every step (Cho et al. 2014); `additive`: Bahdanau et al. 2015; `dot`, `general` and
     `concat`: Luong et al. 2015."""
     input_feeding: bool = False
-    """Give the decoder what attention found in the step before (Luong et al. 2015); `additive` always does in its own way."""
+    """Feed the attention vector of the previous step to the decoder (Luong et al. 2015); `additive` always does so in its own way."""
 
     @model_validator(mode="after")
     def _attention_fits(self) -> Self:
@@ -257,9 +257,9 @@ class TransformerSeq2SeqConfig(Seq2SeqConfig):
     norm: Literal["pre", "post"] = "pre"
     """Layer norm before each sub-layer, with one more at the end, or after each residual sum."""
     positions: Literal["sinusoidal", "learned"] = "sinusoidal"
-    """How a token's place is told."""
+    """Positional encoding."""
     max_positions: PositiveInt = 256
-    """Longest source and longest target in tokens, their ends included; longer ones are refused."""
+    """Longest source and longest target in tokens, [EOS] included; longer ones are refused."""
 
     @model_validator(mode="after")
     def _heads_divide(self) -> Self:

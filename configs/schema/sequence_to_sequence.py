@@ -16,19 +16,19 @@ if TYPE_CHECKING:
 
 
 class TeacherForcingConfig(Config):
-    """How often the decoder is given the right token before each place in training, in place of its own (Bengio et al. 2015)."""
+    """Probability that the decoder is given the gold previous token in training, not its own prediction (Bengio et al. 2015)."""
 
     type: Literal["constant", "linear", "inverse_sigmoid"] = "constant"
     """`constant` stays at `share`; `linear` falls from `share` to `final_share` in `steps`; `inverse_sigmoid` is
     `share` * k / (k + exp(step / k)), and at least `final_share`."""
     share: Fraction = 1.0
-    """Share of tokens that are the right ones, at the beginning."""
+    """Share of gold tokens at the start of training."""
     final_share: Fraction = 0.0
-    """The least that it falls to."""
+    """The lowest share that it falls to."""
     steps: PositiveInt | None = None
     """Optimiser steps in which `linear` falls."""
     k: PositiveFloat | None = None
-    """How late `inverse_sigmoid` falls, in optimiser steps."""
+    """How slowly `inverse_sigmoid` falls, in optimiser steps."""
 
     @model_validator(mode="after")
     def _its_own_length(self) -> Self:
@@ -43,16 +43,16 @@ class TeacherForcingConfig(Config):
 
 
 class DecodingConfig(Config):
-    """How the target is searched for; validation and test use the same search."""
+    """The search for the target; validation and test use the same one."""
 
     beam_size: Annotated[int, Field(ge=1, le=1_000)] = 1
     """Hypotheses kept at each step; 1 takes the most probable token each time (greedy)."""
     length_penalty: NonNegativeFloat = 1.0
     """Finished hypotheses are compared by log-probability / ((5 + length) / 6)^length_penalty (Wu et al. 2016); 0 favours short ones."""
     early_stopping: bool = True
-    """Stop once `beam_size` hypotheses have ended and one of them scores best; otherwise go on until no open one can still come above."""
+    """Stop once `beam_size` hypotheses have ended and one of them scores best; otherwise continue until no open one can overtake them."""
     max_length: PositiveInt = 100
-    """Most target tokens."""
+    """Maximum number of target tokens."""
 
 
 class SequenceToSequenceConfig(TaskBase):
@@ -65,12 +65,12 @@ class SequenceToSequenceConfig(TaskBase):
 
     type: Literal["sequence_to_sequence"]
     source: str = "source"
-    """Column that is read."""
+    """Column with the source text."""
     target: str = "target"
-    """Column that is written."""
+    """Column with the target text."""
     scored_as: Literal["translation", "transduction", "pronunciation"] = "translation"
-    """`translation`: BLEU, chrF and TER of sacrebleu; `transduction`: edits a character; `pronunciation`: edits a phoneme (what stands
-    between spaces) and the share of words that are wrong, where a word may have several rows, each of them right."""
+    """`translation`: BLEU, chrF and TER of sacrebleu; `transduction`: edits per character; `pronunciation`: edits per phoneme (separated
+    by spaces) and the share of wrong words, where a word may have several rows, any of which is correct."""
     share_vocabulary: bool = False
     """One tokenizer for both sides, learned from both; otherwise one for each."""
     target_tokenizer: TokenizerConfig | None = None
@@ -106,7 +106,7 @@ class SequenceToSequenceConfig(TaskBase):
             yield Problem(("task", "tie_embeddings"), "`all` makes one matrix of both embeddings, so it needs "
                           "`task.share_vocabulary: true`")
         if target is not None and not target.ordered:
-            yield Problem(("task", "target_tokenizer", "type"), "n-grams have no order, and cannot be written; "
+            yield Problem(("task", "target_tokenizer", "type"), "n-grams have no order, so no text can be generated from them; "
                           "take words, characters, bytes, bpe, unigram or wordpiece")
         if getattr(target, "counted_in", "train") != "train":
             yield Problem(("task", "target_tokenizer", "counted_in"), "`all_splits` looks at the words of the test split; leave it out")

@@ -14,16 +14,16 @@ if TYPE_CHECKING:
 
 Scheme = Literal["IOB1", "IOB2", "BIOES"]
 PREFIXES: Mapping[Scheme, str] = {"IOB1": "BI", "IOB2": "BI", "BIOES": "BIES"}
-"""What the tags of a scheme begin with, before a hyphen and a type; beside them there is O."""
+"""The prefixes of a scheme's tags, before a hyphen and a type; the other tag is O."""
 
 
 def tags_of(scheme: Scheme) -> str:
-    """What the tags of a scheme look like, for people."""
+    """The forms of a scheme's tags, for messages."""
     return ", ".join(["O", *(f"{letter}-TYPE" for letter in PREFIXES[scheme])])
 
 
 def is_tag(tag: str, scheme: Scheme) -> bool:
-    """Whether a tag is one of the scheme's, wherever it stands."""
+    """Whether a tag is one of the scheme's, in any position."""
     prefix, _, kind = tag.partition("-")
     return tag == "O" or (bool(kind) and prefix in list(PREFIXES[scheme]))
 
@@ -40,13 +40,13 @@ class TaggingConfig(TaskBase):
 
     type: Literal["tagging"]
     tokens: str = "tokens"
-    """Column that holds the tokens of a sentence, with spaces between them."""
+    """Column with the tokens of a sentence, separated by spaces."""
     tags: str = "tags"
-    """Column that holds as many tags."""
+    """Column with as many tags."""
     labels: Annotated[list[str], Field(min_length=2)] | None = None
     """The tags, two at least; by default those of the training split, sorted. A tag outside a stated list is an error."""
     scheme: Scheme | None = None
-    """How tags mark spans, such as B-PER I-PER O in IOB2; precision, recall and F1 then count whole spans, as conlleval does."""
+    """How tags mark spans, such as B-PER I-PER O in IOB2; precision, recall and F1 then count spans, as conlleval does."""
     crf: bool = False
     """Score whole sequences of tags by a linear-chain conditional random field (Lafferty et al. 2001); without it each tag by itself."""
 
@@ -68,4 +68,4 @@ class TaggingConfig(TaskBase):
             yield Problem(("task", "labels"), f"{strange!r} is no tag of task.scheme {self.scheme}, which has {tags_of(self.scheme)}")
         for key in ("max_length", "add_cls"):
             if getattr(recipe.tokenizer, key, None):
-                yield Problem(("tokenizer", key), "is for whole texts; in tagging the tokenizer reads one token at a time, so leave it out")
+                yield Problem(("tokenizer", key), "is for texts; in tagging the tokenizer reads one token at a time, so leave it out")

@@ -39,7 +39,7 @@ class TaskBase(Config):
         raise NotImplementedError
 
     def row_tokens(self, model: ModelBase) -> int | None:
-        """Tokens in a row of data where the recipe alone fixes them; None where only the data tells."""
+        """Tokens in a row of data where the recipe alone fixes them; None where it depends on the data."""
         return 1 if "vector" in model.inputs else None
 
     def problems(self, recipe: "Recipe") -> Iterator[Problem]:

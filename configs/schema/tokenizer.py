@@ -12,14 +12,14 @@ PAD, UNK, CLS, SEP, MASK, BOS, EOS = range(7)
 
 
 class TokenSequence(Config):
-    """What every tokenizer that keeps the order of its tokens has in common."""
+    """The keys of every tokenizer that keeps the order of its tokens."""
 
     ordered: ClassVar[bool] = True
 
     lowercase: bool = False
     """Lower-case the text first."""
     max_length: PositiveInt | None = None
-    """Cut each text after this many tokens; `nlp data check` tells how many texts that hits."""
+    """Truncate each text after this many tokens; `nlp data check` reports how many texts are truncated."""
     add_cls: bool = False
     """Put [CLS] before each text; needed by `pooling: cls`."""
 
@@ -29,16 +29,16 @@ class WordTokenizer(TokenSequence):
 
     type: Literal["words"]
     split: Literal["punctuation", "whitespace"] = "punctuation"
-    """`punctuation`: runs of letters and digits, and single punctuation marks; `whitespace`: whatever stands between white space, for
-    texts that are divided into tokens already."""
+    """`punctuation`: runs of letters and digits, and single punctuation marks; `whitespace`: everything between white space, for
+    texts that are already tokenized."""
     vocab_size: PositiveInt = 50_000
     """Largest vocabulary, special tokens included; the most frequent words stay."""
     min_frequency: PositiveInt = 2
-    """Words seen less often in training become [UNK]. With 1 the network never meets [UNK] in training, and what it makes of new
-    words is left to chance."""
+    """Words seen less often in training become [UNK]. With 1 the network never sees [UNK] in training, so its embedding stays
+    untrained."""
     counted_in: Literal["train", "all_splits"] = "train"
-    """Where words are counted. `all_splits`: in validation and test too, for comparison with published language models whose
-    vocabulary was counted so (Bengio et al. 2003); it looks at which words the test text has, not at their order."""
+    """Where words are counted. `all_splits`: in validation and test too, to compare with published language models whose vocabulary
+    was counted so (Bengio et al. 2003); it uses which words the test text has, not their order."""
 
 
 class CharacterTokenizer(TokenSequence):
@@ -52,7 +52,7 @@ class CharacterTokenizer(TokenSequence):
 
 
 class ByteTokenizer(TokenSequence):
-    """The bytes of the text in UTF-8: 256 tokens and the special ones, nothing unknown."""
+    """The bytes of the text in UTF-8: 256 tokens and the special ones, no out-of-vocabulary tokens."""
 
     type: Literal["bytes"]
 
@@ -92,7 +92,7 @@ class NgramTokenizer(Config):
     min_frequency: PositiveInt = 1
     """N-grams found in fewer training texts are left out."""
     max_features: PositiveInt | None = None
-    """Keep only so many n-grams of each kind, the most frequent first."""
+    """Keep only the N most frequent n-grams of each kind."""
     stop_words: Literal["english"] | None = None
     """Leave out scikit-learn's list of frequent English words."""
 

@@ -8,12 +8,12 @@ from .base import Config, NonNegativeFloat, NonNegativeInt, PositiveFloat, Posit
 
 
 class OptimizerBase(Config):
-    """What every optimiser has in common."""
+    """The keys of every optimiser."""
 
     learning_rate: PositiveFloat
     """Peak learning rate; the schedule scales it."""
     weight_decay: NonNegativeFloat = 0.0
-    """Decay of weight matrices and embeddings; biases and norms are spared. Decoupled in `adamw`, L2 elsewhere."""
+    """Decay of weight matrices and embeddings; biases and norms do not decay. Decoupled in `adamw`, L2 elsewhere."""
 
 
 class Sgd(OptimizerBase):
@@ -60,7 +60,7 @@ OptimizerConfig = Annotated[Sgd | Adam | Adagrad | RmsProp, Field(discriminator=
 
 
 class ScheduleConfig(Config):
-    """How the learning rate moves over the run."""
+    """How the learning rate changes over the run."""
 
     type: Literal["constant", "linear", "cosine", "inverse_sqrt", "plateau"] = "constant"
     """`linear` and `cosine` fall to `final_share` at the last step; `inverse_sqrt` falls with 1/sqrt(step);
@@ -74,7 +74,7 @@ class ScheduleConfig(Config):
     factor: Share = 0.5
     """What `plateau` multiplies the rate by."""
     patience: NonNegativeInt = 1
-    """Evaluations without a better result that `plateau` puts up with."""
+    """Evaluations without a better result before `plateau` lowers the rate."""
 
     @model_validator(mode="after")
     def _one_warmup(self) -> Self:
@@ -93,17 +93,17 @@ class EarlyStoppingConfig(Config):
 
 
 class CheckpointConfig(Config):
-    """When the run is saved, beside after each evaluation."""
+    """When the run is saved, in addition to after each evaluation."""
 
     every_steps: PositiveInt | None = None
-    """Save each so many steps."""
+    """Save every N steps."""
     every_minutes: PositiveFloat | None = 10.0
-    """Save each so many minutes."""
+    """Save every N minutes."""
     keep: PositiveInt = 2
-    """How many of the latest checkpoints stay; the best one always does."""
+    """How many of the latest checkpoints are kept; the best one always is."""
     average: PositiveInt | None = None
-    """At the end, also score the mean of the weights of so many of the latest checkpoints on the validation split; it becomes the best
-    one where it is better (Vaswani et al. 2017, section 6.1). At most `keep`."""
+    """At the end, also evaluate the mean of the weights of the latest N checkpoints on the validation split; if it is better, it becomes
+    the best checkpoint (Vaswani et al. 2017, section 6.1). At most `keep`."""
 
     @model_validator(mode="after")
     def _averages_what_is_kept(self) -> Self:
@@ -122,9 +122,9 @@ class TrainingConfig(Config):
     batch_size: PositiveInt | Literal["full"] = 64
     """Examples in a batch: 1 is one example at a time, `full` the whole split."""
     batch_tokens: PositiveInt | None = None
-    """Cut batches by tokens (padding counted) in place of examples."""
+    """Cut batches by number of tokens (padding included) instead of examples."""
     bucket_by_length: bool = True
-    """Put texts of like length into a batch, so that little is padding; the order of batches stays random."""
+    """Put texts of similar length into a batch, which saves padding; the order of batches stays random."""
     accumulate: PositiveInt = 1
     """Micro-batches whose gradients are summed into one step; exact, since the loss is divided once."""
     optimizer: OptimizerConfig
@@ -142,7 +142,7 @@ class TrainingConfig(Config):
     compile: bool = False
     """Compile the model with `torch.compile`; pays in long runs on a GPU."""
     log_every: PositiveInt = 50
-    """Steps between two readings of the running sums."""
+    """Steps between two log entries."""
     evaluate_every: PositiveInt | None = None
     """Steps between two evaluations; by default one after each epoch."""
     checkpoints: CheckpointConfig = CheckpointConfig()

@@ -1,4 +1,4 @@
-"""What is wrong with a recipe, in words: pydantic's errors as findings with a place, a key and the nearest right name."""
+"""Errors of a recipe in plain words: pydantic's errors as findings with a place, a key and the closest valid name."""
 
 import difflib
 from collections.abc import Iterator, Sequence
@@ -28,7 +28,7 @@ EXPECTED = {
     "too_short": "a list of at least {min_length}",
     "literal_error": "{expected}",
 }
-"""What pydantic's errors ask for, to follow "must be"."""
+"""What pydantic's errors require, to follow "must be"."""
 
 
 class Finding(NamedTuple):
@@ -82,7 +82,7 @@ def locate(location: Sequence[Part], document: Located) -> Target:
 
 
 def _step(at: Target, part: Part) -> Target:
-    if len(at.classes) > 1:  # a union told apart by `type`: this is the type
+    if len(at.classes) > 1:  # a union discriminated by `type`: this is the type
         return Target(at.path, at.node, at.parent, at.holder, [each for each in at.classes if part in types_of(each)])
     fields = at.classes[0].model_fields if at.classes and not isinstance(part, int) else {}
     entries = at.node.mapping if at.node else {}
@@ -97,7 +97,7 @@ def _step(at: Target, part: Part) -> Target:
 
 
 def config_classes(annotation: Any) -> list[type[Config]]:
-    """The section classes inside an annotation; more than one are told apart by their `type`."""
+    """The section classes inside an annotation; several are discriminated by their `type`."""
     if isinstance(annotation, type) and get_origin(annotation) is None:
         return [annotation] if issubclass(annotation, Config) else []
     inner = () if get_origin(annotation) is Literal else get_args(annotation)
@@ -139,14 +139,14 @@ def _missing(target: Target) -> str:
 
 def _unknown_type(tag: Located, target: Target) -> str:
     types = [name for each in target.classes for name in types_of(each)]
-    return f"must be one of {', '.join(types)}, not {_said(tag)}{_meant(tag.value, types)}"
+    return f"must be one of {', '.join(types)}, not {_shown(tag)}{_suggestion(tag.value, types)}"
 
 
 def _unknown_key(target: Target) -> str:
     key, known = str(target.path[-1]), list(target.holder.model_fields)
     known += ["extends"] if target.holder is Recipe else []
     homes = list(_homes(key))
-    if meant := _meant(key, known):
+    if meant := _suggestion(key, known):
         return f"unknown key {key!r}{meant}"
     if homes:
         return f"unknown key {key!r} here; it belongs to {' or '.join(homes)}"
@@ -154,7 +154,7 @@ def _unknown_key(target: Target) -> str:
 
 
 def _homes(key: str) -> Iterator[str]:
-    """The sections that do have this key, with their types where only some have it."""
+    """The sections that have this key, with their types where only some have it."""
     for path, classes in _sections(Recipe, ()):
         having = [each for each in classes if key in each.model_fields or (each is Recipe and key == "extends")]
         types = [name for each in having for name in types_of(each)]
@@ -174,7 +174,7 @@ def _sections(section: type[Config], path: tuple[str, ...]) -> Iterator[tuple[tu
                 yield from _sections(each, (*path, name))
 
 
-def _meant(wrong: object, right: Sequence[str]) -> str:
+def _suggestion(wrong: object, right: Sequence[str]) -> str:
     near = difflib.get_close_matches(wrong.lower(), right, n=1, cutoff=0.6) if isinstance(wrong, str) else ()
     return f"; did you mean {near[0]!r}?" if near else ""
 
@@ -184,24 +184,24 @@ def _wrong(errors: Sequence[Any], node: Located) -> str:
     known = [error for error in errors if error["type"] in EXPECTED]
     if not known:
         message = errors[0]["msg"]
-        return f"{message[:1].lower()}{message[1:]}, not {_said(node)}"
+        return f"{message[:1].lower()}{message[1:]}, not {_shown(node)}"
     wanted = dict.fromkeys(EXPECTED[error["type"]].format_map(error.get("ctx", {})) for error in known)
-    return f"must be {' or '.join(wanted)}, not {_said(node)}{_remedy(known, node.value)}"
+    return f"must be {' or '.join(wanted)}, not {_shown(node)}{_remedy(known, node.value)}"
 
 
-def _said(node: Located) -> str:
-    """The value that stands there, shortened."""
+def _shown(node: Located) -> str:
+    """The given value, shortened."""
     value = node.value
     if isinstance(value, dict | list):
         return f"{'an empty ' if not value else 'a '}{'mapping' if isinstance(value, dict) else 'list'}"
     if value is None or isinstance(value, bool):
         return "empty (null)" if value is None else str(value).lower()
-    told = repr(value)
-    return told if len(told) <= 60 else f"{told[:57]}..."
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 def _remedy(errors: Sequence[Any], value: object) -> str:
-    """What to write in place of `value`, where that can be told."""
+    """What to write instead of `value`, where that is clear."""
     hints = []
     for error in errors:
         match error["type"], value:
@@ -216,5 +216,5 @@ def _remedy(errors: Sequence[Any], value: object) -> str:
             case "list_type", str() | int() | float():
                 hints.append(f"; write [{value}]")
             case "literal_error", str():
-                hints.append(_meant(value, error["ctx"]["expected"].split("'")[1::2]))
+                hints.append(_suggestion(value, error["ctx"]["expected"].split("'")[1::2]))
     return hints[0] if hints else ""

@@ -1,6 +1,6 @@
-"""One document out of a recipe, its parents and the overrides of the command line; every value keeps its place.
+"""One document from a recipe, its parents and the overrides of the command line; every value keeps its location.
 
-Mappings merge, lists are replaced, a mapping whose `type` changes is replaced whole, and `null` removes a section.
+Mappings merge, lists are replaced, a mapping whose `type` changes is replaced completely, and `null` removes a section.
 """
 
 import re
@@ -23,7 +23,7 @@ def resolve(name_or_path: str, overrides: Sequence[str] = ()) -> Located:
     Raises ConfigError with the place of what cannot be read or found.
     """
     path = find_recipe(name_or_path)
-    documents = [_settled(document, path.parent) for path, document in read_chain(path)]
+    documents = [_resolved(document, path.parent) for path, document in read_chain(path)]
     return reduce(_overridden, _ordered([Override.parse(text) for text in overrides]), reduce(merge, documents))
 
 
@@ -66,23 +66,23 @@ def _parent(extends: Located | None, child: Path, younger: Sequence[Path]) -> Pa
         raise ConfigError(f"{extends.place}: extends: {error}") from None
     line = [*reversed([child, *younger]), parent]
     if any(parent.samefile(known) for known in line[:-1]):
-        told = " -> ".join(shown(path.resolve()) for path in line)
-        raise ConfigError(f"{extends.place}: extends: goes round in a circle ({told}); one of these files must extend nothing.")
+        circle = " -> ".join(shown(path.resolve()) for path in line)
+        raise ConfigError(f"{extends.place}: extends: extends itself in a circle ({circle}); one of these files must extend nothing.")
     return parent
 
 
 def _section(document: Located) -> Located:
     if document.value is None:
         raise ConfigError(f"{document.place}: this file is empty; a recipe holds sections such as `data:` and `model:`. "
-                          "Begin with `extends: names/lstm`, or let `nlp config init` write one for your data.")
+                          "Start with `extends: names/lstm`, or let `nlp config init` write one for your data.")
     if not isinstance(document.value, dict):
         raise ConfigError(f"{document.place}: a recipe is a mapping of sections such as `data:` and `model:`; "
-                          f"here stands {'a list' if isinstance(document.value, list) else 'a single value'}.")
+                          f"this is {'a list' if isinstance(document.value, list) else 'a single value'}.")
     return document
 
 
 def merge(base: Located, over: Located) -> Located:
-    """`over` laid upon `base`."""
+    """`over` merged over `base`."""
     if not (isinstance(base.value, dict) and isinstance(over.value, dict)) or _type_changes(base.value, over.value):
         return over
     entries = dict(base.value)
@@ -92,15 +92,15 @@ def merge(base: Located, over: Located) -> Located:
             del entries[key]
         else:
             entries[key] = item if held is None else merge(held, item)
-    return replace(over if over.place.file else base, value=entries)  # options change values, not where a section stands
+    return replace(over if over.place.file else base, value=entries)  # options change values, not the location of a section
 
 
 def _type_changes(base: dict[str, Located], over: dict[str, Located]) -> bool:
     return "type" in base and "type" in over and base["type"].value != over["type"].value
 
 
-def _settled(document: Located, folder: Path) -> Located:
-    """What is written relative to a file is settled before files merge: its rules file and the paths of its data."""
+def _resolved(document: Located, folder: Path) -> Located:
+    """Resolve what is relative to a file before files are merged: its rules file and the paths of its data."""
     entries = dict(document.mapping)
     if "model" in entries:
         entries["model"] = _with_rules(entries["model"], folder)
@@ -116,7 +116,7 @@ def _with_rules(model: Located, folder: Path) -> Located:
         return model
     path = _path(named.value, folder)
     if not path.is_file():
-        raise ConfigError(f"{named.place}: model.rules_file: there is no file {shown(path)}; it is looked for beside the recipe.")
+        raise ConfigError(f"{named.place}: model.rules_file: there is no file {shown(path)}; it is relative to the recipe.")
     rules = read_yaml(path)
     if not isinstance(rules.value, list) or not rules.value:
         raise ConfigError(f"{rules.place}: a rules file holds a list of rules, each such as `- {{label: WHEN, keywords: [when]}}`.")
@@ -158,14 +158,14 @@ class Override:
             raise ConfigError("--set cannot change what a recipe extends; write a file that extends another parent.")
         return Override(keys, parse_yaml(value, f"--set {' '.join(text.split())}"))
 
-    def laid_over(self, base: Located | None, keys: Sequence[str]) -> Located:
+    def over(self, base: Located | None, keys: Sequence[str]) -> Located:
         """What to merge upon `base` so that the value at `keys` changes; an item of a list is named by its number."""
         if not keys:
             return self.value
         place = Place(self.value.place.source)
         if base is not None and isinstance(base.value, list):
             return replace(base, value=self._with_item(base.value, keys))
-        below = self.laid_over(base.mapping.get(keys[0]) if base else None, keys[1:])
+        below = self.over(base.mapping.get(keys[0]) if base else None, keys[1:])
         return Located({keys[0]: replace(below, key=place)}, place)
 
     def _with_item(self, items: list[Located], keys: Sequence[str]) -> list[Located]:
@@ -174,11 +174,11 @@ class Override:
             raise ConfigError(f"{self.value.place}: {'.'.join(self.keys)}: this list has {len(items)} items, numbered from 0; "
                               f"{keys[0]!r} is not one of them.")
         at = numbers[keys[0]]
-        return [*items[:at], merge(items[at], self.laid_over(items[at], keys[1:])), *items[at + 1 :]]
+        return [*items[:at], merge(items[at], self.over(items[at], keys[1:])), *items[at + 1 :]]
 
 
 def _ordered(overrides: Sequence[Override]) -> list[Override]:
-    """A section's type before its keys, since a new type replaces the section whole; else as they were given."""
+    """A section's type before its keys, since a new type replaces the section completely; otherwise in the given order."""
     ordered: list[Override] = []
     for override in overrides:
         section = override.keys[:-1]
@@ -191,5 +191,5 @@ def _ordered(overrides: Sequence[Override]) -> list[Override]:
 
 def _overridden(document: Located, override: Override) -> Located:
     """The document with one value changed; paths count from the current folder."""
-    laid_over = _settled(override.laid_over(document, override.keys), Path.cwd())
+    laid_over = _resolved(override.over(document, override.keys), Path.cwd())
     return merge(document, laid_over)

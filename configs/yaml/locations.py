@@ -1,4 +1,4 @@
-"""Values that know their place: file, line and column."""
+"""Values with their location: file, line and column."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +12,7 @@ PACKAGED = Path(__file__).parent.parent
 
 @dataclass(frozen=True)
 class Place:
-    """Where something is written: in a file, or (without one) in `source`, such as an option of the command line."""
+    """The location of something: in a file, or (without one) in `source`, such as an option of the command line."""
 
     source: str
     line: int = 1
@@ -30,7 +30,7 @@ class Place:
 
 @dataclass(frozen=True)
 class Located:
-    """A value, where it stands, and where its key stands if it has one."""
+    """A value, its location, and the location of its key if it has one."""
 
     value: "Scalar | dict[str, Located] | list[Located]"
     place: Place
@@ -49,7 +49,7 @@ class Located:
 
 
 def shown(path: Path) -> str:
-    """A path as people know it: from the folder they are in, or from `configs/` for what comes with the tool."""
+    """A path as people know it: relative to the current folder, or from `configs/` for what comes with the tool."""
     path = path.absolute()
     for root in (Path.cwd(), PACKAGED.parent):
         if path.is_relative_to(root):

@@ -1,8 +1,8 @@
-"""YAML whose every value knows its place: file, line and column.
+"""YAML with the location of every value: file, line and column.
 
 Reads the core schema of YAML 1.2 through PyYAML's nodes: `5e-5` is a number, `on`, `no` and `12:30` are text, only
-`true` and `false` are booleans. A key is always text. What people mistake or attackers try (tabs, duplicate keys,
-other encodings, tags, anchors that multiply without end) is refused in one paragraph.
+`true` and `false` are booleans. A key is always text. What people get wrong or attackers try (tabs, duplicate
+keys, other encodings, tags, anchors that multiply without end) is refused in one paragraph.
 """
 
 import math
@@ -42,7 +42,7 @@ def read_yaml(path: Path) -> Located:
 
 def parse_yaml(text: str, source: str, file: Path | None = None) -> Located:
     """The document in `text`, which comes from `source`. Raises ConfigError with the place where it is not right."""
-    with _told(text, source, file):
+    with _explained_errors(text, source, file):
         return _Builder(source, file).document(_Loader(text).get_single_node())
 
 
@@ -69,7 +69,7 @@ def scalar(text: str) -> Scalar:
 
 
 class _Loader(Reader, Scanner, Parser, Composer):
-    """PyYAML as far as nodes, whose tag says only whether a scalar is plain or quoted; no constructor, so no code runs."""
+    """PyYAML up to nodes, whose tag is only whether a scalar is plain or quoted; no constructor, so no code runs."""
 
     def __init__(self, text: str) -> None:
         Reader.__init__(self, text)
@@ -113,7 +113,7 @@ class _Builder:
         self.built: dict[int, tuple[Located, int] | None] = {}
 
     def document(self, node: Node | None) -> Located:
-        """The whole document; one without content is null."""
+        """The document; one without content is null."""
         return Located(None, self.start) if node is None else self.build(node)[0]
 
     def build(self, node: Node) -> tuple[Located, int]:
@@ -146,8 +146,8 @@ class _Builder:
                 raise _Refused("a key must be a word, not a list or a mapping", key.start_mark)
             if key.value in entries:
                 first = entries[key.value].key
-                raise _Refused(f"the key {key.value!r} stands here a second time; the first is in line {first and first.line}. "
-                               "Take one of them out", key.start_mark)
+                raise _Refused(f"the key {key.value!r} is repeated; it was first given in line {first and first.line}. "
+                               "Remove one of them", key.start_mark)
             built, size = self.build(item)
             entries[key.value] = replace(built, key=self._place(key))
             total += size
@@ -158,29 +158,29 @@ class _Builder:
 
 
 _HINTS = {
-    r"'\t'": "a tab stands here; YAML indents and separates with spaces: put spaces in its place",
+    r"'\t'": "there is a tab here; YAML indents and separates with spaces: replace it with spaces",
     "mapping values are not allowed here": "a second `: ` in this line, a line above without `:`, or an indentation that "
-                                           "does not fit; put text that holds `: ` into quotes",
+                                           "does not fit; put text that contains `: ` in quotes",
     "could not find expected ':'": "a key without `:` after it",
     "expected <block end>": "the indentation does not fit the lines above, or something is left open there",
     "expected '<document start>'": "the indentation does not fit the lines above",
     "expected ',' or": "a bracket is not closed, or a comma is missing",
     "unexpected end of stream": "quotes are not closed",
-    "but found another document": "a second document begins here with `---`; a file holds one recipe",
-    "cannot start any token": "text that begins with this character must stand in quotes",
+    "but found another document": "a second document starts here with `---`; a file contains one recipe",
+    "cannot start any token": "text that starts with this character must be quoted",
 }
 
 
 @contextmanager
-def _told(text: str, source: str, file: Path | None) -> Iterator[None]:
+def _explained_errors(text: str, source: str, file: Path | None) -> Iterator[None]:
     """Turn PyYAML's errors into one paragraph with the place."""
     try:
         yield
     except ReaderError as error:
         before = text[: error.position]
         place = Place(source, before.count("\n") + 1, error.position - before.rfind("\n"), file)
-        raise ConfigError(f"{place}: the control character #x{int(error.character):04x} cannot stand in YAML; "
-                          "take it out.") from None
+        raise ConfigError(f"{place}: the control character #x{int(error.character):04x} is not allowed in YAML; "
+                          "remove it.") from None
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = Place(source, mark.line + 1, mark.column + 1, file) if mark else Place(source, file=file)
@@ -190,10 +190,10 @@ def _told(text: str, source: str, file: Path | None) -> Iterator[None]:
 def _explained(error: yaml.MarkedYAMLError) -> str:
     if isinstance(error, _Refused):
         return str(error.problem)
-    said = f"{error.context or ''} {error.problem or ''}".strip()
-    hint = next((hint for sign, hint in _HINTS.items() if sign in said), None)
+    problem = f"{error.context or ''} {error.problem or ''}".strip()
+    hint = next((hint for sign, hint in _HINTS.items() if sign in problem), None)
     opened = f"; opened in line {error.context_mark.line + 1}" if error.context_mark and "not closed" in (hint or "") else ""
-    return f"this is not YAML: {hint or said}{opened}"
+    return f"this is not YAML: {hint or problem}{opened}"
 
 
 def _decoded(content: bytes, source: str) -> str:

@@ -23,12 +23,12 @@ def commented(values: Mapping[str, Any]) -> str:
 
 
 def _entry(section: type[Config], key: str, value: Any, classes: Sequence[type[Config]], indent: str) -> Iterator[str]:
-    told = help_of(section, key)
-    yield from _comment(told, indent)
+    text = help_of(section, key)
+    yield from _comment(text, indent)
     if isinstance(value, Mapping) and classes:
         chosen = next((each for each in classes if value.get("type") in types_of(each)), classes[0])
         yield f"{indent}{key}:"
-        if len(classes) > 1 or not told:
+        if len(classes) > 1 or not text:
             yield from _comment((chosen.__doc__ or "").strip().split("\n\n")[0], f"{indent}  ")
         yield from _section(chosen, value, [name for each in classes for name in types_of(each)], f"{indent}  ")
     elif isinstance(value, list) and any(isinstance(item, Mapping) for item in value):

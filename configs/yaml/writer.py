@@ -1,4 +1,4 @@
-"""A recipe written as YAML, one line for each value, if wanted with the place that each comes from."""
+"""A recipe written as YAML, one line for each value, optionally with its origin."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -25,7 +25,7 @@ def dump_with_origins(recipe: Recipe, document: Located) -> str:
 
 
 def origins(recipe: Recipe, document: Located) -> dict[str, str]:
-    """Where each value comes from, by the path of its key; values that are not written anywhere are left out."""
+    """The origin of each value, by the path of its key; defaults are left out."""
     return dict(_origins(recipe.model_dump(), document, ""))
 
 
@@ -66,7 +66,7 @@ def inline(value: Any) -> str:
 
 
 class _Dumper(yaml.SafeDumper):
-    """Quotes what any reader of YAML could take for something else than text, and never writes anchors."""
+    """Quotes every text that a reader of YAML could take for something else, and never writes anchors."""
 
     def ignore_aliases(self, data: Any) -> bool:
         return True

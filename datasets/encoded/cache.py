@@ -35,8 +35,8 @@ class Cache:
     `tell` is given a line before anything begins that takes more than about a second.
     """
 
-    def __init__(self, root: Path | None = None, tell: Callable[[str], object] | None = None) -> None:
-        self.entries, self.tell = CacheEntries(root or cache_root()), tell
+    def __init__(self, root: Path | None = None, report: Callable[[str], object] | None = None) -> None:
+        self.entries, self.report = CacheEntries(root or cache_root()), report
         self._fresh: dict[str, Ragged] = {}  # made along with a tokenizer
 
     @property
@@ -73,8 +73,8 @@ class Cache:
         return self.entries.get(key, encode, _write, _read)
 
     def _say(self, what: str, texts: Sequence[str]) -> None:
-        if self.tell is not None and sum(map(len, texts)) > LONG:
-            self.tell(f"{what} {len(texts):,} texts, once for all runs with these settings")
+        if self.report is not None and sum(map(len, texts)) > LONG:
+            self.report(f"{what} {len(texts):,} texts, once for all runs with these settings")
 
 
 def _key(*parts: str) -> str:
