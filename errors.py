@@ -1,11 +1,11 @@
-"""Everything that a person can be told in one paragraph.
+"""Errors that are reported to the user in one paragraph.
 
-    UserError               said in one paragraph, without a traceback
+    UserError               reported in one paragraph, without a traceback
     ├── ConfigError         a recipe that cannot be read, or that makes no sense
-    ├── DataError           a data file that is missing, malformed or not what its checksum says
+    ├── DataError           a data file that is missing, malformed or not matching its checksum
     ├── RunError            a run directory that is missing, damaged or does not fit
     ├── DeviceError         a device that is not there, or has too little memory or disk
-    ├── TrainingError       training that cannot go on, such as a loss that is not finite
+    ├── TrainingError       training that cannot continue, such as a loss that is not finite
     └── MissingExtraError   an optional dependency that is not installed
 """
 
@@ -23,7 +23,7 @@ class ConfigError(UserError):
 
 
 class DataError(UserError):
-    """A data file that is missing, malformed or not what its checksum says."""
+    """A data file that is missing, malformed or not matching its checksum."""
 
 
 class RunError(UserError):
@@ -35,7 +35,7 @@ class DeviceError(UserError):
 
 
 class TrainingError(UserError):
-    """Training that cannot go on, such as a loss that is not finite."""
+    """Training that cannot continue, such as a loss that is not finite."""
 
     exit_code: ClassVar[int] = 1
 

@@ -91,7 +91,7 @@ def _flushed(path: Path) -> dict[str, int | str]:
 
 
 def read_manifest(folder: Path, manifest: str = MANIFEST) -> dict[str, Any]:
-    """What `seal` wrote. Raises ValueError, which says in one sentence what is wrong, where it is missing or damaged."""
+    """What `seal` wrote. Raises ValueError, one sentence on what is wrong, where it is missing or damaged."""
     path = folder / manifest
     try:
         read = json.loads(path.read_bytes())
@@ -106,7 +106,7 @@ def read_manifest(folder: Path, manifest: str = MANIFEST) -> dict[str, Any]:
 
 
 def _is_inside(name: str) -> bool:
-    """Whether a file of a manifest lies in its folder; a manifest may come from a stranger."""
+    """Whether a file of a manifest is inside its folder; a manifest may come from a stranger."""
     return not Path(name).is_absolute() and ".." not in Path(name).parts
 
 

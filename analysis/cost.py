@@ -22,7 +22,7 @@ FUSED_ATTENTION = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu
 
 @dataclass(frozen=True)
 class Load:
-    """The batch that is measured: so many texts (or vectors), each of so many tokens (1 for a vector)."""
+    """The batch that is measured: number of texts (or vectors), and tokens of each (1 for a vector)."""
 
     texts: int
     tokens: int
@@ -66,9 +66,9 @@ def numbers_kept(optimizer: OptimizerConfig | None) -> int:
 
 
 def forward_cost(model: Network, load: Load) -> tuple[int, int]:
-    """FLOPs of the forward pass and bytes that it keeps for the way back, for the whole batch.
+    """FLOPs of the forward pass and bytes that it keeps for the backward pass, for the complete batch.
 
-    Of a stack of blocks that are all alike each costs the same, so of GPT-3's 96 three are looked at.
+    Identical blocks cost the same, so of GPT-3's 96 only three are measured.
     """
     stack = max((module for module in model.modules() if isinstance(module, nn.ModuleList)), key=len, default=nn.ModuleList())
     blocks = list(stack)

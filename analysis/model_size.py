@@ -1,4 +1,4 @@
-"""What `nlp count-params` says of a recipe of any generation; torch is loaded for networks alone."""
+"""What `nlp count-params` reports for a recipe of any generation; torch is loaded for networks alone."""
 
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -75,7 +75,7 @@ def needs_data(recipe: Recipe) -> bool:
 
 
 def count_recipe(recipe: Recipe, data: "Data | None" = None, depth: int | None = None) -> Counted:
-    """Count the model of a recipe before it is trained; `data` where `needs_data` says so, `depth` limits the table of layers.
+    """Count the model of a recipe before it is trained; `data` where `needs_data` requires it, `depth` limits the table of layers.
 
     Raises ConfigError where a size is missing.
     """
@@ -123,7 +123,7 @@ def _count_network(
 
 
 def _load(recipe: Recipe, config: NetworkConfig, data: "Data | None") -> "Load":
-    """The recipe's batch, of texts of mean length; one text where the recipe says nothing of training."""
+    """The recipe's batch, of texts of mean length; one text where the recipe has no training section."""
     from .cost import Load
 
     train = data.splits["train"] if data is not None else None

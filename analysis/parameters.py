@@ -22,7 +22,7 @@ from ..models.networks.network import Network
 class Layer:
     """The parameters of one module, or of all that lie below it where the table is cut off there.
 
-    `times` modules of the same shapes stand in one row; `shapes` are those of one of them, `parameters` are of all.
+    `times` modules of the same shapes share a row; `shapes` are those of one of them, `parameters` are of all.
     """
 
     name: str
@@ -101,11 +101,11 @@ def _layers(shapes: dict[str, tuple[int, ...]], depth: int | None) -> list[Layer
     for name, shape in shapes.items():
         module = ".".join(name.split(".")[:-1][:depth]) or name
         modules.setdefault(module, []).append(shape)
-    alike: dict[tuple[str, tuple[tuple[int, ...], ...]], list[str]] = {}
+    groups: dict[tuple[str, tuple[tuple[int, ...], ...]], list[str]] = {}
     for module, held in modules.items():
-        alike.setdefault((re.sub(r"\d+", "#", module), tuple(held)), []).append(module)
+        groups.setdefault((re.sub(r"\d+", "#", module), tuple(held)), []).append(module)
     return [Layer(_joint_name(names), len(names), held, len(names) * sum(map(math.prod, held)))
-            for (_, held), names in alike.items()]
+            for (_, held), names in groups.items()]
 
 
 def _joint_name(names: Sequence[str]) -> str:
@@ -133,7 +133,7 @@ def _ties(model: nn.Module) -> Iterator[Tie]:
 
 
 def _looked_up(model: nn.Module) -> int:
-    """Parameters of tables in which a token finds one row, but for those that an output layer shares."""
+    """Parameters of tables in which a token looks up one row, except those that an output layer shares."""
     multiplied = {module.weight for module in model.modules() if isinstance(module, nn.Linear)}
     tables = {module.weight for module in model.modules() if isinstance(module, nn.Embedding | nn.EmbeddingBag | SparseLinear)}
     return sum(table.numel() for table in tables - multiplied)

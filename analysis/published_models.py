@@ -1,4 +1,4 @@
-"""Where a model stands among published ones, by number of parameters."""
+"""A model compared with published ones, by number of parameters."""
 
 from typing import NamedTuple
 

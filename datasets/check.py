@@ -48,7 +48,7 @@ class SplitCheck:
 
 @dataclass(frozen=True)
 class Leak:
-    """Rows of `split` whose very text stands in `other` too; `contradicting` of them have a label that it does not have there."""
+    """Rows of `split` whose exact text occurs in `other` too; `contradicting` of them have a label that it does not have there."""
 
     split: str
     other: str
@@ -97,7 +97,7 @@ def count_labels(table: Table, label: str, tagged: bool = False) -> dict[str, in
 
 
 def _labels_by_text(table: Table, text: str, label: str) -> dict[str, set[str]]:
-    """Without a label all texts stand under the same empty one, so that nothing contradicts."""
+    """Without labels every text has the same empty one, so that nothing contradicts."""
     found: dict[str, set[str]] = {}
     for each, its_label in zip(table.columns[text], table.columns[label] if label else repeat(""), strict=False):
         found.setdefault(each, set()).add(its_label)

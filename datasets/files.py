@@ -41,13 +41,13 @@ def read_content(path: Path) -> bytes:
     except FileNotFoundError:
         raise DataError(f"There is no file {path}.{_neighbours(path)}") from None
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise DataError(f"{path} is no whole gzip file: {error}. Fetch it again, or drop .gz from a plain file.") from None
+        raise DataError(f"{path} is not a complete gzip file: {error}. Download it again, or drop .gz from a plain file.") from None
     except (OSError, ValueError) as error:  # ValueError: a name that holds a NUL
         raise DataError(f"{str(path)!r} cannot be read: {getattr(error, 'strerror', None) or error}. Name a file of text.") from None
 
 
 def _neighbours(path: Path) -> str:
-    """What lies in the folder instead, as the end of a message."""
+    """What the folder contains instead, as the end of a message."""
     if not path.parent.is_dir():
         return f" The folder {path.parent} does not exist either."
     names = sorted(each.name for each in path.parent.iterdir() if each.is_file())
@@ -55,7 +55,7 @@ def _neighbours(path: Path) -> str:
 
 
 def sha256(content: bytes) -> str:
-    """SHA-256 in hexadecimal; always of the unpacked content, so that a file packed anew keeps it."""
+    """SHA-256 in hexadecimal; always of the unpacked content, so that a file that is compressed again keeps it."""
     return hashlib.sha256(content).hexdigest()
 
 

@@ -25,7 +25,7 @@ def read_dataset(config: NamedData | FileData, columns: Sequence[str] = ()) -> D
     """The splits of a named dataset or of files, with the wanted columns (all of them where none is named).
 
     `validation` is always there: cut from train by `split_seed` where the data has none. `hashes` has the SHA-256 of each
-    file's unpacked content. Raises DataError for data that is missing, malformed or not what its checksum says.
+    file's unpacked content. Raises DataError for data that is missing, malformed or does not match its checksum.
     """
     return _read_named(config, columns) if isinstance(config, NamedData) else _read_files(config, columns)
 
@@ -133,9 +133,9 @@ def _read_files(config: FileData, columns: Sequence[str]) -> Dataset:
 
 
 def read_file(config: FileData, path: str, columns: Sequence[str] = ()) -> tuple[Table, Mapping[str, str]]:
-    """One file of the form that `config` says, whichever files it names itself; with the SHA-256 of its unpacked content by its path.
+    """One file of the format that `config` gives, whichever files it names itself; with the SHA-256 of its unpacked content by its path.
 
-    Where the format is `parallel`, the files whose names begin with `path`.
+    Where the format is `parallel`, the files whose names start with `path`.
     """
     kind = _format(config, path)
     if kind == "parallel":
@@ -152,7 +152,7 @@ def _format(config: FileData, path: str) -> _Format:
     kind = config.format or _FORMATS.get(name.suffix.lower())
     if kind is None:
         known = ", ".join(get_args(_Format))
-        raise DataError(f"The name of {path} does not tell its format. Set `data.format` to one of {known}, or rename the file.")
+        raise DataError(f"The format of {path} is not clear from its name. Set `data.format` to one of {known}, or rename the file.")
     return kind
 
 
@@ -166,13 +166,13 @@ def _read_parallel(config: FileData, path: str, columns: Sequence[str]) -> tuple
 
 
 def _endings(path: str) -> list[str]:
-    """Those of all files whose names begin with the path and a dot."""
+    """Those of all files whose names start with the path and a dot."""
     start = Path(path).expanduser()
     names = [each.name.removesuffix(".gz") for each in start.parent.iterdir()] if start.parent.is_dir() else []
     endings = sorted({name.removeprefix(start.name + ".") for name in names if name.startswith(start.name + ".")})
     if not endings:
         raise DataError(f"There are no parallel files {path}.*, such as {path}.en and {path}.de. Name the folder and what their names "
-                        "begin with, without the ending.")
+                        "start with, without the ending.")
     return endings
 
 
@@ -181,5 +181,5 @@ def _parallel_file(path: str, name: str, ending: str) -> Path:
     found = find_file(named)
     if found is None:
         raise DataError(f"There is no file {named}, plain or .gz, for the column `{name}`. Parallel files are named by what their names "
-                        f"begin with, here {path}, and `data.columns: {{{name}: ENDING}}`; without it the ending is the column's name.")
+                        f"start with, here {path}, and `data.columns: {{{name}: ENDING}}`; without it the ending is the column's name.")
     return found

@@ -32,7 +32,7 @@ def split_by_content(table: Table, column: str) -> Mapping[str, Table]:
 
 
 def content_split(text: str) -> str:
-    """The split that this text belongs to wherever it stands."""
+    """The split that this text belongs to, whatever its row."""
     tenth = int.from_bytes(hashlib.sha256(text.encode("utf-8")).digest()[:8], "big") % 10
     return _TENTHS.get(tenth, "train")
 
@@ -64,7 +64,7 @@ def cut_end(train: Table, share: float) -> tuple[Table, Table]:
 
 
 def split_at_words(table: Table, column: str, n_train: int, n_validation: int) -> Mapping[str, Table]:
-    """One long text cut behind so many of its words, in its order, in the middle of a sentence where it falls so; test is the rest.
+    """One long text cut after the given numbers of words, in its order, possibly in the middle of a sentence; test is the rest.
 
     The white space behind a split's last word is its end, so that the three splits one after another are the text.
     """
@@ -76,7 +76,7 @@ def split_at_words(table: Table, column: str, n_train: int, n_validation: int) -
 
 
 def _piece(table: Table, start: int, end: int) -> Table:
-    """The characters from `start` to `end` of each column's one text, with the line that they begin in."""
+    """The characters from `start` to `end` of each column's one text, with the line that they start in."""
     columns = {name: [values[0][start:end]] for name, values in table.columns.items()}
     text = next(iter(table.columns.values()))[0]
     return Table(columns, table.source, None if table.lines is None else [table.lines[0] + text.count("\n", 0, start)])

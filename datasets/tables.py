@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Table:
-    """Rows of named text columns, and where each row stands, so that an error can point at it."""
+    """Rows of named text columns, and the location of each row, so that an error can point at it."""
 
     columns: Mapping[str, Sequence[str]]
     source: str

@@ -1,4 +1,4 @@
-"""From a recipe's `model:` section to the model; only the family that is asked for is imported."""
+"""From a recipe's `model:` section to the model; only the family that is needed is imported."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Union, assert_never

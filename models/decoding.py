@@ -1,7 +1,7 @@
 """Searching for a target, token by token: greedily, with a beam, or by drawing.
 
 A search knows the decoder by two functions, and what it carries from step to step by flat dictionaries of tensors. Sentences that are
-over leave the batch. What a sentence gets does not depend on the others, but for what is drawn.
+over leave the batch. The result of a sentence does not depend on the others, except for random draws.
 """
 
 from collections.abc import Callable, Iterable
@@ -25,7 +25,7 @@ IMPOSSIBLE = float("-inf")
 CHUNK = 64
 """Scores that are looked at by their maximum first."""
 BLOCK = 2**20
-"""Scores that are worked on at a time on a CPU: 4 MB, for which the system need not be asked for memory anew each time."""
+"""Number of scores processed at a time on a CPU: 4 MB, which the allocator reuses instead of requesting it from the system each time."""
 WORTH_CUTTING = 1 / 8
 """Share of a batch that must be over before the rest is copied together."""
 
@@ -33,10 +33,10 @@ WORTH_CUTTING = 1 / 8
 class Decoder(Protocol):
     """A model that writes token by token, in evaluation mode.
 
-    What it says of a hypothesis may depend on nothing but its sentence and its own tokens.
+    The scores of a hypothesis may depend on nothing but its sentence and its own tokens.
     """
 
-    def begin(self, tokens: Tensor, lengths: Tensor) -> tuple[Memory, State]:
+    def encode(self, tokens: Tensor, lengths: Tensor) -> tuple[Memory, State]:
         """(batch, src), (batch,) -> what was read, and the state of one hypothesis for each sentence"""
         ...
 
@@ -74,7 +74,7 @@ class _Hypotheses:
     scores: Tensor
 
     @staticmethod
-    def begun(batch: int, n: int, score: float, device: torch.device) -> "_Hypotheses":
+    def start(batch: int, n: int, score: float, device: torch.device) -> "_Hypotheses":
         """Of [BOS] alone."""
         return _Hypotheses(torch.full((batch, n, 1), BOS, device=device), torch.zeros(batch, n, device=device),
                            torch.full((batch, n), score, device=device))
@@ -105,7 +105,7 @@ def search_by(config: DecodingConfig, n_best: int = 1) -> Search:
 
 
 def sampling_search(most: int, sampling: Sampling, device: torch.device) -> Search:
-    """A search that samples one target for each sentence; it goes on drawing from call to call."""
+    """A search that samples one target for each sentence; it continues its random stream from call to call."""
     generator = torch.Generator(device).manual_seed(sampling.seed)
     return lambda decoder, tokens, lengths: [[each] for each in sample(decoder, tokens, lengths, most, sampling, generator)]
 
@@ -165,11 +165,11 @@ def beam_search(
     A hypothesis has at most `max_length` tokens, [EOS] among them; one that is open then counts as it is. Of equals, the one whose
     beginning ranked higher goes first, then the lower token id. A beam of 1 stops where its one hypothesis ends, as `greedy` does.
     """
-    memory, state = decoder.begin(tokens, lengths)
+    memory, state = decoder.encode(tokens, lengths)
     sentences = torch.arange(len(tokens), device=tokens.device)
     over = torch.zeros_like(sentences, dtype=torch.bool)
-    open_ = _Hypotheses.begun(len(tokens), 1, 0.0, tokens.device)
-    finished = _Hypotheses.begun(len(tokens), config.beam_size, IMPOSSIBLE, tokens.device)
+    open_ = _Hypotheses.start(len(tokens), 1, 0.0, tokens.device)
+    finished = _Hypotheses.start(len(tokens), config.beam_size, IMPOSSIBLE, tokens.device)
     done: list[tuple[Tensor, _Hypotheses]] = []
     for _ in range(config.max_length):
         logits, state = decoder.step(open_.tokens[:, :, -1], memory, state)
@@ -209,7 +209,7 @@ def _candidates(open_: _Hypotheses, logits: Tensor, n: int, length_penalty: floa
     """The n best of all that one more token makes of the open ones, best first, and which each comes from (batch, n)."""
     batch, k, vocab = logits.shape
     best = open_.log_probabilities[:, :1].clamp(min=torch.finfo(open_.log_probabilities.dtype).min)
-    # What a hypothesis lacks to the best one, not its whole logarithm: the rounding of a long sum would make equals of tokens that are not.
+    # The difference from the best hypothesis, not the full logarithm: rounding a long sum would make ties of tokens that are not equal.
     behind = (open_.log_probabilities - best).unsqueeze(2)
     size = max(1, BLOCK // (k * vocab)) if logits.device.type == "cpu" else batch
     blocks = [_best(_log_probabilities(part).add_(less).flatten(1), n)
@@ -243,31 +243,31 @@ def _norm(length: int, length_penalty: float) -> float:
 @torch.inference_mode()
 def _follow(decoder: Decoder, tokens: Tensor, lengths: Tensor, most: int, choose: Callable[[Tensor], Tensor]) -> list[Hypothesis]:
     """One hypothesis for each sentence, by a choice (rows, vocab) log-probabilities -> (rows,) each time."""
-    memory, state = decoder.begin(tokens, lengths)
+    memory, state = decoder.encode(tokens, lengths)
     sentences = torch.arange(len(tokens), device=tokens.device)
     over = torch.zeros_like(sentences, dtype=torch.bool)
-    said, total = torch.full((len(tokens), 1), BOS, device=tokens.device), torch.zeros(len(tokens), 1, device=tokens.device)
+    written, total = torch.full((len(tokens), 1), BOS, device=tokens.device), torch.zeros(len(tokens), 1, device=tokens.device)
     done: list[tuple[Tensor, _Hypotheses]] = []
     for _ in range(most):
-        logits, state = decoder.step(said[:, -1:], memory, state)
+        logits, state = decoder.step(written[:, -1:], memory, state)
         scores = _log_probabilities(logits.squeeze(1))
         chosen = choose(scores).masked_fill(over, EOS).unsqueeze(1)
-        said = torch.cat([said, chosen], dim=1)
+        written = torch.cat([written, chosen], dim=1)
         total = total + scores.gather(1, chosen).masked_fill(over.unsqueeze(1), 0.0)
         over = over | (chosen == EOS).squeeze(1)
         ended, left = _parted(over)
         if len(ended):
-            done.append((sentences[ended], _Hypotheses(said[ended].unsqueeze(1), total[ended], total[ended])))
-            sentences, over, said, total = sentences[left], over[left], said[left], total[left]
+            done.append((sentences[ended], _Hypotheses(written[ended].unsqueeze(1), total[ended], total[ended])))
+            sentences, over, written, total = sentences[left], over[left], written[left], total[left]
             memory, state = _cut(memory, left), _cut(state, left)
         if not len(left):
             break
-    done.append((sentences, _Hypotheses(said.unsqueeze(1), total, total)))
+    done.append((sentences, _Hypotheses(written.unsqueeze(1), total, total)))
     return [hypotheses[0] for hypotheses in _read(done, 1)]
 
 
 def _parted(over: Tensor) -> tuple[Tensor, Tensor]:
-    """Rows to let go and rows to go on with; none to let go before so many are over that it pays. Here a step waits for the device."""
+    """Rows to drop and rows to keep; none are dropped before enough are finished that it pays. Here a step waits for the device."""
     rows: tuple[list[int], list[int]] = ([], [])
     for row, is_over in enumerate(over.tolist()):
         rows[not is_over].append(row)
@@ -282,26 +282,26 @@ def _cut(tensors: dict[str, Tensor], sentences: Tensor) -> dict[str, Tensor]:
 
 def _read(done: Iterable[tuple[Tensor, _Hypotheses]], n_best: int) -> list[list[Hypothesis]]:
     """The best hypotheses of each sentence, by sentence."""
-    told: dict[int, list[Hypothesis]] = {}
+    hypotheses: dict[int, list[Hypothesis]] = {}
     for sentences, found in done:
         best = (each[:, :n_best].tolist() for each in (found.tokens[:, :, 1:], found.scores, found.log_probabilities))
         for sentence, *rows in zip(sentences.tolist(), *best, strict=True):
-            told[sentence] = [Hypothesis(ids[: ids.index(EOS)] if EOS in ids else ids, score, log_probability, EOS in ids)
+            hypotheses[sentence] = [Hypothesis(ids[: ids.index(EOS)] if EOS in ids else ids, score, log_probability, EOS in ids)
                               for ids, score, log_probability in zip(*rows, strict=True) if score != IMPOSSIBLE]
-    return [told[sentence] for sentence in range(len(told))]
+    return [hypotheses[sentence] for sentence in range(len(hypotheses))]
 
 
 def _taken(tensor: Tensor, sentences: Tensor, places: Tensor) -> Tensor:
-    """(batch, k, ...) -> (batch', n, ...): of the sentences (batch',), what stands at the places (batch', n)."""
+    """(batch, k, ...) -> (batch', n, ...): of the sentences (batch',), the entries at the positions (batch', n)."""
     rows = (sentences.unsqueeze(1) * tensor.shape[1] + places).flatten()
     return tensor.flatten(0, 1).index_select(0, rows).unflatten(0, tuple(places.shape))
 
 
 def _log_probabilities(logits: Tensor) -> Tensor:
     """(..., vocab) -> (..., vocab), at least in single precision; -inf for the special tokens that no text holds."""
-    told = logits.log_softmax(dim=-1, dtype=torch.promote_types(logits.dtype, torch.float32))
-    told[..., :UNK] = told[..., UNK + 1 : EOS] = IMPOSSIBLE
-    return told
+    found = logits.log_softmax(dim=-1, dtype=torch.promote_types(logits.dtype, torch.float32))
+    found[..., :UNK] = found[..., UNK + 1 : EOS] = IMPOSSIBLE
+    return found
 
 
 def _best(scores: Tensor, n: int) -> tuple[Tensor, Tensor]:
@@ -309,15 +309,15 @@ def _best(scores: Tensor, n: int) -> tuple[Tensor, Tensor]:
 
     Only the chunks with the greatest maxima are looked into, since a maximum costs far less than a ranking.
     """
-    whole = scores.shape[1] // CHUNK * CHUNK
-    if whole <= 2 * n * CHUNK:
+    even = scores.shape[1] // CHUNK * CHUNK  # columns that fill complete chunks
+    if even <= 2 * n * CHUNK:
         return _ranked(scores, n)
-    chunks = scores[:, :whole].unflatten(1, (-1, CHUNK))
-    picked = _ranked(chunks.amax(dim=2), n)[1].sort(dim=1).values  # in order, which tells equals apart
+    chunks = scores[:, :even].unflatten(1, (-1, CHUNK))
+    picked = _ranked(chunks.amax(dim=2), n)[1].sort(dim=1).values  # in order, so that ties are resolved by position
     inside = chunks[torch.arange(len(scores), device=scores.device).unsqueeze(1), picked].flatten(1)
-    values, places = _ranked(torch.cat([inside, scores[:, whole:]], dim=1), n)
+    values, places = _ranked(torch.cat([inside, scores[:, even:]], dim=1), n)
     chunk = picked.gather(1, (places // CHUNK).clamp(max=n - 1))
-    return values, torch.where(places < n * CHUNK, chunk * CHUNK + places % CHUNK, whole + places - n * CHUNK)
+    return values, torch.where(places < n * CHUNK, chunk * CHUNK + places % CHUNK, even + places - n * CHUNK)
 
 
 def _ranked(scores: Tensor, n: int) -> tuple[Tensor, Tensor]:

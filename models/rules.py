@@ -1,6 +1,6 @@
 """Rules written by hand: keywords and regular expressions that vote for a class. Nothing is learned; no torch.
 
-A keyword fires as a whole word or phrase: `art` fires in "modern art!" and not in "party". A side of the keyword is held
+A keyword fires as a complete word or phrase: `art` fires in "modern art!" and not in "party". A side of the keyword is held
 to this only where the keyword ends in a letter of a script that puts spaces between words, and only against such a letter.
 Korean, Chinese, Japanese, Thai, Lao, Khmer and Burmese glue endings to words or write no spaces, so there `재밌` fires in
 "재밌어요", and `CG` in "CG가".
@@ -48,7 +48,7 @@ class _Condition:
     """What must be found for one rule to fire.
 
     `words` are the keywords that a set of the text's words answers; only the other keywords need a search, and that only
-    when one of their `needles` is among the words. `anything` finds any keyword, and says where.
+    when one of their `needles` is among the words. `anything` finds any keyword, and its position.
     """
 
     def __init__(self, rule: Rule, case_sensitive: bool) -> None:
@@ -80,7 +80,7 @@ class _Condition:
 
 
 def _any_of(keywords: Iterable[str]) -> re.Pattern[str]:
-    """One expression for all keywords, longest first; a space in a keyword stands for any white space."""
+    """One expression for all keywords, longest first; a space in a keyword matches any white space."""
     sides: dict[tuple[str, str], list[str]] = {}
     for keyword in sorted(keywords, key=len, reverse=True):
         left, right = (bool(_WORD.match(keyword[edge])) for edge in (0, -1))
@@ -102,7 +102,7 @@ class Rules:
     """Rules over the text itself, in order or by weight; every prediction can name the rule behind it.
 
     Raises ConfigError for a rule or a default that votes for a class which the data does not have. Without labels (counting
-    before any data) it can be described, not asked for scores.
+    before any data) it can be described, but computes no scores.
     """
 
     scores_are: ClassVar[Literal["probabilities"]] = "probabilities"

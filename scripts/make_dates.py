@@ -20,7 +20,7 @@ LOCALES: Mapping[str, str] = {
     "Vietnamese": "vi",
 }
 PARTS = {"y": "year", "M": "month", "L": "month", "d": "day", "E": "weekday", "c": "weekday"}
-"""The part of a date that a letter in babel's patterns stands for; its repetitions give the way it is written."""
+"""The part of a date that a letter in babel's patterns means; its repetitions give the way it is written."""
 
 
 def language(locale_name: str) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from .task import Task
 
 
 def task_class(config: TaskConfig) -> type[Task]:
-    """The class of a task; its module is imported only when it is asked for."""
+    """The class of a task; its module is imported only when it is needed."""
     match config:
         case ClassificationConfig():
             from .classification import Classification

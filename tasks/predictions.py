@@ -1,4 +1,4 @@
-"""What a model said of some rows of a split; each task adds what it needs to know."""
+"""A model's predictions for some rows of a split; each task adds its own fields."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
@@ -22,8 +22,8 @@ class Predictions:
     @classmethod
     def joined(cls, parts: Sequence[Self]) -> Self:
         """All parts as one, in the order of the split."""
-        whole = cls(**{name: _end_to_end([getattr(part, name) for part in parts]) for name in parts[0]._fields()})
-        return whole.take(np.argsort(whole.rows, kind="stable"))
+        joined = cls(**{name: _end_to_end([getattr(part, name) for part in parts]) for name in parts[0]._fields()})
+        return joined.take(np.argsort(joined.rows, kind="stable"))
 
     def _fields(self) -> dict[str, Any]:
         return {field.name: getattr(self, field.name) for field in fields(self)}

@@ -181,7 +181,7 @@ class SequenceToSequence(Task):
 
     def answers(self, model: "EncoderDecoder", encoding: Encoding, chunks: Iterable[Sequence[str]], options: PredictOptions,
                 explain: Explain = lambda *_: None) -> Iterator[Answer]:
-        """The text that is found for each source, an empty one for an empty source; with scores where several are asked for."""
+        """The decoded text of each source, an empty one for an empty source; with scores where several are requested."""
         search = self.search(options, model.device)
         for texts in chunks:
             found = iter(self._found_for(model, [text for text in texts if text.strip()], encoding, search))

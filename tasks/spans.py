@@ -1,10 +1,10 @@
 """Spans (chunks, entities) in sequences of tags, counted as the conlleval script does (Tjong Kim Sang and Buchholz 2000).
 
-O stands outside, and a tag inside is a prefix and a type, such as B-PER. The schemes differ in what a prefix says:
+O is outside, and a tag inside is a prefix and a type, such as B-PER. The schemes differ in what a prefix means:
 
-    IOB1    B- begins a span right after another of its type; every other span begins with I-
-    IOB2    B- begins every span
-    BIOES   B- begins and E- ends a span of two or more tokens, S- is a span of one
+    IOB1    B- starts a span right after another of its type; every other span starts with I-
+    IOB2    B- starts every span
+    BIOES   B- starts and E- ends a span of two or more tokens, S- is a span of one
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -33,22 +33,22 @@ class Scores(NamedTuple):
 
 
 def spans(tags: Sequence[str], scheme: Scheme) -> list[Span]:
-    """All spans in their order, also of tags that the scheme forbids: what continues nothing begins a span.
+    """All spans in their order, also of tags that the scheme forbids: a tag that continues nothing starts a span.
 
     Raises DataError for a tag that is none of the scheme's.
     """
-    found, begin = [], 0
+    found, start = [], 0
     parts = [*_split(tags, scheme), _OUTSIDE]
     for place, (last, this) in enumerate(zip([_OUTSIDE, *parts], parts, strict=False)):
         if last != _OUTSIDE and not _joined(last, this):
-            found.append((last[1], begin, place))
+            found.append((last[1], start, place))
         if this != _OUTSIDE and not _joined(last, this):
-            begin = place
+            start = place
     return found
 
 
 def invalid_places(tags: Sequence[str], scheme: Scheme) -> list[int]:
-    """Places of the tags that the scheme forbids where they stand; in BIOES also of the last tag of an unfinished span.
+    """Positions of the tags that the scheme forbids there; in BIOES also of the last tag of an unfinished span.
 
     Raises DataError for a tag that is none of the scheme's.
     """
@@ -104,7 +104,7 @@ def _split(tags: Sequence[str], scheme: Scheme) -> list[tuple[str, str]]:
 
 def _parts(tag: str, scheme: Scheme) -> tuple[str, str]:
     if not is_tag(tag, scheme):
-        raise DataError(f"`{tag}` is no tag of the scheme {scheme}, which has {tags_of(scheme)}; mend the tag, or name another scheme.")
+        raise DataError(f"`{tag}` is no tag of the scheme {scheme}, which has {tags_of(scheme)}; correct the tag, or name another scheme.")
     prefix, _, kind = tag.partition("-")
     return _OUTSIDE if tag == "O" else (prefix, kind)
 

@@ -65,7 +65,7 @@ class Tagging(Task):
         return Head("tags", n_tags, labels=labels, crf=config.crf)
 
     def objectives(self, model: Any) -> "list[Objective]":
-        """What is minimised: cross-entropy of each token, or with a CRF that of the whole sequence, divided by its tokens."""
+        """What is minimised: cross-entropy of each token, or with a CRF that of the sequence, divided by its tokens."""
         from .losses import CrfLoss, Objective, TokenLoss
 
         return [Objective("", model, CrfLoss("tags", model.output.crf) if self.config.crf else TokenLoss("tags"))]
@@ -109,7 +109,7 @@ class Tagging(Task):
 
     def metrics(self, predictions: TagPredictions) -> dict[str, float]:
         """`loss` a token (log loss in nats; `zero_one_loss` where there are no probabilities), `accuracy` of tokens; and with a
-        scheme `precision`, `recall` and `f1` of whole spans, and `invalid`, the share of tokens whose tag the scheme forbids there.
+        scheme `precision`, `recall` and `f1` of spans, and `invalid`, the share of tokens whose tag the scheme forbids there.
         """
         n_tokens = max(int(predictions.tokens.sum()), 1)
         loss_name = "loss" if predictions.has_probabilities.all() else "zero_one_loss"

@@ -92,7 +92,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class StreamedAnswer:
-    """A text that is printed while it is generated; what has been printed cannot be asked for as JSON too."""
+    """A text that is printed while it is generated; what has been printed cannot be output as JSON too."""
 
     prompt: str
     generated: Iterator[str]

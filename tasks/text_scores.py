@@ -12,7 +12,7 @@ from ..datasets.arrays import FloatArray
 class TextScores(Protocol):
     """Figures of a corpus from sums over its rows, so that any part of the rows can be scored without looking at its texts again."""
 
-    def sums(self, said: Sequence[str], references: Sequence[Sequence[str]]) -> FloatArray:
+    def sums(self, predicted: Sequence[str], references: Sequence[Sequence[str]]) -> FloatArray:
         """(rows, n_sums) of each row by itself; `references` holds at least one text for each."""
         ...
 
@@ -43,11 +43,11 @@ class TranslationScores:
 
     # The library sums the same statistics, by these two methods that every one of its metrics defines, when it draws bootstrap samples.
 
-    def sums(self, said: Sequence[str], references: Sequence[Sequence[str]]) -> FloatArray:
+    def sums(self, predicted: Sequence[str], references: Sequence[Sequence[str]]) -> FloatArray:
         """(rows, n_sums): n-gram matches, edits and lengths of each row; there must be one at least."""
         most = max(map(len, references))
         by_place = [[row[place] if place < len(row) else None for row in references] for place in range(most)]
-        parts = [np.array(scorer._extract_corpus_statistics(said, by_place), dtype=np.float64) for scorer in self.scorers.values()]
+        parts = [np.array(scorer._extract_corpus_statistics(predicted, by_place), dtype=np.float64) for scorer in self.scorers.values()]
         self.sizes = [part.shape[1] for part in parts]
         return np.concatenate(parts, axis=1)
 
@@ -67,16 +67,16 @@ class TranslationScores:
 class EditScores:
     """Edits (insertions, deletions, substitutions) to the nearest reference, by that reference's length (Levenshtein 1966).
 
-    Of characters, or of phonemes, which stand between spaces; then also the share of rows with any edit, the word error rate.
+    Per character, or per phoneme, separated by spaces; then also the share of rows with any edit, the word error rate.
     """
 
     def __init__(self, unit: Literal["character", "phoneme"]) -> None:
         self.unit = unit
 
-    def sums(self, said: Sequence[str], references: Sequence[Sequence[str]]) -> FloatArray:
+    def sums(self, predicted: Sequence[str], references: Sequence[Sequence[str]]) -> FloatArray:
         """(rows, 4): edits, length of the reference, whether there is an edit, 1."""
         nearest = [min((edit_distance(self._units(text), parts), len(parts)) for parts in map(self._units, right))
-                   for text, right in zip(said, references, strict=True)]
+                   for text, right in zip(predicted, references, strict=True)]
         return np.array([(edits, length, edits > 0, 1) for edits, length in nearest], dtype=np.float64).reshape(-1, 4)
 
     def figures(self, totals: FloatArray) -> dict[str, float]:
@@ -86,7 +86,7 @@ class EditScores:
         return rate | {"word_error_rate": wrong / max(rows, 1)} if self.unit == "phoneme" else rate
 
     def signatures(self) -> Mapping[str, str]:
-        """None: the name says all."""
+        """None: the name is enough."""
         return {}
 
     def _units(self, text: str) -> Sequence[str]:
@@ -104,5 +104,5 @@ def edit_distance(a: Sequence[str], b: Sequence[str]) -> int:
 
 
 def _numbers(values: FloatArray) -> list[float]:
-    """As the library counts them: whole numbers where they are whole."""
+    """As the library counts them: integers where they are whole numbers."""
     return [int(value) if value == int(value) else value for value in values.tolist()]

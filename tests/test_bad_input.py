@@ -79,7 +79,7 @@ def seal_again(folder: Path) -> None:
     ("mlp", r'data.train="\0.csv"', "cannot be read"),
     ("mlp", "data.train=.", "is a folder"),
     ("mlp", "tokenizer.vocab_size=3", "needs at least"),
-    ("mlp", "data.validation_share=0.999", "nothing to tell apart"),
+    ("mlp", "data.validation_share=0.999", "nothing to classify"),
     ("mlp", "task.labels=[]", "task.labels: must be a list of at least 2"),
     ("mlp", "model.input=vector", "leave d_embedding out"),
     ("cnn", "model.filter_widths=[]", "model.filter_widths: must be a list of at least 1"),
@@ -129,9 +129,9 @@ def test_labels_of_any_characters_can_be_drawn(folder):
     ("empty.csv", b"", "is empty"),
     ("header.csv", b"name,language\n", "no rows"),
     ("byte.csv", b"name,language\n\xff,Polish\n", "byte.csv:2 is not UTF-8"),
-    ("data.dat", b"name,language\nx,Polish\n", "does not tell its format"),
+    ("data.dat", b"name,language\nx,Polish\n", "is not clear from its name"),
     ("data.txt", b"name,language\nx,Polish\n", "read as one long text, has no column `name`"),
-    ("cut.csv.gz", b"\x1f\x8b\x08\x00", "no whole gzip file"),
+    ("cut.csv.gz", b"\x1f\x8b\x08\x00", "not a complete gzip file"),
     ("~nobody-has-this-name/x.csv", None, ""),
 ])
 def test_a_file_that_cannot_be_scored(folder, name, content, words):

@@ -208,7 +208,7 @@ def test_a_process_killed_at_any_moment_leaves_whole_checkpoints(run):
 
 
 def test_without_a_checkpoint_a_run_says_so(run):
-    with pytest.raises(RunError, match="no whole checkpoint"):
+    with pytest.raises(RunError, match="no complete checkpoint"):
         checkpoint_path(run)
     save(run, 10)
     with pytest.raises(RunError, match="no checkpoint of step 20; there are: 10"):
@@ -224,7 +224,7 @@ def test_a_lost_pointer_falls_back_to_the_newest_whole_checkpoint(run, caplog, p
     if pointer is not None:
         (run.checkpoints / "last").write_text(pointer, errors="surrogateescape")
     assert checkpoint_path(run).name == "step-20"
-    assert "step-20, the newest whole one, is taken" in caplog.text
+    assert "step-20, the newest complete one, is taken" in caplog.text
 
 
 @pytest.mark.parametrize(("damage", "words"), [
@@ -243,7 +243,7 @@ def test_damage_is_told_in_one_paragraph_with_a_way_out(run, damage, words):
     with pytest.raises(RunError, match=re.escape(words)) as caught:
         checkpoint_path(run)
     assert "\n" not in str(caught.value)
-    assert "step-10 is whole: remove step-20" in str(caught.value)
+    assert "step-10 is complete: remove step-20" in str(caught.value)
     (run.checkpoints / "step-20").rename(run.path / "removed")
     assert checkpoint_path(run).name == "step-10"
     (run.path / "removed").rename(run.checkpoints / "step-20")

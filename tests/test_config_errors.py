@@ -184,8 +184,8 @@ def test_files_that_are_not_there_or_empty(folder: Path) -> None:
         load_recipe("gone.yaml")
     assert report("") == "recipe.yaml:1:1: this file is empty; a recipe holds sections such as `data:` and `model:`. " \
                          "Start with `extends: names/lstm`, or let `nlp config init` write one for your data."
-    assert "here stands a list" in report("- a\n- b\n")
-    assert "here stands a single value" in report("lstm")
+    assert "this is a list" in report("- a\n- b\n")
+    assert "this is a single value" in report("lstm")
 
 
 SECTIONS = [("", ""), ("data", "  "), ("task", "  "), ("tokenizer", "  "), ("model", "  "), ("training", "  "),

@@ -122,8 +122,8 @@ def test_numbers_in_json_keep_their_spelling():
     (Form("csv"), "text,label\na,b\nc\n", "file:3 has 1 field where the header names 2 (text, label)"),
     (Form("tsv"), "text\tlabel\na\tb\n\nc\td\te\n", "file:4 has 3 fields where the header names 2"),
     (Form("csv", header=False, columns={"text": 0, "label": 1}), "a,b\nc,d,e\n", "file:2 has 3 fields where the first line has 2"),
-    (Form("csv"), 'text,label\na,b\n"never closed,c\nd,e\n', "file:3 begins a row whose quotes do not match"),
-    (Form("csv"), 'text,label\n"a" b,c\n', "file:2 begins a row whose quotes do not match"),
+    (Form("csv"), 'text,label\na,b\n"never closed,c\nd,e\n', "file:3 starts a row whose quotes do not match"),
+    (Form("csv"), 'text,label\n"a" b,c\n', "file:2 starts a row whose quotes do not match"),
     (Form("csv"), "text,lable\na,b\n", "no column `label`; it has `text`, `lable`. Did you mean `lable`?"),
     (Form("csv"), "text\tlabel\na\tb\n", "divided by another character"),
     (Form("csv", columns={"label": 5}), "text,label\na,b\n", "has 2 columns, so `data.columns.label: 5` points past them"),
@@ -162,7 +162,7 @@ def test_gzip_is_unpacked_and_damage_is_told(tmp_path):
     (tmp_path / "cut.csv.gz").write_bytes(packed[:-10])
     (tmp_path / "plain.csv.gz").write_bytes(b"text,label\n")
     for name in ("cut.csv.gz", "plain.csv.gz"):
-        with pytest.raises(DataError, match="no whole gzip file"):
+        with pytest.raises(DataError, match="not a complete gzip file"):
             read_content(tmp_path / name)
 
 

@@ -33,7 +33,7 @@ class Table:
         self.logits = logits
         self.rows: list[int] = []
 
-    def begin(self, tokens: Tensor, lengths: Tensor):
+    def encode(self, tokens: Tensor, lengths: Tensor):
         return {"sentence": tokens[:, 0]}, {"prefix": torch.zeros(len(tokens), 1, dtype=torch.long)}
 
     def step(self, previous: Tensor, memory, state):
@@ -63,7 +63,7 @@ class Chain:
             self.logits[token, [*shares]] = torch.tensor([*shares.values()], dtype=torch.double).log()
         self.steps = 0
 
-    def begin(self, tokens: Tensor, lengths: Tensor):
+    def encode(self, tokens: Tensor, lengths: Tensor):
         return {}, {}
 
     def step(self, previous: Tensor, memory, state):
@@ -78,7 +78,7 @@ class Recurrent(nn.Module):
         super().__init__()
         self.embedding, self.cell, self.output = nn.Embedding(VOCAB, size), nn.GRUCell(2 * size, size), nn.Linear(size, VOCAB)
 
-    def begin(self, tokens: Tensor, lengths: Tensor):
+    def encode(self, tokens: Tensor, lengths: Tensor):
         real = torch.arange(tokens.shape[1]) < lengths.unsqueeze(1)
         return {"source": self.embedding(tokens), "real": real}, {"h": self.embedding(tokens[:, :1])}
 

@@ -86,7 +86,7 @@ def loss_of(model: RecurrentSeq2Seq, pairs: list[tuple[list[int], list[int]]], t
 
 def step_by_step(model: RecurrentSeq2Seq, inputs: Inputs) -> Tensor:
     """What a search would see on the way along `previous`."""
-    (memory, state), logits = model.begin(inputs["tokens"], inputs["lengths"]), []
+    (memory, state), logits = model.encode(inputs["tokens"], inputs["lengths"]), []
     for previous in inputs["previous"].split(1, dim=1):
         scores, state = model.step(previous, memory, state)
         logits.append(scores)
@@ -227,7 +227,7 @@ def test_places_by_hand(name: str) -> None:
 def test_both_states_of_an_lstm_begin_in_what_its_own_layer_ended_in() -> None:
     model, inputs = build(CONFIGS["lstm-additive-2"]).eval(), inputs_for(some_pairs(3))
     _, ends = model.encoder.with_ends(model.source_embedding(inputs["tokens"]), inputs["lengths"])
-    _, state = model.begin(inputs["tokens"], inputs["lengths"])
+    _, state = model.encode(inputs["tokens"], inputs["lengths"])
     for number, (start, end) in enumerate(zip(model.decoder.start, ends, strict=True)):
         both = torch.cat([state[f"hidden.{number}"], state[f"cell.{number}"]], dim=2)
         torch.testing.assert_close(both[:, 0], torch.tanh(end @ start.weight.T + start.bias))
@@ -235,7 +235,7 @@ def test_both_states_of_an_lstm_begin_in_what_its_own_layer_ended_in() -> None:
 
 def test_additive_attention_looks_with_the_uppermost_state_before() -> None:
     model, inputs = build(CONFIGS["lstm-additive-2"]).eval(), inputs_for(some_pairs(4))
-    memory, state = model.begin(inputs["tokens"], inputs["lengths"])
+    memory, state = model.encode(inputs["tokens"], inputs["lengths"])
     for place, previous in enumerate(inputs["previous"].split(1, dim=1)):
         expected = weights(model.decoder.context.score(state["hidden.1"], memory["keys"]), memory["real"])
         torch.testing.assert_close(model.alignments(**inputs)[:, [place]], expected)
@@ -260,7 +260,7 @@ def test_hypotheses_of_a_sentence_are_each_on_their_own(config) -> None:
     n_sentences = len(inputs["tokens"])
     ways = torch.randint(EOS + 1, N_WORDS, (2, n_sentences, 3), generator=torch.Generator().manual_seed(3))
     alone = [model(**{**inputs, "previous": torch.cat([torch.full((n_sentences, 1), BOS), way], dim=1)}) for way in ways]
-    memory, state = model.begin(inputs["tokens"], inputs["lengths"])
+    memory, state = model.encode(inputs["tokens"], inputs["lengths"])
     _, state = model.step(torch.full((n_sentences, 1), BOS), memory, state)
     state = {name: part.expand(-1, 2, *part.shape[2:]) for name, part in state.items()}
     order = [0, 1]
@@ -274,7 +274,7 @@ def test_hypotheses_of_a_sentence_are_each_on_their_own(config) -> None:
 @one_for_each_attention
 def test_finished_sentences_can_be_dropped(config) -> None:
     model, inputs = build(config).eval(), inputs_for(some_pairs(5))
-    memory, state = model.begin(inputs["tokens"], inputs["lengths"])
+    memory, state = model.encode(inputs["tokens"], inputs["lengths"])
     expected, _ = model.step(inputs["previous"][:, :1], memory, state)
     rest = [3, 1]
     memory, state = ({name: part[rest] for name, part in each.items()} for each in (memory, state))
@@ -386,7 +386,7 @@ def test_bfloat16_autocast_stays_close(config) -> None:
 @every_config
 def test_without_forcing_it_reads_its_own_words(config) -> None:
     model, inputs = build(config).eval(), inputs_for(some_pairs(5))
-    (memory, state), said, expected = model.begin(inputs["tokens"], inputs["lengths"]), inputs["previous"][:, :1], []
+    (memory, state), said, expected = model.encode(inputs["tokens"], inputs["lengths"]), inputs["previous"][:, :1], []
     for _ in range(inputs["previous"].shape[1]):
         logits, state = model.step(said, memory, state)
         said = logits.argmax(dim=2)

@@ -288,8 +288,8 @@ DAMAGE = {
     "a list": (lambda folder: (folder / "about.json").write_text("[1]", encoding="utf-8"), "does not list the files"),
     "another file": (lambda folder: edit_about(folder, files={"../../secret": "0"}), "does not list the files"),
     "newer": (lambda folder: edit_about(folder, format=99), "reads up to 2"),
-    "bad settings": (lambda folder: edit_about(folder, config={"type": "words", "size": 3}), "settings make no sense"),
-    "other size": (lambda folder: edit_about(folder, vocab_size=99), "its own about.json says 99"),
+    "bad settings": (lambda folder: edit_about(folder, config={"type": "words", "size": 3}), "settings are not valid"),
+    "other size": (lambda folder: edit_about(folder, vocab_size=99), "its own about.json has 99"),
     "no tokenizer": (lambda folder: rewrite(folder, b'{"model": 1}'), "is damaged"),
     "no specials": (lambda folder: rewrite(folder, foreign_tokenizer()), "its first tokens are not"),
 }
@@ -314,7 +314,7 @@ def test_a_damaged_folder_is_told_with_a_remedy(how, tmp_path):
 
 def test_a_vocabulary_of_another_size_than_the_model_is_refused(tmp_path):
     TRAINED["words"].save(tmp_path)
-    with pytest.raises(RunError, match="but the model says 5"):
+    with pytest.raises(RunError, match="but the model has 5"):
         load_tokenizer(tmp_path, vocab_size=5)
 
 

@@ -97,7 +97,7 @@ def test_step_by_step_is_the_whole_target_at_once(kind):
     model, inputs = build(**kind), batch(extra=3)
     with torch.no_grad():
         whole = model(**inputs)
-        memory, state = model.begin(inputs["tokens"], inputs["lengths"])
+        memory, state = model.encode(inputs["tokens"], inputs["lengths"])
         for place in range(whole.shape[1]):
             logits, state = model.step(inputs["previous"][:, place : place + 1], memory, state)
             torch.testing.assert_close(logits[:, 0], whole[:, place], atol=1e-5, rtol=1e-5)
@@ -107,7 +107,7 @@ def test_hypotheses_of_one_sentence_do_not_mix():
     model, inputs = build(), batch(n_rows=2)
     prefixes = torch.tensor([[[BOS, 8, 9], [BOS, 11, 10]], [[BOS, 12, 8], [BOS, 8, 8]]])  # (batch, k, places)
     with torch.no_grad():
-        memory, state = model.begin(inputs["tokens"], inputs["lengths"])
+        memory, state = model.encode(inputs["tokens"], inputs["lengths"])
         state = {name: each.expand(-1, 2, *each.shape[2:]) for name, each in state.items()}
         for place in range(3):
             logits, state = model.step(prefixes[:, :, place], memory, state)

@@ -1,1 +1,1 @@
-"""The shared trainer: `run.py` tells a run's story, `trainer.py` the loop, `gradient.py` the step."""
+"""The shared trainer: `run.py` is a run from start to end, `loop/trainer.py` the loop, `loop/gradient.py` the step."""

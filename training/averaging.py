@@ -33,7 +33,7 @@ def try_average(learner: Learner, task: Task, data: Data, session: Session, coun
 
 
 def mean_weights(folders: Sequence[Path]) -> dict[str, Tensor]:
-    """Each tensor of the folders' weights in the mean, computed in double precision; whole numbers are those of the last folder."""
+    """The mean of each tensor over the folders' weights, computed in double precision; integers are those of the last folder."""
     tensors = [load_tensors(folder / "model.safetensors") for folder in folders]
     return {name: torch.stack([each[name].double() for each in tensors]).mean(dim=0).to(last.dtype) if last.is_floating_point() else last
             for name, last in tensors[-1].items()}

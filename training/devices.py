@@ -14,7 +14,7 @@ DEVICES = ("auto", "cpu", "cuda", "mps")
 M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_THRESHOLD = -1, -2, -3
 """Of `mallopt` in glibc's `malloc.h`."""
 KEPT_BYTES = 256 << 20
-"""The largest tensor whose memory is kept. It takes a few of like size until one fits into the place of another, so what is held may
+"""The largest tensor whose memory is kept. It takes a few of similar size until one fits into the place of another, so what is held may
 be several times as much."""
 
 
@@ -29,7 +29,7 @@ class Setting:
 
 
 def thread_count(recipe: Recipe, asked: int | None = None) -> int:
-    """Threads of a run on a CPU: what was asked for, or a fixed rule by class of model, at most the cores there are."""
+    """Threads of a run on a CPU: the number given, or a fixed rule by class of model, at most the number of cores."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     if asked is not None:
         return asked
@@ -76,7 +76,7 @@ def keep_freed_memory() -> None:
 
 
 def placed(recipe: Recipe, setting: Setting, build: Callable[[], Any]) -> Any:
-    """Build a model; a network gets its first weights from the seed, alike on every rank, and moves to the device."""
+    """Build a model; a network gets its initial weights from the seed, equal on every rank, and moves to the device."""
     if not isinstance(recipe.model, NetworkConfig):
         return build()
     import torch

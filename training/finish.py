@@ -21,7 +21,7 @@ from .session import Session, peak_bytes
 SHOWN_CHARACTERS = 200
 SAMPLES = 20
 ALIGNED = 4
-"""Rows of a split whose attention is drawn, where it has at most so many tokens on either side."""
+"""Rows of a split whose attention is drawn, and the most tokens of either side."""
 LONGEST_DRAWN = 100
 
 
@@ -35,7 +35,7 @@ class Results:
     cost: Mapping[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
-        """As it stands in `results.json`; without the folder, which may be moved."""
+        """The form in `results.json`; without the folder, which may be moved."""
         return {**self.metrics, "cost": dict(self.cost), "seed": self.seed}
 
     @staticmethod
@@ -108,7 +108,7 @@ def save_predictions(task: Task, predictions: Any, split: Split, directory: RunD
 
 
 def _shortened(example: dict[str, Any]) -> dict[str, Any]:
-    """The start of the text, and the gold answer; the row number says where it is in the data."""
+    """The start of the text, and the gold answer; the row number is its position in the data."""
     return {"text": example["text"][:SHOWN_CHARACTERS], "label": example["label"]}
 
 

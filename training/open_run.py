@@ -51,7 +51,7 @@ def _tokenizer(folder: Path, fingerprint: str) -> Tokenizer:
     tokenizer = load_tokenizer(folder)
     if tokenizer.fingerprint() != fingerprint:
         raise RunError(f"The tokenizer in {folder} is not the one that the model was trained with, according to data.json. "
-                       "Take the folder from where it was copied, or train again.")
+                       "Copy the folder again from the original, or train again.")
     return tokenizer
 
 
@@ -59,7 +59,7 @@ def _about(directory: RunDirectory) -> Mapping[str, Any]:
     """What the run's data was. Labels in another order would give wrong predictions that look right, so the checksum must fit."""
     if not directory.data.exists():
         raise RunError(f"{directory.path} was stopped before its training started: it has no data.json. "
-                       f"Resume it with `nlp train --resume {directory.path}`, or take the folder from where it was copied.")
+                       f"Resume it with `nlp train --resume {directory.path}`, or copy the folder again from the original.")
     about = read_json(directory.data)
     if not isinstance(about, Mapping) or about.get("checksum") != checksum(about):
         raise RunError(f"{directory.data} has changed since it was written: its checksum does not fit. It contains the labels in the order "

@@ -12,7 +12,7 @@ from ...configs.schema.training import TrainingConfig
 from ..arrays import IntArray
 
 POOL_BATCHES = 100
-"""Texts are sorted by length inside random pools of so many batches: little padding, and still another mix each epoch."""
+"""Texts are sorted by length inside random pools of this many batches: little padding, and still another mix each epoch."""
 EVALUATION_TOKENS = 16_384
 """Padded tokens in one batch of an evaluation; bounds its memory whatever the length of the texts."""
 EVALUATION_ROWS = 512
@@ -128,7 +128,7 @@ class Plan:
 
 
 def _ends(order: Order, epochs: int | None, steps: int | None, accumulate: int) -> Sequence[int]:
-    """The last step of each epoch. Where all epochs are alike, a range holds any number of them."""
+    """The last step of each epoch. Where all epochs have equal numbers of steps, a range represents any number of them."""
     if order.even:
         each = -(-order.n_batches(0) // accumulate)
         count = epochs if epochs is not None else -(-(steps or 0) // each)
@@ -160,7 +160,7 @@ def evenly_spaced(n_rows: int, most: int | None) -> IntArray:
 
 
 def batches_by_length(lengths: IntArray | None, n_rows: int, most: int | None = None) -> list[IntArray]:
-    """Every row once, or at most `most`, evenly spaced; texts of like length together."""
+    """Every row once, or at most `most`, evenly spaced; texts of similar length together."""
     rows = evenly_spaced(n_rows, most)
     if lengths is None:
         return [rows]

@@ -20,7 +20,7 @@ from .cache_entries import CacheEntries
 FORMAT = 2
 """Raised when what is kept changes, or how it is made."""
 LONG = 1_000_000
-"""Characters from which on it is told that texts are being worked on."""
+"""Number of characters above which a line reports that texts are being encoded."""
 
 
 def cache_root() -> Path:
@@ -30,9 +30,9 @@ def cache_root() -> Path:
 
 
 class Cache:
-    """What was trained and encoded before. `made` names what was not there, `notices` says where it could not be kept.
+    """What was trained and encoded before. `made` names what was not there, `notices` reports where it could not be kept.
 
-    `tell` is given a line before anything begins that takes more than about a second.
+    `report` is given a line before anything that takes more than about a second.
     """
 
     def __init__(self, root: Path | None = None, report: Callable[[str], object] | None = None) -> None:

@@ -3,8 +3,8 @@
     <root>/<name>/        an entry: its files and their manifest; written beside it, then renamed once
     <root>/<name>.lock    held while the entry is being made, so that others wait for it instead of making it again
 
-That entries are whole rests on the rename alone; a lock that is passed over costs time and nothing else.
-Where the folder is full or may not be written, things are made each time, and a notice says so.
+Entries are complete because of the rename alone; a lock that is ignored costs time and nothing else.
+Where the folder is full or not writable, things are made each time, and a notice reports it.
 """
 
 import os
@@ -22,13 +22,13 @@ from ...storage import damage, write_folder
 PAUSE = 0.05
 """Seconds between two looks at a lock."""
 STALE = 1_800.0
-"""Seconds after which a lock is passed over, though nobody can tell that its process is gone."""
+"""Seconds after which a lock is ignored, even where its process cannot be checked."""
 
 Made = TypeVar("Made")
 
 
 class CacheEntries:
-    """A folder of entries. `made` names those that were not there, `notices` says what did not work as it should."""
+    """A folder of entries. `made` names those that were not there, `notices` reports what did not work as it should."""
 
     def __init__(self, root: Path) -> None:
         self.root, self.made, self.notices = root, list[str](), list[str]()
@@ -99,7 +99,7 @@ class CacheEntries:
         if self.notices:
             return
         why = error.strerror or error
-        self.notices.append(f"The cache in {self.root} cannot be written ({why}), so every run encodes its texts anew. "
+        self.notices.append(f"The cache in {self.root} cannot be written ({why}), so every run encodes its texts again. "
                             "Make room, or set NLP_CACHE to another folder.")
 
 

@@ -60,7 +60,7 @@ class LabelledSplit:
         return self.encoded
 
     def order(self, training: TrainingConfig | None, model: ModelBase, seed: int) -> Order:
-        """Random rows, those of similar length together where the recipe says so."""
+        """Random rows, those of similar length together with `bucket_by_length`."""
         return row_order(training, model.inputs, self.lengths, len(self), seed)
 
     def evaluation_batches(self, most: int | None = None) -> list[IntArray]:
@@ -115,7 +115,7 @@ class LabelledTexts(Preparation):
         present = sorted(set(train.columns[task.label]))
         if len(present) < 2:
             raise DataError(f"All {len(train):,} training examples of {train.source} have the same class, {present[0]!r} in column "
-                            f"`{task.label}`, so there is nothing to tell apart. Is task.label the right column?")
+                            f"`{task.label}`, so there is nothing to classify. Is task.label the right column?")
         return declared_or(task.labels, present)
 
     def _refuse_unknown_weights(self, labels: Sequence[str]) -> None:

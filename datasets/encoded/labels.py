@@ -7,16 +7,16 @@ from ...errors import ConfigError
 UNSEEN = -1
 """The id of a class or tag that is not in the list."""
 NAMED = 5
-"""Names that a notice tells."""
+"""Number of names that a notice lists."""
 
 
 def declared_or(declared: Sequence[str] | None, present: Sequence[str]) -> tuple[str, ...]:
-    """The declared names in their order, or else those that are present. Raises ConfigError for a declared name that stands twice."""
+    """The declared names in their order, or else those that are present. Raises ConfigError for a name that is declared twice."""
     if declared is None:
         return tuple(present)
     if len(set(declared)) < len(declared):
         twice = next(label for place, label in enumerate(declared) if label in declared[:place])
-        raise ConfigError(f"task.labels names {twice!r} twice; each class stands in it once.")
+        raise ConfigError(f"task.labels names {twice!r} twice; name each class once.")
     return tuple(declared)
 
 

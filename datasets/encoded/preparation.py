@@ -13,7 +13,7 @@ from .split import Encoding, Split
 
 @dataclass(frozen=True)
 class Tokenizers:
-    """Where a task gets its tokenizers: `given` ones by role, others trained as `config` says."""
+    """Where a task gets its tokenizers: `given` ones by role, others trained as `config` specifies."""
 
     config: TokenizerConfig | None
     cache: Cache

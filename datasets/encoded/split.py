@@ -97,7 +97,7 @@ class Split(Protocol):
     def __len__(self) -> int: ...
 
     def batch(self, rows: IntArray, inputs: Inputs, random: StepRandom | None = None) -> Batch:
-        """The rows with the inputs that a model reads. `random` is given in training, for what is drawn anew at each step."""
+        """The rows with the inputs that a model reads. `random` is given in training, for what is drawn again at each step."""
         ...
 
     def order(self, training: TrainingConfig | None, model: ModelBase, seed: int) -> Order:

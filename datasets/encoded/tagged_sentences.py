@@ -72,21 +72,21 @@ class TaggedSplit:
         pieces, piece_starts, _ = self.pieces.flat(words)
         if len(pieces) == len(words):
             return {"tokens": filled(pieces, n_words, PAD), "lengths": n_words}
-        firsts = np.append(piece_starts, len(pieces))  # where each word begins among all pieces of the batch
+        firsts = np.append(piece_starts, len(pieces))  # where each word starts among all pieces of the batch
         row_starts = firsts[np.append(starts, len(words))]
         inside = firsts[:-1] - np.repeat(row_starts[:-1], n_words)
         lengths = np.diff(row_starts).astype(np.int64)
         return {"tokens": filled(pieces, lengths, PAD), "lengths": lengths, "first_pieces": filled(inside, n_words, -1)}
 
     def _spelling(self, words: IntArray, n_words: IntArray) -> dict[str, Any]:
-        """The characters of the distinct words of the batch, and which of them stands where; of none, one [UNK] that stands nowhere."""
+        """The characters of the distinct words of the batch, and the index of each word among them; without words, one unused [UNK]."""
         assert self.characters is not None
         distinct, places = np.unique(words, return_inverse=True)
         characters = self.characters.padded(distinct, PAD)[0] if len(distinct) else np.full((1, 1), UNK, np.int32)
         return {"characters": characters, "spelling": filled(places.astype(np.int32), n_words, 0)}
 
     def order(self, training: TrainingConfig | None, model: ModelBase, seed: int) -> Order:
-        """Random rows, those of similar length together where the recipe says so."""
+        """Random rows, those of similar length together with `bucket_by_length`."""
         return row_order(training, model.inputs, self.lengths, len(self), seed)
 
     def evaluation_batches(self, most: int | None = None) -> list[IntArray]:
@@ -160,8 +160,8 @@ class TaggedSentences(Preparation):
         """The declared tags, or those of the training split, sorted."""
         present = sorted({tag for tags in gold for tag in tags})
         if len(present) < 2:
-            told = f"have the same tag, {present[0]!r}" if present else "have no tag"
-            raise DataError(f"All tokens of {train.source} {told} in column `{self.task.tags}`, so there is nothing to tell apart. "
+            problem = f"have the same tag, {present[0]!r}" if present else "have no tag"
+            raise DataError(f"All tokens of {train.source} {problem} in column `{self.task.tags}`, so there is nothing to learn. "
                             "Is task.tags the right column?")
         return declared_or(self.task.labels, present)
 
@@ -181,8 +181,8 @@ class TaggedSentences(Preparation):
         if self.task.labels is not None:
             for row, tags in enumerate(gold):
                 if unknown := next((tag for tag in tags if tag and tag not in numbers), None):
-                    said = f"{table.where(row)} has the tag {unknown!r}, which task.labels does not name.{nearest(unknown, labels)}"
-                    raise DataError(f"{said} Correct it, or add the tag to task.labels, which has: {', '.join(labels)}.")
+                    message = f"{table.where(row)} has the tag {unknown!r}, which task.labels does not name.{nearest(unknown, labels)}"
+                    raise DataError(f"{message} Correct it, or add the tag to task.labels, which has: {', '.join(labels)}.")
         return np.fromiter((numbers.get(tag, UNSEEN) for tags in gold for tag in tags), np.int64, n_tokens)
 
 
@@ -192,5 +192,5 @@ def _unseen(split: TaggedSplit) -> list[str]:
     if not places:
         return []
     flat = [tag for tags in split.gold for tag in tags]
-    told = some_names(flat[place] for place in places)
-    return [f"{len(places):,} of {len(flat):,} {split.name} tokens have a tag that no training token has ({told}); they count as wrong."]
+    names = some_names(flat[place] for place in places)
+    return [f"{len(places):,} of {len(flat):,} {split.name} tokens have a tag that no training token has ({names}); they count as wrong."]

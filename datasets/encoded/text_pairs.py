@@ -34,7 +34,7 @@ class Raw(NamedTuple):
 
 @dataclass(frozen=True)
 class PairSplit:
-    """Sources and targets as numbers, without the [EOS] that a batch puts behind each. Targets are None where they are asked for."""
+    """Sources and targets as ids, without the [EOS] that a batch appends to each. Targets are None where they are to be predicted."""
 
     name: str
     table: Table
@@ -83,7 +83,7 @@ class PairSplit:
         return ended[:, :longest], lengths + 1
 
     def order(self, training: TrainingConfig | None, model: ModelBase, seed: int) -> Order:
-        """Random rows; where the recipe says so, sorted into buckets by the longer side, then by the shorter one."""
+        """Random rows; with `bucket_by_length` sorted by the longer side, then by the shorter one."""
         most = 2 * self.longer_lengths  # tokens, if both sides were as long as the longer one
         return row_order(training, model.inputs, most, len(self), seed, ties=self.sources.lengths - self.target_lengths)
 
@@ -138,7 +138,7 @@ class TextPairs(Preparation):
         return table.columns[self.task.source]
 
     def unlabelled(self, texts: Sequence[str], encoding: Encoding) -> PairSplit:
-        """Sources whose targets are asked for."""
+        """Sources whose targets are to be predicted."""
         table, raw = Table({"text": texts}, "the texts"), [Raw(text, ()) for text in texts]
         return self._numbered("texts", table, raw, encoding, lambda tokenizer, each: tokenizer.encode(each))
 

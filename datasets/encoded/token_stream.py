@@ -23,15 +23,15 @@ HISTORY = 16
 """Tokens before a block that an n-gram model is given beside it; more than any order needs."""
 EVALUATION_TOKENS = 4_096
 """Tokens in one batch of an evaluation: the scores of a whole vocabulary for each of them bound its size, and a recurrent network
-begins as few lanes anew."""
+resets its state in as few lanes."""
 
 
 @dataclass(frozen=True)
 class BlockOrder:
-    """How a stream of tokens is cut into blocks, epoch by epoch; a row is the place where a block begins.
+    """How a stream of tokens is cut into blocks, epoch by epoch; a row is the position where a block starts.
 
-    Each epoch begins at another place inside the first block, so that blocks are cut elsewhere. With `contiguous` the stream is
-    laid out in `batch_size` lanes of equal length, and block i of a lane follows block i - 1: a recurrent network goes on from
+    Each epoch starts at another position inside the first block, so that blocks are cut at other positions. With `contiguous` the stream is
+    laid out in `batch_size` lanes of equal length, and block i of a lane follows block i - 1: a recurrent network continues from
     the state that it left off in. Without, the blocks come in random order.
     """
 
@@ -47,7 +47,7 @@ class BlockOrder:
         return True
 
     def epoch(self, epoch: int) -> list[IntArray]:
-        """The places where each batch's blocks begin."""
+        """The positions where each batch's blocks start."""
         generator = np.random.default_rng((self.seed, epoch))
         first = int(generator.integers(self.block_size)) if self._blocks > 1 else 0
         blocks = first + self.block_size * np.arange(self._blocks)
@@ -92,9 +92,9 @@ class WholeStream:
 
 @dataclass(frozen=True)
 class TokenStream:
-    """All tokens of a split end to end. A row is a place in `ids`; its block is what stands there and `block_size` - 1 tokens on.
+    """All tokens of a split, concatenated. A row is a position in `ids`; its block is the `block_size` tokens from there.
 
-    Each token is to be told from those before it, the first from [BOS]. `characters` and `words` are those of the raw text, so
+    Each token is predicted from those before it, the first from [BOS]. `characters` and `words` are those of the raw text, so
     that figures compare between tokenizers.
     """
 
@@ -110,7 +110,7 @@ class TokenStream:
 
     @property
     def starts(self) -> IntArray:
-        """Where blocks begin when every token is in one of them."""
+        """Where blocks start when every token is in one of them."""
         return np.arange(0, len(self.ids), self.block_size)
 
     @property
@@ -143,7 +143,7 @@ class TokenStream:
         return BlockOrder(len(self.ids), self.block_size, size, seed, contiguous=model.carries_state)
 
     def evaluation_batches(self, most: int | None = None) -> list[IntArray]:
-        """Every block once, laid out in lanes so that a recurrent network may go on from block to block; or about `most` tokens."""
+        """Every block once, laid out in lanes so that a recurrent network may continue from block to block; or about `most` tokens."""
         lanes = max(1, EVALUATION_TOKENS // self.block_size)
         per_lane = -(-len(self.starts) // lanes)
         batches = [self.starts[place::per_lane] for place in range(per_lane)]

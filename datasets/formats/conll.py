@@ -34,7 +34,7 @@ def split_tokens(joined: str) -> list[str]:
 
 
 class _Sentence(NamedTuple):
-    """The fields of each line of a sentence, the number of its first line, and its text where a comment says it."""
+    """The fields of each line of a sentence, the number of its first line, and its text where a comment gives it."""
 
     rows: list[list[str]]
     line: int
@@ -44,7 +44,7 @@ class _Sentence(NamedTuple):
 def read_conll(text: str, source: str, form: Form, wanted: Sequence[str]) -> Table:
     """The wanted columns, each by its position in `form.columns`; without one `tokens` is the first column and `tags` the last.
 
-    A line that begins with # is a comment where it has another number of fields than the file has columns.
+    A line that starts with # is a comment where its number of fields is not the file's number of columns.
     Raises DataError with the line for a row with too few or too many fields, an empty field, a column that is not there.
     """
     lines = split_lines(text)
@@ -62,7 +62,7 @@ def _column(place: int, sentences: Sequence[_Sentence]) -> list[str]:
 
 
 def _first_line(lines: Sequence[str], source: str) -> str:
-    """The line that says how many columns the file has: the first with a token, comments passed over where there is another."""
+    """The line that determines the number of columns: the first with a token, comments skipped where there is another."""
     filled = [line for line in lines if line.strip() and not line.startswith(_BETWEEN_DOCUMENTS)]
     if not filled:
         raise DataError(f"{source} has no sentence. It must hold at least one example.")
@@ -95,11 +95,11 @@ def _check_row(fields: Sequence[str], width: int, first: str, where: str) -> Non
     if len(fields) != width:
         raise DataError(
             f"{where} has {_columns(len(fields))} where the first line of the file has {width} ({_shown(first)}). Each line must hold a "
-            "token and all its tags, with tabs or spaces between them, and a blank line must stand between sentences."
+            "token and all its tags, with tabs or spaces between them, and a blank line between sentences."
         )
     if not all(fields):
         raise DataError(f"{where} has nothing in column {fields.index('')} (the first is 0). Each token needs a value in every column, "
-                        "such as O or _ where there is nothing to say.")
+                        "such as O or _ for no value.")
 
 
 def _columns(n_columns: int) -> str:
@@ -119,10 +119,10 @@ def _place(name: str, form: Form, width: int, source: str) -> int:
     place = form.columns.get(name, {"tokens": 0, **_last(width)}.get(name))
     example = f"`data.columns: {{{name}: {width - 1}}}`"
     if place is None:
-        raise DataError(f"{source} has {_columns(width)} without names, so the recipe must say which one `{name}` is, such as {example}; "
-                        "the first is 0.")
+        raise DataError(f"{source} has {_columns(width)} without names, so the recipe must give the position of `{name}`, such as "
+                        f"{example}; the first is 0.")
     if isinstance(place, str):
-        raise DataError(f"{source}: the columns of a CoNLL file have positions and no names, so `data.columns.{name}: {place}` says "
+        raise DataError(f"{source}: the columns of a CoNLL file have positions and no names, so `data.columns.{name}: {place}` means "
                         f"nothing. Set a number, such as {example}; the first is 0.")
     if not 0 <= place < width:
         raise DataError(f"{source} has {_columns(width)}, so `data.columns.{name}: {place}` points past them; the first is 0.")
@@ -153,8 +153,8 @@ def _conllu_sentences(lines: Sequence[str], source: str) -> Iterator[_Sentence]:
                 yield _Sentence(rows, start, text)
             rows, text = [], None
         elif line.startswith("#"):
-            said = _TEXT_COMMENT.match(line)
-            text = said[1] if said else text
+            comment = _TEXT_COMMENT.match(line)
+            text = comment[1] if comment else text
         elif (word := _word(line, len(rows) + 1, f"{source}:{number}")) is not None:
             start = start if rows else number
             rows.append(word)
@@ -167,11 +167,11 @@ def _word(line: str, due: int, where: str) -> list[str] | None:
         raise DataError(f"{where} has {_columns(len(fields))} where CoNLL-U has {len(CONLLU_COLUMNS)} with tabs between them: "
                         f"{' '.join(CONLLU_COLUMNS)}. Is a tab lost? For other columns set `data.format: conll`.")
     if not all(fields):
-        raise DataError(f"{where} has nothing in the column `{CONLLU_COLUMNS[fields.index('')]}`. Write _ where there is nothing to say.")
+        raise DataError(f"{where} has nothing in the column `{CONLLU_COLUMNS[fields.index('')]}`. Write _ for no value.")
     if _NO_WORD.fullmatch(fields[0]):
         return None
     if not fields[0].isdecimal():
-        raise DataError(f"{where} begins with {_shown(fields[0])}, which is no id. A word has a number, a multiword token two such as 1-2, "
+        raise DataError(f"{where} starts with {_shown(fields[0])}, which is no id. A word has a number, a multiword token two such as 1-2, "
                         "an empty node one such as 8.1.")
     if fields[0] != str(due):
         raise DataError(f"{where} has the id {fields[0]} where {due} is due. The words of a sentence count from 1; is a line or the "
@@ -180,9 +180,9 @@ def _word(line: str, due: int, where: str) -> list[str] | None:
 
 
 def _all_columns(form: Form, sentences: Sequence[_Sentence]) -> list[str]:
-    whole = all(each.text is not None for each in sentences)
+    with_text = all(each.text is not None for each in sentences)
     taken = {_standard(key) for key in form.columns.values()}
-    return [*(name for name in (*CONLLU_COLUMNS, *(["text"] if whole else [])) if name not in taken), *form.columns]
+    return [*(name for name in (*CONLLU_COLUMNS, *(["text"] if with_text else [])) if name not in taken), *form.columns]
 
 
 def _standard(key: str | int) -> str:
@@ -204,6 +204,6 @@ def _values(key: str, sentences: Sequence[_Sentence], source: str) -> list[str]:
 
 def _text_of(sentence: _Sentence, source: str) -> str:
     if sentence.text is None:
-        raise DataError(f"{source}:{sentence.line} begins a sentence without a comment such as `# text = It rains.` above it. Add one, "
+        raise DataError(f"{source}:{sentence.line} starts a sentence without a comment such as `# text = It rains.` above it. Add one, "
                         "or read the column `form`, the words with spaces between them.")
     return sentence.text

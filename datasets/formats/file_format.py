@@ -1,4 +1,4 @@
-"""What readers of every format share: the form of a file, its text, and how a missing column is told."""
+"""What readers of every format share: the form of a file, its text, and the error for a missing column."""
 
 import difflib
 from collections.abc import Iterable, Mapping, Sequence
@@ -43,7 +43,7 @@ def decode(content: bytes, source: str) -> str:
 
 
 def refuse_column(name: str, key: str, names: Sequence[str], where: str) -> NoReturn:
-    """Raise DataError for the column `name`, which should stand under `key`, naming those that are there."""
+    """Raise DataError for the column `name`, which `key` should name; the message lists those that are there."""
     remedy = f"Set `data.columns: {{{name}: THE NAME IN THE FILE}}`, or the task's column."
     if len(names) == 1 and any(mark in names[0] for mark in ",;\t"):
         remedy = "Its fields look divided by another character: set `data.format` to csv or tsv."
@@ -52,7 +52,7 @@ def refuse_column(name: str, key: str, names: Sequence[str], where: str) -> NoRe
 
 
 def nearest(name: str, names: Iterable[str]) -> str:
-    """` Did you mean ...?` with the name that is most alike, or nothing where none is."""
+    """` Did you mean ...?` with the closest name, or nothing where none is close."""
     by_lower = {each.lower(): each for each in names}
     close = difflib.get_close_matches(name.lower(), by_lower, n=1)
     return f" Did you mean `{by_lower[close[0]]}`?" if close else ""

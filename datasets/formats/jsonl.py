@@ -29,7 +29,7 @@ def read_jsonl(text: str, source: str, form: Form, wanted: Sequence[str]) -> Tab
 
 
 def _not_json(constant: str) -> NoReturn:
-    raise ValueError(f"{constant} stands for no value")
+    raise ValueError(f"{constant} is not a JSON value")
 
 
 # Numbers stay as they are written, so that a label 1.0 does not change its name.
@@ -41,7 +41,7 @@ def _record(line: str, where: str) -> dict[str, Any]:
     try:
         record = _DECODER.decode(line)
     except (ValueError, RecursionError) as error:
-        raise DataError(f"{where} is no JSON: {error}. Each line must hold one whole object, such as {example}.") from None
+        raise DataError(f"{where} is no JSON: {error}. Each line must be one complete object, such as {example}.") from None
     if not isinstance(record, dict):
         raise DataError(f"{where} holds JSON, but no object. Each line must hold one, such as {example}.")
     return record
@@ -79,4 +79,4 @@ def _check_characters(value: str, key: str, where: str) -> None:
         value.encode("utf-8")
     except UnicodeEncodeError as error:
         half = f"\\u{ord(value[error.start]):04x}"
-        raise DataError(f"{where}: `{key}` holds {half}, half a character without its other half. Write the text anew.") from None
+        raise DataError(f"{where}: `{key}` holds {half}, half a character without its other half. Write the text again.") from None

@@ -10,7 +10,7 @@ _SHOWN_CHARACTERS = 60
 
 
 def read_text(text: str, source: str, form: Form, wanted: Sequence[str]) -> Table:
-    """A file's whole text as the one row of the column `text`; line breaks stay, those of Windows become single line feeds."""
+    """The text of a file as the one row of the column `text`; line breaks stay, those of Windows become single line feeds."""
     names = wanted or form.columns or ("text",)
     for name in names:
         if form.columns.get(name, name) not in ("text", 0):
@@ -47,5 +47,5 @@ def _check_lengths(lines: Sequence[str], source: str, other: Sequence[str], othe
     alone = longer[number - 1][:_SHOWN_CHARACTERS]
     raise DataError(
         f"{source} has {len(lines):,} lines and {other_source} has {len(other):,}, so {its_source}:{number} has no partner "
-        f"({alone!r}). Each line must say the same as that line of the other file; leave a line empty where there is nothing to say."
+        f"({alone!r}). Each line must be the translation of that line of the other file; leave a line empty where there is none."
     )

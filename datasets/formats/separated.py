@@ -64,7 +64,7 @@ def _quoted_grid(text: str, source: str, form: Form) -> _Grid:
 
 
 def _quoted_rows(text: str, source: str, form: Form) -> tuple[list[list[str]], list[int]]:
-    """All rows but blank lines, and the number of the line where each begins."""
+    """All rows except blank lines, and the number of the line where each starts."""
     rows, numbers, number = [], [], 1
     usual_limit = csv.field_size_limit(_FIELD_LIMIT)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=form.delimiter, strict=True)
@@ -76,7 +76,7 @@ def _quoted_rows(text: str, source: str, form: Form) -> tuple[list[list[str]], l
             number = reader.line_num + 1
     except csv.Error as error:
         raise DataError(
-            f"{source}:{number} begins a row whose quotes do not match ({error}; read as far as line {reader.line_num}). Inside a "
+            f"{source}:{number} starts a row whose quotes do not match ({error}; read as far as line {reader.line_num}). Inside a "
             'quoted field each quote is doubled, as in "say ""yes""". Where quotes are plain characters, set `data.quoting: false`.'
         ) from None
     finally:

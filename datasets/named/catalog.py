@@ -48,9 +48,9 @@ class Archive:
 class NamedDataset:
     """A dataset that is known by name.
 
-    `text` and `label` are the columns to look at where no recipe says others; `label` is empty where texts have no class, and
+    `text` and `label` are the columns to show where no recipe names others; `label` is empty where texts have no class, and
     holds one tag for each token of `text` where `tagged`. `sizes` counts the rows of each split; a split that is one long text has
-    one row, and `characters` says how long it is. `files` lists the files of each official split; a split called `all` is dealt out
+    one row, and `characters` is its length. `files` lists the files of each official split; a split called `all` is dealt out
     by `cut`, and a missing validation split is cut from train. A dataset without files comes with the installation.
     """
 
@@ -175,7 +175,7 @@ _TABLE = (
     ),
     NamedDataset(
         name="sst2",
-        description="sentiment of a sentence from a film review (1 is positive); whole sentences only, no phrases",
+        description="sentiment of a sentence from a film review (1 is positive); complete sentences only, no phrases",
         language="English",
         licence="not stated",
         columns=("text", "label"),
@@ -207,7 +207,7 @@ _TABLE = (
     ),
     NamedDataset(
         name="20newsgroups",
-        description="topic of a message to one of 20 newsgroups, with its headers unless `remove` says otherwise",
+        description="topic of a message to one of 20 newsgroups, with its headers unless `remove` is set",
         language="English",
         licence="not stated",
         columns=("text", "label"),

@@ -1,7 +1,7 @@
 """The dataset `dates`: dates as people write them in 30 languages, made from forms that come with the installation.
 
 Each row is one day of the years 1970 to 2069 in one language and one of its four forms. The days are drawn by a hash, so every computer
-draws the same. A text can stand for several days (8/7/03 is in July or in August), so even the best model makes mistakes:
+draws the same. A text can mean several days (8/7/03 is in July or in August), so even the best model makes mistakes:
 `best_accuracy` computes how many rows it gets right. `scripts/make_dates.py` made the forms from Unicode CLDR data.
 """
 
@@ -41,7 +41,7 @@ EXAMPLES: Mapping[str, Sequence[datetime.date]] = {
 
 
 class Piece(NamedTuple):
-    """A stretch of a written date: `part` is year, month, day, weekday, or None for what stands between them."""
+    """A piece of a written date: `part` is year, month, day, weekday, or None for what separates them."""
 
     text: str
     part: str | None
@@ -68,7 +68,7 @@ class Language:
         return [Piece(each if part is None else self.fields[each][NUMBERS[part](day)], part) for each, part in self.patterns[form]]
 
     def write_all(self, form: str, numbers: Mapping[str, Sequence[int]]) -> Iterator[str]:
-        """The texts of many days, given by part; much faster than one by one."""
+        """The texts of many days, given by part; much faster than one at a time."""
         columns = (repeat(each) if part is None else map(self.fields[each].__getitem__, numbers[part])
                    for each, part in self.patterns[form])
         return map("".join, zip(*columns, strict=False))
@@ -154,7 +154,7 @@ def _kind(character: str) -> str:
 def best_accuracy(texts: Iterable[str]) -> float:
     """The share of these texts that the best possible model turns into the right ISO date.
 
-    It knows of each text which day it stands for most often, over every day, language and form. Takes some seconds.
+    For each text it gives the day that it means most often, over every day, language and form. Takes some seconds.
     Raises DataError for a text that no day has.
     """
     asked = Counter(texts)

@@ -1,4 +1,4 @@
-"""Fetching a named dataset: a half download goes on where it broke off, and only content with the right checksum is kept."""
+"""Downloading a named dataset: an interrupted download is resumed, and only content with the right checksum is kept."""
 
 import gzip
 import http.client
@@ -16,7 +16,7 @@ from ..files import data_folder, find_file, read_content, same_content
 from .catalog import NamedDataset, Source
 
 Progress = Callable[[str, int, int | None], None]
-"""Told a file's name, the bytes that are here, and the bytes in all where the server says so."""
+"""Progress callback: a file's name, the bytes downloaded, and the total where the server reports it."""
 
 _TIMEOUT = 30.0
 """Seconds without a byte after which the connection counts as broken."""
@@ -26,7 +26,7 @@ _CHUNK = 1 << 16
 def get_dataset(named: NamedDataset, force: bool, progress: Progress) -> list[Path]:
     """Fetch what is not yet in the data folder, or all with `force`. Returns the files that were written.
 
-    Raises DataError for an address that does not answer, a transfer that breaks off (the next call goes on with it), a wrong
+    Raises DataError for an address that does not answer, a transfer that breaks off (the next call resumes it), a wrong
     checksum, and a folder that cannot be written.
     """
     folder = data_folder() / named.name
@@ -109,7 +109,7 @@ def _unpack(named: NamedDataset, contents: Mapping[str, bytes], folder: Path) ->
 
 
 def _transfer(url: str, part: Path, progress: Callable[[int, int | None], None]) -> None:
-    """Bring `part` to its full size, going on behind the bytes that it has."""
+    """Download the rest of `part`, after the bytes that it has."""
     have = part.stat().st_size if part.exists() else 0
     try:
         with _request(url, have) as response:
@@ -128,7 +128,7 @@ def _transfer(url: str, part: Path, progress: Callable[[int, int | None], None])
         reason = getattr(error, "reason", None) or error
         raise DataError(f"{url} cannot be fetched: {reason}. What has arrived is kept for the next try. {_BY_HAND}") from None
     if total is not None and done < total:
-        raise DataError(f"{url} broke off after {done:,} of {total:,} bytes. They are kept; run the command again to go on.")
+        raise DataError(f"{url} broke off after {done:,} of {total:,} bytes. They are kept; run the command again to resume.")
 
 
 _BY_HAND = "Check the network and its proxy; or fetch the file elsewhere and put it into the data folder (NLP_DATA)."
@@ -154,7 +154,7 @@ def _receive(response: http.client.HTTPResponse, part: Path, start: int, progres
 
 
 def _open(path: Path, mode: str) -> io.FileIO:
-    """Unbuffered, so that a full disk is told by the write and not by the close."""
+    """Unbuffered, so that a full disk is reported by the write and not by the close."""
     try:
         return io.FileIO(path, mode)
     except OSError as error:
@@ -179,4 +179,4 @@ def _sync(file: io.FileIO, path: Path) -> None:
 
 def _cannot_write(path: Path, error: OSError) -> DataError:
     return DataError(f"{path} cannot be written: {error.strerror}. Make room, or set NLP_DATA to another folder, and run the "
-                     "command again; a download in the same folder goes on where it stopped.")
+                     "command again; a download in the same folder is resumed.")

@@ -1,6 +1,6 @@
 """The dataset `names`: surnames and their language, from a file that comes with the installation.
 
-`scripts/make_names.py` says how the surnames were selected.
+`scripts/make_names.py` shows how the surnames were selected.
 """
 
 from ..splits import split_by_content

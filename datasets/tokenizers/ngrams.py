@@ -42,8 +42,8 @@ class Ngrams(Tokenizer):
         try:
             counts = [counter.fit_transform(encodable(texts)) for counter in counters.values()]
         except ValueError as error:
-            said = f"No n-gram is left of {len(texts):,} training texts ({str(error).rstrip('.')})."
-            raise DataError(f"{said} Lower tokenizer.min_frequency, or look at the texts with `nlp data show`.") from None
+            message = f"No n-gram is left of {len(texts):,} training texts ({str(error).rstrip('.')})."
+            raise DataError(f"{message} Lower tokenizer.min_frequency, or check the texts with `nlp data show`.") from None
         names = {kind: counter.get_feature_names_out().tolist() for kind, counter in counters.items()}
         joined = _joined(counts)
         idf = _smooth_idf(joined, sum(map(len, names.values()))) if config.weighting == "tfidf" else None
@@ -76,7 +76,7 @@ class Ngrams(Tokenizer):
         return self._weighted(_joined([counter.transform(encodable(texts)) for counter in self._counters]))
 
     def tokens(self, ids: Sequence[int] | IntArray) -> list[str]:
-        """The n-grams; those of characters stand in quotes where there are both kinds, as `'ab'` may be a word too."""
+        """The n-grams; those of characters are quoted where there are both kinds, since `'ab'` may be a word too."""
         words, characters = self.names.get("words", ()), self.names.get("characters", ())
         mark = "'{}'" if words else "{}"
         return [words[place] if place < len(words) else mark.format(characters[place - len(words)]) for place in map(int, ids)]

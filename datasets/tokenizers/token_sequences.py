@@ -35,7 +35,7 @@ class TokenSequences(Tokenizer):
 
     @classmethod
     def from_files(cls, config: SequenceConfig, files: Mapping[str, bytes]) -> "TokenSequences":
-        """What `files` gave. Raises ValueError where the vocabulary does not begin with the special tokens."""
+        """The tokenizer that `files` saved. Raises ValueError where the vocabulary does not start with the special tokens."""
         from tokenizers import Tokenizer
 
         library = Tokenizer.from_str(files[FILE].decode("utf-8"))
@@ -58,7 +58,7 @@ class TokenSequences(Tokenizer):
         return _ragged((begin + (row or [UNK]))[:most] for row in rows)
 
     def tokens(self, ids: Sequence[int] | IntArray) -> list[str]:
-        """The ids by name. Bytes that are no text by themselves stand as `<E2 82>`; those that are, as what they spell."""
+        """The ids by name. Bytes that are no text by themselves are shown as `<E2 82>`; those that are, as that text."""
         names = [self.library.id_to_token(int(number)) or "" for number in ids]
         if self.config.type not in ("bytes", "bpe"):
             return names

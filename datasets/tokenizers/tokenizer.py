@@ -19,7 +19,7 @@ FORMAT, READABLE = 2, (1, 2)
 ABOUT = "about.json"
 """The manifest of a saved tokenizer."""
 
-_REMEDY = "Take the folder from where it was copied, or train again."
+_REMEDY = "Copy the folder again from the original, or train again."
 
 
 class Tokenizer(ABC):
@@ -111,7 +111,7 @@ def load_tokenizer(folder: Path, vocab_size: int | None = None) -> Tokenizer:
         raise RunError(f"The tokenizer in {folder} is damaged: {error}. {_REMEDY}") from None
     for expected, whose in ((about.get("vocab_size"), "its own about.json"), (vocab_size, "the model")):
         if expected is not None and expected != tokenizer.vocab_size:
-            raise RunError(f"The tokenizer in {folder} has {tokenizer.vocab_size:,} tokens, but {whose} says {expected:,}: they "
+            raise RunError(f"The tokenizer in {folder} has {tokenizer.vocab_size:,} tokens, but {whose} has {expected:,}: they "
                            f"are not of the same run. {_REMEDY}")
     return tokenizer
 
@@ -131,8 +131,8 @@ def _config(folder: Path, about: Mapping[str, Any]) -> TokenizerConfig:
     try:
         return TypeAdapter(TokenizerConfig).validate_python(about.get("config"))
     except ValidationError as error:
-        said = error.errors()[0]["msg"]
-        raise RunError(f"The tokenizer in {folder} is damaged: its settings make no sense ({said}). {_REMEDY}") from None
+        reason = error.errors()[0]["msg"]
+        raise RunError(f"The tokenizer in {folder} is damaged: its settings are not valid ({reason}). {_REMEDY}") from None
 
 
 def _loaded(config: TokenizerConfig, files: Mapping[str, bytes]) -> Tokenizer:

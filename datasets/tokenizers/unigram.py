@@ -1,7 +1,7 @@
 """Training of a unigram language model over pieces of words (Kudo 2018), with the same outcome every time.
 
 The trainer of the `tokenizers` library visits the words in an order that differs from process to process, so that
-rounding decides anew which of two pieces of like worth stays. Here all sums go in a fixed order, on whole arrays.
+rounding decides each time which of two pieces of equal value stays. Here all sums are in a fixed order, over arrays.
 """
 
 from collections.abc import Mapping
@@ -47,9 +47,9 @@ class Lattice:
         """Log-probability of all ways from a text's beginning to each node, (n_nodes,)."""
         totals = np.full(self.last[-1] + 1, -np.inf)
         totals[self.first] = 0.0
-        for begin, stop in self._levels():
-            ends, firsts, sizes = np.unique(self.end[begin:stop], return_index=True, return_counts=True)
-            ways = totals[self.start[begin:stop]] + scores[self.piece[begin:stop]]
+        for low, high in self._levels():
+            ends, firsts, sizes = np.unique(self.end[low:high], return_index=True, return_counts=True)
+            ways = totals[self.start[low:high]] + scores[self.piece[low:high]]
             best = np.maximum.reduceat(ways, firsts)
             totals[ends] = best + np.log(np.add.reduceat(np.exp(ways - np.repeat(best, sizes)), firsts))
         return totals
@@ -62,15 +62,15 @@ class Lattice:
         totals, share = self.totals(scores), np.zeros(self.last[-1] + 1)
         share[self.last] = counts
         weights = np.empty(len(self.piece))
-        for begin, stop in reversed(self._levels()):
-            start, end = self.start[begin:stop], self.end[begin:stop]
-            weights[begin:stop] = np.exp(totals[start] + scores[self.piece[begin:stop]] - totals[end]) * share[end]
-            share[start] += weights[begin:stop]  # a node starts at most one edge of a level
+        for low, high in reversed(self._levels()):
+            start, end = self.start[low:high], self.end[low:high]
+            weights[low:high] = np.exp(totals[start] + scores[self.piece[low:high]] - totals[end]) * share[end]
+            share[start] += weights[low:high]  # a node starts at most one edge of a level
         return np.bincount(self.piece, weights, minlength=len(scores)).astype(np.float64)
 
     def _levels(self) -> list[tuple[int, int]]:
         bounds = np.searchsorted(self.depth, np.arange(1, LONGEST_WORD + 2))
-        return [(int(begin), int(stop)) for begin, stop in pairwise(bounds) if begin < stop]
+        return [(int(low), int(high)) for low, high in pairwise(bounds) if low < high]
 
 
 def train_unigram(words: Mapping[str, int], size: int) -> list[tuple[str, float]]:

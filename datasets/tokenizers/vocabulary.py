@@ -196,7 +196,7 @@ def _stands_alone(character: str) -> bool:
 
 
 def _byte_characters() -> tuple[str, ...]:
-    """The character that stands for each byte in byte-level vocabularies (Radford et al. 2019): itself where it can be seen."""
+    """The character that represents each byte in byte-level vocabularies (Radford et al. 2019): itself where it is printable."""
     seen = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
     unseen = [byte for byte in range(N_BYTES) if byte not in seen]
     return tuple(chr(byte) if byte in seen else chr(N_BYTES + unseen.index(byte)) for byte in range(N_BYTES))

@@ -20,7 +20,7 @@ FILE_NAME = "model.npz"
 
 
 def find(ascending: IntArray, wanted: IntArray) -> IntArray:
-    """Where each wanted number stands in an ascending array; -1 for those that it does not hold."""
+    """The index of each wanted number in an ascending array; -1 for those that are not in it."""
     if not len(ascending):
         return np.full(len(wanted), -1)
     places = np.minimum(np.searchsorted(ascending, wanted), len(ascending) - 1)
@@ -51,11 +51,11 @@ def opened_arrays(folder: Path, about: Mapping[str, Any]) -> Iterator[dict[str, 
         yield arrays
     except Exception as error:
         raise RunError(f"{path} is damaged or no model of this run ({type(error).__name__}: {error}). "
-                       "Copy the run again from where it is whole, or train it again.") from error
+                       "Copy the run again from the original, or train it again.") from error
 
 
 def packed(value: Any) -> npt.NDArray[np.uint8]:
-    """Words, or anything else that JSON can say, as an array; numpy's own text arrays are as wide as the longest word."""
+    """Words, or anything else that JSON can express, as an array; numpy's own text arrays are as wide as the longest word."""
     return np.frombuffer(json.dumps(value).encode("ascii"), np.uint8)
 
 

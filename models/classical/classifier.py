@@ -54,18 +54,18 @@ class Classical:
         self.scores_are = "margins" if isinstance(config, LinearSvmConfig) else "probabilities"
         self.why_names = "examples" if isinstance(config, KnnConfig) else "features"
         self.notices: list[str] = []
-        """What the last fit or load has to say: a solver that did not converge, fewer neighbours than asked for."""
+        """Notices of the last fit or load: a solver that did not converge, fewer neighbours than requested."""
         self._estimator: Any = None
 
     def fit(self, tokens: IntArray, starts: IntArray, weights: FloatArray | None, targets: Targets, seed: int) -> None:
-        """Fit on the whole training split at once; `labels` among the targets are class ids (batch,). Warnings end up in `notices`.
+        """Fit on the complete training split at once; `labels` among the targets are class ids (batch,). Warnings end up in `notices`.
 
         Raises TrainingError where the classifier needs two classes and training has one.
         """
         labels, _ = targets["labels"]
         present = np.unique(labels)
         if len(present) < 2 and isinstance(self.config, self._needs_two_classes):
-            raise TrainingError(f"model.type {self.config.type} tells classes apart, but all {len(labels)} training texts are of "
+            raise TrainingError(f"model.type {self.config.type} distinguishes classes, but all {len(labels)} training texts are of "
                                 f"class {self._name(int(present[0]))}; give it texts of at least two classes.")
         self.notices = []
         estimator = self._new_estimator(seed)

@@ -38,7 +38,7 @@ def _linear(estimator: Any, text: Any, column: int) -> list[Reason]:
 def _coefficients(estimator: Any, features: IntArray, column: int) -> FloatArray:
     """What one unit of each feature (k,) adds to the class's score: (k,).
 
-    Naive Bayes scores every class, so what counts is how far a class lies above the mean of the others.
+    Naive Bayes scores every class, so what counts is how far a class is above the mean of the others.
     """
     if not hasattr(estimator, "feature_log_prob_"):
         coefficients = estimator.coef_[:, features]

@@ -32,20 +32,20 @@ class KneserNey:
 
     def __init__(self, vocab_size: int, order: int = 3, excluded: Sequence[int] = ()) -> None:
         self.vocab_size, self.order, self.excluded = vocab_size, order, sorted(set(excluded))
-        self._begin, self._n_symbols = vocab_size, vocab_size + 1
+        self._start, self._n_symbols = vocab_size, vocab_size + 1
         self._keys: list[IntArray] = []
         self._counts: list[IntArray] = []
         self._mass: list[FloatArray] = []
         self._rest: list[FloatArray] = []
 
     def fit(self, tokens: IntArray, starts: IntArray | None = None) -> None:
-        """Count streams that lie end to end: tokens (n,), and the ascending places where each begins (None: one stream).
+        """Count concatenated streams: tokens (n,), and the ascending positions where each starts (None: one stream).
 
         Raises TrainingError for a token that is excluded, and RunError for one outside the vocabulary.
         """
         symbols, before = self._symbols(tokens, starts)
         if np.isin(tokens, self.excluded).any():
-            raise TrainingError(f"The training text has one of the token ids {self.excluded}, which the language model is told to "
+            raise TrainingError(f"The training text has one of the token ids {self.excluded}, which the language model is set to "
                                 "exclude; give it a text without them.")
         # The first order holds every symbol, so that a symbol is its own id there.
         keys: list[IntArray] = [np.arange(self._n_symbols)]
@@ -116,13 +116,13 @@ class KneserNey:
         return {"vocabulary": self.vocab_size, "order": self.order, **seen}
 
     def _symbols(self, tokens: IntArray, starts: IntArray | None) -> tuple[IntArray, IntArray]:
-        """The tokens with a begin mark before each stream, and for each how many symbols of its stream precede it."""
+        """The tokens with a start mark before each stream, and for each how many symbols of its stream precede it."""
         if len(tokens) and not 0 <= int(tokens.min()) <= int(tokens.max()) < self.vocab_size:
             raise RunError(f"A text has token ids from {int(tokens.min())} to {int(tokens.max())}, but the language model knows "
                            f"0 to {self.vocab_size - 1}: the tokenizer and the model are not of the same run.")
-        symbols = np.insert(tokens.astype(np.int64), [0] if starts is None else starts, self._begin)
+        symbols = np.insert(tokens.astype(np.int64), [0] if starts is None else starts, self._start)
         places = np.arange(len(symbols))
-        return symbols, places - np.maximum.accumulate(np.where(symbols == self._begin, places, 0))
+        return symbols, places - np.maximum.accumulate(np.where(symbols == self._start, places, 0))
 
     def _smooth(self, keys: list[IntArray], counts: list[IntArray]) -> None:
         """Turn counts into what is added up: each n-gram's own probability mass, and each context's share for the order below."""
@@ -144,7 +144,7 @@ class KneserNey:
     def _uniform(self) -> FloatArray:
         """(n_symbols,) equal shares for all that may be predicted."""
         shares = np.ones(self._n_symbols)
-        shares[[self._begin, *self.excluded]] = 0.0
+        shares[[self._start, *self.excluded]] = 0.0
         return shares / shares.sum()
 
     def _gram(self, symbols: Sequence[int]) -> int:
@@ -158,7 +158,7 @@ class KneserNey:
         return {"type": "kneser_ney", "vocab_size": self.vocab_size, "order": self.order, "excluded": self.excluded}
 
     def _check(self, keys: list[IntArray], counts: list[IntArray]) -> None:
-        """Raises ValueError for arrays that would lead outside themselves, or predict the begin mark."""
+        """Raises ValueError for arrays that would lead outside themselves, or predict the start mark."""
         for n, (pairs, times) in enumerate(zip(keys, counts, strict=True), start=1):
             if {pairs.dtype, times.dtype} != {np.dtype(np.int64)} or pairs.ndim != 1 or pairs.shape != times.shape:
                 raise ValueError(f"the arrays of order {n} do not match")
@@ -166,8 +166,8 @@ class KneserNey:
                 raise ValueError(f"the n-grams of order {n} are not in order, or were seen less than once")
             if n > 1 and len(pairs) and not 0 <= pairs[0] <= pairs[-1] < len(keys[n - 2]) * self._n_symbols:
                 raise ValueError(f"an n-gram of order {n} has a context that there is not")
-            if np.any(times[pairs % self._n_symbols == self._begin]):
-                raise ValueError("a begin mark is predicted")
+            if np.any(times[pairs % self._n_symbols == self._start]):
+                raise ValueError("a start mark is predicted")
 
 
 def _discounts(counts: IntArray) -> FloatArray:

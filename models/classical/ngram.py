@@ -29,7 +29,7 @@ class NgramLanguageModel:
         self.counts = KneserNey(vocab_size, config.order, NEVER_TEXT)
 
     def fit(self, histories: Sequence[IntArray], targets: Targets, seed: int) -> None:
-        """Count the whole text: the `tokens` among the targets are all its blocks (n_blocks, block_size) in order."""
+        """Count the text: the `tokens` among the targets are all its blocks (n_blocks, block_size) in order."""
         tokens, mask = targets["tokens"]
         self.counts.fit(tokens[mask])
 
@@ -38,12 +38,12 @@ class NgramLanguageModel:
         found = np.zeros(targets.shape)
         for row, (history, block, known) in enumerate(zip(histories, targets, mask, strict=True)):
             real = block[known]
-            whole = self.counts.log_probabilities(np.concatenate([history, real]))
-            found[row, : len(real)] = whole[len(history) :]
+            log_probabilities = self.counts.log_probabilities(np.concatenate([history, real]))
+            found[row, : len(real)] = log_probabilities[len(history) :]
         return found
 
     def next_scores(self, ids: Sequence[int], past: list[int] | None) -> tuple[FloatArray, list[int]]:
-        """Log P (n_words,) of the token after `ids`, which follow the text so far, and that text; [BOS] tells nothing."""
+        """Log P (n_words,) of the token after `ids`, which follow the text so far, and that text; [BOS] carries no information."""
         text = [*(past or []), *(number for number in ids if number != BOS)]
         with np.errstate(divide="ignore"):
             return np.log(self.counts.next_probabilities(text)), text

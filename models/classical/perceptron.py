@@ -13,7 +13,7 @@ from .taggers import Tagger
 class AveragedPerceptron(Tagger):
     """Structured perceptron (Collins 2002): wherever the best path through a training sentence is wrong, its features are corrected.
 
-    The score of a path adds up what the words around each token say for its tag, and what the token's own word says for its tag
+    The score of a path is the sum of the weights of the words around each token for its tag, and of the token's own word for its tag
     after the tag before it. The model is the average of the weights after each sentence, of features that are seen often.
     """
 

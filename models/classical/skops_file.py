@@ -74,7 +74,7 @@ def read_estimator(folder: Path, like: Any, n_features: int, n_classes: int) -> 
             from None
     except Exception as error:
         raise RunError(f"{path} is damaged or no model of this run ({type(error).__name__}: {error}). "
-                       "Copy the run again from where it is whole, or train it again.") from error
+                       "Copy the run again from the original, or train it again.") from error
     return estimator, notices
 
 
@@ -156,7 +156,7 @@ def _try(estimator: Any, n_features: int) -> None:
 def _check_tree(tree: Any, n_features: int) -> None:
     """All nodes hang together as one tree of the stated depth, and ask only for features that there are."""
     if tree.node_count != tree.capacity or tree.node_count < 1:
-        raise ValueError("a tree has another number of nodes than it says")
+        raise ValueError("a tree does not have the number of nodes that it declares")
     left, right, inner = tree.children_left, tree.children_right, tree.children_left != -1
     children = np.concatenate([left[inner], right[inner]])
     if not np.array_equal(np.sort(children), np.arange(1, tree.node_count)) or np.any(left[inner] >= right[inner]):
@@ -168,7 +168,7 @@ def _check_tree(tree: Any, n_features: int) -> None:
         level, depth = np.concatenate([left[level], right[level]]), depth + 1
         level = level[level != -1]
     if depth > tree.max_depth:
-        raise ValueError("a tree is deeper than it says")
+        raise ValueError("a tree is deeper than it declares")
 
 
 def _check_examples(estimator: Any, n_features: int) -> None:

@@ -14,7 +14,7 @@ FloatArray = npt.NDArray[np.floating[Any]]
 Sentences = Sequence[Sequence[str]]
 Arrays = Mapping[str, npt.NDArray[Any]]
 Templates = Sequence[Sequence[tuple[int, int]]]
-"""Kinds of attributes, and how far from the token the word stands whose they are."""
+"""Kinds of attributes, and the offset from the token of the word that they describe."""
 
 UNKNOWN_TAG = -1
 """The tag of a token from which nothing is learned."""

@@ -13,7 +13,7 @@ KeysAndValues = tuple[Tensor, Tensor]
 class SelfAttention(nn.Module):
     """Each position looks at all that it may see, in `n_heads` ways at once.
 
-    Query, key and value come from one matrix product. `causal`: a position sees itself and what stands before it.
+    Query, key and value come from one matrix product. `causal`: a position sees itself and what comes before it.
     """
 
     def __init__(self, d_model: int, n_heads: int, causal: bool = False, rotary: Rotary | None = None) -> None:
@@ -30,7 +30,7 @@ class SelfAttention(nn.Module):
     def extend(self, x: Tensor, past: KeysAndValues | None) -> tuple[Tensor, KeysAndValues]:
         """New positions of texts (batch, new, d_model), which see the past ones and each other up to themselves; no padding.
 
-        Gives what `forward` gives at these positions of the whole text, and the keys and values to go on with.
+        Returns what `forward` returns at these positions of the full text, and the keys and values for the next call.
         """
         start = 0 if past is None else past[0].shape[2]
         query, key, value = self._heads(x, start)
@@ -56,7 +56,7 @@ class SelfAttention(nn.Module):
 
     def _attend(self, query: Tensor, key: Tensor, value: Tensor, visible: Tensor | None) -> Tensor:
         """(batch, n_heads, seq, head_size) -> (batch, n_heads, seq, head_size)"""
-        # Padding stands behind a text's end, where a causal position never looks.
+        # Padding comes after a text's end, where a causal position never attends.
         return attend(query, key, value, None if self.causal else visible, self.causal)
 
 

@@ -48,7 +48,7 @@ class AverageEmbedding(nn.Module):
         nn.init.normal_(self.bag.weight, std=SPREAD)
 
     def forward(self, tokens: Tensor, starts: Tensor, weights: Tensor | None = None) -> Tensor:
-        """(n,), (batch,) -> (batch, size); each bag begins at its start"""
+        """(n,), (batch,) -> (batch, size); each bag starts at its offset"""
         if weights is not None:
             raise ValueError("a mean of embeddings takes tokens without weights")
         return self.bag(tokens, starts)  # (batch, size)

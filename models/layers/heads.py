@@ -23,7 +23,7 @@ def dense_layers(sizes: list[int], non_linearity: Activation, dropout: float) ->
 class TextOutput(nn.Module):
     """One vector for each text, then one score for each class; without `n_outputs` the vector itself.
 
-    `pooling` makes one vector of a text's states; `hidden` stands between that and the scores: dropout, layers.
+    `pooling` makes one vector of a text's states; `hidden` is between that and the scores: dropout, layers.
     """
 
     def __init__(self, pooling: nn.Module, hidden: nn.Module, d_hidden: int, n_outputs: int | None) -> None:
@@ -49,7 +49,7 @@ class TagOutput(nn.Module):
         self.crf = Crf(n_tags) if crf else None
 
     def forward(self, states: Tensor, lengths: Tensor) -> Tensor:
-        """(batch, n_words, d_model) -> (batch, n_words, n_tags); what stands on padding means nothing"""
+        """(batch, n_words, d_model) -> (batch, n_words, n_tags); values on padding are meaningless"""
         return self.scores(self.hidden(states))
 
 
@@ -68,7 +68,7 @@ class VocabularyOutput(nn.Module):
             source.weight = _shared(embedding, source.num_embeddings, "the source's embedding")
 
     def forward(self, states: Tensor, lengths: Tensor) -> Tensor:
-        """(batch, seq, d_model) -> (batch, seq, n_outputs); what stands on padding means nothing"""
+        """(batch, seq, d_model) -> (batch, seq, n_outputs); values on padding are meaningless"""
         return self.scores(states)
 
 

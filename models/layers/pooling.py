@@ -55,7 +55,7 @@ class LastPooling(nn.Module):
 
 
 class AttentionPooling(nn.Module):
-    """A learned mean: each state weighs as much as `context . tanh(W state + b)` says (Yang et al. 2016)."""
+    """A learned mean: the weight of each state is the softmax of `context . tanh(W state + b)` (Yang et al. 2016)."""
 
     def __init__(self, d_model: int) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""How a transformer is told where a token stands: sinusoidal, learned or rotary."""
+"""Positional encodings of a transformer: sinusoidal, learned or rotary."""
 
 import torch
 from torch import Tensor, nn
@@ -32,7 +32,7 @@ class Rotary(nn.Module):
         self.register_buffer("sin", angles.sin(), persistent=False)
 
     def forward(self, x: Tensor, start: int = 0) -> Tensor:
-        """(batch, n_heads, seq, head_size) -> (batch, n_heads, seq, head_size); the first of them stands at position `start`"""
+        """(batch, n_heads, seq, head_size) -> (batch, n_heads, seq, head_size); the first of them is at position `start`"""
         here = slice(start, start + x.shape[2])
         first, second = x.chunk(2, dim=3)
         turned = torch.cat([-second, first], dim=3)

@@ -48,7 +48,7 @@ class RecurrentLayer(nn.Module):
     """One layer, in one direction or both; padding behind a text never touches its states.
 
     Both directions are two one-way modules, the backward one over each text reversed: a bidirectional `nn.LSTM` over padded texts
-    would begin in the padding, and one over packed texts takes several times as long.
+    would start in the padding, and one over packed texts takes several times as long.
     """
 
     def __init__(self, cell: Cell, d_input: int, d_state: int, bidirectional: bool) -> None:
@@ -88,7 +88,7 @@ def start_weights(cell: nn.RNNBase) -> None:
 def advance(cell: nn.RNNBase, x: Tensor, state: Parts) -> Parts:
     """(batch, d_input), the state before -> the state after: what the layer gives at one place.
 
-    Torch's single cells, with the layer's weights: for one place a whole `nn.LSTM` takes a third longer on a CPU.
+    Torch's single cells, with the layer's weights: for one position a full `nn.LSTM` takes a third longer on a CPU.
     """
     weights: Any = (cell.weight_ih_l0, cell.weight_hh_l0, cell.bias_ih_l0, cell.bias_hh_l0)
     if isinstance(cell, nn.LSTM):

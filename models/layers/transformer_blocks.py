@@ -33,7 +33,7 @@ class FeedForward(nn.Module):
 class Block(nn.Module):
     """Attention, then feed-forward, each beside a residual path.
 
-    Layer norm stands before each of the two (`pre`: Xiong et al. 2020), or after each sum (`post`: as in the first paper).
+    Layer norm is applied before each of the two (`pre`: Xiong et al. 2020), or after each sum (`post`: as in the first paper).
     """
 
     def __init__(self, attention: SelfAttention, feed_forward: FeedForward, d_model: int, norm: Norm, dropout: float) -> None:
@@ -88,7 +88,7 @@ class PositionedEmbedding(nn.Module):
     """Vectors of token and place, added up (Vaswani et al. 2017).
 
     With sinusoids, the tokens' vectors are scaled by sqrt(d_model), as in the paper; learned places have the same spread as
-    tokens, so nothing is scaled. With rotary positions the place is told in the attention, not here.
+    tokens, so nothing is scaled. Rotary positions are applied in the attention, not here.
     """
 
     sinusoids: Tensor | None
@@ -105,14 +105,14 @@ class PositionedEmbedding(nn.Module):
         self.dropout = nn.Dropout(dropout)
 
     def placed(self, tokens: Tensor, start: int = 0, **spelled: Tensor) -> Tensor:
-        """(batch, seq) -> (batch, seq, d_model); the first token stands at position `start`"""
+        """(batch, seq) -> (batch, seq, d_model); the first token is at position `start`"""
         x, here = self.words(tokens, **spelled) * self.scale, slice(start, start + tokens.shape[1])  # (batch, seq, d_model)
         if self.positions is not None:
             x = x + self.positions.weight[here]
         return x if self.sinusoids is None else x + self.sinusoids[here]
 
     def forward(self, tokens: Tensor, start: int = 0) -> Tensor:
-        """(batch, seq) -> (batch, seq, d_model); the first token stands at position `start`"""
+        """(batch, seq) -> (batch, seq, d_model); the first token is at position `start`"""
         return self.dropout(self.placed(tokens, start))
 
 

@@ -1,4 +1,4 @@
-"""Words as vectors: what is looked up for each, and what its characters tell."""
+"""Words as vectors: an embedding of each word, and a vector computed from its characters."""
 
 import torch
 from torch import Tensor, nn
@@ -88,5 +88,5 @@ class WordEmbedding(nn.Module):
         if self.characters is None:
             return x
         assert characters is not None and spelling is not None
-        real = (tokens != PAD).unsqueeze(2)  # convolutions look at what stands beside a text, which must be zero
+        real = (tokens != PAD).unsqueeze(2)  # convolutions read past the ends of a text, where vectors must be zero
         return torch.cat([x, self.characters(characters, spelling) * real], dim=2)

@@ -13,7 +13,7 @@ from .network import Network, as_tensors
 
 
 class EncoderDecoder(Network):
-    """Reads a source, then tells the target token by token; `forward` gives the scores of all places at once.
+    """Reads a source, then predicts the target token by token; `forward` gives the scores of all positions at once.
 
     Sources end in [EOS]; those of a batch are filled up with [PAD] behind it, and no result depends on how far. A decoder's state is
     held by hypothesis, (batch, k, ...), its memory of the source by sentence, (batch, ...).
@@ -24,11 +24,11 @@ class EncoderDecoder(Network):
         """(batch, src), (batch,), (batch, tgt) -> (batch, tgt, n_words), or (n, n_words) where `asked` (n,) names places in (batch * tgt)
 
         `previous` is the target token before each place, [BOS] first. Below 1, `teacher_forcing` is the share of places that are
-        given it; the others are given what the model itself says there (Bengio et al. 2015).
+        given it; the others are given the model's own prediction (Bengio et al. 2015).
         """
         raise NotImplementedError
 
-    def begin(self, tokens: Tensor, lengths: Tensor) -> tuple[Memory, State]:
+    def encode(self, tokens: Tensor, lengths: Tensor) -> tuple[Memory, State]:
         """(batch, src), (batch,) -> what is known of the source, and the state of one hypothesis for each"""
         raise NotImplementedError
 
@@ -56,15 +56,15 @@ class EncoderDecoder(Network):
 
 
 def only(x: Tensor, asked: Tensor | None) -> Tensor:
-    """(batch, tgt, size) -> (n, size) at the places asked for; all of them where none is named"""
+    """(batch, tgt, size) -> (n, size) at the selected positions; all of them by default"""
     return x if asked is None else functional.embedding(asked, x.flatten(0, 1))  # its gradient takes less time than that of an index
 
 
 def own_choices(previous: Tensor, logits: Tensor, teacher_forcing: float) -> Tensor:
-    """(batch, tgt), (batch, tgt, n_words) -> (batch, tgt): what the model said at the place before, by a coin for each place.
+    """(batch, tgt), (batch, tgt, n_words) -> (batch, tgt): the model's own previous token, drawn per position.
 
     The first place keeps its [BOS]; no gradient goes through the choice.
     """
-    said = logits.detach().argmax(dim=2)[:, :-1]
-    own = torch.rand(said.shape, device=said.device) >= teacher_forcing
-    return torch.cat([previous[:, :1], torch.where(own, said.to(previous.dtype), previous[:, 1:])], dim=1)
+    predicted = logits.detach().argmax(dim=2)[:, :-1]
+    own = torch.rand(predicted.shape, device=predicted.device) >= teacher_forcing
+    return torch.cat([previous[:, :1], torch.where(own, predicted.to(previous.dtype), previous[:, 1:])], dim=1)

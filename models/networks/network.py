@@ -35,7 +35,7 @@ class Network(nn.Module):
         return {"parameters": sum(parameter.numel() for parameter in self.parameters())}
 
     def carried_tensors(self) -> dict[str, Tensor]:
-        """What training goes on with from batch to batch beside the weights; nothing but for recurrent language models."""
+        """What training carries from batch to batch besides the weights; empty except for recurrent language models."""
         return {}
 
     def restore_carried(self, tensors: Mapping[str, Tensor]) -> None:

@@ -1,4 +1,4 @@
-"""Recurrent language models, which go on from block to block (Mikolov et al. 2010)."""
+"""Recurrent language models, which carry their state from block to block (Mikolov et al. 2010)."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -20,7 +20,7 @@ FloatArray = npt.NDArray[np.floating[Any]]
 
 
 class Carried:
-    """The states that lanes of text ended in, and the place in the text where each would go on."""
+    """The final states of the lanes of text, and the position in the text where each would continue."""
 
     def __init__(self, states: list[State], places: Tensor) -> None:
         self.states, self.places = states, places
@@ -40,8 +40,8 @@ class Carried:
 class RecurrentLanguageModel(Network):
     """Embedding -> recurrent layers -> a score for each word of the vocabulary at each position.
 
-    A row whose text goes on where that row of the last batch ended begins in the state that was left; every other row begins
-    anew. Training and evaluation leave each other's states alone.
+    A row whose text continues where that row of the last batch ended starts in the state that was left; every other row starts
+    from zero. Training and evaluation leave each other's states alone.
     """
 
     def __init__(self, config: RecurrentConfig, n_tokens: int, head: Head) -> None:
@@ -65,7 +65,7 @@ class RecurrentLanguageModel(Network):
         return self.output(self.dropout(x), lengths)
 
     def carried_tensors(self) -> dict[str, Tensor]:
-        """The states that training goes on in."""
+        """The states that training continues from."""
         held = self.carried[True]
         return held.tensors() if held is not None else {}
 
@@ -75,7 +75,7 @@ class RecurrentLanguageModel(Network):
 
     @torch.inference_mode()
     def next_scores(self, ids: Sequence[int], past: list[State] | None) -> tuple[FloatArray, list[State]]:
-        """Scores (n_words,) of the token after `ids`, which follow the text so far, and the states to go on with."""
+        """Scores (n_words,) of the token after `ids`, which follow the text so far, and the states for the next call."""
         self.eval()
         x = self.embedding(torch.tensor([list(ids)], device=self.device))
         before: list[State | None] = [*past] if past is not None else [None] * len(self.hidden.layers)
@@ -83,7 +83,7 @@ class RecurrentLanguageModel(Network):
         return self.output.scores(x[0, -1]).double().cpu().numpy(), now
 
     def _states(self, places: Tensor) -> list[Any]:
-        """Of each layer, the state to begin in: what was left where the text goes on, zero elsewhere."""
+        """The initial state of each layer: the one that was left where the text continues, zero elsewhere."""
         held = self.carried[self.training]
         if held is None or len(held.places) < len(places):
             return [None] * len(self.hidden.layers)
@@ -100,5 +100,5 @@ def _parts(state: State) -> tuple[Tensor, ...]:
 
 
 def _apart(state: State) -> State:
-    """Cut off from the graph: gradients end where a block begins (truncated backpropagation through time)."""
+    """Cut off from the graph: gradients end where a block starts (truncated backpropagation through time)."""
     return _each(state, torch.Tensor.detach)

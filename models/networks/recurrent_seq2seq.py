@@ -52,7 +52,7 @@ class RecurrentDecoder(nn.Module):
     The output reads tanh(W [state; context]) (Luong et al. 2015), of the size of an embedding. The context of `additive` is found
     with the state before and goes into the cell, beside the token's embedding; that of `none` too, found without any. `dot`,
     `general` and `concat` look with the state after; with `input_feeding` the output's vector of the place before goes into the
-    cell. Each layer begins in tanh(W h), h being what the encoder's layer of that number ended in, each direction in its own way of
+    cell. Each layer starts in tanh(W h), h being what the encoder's layer of that number ended in, each direction in its own way of
     reading (Bahdanau et al. 2015, there of the backward one); an LSTM's cell state likewise.
     """
 
@@ -68,7 +68,7 @@ class RecurrentDecoder(nn.Module):
         self.layers = RecurrentEncoder(CELLS[config.cell], d_embedding + d_beside, size, config.n_layers, False, config.dropout)
         self.join = nn.Linear(size + d_source, d_embedding)
 
-    def begin(self, states: Tensor, ends: list[Tensor], lengths: Tensor) -> tuple[Memory, State]:
+    def initial_state(self, states: Tensor, ends: list[Tensor], lengths: Tensor) -> tuple[Memory, State]:
         """(batch, src, d_source), (batch, d_source) of each layer -> what is known of the source, one state for each sentence"""
         state: State = {}
         for number, (start, end) in enumerate(zip(self.start, ends, strict=True)):
@@ -152,7 +152,7 @@ class RecurrentSeq2Seq(EncoderDecoder):
         With `teacher_forcing` below 1 each place but the first reads, by a coin of its own for each token, the word that the model
         itself found most probable at the place before in place of `previous` (Bengio et al. 2015); no gradient goes through that choice.
         """
-        memory, state = self.begin(tokens, lengths)
+        memory, state = self.encode(tokens, lengths)
         if teacher_forcing < 1:
             return self.output(only(self._half_forced(previous, memory, state, teacher_forcing), asked), lengths)
         vectors, _ = self.decoder(self._embedded(previous), memory, state)
@@ -160,13 +160,13 @@ class RecurrentSeq2Seq(EncoderDecoder):
 
     def alignments(self, tokens: Tensor, lengths: Tensor, previous: Tensor) -> Tensor | None:
         """(batch, tgt, src), how much each target place looked at each source place; None without attention."""
-        memory, state = self.begin(tokens, lengths)
+        memory, state = self.encode(tokens, lengths)
         return self.decoder(self._embedded(previous), memory, state)[1]
 
-    def begin(self, tokens: Tensor, lengths: Tensor) -> tuple[Memory, State]:
+    def encode(self, tokens: Tensor, lengths: Tensor) -> tuple[Memory, State]:
         """(batch, src) -> what is known of each source, and the state of one hypothesis (batch, 1, ...) for each"""
         states, ends = self.encoder.with_ends(self.dropout(self.source_embedding(self.token_dropout(tokens))), lengths)
-        return self.decoder.begin(states, ends, lengths)
+        return self.decoder.initial_state(states, ends, lengths)
 
     def step(self, previous: Tensor, memory: Memory, state: State) -> tuple[Tensor, State]:
         """(batch, k), the last token of each of k hypotheses -> (batch, k, n_words), and the state after it"""
@@ -180,13 +180,13 @@ class RecurrentSeq2Seq(EncoderDecoder):
         """(batch, tgt) -> (batch, tgt, d_embedding), what the output reads, of which about `share` of the tokens are as given."""
         own, vectors = torch.rand(previous.shape, device=previous.device) >= share, []  # (batch, tgt)
         for place, given in enumerate(previous.split(1, dim=1)):
-            told = self._replaced(given, own[:, place], vectors[-1]) if place else given
-            seen, _, state = self.decoder.read(self._embedded(told), memory, state)
+            fed = self._replaced(given, own[:, place], vectors[-1]) if place else given
+            seen, _, state = self.decoder.read(self._embedded(fed), memory, state)
             vectors.append(self.dropout(self.decoder.vectors(seen)))
         return torch.cat(vectors, dim=1)
 
     @torch.no_grad()
     def _replaced(self, given: Tensor, own: Tensor, vectors: Tensor) -> Tensor:
         """(batch, 1), (batch,), (batch, 1, d_embedding) -> (batch, 1): the model's own word where `own`; only there is it looked for."""
-        said = self.output.scores(vectors[own]).argmax(dim=2)  # (as many as are its own, 1)
-        return given.masked_scatter(own.unsqueeze(1), said.to(given.dtype))
+        chosen = self.output.scores(vectors[own]).argmax(dim=2)  # (number of own tokens, 1)
+        return given.masked_scatter(own.unsqueeze(1), chosen.to(given.dtype))

@@ -38,7 +38,7 @@ class TransformerEmbedding(PositionedEmbedding):
         self.norm = nn.LayerNorm(d_model) if config.embedding_norm else nn.Identity()
 
     def forward(self, tokens: Tensor, start: int = 0, segments: Tensor | None = None, **spelled: Tensor) -> Tensor:
-        """(batch, seq) -> (batch, seq, d_model); the first token stands at position `start`, and is of segment 0 without `segments`"""
+        """(batch, seq) -> (batch, seq, d_model); the first token is at position `start`, and in segment 0 without `segments`"""
         x = self.placed(tokens, start, **spelled)
         if self.segments is not None:
             x = x + (self.segments.weight[0] if segments is None else self.segments(segments))
@@ -57,7 +57,7 @@ def _d_characters(config: TransformerConfig) -> int:
 class Transformer(SequenceNetwork):
     """Embedding -> blocks of attention and feed-forward -> what the task asks for: a class, or a word at each position.
 
-    Of a text longer than `max_positions` the network reads the beginning. Where each word gets a tag it reads all, in windows of so many
+    Of a text longer than `max_positions` the network reads the start. A tagger reads all of it, in windows of that many
     tokens, each by itself.
     """
 
@@ -82,7 +82,7 @@ class Transformer(SequenceNetwork):
 
     def _read(self, tokens: Tensor, lengths: Tensor, segments: Tensor | None = None, **spelled: Tensor) -> Tensor:
         """(batch, seq) -> (batch, seq, d_model); no more tokens than there are positions"""
-        # Padding stands behind a text's end, where no causal position looks.
+        # Padding comes after a text's end, where no causal position attends.
         visible = None if self.causal else real_tokens(lengths, tokens.shape[1])
         return self.hidden(self.embedding(self.token_dropout(tokens), segments=segments, **spelled), visible)
 
@@ -98,7 +98,7 @@ class Transformer(SequenceNetwork):
 
     @torch.inference_mode()
     def next_scores(self, ids: Sequence[int], past: Past | None) -> tuple[FloatArray, Past]:
-        """Scores (n_words,) of the token after `ids`, which follow the text so far, and what to go on with.
+        """Scores (n_words,) of the token after `ids`, which follow the text so far, and the cache for the next call.
 
         Keys and values are kept, so each new token costs one position (Vaswani et al. 2017, as every decoder does it). Raises
         ValueError where the text has more than `max_positions` tokens.
@@ -114,7 +114,7 @@ class Transformer(SequenceNetwork):
 
 
 def _window(more: Mapping[str, Tensor], start: int, size: int) -> dict[str, Tensor]:
-    """What goes with so many tokens from `start` on; the characters of words are of no place."""
+    """The inputs of `n` tokens from `start` on; the characters of words have no position."""
     return {name: value[:, start : start + size] if name in ("segments", "spelling") else value for name, value in more.items()}
 
 

@@ -19,7 +19,7 @@ from .encoder_decoder import EncoderDecoder, only, own_choices
 class DecoderBlock(nn.Module):
     """Attention to the target so far, attention to the source, then feed-forward, each beside a residual path.
 
-    Layer norm stands before each of the three (`pre`), or after each sum (`post`).
+    Layer norm is applied before each of the three (`pre`), or after each sum (`post`).
     """
 
     def __init__(self, config: TransformerSeq2SeqConfig) -> None:
@@ -38,11 +38,11 @@ class DecoderBlock(nn.Module):
 
     def extend(self, x: Tensor, past: KeysAndValues | None, source: KeysAndValues, visible: Tensor | None
                ) -> tuple[Tensor, KeysAndValues]:
-        """(batch, k, d_model), one place of each hypothesis -> the same, and (batch * k, ...) keys and values to go on with"""
+        """(batch, k, d_model), one position of each hypothesis -> the same, and (batch * k, ...) keys and values for the next step"""
         each = x.flatten(0, 1).unsqueeze(1)  # (batch * k, 1, d_model)
         mixed, now = self.attention.extend(self.attention_norm(each) if self.pre else each, past)
         each = each + mixed if self.pre else self.attention_norm(each + mixed)
-        # All hypotheses of a sentence look at the same source, as so many places of one target would.
+        # All hypotheses of a sentence attend to the same source, as k positions of one target would.
         return self._after_attention(each.view_as(x), source, visible), now
 
     def looks(self, x: Tensor, source: KeysAndValues, visible: Tensor | None) -> Tensor:
@@ -116,7 +116,7 @@ class TransformerSeq2Seq(EncoderDecoder):
                 asked: Tensor | None = None) -> Tensor:
         """(batch, src), (batch,), (batch, tgt) -> (batch, tgt, n_words), or (n, n_words) at the places `asked` (n,)
 
-        Below 1, `teacher_forcing` takes two passes: one that says what the model would choose, one that is given some of it
+        Below 1, `teacher_forcing` takes two passes: one that gives the model's own choices, one that is fed some of them
         (Mihaylova and Martins 2019).
         """
         sources, visible = self._read(tokens, lengths)
@@ -125,7 +125,7 @@ class TransformerSeq2Seq(EncoderDecoder):
                 previous = own_choices(previous, self._told(previous, sources, visible), teacher_forcing)
         return self._told(previous, sources, visible, asked)
 
-    def begin(self, tokens: Tensor, lengths: Tensor) -> tuple[Memory, State]:
+    def encode(self, tokens: Tensor, lengths: Tensor) -> tuple[Memory, State]:
         """(batch, src), (batch,) -> keys, values and what is visible of the source; a state of no places"""
         sources, _ = self._read(tokens, lengths)
         held = {f"{name}{number}": part for number, source in enumerate(sources) for name, part in zip("kv", source, strict=True)}

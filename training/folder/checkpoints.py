@@ -1,4 +1,4 @@
-"""Checkpoints that are whole or not there: `checkpoints/step-N/`, and the pointers `best` and `last` to two of them."""
+"""Checkpoints that are complete or absent: `checkpoints/step-N/`, and the pointers `best` and `last` to two of them."""
 
 import errno
 import logging
@@ -47,14 +47,14 @@ def save_averaged(run: RunDirectory, write: Callable[[Path], None]) -> Path:
 
 
 def latest_checkpoints(run: RunDirectory, count: int) -> list[Path]:
-    """The folders of so many of the latest checkpoints, or of all there are, each looked at as `checkpoint_path` does."""
+    """The folders of the latest `n` checkpoints, or of all there are, each verified as in `checkpoint_path`."""
     return [checkpoint_path(run, step) for step in _steps(run.checkpoints)[-count:]]
 
 
 def checkpoint_path(run: RunDirectory, which: Literal["best", "last"] | int = "last") -> Path:
     """The folder of a checkpoint, after a look at every byte of it.
 
-    Where the pointer is lost, the newest whole one is taken, with a warning. Raises RunError where there is none, or it is damaged.
+    Where the pointer is lost, the newest complete one is taken, with a warning. Raises RunError where there is none, or it is damaged.
     """
     folder = run.checkpoints
     name = f"step-{which}" if isinstance(which, int) else _pointed(folder, which)
@@ -113,7 +113,7 @@ def _steps(folder: Path) -> list[int]:
 
 
 def _pointed(folder: Path, pointer: str) -> str | None:
-    """What a pointer file says; None where it is missing or says nothing that could be a checkpoint."""
+    """The checkpoint that a pointer file names; None where it is missing or names no checkpoint."""
     try:
         name = (folder / pointer).read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError):
@@ -124,16 +124,16 @@ def _pointed(folder: Path, pointer: str) -> str | None:
 def _newest_whole(folder: Path, pointer: str) -> Path:
     for step in reversed(_steps(folder)):
         if damage(folder / f"step-{step}") is None:
-            notice = f"{folder / pointer} names no checkpoint that is there; step-{step}, the newest whole one, is taken."
+            notice = f"{folder / pointer} names no checkpoint that is there; step-{step}, the newest complete one, is taken."
             logging.getLogger("nlp").warning("Notice: %s", notice)
             return folder / f"step-{step}"
-    raise RunError(f"{folder} holds no whole checkpoint. Go on with `nlp train --resume {folder.parent}`, "
-                   "take the folder from where it was copied, or train again.")
+    raise RunError(f"{folder} has no complete checkpoint. Resume with `nlp train --resume {folder.parent}`, "
+                   "copy the folder again from the original, or train again.")
 
 
 def _way_out(folder: Path, damaged: str) -> str:
     names = (f"step-{step}" for step in reversed(_steps(folder)))
-    whole = next((name for name in names if name != damaged and damage(folder / name) is None), None)
-    if whole is None:
-        return "No other checkpoint of this run is whole: take the folder from where it was copied, or train again."
-    return f"{whole} is whole: remove {damaged}, and it is taken instead."
+    complete = next((name for name in names if name != damaged and damage(folder / name) is None), None)
+    if complete is None:
+        return "No other checkpoint of this run is complete: copy the folder again from the original, or train again."
+    return f"{complete} is complete: remove {damaged}, and it is taken instead."

@@ -56,7 +56,7 @@ def package_name(requirement: str) -> str:
 
 
 def processor() -> str:
-    """The processor's name as its maker gives it, where the system tells."""
+    """The processor's name as its maker gives it, where the system reports it."""
     if sys.platform == "linux":
         for line in Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines():
             if line.startswith(("model name", "Model")):
@@ -72,7 +72,7 @@ def cores() -> int:
 
 
 def git_state(folder: Path) -> dict[str, Any] | None:
-    """Commit of the git checkout that `folder` lies in, and whether tracked files were changed; None outside one."""
+    """Commit of the git checkout that contains `folder`, and whether tracked files were changed; None outside one."""
     status = _output("git", "-C", str(folder), "status", "--porcelain=v2", "--branch", "--untracked-files=no")
     if status is None:
         return None

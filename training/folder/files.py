@@ -1,4 +1,4 @@
-"""A run's files: whole or not there, JSON that any program can read, and one paragraph where the disk refuses."""
+"""A run's files: complete or absent, JSON that any program can read, and one paragraph where the disk refuses."""
 
 import errno
 import hashlib
@@ -41,9 +41,9 @@ def read_json(path: Path) -> Any:
 
 
 def checksum(about: Mapping[str, Any]) -> str:
-    """SHA-256 of what is told, without the checksum that stands beside it."""
-    told = {key: value for key, value in plain(about).items() if key != "checksum"}
-    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
+    """SHA-256 of the content without its own checksum."""
+    content = {key: value for key, value in plain(about).items() if key != "checksum"}
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def plain(value: Any) -> Any:
@@ -70,7 +70,7 @@ def disk_errors(path: Path) -> Iterator[None]:
 
 def _told(error: OSError, path: Path) -> UserError:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return DeviceError(f"The disk is full: {path} could not be written ({_free(path)} free). What was written before is whole. "
+        return DeviceError(f"The disk is full: {path} could not be written ({_free(path)} free). What was written before is complete. "
                            "Make room, or set NLP_RUNS to a folder on another disk, and start again.")
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return RunError(f"{path} cannot be written: {error.strerror}. "

@@ -1,4 +1,4 @@
-"""One run's folder: what lies where in it, how it is found again, and who may write to it."""
+"""One run's folder: its files, how it is found again, and who may write to it."""
 
 import difflib
 import itertools
@@ -19,7 +19,7 @@ from .run_lock import RunLock, is_locked
 Status = Literal["running", "finished", "failed", "interrupted"]
 
 SEED = r"-seed-(\d+)"
-"""How the folders of several seeds that were begun together end."""
+"""The suffix of the folders of several seeds that were started together."""
 DATA_FORMAT = 2
 """Raised when `data.json` changes so that older versions of this tool cannot read it."""
 DEPTH = 4
@@ -28,7 +28,7 @@ DEPTH = 4
 
 @dataclass(frozen=True)
 class RunDirectory:
-    """A run's folder. It holds all that evaluating, predicting and resuming need, so it may be moved as a whole."""
+    """A run's folder. It contains all that evaluating, predicting and resuming need, so the folder may be moved."""
 
     path: Path
     root: Path
@@ -39,23 +39,23 @@ class RunDirectory:
 
     @property
     def recipe(self) -> str:
-        """The recipe's name, told from the folder that the run lies in."""
+        """The recipe's name: that of the folder that contains the run."""
         inside = self.path.is_relative_to(self.root)
         return self.path.parent.relative_to(self.root).as_posix() if inside else self.path.parent.name
 
     @property
     def address(self) -> str:
-        """What to type to mean this run: `recipe/name`, or the path of a run that lies elsewhere."""
+        """What to type for this run: `recipe/name`, or the path of a run outside the runs folder."""
         return f"{self.recipe}/{self.name}" if self.path.is_relative_to(runs_root()) else str(self.path)
 
     @property
     def group(self) -> Path:
-        """The folder's path without the seed, for runs of several seeds that were begun together."""
+        """The folder's path without the seed, for runs of several seeds that were started together."""
         return self.path.with_name(re.sub(f"{SEED}$", "", self.name))
 
     @property
     def seed(self) -> str:
-        """The seed that the folder's name tells; empty where there is one run alone."""
+        """The seed in the folder's name; empty for a single run."""
         match = re.search(f"{SEED}$", self.name)
         return match[1] if match else ""
 
@@ -88,7 +88,7 @@ class RunDirectory:
 
     @property
     def data(self) -> Path:
-        """Labels by name, sizes, and the hashes of the data that the run was begun with."""
+        """Labels by name, sizes, and the hashes of the data that the run was started with."""
         return self.path / "data.json"
 
     def tokenizer(self, role: str) -> Path:
@@ -103,7 +103,7 @@ class RunDirectory:
         return self.path / "predictions" / f"{split}.jsonl"
 
     def status(self) -> Status:
-        """How the run stands, told from its files."""
+        """The state of the run, inferred from its files."""
         if is_locked(self.path / ".lock"):
             return "running"
         if self.failure.exists():
@@ -128,7 +128,7 @@ class RunDirectory:
             try:
                 yield
             except RunError:
-                raise  # refused before anything was trained: the run stands as it stood
+                raise  # refused before anything was trained: the run is unchanged
             except Exception as error:
                 with suppress(UserError, OSError):
                     write_json(self.failure, {"error": type(error).__name__, "message": str(error), "time": time.time()})
@@ -189,7 +189,7 @@ def _run_folders(folder: Path, depth: int) -> Iterator[Path]:
 
 
 def find_run(text: str) -> RunDirectory:
-    """The run that a person means: its path, `<recipe>/<name>`, or `<recipe>` for the latest run of that recipe that has begun to train.
+    """The run of this name: its path, `<recipe>/<name>`, or `<recipe>` for the latest run of that recipe that has started to train.
 
     Raises RunError, naming the nearest and the latest runs, where there is none.
     """
@@ -203,7 +203,7 @@ def find_run(text: str) -> RunDirectory:
 
 
 def find_runs(text: str) -> list[RunDirectory]:
-    """The same, or all seeds of `<recipe>/<name>` that were begun together; so too where the latest run of `<recipe>` is one of them."""
+    """The same, or all seeds of `<recipe>/<name>` that were started together; so too where the latest run of `<recipe>` is one of them."""
     root = runs_root()
     for folder in _places(text, root):
         if seeds := _seeds_of(folder, root):
@@ -217,7 +217,7 @@ def find_runs(text: str) -> list[RunDirectory]:
 
 
 def group_address(runs: Sequence[RunDirectory]) -> str:
-    """What to type to go on with these runs, all seeds of one recipe."""
+    """What to type to resume these runs, all seeds of one recipe."""
     return str(runs[0].path if len(runs) == 1 else runs[0].group)
 
 
@@ -227,8 +227,8 @@ def _places(text: str, root: Path) -> tuple[Path, Path]:
 
 def _seeds_of(group: Path, root: Path) -> list[RunDirectory]:
     """The runs `<group>-seed-N`, by number."""
-    whole = re.compile(re.escape(group.name) + SEED)
-    found = [RunDirectory(child, root) for child in _run_folders(group.parent, 1) if whole.fullmatch(child.name)]
+    seed_folder = re.compile(re.escape(group.name) + SEED)
+    found = [RunDirectory(child, root) for child in _run_folders(group.parent, 1) if seed_folder.fullmatch(child.name)]
     return sorted(found, key=lambda run: int(run.seed))
 
 

@@ -46,7 +46,7 @@ def _alone(tensor: "Tensor") -> "Tensor":
 
 
 def _as_os_error(error: Exception, path: Path) -> OSError:
-    """safetensors tells of a full disk only in the text of its error."""
+    """safetensors reports a full disk only in the text of its error."""
     code = re.search(r"os error (\d+)", str(error))
     number = int(code[1]) if code else errno.EIO
     return OSError(number, os.strerror(number) if code else str(error), str(path))
@@ -65,7 +65,7 @@ def load_tensors(path: Path) -> "dict[str, Tensor]":
             # Copied: as they come they lie in the file itself, which a later checkpoint may remove.
             tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
     except FileNotFoundError:
-        raise RunError(f"{path} is missing, so this checkpoint is not whole. Take the folder from where it was copied.") from None
+        raise RunError(f"{path} is missing, so this checkpoint is incomplete. Copy the folder again from the original.") from None
     except (SafetensorError, OSError, ValueError) as error:
         raise RunError(_not_safetensors(path, error)) from error
     return tensors | {name: tensors[other] for name, other in tied.items()}
@@ -79,7 +79,7 @@ def _not_safetensors(path: Path, error: Exception) -> str:
     if start.startswith(b"PK\x03\x04") or (start[:1] == b"\x80" and start[1:2] in b"\x02\x03\x04\x05"):
         return (f"{path} is a pickle, not a safetensors file; nlp never loads pickles, since they can run code. "
                 "Take a checkpoint that nlp wrote.")
-    return f"{path} is damaged or cut short ({error}). Take the folder from where it was copied, or an older checkpoint."
+    return f"{path} is damaged or cut short ({error}). Copy the folder again from the original, or an older checkpoint."
 
 
 def assert_finite(tensors: "Mapping[str, Tensor]") -> None:
@@ -88,7 +88,7 @@ def assert_finite(tensors: "Mapping[str, Tensor]") -> None:
         if tensor.is_floating_point() and not tensor.isfinite().all():
             bad = int((~tensor.isfinite()).sum())
             raise TrainingError(f"{bad:,} of {tensor.numel():,} numbers in {name} are not finite, so nothing was saved; "
-                                "the last checkpoint is whole. Lower training.optimizer.learning_rate or set training.clip_norm.")
+                                "the last checkpoint is complete. Lower training.optimizer.learning_rate or set training.clip_norm.")
 
 
 def load_into(module: "nn.Module", tensors: "Mapping[str, Tensor]") -> None:
@@ -96,14 +96,14 @@ def load_into(module: "nn.Module", tensors: "Mapping[str, Tensor]") -> None:
     wanted = module.state_dict()
     missing, extra = sorted(wanted.keys() - tensors.keys()), sorted(tensors.keys() - wanted.keys())
     if missing or extra:
-        told = [f"they lack {_some(missing)}"] * bool(missing) + [f"they have {_some(extra)} too many"] * bool(extra)
-        raise RunError(f"The weights belong to another model: {'; '.join(told)}. Use the recipe that they were trained with.")
+        differences = [f"they lack {_some(missing)}"] * bool(missing) + [f"they have {_some(extra)} too many"] * bool(extra)
+        raise RunError(f"The weights belong to another model: {'; '.join(differences)}. Use the recipe that they were trained with.")
     for name, tensor in wanted.items():
         if tensor.shape != tensors[name].shape:
             raise RunError(_misfit(module, name, tuple(tensor.shape), tuple(tensors[name].shape)))
         if not tensors[name].isfinite().all():
-            raise RunError(f"The weights {name} hold numbers that are not finite, so they can say nothing. "
-                           "Take the folder from where it was copied, or train again.")
+            raise RunError(f"The weights {name} hold numbers that are not finite, so they cannot be used. "
+                           "Copy the folder again from the original, or train again.")
     module.load_state_dict(dict(tensors))
 
 

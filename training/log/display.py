@@ -1,4 +1,4 @@
-"""What a person sees while a run goes on: a bar on a terminal, plain lines elsewhere, a row for each evaluation."""
+"""The display of a run in progress: a bar on a terminal, plain lines elsewhere, a row for each evaluation."""
 
 import os
 import sys

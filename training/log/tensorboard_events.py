@@ -66,7 +66,7 @@ def text(tag: str, markdown: str) -> Summary.Value:
 
 
 def image(tag: str, png: bytes) -> Summary.Value:
-    """A picture; width and height stand in bytes 16 to 24 of every PNG file."""
+    """A picture; width and height are in bytes 16 to 24 of every PNG file."""
     width, height = int.from_bytes(png[16:20], "big"), int.from_bytes(png[20:24], "big")
     return Summary.Value(tag=tag, image=Summary.Image(encoded_image_string=png, width=width, height=height, colorspace=4))
 
@@ -77,8 +77,8 @@ def hparams(values: Mapping[str, Any], started: float) -> list[Summary.Value]:
     from tensorboard.plugins.hparams.api_pb2 import STATUS_SUCCESS
     from tensorboard.plugins.hparams.summary_v2 import hparams_pb
 
-    told = {name: value if isinstance(value, bool | int | float) else str(value) for name, value in values.items()}
+    shown = {name: value if isinstance(value, bool | int | float) else str(value) for name, value in values.items()}
     ended = plugin_data_pb2.SessionEndInfo(status=STATUS_SUCCESS, end_time_secs=time.time())
     about = metadata.create_summary_metadata(plugin_data_pb2.HParamsPluginData(session_end_info=ended))
     end = Summary.Value(tag=metadata.SESSION_END_INFO_TAG, metadata=about, tensor=metadata.NULL_TENSOR)
-    return [*hparams_pb(told, start_time_secs=started).value, end]
+    return [*hparams_pb(shown, start_time_secs=started).value, end]

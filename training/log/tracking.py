@@ -22,7 +22,7 @@ class Tracker:
     """Writes a run's log. Each split is a TensorBoard sub-run (`train/`, `validation/`, `test/`), so that their curves overlay.
 
     Every figure is handed to the system at once, so a killed process loses none and TensorBoard shows a run under way.
-    With `resume_step` the log is cut back to where it was when that checkpoint was saved; without it, or with 0, it begins anew.
+    With `resume_step` the log is cut back to where it was when that checkpoint was saved; without it, or with 0, it starts empty.
     """
 
     def __init__(self, run: RunDirectory, resume_step: int | None = None) -> None:
@@ -41,7 +41,7 @@ class Tracker:
         self.close()
 
     def scalars(self, split: str, step: int, values: Mapping[str, float]) -> None:
-        """One line of `metrics.jsonl`, and one TensorBoard record: figures of a split, by tag, after so many steps."""
+        """One line of `metrics.jsonl`, and one TensorBoard record: figures of a split, by tag, after `step` steps."""
         from .tensorboard_events import scalar
 
         line = {"step": step, "split": split, "seconds": round(self._seconds(), 3), **values}
@@ -87,7 +87,7 @@ class Tracker:
     def close(self) -> None:
         """Close all files."""
         for file in (self.lines, *self.events.values()):
-            with suppress(OSError):  # a full disk, which whoever wrote last has told of
+            with suppress(OSError):  # a full disk, which the last write has reported
                 file.close()
 
     def _events(self, split: str) -> "EventFile":
@@ -130,6 +130,6 @@ def _cut_logs(run: RunDirectory, marks: Mapping[str, int]) -> None:
 
 
 def _last_seconds(run: RunDirectory) -> float:
-    """Time on the clock of a run that goes on."""
+    """Wall-clock time of a run in progress."""
     lines = read_metrics(run)
     return float(lines[-1]["seconds"]) if lines else 0.0

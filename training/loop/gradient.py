@@ -73,7 +73,7 @@ class GradientLearner:
     def _seed_torch(self, step: int) -> None:
         """Dropout and other random numbers depend on seed, step and rank alone, so a resumed run draws the same.
 
-        `torch.manual_seed` also notes the whole stack for each kind of device that is not there: 0.3 ms a step.
+        `torch.manual_seed` also records the call stack for each kind of device that is not there: 0.3 ms a step.
         """
         seed = ((self.seed * 1_000_003 + step) * 1_009 + self.world.rank) % 2**63
         torch.default_generator.manual_seed(seed)
@@ -83,7 +83,7 @@ class GradientLearner:
             torch.mps.manual_seed(seed)
 
     def _backward(self, player: Player, window: Window, step: int) -> dict[str, Ratio]:
-        """Forward, loss, backward: each micro-batch's sum is divided by the count of the whole window over all ranks."""
+        """Forward, loss, backward: each micro-batch's sum is divided by the count of the full window over all ranks."""
         loss, tensors = player.objective.loss, [to_tensors(batch, self.device) for batch in window]
         counts = [loss.count(targets) for _, targets in tensors]
         total = self.world.total(sum(counts[1:], counts[0].clone()))
@@ -207,7 +207,7 @@ class GradientLearner:
                 torch._foreach_copy_(parameters, held)
 
     def save(self, folder: Path) -> None:
-        """`model.safetensors`, the weights to evaluate with, and `state.safetensors`, what going on needs beside them."""
+        """`model.safetensors`, the weights to evaluate with, and `state.safetensors`, what resuming also needs."""
         with self.evaluating() as model:
             weights = model.state_dict()
             assert_finite(weights)
@@ -222,7 +222,7 @@ class GradientLearner:
         return tensors | {f"carried/{name}": value for name, value in self.model.carried_tensors().items()}
 
     def state(self) -> dict[str, Any]:
-        """What going on needs beside tensors."""
+        """What resuming needs besides tensors."""
         return {"schedule": self.schedule.state()}
 
     def load(self, folder: Path) -> None:

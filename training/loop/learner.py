@@ -50,11 +50,11 @@ class Learner(Protocol):
         ...
 
     def save(self, folder: Path) -> None:
-        """Write what evaluating and going on need into a checkpoint folder."""
+        """Write what evaluating and resuming need into a checkpoint folder."""
         ...
 
     def state(self) -> dict[str, Any]:
-        """What going on needs beside the files, for JSON."""
+        """What resuming needs besides the files, for JSON."""
         ...
 
     def load(self, folder: Path) -> None:
@@ -62,7 +62,7 @@ class Learner(Protocol):
         ...
 
     def resume(self, folder: Path, state: dict[str, Any]) -> None:
-        """Read what going on needs."""
+        """Read what resuming needs."""
         ...
 
 
@@ -105,7 +105,7 @@ class FixedLearner:
 
 
 class SolverLearner(FixedLearner):
-    """Classical models and statistical taggers: one update, the solver's own fit on the whole training split."""
+    """Classical models and statistical taggers: one update, the solver's own fit on the complete training split."""
 
     model: "Classical | Tagger | NgramLanguageModel"
 

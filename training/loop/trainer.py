@@ -44,7 +44,7 @@ def fit(learner: Learner, task: Task, data: Data, plan: Plan, session: Session) 
 
 
 class Cadence:
-    """When a run logs, evaluates and saves: functions of the step, but for `checkpoints.every_minutes`."""
+    """When a run logs, evaluates and saves: functions of the step, except `checkpoints.every_minutes`."""
 
     def __init__(self, plan: Plan, session: Session) -> None:
         training = session.recipe.training
@@ -170,5 +170,5 @@ def _stop_if_not_finite(learner: Learner, data: Data, plan: Plan, session: Sessi
     raise TrainingError(
         f"Step {bad}: the loss or its gradient is not a finite number; it appears first in {where}. No such step was applied. "
         f"The batch ({len(texts)} texts, such as {sample}) is saved in {path}. Lower training.optimizer.learning_rate, "
-        "set training.clip_norm (1.0 is usual), or use precision fp32; the last checkpoint is whole."
+        "set training.clip_norm (1.0 is usual), or use precision fp32; the last checkpoint is complete."
     )
