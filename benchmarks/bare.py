@@ -1,7 +1,7 @@
 """The best loop a person would write by hand for one model: plain modules, one function, no tool.
 
 Each model has the sizes of a recipe and the same mathematics as the tool's own, and the loop takes every technique that pays on
-a CPU: texts encoded once, batches of like length, bags without padding, one matrix product for all convolutions, two one-way LSTMs
+a CPU: texts encoded once, batches of similar length, bags without padding, one matrix product for all convolutions, two one-way LSTMs
 in place of a packed one, fused attention, fused AdamW, and figures that stay tensors until they are read.
 """
 
@@ -14,9 +14,9 @@ import torch
 from nlp.configs.schema.networks import CnnConfig, MlpConfig, NetworkConfig, RecurrentConfig, TransformerConfig, TransformerSeq2SeqConfig
 from nlp.configs.schema.recipe import Recipe
 from nlp.configs.schema.training import Adam
-from nlp.datasets.arrays import Ragged
+from nlp.datasets.arrays import IntArray, Ragged
 from nlp.datasets.encoded.labelled_texts import LabelledSplit
-from nlp.datasets.encoded.split import Data, IntArray
+from nlp.datasets.encoded.split import Data
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -112,7 +112,7 @@ class Block(nn.Module):
         self.dropout = nn.Dropout(config.dropout)
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
-        """(batch, seq, d_model) -> (batch, seq, d_model); without a mask each position sees what stands before it"""
+        """(batch, seq, d_model) -> (batch, seq, d_model); without a mask each position sees what comes before it"""
         batch, seq, size = x.shape
         query, key, value = self.qkv(self.norm_1(x)).view(batch, seq, 3, self.n_heads, -1).permute(2, 0, 3, 1, 4)
         mixed = functional.scaled_dot_product_attention(query, key, value, mask, is_causal=mask is None)
@@ -153,7 +153,7 @@ class Encoder(nn.Module):
 
 
 def bare_model(config: NetworkConfig, n_tokens: int, n_classes: int) -> nn.Module:
-    """The module for a recipe's model; it covers what the compared recipes use, not all that a recipe can say."""
+    """The module for a recipe's model; it covers what the compared recipes use, not every key."""
     match config:
         case MlpConfig(activation="relu"):
             return Bag(config, n_tokens, n_classes)
@@ -182,7 +182,7 @@ class BareLoop:
         self.optimizer = torch.optim.AdamW([decayed, spared], lr=settings.learning_rate, betas=betas, fused=True)
 
     def examples(self, rows: IntArray) -> tuple[tuple[Any, ...], Tensor]:
-        """What the model is given, and what it shall say, (batch,) or (batch, seq)."""
+        """The model's inputs and its targets, (batch,) or (batch, seq)."""
         raise NotImplementedError
 
     def rate(self, step: int) -> float:
@@ -222,7 +222,7 @@ class Texts:
         self.ids, self.starts, self.lengths = rows.ids.copy(), rows.offsets[:-1].copy(), rows.lengths
 
     def flat(self, rows: IntArray) -> tuple[IntArray, IntArray]:
-        """Some rows end to end (n,), and where each begins (len(rows),)."""
+        """Some rows, concatenated (n,), and the offset of each (len(rows),)."""
         lengths = self.lengths[rows]
         ends = np.cumsum(lengths)
         places = np.arange(ends[-1]) + np.repeat(self.starts[rows] - (ends - lengths), lengths)
@@ -249,11 +249,11 @@ class TextLoop(BareLoop):
         super().__init__(recipe, bare_model(recipe.model, spec.vocab_size, spec.n_classes), n_steps)
 
     def examples(self, rows: IntArray) -> tuple[tuple[Any, ...], Tensor]:
-        """Tokens and where texts begin or end, and classes (batch,)."""
+        """Tokens and the starts or ends of texts, and classes (batch,)."""
         return self.batch(rows), self.labels[rows]
 
     def bag(self, rows: IntArray) -> tuple[Tensor, Tensor]:
-        """Tokens end to end (n,), and where each text begins (batch,)."""
+        """Tokens, concatenated (n,), and the offset of each text (batch,)."""
         tokens, starts = self.texts.flat(rows)
         return torch.from_numpy(tokens), torch.from_numpy(starts.astype(np.int32))
 

@@ -1,6 +1,6 @@
-"""The best loops that a person would write by hand for language models: nanoGPT's for a transformer, and an LSTM that goes on.
+"""The best loops that a person would write by hand for language models: nanoGPT's for a transformer, and an LSTM that carries its state.
 
-The whole text lies in memory behind a [BOS], and a batch is cut out of it in one look-up.
+The text is in memory after a [BOS], and a batch is cut out of it with one indexing operation.
 """
 
 from typing import Any
@@ -12,7 +12,8 @@ from nlp.configs.schema.language_modeling import LanguageModelingConfig
 from nlp.configs.schema.networks import NetworkConfig, RecurrentConfig, TransformerConfig
 from nlp.configs.schema.recipe import Recipe
 from nlp.configs.schema.tokenizer import BOS
-from nlp.datasets.encoded.split import Data, IntArray
+from nlp.datasets.arrays import IntArray
+from nlp.datasets.encoded.split import Data
 from nlp.datasets.encoded.token_stream import TokenStream
 from torch import Tensor, nn
 
@@ -37,7 +38,7 @@ class Gpt(nn.Module):
 
 
 class CarryingLstm(nn.Module):
-    """An LSTM whose rows go on from batch to batch."""
+    """An LSTM whose rows continue from batch to batch."""
 
     def __init__(self, config: RecurrentConfig, n_tokens: int) -> None:
         super().__init__()
@@ -55,7 +56,7 @@ class CarryingLstm(nn.Module):
 
 
 def bare_language_model(config: NetworkConfig, task: LanguageModelingConfig, n_tokens: int) -> nn.Module:
-    """The module for a recipe's model; it covers what the compared recipes use, not all that a recipe can say."""
+    """The module for a recipe's model; it covers what the compared recipes use, not every key."""
     match config, task:
         case TransformerConfig(activation="gelu", norm="pre", positions="learned"), LanguageModelingConfig(tie_embeddings=False):
             return Gpt(config, n_tokens)

@@ -1,6 +1,6 @@
 """The best loop that a person would write by hand for a tagger: words and their characters, and an LSTM from both ends.
 
-Nothing is reckoned on padding but inside the LSTMs: filters look at the characters that there are, scores are given to the words that
+Nothing is computed on padding except inside the LSTMs: filters look at the characters that there are, scores are given to the words that
 there are. The windows that the filters look at are cut once, before training.
 """
 
@@ -12,8 +12,8 @@ from bare import BareLoop, Texts, one_matrix
 from nlp.configs.schema.data import SizesData
 from nlp.configs.schema.networks import CharacterCnnConfig, NetworkConfig, RecurrentConfig
 from nlp.configs.schema.recipe import Recipe
-from nlp.datasets.arrays import Ragged
-from nlp.datasets.encoded.split import Data, IntArray
+from nlp.datasets.arrays import IntArray, Ragged
+from nlp.datasets.encoded.split import Data
 from nlp.datasets.encoded.tagged_sentences import TaggedSplit
 from torch import Tensor, nn
 from torch.nn import functional
@@ -66,7 +66,7 @@ def windows(characters: Ragged, widest: int) -> Ragged:
 
 
 def bare_tagger(config: NetworkConfig, spec: SizesData) -> nn.Module:
-    """The module for a recipe's model; it covers what the compared recipes use, not all that a recipe can say."""
+    """The module for a recipe's model; it covers what the compared recipes use, not every key."""
     match config:
         case RecurrentConfig(type="lstm", bidirectional=True, n_layers=1, characters=CharacterCnnConfig() as characters):
             return BiLstmTagger(config, characters, spec)

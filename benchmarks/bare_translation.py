@@ -14,8 +14,8 @@ from nlp.configs.schema.networks import NetworkConfig, RecurrentSeq2SeqConfig, T
 from nlp.configs.schema.recipe import Recipe
 from nlp.configs.schema.sequence_to_sequence import SequenceToSequenceConfig
 from nlp.configs.schema.tokenizer import BOS, EOS
-from nlp.datasets.arrays import Ragged
-from nlp.datasets.encoded.split import Data, IntArray
+from nlp.datasets.arrays import IntArray, Ragged
+from nlp.datasets.encoded.split import Data
 from nlp.datasets.encoded.text_pairs import PairSplit
 from torch import Tensor, nn
 from torch.nn import functional
@@ -25,7 +25,7 @@ class PackedBlock(Block):
     """A block of the encoder over tokens that lie end to end."""
 
     def forward(self, x: Tensor, order: Tensor) -> Tensor:  # type: ignore[override]
-        """(n, d_model), where the token of each place lies (batch, seq), -1: none -> (n, d_model)"""
+        """(n, d_model), the index of the token at each position (batch, seq), -1: none -> (n, d_model)"""
         query, key, value = spread(self.qkv(self.norm_1(x)), order).chunk(3, dim=2)
         x = x + self.dropout(self.out(packed(attended(query, key, value, self.n_heads, order >= 0), order)))
         return x + self.dropout(self.narrow(self.non_linearity(self.wide(self.norm_2(x)))))
@@ -129,7 +129,7 @@ def attended(query: Tensor, key: Tensor, value: Tensor, n_heads: int, real: Tens
 
 
 def spread(x: Tensor, order: Tensor) -> Tensor:
-    """(n, size) -> (batch, seq, size); on padding stands what nobody looks at"""
+    """(n, size) -> (batch, seq, size); values on padding are meaningless"""
     return functional.embedding(order.clamp(min=0), x)  # its gradient takes less time than that of an index
 
 
@@ -139,7 +139,7 @@ def packed(x: Tensor, order: Tensor) -> Tensor:
 
 
 def bare_translator(config: NetworkConfig, task: SequenceToSequenceConfig, n_tokens: int) -> nn.Module:
-    """The module for a recipe's model; it covers what the compared recipes use, not all that a recipe can say."""
+    """The module for a recipe's model; it covers what the compared recipes use, not every key."""
     match config, task:
         case TransformerSeq2SeqConfig(norm="pre", positions="sinusoidal"), SequenceToSequenceConfig(tie_embeddings="all"):
             return TranslatingTransformer(config, n_tokens)
@@ -162,7 +162,7 @@ class PairLoop(BareLoop):
         self.smoothing = recipe.task.label_smoothing
 
     def examples(self, rows: IntArray) -> tuple[tuple[Any, ...], Tensor]:
-        """Sources and the token before each place of the targets, end to end and where each lies; the tokens at those places (n,)."""
+        """Sources, and the token before each position of the targets, concatenated with their indices; the tokens there (n,)."""
         (tokens, starts), (previous, target_starts) = self.sources.flat(rows), self.previous.flat(rows)
         orders = order(starts, self.sources.lengths[rows]), order(target_starts, self.previous.lengths[rows])
         inputs = tokens, orders[0], previous, orders[1]
@@ -176,6 +176,6 @@ def with_each(texts: Ragged, token: int, behind: bool) -> Ragged:
 
 
 def order(starts: IntArray, lengths: IntArray) -> IntArray:
-    """(batch,), (batch,) -> (batch, longest): where the token of each place lies, -1: none"""
+    """(batch,), (batch,) -> (batch, longest): the index of the token at each position, -1: none"""
     within = np.arange(lengths.max())
     return np.where(within < lengths[:, None], starts[:, None] + within, -1)

@@ -4,7 +4,7 @@ The tool trains `mlp` with averaged embeddings and no hidden layer, which is fas
 sees, words outside the vocabulary left out, and reads them from its file again in every epoch, as it always does. What it needs
 for starting is taken away: the time of one epoch is the difference between a long and a short training, divided.
 
-The two do not learn alike: fastText updates after each text, with plain gradient descent on the rows that the text names.
+The two are not trained in the same way: fastText updates after each text, with plain gradient descent on the rows that the text names.
 """
 
 from collections.abc import Callable

@@ -7,8 +7,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from nlp.configs.schema.recipe import Recipe
+from nlp.datasets.arrays import IntArray
 from nlp.datasets.encoded.batching import Plan
-from nlp.datasets.encoded.split import Data, IntArray
+from nlp.datasets.encoded.split import Data
 from nlp.tasks.task import Task
 from nlp.training.devices import Setting, thread_count
 from nlp.training.folder.run_directory import RunDirectory
@@ -21,16 +22,16 @@ from nlp.training.session import Session, open_session
 class Stretch(Plan):
     """The next steps of a plan. It has neither an epoch's end nor a last step, so nothing is evaluated or saved in it."""
 
-    def __init__(self, whole: Plan, steps: int) -> None:
-        self.whole, self.steps, self.epoch_ends, self.n_steps = whole, steps, [], 0
+    def __init__(self, plan: Plan, steps: int) -> None:
+        self.plan, self.steps, self.epoch_ends, self.n_steps = plan, steps, [], 0
 
     def ends_epoch(self, step: int) -> bool:
         """Never inside a stretch."""
         return False
 
     def window(self, step: int) -> list[IntArray]:
-        """The rows of one step, as in the whole plan."""
-        return self.whole.window(step)
+        """The rows of one step, as in the full plan."""
+        return self.plan.window(step)
 
     def windows(self, after: int = 0) -> Iterator[tuple[int, list[IntArray]]]:
         """So many steps after `after`."""

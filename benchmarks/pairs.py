@@ -1,4 +1,4 @@
-"""Two ways of doing the same work, timed in turns, so that whatever else the machine does slows both alike."""
+"""Two ways of doing the same work, timed in turns, so that whatever else the machine does slows both equally."""
 
 import json
 import statistics
@@ -34,7 +34,7 @@ class Pairs:
 
 
 def in_turns(one: Callable[[], Any], other: Callable[[], Any], pairs: int) -> Pairs:
-    """Time both so many times, after each has run once to warm up; who goes first changes from pair to pair."""
+    """Time both `pairs` times, after one warm-up run of each; which goes first alternates from pair to pair."""
     one()
     other()
     taken: tuple[list[float], list[float]] = ([], [])
@@ -52,7 +52,7 @@ def seconds(work: Callable[[], Any]) -> float:
 
 
 def show(rows: Iterable[dict[str, Any]], as_json: bool) -> None:
-    """One line for each row as soon as it is there, or all of them as JSON; what a person must mend ends it in one paragraph."""
+    """One line for each row as soon as it is there, or all of them as JSON; an error that the user can fix ends it with one paragraph."""
     try:
         _show(rows, as_json)
     except UserError as error:

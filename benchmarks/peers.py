@@ -1,6 +1,6 @@
 """Steps per second of a light bag classifier in the tool's loop and in two widely used trainers, on the same module and batches.
 
-Each trainer is left at its defaults. All take the same optimiser and clip alike; the tool also counts loss and accuracy in every step,
+Each trainer is left at its defaults. All use the same optimiser and clipping; the tool also counts loss and accuracy in every step,
 the others the loss alone. Setting up is not timed: the clock starts after the first steps and stops with the last.
 """
 
@@ -18,7 +18,7 @@ from typing import Annotated, Any
 import torch
 import typer
 from nlp.configs.load import load_recipe
-from nlp.datasets.encoded.split import IntArray
+from nlp.datasets.arrays import IntArray
 from nlp.training.loop.gradient import to_tensors
 from nlp.training.loop.optimizers import build_optimizer
 from ours import Ours, opened
@@ -33,7 +33,7 @@ CPU = torch.device("cpu")
 
 
 class Rows(torch.utils.data.Dataset[Any]):
-    """Ready batches by number, each made when it is asked for, as the tool makes them."""
+    """Ready batches by number, each made when it is needed, as the tool makes them."""
 
     def __init__(self, ours: Ours, rows: list[IntArray]) -> None:
         self.split, self.rows = ours.data.splits["train"], rows

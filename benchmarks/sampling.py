@@ -1,6 +1,6 @@
-"""How much faster a transformer goes on with a text when it keeps the keys and values of what it has read.
+"""How much faster a transformer generates text when it caches keys and values.
 
-The weights are those of a run that has only begun: they change what is said, not how long it takes.
+The weights are those of a run that has only started: they change the text, not the time.
 """
 
 from typing import Annotated, Any
@@ -16,7 +16,7 @@ from pairs import in_turns, show
 
 
 def drawn(model: Any, length: int, kept: bool) -> list[int]:
-    """So many tokens after [BOS], with no end before; `kept`: each costs one position, or else all that stands before it again."""
+    """`length` tokens after [BOS], without an early end; `kept`: each costs one position, otherwise all positions before it again."""
     sampling, text, past = Sampling(), [BOS], None
     generator = np.random.default_rng(sampling.seed)
     for _ in range(length):

@@ -52,7 +52,7 @@ def greedy_by_hand(model: TransformerSeq2Seq, tokens: Tensor, lengths: Tensor, m
     assert places is not None
     states = model.encoder(model.source_embedding(tokens), real)
     kept = [_begun(block, states, most) for block in model.decoder.blocks]
-    said, rows = torch.full((len(tokens), most), EOS), torch.arange(len(tokens))
+    written, rows =  torch.full((len(tokens), most), EOS), torch.arange(len(tokens))
     last = torch.full((len(tokens),), BOS)
     for place in range(most):
         x = embedding.words(last) * embedding.scale + places[place]  # (rows, d_model)
@@ -61,7 +61,7 @@ def greedy_by_hand(model: TransformerSeq2Seq, tokens: Tensor, lengths: Tensor, m
         scores = model.output.scores(model.decoder.norm(x))
         scores[:, :UNK] = scores[:, UNK + 1 : EOS] = -math.inf  # no text holds these
         last = scores.argmax(dim=1).masked_fill(last == EOS, EOS)
-        said[rows, place] = last
+        written[rows, place] = last
         open_ = (last != EOS).nonzero().squeeze(1)
         if not len(open_):
             break
@@ -69,11 +69,11 @@ def greedy_by_hand(model: TransformerSeq2Seq, tokens: Tensor, lengths: Tensor, m
             rows, last, real = rows[open_], last[open_], real[open_]
             for each in kept:
                 each.cut(open_)
-    return [ids[: ids.index(EOS)] if EOS in ids else ids for ids in said.tolist()]
+    return [ids[: ids.index(EOS)] if EOS in ids else ids for ids in written.tolist()]
 
 
 def _begun(block: DecoderBlock, states: Tensor, most: int) -> Kept:
-    """What a block keeps before the first place, of what the encoder says, (batch, src, d_model)."""
+    """What a block caches of the encoder's output, (batch, src, d_model), before the first position."""
     key, value = block.source_attention.read(states)  # (batch, n_heads, src, head_size)
     room = key.new_empty(2, len(key), key.shape[1], most, key.shape[3])
     return Kept(block, (key, value), room[0], room[1])
@@ -133,7 +133,7 @@ def compare(run: str, pairs: int = 9, most: int | None = None, threads: int = 1)
 
 
 def _row(case: str, searches: Searches, one: Search, other: Search, pairs: int) -> dict[str, Any]:
-    """A line of the report: the ratio, sentences a second by each, and the share of sentences for which both say the same."""
+    """A line of the report: the ratio, sentences a second by each, and the share of sentences for which both give the same."""
     same = [ours == theirs for ours, theirs in zip(one(), other(), strict=True)]
     times = in_turns(one, other, pairs)
     rates = {f"{name}_per_s": searches.n_sentences / median(taken) for name, taken in (("one", times.one), ("other", times.other))}
@@ -143,7 +143,7 @@ def _row(case: str, searches: Searches, one: Search, other: Search, pairs: int) 
 def main(
     run: Annotated[list[str] | None, typer.Argument(help="A run as `nlp eval` takes it; its test split is translated.")] = None,
     pairs: Annotated[int, typer.Option(min=1, help="Searches of each kind.")] = 9,
-    most: Annotated[int | None, typer.Option(min=1, help="About so many target tokens; by default the whole split.")] = None,
+    most: Annotated[int | None, typer.Option(min=1, help="About how many target tokens; by default the full split.")] = None,
     threads: Annotated[int, typer.Option(min=1, help="Threads.")] = 1,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:

@@ -1,4 +1,4 @@
-"""How long a person waits for what needs no network: help, a check of a recipe, a whole run of rules. Whole processes."""
+"""How long commands without a network take: help, a check of a recipe, a run of rules. Each is a process of its own."""
 
 import os
 import statistics

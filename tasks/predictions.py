@@ -6,7 +6,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from ..datasets.encoded.split import IntArray
+from ..datasets.arrays import IntArray
 
 
 @dataclass(frozen=True)

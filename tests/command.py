@@ -76,14 +76,14 @@ def nlp(*arguments: str | Path, cwd: Path, code: int = 0) -> Done:
     from nlp.cli.main import run
 
     arguments = _on_one_thread(arguments)
-    said, warned, before = io.StringIO(), io.StringIO(), Path.cwd()
+    printed, warned, before = io.StringIO(), io.StringIO(), Path.cwd()
     os.chdir(cwd)
     try:
-        with redirect_stdout(said), redirect_stderr(warned):
-            done = Done(run([str(argument) for argument in arguments]), said.getvalue(), warned.getvalue())
+        with redirect_stdout(printed), redirect_stderr(warned):
+            done = Done(run([str(argument) for argument in arguments]), printed.getvalue(), warned.getvalue())
     finally:
         os.chdir(before)
-    return _held(Done(done.returncode, said.getvalue(), warned.getvalue()), code)
+    return _held(Done(done.returncode, printed.getvalue(), warned.getvalue()), code)
 
 
 def nlp_process(*arguments: str | Path, cwd: Path, code: int = 0, text: str | None = None, **variables: str) -> Done:
@@ -133,8 +133,8 @@ def interrupted(folder: Path, recipe: str, name: str, number: int, delay: float,
         time.sleep(0.002)
     time.sleep(delay)
     process.send_signal(number)
-    _, said = process.communicate()
-    return process.returncode, said
+    _, printed = process.communicate()
+    return process.returncode, printed
 
 
 def timeless(run: Path) -> list[dict]:

@@ -27,16 +27,16 @@ def test_it_becomes_the_best_one_where_it_is_better(tmp_path, optimizer, wins):
     """Small steps make each checkpoint better than the mean with those before it; steps that are too large scatter them around it."""
     write_names(tmp_path)
     write_recipe(tmp_path, "mlp", training=TRAINING.format(optimizer=optimizer))
-    said = nlp("train", "--config", "mlp.yaml", "--name", "one", cwd=tmp_path).stderr
+    printed = nlp("train", "--config", "mlp.yaml", "--name", "one", cwd=tmp_path).stderr
     run = tmp_path / "runs" / "mlp" / "one"
     best = (run / "checkpoints" / "best").read_text(encoding="utf-8").strip()
-    assert ("it is the best" in said, best == "averaged") == (wins, wins)
+    assert ("it is the best" in printed, best == "averaged") == (wins, wins)
     if wins:
         last = sorted(run.glob("checkpoints/step-*"), key=lambda path: int(path.name[5:]))[-3:]
         mean, kept = mean_weights(last), load_tensors(run / "checkpoints" / "averaged" / "model.safetensors")
         assert all(torch.equal(mean[name], kept[name]) for name in mean)
-        told = nlp("eval", "mlp/one", "--split", "validation", cwd=tmp_path).stdout
-        assert f"{results(run)['validation']['loss']:.4f}" in told
+        reported = nlp("eval", "mlp/one", "--split", "validation", cwd=tmp_path).stdout
+        assert f"{results(run)['validation']['loss']:.4f}" in reported
         nlp("train", "--resume", "mlp/one", cwd=tmp_path)
         assert weights(run, "best")
 

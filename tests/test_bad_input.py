@@ -36,14 +36,14 @@ def folder(work, tmp_path):
 
 def paragraph(done: Done) -> str:
     """What the error says; one paragraph without a traceback and without blaming the tool."""
-    _, error, said = done.stderr.rpartition("Error: ")
+    _, error, printed = done.stderr.rpartition("Error: ")
     assert error, done.stderr
-    assert "Traceback" not in done.stderr and "fault of nlp" not in said, said
-    assert "\n" not in said.strip() and len(said) > 40, said
-    return said
+    assert "Traceback" not in done.stderr and "fault of nlp" not in printed, printed
+    assert "\n" not in printed.strip() and len(printed) > 40, printed
+    return printed
 
 
-def told(*arguments: str | Path, cwd: Path) -> str:
+def reported(*arguments: str | Path, cwd: Path) -> str:
     return paragraph(nlp(*arguments, cwd=cwd, code=2))
 
 
@@ -90,7 +90,7 @@ def seal_again(folder: Path) -> None:
 ])
 def test_settings_that_cannot_be(folder, model, override, words):
     before = fingerprints(folder)
-    assert words in told("train", "--config", f"{model}.yaml", "--set", override, cwd=folder)
+    assert words in reported("train", "--config", f"{model}.yaml", "--set", override, cwd=folder)
     assert fingerprints(folder) == before, "a run that could not begin leaves no folder behind"
 
 
@@ -101,16 +101,16 @@ def test_files_that_are_no_recipe(folder, recipe, command):
     (folder / "loop.yaml").symlink_to("loop.yaml")
     os.mkfifo(folder / "pipe.yaml")
     (folder / "latin.yaml").write_bytes("# é\ndata: 1\n".encode("latin-1"))
-    told(*command, recipe, cwd=folder)
+    reported(*command, recipe, cwd=folder)
 
 
 def test_a_parent_that_extends_its_child_and_a_bomb(folder):
     (folder / "a.yaml").write_text("extends: b.yaml\n", encoding="utf-8")
     (folder / "b.yaml").write_text("extends: a.yaml\n", encoding="utf-8")
-    assert "extends itself in a circle" in told("config", "validate", "a.yaml", cwd=folder)
+    assert "extends itself in a circle" in reported("config", "validate", "a.yaml", cwd=folder)
     lines = ["a0: &a0 [x, x]", *(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 9))]
     (folder / "bomb.yaml").write_text("\n".join(lines), encoding="utf-8")
-    assert "anchors multiply" in told("config", "validate", "bomb.yaml", cwd=folder)
+    assert "anchors multiply" in reported("config", "validate", "bomb.yaml", cwd=folder)
 
 
 # Data
@@ -138,7 +138,7 @@ def test_a_file_that_cannot_be_scored(folder, name, content, words):
     if content is not None:
         (folder / name).write_bytes(content)
     before = fingerprints(folder)
-    assert words in told("eval", "mlp/first", "--data", name, cwd=folder)
+    assert words in reported("eval", "mlp/first", "--data", name, cwd=folder)
     assert fingerprints(folder) == before
 
 
@@ -151,10 +151,10 @@ def test_any_text_can_be_predicted(folder, model):
 
 def test_what_is_no_text_cannot_be_predicted(folder):
     (folder / "binary").write_bytes(bytes(range(256)))
-    assert "binary:2 is not UTF-8" in told("predict", "rules/first", "--input", "binary", cwd=folder)
+    assert "binary:2 is not UTF-8" in reported("predict", "rules/first", "--input", "binary", cwd=folder)
     for name in ("nowhere", "runs"):
-        assert "cannot be read" in told("predict", "rules/first", "--input", name, cwd=folder)
-    assert "--input" in told("predict", "rules/first", "a text", "--input", "train.csv", cwd=folder)
+        assert "cannot be read" in reported("predict", "rules/first", "--input", name, cwd=folder)
+    assert "--input" in reported("predict", "rules/first", "a text", "--input", "train.csv", cwd=folder)
 
 
 def test_texts_longer_than_the_model_reads_are_cut_with_a_notice(folder, caplog):
@@ -170,21 +170,21 @@ def test_texts_longer_than_the_model_reads_are_cut_with_a_notice(folder, caplog)
 
 @pytest.mark.parametrize("options", [["--name", "x"], ["--dry-run"], ["--threads", "2"], ["--processes", "2"], ["--parallel-runs", "2"],
                                      ["--config", "mlp.yaml"], ["--set", "seeds=[3]"]])
-def test_a_run_goes_on_as_it_was_begun(folder, options):
+def test_a_run_resumes_with_the_settings_of_its_start(folder, options):
     before = fingerprints(folder)
-    assert options[0] in told("train", "--resume", "mlp/first", *options, cwd=folder)
+    assert options[0] in reported("train", "--resume", "mlp/first", *options, cwd=folder)
     assert fingerprints(folder) == before
 
 
 @pytest.mark.parametrize("name", ["../x", "a/b", "..", "-x", "a\nb", "x" * 300])
 def test_names_that_no_folder_has(folder, name):
-    told("train", "--config", "rules.yaml", "--name", name, cwd=folder)
+    reported("train", "--config", "rules.yaml", "--name", name, cwd=folder)
 
 
 @pytest.mark.parametrize("model", ["mlp", "rules"])
 def test_a_device_that_does_not_exist(folder, model):
-    assert "no device 'tpu'" in told("train", "--config", f"{model}.yaml", "--device", "tpu", cwd=folder)
-    assert "no device 'tpu'" in told("eval", f"{model}/first", "--device", "tpu", cwd=folder)
+    assert "no device 'tpu'" in reported("train", "--config", f"{model}.yaml", "--device", "tpu", cwd=folder)
+    assert "no device 'tpu'" in reported("eval", f"{model}/first", "--device", "tpu", cwd=folder)
 
 
 def test_more_threads_than_a_system_can_start(folder):
@@ -199,13 +199,13 @@ def test_folders_that_cannot_be(folder, monkeypatch, variable, place):
     if variable == "NLP_CACHE" and place.startswith("/"):
         assert "cache" in nlp("train", "--config", recipe, cwd=folder).stderr  # works without
     else:
-        told("train", "--config", recipe, cwd=folder)
+        reported("train", "--config", recipe, cwd=folder)
 
 
 def test_a_tokenizer_is_not_written_over_another(folder):
     before = fingerprints(folder)
     for place in ("runs/naive_bayes/first/tokenizer", "runs/naive_bayes/first", "mlp.yaml"):
-        told("tokenizer", "train", "--config", "mlp.yaml", "--output", place, cwd=folder)
+        reported("tokenizer", "train", "--config", "mlp.yaml", "--output", place, cwd=folder)
     assert fingerprints(folder) == before
 
 
@@ -216,7 +216,7 @@ def test_a_tokenizer_is_not_written_over_another(folder):
 @pytest.mark.parametrize("command", [("eval",), ("predict",), ("train", "--resume")])
 def test_runs_that_are_none(folder, run, command):
     (folder / "loop").symlink_to("loop")
-    told(*command, run, cwd=folder)
+    reported(*command, run, cwd=folder)
 
 
 @pytest.mark.parametrize("model", TRAINED)
@@ -228,7 +228,7 @@ def test_a_finished_run_is_not_trained_again(folder, model):
 
 
 def test_a_file_and_a_split_exclude_each_other(folder):
-    assert "give one" in told("eval", "rules/first", "--split", "test", "--data", "test.csv", cwd=folder)
+    assert "give one" in reported("eval", "rules/first", "--split", "test", "--data", "test.csv", cwd=folder)
 
 
 HOLD = "import fcntl, sys; f = open(sys.argv[1], 'r+b'); fcntl.lockf(f, fcntl.LOCK_EX); print('held', flush=True); sys.stdin.read()"
@@ -240,7 +240,7 @@ def test_a_run_under_way_is_left_alone(folder):
     with subprocess.Popen([sys.executable, "-c", HOLD, str(run / ".lock")], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
         assert holder.stdout is not None and holder.stdout.readline() == b"held\n"
         before = fingerprints(run)
-        assert "is being trained by" in told("train", "--resume", "mlp/first", cwd=folder)
+        assert "is being trained by" in reported("train", "--resume", "mlp/first", cwd=folder)
         assert fingerprints(run) == before
         holder.communicate()
 
@@ -256,14 +256,14 @@ def test_a_run_stopped_before_its_first_checkpoint(folder):
     run = unfinished(folder)
     shutil.rmtree(run / "checkpoints")
     for command in (("eval", "mlp/first"), ("predict", "mlp/first", "x")):
-        assert "nlp train --resume" in told(*command, cwd=folder)
+        assert "nlp train --resume" in reported(*command, cwd=folder)
     nlp("train", "--resume", "mlp/first", cwd=folder)
 
 
-def test_a_failed_attempt_does_not_stand_before_the_run_that_worked(folder):
+def test_a_failed_attempt_is_not_found_before_the_run_that_worked(folder):
     """`mlp` means the latest run of that recipe."""
-    told("train", "--config", "mlp.yaml", "--set", "task.label=nope", cwd=folder)
-    told("train", "--config", "mlp.yaml", "--set", "task.label=nope", "--set", "seeds=[1, 2]", cwd=folder)
+    reported("train", "--config", "mlp.yaml", "--set", "task.label=nope", cwd=folder)
+    reported("train", "--config", "mlp.yaml", "--set", "task.label=nope", "--set", "seeds=[1, 2]", cwd=folder)
     assert "mlp/first on test" in nlp("eval", "mlp", cwd=folder).stdout
 
 
@@ -272,15 +272,15 @@ def test_a_run_whose_data_changed_stays_as_it_was(folder):
     changed = run / "config.yaml"
     changed.write_text(changed.read_text(encoding="utf-8").replace("train.csv", "test.csv"), encoding="utf-8")
     before = fingerprints(run / "checkpoints")
-    assert "The data has changed since run" in told("train", "--resume", "mlp/first", cwd=folder)
+    assert "The data has changed since run" in reported("train", "--resume", "mlp/first", cwd=folder)
     assert fingerprints(run / "checkpoints") == before
 
 
 @pytest.mark.parametrize("content", [None, "", "[1]", "{}", '{"threads": "many"}', '{"threads": 0}'])
-def test_an_environment_that_does_not_say_the_threads(folder, content):
+def test_an_environment_without_a_number_of_threads(folder, content):
     environment = unfinished(folder) / "environment.json"
     environment.unlink() if content is None else environment.write_text(content, encoding="utf-8")
-    assert "environment.json" in told("train", "--resume", "mlp/first", cwd=folder)
+    assert "environment.json" in reported("train", "--resume", "mlp/first", cwd=folder)
 
 
 DAMAGE = {
@@ -305,7 +305,7 @@ def test_labels_and_sizes_that_are_not_those_of_the_training(folder, model, kind
     changed = DAMAGE[kind](json.loads(path.read_text(encoding="utf-8")))
     path.unlink() if changed is None else path.write_text(json.dumps(changed), encoding="utf-8")
     for command in (("eval", f"{model}/first"), ("predict", f"{model}/first", "Kowalski")):
-        assert "data.json" in told(*command, cwd=folder)
+        assert "data.json" in reported(*command, cwd=folder)
 
 
 def another_order(tokenizer: Path) -> None:
@@ -327,7 +327,7 @@ def test_a_tokenizer_that_does_not_belong_to_the_weights(folder):
     for other in ("runs/naive_bayes/first/tokenizer", "other", "same size"):
         shutil.rmtree(own)
         shutil.copytree(folder / other, own)
-        assert "tokenizer" in told("predict", "mlp/first", "Kowalski", cwd=folder)
+        assert "tokenizer" in reported("predict", "mlp/first", "Kowalski", cwd=folder)
 
 
 def change_weights(path: Path, change) -> None:
@@ -350,11 +350,11 @@ def test_weights_that_cannot_be_used(folder, kind):
     damage, words = WEIGHTS[kind]
     checkpoint = best(folder / "runs" / "mlp" / "first")
     damage(checkpoint / "model.safetensors")
-    assert "damaged" in (said := told("predict", "mlp/first", "x", cwd=folder)) or "is missing" in said
+    assert "damaged" in (printed := reported("predict", "mlp/first", "x", cwd=folder)) or "is missing" in printed
     seal_again(checkpoint)
     for command in (("eval", "mlp/first"), ("predict", "mlp/first", "x")):
-        said = told(*command, cwd=folder)
-        assert any(word in said for word in words.split("|")), said
+        printed = reported(*command, cwd=folder)
+        assert any(word in printed for word in words.split("|")), printed
 
 
 @pytest.mark.parametrize("content", ["{}", "[]", '{"progress": {"stop": 1}, "learner": {"schedule": {}}}'])
@@ -363,21 +363,21 @@ def test_progress_that_is_none(folder, content):
     checkpoint = run / "checkpoints" / (run / "checkpoints" / "last").read_text(encoding="utf-8").strip()
     (checkpoint / "progress.json").write_text(content, encoding="utf-8")
     seal_again(checkpoint)
-    assert "progress.json is not in the format" in told("train", "--resume", "mlp/first", cwd=folder)
+    assert "progress.json is not in the format" in reported("train", "--resume", "mlp/first", cwd=folder)
 
 
 def test_a_solver_that_is_none(folder):
     checkpoint = best(folder / "runs" / "naive_bayes" / "first")
     (checkpoint / "model.skops").write_bytes(pickle.dumps(os.getcwd))
     seal_again(checkpoint)
-    assert "model.skops" in told("predict", "naive_bayes/first", "x", cwd=folder)
+    assert "model.skops" in reported("predict", "naive_bayes/first", "x", cwd=folder)
 
 
 @pytest.mark.parametrize("other", ["cnn", "naive_bayes"])
 def test_a_checkpoint_of_another_model(folder, other):
     run = folder / "runs" / "mlp" / "first"
     shutil.copy(folder / f"{other}.yaml", run / "config.yaml")
-    told("predict", "mlp/first", "x", cwd=folder)
+    reported("predict", "mlp/first", "x", cwd=folder)
 
 
 @pytest.mark.parametrize("content", [b"", b"\xff\x00\n5\n[1]\n{}\n", b'{"step": "x", "split": 3, "seconds": null}\n', b"[" * 100_000])
@@ -425,7 +425,7 @@ def test_runs_on_a_read_only_disk(folder, mounted):
     mounted(runs, "--bind", str(runs))
     subprocess.run(["mount", "-o", "remount,ro,bind", str(runs)], check=True)
     for command in (("train", "--config", "mlp.yaml"), ("eval", "mlp/first")):
-        assert "Read-only file system. Make its folder writable" in told(*command, cwd=folder)
+        assert "Read-only file system. Make its folder writable" in reported(*command, cwd=folder)
     nlp("predict", "mlp/first", "Kowalski", cwd=folder)
     nlp("runs", cwd=folder)
     assert fingerprints(runs) == before
@@ -439,6 +439,6 @@ def test_runs_on_a_full_disk(folder, mounted, monkeypatch):
     monkeypatch.setenv("NLP_RUNS", str(small))
     nlp("train", "--config", "mlp.yaml", "--name", "fits", cwd=folder)
     before = fingerprints(small)
-    assert "disk is full" in told("train", "--config", "mlp.yaml", "--name", "big", "--set", "model.d_embedding=3000", cwd=folder)
+    assert "disk is full" in reported("train", "--config", "mlp.yaml", "--name", "big", "--set", "model.d_embedding=3000", cwd=folder)
     assert {name: each for name, each in fingerprints(small).items() if "/fits/" in name} == before
     nlp("predict", "mlp/fits", "Kowalski", cwd=folder)

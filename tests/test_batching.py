@@ -62,12 +62,12 @@ def test_buckets_leave_little_padding():
 @given(st.integers(1, 60), st.integers(1, 20), st.integers(1, 4), st.integers(1, 5), st.integers(0, 200))
 def test_any_step_can_be_reached_alone(n_rows, batch_size, epochs, accumulate, after):
     plan = Plan(RowOrder(n_rows, batch_size, seed=2), epochs, None, accumulate)
-    whole = [(step, [rows.tolist() for rows in window]) for step, window in plan.windows()]
-    assert len(whole) == plan.n_steps
+    full = [(step, [rows.tolist() for rows in window]) for step, window in plan.windows()]
+    assert len(full) == plan.n_steps
     again = Plan(RowOrder(n_rows, batch_size, seed=2), epochs, None, accumulate)
     rest = [(step, [rows.tolist() for rows in window]) for step, window in again.windows(after)]
-    assert rest == whole[after:]
-    seen = sorted(row for _, window in whole for rows in window for row in rows)
+    assert rest == full[after:]
+    seen = sorted(row for _, window in full for rows in window for row in rows)
     assert seen == sorted(list(range(n_rows)) * epochs)
 
 
@@ -130,10 +130,10 @@ def test_a_batch_without_targets_keeps_its_inputs():
 
 @given(lengths_lists, st.data())
 def test_ragged_rows_come_back_as_they_went_in(lengths, data):
-    whole = ragged(lengths)
+    full = ragged(lengths)
     rows = np.array(data.draw(st.lists(st.integers(0, len(lengths) - 1), max_size=20)), dtype=np.int64)
-    ids, starts, _ = whole.flat(rows)
-    expected = [whole.ids[whole.offsets[row] : whole.offsets[row + 1]].tolist() for row in rows]
+    ids, starts, _ = full.flat(rows)
+    expected = [full.ids[full.offsets[row] : full.offsets[row + 1]].tolist() for row in rows]
     assert [part.tolist() for part in np.split(ids, starts[1:])][: len(rows)] == expected
-    padded, row_lengths = whole.padded(rows, pad_id=0)
+    padded, row_lengths = full.padded(rows, pad_id=0)
     assert [padded[place, :length].tolist() for place, length in enumerate(row_lengths)] == expected

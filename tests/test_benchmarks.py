@@ -135,7 +135,7 @@ def test_the_search_by_hand_finds_what_the_tool_finds(run):
     assert len(set(by_tool)) > 1
 
 
-def test_whole_processes(tmp_path):
+def test_complete_processes(tmp_path):
     from side_by_side import compare
 
     write_names(tmp_path)
@@ -168,7 +168,7 @@ def test_a_fasttext_file_holds_the_tokens_that_are_known(tmp_path):
 
 
 @pytest.mark.parametrize("peer", ["lightning", "hugging-face"])
-def test_peers_run_or_say_how_to_get_them(peer, tmp_path):
+def test_peers_run_or_report_how_to_get_them(peer, tmp_path):
     """In a process of its own: other people's warnings are not this project's, and this project's `datasets/` is not theirs."""
     from peers import missing
 
@@ -183,7 +183,7 @@ def test_peers_run_or_say_how_to_get_them(peer, tmp_path):
 
 
 @pytest.mark.parametrize("path", sorted(FOLDER.glob("*.py")), ids=lambda path: path.name)
-def test_every_script_says_how_it_is_used(path):
+def test_every_script_prints_how_it_is_used(path):
     if "typer.run(main)" not in path.read_text(encoding="utf-8"):
         pytest.skip("no script: the others take it from here")
     done = subprocess.run([sys.executable, str(path), "--help"], capture_output=True, encoding="utf-8", check=False)

@@ -108,7 +108,7 @@ def test_labels_that_training_does_not_have_are_noticed(tmp_path):
 
 
 @pytest.mark.parametrize("labels", [None, ["yes", "no"]])
-def test_one_class_is_nothing_to_tell_apart(labels, tmp_path):
+def test_one_class_is_nothing_to_classify(labels, tmp_path):
     data = files(tmp_path, train=[("a", "yes"), ("b", "yes")])
     with pytest.raises(DataError, match=r"All 2 training examples of .*train\.csv have the same class, 'yes' in column `label`"):
         build_data(data, None, preparation(TASK.model_copy(update={"labels": labels})))
@@ -124,12 +124,12 @@ def test_no_training_example_is_an_error(tmp_path, monkeypatch):
         build_data(files(tmp_path), None, preparation(TASK))
 
 
-def test_a_missing_column_is_told_with_those_that_are_there(tmp_path):
+def test_a_missing_column_is_reported_with_those_that_are_there(tmp_path):
     with pytest.raises(DataError, match=r"no column `sentiment`.*`text`, `label`"):
         build_data(files(tmp_path), None, preparation(TASK.model_copy(update={"label": "sentiment"})))
 
 
-def test_what_cannot_be_trained_is_told(tmp_path):
+def test_what_cannot_be_trained_is_reported(tmp_path):
     with pytest.raises(ConfigError, match=r"data\.type is `sizes`"):
         build_data(SizesData(type="sizes", n_classes=2), None, preparation(TASK))
     with pytest.raises(ConfigError, match="task: is missing"):

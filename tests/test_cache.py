@@ -160,26 +160,26 @@ def test_a_damaged_entry_is_made_again(how, tmp_path):
     _, after = train(mended, WORDS, TEXTS)
     assert after.ids.tolist() == expected
     assert [name.partition("-")[0] for name in mended.made] == ["tokenizer" if "tokenizer" in how else "texts"]
-    whole = Cache(tmp_path)
-    train(whole, WORDS, TEXTS)
-    assert whole.made == mended.notices == []
+    complete = Cache(tmp_path)
+    train(complete, WORDS, TEXTS)
+    assert complete.made == mended.notices == []
 
 
-def test_long_work_is_told_before_it_begins(tmp_path, monkeypatch):
+def test_long_work_is_reported_before_it_starts(tmp_path, monkeypatch):
     monkeypatch.setattr(cache_module, "LONG", 20)
-    said = []
-    cache = Cache(tmp_path, said.append)
+    printed = []
+    cache = Cache(tmp_path, printed.append)
     tokenizer, _ = train(cache, WORDS, TEXTS)
     cache.encode(tokenizer, ["short"])
     cache.encode(tokenizer, ["a dog and a fox", "and a dog"])
-    assert said == ["Training the tokenizer (words) on 4 texts, once for all runs with these settings",
+    assert printed == ["Training the tokenizer (words) on 4 texts, once for all runs with these settings",
                     "Encoding 4 texts, once for all runs with these settings",
                     "Encoding 2 texts, once for all runs with these settings"]
-    train(Cache(tmp_path, said.append), WORDS, TEXTS)
-    assert len(said) == 3
+    train(Cache(tmp_path, printed.append), WORDS, TEXTS)
+    assert len(printed) == 3
 
 
-def test_only_whole_entries_are_left_behind(tmp_path):
+def test_only_complete_entries_are_left_behind(tmp_path):
     train(Cache(tmp_path), WORDS, TEXTS)
     assert sorted(path.name.partition("-")[0] for path in tmp_path.iterdir()) == ["texts", "tokenizer"]
     assert sorted(path.name for path in entry(tmp_path, "texts").iterdir()) == ["ids.npy", "manifest.json", "offsets.npy"]
@@ -212,7 +212,7 @@ def test_a_folder_that_may_only_be_read_still_serves_what_it_has(tmp_path, monke
     assert sorted(path.name for path in tmp_path.iterdir()) == before
 
 
-def test_a_full_disk_is_told_and_leaves_nothing(tmp_path, monkeypatch):
+def test_a_full_disk_is_reported_and_leaves_nothing(tmp_path, monkeypatch):
     def full(*_args, **_kwargs):
         raise OSError(errno.ENOSPC, "No space left on device")
 
@@ -262,9 +262,9 @@ def start(tmp_path):
 
 def test_of_processes_that_start_at_once_one_makes_the_entry(tmp_path):
     processes = [start(tmp_path) for _ in range(3)]
-    said = [process.communicate(timeout=60)[0] for process in processes]
+    printed = [process.communicate(timeout=60)[0] for process in processes]
     assert [process.returncode for process in processes] == [0, 0, 0]
-    assert sorted(said) == ["", "", "made\n"]
+    assert sorted(printed) == ["", "", "made\n"]
     assert [path.name for path in tmp_path.iterdir()] == ["entry"]
 
 

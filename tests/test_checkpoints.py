@@ -185,7 +185,7 @@ while True:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL is POSIX")
-def test_a_process_killed_at_any_moment_leaves_whole_checkpoints(run):
+def test_a_process_killed_at_any_moment_leaves_complete_checkpoints(run):
     chance, reached = random.Random(0), [0]
     for _ in range(20):
         process = subprocess.Popen([sys.executable, "-P", "-c", SAVE_FOR_EVER, str(run.path)], stdout=subprocess.PIPE)
@@ -207,7 +207,7 @@ def test_a_process_killed_at_any_moment_leaves_whole_checkpoints(run):
 # Damage
 
 
-def test_without_a_checkpoint_a_run_says_so(run):
+def test_without_a_checkpoint_a_run_reports_it(run):
     with pytest.raises(RunError, match="no complete checkpoint"):
         checkpoint_path(run)
     save(run, 10)
@@ -216,7 +216,7 @@ def test_without_a_checkpoint_a_run_says_so(run):
 
 
 @pytest.mark.parametrize("pointer", [None, "step-99\n", "", "../../elsewhere", "\udcff"])
-def test_a_lost_pointer_falls_back_to_the_newest_whole_checkpoint(run, caplog, pointer):
+def test_a_lost_pointer_falls_back_to_the_newest_complete_checkpoint(run, caplog, pointer):
     for step in (10, 20, 30):
         save(run, step, keep=3)
     (run.checkpoints / "step-30" / "state.json").unlink()
@@ -236,7 +236,7 @@ def test_a_lost_pointer_falls_back_to_the_newest_whole_checkpoint(run, caplog, p
     (lambda path: (path / "manifest.json").write_text('{"fi'), "manifest.json is damaged"),
     (lambda path: (path / "manifest.json").write_text('{"files": {"state.json": 3}}'), "manifest.json is damaged"),
 ])
-def test_damage_is_told_in_one_paragraph_with_a_way_out(run, damage, words):
+def test_damage_is_reported_in_one_paragraph_with_a_way_out(run, damage, words):
     save(run, 10)
     save(run, 20)
     damage(run.checkpoints / "step-20")
@@ -274,9 +274,9 @@ def test_tied_weights_are_saved_once_and_loaded_into_both(tmp_path):
 
 
 def test_any_tensor_comes_back_equal_and_equal_tensors_give_equal_bytes(tmp_path):
-    whole = torch.arange(24.0).reshape(4, 6)
+    complete = torch.arange(24.0).reshape(4, 6)
     tensors = {
-        "view": whole[1:3], "turned": whole.t(), "same": whole, "again": whole, "bf16": whole.bfloat16(),
+        "view": complete[1:3], "turned": complete.t(), "same": complete, "again": complete, "bf16": complete.bfloat16(),
         "empty": torch.empty(0, 3), "none": torch.empty(0, 3), "scalar": torch.tensor(3.5),
         "int": torch.arange(5), "bool": torch.tensor([True, False]),
     }
@@ -334,8 +334,8 @@ def test_a_small_safetensors_file_is_not_taken_for_a_pickle(tmp_path):
     """The header's length comes first, and some lengths begin as a pickle does."""
     path = tmp_path / "a"
     for extra in range(900):
-        told = {"x": {"dtype": "U8", "shape": [1], "data_offsets": [0, 1]}, "__metadata__": {"fill": "." * extra}}
-        header = json.dumps(told).encode()
+        reported = {"x": {"dtype": "U8", "shape": [1], "data_offsets": [0, 1]}, "__metadata__": {"fill": "." * extra}}
+        header = json.dumps(reported).encode()
         if len(header) == 0x0280:
             path.write_bytes(len(header).to_bytes(8, "little") + header + b"\x07")
     assert path.read_bytes()[:2] == b"\x80\x02"
@@ -349,7 +349,7 @@ def test_weights_that_are_not_finite_are_not_saved():
             assert_finite({"fine": torch.ones(3), "layer.weight": torch.tensor([1.0, bad, 2.0])})
 
 
-def test_a_vocabulary_that_does_not_match_is_told_in_plain_words(tmp_path):
+def test_a_vocabulary_that_does_not_match_is_reported_in_plain_words(tmp_path):
     path = tmp_path / "a"
     save_tensors(path, Tied(vocabulary=5000).state_dict())
     with pytest.raises(RunError, match=r"vocabulary does not match: .*embedding.weight were trained with 5,000 tokens.* has 7\."):

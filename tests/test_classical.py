@@ -191,7 +191,7 @@ def test_neighbours_are_limited_to_the_texts_that_there_are():
     assert "only 3 training texts" in model.notices[0]
 
 
-def test_a_solver_that_does_not_converge_says_so_in_plain_words():
+def test_a_solver_that_does_not_converge_reports_it_in_plain_words():
     model = fitted(LogisticRegressionConfig(type="logistic_regression", C=1000.0, max_iterations=2))
     assert len(model.notices) == 1
     assert "model.max_iterations = 2" in model.notices[0]
@@ -525,7 +525,7 @@ def saved_svm(tmp_path_factory):
 
 @settings(max_examples=60, deadline=None)
 @given(place=st.floats(0, 1, exclude_max=True), bit=st.integers(0, 7), cut=st.booleans())
-def test_a_flipped_bit_or_a_cut_is_told_or_harmless(saved_svm, place, bit, cut):
+def test_a_flipped_bit_or_a_cut_is_reported_or_harmless(saved_svm, place, bit, cut):
     model, folder, content = saved_svm
     spot = int(place * len(content))
     damaged = content[:spot] if cut else content[:spot] + bytes([content[spot] ^ (1 << bit)]) + content[spot + 1 :]

@@ -20,8 +20,8 @@ VERBS = ("train", "eval", "predict", "count-params", "config", "data", "tokenize
 
 def test_help_names_every_verb(tmp_path: Path) -> None:
     for arguments in (("--help",), ("-h",), ()):
-        said = nlp(*arguments, cwd=tmp_path).stdout
-        assert all(f"\n  {verb} " in said for verb in VERBS)
+        printed = nlp(*arguments, cwd=tmp_path).stdout
+        assert all(f"\n  {verb} " in printed for verb in VERBS)
     assert "validate" in nlp("config", cwd=tmp_path).stdout
     assert nlp("--version", cwd=tmp_path).stdout == f"nlp {__version__}\n"
 
@@ -40,7 +40,7 @@ def test_every_verb_has_help(tmp_path: Path, verb: str) -> None:
         (("config", "validate", "names/lsmt"), "Error: There is no recipe 'names/lsmt'; did you mean names/lstm"),
     ],
 )
-def test_a_wrong_command_line_is_told_in_one_paragraph(tmp_path: Path, arguments: tuple[str, ...], words: str) -> None:
+def test_a_wrong_command_line_is_reported_in_one_paragraph(tmp_path: Path, arguments: tuple[str, ...], words: str) -> None:
     done = nlp(*arguments, cwd=tmp_path, code=2)
     assert done.stderr.startswith(words)
     assert done.stderr.count("\n") == 1
@@ -76,10 +76,10 @@ def test_every_error_ends_in_one_paragraph_and_an_exit_code(
 ) -> None:
     raising(monkeypatch, error)
     assert main.run([]) == code
-    said = capsys.readouterr().err
-    assert all(word in said for word in words)
-    assert said.count("\n") == bool(words)
-    assert "Traceback" not in said
+    printed = capsys.readouterr().err
+    assert all(word in printed for word in words)
+    assert printed.count("\n") == bool(words)
+    assert "Traceback" not in printed
     assert main.run([], debug=True) == code
     assert ("Traceback" in capsys.readouterr().err) == bool(words)
 
@@ -91,15 +91,15 @@ def test_a_fault_names_the_line_it_comes_from(monkeypatch: pytest.MonkeyPatch, c
     assert "(in cli/console.py:" in capsys.readouterr().err
 
 
-def test_debug_may_stand_before_and_after_the_verb(tmp_path: Path) -> None:
+def test_debug_may_come_before_and_after_the_verb(tmp_path: Path) -> None:
     for arguments, variables in (
         (("--debug", "config", "show", "gone.yaml"), {}),
         (("config", "show", "gone.yaml", "--debug"), {}),
         (("config", "show", "gone.yaml"), {"NLP_DEBUG": "1"}),
     ):
-        said = nlp(*arguments, cwd=tmp_path, code=2, **variables).stderr
-        assert said.startswith("Traceback")
-        assert said.splitlines()[-1].startswith("Error: There is no recipe file gone.yaml")
+        printed = nlp(*arguments, cwd=tmp_path, code=2, **variables).stderr
+        assert printed.startswith("Traceback")
+        assert printed.splitlines()[-1].startswith("Error: There is no recipe file gone.yaml")
     assert "Traceback" not in nlp("config", "show", "gone.yaml", cwd=tmp_path, code=2).stderr
     assert nlp("config", "show", "--", "--debug", cwd=tmp_path, code=2).stderr.startswith("Error: There is no recipe '--debug'")
 
@@ -133,7 +133,7 @@ def test_colours_only_on_a_terminal_and_where_wanted(monkeypatch: pytest.MonkeyP
     assert capsys.readouterr().err == "\033[31mError:\033[0m x\nError: x\n"
 
 
-def test_tables_take_text_literally_and_keep_rows_whole(capsys: pytest.CaptureFixture[str]) -> None:
+def test_tables_print_text_literally_and_do_not_break_rows(capsys: pytest.CaptureFixture[str]) -> None:
     console.table(["token", "count"], [["[CLS] [bold]x", "1,234"], ["y" * 200, "5"]], title="[title]")
     lines = [line.rstrip() for line in capsys.readouterr().out.splitlines()]
     assert lines[0] == "[title]"
@@ -165,9 +165,9 @@ def test_config_list_and_show(tmp_path: Path) -> None:
     assert "#" not in plain
     (tmp_path / "plain.yaml").write_text(plain, encoding="utf-8")
     assert load_recipe(str(tmp_path / "plain.yaml")) == load_recipe("names/lstm")
-    told = json.loads(nlp("config", "show", "names/lstm", "--json", cwd=tmp_path).stdout)
-    assert told["recipe"] == load_recipe("names/lstm").model_dump()
-    assert told["origins"]["model.type"].startswith("configs/names/lstm.yaml:")
+    reported = json.loads(nlp("config", "show", "names/lstm", "--json", cwd=tmp_path).stdout)
+    assert reported["recipe"] == load_recipe("names/lstm").model_dump()
+    assert reported["origins"]["model.type"].startswith("configs/names/lstm.yaml:")
 
 
 def test_config_validate_checks_all(tmp_path: Path) -> None:
@@ -180,8 +180,8 @@ def test_config_validate_checks_all(tmp_path: Path) -> None:
 
 def test_config_init_writes_a_recipe(tmp_path: Path) -> None:
     (tmp_path / "mine.csv").write_text("text,label\na b,x\nc d,y\ne f,x\ng h,y\n", encoding="utf-8")
-    said = nlp("config", "init", "mine.csv", "--model", "cnn", cwd=tmp_path).stdout
-    assert said.startswith("mine.yaml: text from column 'text', 2 classes from column 'label', model cnn.")
-    assert said.endswith("Next: nlp train --config mine.yaml\n")
+    printed = nlp("config", "init", "mine.csv", "--model", "cnn", cwd=tmp_path).stdout
+    assert printed.startswith("mine.yaml: text from column 'text', 2 classes from column 'label', model cnn.")
+    assert printed.endswith("Next: nlp train --config mine.yaml\n")
     assert nlp("config", "validate", "mine.yaml", cwd=tmp_path).stdout == "mine.yaml: OK\n"
     assert "exists and was not changed" in nlp("config", "init", "mine.csv", cwd=tmp_path, code=2).stderr

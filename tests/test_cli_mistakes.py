@@ -26,7 +26,7 @@ def test_a_model_without_steps_is_not_spread_over_processes(folder):
     assert not (folder / "runs").exists() or not list((folder / "runs").iterdir())
 
 
-def test_eval_says_that_the_data_changed(folder):
+def test_eval_reports_that_the_data_changed(folder):
     write_recipe(folder, "naive_bayes")
     nlp("train", "--config", "naive_bayes.yaml", "--name", "first", cwd=folder)
     assert "not what the run was trained with" not in nlp("eval", "naive_bayes/first", cwd=folder).stderr
@@ -43,14 +43,14 @@ def test_eval_scores_validation_where_there_is_no_test(folder):
     assert json.loads(nlp("eval", "naive_bayes/first", "--json", cwd=folder).stdout)["split"] == "validation"
 
 
-def test_a_label_that_training_never_saw_lowers_f1_and_stands_in_the_matrix(folder):
+def test_a_label_that_training_never_saw_lowers_f1_and_is_in_the_matrix(folder):
     write_recipe(folder, "naive_bayes")
     nlp("train", "--config", "naive_bayes.yaml", "--name", "first", cwd=folder)
     (folder / "odd.csv").write_text("name,language\nKowalski,Polish\nSmith,English\n", encoding="utf-8")
-    told = json.loads(nlp("eval", "naive_bayes/first", "--data", "odd.csv", "--json", cwd=folder).stdout)
-    assert told["labels"][-1] == "(not in training)"
-    assert sum(told["confusion"][-1]) == 1
-    assert told["metrics"]["f1"]["value"] <= 0.5
+    reported = json.loads(nlp("eval", "naive_bayes/first", "--data", "odd.csv", "--json", cwd=folder).stdout)
+    assert reported["labels"][-1] == "(not in training)"
+    assert sum(reported["confusion"][-1]) == 1
+    assert reported["metrics"]["f1"]["value"] <= 0.5
 
 
 @pytest.mark.parametrize(("setting", "words"), [
@@ -72,10 +72,10 @@ def test_seeds_that_were_stopped_go_on_together(folder):
     while not (folder / "runs/long/cut-seed-1/checkpoints/last").exists():
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)
-    said = process.communicate(timeout=120)[1]
+    printed = process.communicate(timeout=120)[1]
     assert process.returncode == 130
-    assert "Stopping after this step" in said
-    assert f"Resume with: nlp train --resume {folder}/runs/long/cut\n" in said
+    assert "Stopping after this step" in printed
+    assert f"Resume with: nlp train --resume {folder}/runs/long/cut\n" in printed
     for seed in (1, 2):
         path = folder / f"runs/long/cut-seed-{seed}/config.yaml"
         path.write_text(path.read_text(encoding="utf-8").replace("epochs: 4000", "epochs: 3"), encoding="utf-8")
@@ -99,9 +99,9 @@ def test_a_run_that_was_stopped_before_it_began_leaves_nothing(folder):
     while not list(folder.glob("runs/lstm/*/config.yaml")):
         time.sleep(0.01)
     process.send_signal(signal.SIGINT)
-    said = process.communicate(timeout=120)[1]
+    printed = process.communicate(timeout=120)[1]
     assert process.returncode == 130
-    assert said.strip(), "a stop is told"
+    assert printed.strip(), "a stop is told"
     begun = list(folder.glob("runs/lstm/*"))
     assert not begun or (begun[0] / "data.json").exists()
 
@@ -114,8 +114,8 @@ def test_under_torchrun_one_process_speaks(folder):
     torchrun = [str(NLP.with_name("torchrun")), "--standalone", "--nproc-per-node", "2", "--no-python", str(NLP), "train", "--config",
                 "lstm.yaml", "--name", "same", "--threads", "1"]
     one_thread = {**os.environ, "OMP_NUM_THREADS": "1"}
-    said = subprocess.run(torchrun, cwd=folder, capture_output=True, encoding="utf-8", check=True, env=one_thread)
-    assert said.stdout.count("Next:") == 1
+    printed = subprocess.run(torchrun, cwd=folder, capture_output=True, encoding="utf-8", check=True, env=one_thread)
+    assert printed.stdout.count("Next:") == 1
     assert results(folder / "runs/lstm/same")["test"] == results(folder / "runs/lstm/two")["test"]
 
 

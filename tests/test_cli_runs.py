@@ -70,14 +70,14 @@ def under_way(run: RunDirectory) -> RunDirectory:
 def test_runs_are_listed_with_what_they_reached():
     finished(made("names/lstm", "first", "lstm", 1))
     under_way(made("names/rules", "second", "rules", 2))
-    told = json.loads(call("runs", "--json"))
-    assert [(run["run"], run["status"], run["model"], run["seed"], run["steps"]) for run in told] == [
+    reported = json.loads(call("runs", "--json"))
+    assert [(run["run"], run["status"], run["model"], run["seed"], run["steps"]) for run in reported] == [
         ("names/rules/second", "interrupted", "rules", 3, 100), ("names/lstm/first", "finished", "lstm", 3, 1200)]
-    assert told[0]["validation"] == {"loss": "nan", "accuracy": 0.25}
-    assert told[1]["validation"]["accuracy"] == 0.8
-    assert told[1]["test"]["accuracy"] == 0.7
-    assert (told[1]["parameters"], told[1]["train_seconds"]) == (5560, 61.2)
-    assert told[1]["bytes"] == sum(path.stat().st_size for path in (os.scandir(told[1]["path"])))
+    assert reported[0]["validation"] == {"loss": "nan", "accuracy": 0.25}
+    assert reported[1]["validation"]["accuracy"] == 0.8
+    assert reported[1]["test"]["accuracy"] == 0.7
+    assert (reported[1]["parameters"], reported[1]["train_seconds"]) == (5560, 61.2)
+    assert reported[1]["bytes"] == sum(path.stat().st_size for path in (os.scandir(reported[1]["path"])))
     rows = [line.split() for line in call("runs").splitlines()[1:]]  # below the title
     assert rows[1][:7] == ["names/rules/second", "interrupted", "rules", "3", "100", "0.2500", "nan"]
     assert rows[2][:10] == ["names/lstm/first", "finished", "lstm", "3", "1,200", "0.8000", "0.5000", "0.7000", "5,560", "1:01"]
@@ -110,9 +110,9 @@ def test_a_damaged_run_is_listed_all_the_same(damage):
     assert "names/lstm/x" in call("runs")
 
 
-@pytest.mark.parametrize(("seconds", "told"), [(0.04, "0.0 s"), (59.9, "59.9 s"), (60, "1:00"), (3599, "59:59"), (7300, "2:01:40")])
-def test_durations(seconds, told):
-    assert duration(seconds) == told
+@pytest.mark.parametrize(("seconds", "reported"), [(0.04, "0.0 s"), (59.9, "59.9 s"), (60, "1:00"), (3599, "59:59"), (7300, "2:01:40")])
+def test_durations(seconds, reported):
+    assert duration(seconds) == reported
 
 
 # nlp tensorboard
@@ -148,13 +148,13 @@ def test_tensorboard_shows_the_runs_until_it_is_interrupted():
             break
         time.sleep(0.1)
     process.send_signal(signal.SIGINT)
-    said, errors = process.communicate(timeout=30)
+    printed, errors = process.communicate(timeout=30)
     assert sorted(found) == ["names/lstm/a/train", "names/lstm/a/validation"]
-    assert (process.returncode, said.strip(), errors) == (0, "", "")
+    assert (process.returncode, printed.strip(), errors) == (0, "", "")
 
 
 @pytest.mark.parametrize("host", ["localhost", "203.0.113.1"])
-def test_an_address_that_cannot_be_had_is_told(host):
+def test_an_address_that_cannot_be_had_is_reported(host):
     with socket.socket() as taken:
         taken.bind(("localhost", 0))
         taken.listen()
@@ -177,14 +177,14 @@ def test_versions_in_a_range(version, wanted, right):
     assert satisfies(version, wanted) is right
 
 
-def test_the_doctor_finds_this_installation_whole():
+def test_the_doctor_finds_nothing_wrong_here():
     findings = {finding["what"]: finding for finding in json.loads(call("doctor", "--json"))}
     assert {"python", "torch", "pyyaml", "devices", "data folder", "runs folder", "dataset names", "recipes"} <= set(findings)
     assert {finding["state"] for finding in findings.values()} <= {"ok", "notice"}
     assert "cpu" in findings["devices"]["found"]
 
 
-def test_a_module_that_crashes_or_hangs_is_told_apart_from_the_others(tmp_path, monkeypatch):
+def test_a_module_that_crashes_or_hangs_is_reported_apart_from_the_others(tmp_path, monkeypatch):
     for name, code in (("fine", ""), ("broken", "raise ValueError('x')"), ("crashes", "import os; os._exit(3)"),
                        ("hangs", "import time; time.sleep(60)")):
         (tmp_path / f"{name}.py").write_text(code)
@@ -235,10 +235,10 @@ def test_a_check_that_fails_does_not_hide_the_others(monkeypatch):
     monkeypatch.setattr("nlp.datasets.read.read_dataset", lambda *_: crash())
     monkeypatch.setattr(doctor_module, "packages", lambda: iter(()))
     monkeypatch.setattr(doctor_module, "recipes", lambda: iter([Finding("recipes", "ok", "fine")]))
-    said = call("doctor", code=1)
-    assert "broken  embedded data: OSError: unplugged" in said
-    assert "ok      recipes: fine" in said
-    assert "1 of 5 checks failed" in said
+    printed = call("doctor", code=1)
+    assert "broken  embedded data: OSError: unplugged" in printed
+    assert "ok      recipes: fine" in printed
+    assert "1 of 5 checks failed" in printed
 
 
 def test_each_embedded_dataset_is_checked():

@@ -84,15 +84,15 @@ def test_learned_models_beat_the_majority(trained):
         assert set(figures) >= {"train", "validation", "test", "cost", "seed"}
 
 
-def test_eval_tells_the_same_as_training_with_intervals_and_baselines(trained, folder):
+def test_eval_reports_the_same_as_training_with_intervals_and_baselines(trained, folder):
     for model, run in trained.items():
-        told = json.loads(nlp("eval", f"{model}/first", "--json", cwd=folder).stdout)
+        reported = json.loads(nlp("eval", f"{model}/first", "--json", cwd=folder).stdout)
         for name, value in results(run)["test"].items():
-            assert told["metrics"][name]["value"] == pytest.approx(value, rel=1e-5), (model, name)
-            low, high = told["metrics"][name]["interval"]
+            assert reported["metrics"][name]["value"] == pytest.approx(value, rel=1e-5), (model, name)
+            low, high = reported["metrics"][name]["interval"]
             assert low <= value <= high
-        assert told["baselines"]["majority"] == pytest.approx(1 / 3)
-        assert sum(map(sum, told["confusion"])) == told["examples"] == 72
+        assert reported["baselines"]["majority"] == pytest.approx(1 / 3)
+        assert sum(map(sum, reported["confusion"])) == reported["examples"] == 72
 
 
 def test_eval_scores_another_file_and_needs_no_training_data(trained, folder, tmp_path):
@@ -100,22 +100,22 @@ def test_eval_scores_another_file_and_needs_no_training_data(trained, folder, tm
     moved = tmp_path / "moved"
     subprocess.run(["cp", "-r", str(trained["naive_bayes"]), str(moved)], check=True)
     done = nlp("eval", moved, "--data", tmp_path / "other.csv", "--json", cwd=tmp_path)
-    told = json.loads(done.stdout)
-    assert told["examples"] == 3
-    assert told["metrics"]["accuracy"]["value"] <= 2 / 3  # a label that training never saw counts as wrong
+    reported = json.loads(done.stdout)
+    assert reported["examples"] == 3
+    assert reported["metrics"]["accuracy"]["value"] <= 2 / 3  # a label that training never saw counts as wrong
     text = nlp("eval", moved, "--data", tmp_path / "other.csv", cwd=tmp_path)
     assert "Klingon" in text.stdout + text.stderr
 
 
-def test_predict_says_why(trained, folder):
-    told = json.loads(nlp("predict", "rules/first", "Kowalski", "--json", cwd=folder).stdout)
-    assert told["prediction"] == "Polish"
-    assert told["why"]["rule"] == 1
-    assert told["why"]["matched"] == "ski"
-    said = nlp("predict", "rules/first", "Kowalski", "Rossi", cwd=folder).stdout
-    assert "because of rule 1 for Polish, which found 'ski'" in said and "because of no rule: this is the default" in said
-    told = json.loads(nlp("predict", "naive_bayes/first", "Kowalski", "--json", cwd=folder).stdout)
-    assert any("ski" in ngram for ngram in told["why"])
+def test_predict_explains_its_answer(trained, folder):
+    reported = json.loads(nlp("predict", "rules/first", "Kowalski", "--json", cwd=folder).stdout)
+    assert reported["prediction"] == "Polish"
+    assert reported["why"]["rule"] == 1
+    assert reported["why"]["matched"] == "ski"
+    printed = nlp("predict", "rules/first", "Kowalski", "Rossi", cwd=folder).stdout
+    assert "because of rule 1 for Polish, which found 'ski'" in printed and "because of no rule: this is the default" in printed
+    reported = json.loads(nlp("predict", "naive_bayes/first", "Kowalski", "--json", cwd=folder).stdout)
+    assert any("ski" in ngram for ngram in reported["why"])
     for model in NETWORKS:
         lines = nlp("predict", f"{model}/first", "Kowalski", "", "日本", "--json", cwd=folder).stdout.splitlines()
         for line in map(json.loads, lines):
@@ -145,19 +145,19 @@ LONG = TRAINING.replace("epochs: 3", "epochs: 12, checkpoints: {every_steps: 7},
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_finishes_the_step_and_says_how_to_resume(number, folder):
+def test_a_signal_finishes_the_step_and_prints_how_to_resume(number, folder):
     write_recipe(folder, "lstm", training=LONG, name="long")
     name = f"stopped-{number}"
-    code, said = interrupted(folder, "long.yaml", name, number, 0.05)
-    assert code == 130, said
-    assert f"nlp train --resume {folder / 'runs' / 'long' / name}" in said
+    code, printed = interrupted(folder, "long.yaml", name, number, 0.05)
+    assert code == 130, printed
+    assert f"nlp train --resume {folder / 'runs' / 'long' / name}" in printed
     nlp("train", "--resume", f"long/{name}", cwd=folder)
     nlp("train", "--config", "long.yaml", "--name", f"whole-{number}", cwd=folder)
-    stopped, whole = folder / "runs" / "long" / name, folder / "runs" / "long" / f"whole-{number}"
-    assert weights(stopped) == weights(whole)
-    assert weights(stopped, "best") == weights(whole, "best")
-    assert results(stopped)["test"] == results(whole)["test"]
-    assert timeless(stopped) == timeless(whole)
+    stopped, full = folder / "runs" / "long" / name, folder / "runs" / "long" / f"whole-{number}"
+    assert weights(stopped) == weights(full)
+    assert weights(stopped, "best") == weights(full, "best")
+    assert results(stopped)["test"] == results(full)["test"]
+    assert timeless(stopped) == timeless(full)
 
 
 @pytest.mark.parametrize("model", ["mlp", "lstm", "transformer"])
@@ -181,14 +181,14 @@ def test_killed_at_random_moments_runs_end_with_the_same_bytes(model, folder):
     started = time.monotonic()
     nlp_process(*train, "whole", cwd=folder)
     seconds, moments = time.monotonic() - started, random.Random(model)
-    whole = folder / "runs" / f"moments-{model}" / "whole"
+    full = folder / "runs" / f"moments-{model}" / "whole"
     for number in range(10):
         moment = moments.uniform(0, seconds)
         killed = killed_and_resumed(folder, f"moments-{model}", f"killed-{number}", moment)
         for which in ("last", "best"):
-            assert weights(killed, which) == weights(whole, which), f"killed after {moment:.3f} of {seconds:.3f} seconds"
-        assert results(killed)["test"] == results(whole)["test"]
-        assert timeless(killed) == timeless(whole)
+            assert weights(killed, which) == weights(full, which), f"killed after {moment:.3f} of {seconds:.3f} seconds"
+        assert results(killed)["test"] == results(full)["test"]
+        assert timeless(killed) == timeless(full)
 
 
 def test_seeds_report_mean_and_spread_alone_and_side_by_side(folder):
@@ -200,7 +200,7 @@ def test_seeds_report_mean_and_spread_alone_and_side_by_side(folder):
         assert weights(serial) == weights(parallel)
 
 
-def test_bad_data_is_told_once_by_several_processes_too(folder):
+def test_bad_data_is_reported_once_by_several_processes_too(folder):
     for option in ("--processes", "--parallel-runs"):
         done = nlp_process("train", "--config", "mlp.yaml", option, "2", "--set", "data.train=none.csv", "--set", "seeds=[1, 2]",
                            cwd=folder, code=2)
@@ -221,10 +221,10 @@ def test_two_processes_take_the_same_steps_as_one(folder):
             assert theirs["loss"] == pytest.approx(mine["loss"], abs=1e-3)
 
 
-def test_a_dry_run_tells_what_is_needed_and_writes_nothing(folder):
+def test_a_dry_run_reports_what_is_needed_and_writes_nothing(folder):
     before = sorted((folder / "runs").rglob("*"))
-    said = nlp("train", "--config", "lstm.yaml", "--dry-run", cwd=folder).stdout
-    assert "ms per step" in said and "seconds" in said and "parameters" in said
+    printed = nlp("train", "--config", "lstm.yaml", "--dry-run", cwd=folder).stdout
+    assert "ms per step" in printed and "seconds" in printed and "parameters" in printed
     assert sorted((folder / "runs").rglob("*")) == before
 
 

@@ -122,7 +122,7 @@ def test_several_at_once_unknown_and_missing_together(folder: Path) -> None:
   recipe.yaml:15:5: training.optimizer.learning_rat: unknown key 'learning_rat'; did you mean 'learning_rate'?"""
 
 
-def test_a_missing_section_is_told_at_the_top(folder: Path) -> None:
+def test_a_missing_section_is_reported_at_the_top(folder: Path) -> None:
     text = changed("model:\n  type: lstm\n  hidden_size: 32\n", "")
     assert report(text).startswith("recipe.yaml:1:1: model: is missing; the type is one of rules, naive_bayes, ")
 
@@ -164,9 +164,9 @@ def test_overrides_get_the_same_checks(folder: Path) -> None:
     ],
 )
 def test_sections_that_do_not_fit_each_other(folder: Path, overrides: list[str], messages: list[str]) -> None:
-    said = report(GOOD, *overrides)
+    printed = report(GOOD, *overrides)
     for message in messages:
-        assert message in said
+        assert message in printed
 
 
 def test_a_broken_pattern_in_rules(folder: Path) -> None:
@@ -198,7 +198,7 @@ NONSENSE = st.recursive(
 
 
 @given(st.sampled_from(SECTIONS), st.from_regex(r"[a-z][a-z_]{0,15}x_", fullmatch=True), st.integers() | st.lists(st.integers()))
-def test_any_unknown_key_is_told_with_its_place(
+def test_any_unknown_key_is_reported_with_its_place(
     tmp_path_factory: pytest.TempPathFactory, section: tuple[str, str], key: str, value: object
 ) -> None:
     name, indent = section

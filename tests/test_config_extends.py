@@ -43,7 +43,7 @@ def test_mappings_merge_and_lists_are_replaced(write) -> None:
     assert "extends" not in recipe
 
 
-def test_a_changed_type_replaces_the_section_whole(write) -> None:
+def test_a_changed_type_replaces_the_complete_section(write) -> None:
     child = write("child.yaml", "extends: parent.yaml\nmodel: {type: cnn, n_filters: 8}\n")
     assert resolved(child)["model"] == {"type": "cnn", "n_filters": 8}
     same = write("same.yaml", "extends: parent.yaml\nmodel: {type: lstm, n_layers: 2}\n")

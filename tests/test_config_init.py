@@ -33,7 +33,7 @@ def csv_of(rows: list[tuple[str, ...]]) -> str:
         ("a.jsonl", "".join(json.dumps({"q": text, "meta": {}, "c": label}) + "\n" for text, label in ROWS), ("q", "c", True)),
     ],
 )
-def test_columns_are_told_from_names_and_content(tmp_path: Path, name: str, content: str, found: tuple) -> None:
+def test_columns_are_reported_from_names_and_content(tmp_path: Path, name: str, content: str, found: tuple) -> None:
     file = tmp_path / name
     file.write_text(content, encoding="utf-8")
     sample = look_at(file)
@@ -43,7 +43,7 @@ def test_columns_are_told_from_names_and_content(tmp_path: Path, name: str, cont
     assert look_at(packed).texts == sample.texts
 
 
-def test_unusual_quotes_are_told(tmp_path: Path) -> None:
+def test_unusual_quotes_are_reported(tmp_path: Path) -> None:
     file = tmp_path / "a.tsv"
     file.write_text('text\tlabel\n"two\twords"\tx\n"a"\ty\n"b"\tx\nc\ty\n', encoding="utf-8")
     assert look_at(file).texts[0] == "two\twords"
@@ -110,7 +110,7 @@ def test_single_words_are_read_by_their_characters(tmp_path: Path) -> None:
     assert first_settings(look_at(file), "knn", tmp_path)["tokenizer"]["characters"] == [1, 4]
 
 
-def test_rules_begin_with_the_words_that_tell(data: Path) -> None:
+def test_rules_start_with_the_words_that_distinguish_classes(data: Path) -> None:
     words = typical_words(look_at(data))
     assert words["pos"][0] == "good"
     assert "film" not in words["pos"] + words["neg"]

@@ -53,15 +53,15 @@ def test_any_recipe_survives_writing(
     assert load_recipe(str(written)) == recipe
 
 
-def test_every_value_says_where_it_comes_from(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_value_is_shown_with_its_origin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     Path("mine.yaml").write_text("extends: names/lstm\n\nmodel:\n  dropout: 0.1\n", encoding="utf-8")
     recipe, document = load_located("mine.yaml", ["training.epochs=3"])
-    told = origins(recipe, document)
-    assert told["model.dropout"] == "mine.yaml:4"
-    assert told["training.epochs"] == "--set training.epochs=3"
-    assert told["data.name"].startswith("configs/names/base.yaml:")
-    assert "model.bidirectional" not in told
+    reported = origins(recipe, document)
+    assert reported["model.dropout"] == "mine.yaml:4"
+    assert reported["training.epochs"] == "--set training.epochs=3"
+    assert reported["data.name"].startswith("configs/names/base.yaml:")
+    assert "model.bidirectional" not in reported
     lines = {line.split(":")[0].strip(): line for line in dump_with_origins(recipe, document).splitlines()}
     assert lines["dropout"].endswith("# mine.yaml:4")
     assert lines["bidirectional"].endswith("# default")
@@ -122,9 +122,9 @@ def test_a_commented_recipe_loads_and_shows_each_default(tmp_path: Path) -> None
 
 def test_the_examples_of_the_docs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     text = (Path(nlp.__file__).parent / "docs" / "recipes.md").read_text(encoding="utf-8")
-    whole, child, *_ = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
+    full, child, *_ = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
     monkeypatch.chdir(tmp_path)
-    for block in (whole, child):
+    for block in (full, child):
         Path("my.yaml").write_text(block, encoding="utf-8")
         load_recipe("my.yaml")
     wrong = "extends: names/lstm\n\nmodel:\n  hiden_size: 3\ntraining:\n  epochs: ten\n  learning_rate: 1e-3\n"

@@ -107,7 +107,7 @@ def test_ties_are_counted_once_and_named() -> None:
     assert parameters.looked_up == 32 * 8  # positions alone: every token is multiplied with the shared matrix
 
 
-def test_frozen_parameters_are_told_apart() -> None:
+def test_frozen_parameters_are_reported_apart() -> None:
     model = nn.Sequential(nn.Linear(3, 4), nn.Linear(4, 2))
     model[0].requires_grad_(False)
     parameters = count_parameters(model)
@@ -275,32 +275,32 @@ def test_classes_may_be_declared_by_the_task() -> None:
 
 
 def test_json_of_a_network(tmp_path: Path) -> None:
-    told = json.loads(nlp("count-params", "--config", "counting/gpt2-small", "--format", "json", cwd=tmp_path).stdout)
-    assert told["total_parameters"] == told["trainable_parameters"] == 124_439_808
-    assert sum(layer["parameters"] for layer in told["layers"]) == 124_439_808
-    assert sum(layer["share"] for layer in told["layers"]) == pytest.approx(1)
-    assert told["bytes"]["weights"] == 4 * 124_439_808
-    assert told["batch"] == {"texts": 1, "tokens": 1024}
-    assert told["flops_per_token"] > told["flops_per_token_by_2n"] == 2 * (124_439_808 - 1024 * 768)
+    reported = json.loads(nlp("count-params", "--config", "counting/gpt2-small", "--format", "json", cwd=tmp_path).stdout)
+    assert reported["total_parameters"] == reported["trainable_parameters"] == 124_439_808
+    assert sum(layer["parameters"] for layer in reported["layers"]) == 124_439_808
+    assert sum(layer["share"] for layer in reported["layers"]) == pytest.approx(1)
+    assert reported["bytes"]["weights"] == 4 * 124_439_808
+    assert reported["batch"] == {"texts": 1, "tokens": 1024}
+    assert reported["flops_per_token"] > reported["flops_per_token_by_2n"] == 2 * (124_439_808 - 1024 * 768)
 
 
 def test_the_table_of_a_network(tmp_path: Path) -> None:
-    said = nlp("count-params", "--config", "counting/shallow", cwd=tmp_path).stdout
+    printed = nlp("count-params", "--config", "counting/shallow", cwd=tmp_path).stdout
     for words in ("50 x 100 + 50", "90.8%", "Trainable: 5,560; frozen: 0", "NETtalk", "Total: 5,560 parameters"):
-        assert words in said
+        assert words in printed
 
 
-def test_a_recipe_with_data_learns_its_sizes_from_it_and_says_so(tmp_path: Path, monkeypatch) -> None:
+def test_a_recipe_with_data_learns_its_sizes_from_it_and_reports_it(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setenv("NLP_CACHE", str(tmp_path / "cache"))
     done = nlp("count-params", "--config", "names/lstm", "--format", "json", cwd=tmp_path)
-    told = json.loads(done.stdout)
+    reported = json.loads(done.stdout)
     recipe_ = load_recipe("names/lstm")
-    layers = {layer["name"]: layer for layer in told["layers"]}
+    layers = {layer["name"]: layer for layer in reported["layers"]}
     (n_tokens, size), = layers["embedding.tokens"]["shapes"]
     assert size == recipe_.model.d_embedding
     sizes = SizesData(type="sizes", vocab_size=n_tokens)
-    assert told["total_parameters"] == parameters_by_hand(recipe_.model, sizes, Head("classes", 15))
-    assert told["batch"]["texts"] == recipe_.training.batch_size
+    assert reported["total_parameters"] == parameters_by_hand(recipe_.model, sizes, Head("classes", 15))
+    assert reported["batch"]["texts"] == recipe_.training.batch_size
     assert "read" in done.stderr
 
 
@@ -332,8 +332,8 @@ def test_the_scale_is_sorted_and_finds_neighbours() -> None:
     assert [model.name for model in neighbours(10**13)] == ["PaLM"]
 
 
-@pytest.mark.parametrize(("count_", "said"), [
+@pytest.mark.parametrize(("count_", "printed"), [
     (0, "0 B"), (999, "999 B"), (1_000, "1 kB"), (999_700, "1 MB"), (698_417_037_312, "698 GB"),
 ])
-def test_bytes_in_words(count_: int, said: str) -> None:
-    assert in_bytes(count_) == said
+def test_bytes_in_words(count_: int, printed: str) -> None:
+    assert in_bytes(count_) == printed

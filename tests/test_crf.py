@@ -28,24 +28,24 @@ def emissions() -> torch.Tensor:
 
 def scores_one_by_one(crf: Crf, scores: torch.Tensor, length: int) -> dict[tuple[int, ...], float]:
     """The score of every sequence of one text, added up by hand."""
-    told, first, last, transitions = {}, crf.first.tolist(), crf.last.tolist(), crf.transitions.tolist()
+    reported, first, last, transitions = {}, crf.first.tolist(), crf.last.tolist(), crf.transitions.tolist()
     for tags in product(range(N_TAGS), repeat=length):
         total = first[tags[0]] + last[tags[-1]] if tags else 0.0
         total += sum(float(scores[place, tag]) for place, tag in enumerate(tags))
         total += sum(transitions[a][b] for a, b in pairwise(tags))
-        told[tags] = total
-    return told
+        reported[tags] = total
+    return reported
 
 
 def test_partition_likelihood_and_best_sequence_are_those_of_all_sequences(crf: Crf) -> None:
     given, tags = emissions(), torch.randint(N_TAGS, (len(LENGTHS), SEQ), generator=torch.Generator().manual_seed(2))
     partition, likelihood, best = crf.log_partition(given, LENGTHS), crf.log_likelihood(given, tags, LENGTHS), crf.decode(given, LENGTHS)
     for row, length in enumerate(LENGTHS.tolist()):
-        told = scores_one_by_one(crf, given[row], length)
-        whole = torch.tensor(list(told.values())).double().logsumexp(0).item() if length else 0.0
-        assert partition[row].item() == pytest.approx(whole)
-        assert likelihood[row].item() == pytest.approx(told[tuple(tags[row, :length].tolist())] - whole)
-        assert tuple(best[row, :length].tolist()) == max(told, key=lambda sequence: told[sequence])
+        reported = scores_one_by_one(crf, given[row], length)
+        complete = torch.tensor(list(reported.values())).double().logsumexp(0).item() if length else 0.0
+        assert partition[row].item() == pytest.approx(complete)
+        assert likelihood[row].item() == pytest.approx(reported[tuple(tags[row, :length].tolist())] - complete)
+        assert tuple(best[row, :length].tolist()) == max(reported, key=lambda sequence: reported[sequence])
         assert (best[row, length:] == 0).all()
 
 
@@ -54,10 +54,10 @@ def test_a_tag_that_is_not_known_counts_as_any(crf: Crf) -> None:
     tags[0, 2] = tags[2, 0] = tags[2, 1] = -1
     likelihood = crf.log_likelihood(given, tags, LENGTHS)
     for row, length in enumerate(LENGTHS.tolist()):
-        told = scores_one_by_one(crf, given[row], length)
-        fitting = [score for sequence, score in told.items()
-                   if all(tag in (said, -1) for said, tag in zip(sequence, tags[row, :length].tolist(), strict=True))]
-        expected = torch.tensor(fitting).logsumexp(0) - torch.tensor(list(told.values())).logsumexp(0)
+        reported = scores_one_by_one(crf, given[row], length)
+        fitting = [score for sequence, score in reported.items()
+                   if all(tag in (printed, -1) for printed, tag in zip(sequence, tags[row, :length].tolist(), strict=True))]
+        expected = torch.tensor(fitting).logsumexp(0) - torch.tensor(list(reported.values())).logsumexp(0)
         assert likelihood[row].item() == pytest.approx(expected.item(), abs=1e-5)
 
 

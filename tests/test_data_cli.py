@@ -33,7 +33,7 @@ def recipe(tmp_path) -> str:
     return "films.yaml"
 
 
-def test_list_names_every_dataset_and_says_whether_it_is_here():
+def test_list_names_every_dataset_and_whether_it_is_here():
     listed = {each["name"]: each for each in json.loads(run("list", "--json"))}
     assert listed.keys() == DATASETS.keys()
     assert listed["names"]["here"] == "built in"
@@ -67,15 +67,15 @@ def test_show_of_a_recipe_cuts_long_texts(recipe):
     assert len(json.loads(run("show", recipe, "-n", "100", "--json"))["samples"]) == 18
 
 
-def test_check_of_a_recipe_tells_leaks_texts_cut_and_unknown_words(recipe):
-    told = json.loads(run("check", recipe, "--json"))
-    assert told["splits"]["test"]["examples"] == 20
-    assert told["splits"]["test"]["repeated"] == 16
-    assert told["leaks"][-1] | {"places": []} == {
+def test_check_of_a_recipe_reports_leaks_texts_cut_and_unknown_words(recipe):
+    reported = json.loads(run("check", recipe, "--json"))
+    assert reported["splits"]["test"]["examples"] == 20
+    assert reported["splits"]["test"]["repeated"] == 16
+    assert reported["leaks"][-1] | {"places": []} == {
         "split": "test", "other": "train or validation", "rows": 20, "contradicting": 0, "places": []}
     tokens = {"minimum": 1, "median": 3, "p95": 3, "maximum": 3}
-    assert told["tokens"]["test"] == {"tokens": tokens, "truncated": 0.5, "unknown": 0.0}
-    assert all(path.endswith("films.csv") for path in told["hashes"])
+    assert reported["tokens"]["test"] == {"tokens": tokens, "truncated": 0.5, "unknown": 0.0}
+    assert all(path.endswith("films.csv") for path in reported["hashes"])
     text = run("check", recipe)
     assert "test: 20 of 20 texts (100.0%) occur in train or validation too, 0 of them with another class" in text
     assert "50.00%" in text
@@ -83,18 +83,18 @@ def test_check_of_a_recipe_tells_leaks_texts_cut_and_unknown_words(recipe):
 
 
 def test_check_takes_overrides_of_a_recipe(recipe):
-    told = json.loads(run("check", recipe, "--json", "--set", "data.validation_share=0.5"))
-    assert told["splits"]["validation"]["examples"] == 10
+    reported = json.loads(run("check", recipe, "--json", "--set", "data.validation_share=0.5"))
+    assert reported["splits"]["validation"]["examples"] == 10
 
 
 def test_check_of_a_dataset_has_no_tokens():
-    told = json.loads(run("check", "names", "--json"))
-    assert told["tokens"] == {}
-    assert [leak["rows"] for leak in told["leaks"]] == [0, 0, 0]
+    reported = json.loads(run("check", "names", "--json"))
+    assert reported["tokens"] == {}
+    assert [leak["rows"] for leak in reported["leaks"]] == [0, 0, 0]
     assert "names" in run("check", "names")
 
 
-@pytest.mark.parametrize(("arguments", "error", "said"), [
+@pytest.mark.parametrize(("arguments", "error", "printed"), [
     (["check", "tecr"], DataError, r"no dataset `tecr`\. Did you mean `trec`\?"),
     (["get", "tecr"], DataError, r"no dataset `tecr`\. Did you mean `trec`\?"),
     (["show", "ag_news"], DataError, "`nlp data get ag_news`"),
@@ -103,8 +103,8 @@ def test_check_of_a_dataset_has_no_tokens():
     (["show", "films.csv"], ConfigError, "`nlp config init films.csv`"),
     (["check", "nowhere/lstm"], ConfigError, "There is no recipe"),
 ])
-def test_what_cannot_be_done_is_told(arguments, error, said):
-    with pytest.raises(error, match=said):
+def test_what_cannot_be_done_is_reported(arguments, error, printed):
+    with pytest.raises(error, match=printed):
         run(*arguments)
 
 
@@ -115,7 +115,7 @@ def test_a_recipe_without_data_has_nothing_to_show(tmp_path):
         run("show", "sizes.yaml")
 
 
-def test_a_missing_column_of_a_recipe_is_told(recipe):
+def test_a_missing_column_of_a_recipe_is_reported(recipe):
     for verb in ("show", "check"):
         with pytest.raises(DataError, match="no column `stars`; it has `text`, `label`"):
             run(verb, recipe, "--set", "task.label=stars")

@@ -87,12 +87,12 @@ def parts(folder: Path) -> list[str]:
 
 
 def test_all_files_are_fetched_once(server, folder):
-    named, told = dataset(server, ("a", b"first"), ("deep/b", CONTENT)), []
-    written = get_dataset(named, False, lambda *each: told.append(each))
+    named, reported = dataset(server, ("a", b"first"), ("deep/b", CONTENT)), []
+    written = get_dataset(named, False, lambda *each: reported.append(each))
     assert written == [folder / "a", folder / "deep" / "b"]
     assert [path.read_bytes() for path in written] == [b"first", CONTENT]
-    assert told[0] == ("a", 5, 5)
-    assert told[-1] == ("deep/b", len(CONTENT), len(CONTENT))
+    assert reported[0] == ("a", 5, 5)
+    assert reported[-1] == ("deep/b", len(CONTENT), len(CONTENT))
     assert parts(folder) == []
     assert get_dataset(named, False, quiet) == []
     assert len(server.ranges) == 2
@@ -107,7 +107,7 @@ def test_only_what_is_missing_is_fetched(server, folder):
     assert get_dataset(named, False, quiet) == [folder / "b"]
 
 
-def test_half_a_download_is_told_and_goes_on(server, folder):
+def test_half_a_download_is_reported_and_continues(server, folder):
     named = dataset(server, ("a", CONTENT))
     server.breaks_after = 100_000
     with pytest.raises(DataError, match=r"broke off after 100,000 of 256,000 bytes\. They are kept"):
@@ -116,10 +116,10 @@ def test_half_a_download_is_told_and_goes_on(server, folder):
     assert not (folder / "a").exists()
     with pytest.raises(DataError, match="broke off after 200,000 of 256,000"):
         get_dataset(named, False, quiet)
-    server.breaks_after, told = None, []
-    get_dataset(named, False, lambda *each: told.append(each))
+    server.breaks_after, reported = None, []
+    get_dataset(named, False, lambda *each: reported.append(each))
     assert server.ranges == [None, "bytes=100000-", "bytes=200000-"]
-    assert told[0][1] > 200_000
+    assert reported[0][1] > 200_000
     assert (folder / "a").read_bytes() == CONTENT
     assert parts(folder) == []
 
@@ -134,7 +134,7 @@ def test_a_server_that_cannot_go_on_sends_all_again(server, folder):
 
 
 @pytest.mark.parametrize("left_over", [CONTENT, CONTENT + b"more"])
-def test_a_part_that_is_already_whole_or_too_long_is_fetched_anew(server, folder, left_over):
+def test_a_part_that_is_already_complete_or_too_long_is_fetched_again(server, folder, left_over):
     named = dataset(server, ("a", CONTENT))
     folder.mkdir(parents=True)
     (folder / "a.part").write_bytes(left_over)
@@ -181,20 +181,20 @@ def test_a_file_that_the_server_has_packed_stays_packed(server, folder):
         get_dataset(damaged, True, quiet)
 
 
-def test_an_address_without_a_file_is_told(server, folder):
+def test_an_address_without_a_file_is_reported(server, folder):
     named = dataset(server, ("a", CONTENT))
     server.files = {}
     with pytest.raises(DataError, match=r"/a answers 404 \(Not Found\)"):
         get_dataset(named, False, quiet)
 
 
-def test_no_network_is_told(server, folder):
+def test_no_network_is_reported(server, folder):
     named = replace(DATASETS["sst2"], name="small", files={"train": (Source("a", "http://127.0.0.1:9/a", "sha256:0"),)})
     with pytest.raises(DataError, match=r"http://127\.0\.0\.1:9/a cannot be fetched: .*refused.*Check the network"):
         get_dataset(named, False, quiet)
 
 
-def test_a_server_that_falls_silent_is_told(server, folder, monkeypatch):
+def test_a_server_that_falls_silent_is_reported(server, folder, monkeypatch):
     monkeypatch.setattr(download, "_TIMEOUT", 0.05)
     monkeypatch.setattr(BaseHTTPRequestHandler, "send_error", lambda self, code: threading.Event().wait(0.3))
     named = dataset(server, ("a", CONTENT))
@@ -204,7 +204,7 @@ def test_a_server_that_falls_silent_is_told(server, folder, monkeypatch):
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
-def test_a_full_disk_is_told(server, folder):
+def test_a_full_disk_is_reported(server, folder):
     named = dataset(server, ("a", CONTENT))
     folder.mkdir(parents=True)
     (folder / "a.part").symlink_to("/dev/full")
@@ -212,7 +212,7 @@ def test_a_full_disk_is_told(server, folder):
         get_dataset(named, False, quiet)
 
 
-def test_a_folder_that_cannot_be_made_is_told(server, folder):
+def test_a_folder_that_cannot_be_made_is_reported(server, folder):
     named = dataset(server, ("a", CONTENT))
     folder.parent.parent.mkdir(exist_ok=True)
     folder.parent.write_text("a file in the way", encoding="utf-8")

@@ -18,7 +18,7 @@ def write(folder, name: str, separator: str, rows=ROWS):
 
 
 @pytest.mark.parametrize("name", ["a.csv", "a.tsv", "a.CSV", "a.csv.gz", "a.tsv.gz"])
-def test_the_format_is_told_from_the_name(tmp_path, name):
+def test_the_format_is_reported_from_the_name(tmp_path, name):
     separator = "\t" if "tsv" in name else ","
     path, content = write(tmp_path, name, separator)
     dataset = read_dataset(FileData(type="files", train=path), ("text", "label"))
@@ -70,7 +70,7 @@ def test_a_name_without_a_known_ending_is_refused(tmp_path):
         read_dataset(FileData(type="files", train=str(tmp_path / "data.dat")))
 
 
-def test_missing_files_and_columns_are_told(tmp_path):
+def test_missing_files_and_columns_are_reported(tmp_path):
     path, _ = write(tmp_path, "train.csv", ",")
     with pytest.raises(DataError, match=r"There is no file .*trian\.csv\. The folder holds: train\.csv"):
         read_dataset(FileData(type="files", train=str(tmp_path / "trian.csv")))

@@ -42,7 +42,7 @@ def test_sizes_and_columns_are_those_of_the_table(name):
 
 
 @pytest.mark.parametrize("name", DATASETS)
-def test_the_table_is_whole(name):
+def test_the_table_is_complete(name):
     named = DATASETS[name]
     assert {named.text, named.label} <= {*named.columns, ""}
     assert named.label or not named.tagged
@@ -57,7 +57,7 @@ def test_the_table_is_whole(name):
 
 @pytest.mark.parametrize(("name", "n_leaks"), [("trec", 10), ("nsmc", 1_571), ("atis", 13), ("snips", 26), ("sst2", 2), ("mr", 0),
                                               ("ud_english_ewt", 94), ("conll2000", 14), ("wnut17", 0), ("cmudict", 0)])
-def test_test_texts_that_stand_in_the_official_train_split(name, n_leaks):
+def test_test_texts_that_occur_in_the_official_train_split(name, n_leaks):
     splits, named = real(name).splits, DATASETS[name]
     other = "train" if "validation" in named.sizes else "train or validation"
     leaks = {(leak.split, leak.other): leak for leak in find_leaks(splits, named.text, named.label)}
@@ -82,7 +82,7 @@ def test_nsmc_keeps_empty_documents():
     assert set(splits["train"].columns["label"]) == {"0", "1"}
 
 
-def test_slots_stand_beside_words():
+def test_slots_are_aligned_with_words():
     columns = real("snips").splits["validation"].columns
     assert columns["text"][1] == "add the album to my flow español playlist"
     assert columns["slots"][1] == "O O B-music_item O B-playlist_owner B-playlist I-playlist O"
@@ -91,16 +91,16 @@ def test_slots_stand_beside_words():
 
 def test_newsgroups_are_stripped_as_scikit_learn_does_it():
     twenty = pytest.importorskip("sklearn.datasets._twenty_newsgroups")
-    whole = real("20newsgroups").splits["test"].columns["text"]
+    full = real("20newsgroups").splits["test"].columns["text"]
     stripped = real("20newsgroups", remove=["headers", "footers", "quotes"]).splits["test"].columns["text"]
     steps = (twenty.strip_newsgroup_header, twenty.strip_newsgroup_footer, twenty.strip_newsgroup_quoting)
-    for text, got in list(zip(whole, stripped, strict=True))[::5]:
+    for text, got in list(zip(full, stripped, strict=True))[::5]:
         expected = text
         for step in steps:
             expected = step(expected)
         assert got == expected
     for part, step in zip(("headers", "footers", "quotes"), steps, strict=True):
-        assert all(native.strip_message(text, [part]) == step(text) for text in whole[::11])
+        assert all(native.strip_message(text, [part]) == step(text) for text in full[::11])
 
 
 def test_a_footer_needs_a_line_to_be_cut_at():
@@ -126,7 +126,7 @@ def test_ynat_is_one_json_list():
             native.ynat([damaged], ["dev.json"])
 
 
-def test_damaged_native_files_are_told_with_their_line():
+def test_damaged_native_files_are_reported_with_their_line():
     with pytest.raises(DataError, match=r"stsa:2 holds a label and no text: 'nonsense'"):
         native.labelled_lines([b"1 good\nnonsense\n"], ["stsa"])
     with pytest.raises(DataError, match="have 2, 1 and 2"):
@@ -169,19 +169,19 @@ def test_a_changed_file_is_refused(small, tmp_path):
         read_dataset(NamedData(type="named", name="small"), ("text", "label"))
 
 
-def test_a_missing_dataset_is_told_with_address_and_licence(small, tmp_path):
+def test_a_missing_dataset_is_reported_with_address_and_licence(small, tmp_path):
     (tmp_path / "small" / "train").unlink()
     assert not is_here(small)
     with pytest.raises(DataError, match=r"`nlp data get small` \(from http://example.org/train; licence: not stated\)"):
         read_dataset(NamedData(type="named", name="small"), ("text", "label"))
 
 
-def test_a_missing_column_is_told_with_those_that_are_there(small):
+def test_a_missing_column_is_reported_with_those_that_are_there(small):
     with pytest.raises(DataError, match=r"no column `lable`; it has `text`, `label`\. Did you mean `label`\?"):
         read_dataset(NamedData(type="named", name="small"), ("text", "lable"))
 
 
-def test_an_unknown_dataset_is_told_with_the_nearest():
+def test_an_unknown_dataset_is_reported_with_the_nearest():
     with pytest.raises(DataError, match=r"no dataset `20newsgroup`\. Did you mean `20newsgroups`\?"):
         read_dataset(NamedData(type="named", name="20newsgroup"))
 

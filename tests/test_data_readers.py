@@ -67,7 +67,7 @@ def test_all_columns_come_in_the_order_of_the_file():
     assert list(read('{"a": "1", "b": null, "c": 2.50}\n', Form("jsonl")).columns) == ["a", "c"]
 
 
-def test_lines_point_at_the_line_where_a_row_begins():
+def test_lines_point_at_the_line_where_a_row_starts():
     table = read('text,label\n"one\ntwo",x\n\n"three",y\n', Form("csv"), "label")
     assert table.lines == [2, 5]
     assert table.where(1) == "file:5"
@@ -114,7 +114,7 @@ def test_numbers_in_json_keep_their_spelling():
     assert table.columns == {"text": ["1.50", "12345678901234567890123"], "label": ["true", "false"]}
 
 
-@pytest.mark.parametrize(("form", "text", "said"), [
+@pytest.mark.parametrize(("form", "text", "printed"), [
     (Form("csv"), "", "file is empty"),
     (Form("jsonl"), "\n \n", "file is empty"),
     (Form("csv"), "text,label\n", "header line but no rows"),
@@ -140,12 +140,12 @@ def test_numbers_in_json_keep_their_spelling():
     (Form("jsonl", columns={"label": 1}), '{"text": "a"}\n', "keys and no positions"),
     (Form("jsonl"), "[" * 100_000, "file:1 is no JSON"),
 ])
-def test_what_is_wrong_is_told_with_its_line(form, text, said):
-    with pytest.raises(DataError, match=re.escape(said)):
+def test_what_is_wrong_is_reported_with_its_line(form, text, printed):
+    with pytest.raises(DataError, match=re.escape(printed)):
         read(text, form, "text", "label")
 
 
-def test_the_first_bad_byte_is_told_with_line_and_offset():
+def test_the_first_bad_byte_is_reported_with_line_and_offset():
     content = b"text,label\ngood,1\ncaf\xe9,1\n"
     with pytest.raises(DataError, match=r"file:3 is not UTF-8: the byte 0xe9 at offset 21 "):
         read_table(content, "file", Form("csv"))
@@ -155,7 +155,7 @@ def test_the_first_bad_byte_is_told_with_line_and_offset():
         read_table("text,label\n".encode("utf-16"), "file", Form("csv"))
 
 
-def test_gzip_is_unpacked_and_damage_is_told(tmp_path):
+def test_gzip_is_unpacked_and_damage_is_reported(tmp_path):
     packed = gzip.compress(b"text,label\n" + b"abc,1\n" * 1000)
     (tmp_path / "good.csv.gz").write_bytes(packed)
     assert len(read_table(read_content(tmp_path / "good.csv.gz"), "good", Form("csv"))) == 1000
@@ -166,7 +166,7 @@ def test_gzip_is_unpacked_and_damage_is_told(tmp_path):
             read_content(tmp_path / name)
 
 
-def test_a_missing_file_is_told_with_what_is_there(tmp_path):
+def test_a_missing_file_is_reported_with_what_is_there(tmp_path):
     (tmp_path / "train.csv").touch()
     with pytest.raises(DataError, match=r"There is no file .*trian\.csv\. The folder holds: train\.csv"):
         read_content(tmp_path / "trian.csv")
@@ -176,7 +176,7 @@ def test_a_missing_file_is_told_with_what_is_there(tmp_path):
         read_content(tmp_path)
 
 
-def test_nearest_says_nothing_where_nothing_is_near():
+def test_nearest_is_empty_where_nothing_is_near():
     assert nearest("Lable", ["text", "label"]) == " Did you mean `label`?"
     assert nearest("zzz", ["text", "label"]) == ""
 

@@ -166,7 +166,7 @@ def test_a_text_may_be_called_otherwise():
 WORD = "1\ta\ta\tX\tX\t_\t0\troot\t_\t_\n"
 
 
-@pytest.mark.parametrize(("form", "text", "wanted", "said"), [
+@pytest.mark.parametrize(("form", "text", "wanted", "printed"), [
     (Form("conll"), "a\tX\tO\nb\tO\n", (), "file:2 has 2 columns where the first line of the file has 3 ('a\\tX\\tO'). Each line"),
     (Form("conll"), "a O\n\nb\n", (), "file:3 has 1 column where the first line of the file has 2"),
     (Form("conll"), "# a remark\na O\n# and one more\nb X O\n", (), "file:4 has 3 columns where the first line of the file has 2 ('a O')"),
@@ -190,20 +190,20 @@ WORD = "1\ta\ta\tX\tX\t_\t0\troot\t_\t_\n"
     (Form("text"), "a", ("document",), "file, read as one long text, has no column `document`; it has `text`"),
     (Form("text"), "\n", (), "file is empty"),
 ])
-def test_what_is_wrong_is_told_with_its_line(form, text, wanted, said):
-    with pytest.raises(DataError, match=re.escape(said)):
+def test_what_is_wrong_is_reported_with_its_line(form, text, wanted, printed):
+    with pytest.raises(DataError, match=re.escape(printed)):
         read(text, form, *wanted)
 
 
 @pytest.mark.parametrize("kind", ["conll", "conllu", "text"])
-def test_a_bad_byte_is_told_with_its_line(kind):
+def test_a_bad_byte_is_reported_with_its_line(kind):
     with pytest.raises(DataError, match=r"file:2 is not UTF-8: the byte 0xe9 at offset 7 "):
         read_table(b"ca O\nca\xe9 O\n", "file", Form(kind))
 
 
-def test_parallel_files_of_unequal_length_are_told():
-    said = r"train\.en has 3 lines and train\.de has 2, so train\.en:3 has no partner \('three'\)\. "
-    with pytest.raises(DataError, match=said):
+def test_parallel_files_of_unequal_length_are_reported():
+    printed = r"train\.en has 3 lines and train\.de has 2, so train\.en:3 has no partner \('three'\)\. "
+    with pytest.raises(DataError, match=printed):
         pair_lines({"en": (b"one\ntwo\nthree\n", "train.en"), "de": (b"eins\nzwei\n", "train.de")})
     with pytest.raises(DataError, match=r"so train\.de:2 has no partner \(''\)"):
         pair_lines({"en": (b"one\n", "train.en"), "de": (b"eins\n\n", "train.de")})
@@ -218,7 +218,7 @@ def files(folder, **settings) -> FileData:
 
 
 @pytest.mark.parametrize("name", ["a.conll", "a.conllu", "a.txt", "a.CONLL"])
-def test_the_format_is_told_from_the_name(tmp_path, name):
+def test_the_format_is_reported_from_the_name(tmp_path, name):
     content = {"conllu": CONLLU, "txt": "To be, or not to be."}.get(name[2:], CONLL).encode("utf-8")
     (tmp_path / name).write_bytes(content)
     (tmp_path / f"{name}.gz").write_bytes(gzip.compress(content))
@@ -248,7 +248,7 @@ def test_parallel_files_are_read_by_their_endings(parallel):
     assert set(dataset.hashes) == {str(parallel / name) for name in ("train.en", "train.de", "test.en", "test.de.gz")}
 
 
-def test_endings_are_the_names_of_the_columns_unless_others_are_said(parallel):
+def test_endings_are_the_names_of_the_columns_unless_others_are_printed(parallel):
     config = files(parallel, train="train", format="parallel")
     assert list(read_file(config, config.train, ("de",))[0].columns) == ["de"]
     assert list(read_file(config, config.train)[0].columns) == ["de", "en"]
@@ -316,7 +316,7 @@ def test_sentences_and_tokens_of_tagged_datasets(name, sentences, tokens):
         assert all(len({len(split_tokens(cell)) for cell in row}) == 1 for row in zip(*columns, strict=True))
 
 
-def test_tags_of_wnut17_and_conll2000_begin_as_iob2_says():
+def test_tags_of_wnut17_and_conll2000_start_as_in_iob2():
     for name in ("wnut17", "conll2000"):
         for table in real(name).values():
             for row in table.columns[DATASETS[name].label]:
@@ -445,8 +445,8 @@ def test_show_and_check_of_texts_without_a_class():
     assert "columns: text, topic (text: text)" in shown
     assert " ..." in shown
     assert "class" not in run("check", "pydocs").replace("classes", "")
-    told = json.loads(run("check", "pydocs", "--json"))
-    assert told["splits"]["train"]["labels"] == {}
+    reported = json.loads(run("check", "pydocs", "--json"))
+    assert reported["splits"]["train"]["labels"] == {}
     assert json.loads(run("show", "pydocs", "--json", "-n", "0"))["labels"] == {"train": {}, "validation": {}, "test": {}}
 
 
@@ -478,9 +478,9 @@ def test_check_of_a_tagging_recipe_looks_at_words(tmp_path, monkeypatch):
         "data: {type: files, train: train.conll, test: test.conll}\ntokenizer: {type: words}\n"
         "task: {type: tagging, scheme: IOB2}\nmodel: {type: lstm}\n"
         "training: {epochs: 1, optimizer: {type: adam, learning_rate: 1.0e-3}}\n", encoding="utf-8")
-    told = json.loads(run("check", "tags.yaml", "--json"))
-    assert told["splits"]["train"]["labels"] == {"O": 8, "B-PER": 4}
-    assert told["splits"]["test"]["unseen_labels"] == ["B-LOC"]
-    assert told["tokens"]["test"]["unknown"] == 0.5
+    reported = json.loads(run("check", "tags.yaml", "--json"))
+    assert reported["splits"]["train"]["labels"] == {"O": 8, "B-PER": 4}
+    assert reported["splits"]["test"]["unseen_labels"] == ["B-LOC"]
+    assert reported["tokens"]["test"]["unknown"] == 0.5
     assert "test: train lacks the tags B-LOC; a model gets these tokens wrong." in run("check", "tags.yaml")
     assert "(tokens: tokens, tags: tags)" in run("show", "tags.yaml")

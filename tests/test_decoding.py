@@ -115,28 +115,28 @@ def normalised(log_probability: float, length: int, length_penalty: float) -> fl
 
 
 def probability_by_hand(decoder: Table, sentence: int, tokens: list[int], most: int) -> float:
-    said = [*tokens, EOS] if len(tokens) < most else tokens
-    return sum(decoder.scores_after(sentence, tuple(said[:place]))[token] for place, token in enumerate(said))
+    printed = [*tokens, EOS] if len(tokens) < most else tokens
+    return sum(decoder.scores_after(sentence, tuple(printed[:place]))[token] for place, token in enumerate(printed))
 
 
 def all_of_them(decoder: Table, config: DecodingConfig) -> list[Hypothesis]:
     """Every target of the first sentence, best first."""
     words = [token for token in ALLOWED if token != EOS]
-    told = []
+    reported = []
     for n in range(config.max_length + 1):
         for tokens in product(words, repeat=n):
             log_probability = probability_by_hand(decoder, 0, list(tokens), config.max_length)
             length = min(n + 1, config.max_length)
-            told.append(Hypothesis(list(tokens), normalised(log_probability, length, config.length_penalty), log_probability))
-    return sorted(told, key=lambda hypothesis: -hypothesis.score)
+            reported.append(Hypothesis(list(tokens), normalised(log_probability, length, config.length_penalty), log_probability))
+    return sorted(reported, key=lambda hypothesis: -hypothesis.score)
 
 
 def in_plain_python(decoder: Table, sentence: int, config: DecodingConfig) -> list[Hypothesis]:
     """The same search with lists; late stopping stops at the greatest length alone."""
     opened, finished = [((), 0.0)], []
     for length in range(1, config.max_length + 1):
-        told = [(tokens, total, decoder.scores_after(sentence, tokens)) for tokens, total in opened]
-        found = [((*tokens, token), total + scores[token]) for tokens, total, scores in told for token in ALLOWED]
+        reported = [(tokens, total, decoder.scores_after(sentence, tokens)) for tokens, total in opened]
+        found = [((*tokens, token), total + scores[token]) for tokens, total, scores in reported for token in ALLOWED]
         found = sorted(found, key=lambda each: -each[1])[: 2 * config.beam_size]
         ended = [each for each in found[: config.beam_size] if each[0][-1] == EOS]
         finished += [Hypothesis([*tokens[:-1]], normalised(total, length, config.length_penalty), total) for tokens, total in ended]
@@ -180,7 +180,7 @@ def test_a_batch_gets_what_each_sentence_gets_in_plain_python(seed, sentences, c
 
 @settings(deadline=None, max_examples=15)
 @given(st.integers(0, 10**6), st.integers(1, 12), st.integers(1, 6), st.booleans())
-def test_a_network_says_the_same_to_a_batch_and_to_one_sentence_at_a_time(seed, sentences, beam_size, early_stopping):
+def test_a_network_gives_the_same_for_a_batch_and_for_one_sentence_at_a_time(seed, sentences, beam_size, early_stopping):
     torch.manual_seed(seed)
     decoder = Recurrent().double().eval()
     tokens, lengths = torch.randint(EOS, VOCAB, (sentences, 5)), torch.randint(1, 6, (sentences,))
@@ -203,9 +203,9 @@ def test_a_beam_of_one_is_greedy_and_greedy_takes_the_most_probable_token(seed, 
     assert [each.tokens for each in followed] == [found.tokens for (found,) in searched]
     assert [each.log_probability for each in followed] == [found.log_probability for (found,) in searched]
     for sentence, hypothesis in enumerate(followed):
-        said = [*hypothesis.tokens, EOS][:most]
-        for place, token in enumerate(said):
-            scores = decoder.scores_after(sentence, tuple(said[:place]))
+        printed = [*hypothesis.tokens, EOS][:most]
+        for place, token in enumerate(printed):
+            scores = decoder.scores_after(sentence, tuple(printed[:place]))
             assert token == max(ALLOWED, key=lambda other: scores[other])
         assert hypothesis.log_probability == pytest.approx(probability_by_hand(decoder, sentence, hypothesis.tokens, most))
 
@@ -221,16 +221,16 @@ def test_hypotheses_are_sorted_distinct_allowed_and_truly_scored(seed, config):
         for each in found:
             assert not {*each.tokens} & {*FORBIDDEN, EOS}
             assert len(each.tokens) <= config.max_length
-            told = probability_by_hand(decoder, sentence, each.tokens, config.max_length)
+            reported = probability_by_hand(decoder, sentence, each.tokens, config.max_length)
             length = min(len(each.tokens) + 1, config.max_length)
-            assert each.log_probability == pytest.approx(told, abs=1e-6)
-            assert each.score == pytest.approx(normalised(told, length, config.length_penalty), abs=1e-6)
+            assert each.log_probability == pytest.approx(reported, abs=1e-6)
+            assert each.score == pytest.approx(normalised(reported, length, config.length_penalty), abs=1e-6)
 
 
-def test_n_best_is_the_beginning_of_all():
+def test_n_best_is_the_start_of_all():
     decoder, config = table(3, 4), decoding(5)
-    whole = beam_search(decoder, *sources(4), config, n_best=5)
-    assert beam_search(decoder, *sources(4), config, n_best=2) == [found[:2] for found in whole]
+    complete = beam_search(decoder, *sources(4), config, n_best=5)
+    assert beam_search(decoder, *sources(4), config, n_best=2) == [found[:2] for found in complete]
 
 
 @pytest.mark.parametrize("beam_size", [1, 2, 5])
@@ -342,7 +342,7 @@ def drawn(logits: list[float], sampling: Sampling, times: int) -> Counter:
 
 @pytest.mark.parametrize("temperature", [0.5, 1.0, 2.0])
 @pytest.mark.parametrize("top_k", [None, 3])
-def test_tokens_are_drawn_as_often_as_the_softmax_says(temperature, top_k):
+def test_tokens_are_drawn_with_the_probabilities_of_the_softmax(temperature, top_k):
     logits, times = [1.0, 0.2, -0.7, -1.0], 20_000
     shares = [math.exp(logit / temperature) for logit in logits[:top_k]]
     counts = drawn(logits, Sampling(temperature, top_k, seed=11), times)

@@ -38,15 +38,15 @@ def batch(rows: int, seed: int = 0) -> Batch:
     return Batch(np.arange(rows), {"tokens": tokens, "starts": starts, "weights": None}, known(generator.integers(3, size=rows)))
 
 
-def cut(whole: Batch, pieces: int) -> list[Batch]:
+def cut(full: Batch, pieces: int) -> list[Batch]:
     """The same rows as several micro-batches."""
-    bounds = [*whole.inputs["starts"], len(whole.inputs["tokens"])]
+    bounds = [*full.inputs["starts"], len(full.inputs["tokens"])]
     parts = []
-    for rows in np.array_split(np.arange(len(whole)), pieces):
+    for rows in np.array_split(np.arange(len(full)), pieces):
         first, last = bounds[rows[0]], bounds[rows[-1] + 1]
-        starts = (whole.inputs["starts"][rows] - first).astype(np.int32)
-        labels = whole.targets["labels"].values[rows]
-        parts.append(Batch(rows, {"tokens": whole.inputs["tokens"][first:last], "starts": starts, "weights": None}, known(labels)))
+        starts = (full.inputs["starts"][rows] - first).astype(np.int32)
+        labels = full.targets["labels"].values[rows]
+        parts.append(Batch(rows, {"tokens": full.inputs["tokens"][first:last], "starts": starts, "weights": None}, known(labels)))
     return parts
 
 
@@ -106,13 +106,13 @@ def test_steps_equal_a_loop_by_hand(kind, clip_norm):
 
 @pytest.mark.parametrize("task", [TASK, classification(WEIGHTED)], ids=["plain", "weighted"])
 def test_accumulated_micro_batches_equal_one_batch(task):
-    whole, pieces = learner(training(), task=task), learner(training(), task=task)
+    full, pieces = learner(training(), task=task), learner(training(), task=task)
     for step in range(1, 5):
-        once = whole.update([batch(32, step)], step, watched=False)
+        once = full.update([batch(32, step)], step, watched=False)
         parts = pieces.update(cut(batch(32, step), 5), step, watched=False)
         for name in ("loss", "accuracy"):
             torch.testing.assert_close(once[name][0] / once[name][1], parts[name][0] / parts[name][1])
-    assert_same(whole.model.state_dict(), pieces.model.state_dict(), rtol=1e-4, atol=1e-6)
+    assert_same(full.model.state_dict(), pieces.model.state_dict(), rtol=1e-4, atol=1e-6)
 
 
 def test_class_weights_and_smoothing_equal_torchs():
@@ -132,7 +132,7 @@ def test_balanced_weights_equal_scikit_learns():
     assert task._class_weights() == pytest.approx(expected.tolist())
 
 
-def test_watched_steps_tell_rate_norms_and_update_ratios():
+def test_watched_steps_log_rate_norms_and_update_ratios():
     ours = learner(training({"type": "sgd", "learning_rate": 0.5}))
     before = weights(ours)
     ours.update([batch(8)], 1, watched=True)
@@ -181,20 +181,20 @@ def test_averages_follow_the_formula_and_are_what_is_evaluated():
 @pytest.mark.parametrize("kind", REFERENCES)
 def test_resumed_steps_equal_uninterrupted_ones_bit_for_bit(kind, more, tmp_path):
     config = training({"type": kind, "learning_rate": 0.05, **EXTRA.get(kind, {})}, **more)
-    whole = learner(config, network(dropout=0.5))
+    full = learner(config, network(dropout=0.5))
     for step in range(1, 11):
         if step == 6:
-            whole.evaluated(0.5)
-            whole.evaluated(0.4)
-            whole.save(tmp_path)
-            state = whole.state()
-        whole.update([batch(8, step)], step, watched=False)
+            full.evaluated(0.5)
+            full.evaluated(0.4)
+            full.save(tmp_path)
+            state = full.state()
+        full.update([batch(8, step)], step, watched=False)
     again = learner(config, network(dropout=0.5))
     again.resume(tmp_path, state)
     for step in range(6, 11):
         again.update([batch(8, step)], step, watched=False)
-    assert_same(weights(again), weights(whole), rtol=0, atol=0)
-    with again.evaluating() as one, whole.evaluating() as other:
+    assert_same(weights(again), weights(full), rtol=0, atol=0)
+    with again.evaluating() as one, full.evaluating() as other:
         assert_same(one.state_dict(), other.state_dict(), rtol=0, atol=0)
 
 

@@ -1,12 +1,14 @@
-"""How the house stands: who imports whom, what stays unloaded, and what the wheel holds."""
+"""The structure of the package: who imports whom, what is not loaded, what the docs name, and what the wheel contains."""
 
 import ast
+import re
 import shutil
 import subprocess
 import sys
 import tomllib
 import zipfile
 from collections.abc import Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import nlp
@@ -25,6 +27,7 @@ MAY_IMPORT = {
 HEAVY = {"torch", "numpy", "sklearn", "scipy", "matplotlib", "tensorboard", "tokenizers", "safetensors", "skops", "faker", "babel"}
 WITHOUT_TORCH = {"configs": set(), "datasets": set(), "tasks": {"losses.py"}}
 """Folders that load without torch, but for the files that only networks need."""
+DOCS = sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "docs").glob("*.md"))
 LIGHT = ["nlp.datasets.build", "nlp.tasks.build", "nlp.models.build", "nlp.models.rules", "nlp.configs.load"]
 """What a rules run is made of."""
 
@@ -82,13 +85,41 @@ def test_the_table_of_arrows_has_every_folder() -> None:
     assert {path.parent.name for path in ROOT.glob("*/__init__.py")} == set(MAY_IMPORT)
 
 
+def module_of(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(["nlp", *(parts[:-1] if path.stem == "__init__" else parts)])
+
+
+def test_imports_form_no_circle() -> None:
+    """Imports that run when a module is loaded; `graphlib` raises CycleError with the circle."""
+    modules = {module_of(path): path for folder in MAY_IMPORT for path in sources(folder)}
+    graph = {name: {found for found in imports(path, anywhere=False) if found in modules} for name, path in modules.items()}
+    assert graph["nlp.training.loop.gradient"] >= {"nlp.tasks.losses"}
+    TopologicalSorter(graph).prepare()
+
+
+@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", "benchmarks/README.md", *DOCS])
+def test_files_that_the_docs_name_exist(page: str) -> None:
+    text = (ROOT / page).read_text(encoding="utf-8")
+    linked = {(ROOT / page).parent / found for found in re.findall(r"\]\(([^)#:]+)\)", text)}
+    named = {ROOT / found for found in re.findall(rf"`((?:{'|'.join([*MAY_IMPORT, 'tests', 'scripts', 'docs'])})/[\w/]*(?:\.\w+)?)`", text)}
+    assert not [path for path in linked | named if not path.exists()]
+
+
+def test_the_map_for_contributors_has_every_folder() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    folders = {path.parent for folder in MAY_IMPORT for path in sources(folder) if path.stem != "__init__"}
+    missing = [path for path in folders if f"`{path.relative_to(ROOT).as_posix()}/" not in text]
+    assert not missing
+
+
 def test_no_folder_or_file_is_a_drawer() -> None:
     for folder in (*MAY_IMPORT, "tests", "benchmarks", "docs"):
         names = {path.stem.lower() for path in (ROOT / folder).glob("**/*") if "__pycache__" not in path.parts}
         assert not names & {"utils", "util", "helpers", "helper", "common", "core", "misc"}, folder
 
 
-def test_nothing_but_the_package_lies_at_the_root() -> None:
+def test_only_the_package_is_at_the_root() -> None:
     root = {path.name for path in ROOT.glob("*.py")}
     assert root == {"__init__.py", "errors.py", "storage.py"}, "a conftest.py here would land in the wheel"
     assert not (ROOT / "tests" / "__init__.py").exists()

@@ -25,10 +25,10 @@ class Slow:
         self.vocab_size, self.order, self.excluded = vocab_size, order, set(excluded)
         seen = {n: Counter() for n in range(1, order + 1)}
         for stream in streams:
-            whole = (BEGIN, *stream)
-            for end in range(2, len(whole) + 1):
+            full = (BEGIN, *stream)
+            for end in range(2, len(full) + 1):
                 for n in range(1, min(order, end) + 1):
-                    seen[n][whole[end - n : end]] += 1
+                    seen[n][full[end - n : end]] += 1
         self.counts = {order: seen[order]}
         for n in range(1, order):
             before = Counter(gram[1:] for gram in seen[n + 1])
@@ -141,10 +141,10 @@ def test_nothing_to_count_gives_equal_shares():
 def test_streams_do_not_look_at_each_other():
     tokens = zipfian(600, 30, seed=3)
     model = fitted([tokens.tolist()], 30, 3)
-    whole = model.log_probabilities(tokens, np.array([0, 200, 200, 450]))
+    full = model.log_probabilities(tokens, np.array([0, 200, 200, 450]))
     apart = np.concatenate([model.log_probabilities(part) for part in (tokens[:200], tokens[200:450], tokens[450:])])
-    assert np.array_equal(whole, apart)
-    assert not np.array_equal(whole, model.log_probabilities(tokens))
+    assert np.array_equal(full, apart)
+    assert not np.array_equal(full, model.log_probabilities(tokens))
 
 
 def test_tokens_that_the_model_does_not_know():
@@ -214,7 +214,7 @@ def test_arrays_that_do_not_go_together(name, change, tmp_path):
 
 @settings(max_examples=60, deadline=None)
 @given(place=st.floats(0, 1, exclude_max=True), bit=st.integers(0, 7), cut=st.booleans())
-def test_a_flipped_bit_or_a_cut_is_told_or_harmless(tmp_path_factory, place, bit, cut):
+def test_a_flipped_bit_or_a_cut_is_reported_or_harmless(tmp_path_factory, place, bit, cut):
     folder, model, unseen = tmp_path_factory.mktemp("damaged"), fitted([zipfian(300, 90, seed=6).tolist()], 90, 3), zipfian(50, 90, seed=7)
     model.save(folder)
     content = (folder / "model.npz").read_bytes()

@@ -56,7 +56,7 @@ def language_modeling(vocab_size: int) -> LanguageModeling:
 
 
 @given(st.integers(2, 300), st.integers(1, 40))
-def test_an_evaluation_asks_for_every_token_once_and_shows_what_stands_before_it(n_tokens, block_size):
+def test_an_evaluation_scores_every_token_once_given_what_precedes_it(n_tokens, block_size):
     split, asked = stream(n_tokens, block_size), np.full(n_tokens, -1)
     for rows in split.evaluation_batches():
         batch = split.batch(rows, {"tokens"})
@@ -97,12 +97,12 @@ def test_recurrent_states_are_carried_so_that_blocks_change_nothing(config, bloc
     loss = sum(float(part.losses.sum()) for part in parts)
     tokens = torch.tensor([[BOS, *split.ids[:-1].tolist()]])
     with torch.no_grad():
-        whole = model_of(config).eval()(tokens, torch.tensor([50]), torch.tensor([0]))
-    expected = cross_entropy(whole[0], torch.from_numpy(split.ids).long(), reduction="sum")
+        complete = model_of(config).eval()(tokens, torch.tensor([50]), torch.tensor([0]))
+    expected = cross_entropy(complete[0], torch.from_numpy(split.ids).long(), reduction="sum")
     assert loss == pytest.approx(expected.item(), rel=1e-5)
 
 
-def test_a_lane_that_jumps_begins_anew():
+def test_a_lane_that_jumps_starts_again():
     model, split = model_of(CELLS[1]).eval(), stream(60, 10)
     first, jump = (split.batch(np.array([row]), {"tokens"}) for row in (0, 30))
     alone = model_of(CELLS[1]).scores(**jump.inputs)
@@ -116,14 +116,14 @@ def test_a_lane_that_jumps_begins_anew():
 @pytest.mark.parametrize("config", [*CELLS, *DECODERS], ids=lambda config: f"{config.type}-{getattr(config, 'positions', '')}")
 def test_going_on_token_by_token_equals_reading_it_all_again(config):
     model, ids = model_of(config), [BOS, *stream(20, 5).ids.tolist()]
-    whole = model.scores(tokens=np.array([ids], dtype=np.int32), lengths=np.array([len(ids)]), places=np.array([0]))[0]
+    complete = model.scores(tokens=np.array([ids], dtype=np.int32), lengths=np.array([len(ids)]), places=np.array([0]))[0]
     scores, past = model.next_scores(ids[:4], None)
-    np.testing.assert_allclose(scores, whole[3], atol=1e-5)
+    np.testing.assert_allclose(scores, complete[3], atol=1e-5)
     scores, past = model.next_scores(ids[4:6], past)
-    np.testing.assert_allclose(scores, whole[5], atol=1e-5)
+    np.testing.assert_allclose(scores, complete[5], atol=1e-5)
     for place in range(6, len(ids)):
         scores, past = model.next_scores(ids[place : place + 1], past)
-        np.testing.assert_allclose(scores, whole[place], atol=1e-5)
+        np.testing.assert_allclose(scores, complete[place], atol=1e-5)
 
 
 @pytest.mark.parametrize("config", CELLS, ids=lambda config: config.type)
@@ -137,7 +137,7 @@ def test_recurrent_models_do_not_see_the_future(config):
     assert np.abs(one[6:] - two[6:]).max() > 1e-4
 
 
-def test_blocks_of_an_ngram_model_are_told_from_what_stands_before_them():
+def test_blocks_of_an_ngram_model_are_scored_given_what_precedes_them():
     split, model = stream(200, 16), NgramLanguageModel(NgramConfig(type="ngram", order=3), N_TOKENS)
     everything = split.batch(split.starts, {"history"})
     model.fit(**everything.inputs, targets=everything.targets, seed=0)
@@ -202,11 +202,11 @@ TOKENIZERS = {kind: tokenizer_of(kind) for kind in ("words", "characters", "byte
 @given(data=st.data())
 def test_pieces_joined_are_what_decoding_it_all_gives(kind, data):
     """Whatever a model says: halves of characters, pieces of words that fit nothing, spaces alone."""
-    tokenizer, said = TOKENIZERS[kind], st.sampled_from(SAID).map(lambda text: TOKENIZERS[kind].encode([text]).ids.tolist())
+    tokenizer, printed = TOKENIZERS[kind], st.sampled_from(SAID).map(lambda text: TOKENIZERS[kind].encode([text]).ids.tolist())
     tokens = st.lists(st.sampled_from([UNK, *range(EOS + 1, tokenizer.vocab_size)]), max_size=20)
-    before, ids = data.draw(st.just([]) | said), data.draw(tokens | said)
-    whole = tokenizer.decode([*before, *ids])
-    assert tokenizer.decode(before) + "".join(pieces(tokenizer.decode, before, ids)) == whole
+    before, ids = data.draw(st.just([]) | printed), data.draw(tokens | printed)
+    complete = tokenizer.decode([*before, *ids])
+    assert tokenizer.decode(before) + "".join(pieces(tokenizer.decode, before, ids)) == complete
 
 
 def test_a_new_token_is_decoded_with_the_piece_before_it_alone():
@@ -282,16 +282,16 @@ def test_the_command_from_training_to_generation(tmp_path, monkeypatch, model):
     trained = json.loads(nlp("train", "--config", f"{model}.yaml", "--name", "first", "--json", cwd=tmp_path).stdout)[0]
     assert trained["test"]["perplexity"] < 9
     assert trained["test"]["bits_per_character"] == pytest.approx(trained["test"]["loss"] / math.log(2))
-    told = json.loads(nlp("eval", f"{model}/first", "--json", cwd=tmp_path).stdout)
-    assert told["metrics"]["loss"]["value"] == pytest.approx(trained["test"]["loss"])
+    reported = json.loads(nlp("eval", f"{model}/first", "--json", cwd=tmp_path).stdout)
+    assert reported["metrics"]["loss"]["value"] == pytest.approx(trained["test"]["loss"])
     options = ("--length", "30", "--seed", "3", "--temperature", "0.5")
-    said = [nlp("predict", f"{model}/first", "the c", *options, cwd=tmp_path).stdout for _ in range(2)]
-    assert said[0] == said[1]
-    assert said[0].startswith("the c")
-    assert len(said[0]) == len("the c") + 30 + 1
+    printed = [nlp("predict", f"{model}/first", "the c", *options, cwd=tmp_path).stdout for _ in range(2)]
+    assert printed[0] == printed[1]
+    assert printed[0].startswith("the c")
+    assert len(printed[0]) == len("the c") + 30 + 1
 
 
-def test_a_resumed_recurrent_run_goes_on_in_the_state_it_was_in(tmp_path, monkeypatch):
+def test_a_resumed_recurrent_run_continues_in_the_state_it_was_in(tmp_path, monkeypatch):
     from nlp.training.folder.tensors import load_tensors
 
     monkeypatch.setenv("NLP_CACHE", str(tmp_path / "cache"))
@@ -320,11 +320,11 @@ def write_long(folder, model):
     (folder / "train.txt").write_text(TEXT * 20, encoding="utf-8")
 
 
-def assert_alike(one, other, said=""):
+def assert_equal(one, other, printed=""):
     for which in ("last", "best"):
-        assert weights(one, which) == weights(other, which), said
-    assert results(one)["test"] == results(other)["test"], said
-    assert timeless(one) == timeless(other), said
+        assert weights(one, which) == weights(other, which), printed
+    assert results(one)["test"] == results(other)["test"], printed
+    assert timeless(one) == timeless(other), printed
 
 
 @pytest.mark.parametrize("model", ["lstm", "transformer"])
@@ -336,7 +336,7 @@ def test_a_run_killed_inside_an_epoch_resumes_to_the_same_bytes(tmp_path, model)
     runs = tmp_path / "runs" / f"long-{model}"
     assert not (runs / "killed/results.json").exists()
     nlp_process("train", "--resume", f"long-{model}/killed", cwd=tmp_path)
-    assert_alike(runs / "killed", runs / "whole")
+    assert_equal(runs / "killed", runs / "whole")
 
 
 @pytest.mark.slow
@@ -350,7 +350,7 @@ def test_killed_at_random_moments_runs_end_with_the_same_bytes(tmp_path, model):
     for number in range(10):
         moment = moments.uniform(0, seconds)
         killed = killed_and_resumed(tmp_path, f"long-{model}", f"killed-{number}", moment)
-        assert_alike(killed, tmp_path / "runs" / f"long-{model}" / "whole", f"killed after {moment:.3f} of {seconds:.3f} seconds")
+        assert_equal(killed, tmp_path / "runs" / f"long-{model}" / "whole", f"killed after {moment:.3f} of {seconds:.3f} seconds")
 
 
 @pytest.mark.parametrize(("model", "setting", "words"), [

@@ -96,7 +96,7 @@ def test_the_future_is_seen_only_where_it_may_be(case: Case) -> None:
 
 
 @every_network
-def test_saved_and_loaded_it_says_the_same(case: Case, tmp_path) -> None:
+def test_saved_and_loaded_it_predicts_the_same(case: Case, tmp_path) -> None:
     model, other, inputs = case.build(seed=1), case.build(seed=2), inputs_for(case, some_texts(5))
     assert not np.allclose(model.scores(**inputs), other.scores(**inputs))
     save_model(model, str(tmp_path / "model.safetensors"))

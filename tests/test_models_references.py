@@ -56,9 +56,9 @@ def test_token_dropout_reads_its_share_as_unknown_and_leaves_special_tokens_alon
 def test_networks_drop_tokens_only_while_they_train(config) -> None:
     case = Case("dropping", config)
     network, inputs = case.build(), tensors_for(case, some_texts(8))
-    whole = network.eval()(**inputs)
-    torch.testing.assert_close(network(**inputs), whole)
-    assert not torch.allclose(network.train()(**inputs), whole)
+    full = network.eval()(**inputs)
+    torch.testing.assert_close(network(**inputs), full)
+    assert not torch.allclose(network.train()(**inputs), full)
 
 
 
@@ -99,9 +99,9 @@ def test_recurrent_layers_are_torchs_over_packed_texts(cell: str, bidirectional:
     final = final[0] if isinstance(final, tuple) else final
     last = torch.cat([final[-2], final[-1]], dim=1) if bidirectional else final[-1]
     for pool in (LastPooling(), MaxPooling(), MeanPooling()):
-        whole = last if isinstance(pool, LastPooling) else pool(states, LENGTHS)
+        full = last if isinstance(pool, LastPooling) else pool(states, LENGTHS)
         parts = [pool(part, LENGTHS) for part in ours.directions(x, LENGTHS)]
-        torch.testing.assert_close(torch.cat(parts, dim=1), whole, atol=1e-5, rtol=1e-4)
+        torch.testing.assert_close(torch.cat(parts, dim=1), full, atol=1e-5, rtol=1e-4)
 
 
 def test_reversing_keeps_padding_behind_and_is_its_own_inverse() -> None:
@@ -112,7 +112,7 @@ def test_reversing_keeps_padding_behind_and_is_its_own_inverse() -> None:
     assert torch.autograd.gradcheck(lambda y: reverse(y, places), x.double().requires_grad_())
 
 
-def test_an_lstm_begins_with_its_forget_gate_open() -> None:
+def test_an_lstm_starts_with_its_forget_gate_open() -> None:
     model = Case("lstm", recurrent("lstm")).build()
     gates = (model.hidden.layers[0].ahead.bias_ih_l0 + model.hidden.layers[0].ahead.bias_hh_l0).view(4, -1)
     assert gates.tolist() == [[0.0] * 6, [1.0] * 6, [0.0] * 6, [0.0] * 6]
@@ -226,11 +226,11 @@ def test_rotary_products_depend_on_distance_alone() -> None:
 def test_longer_texts_are_read_up_to_max_positions(positions) -> None:
     case = Case("transformer", transformer(positions=positions, max_positions=6))
     model, long = case.build(), some_texts(4)
-    whole, cut = (model.scores(**inputs_for(case, texts)) for texts in (long, [text[:6] for text in long]))
-    np.testing.assert_allclose(whole, cut, atol=1e-6)
+    full, cut = (model.scores(**inputs_for(case, texts)) for texts in (long, [text[:6] for text in long]))
+    np.testing.assert_allclose(full, cut, atol=1e-6)
 
 
-def test_segments_are_told_apart_and_default_to_the_first() -> None:
+def test_segments_are_reported_apart_and_default_to_the_first() -> None:
     case = Case("transformer", transformer(n_segments=2))
     model, inputs = case.build().eval(), tensors_for(case, some_texts(3))
     zeros = torch.zeros_like(inputs["tokens"])

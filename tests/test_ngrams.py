@@ -113,7 +113,7 @@ def test_a_text_without_a_known_ngram_has_an_empty_row():
     assert len(tokenizer.encode([])) == 0
 
 
-def test_names_tell_words_from_characters():
+def test_short_texts_are_read_by_character():
     tokenizer = train_tokenizer(config(words=[1, 1], characters=[2, 2]), ["ab c"])
     assert tokenizer.tokens(np.arange(tokenizer.vocab_size)) == ["ab", "c", "' c'", "'ab'", "'b '"]
 
@@ -158,7 +158,7 @@ def test_weights_that_do_not_fit_the_ngrams_are_refused():
     ({"words": [1, 1], "stop_words": "english"}, ["the", "and of"]),
     ({"words": [1, 1], "min_frequency": 9}, ["a", "b"]),
 ])
-def test_no_ngram_left_is_told(keys, texts):
+def test_no_ngram_left_is_reported(keys, texts):
     with pytest.raises(DataError, match=f"No n-gram is left of {len(texts)} training texts"):
         train_tokenizer(config(**keys), texts)
 

@@ -168,8 +168,8 @@ def test_one_place_is_a_layer_over_one_place(cell) -> None:
     torch.manual_seed(0)
     layer, x = CELLS[cell](5, 6, batch_first=True), torch.randn(3, 5)
     state = tuple(torch.randn(3, 6) for _ in range(2 if cell == "lstm" else 1))
-    whole = tuple(part.unsqueeze(0) for part in state)
-    _, expected = layer(x.unsqueeze(1), whole if cell == "lstm" else whole[0])
+    complete = tuple(part.unsqueeze(0) for part in state)
+    _, expected = layer(x.unsqueeze(1), complete if cell == "lstm" else complete[0])
     for part, other in zip(advance(layer, x, state), expected if cell == "lstm" else [expected], strict=True):
         torch.testing.assert_close(part, other[0])
 
@@ -224,7 +224,7 @@ def test_places_by_hand(name: str) -> None:
         np.testing.assert_allclose(logits[place], expected, atol=1e-4)
 
 
-def test_both_states_of_an_lstm_begin_in_what_its_own_layer_ended_in() -> None:
+def test_both_states_of_an_lstm_start_from_the_last_ones_of_their_own_layer() -> None:
     model, inputs = build(CONFIGS["lstm-additive-2"]).eval(), inputs_for(some_pairs(3))
     _, ends = model.encoder.with_ends(model.source_embedding(inputs["tokens"]), inputs["lengths"])
     _, state = model.encode(inputs["tokens"], inputs["lengths"])
@@ -351,7 +351,7 @@ def test_every_parameter_gets_a_gradient(config) -> None:
 
 
 @one_for_each_attention
-def test_saved_and_loaded_it_says_the_same(config, tmp_path) -> None:
+def test_saved_and_loaded_it_predicts_the_same(config, tmp_path) -> None:
     model, other, inputs = build(config, TIED).eval(), build(config, TIED, seed=2).eval(), inputs_for(some_pairs(4))
     assert not torch.allclose(model(**inputs), other(**inputs))
     save_model(model, str(tmp_path / "model.safetensors"))
@@ -386,10 +386,10 @@ def test_bfloat16_autocast_stays_close(config) -> None:
 @every_config
 def test_without_forcing_it_reads_its_own_words(config) -> None:
     model, inputs = build(config).eval(), inputs_for(some_pairs(5))
-    (memory, state), said, expected = model.encode(inputs["tokens"], inputs["lengths"]), inputs["previous"][:, :1], []
+    (memory, state), printed, expected = model.encode(inputs["tokens"], inputs["lengths"]), inputs["previous"][:, :1], []
     for _ in range(inputs["previous"].shape[1]):
-        logits, state = model.step(said, memory, state)
-        said = logits.argmax(dim=2)
+        logits, state = model.step(printed, memory, state)
+        printed = logits.argmax(dim=2)
         expected.append(logits)
     torch.testing.assert_close(model(**inputs, teacher_forcing=0.0), torch.cat(expected, dim=1), atol=1e-5, rtol=1e-4)
 
@@ -423,7 +423,7 @@ def test_half_forced_the_same_seed_gives_the_same(config) -> None:
     assert losses[0] == losses[1] != losses[2]
 
 
-def test_what_it_says_while_it_trains_is_what_it_then_reads() -> None:
+def test_its_predictions_in_training_are_what_it_then_reads() -> None:
     """Dropout and all: the words read are the most probable of the logits given."""
     model, pairs, read = build(seq2seq(cell="lstm", dropout=0.5)), some_pairs(8), []
     model.target_embedding.register_forward_hook(lambda module, tokens, vectors: read.append(tokens[0]))
@@ -450,11 +450,11 @@ def test_gradients_do_not_go_through_the_choice(config) -> None:
     targets = targets_for(pairs).flatten()
     for forced in (False, True):
         model = build(config)
-        said = model(**inputs, teacher_forcing=0.0)
+        printed = model(**inputs, teacher_forcing=0.0)
         if forced:
-            own = torch.cat([inputs["previous"][:, :1], said.argmax(dim=2)[:, :-1].int()], dim=1)
-            said = model(**{**inputs, "previous": own})
-        functional.cross_entropy(said.flatten(0, 1), targets, ignore_index=-1).backward()
+            own = torch.cat([inputs["previous"][:, :1], printed.argmax(dim=2)[:, :-1].int()], dim=1)
+            printed = model(**{**inputs, "previous": own})
+        functional.cross_entropy(printed.flatten(0, 1), targets, ignore_index=-1).backward()
         gradients.append([parameter.grad for parameter in model.parameters()])
     for own, given in pairwise(gradients):
         torch.testing.assert_close(own, given, atol=1e-5, rtol=1e-3)
@@ -462,9 +462,9 @@ def test_gradients_do_not_go_through_the_choice(config) -> None:
 
 def test_source_tokens_are_dropped_only_while_it_trains() -> None:
     model, inputs = build(seq2seq(token_dropout=0.5)), inputs_for(some_pairs(8))
-    whole = model.eval()(**inputs)
-    torch.testing.assert_close(model(**inputs), whole)
-    assert not torch.allclose(model.train()(**inputs), whole)
+    complete = model.eval()(**inputs)
+    torch.testing.assert_close(model(**inputs), complete)
+    assert not torch.allclose(model.train()(**inputs), complete)
 
 
 # Sizes

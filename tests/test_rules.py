@@ -82,10 +82,10 @@ def test_why_in_order():
     ]
 
 
-def test_why_by_weight_tells_all_votes():
-    told, nothing = rules(WEIGHTED).why(["Fine, but AWFUL: liked", "nothing"])
-    assert (told["rule"], told["label"], told["matched"], told["condition"]) == (4, "bad", "AWFUL", ["awful"])
-    assert [(vote["rule"], vote["label"], vote["matched"], vote["weight"]) for vote in told["fired"]] == [
+def test_why_by_weight_reports_all_votes():
+    reported, nothing = rules(WEIGHTED).why(["Fine, but AWFUL: liked", "nothing"])
+    assert (reported["rule"], reported["label"], reported["matched"], reported["condition"]) == (4, "bad", "AWFUL", ["awful"])
+    assert [(vote["rule"], vote["label"], vote["matched"], vote["weight"]) for vote in reported["fired"]] == [
         (2, "good", "Fine", 0.1), (3, "good", "like", 0.2), (4, "bad", "AWFUL", 1.5)]
     assert nothing == {"rule": None, "label": "other", "matched": None, "condition": None, "fired": []}
 
@@ -203,8 +203,8 @@ def test_rules_can_be_counted_before_the_labels_are_known():
 
 
 def test_rules_need_neither_torch_nor_scikit_learn(run_python):
-    told = run_python("import sys, nlp.models.rules; print(sorted({'torch', 'sklearn', 'scipy'} & set(sys.modules)))")
-    assert told.strip() == "[]"
+    reported = run_python("import sys, nlp.models.rules; print(sorted({'torch', 'sklearn', 'scipy'} & set(sys.modules)))")
+    assert reported.strip() == "[]"
 
 
 @pytest.fixture
@@ -247,7 +247,7 @@ def test_a_shipped_rule_file_reaches_its_target_on_validation(name):
     validation = dataset.splits["validation"].columns
     texts, gold = validation[recipe.task.text][:3000], validation[recipe.task.label][:3000]
     model = Rules(recipe.model, Head("classes", len(labels), labels))
-    accuracy = np.mean([right == said for right, said in zip(gold, predictions(model, *texts), strict=True)])
+    accuracy = np.mean([right == printed for right, printed in zip(gold, predictions(model, *texts), strict=True)])
     assert accuracy * 100 >= TARGETS[name] + 3
 
 

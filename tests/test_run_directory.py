@@ -48,7 +48,7 @@ def test_a_run_gets_the_time_for_a_name_and_a_number_where_that_is_taken(root):
     assert [create_run("names/lstm", "x").name for _ in range(3)] == ["x", "x-2", "x-3"]
 
 
-def test_processes_that_begin_in_the_same_second_get_folders_of_their_own(root):
+def test_processes_that_start_in_the_same_second_get_folders_of_their_own(root):
     code = "from nlp.training.folder.run_directory import create_run\nfor _ in range(20): print(create_run('names/lstm', 'same').name)"
     processes = [python(code) for _ in range(3)]
     names = [name for process in processes for name in process.communicate()[0].split()]
@@ -71,7 +71,7 @@ def test_the_runs_folder_is_in_the_working_folder_unless_set(tmp_path, monkeypat
 @pytest.mark.parametrize(("number", "kind", "words"), [
     (errno.EROFS, RunError, "NLP_RUNS"), (errno.EACCES, RunError, "writable"), (errno.ENOSPC, DeviceError, "disk is full"),
 ])
-def test_a_runs_folder_that_cannot_be_written_is_told_in_one_paragraph(monkeypatch, number, kind, words):
+def test_a_runs_folder_that_cannot_be_written_is_reported_in_one_paragraph(monkeypatch, number, kind, words):
     def refuse(*_args, **_options):
         raise OSError(number, os.strerror(number))
 
@@ -82,7 +82,7 @@ def test_a_runs_folder_that_cannot_be_written_is_told_in_one_paragraph(monkeypat
     assert "names/lstm/x" in str(caught.value)
 
 
-def test_a_file_in_the_way_is_told(root):
+def test_a_file_in_the_way_is_reported(root):
     root.mkdir()
     (root / "names").write_text("a file")
     with pytest.raises(RunError, match="cannot be written"):
@@ -141,7 +141,7 @@ def test_an_unknown_run_is_answered_with_the_nearest_and_the_latest():
 # Status and lock
 
 
-def test_status_is_told_from_the_files():
+def test_status_is_reported_from_the_files():
     run = made("names/lstm", "x", "2026-01-01T10:00:00+00:00")
     assert run.status() == "interrupted"
     with pytest.raises(ValueError, match="oh no"), run.hold():
@@ -209,7 +209,7 @@ def test_holding_removes_what_a_killed_process_left_half_written():
 # Files
 
 
-def test_a_file_is_whole_or_as_it_was(tmp_path, monkeypatch):
+def test_a_file_is_complete_or_as_it_was(tmp_path, monkeypatch):
     path = tmp_path / "file.json"
     write_json(path, {"a": 1})
 
@@ -224,7 +224,7 @@ def test_a_file_is_whole_or_as_it_was(tmp_path, monkeypatch):
     assert [each.name for each in tmp_path.iterdir()] == ["file.json"]
 
 
-def test_a_process_killed_while_writing_leaves_a_whole_file(tmp_path):
+def test_a_process_killed_while_writing_leaves_a_complete_file(tmp_path):
     path = tmp_path / "file.json"
     code = f"""
         from pathlib import Path
@@ -276,13 +276,13 @@ def test_a_damaged_file_is_named(tmp_path, content):
 
 
 def test_the_environment_names_versions_processor_and_command():
-    told = environment()
-    assert set(told) == {"started", "command", "versions", "platform", "processor", "cores", "git"}
-    assert told["versions"]["torch"].startswith("2.")
-    assert told["started"].endswith("+00:00")
-    assert told["cores"] >= 1
-    assert told["processor"]
-    json.dumps(told)
+    reported = environment()
+    assert set(reported) == {"started", "command", "versions", "platform", "processor", "cores", "git"}
+    assert reported["versions"]["torch"].startswith("2.")
+    assert reported["started"].endswith("+00:00")
+    assert reported["cores"] >= 1
+    assert reported["processor"]
+    json.dumps(reported)
 
 
 def test_requirements_are_this_package_s_own():
@@ -292,7 +292,7 @@ def test_requirements_are_this_package_s_own():
     assert package_name("tqdm[notebook] >=4; python_version > '3'") == "tqdm"
 
 
-def test_git_state_tells_commit_and_changes(tmp_path):
+def test_git_state_reports_commit_and_changes(tmp_path):
     def git(*arguments: str) -> str:
         command = ["git", "-c", "user.name=x", "-c", "user.email=x@y", "-C", str(tmp_path), *arguments]
         return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()

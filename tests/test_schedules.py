@@ -13,7 +13,7 @@ KINDS = ["constant", "linear", "cosine", "inverse_sqrt", "plateau"]
 
 
 @given(st.sampled_from(KINDS), st.integers(1, 200), st.integers(0, 50))
-def test_a_factor_lies_between_0_and_1_and_warms_up_evenly(kind, n_steps, warmup):
+def test_a_factor_is_between_0_and_1_and_warms_up_evenly(kind, n_steps, warmup):
     schedule = Schedule(ScheduleConfig(type=kind, warmup_steps=warmup), n_steps)
     for step in range(1, n_steps + 1):
         assert 0 <= schedule.factor(step) <= 1

@@ -34,8 +34,8 @@ def write(folder: Path, model: str, epochs: int = 2) -> Path:
     lines = [f"a {size} {animal} {verb}" for size in ("big", "small", "big small") for animal in ("dog", "cat")
              for verb in ("runs", "sleeps", "runs a dog", "sleeps a cat")]
     (folder / "pairs.en").write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
-    told = (" ".join(WORDS[word] for word in line.split()) for line in lines)
-    (folder / "pairs.de").write_text("".join(f"{line}\n" for line in told), encoding="utf-8")
+    reported = (" ".join(WORDS[word] for word in line.split()) for line in lines)
+    (folder / "pairs.de").write_text("".join(f"{line}\n" for line in reported), encoding="utf-8")
     path = folder / f"{model}.yaml"
     path.write_text(RECIPE.format(model=MODELS[model], epochs=epochs), encoding="utf-8")
     return path
@@ -55,38 +55,38 @@ def test_a_small_language_is_learned(trained):
     assert figures["ter"] < 20
 
 
-def test_eval_tells_intervals_signatures_and_what_a_copy_gets(trained):
-    said = nlp("eval", "recurrent", cwd=trained).stdout
-    assert "bleu: nrefs:1|case:mixed|eff:no|tok:13a|smooth:exp|version:" in said
-    assert "copy of the source" in said
-    told = json.loads(nlp("eval", "recurrent", "--json", cwd=trained).stdout)
-    low, high = told["metrics"]["bleu"]["interval"]
-    assert 0 < low <= told["metrics"]["bleu"]["value"] <= high < 100.1
-    assert told["metrics"]["bleu"]["value"] == pytest.approx(results(trained / "runs" / "recurrent" / "one")["test"]["bleu"])
+def test_eval_reports_intervals_signatures_and_what_a_copy_gets(trained):
+    printed = nlp("eval", "recurrent", cwd=trained).stdout
+    assert "bleu: nrefs:1|case:mixed|eff:no|tok:13a|smooth:exp|version:" in printed
+    assert "copy of the source" in printed
+    reported = json.loads(nlp("eval", "recurrent", "--json", cwd=trained).stdout)
+    low, high = reported["metrics"]["bleu"]["interval"]
+    assert 0 < low <= reported["metrics"]["bleu"]["value"] <= high < 100.1
+    assert reported["metrics"]["bleu"]["value"] == pytest.approx(results(trained / "runs" / "recurrent" / "one")["test"]["bleu"])
 
 
 def test_predict_writes_a_line_for_a_line(trained):
-    said = nlp_process("predict", "recurrent", cwd=trained, text="a small cat runs\n\na big dog sleeps\n").stdout
-    assert said.splitlines() == ["ein kleiner Kater rennt", "", "ein großer Hund schläft"]
+    printed = nlp_process("predict", "recurrent", cwd=trained, text="a small cat runs\n\na big dog sleeps\n").stdout
+    assert printed.splitlines() == ["ein kleiner Kater rennt", "", "ein großer Hund schläft"]
 
 
-def test_a_line_by_itself_is_told_as_among_others(trained):
+def test_a_line_by_itself_is_reported_as_among_others(trained):
     sources = (trained / "pairs.en").read_text(encoding="utf-8")
     (trained / "sources.txt").write_text(sources, encoding="utf-8")
     together = nlp("predict", "recurrent", "--input", "sources.txt", "--json", cwd=trained).stdout.splitlines()
-    for line, told in zip(sources.splitlines()[::5], together[::5], strict=True):
+    for line, reported in zip(sources.splitlines()[::5], together[::5], strict=True):
         alone = json.loads(nlp("predict", "recurrent", line, "--json", cwd=trained).stdout)
-        assert alone["prediction"] == json.loads(told)["prediction"]
-        assert alone["score"] == pytest.approx(json.loads(told)["score"], abs=2e-4)
+        assert alone["prediction"] == json.loads(reported)["prediction"]
+        assert alone["score"] == pytest.approx(json.loads(reported)["score"], abs=2e-4)
 
 
 def test_several_texts_have_scores_the_best_first(trained):
-    told = json.loads(nlp("predict", "recurrent", "a big cat runs", "--n-best", "3", "--json", cwd=trained).stdout)
-    scores = [told["score"], *(other["score"] for other in told["others"])]
+    reported = json.loads(nlp("predict", "recurrent", "a big cat runs", "--n-best", "3", "--json", cwd=trained).stdout)
+    scores = [reported["score"], *(other["score"] for other in reported["others"])]
     assert len(scores) == 3
     assert scores == sorted(scores, reverse=True)
     lines = nlp("predict", "recurrent", "a big cat runs", "--n-best", "2", cwd=trained).stdout.splitlines()
-    assert lines[0] == f"{told['score']:.3f}  {told['prediction']}"
+    assert lines[0] == f"{reported['score']:.3f}  {reported['prediction']}"
 
 
 def test_draws_are_repeated_by_their_seed(trained):
@@ -106,7 +106,7 @@ def test_attention_is_drawn(trained):
     assert {"attention/1", "attention/4"} <= set(logged.Tags()["images"])
 
 
-@pytest.mark.parametrize(("arguments", "told"), [
+@pytest.mark.parametrize(("arguments", "reported"), [
     (["--n-best", "5"], "--beam-size 5 or more"),
     (["--n-best", "2", "--temperature", "1"], "--seed"),
     (["--attention", "no/such/folder.png"], "--attention takes the name of a PNG file"),
@@ -115,13 +115,13 @@ def test_attention_is_drawn(trained):
     (["--temperature", "1", "--seed", str(2**64)], "--seed"),
     (["--beam-size", "1001"], "--beam-size"),
 ])
-def test_what_a_search_cannot_do_is_told(trained, arguments, told):
-    assert told in nlp("predict", "recurrent", "a big cat runs", *arguments, cwd=trained, code=2).stderr
+def test_what_a_search_cannot_do_is_reported(trained, arguments, reported):
+    assert reported in nlp("predict", "recurrent", "a big cat runs", *arguments, cwd=trained, code=2).stderr
 
 
 def test_a_picture_has_room_for_so_many_tokens(trained):
-    told = nlp("predict", "recurrent", "a cat " * 200, "--attention", "wide.png", cwd=trained, code=2).stderr
-    assert "A picture of --attention shows 200 tokens" in told
+    reported = nlp("predict", "recurrent", "a cat " * 200, "--attention", "wide.png", cwd=trained, code=2).stderr
+    assert "A picture of --attention shows 200 tokens" in reported
     assert not (trained / "wide.png").exists()
 
 
@@ -138,8 +138,8 @@ def test_any_temperature_draws_a_text(trained, temperature):
 def test_a_line_of_a_file_ends_at_a_line_feed_alone(trained):
     texts = ["a big\u2028cat runs", "a\x0bdog\x85sleeps"]
     (trained / "odd.txt").write_bytes(("\ufeff" + "\r\n".join(texts) + "\r\n").encode())
-    told = nlp("predict", "recurrent", "--input", "odd.txt", "--json", cwd=trained).stdout.removesuffix("\n").split("\n")
-    assert [json.loads(line)["text"] for line in told] == texts
+    reported = nlp("predict", "recurrent", "--input", "odd.txt", "--json", cwd=trained).stdout.removesuffix("\n").split("\n")
+    assert [json.loads(line)["text"] for line in reported] == texts
 
 
 def test_without_attention_there_is_nothing_to_draw(tmp_path):
@@ -154,11 +154,11 @@ def test_killed_inside_an_epoch_and_resumed_it_ends_with_the_same_bytes(tmp_path
     code, _ = interrupted(tmp_path, recipe.name, "killed", signal.SIGKILL, 0.05)
     assert code == -signal.SIGKILL
     nlp("train", "--resume", f"{model}/killed", cwd=tmp_path)
-    whole, killed = (tmp_path / "runs" / model / name for name in ("whole", "killed"))
+    full, killed = (tmp_path / "runs" / model / name for name in ("whole", "killed"))
     for which in ("last", "best"):
-        assert weights(killed, which) == weights(whole, which)
-    assert results(killed)["test"] == results(whole)["test"]
-    assert timeless(killed) == timeless(whole)
+        assert weights(killed, which) == weights(full, which)
+    assert results(killed)["test"] == results(full)["test"]
+    assert timeless(killed) == timeless(full)
 
 
 @pytest.fixture(scope="module")
@@ -174,8 +174,8 @@ def hardly_trained(tmp_path_factory) -> Path:
 
 def test_a_text_of_as_many_tokens_as_there_are_positions_is_drawn(hardly_trained):
     assert set(results(hardly_trained / "runs" / "transformer" / "one")) >= {"validation", "test"}
-    said = nlp("predict", "transformer", "a dog", "--attention", "looks.png", cwd=hardly_trained).stdout
-    assert len(said.split()) == 24  # it was cut off, or this would test nothing
+    printed = nlp("predict", "transformer", "a dog", "--attention", "looks.png", cwd=hardly_trained).stdout
+    assert len(printed.split()) == 24  # it was cut off, or this would test nothing
 
 
 def test_more_tokens_than_positions_are_refused(hardly_trained):
@@ -186,24 +186,24 @@ def test_more_tokens_than_positions_are_refused(hardly_trained):
 def test_eval_refuses_what_is_longer_than_the_positions(hardly_trained, longer):
     for ending in ("en", "de"):
         (hardly_trained / f"long.{ending}").write_text("dog\n" + "dog " * (24 if ending == longer else 1) + "\n", encoding="utf-8")
-    said = nlp("eval", "transformer", "--data", "long", cwd=hardly_trained, code=2).stderr
-    assert "long.en:2 has a" in said
+    printed = nlp("eval", "transformer", "--data", "long", cwd=hardly_trained, code=2).stderr
+    assert "long.en:2 has a" in printed
     assert not (hardly_trained / "runs" / "transformer" / "one" / "predictions" / "file-long.jsonl").exists()
 
 
-@pytest.mark.parametrize(("forcing", "told"), [
+@pytest.mark.parametrize(("forcing", "reported"), [
     ("{type: constant, final_share: 0.5}", "type constant stays at `share`"),
     ("{type: linear, steps: 5, share: 0.1, final_share: 0.9}", "final_share 0.9 is above share 0.1"),
 ])
-def test_teacher_forcing_that_cannot_fall_is_refused(tmp_path, forcing, told):
+def test_teacher_forcing_that_cannot_fall_is_refused(tmp_path, forcing, reported):
     recipe = write(tmp_path, "recurrent")
-    assert told in nlp("train", "--config", recipe, "--set", f"task.teacher_forcing={forcing}", cwd=tmp_path, code=2).stderr
+    assert reported in nlp("train", "--config", recipe, "--set", f"task.teacher_forcing={forcing}", cwd=tmp_path, code=2).stderr
 
 
-def test_the_tokenizer_that_is_too_small_is_told_by_its_type(tmp_path):
+def test_the_tokenizer_that_is_too_small_is_reported_by_its_type(tmp_path):
     recipe = write(tmp_path, "recurrent")
-    said = nlp("train", "--config", recipe, "--set", "task.target_tokenizer={type: bpe, vocab_size: 5}", cwd=tmp_path, code=2).stderr
-    assert "The vocab_size of the tokenizer of type bpe is 5" in said
+    printed = nlp("train", "--config", recipe, "--set", "task.target_tokenizer={type: bpe, vocab_size: 5}", cwd=tmp_path, code=2).stderr
+    assert "The vocab_size of the tokenizer of type bpe is 5" in printed
 
 
 def test_a_source_longer_than_the_positions_is_refused_before_anything_is_written(tmp_path):
@@ -218,18 +218,18 @@ def test_lines_without_a_partner_are_named(tmp_path):
     recipe = write(tmp_path, "transformer")
     with (tmp_path / "pairs.en").open("a", encoding="utf-8") as file:
         file.write("a dog\n")
-    said = nlp("train", "--config", recipe, cwd=tmp_path, code=2).stderr
-    assert "pairs.en" in said
-    assert "25" in said
+    printed = nlp("train", "--config", recipe, cwd=tmp_path, code=2).stderr
+    assert "pairs.en" in printed
+    assert "25" in printed
 
 
 def test_an_empty_line_is_named(tmp_path):
     recipe = write(tmp_path, "transformer")
     lines = (tmp_path / "pairs.en").read_text(encoding="utf-8").splitlines()
     (tmp_path / "pairs.en").write_text("".join(f"{line}\n" for line in [*lines[:6], "", *lines[7:]]), encoding="utf-8")
-    said = nlp("train", "--config", recipe, cwd=tmp_path, code=2).stderr
-    assert "nothing in column `source`" in said
-    assert ":7" in said
+    printed = nlp("train", "--config", recipe, cwd=tmp_path, code=2).stderr
+    assert "nothing in column `source`" in printed
+    assert ":7" in printed
 
 
 def test_only_runs_that_write_take_options_of_searching(tmp_path):

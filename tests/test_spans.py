@@ -27,8 +27,8 @@ def starts(before: str, tag: str, kind_before: str, kind: str) -> bool:
 
 def by_conlleval(tags: list[str]) -> list[tuple[str, int, int]]:
     found, begun, before, kind_before = [], 0, "O", ""
-    for place, whole in enumerate([*tags, "O"]):
-        tag, _, kind = whole.partition("-")
+    for place, full in enumerate([*tags, "O"]):
+        tag, _, kind = full.partition("-")
         if ends(before, tag, kind_before, kind) and before != "O":
             found.append((kind_before, begun, place))
         if starts(before, tag, kind_before, kind):
@@ -51,10 +51,10 @@ def test_bioes_spans_are_those_of_conlleval(tags):
 @given(st.lists(st.tuples(*[st.sampled_from(["O", "B-X", "I-X", "B-Y", "I-Y"])] * 2), min_size=1, max_size=12))
 def test_scores_are_those_of_seqeval(pairs):
     reference = pytest.importorskip("seqeval.metrics")
-    gold, said = map(list, zip(*pairs, strict=True))
-    ours, _ = precision_recall_f1(summed([span_counts(gold, said, "IOB2"), span_counts(["B-X"], ["B-X"], "IOB2")]))
+    gold, printed = map(list, zip(*pairs, strict=True))
+    ours, _ = precision_recall_f1(summed([span_counts(gold, printed, "IOB2"), span_counts(["B-X"], ["B-X"], "IOB2")]))
     scores = (reference.precision_score, reference.recall_score, reference.f1_score)
-    assert ours == tuple(pytest.approx(score([gold, ["B-X"]], [said, ["B-X"]], zero_division=0)) for score in scores)
+    assert ours == tuple(pytest.approx(score([gold, ["B-X"]], [printed, ["B-X"]], zero_division=0)) for score in scores)
 
 
 @given(any_tags["BIOES"])

@@ -88,10 +88,10 @@ def test_any_text_gets_one_tag_for_each_token(kind, train, unseen):
             fit(model, sentences, tags, 0)
         return
     fit(model, sentences, tags, 0)
-    said = model.tag(apart(unseen)[0])
-    assert [len(each) for each in said] == [len(each) for each in unseen]
-    assert all(type(tag) is int and 0 <= tag < 3 for each in said for tag in each)
-    assert said == [model.tag([sentence])[0] for sentence in apart(unseen)[0]], "a sentence's tags do not depend on its neighbours"
+    printed = model.tag(apart(unseen)[0])
+    assert [len(each) for each in printed] == [len(each) for each in unseen]
+    assert all(type(tag) is int and 0 <= tag < 3 for each in printed for tag in each)
+    assert printed == [model.tag([sentence])[0] for sentence in apart(unseen)[0]], "a sentence's tags do not depend on its neighbours"
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -287,8 +287,8 @@ def test_the_hmm_finds_the_best_path_of_the_slow_version(order, seed):
     fit(fast, sentences, tags, 0)
     for sentence in (["the", "old", "manning", "boat"], ["Unheard", "er", "Fishing", "the"], ["man"]):
         scores = {path: slow.score(sentence, path) for path in itertools.product(range(4), repeat=len(sentence))}
-        (said,) = fast.tag([sentence])
-        assert scores[tuple(said)] == pytest.approx(max(scores.values()), rel=1e-9)
+        (printed,) = fast.tag([sentence])
+        assert scores[tuple(printed)] == pytest.approx(max(scores.values()), rel=1e-9)
 
 
 def test_the_beam_keeps_the_best_path_of_real_sentences():
@@ -311,8 +311,8 @@ def test_the_perceptrons_search_finds_the_best_path(n, seed):
         tokens = sum(token_weights[token_ids[place], tag].sum() for place, tag in enumerate(path))
         return tokens + sum(pair_weights[pair_ids[place], path[place - 1] * 3 + path[place]].sum() for place in range(1, n))
 
-    said = perceptron_module._best_path(token_weights, pair_weights, token_ids, pair_ids)
-    assert score(said) == pytest.approx(max(map(score, itertools.product(range(3), repeat=n))), abs=1e-4)
+    printed = perceptron_module._best_path(token_weights, pair_weights, token_ids, pair_ids)
+    assert score(printed) == pytest.approx(max(map(score, itertools.product(range(3), repeat=n))), abs=1e-4)
 
 
 def test_the_average_is_that_of_the_weights_after_each_step():
@@ -322,10 +322,10 @@ def test_the_average_is_that_of_the_weights_after_each_step():
     for _ in range(40):
         features, gold, predicted = random.integers(7, size=(2, 4)), random.integers(-1, 3, size=2), random.integers(3, size=2)
         weights.correct(features, gold, predicted)
-        for row, right, said in zip(features, gold, predicted, strict=True):
-            for feature in row[row < 6] if right >= 0 and right != said else []:
+        for row, right, printed in zip(features, gold, predicted, strict=True):
+            for feature in row[row < 6] if right >= 0 and right != printed else []:
                 by_hand[feature, right] += 1
-                by_hand[feature, said] -= 1
+                by_hand[feature, printed] -= 1
         assert np.array_equal(weights.now, by_hand)
         history.append(by_hand.copy())
     np.testing.assert_allclose(weights.average(), np.mean(history, axis=0), rtol=1e-6, atol=1e-6)
@@ -384,8 +384,8 @@ def test_tags_real_text(kind, least, ewt):
     """With 1,500 of 12,544 sentences to learn from."""
     (sentences, tags), (unseen, gold) = ewt
     model = fitted(kind, sentences, tags, n_tags=17)
-    said = model.tag(unseen)
-    right = [a == b for one, other in zip(said, gold, strict=True) for a, b in zip(one, other, strict=True)]
+    printed = model.tag(unseen)
+    right = [a == b for one, other in zip(printed, gold, strict=True) for a, b in zip(one, other, strict=True)]
     assert np.mean(right) > least
 
 
@@ -462,9 +462,9 @@ def saved(tmp_path_factory):
 @pytest.mark.parametrize("kind", KINDS)
 @settings(max_examples=40, deadline=None)
 @given(place=st.floats(0, 1, exclude_max=True), bit=st.integers(0, 7), cut=st.booleans())
-def test_a_flipped_bit_or_a_cut_is_told_or_harmless(saved, kind, place, bit, cut):
-    model, folder, whole = saved[kind]
-    content = whole.read_bytes()
+def test_a_flipped_bit_or_a_cut_is_reported_or_harmless(saved, kind, place, bit, cut):
+    model, folder, complete = saved[kind]
+    content = complete.read_bytes()
     spot = int(place * len(content))
     (folder / "model.npz").write_bytes(content[:spot] if cut else content[:spot] + bytes([content[spot] ^ 1 << bit]) + content[spot + 1 :])
     loaded = KINDS[kind](3)

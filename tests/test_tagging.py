@@ -60,7 +60,7 @@ def test_words_become_tokens_with_a_tag_each(tmp_path):
     assert data.splits["train"].batch(np.array([1]), {"text"}).inputs == {"sentences": [["Bob", "slept"]]}
 
 
-def test_characters_of_distinct_words_stand_once(tmp_path):
+def test_characters_of_distinct_words_occur_once(tmp_path):
     data = build_data(files(tmp_path, train=[("go go stop", "A A B")] * 2), WORDS, preparation(TaggingConfig(type="tagging", labels=None)))
     inputs = data.splits["train"].batch(np.array([0, 1]), {"tokens", "characters"}).inputs
     assert inputs["characters"].shape == (2, 4)
@@ -257,8 +257,8 @@ def test_statistical_taggers_go_the_same_way(tmp_path, model):
     trained = json.loads(nlp("train", "--config", "tags.yaml", "--name", "first", "--json", cwd=tmp_path).stdout)
     assert trained[0]["train"]["accuracy"] > 0.8
     assert "zero_one_loss" in trained[0]["train"]
-    told = json.loads(nlp("eval", "tags/first", "--json", cwd=tmp_path).stdout)
-    assert told["metrics"]["f1"]["value"] == trained[0]["test"]["f1"]
+    reported = json.loads(nlp("eval", "tags/first", "--json", cwd=tmp_path).stdout)
+    assert reported["metrics"]["f1"]["value"] == trained[0]["test"]["f1"]
     assert json.loads(nlp("predict", "tags/first", "Ann saw Bob", "--json", cwd=tmp_path).stdout)["prediction"].startswith("B-PER")
     assert nlp("count-params", "--config", "tags.yaml", "--format", "json", cwd=tmp_path)
 
@@ -267,11 +267,11 @@ def test_the_command_from_training_to_prediction(tmp_path):
     recipe(tmp_path)
     trained = json.loads(nlp("train", "--config", "tags.yaml", "--name", "first", "--json", cwd=tmp_path).stdout)
     assert trained[0]["train"]["f1"] == 1.0
-    told = json.loads(nlp("eval", "tags/first", "--json", cwd=tmp_path).stdout)
-    assert told["metrics"]["f1"]["value"] == trained[0]["test"]["f1"]
-    assert set(told["baselines"]) == {"majority", "random by prior"}
-    said = nlp("predict", "tags/first", "Ann saw Bob Lee", "--json", cwd=tmp_path).stdout
-    assert json.loads(said)["prediction"] == "B-PER O B-PER I-PER"
+    reported = json.loads(nlp("eval", "tags/first", "--json", cwd=tmp_path).stdout)
+    assert reported["metrics"]["f1"]["value"] == trained[0]["test"]["f1"]
+    assert set(reported["baselines"]) == {"majority", "random by prior"}
+    printed = nlp("predict", "tags/first", "Ann saw Bob Lee", "--json", cwd=tmp_path).stdout
+    assert json.loads(printed)["prediction"] == "B-PER O B-PER I-PER"
     line = json.loads((tmp_path / "runs/tags/first/predictions/validation.jsonl").read_text(encoding="utf-8").splitlines()[0])
     assert line == {"row": 0, "text": "Ann saw Bob Lee", "label": "B-PER O B-PER I-PER", "prediction": "B-PER O B-PER I-PER"}
     assert "total_parameters" in nlp("count-params", "--config", "tags.yaml", "--format", "json", cwd=tmp_path).stdout
@@ -285,10 +285,10 @@ def test_killed_inside_an_epoch_and_resumed_it_ends_with_the_same_bytes(tmp_path
     code, _ = interrupted(tmp_path, "tags.yaml", "killed", signal.SIGKILL, 0.05)
     assert code == -signal.SIGKILL
     nlp("train", "--resume", "tags/killed", cwd=tmp_path)
-    whole, killed = (tmp_path / "runs" / "tags" / name for name in ("whole", "killed"))
+    full, killed = (tmp_path / "runs" / "tags" / name for name in ("whole", "killed"))
     for which in ("last", "best"):
-        assert weights(killed, which) == weights(whole, which)
-    assert timeless(killed) == timeless(whole)
+        assert weights(killed, which) == weights(full, which)
+    assert timeless(killed) == timeless(full)
 
 
 TRANSFORMER = ("{type: transformer, d_model: 16, n_layers: 1, n_heads: 2, d_ff: 16, max_positions: 3, "
@@ -310,8 +310,8 @@ def test_sentences_longer_than_a_transformer_are_trained_scored_and_predicted(tm
     assert "2 of 3 train texts have more than model.max_positions = 3 tokens; the model reads each in windows" in done.stderr
     assert json.loads(done.stdout)[0]["train"]["accuracy"] > 0.8
     assert "windows of that size" in nlp("eval", "tags/first", "--split", "validation", cwd=tmp_path).stderr
-    said = json.loads(nlp("predict", "tags/first", "Ann saw Bob Lee in Oslo it rained", "--json", cwd=tmp_path).stdout)
-    assert len(said["prediction"].split()) == 8
+    printed = json.loads(nlp("predict", "tags/first", "Ann saw Bob Lee in Oslo it rained", "--json", cwd=tmp_path).stdout)
+    assert len(printed["prediction"].split()) == 8
     assert "windows of that size" in caplog.text
 
 
@@ -328,9 +328,9 @@ def test_pieces_of_words_from_a_file_to_a_tag_a_word(tmp_path, tokenizer, model)
             training="{steps: 160, batch_size: 2, evaluate_every: 160, optimizer: {type: adamw, learning_rate: 0.01}}")
     trained = json.loads(nlp("train", "--config", "tags.yaml", "--name", "first", "--json", cwd=tmp_path).stdout)
     assert trained[0]["train"]["accuracy"] == 1.0
-    said = [json.loads(line) for line in nlp("predict", "tags/first", "Ann saw Bob Lee", "", "Bob slept", "--json",
+    printed = [json.loads(line) for line in nlp("predict", "tags/first", "Ann saw Bob Lee", "", "Bob slept", "--json",
                                             cwd=tmp_path).stdout.splitlines()]
-    assert [each["prediction"] for each in said] == ["B-PER O B-PER I-PER", "", "B-PER O"]
+    assert [each["prediction"] for each in printed] == ["B-PER O B-PER I-PER", "", "B-PER O"]
 
 
 @pytest.mark.parametrize("model", [None, "{type: lstm, d_embedding: 8, hidden_size: 8}", TRANSFORMER], ids=["cnn", "none", "lstm"])
@@ -343,7 +343,7 @@ def test_a_sentence_without_a_token_may_be_a_batch_of_its_own(tmp_path, model):
     assert json.loads(nlp("predict", "tags/first", "", "--json", cwd=tmp_path).stdout)["prediction"] == ""
 
 
-def test_eval_tells_each_type_of_span(tmp_path):
+def test_eval_reports_each_type_of_span(tmp_path):
     changed(tmp_path, tokenizer="{type: words, split: whitespace}")
     lines = [line for line in (tmp_path / "tags.yaml").read_text(encoding="utf-8").replace(", crf: true", "").splitlines()
              if not line.startswith(("tokenizer", "model", "training"))]
@@ -351,18 +351,18 @@ def test_eval_tells_each_type_of_span(tmp_path):
     # An unknown word is O: of the three spans of Ann Bob Ede, one is cut short, one right, one not seen; Oslo is taken for a place.
     write(tmp_path, "test", [("Bob Ede saw Ann", "B-PER I-PER O B-PER"), ("Ede saw Oslo", "B-PER O B-ORG")])
     nlp("train", "--config", "tags.yaml", "--name", "first", cwd=tmp_path)
-    told = json.loads(nlp("eval", "tags/first", "--json", cwd=tmp_path).stdout)
-    assert told["spans"] == {
+    reported = json.loads(nlp("eval", "tags/first", "--json", cwd=tmp_path).stdout)
+    assert reported["spans"] == {
         "LOC": {"precision": 0.0, "recall": 0.0, "f1": 0.0, "correct": 0, "predicted": 1, "gold": 0},
         "ORG": {"precision": 0.0, "recall": 0.0, "f1": 0.0, "correct": 0, "predicted": 0, "gold": 1},
         "PER": {"precision": 0.5, "recall": pytest.approx(1 / 3), "f1": pytest.approx(0.4), "correct": 1, "predicted": 2, "gold": 3},
     }
-    said = nlp("eval", "tags/first", cwd=tmp_path).stdout
-    assert "spans\n" in said
-    assert ["PER", "0.5000", "0.3333", "0.4000", "1", "2", "3"] in [line.split() for line in said.splitlines()]
+    printed = nlp("eval", "tags/first", cwd=tmp_path).stdout
+    assert "spans\n" in printed
+    assert ["PER", "0.5000", "0.3333", "0.4000", "1", "2", "3"] in [line.split() for line in printed.splitlines()]
 
 
-def test_eval_tells_no_spans_where_there_are_none(tmp_path):
+def test_eval_reports_no_spans_where_there_are_none(tmp_path):
     path = recipe(tmp_path)
     text = path.read_text(encoding="utf-8").replace(", scheme: IOB2, crf: true", "").replace("best_metric: f1", "best_metric: loss")
     path.write_text(text.replace("epochs: 30", "epochs: 1"), encoding="utf-8")
@@ -382,13 +382,13 @@ def test_eval_tells_no_spans_where_there_are_none(tmp_path):
     (CONLL, "labels: [O, B-PER, B-PER]", "task.labels names 'B-PER' twice"),
     (CONLL, "scheme: IOB2, labels: [O, PER]", "task.labels: 'PER' is no tag of task.scheme IOB2"),
 ])
-def test_bad_input_is_told_in_one_paragraph_and_leaves_nothing(tmp_path, content, task, words):
+def test_bad_input_is_reported_in_one_paragraph_and_leaves_nothing(tmp_path, content, task, words):
     (tmp_path / "train.conll").write_text(content, encoding="utf-8")
     changed(tmp_path, data="{type: files, train: train.conll, validation: train.conll}", task=f"{{type: tagging, {task}}}",
             training="{epochs: 1, batch_size: 2, optimizer: {type: adamw, learning_rate: 0.03}}")
-    said = nlp("train", "--config", "tags.yaml", "--name", "first", cwd=tmp_path, code=2).stderr
-    assert words in said
-    assert said.count("Error: ") == 1 and "\n" not in said.rpartition("Error: ")[2].strip()
+    printed = nlp("train", "--config", "tags.yaml", "--name", "first", cwd=tmp_path, code=2).stderr
+    assert words in printed
+    assert printed.count("Error: ") == 1 and "\n" not in printed.rpartition("Error: ")[2].strip()
     assert not list((tmp_path / "runs").glob("*"))
 
 
@@ -396,5 +396,5 @@ def test_a_file_with_another_scheme_cannot_be_scored(tmp_path):
     recipe(tmp_path)
     nlp("train", "--config", "tags.yaml", "--name", "first", cwd=tmp_path)
     write(tmp_path, "other", [("Ann slept", "S-PER O")])
-    said = nlp("eval", "tags/first", "--data", "other.jsonl", cwd=tmp_path, code=2).stderr
-    assert "other.jsonl:1 has the tag 'S-PER', which task.scheme IOB2 does not have" in said
+    printed = nlp("eval", "tags/first", "--data", "other.jsonl", cwd=tmp_path, code=2).stderr
+    assert "other.jsonl:1 has the tag 'S-PER', which task.scheme IOB2 does not have" in printed

@@ -15,12 +15,12 @@ OTHERS = ["a cat sat on the mat .", "A dog runs", "nothing", "Two men are sittin
 WORDS = st.lists(st.sampled_from(["a", "b", "A", "cat", "dog."]), min_size=1, max_size=8).map(" ".join)
 
 
-def by_sacrebleu(said, streams):
+def by_sacrebleu(printed, streams):
     return {
-        "bleu": sacrebleu.corpus_bleu(said, streams, force=True).score,
-        "bleu_lowercase": sacrebleu.corpus_bleu(said, streams, lowercase=True, force=True).score,
-        "chrf": sacrebleu.corpus_chrf(said, streams).score,
-        "ter": sacrebleu.corpus_ter(said, streams).score,
+        "bleu": sacrebleu.corpus_bleu(printed, streams, force=True).score,
+        "bleu_lowercase": sacrebleu.corpus_bleu(printed, streams, lowercase=True, force=True).score,
+        "chrf": sacrebleu.corpus_chrf(printed, streams).score,
+        "ter": sacrebleu.corpus_ter(printed, streams).score,
     }
 
 
@@ -43,10 +43,10 @@ def test_several_references_are_those_of_sacrebleu():
 @settings(max_examples=40, deadline=None)
 @given(st.lists(st.tuples(WORDS, WORDS), min_size=1, max_size=5))
 def test_any_corpus_scores_as_by_sacrebleu(pairs):
-    said, right = (list(texts) for texts in zip(*pairs, strict=True))
+    printed, right = (list(texts) for texts in zip(*pairs, strict=True))
     scores = TranslationScores()
     parts = [scores.sums([text], [[reference]]) for text, reference in pairs]
-    assert scores.figures(np.concatenate(parts).sum(axis=0)) == pytest.approx(by_sacrebleu(said, [right]))
+    assert scores.figures(np.concatenate(parts).sum(axis=0)) == pytest.approx(by_sacrebleu(printed, [right]))
 
 
 def test_signatures_are_those_of_sacrebleu():

@@ -31,12 +31,12 @@ def run(*arguments):
     return typer.main.get_command(app).main(args=list(arguments), standalone_mode=False)
 
 
-def test_train_says_size_time_coverage_and_samples(recipe, tmp_path, capsys):
+def test_train_prints_size_time_coverage_and_samples(recipe, tmp_path, capsys):
     run("train", "--config", recipe, "--output", str(tmp_path / "out"))
-    said = capsys.readouterr().out
-    assert "words: 11 tokens, trained in 0." in said
-    assert "50.00%" in said  # `cow` is unknown
-    assert "'good dog'\n  good dog\n  10 9" in said
+    printed = capsys.readouterr().out
+    assert "words: 11 tokens, trained in 0." in printed
+    assert "50.00%" in printed  # `cow` is unknown
+    assert "'good dog'\n  good dog\n  10 9" in printed
     assert load_tokenizer(tmp_path / "out").vocab_size == 11
     run("train", "--config", recipe)
     assert "taken from the cache" in capsys.readouterr().out
@@ -44,25 +44,25 @@ def test_train_says_size_time_coverage_and_samples(recipe, tmp_path, capsys):
 
 def test_train_as_json(recipe, capsys):
     run("train", "--config", recipe, "--set", "tokenizer.min_frequency=1", "--json")
-    told = json.loads(capsys.readouterr().out)
-    assert (told["type"], told["vocab_size"], told["cached"], told["output"]) == ("words", 12, False, None)
-    assert told["splits"]["train"] == {"texts": 4, "tokens": 9, "tokens_per_text": 2.25, "coverage": 1.0}
-    assert told["splits"]["validation"]["coverage"] == 0.5
+    reported = json.loads(capsys.readouterr().out)
+    assert (reported["type"], reported["vocab_size"], reported["cached"], reported["output"]) == ("words", 12, False, None)
+    assert reported["splits"]["train"] == {"texts": 4, "tokens": 9, "tokens_per_text": 2.25, "coverage": 1.0}
+    assert reported["splits"]["validation"]["coverage"] == 0.5
 
 
 def test_show_a_recipe_and_a_folder(recipe, tmp_path, capsys):
     run("show", recipe)
-    said = capsys.readouterr().out
-    assert "first: [PAD] [UNK] [CLS] [SEP] [MASK] [BOS] [EOS] bad cat dog\nlast:  good\n" in said
-    assert "'bad\\tdog'\n  bad dog" in said
+    printed = capsys.readouterr().out
+    assert "first: [PAD] [UNK] [CLS] [SEP] [MASK] [BOS] [EOS] bad cat dog\nlast:  good\n" in printed
+    assert "'bad\\tdog'\n  bad dog" in printed
     run("train", "--config", recipe, "--output", str(tmp_path / "run" / "tokenizer"))
     capsys.readouterr()
     for folder in ("run", "run/tokenizer"):
         run("show", str(tmp_path / folder), "good cow", "", "--json")
-        told = json.loads(capsys.readouterr().out)
-        assert told["texts"][0] == {"text": "good cow", "tokens": ["good", "[UNK]"], "ids": [10, 1]}
-        assert told["texts"][1]["tokens"] == ["[UNK]"]
-        assert told["unknown"] == pytest.approx(2 / 3)
+        reported = json.loads(capsys.readouterr().out)
+        assert reported["texts"][0] == {"text": "good cow", "tokens": ["good", "[UNK]"], "ids": [10, 1]}
+        assert reported["texts"][1]["tokens"] == ["[UNK]"]
+        assert reported["unknown"] == pytest.approx(2 / 3)
 
 
 def test_white_space_inside_tokens_is_shown(recipe, capsys):
@@ -72,12 +72,12 @@ def test_white_space_inside_tokens_is_shown(recipe, capsys):
 
 def test_ngrams_have_weights(recipe, capsys):
     run("show", recipe, "good dog", "zzz", "--set", "tokenizer={type: ngrams, words: [1, 1]}", "--json")
-    told = json.loads(capsys.readouterr().out)
-    assert told["texts"][0]["weights"] == [0.7071, 0.7071]
-    assert told["unknown"] == 0.5
+    reported = json.loads(capsys.readouterr().out)
+    assert reported["texts"][0]["weights"] == [0.7071, 0.7071]
+    assert reported["unknown"] == 0.5
 
 
-def test_a_recipe_without_a_tokenizer_is_told(recipe, tmp_path):
+def test_a_recipe_without_a_tokenizer_is_reported(recipe, tmp_path):
     rules = tmp_path / "rules.yaml"
     rules.write_text("data: {type: files, train: train.csv}\ntask: {type: classification}\n"
                      "model: {type: rules, default: no, rules: [{label: yes, keywords: [good]}]}\n", encoding="utf-8")

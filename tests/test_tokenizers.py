@@ -112,7 +112,7 @@ def test_words_are_runs_of_letters_and_digits_and_single_marks():
     assert tokenizer.unknown_share(encoded) == 1 / 16
 
 
-def test_wordpiece_marks_what_goes_on():
+def test_wordpiece_marks_what_continues():
     tokenizer = train("wordpiece", ["walk walked walking talk talked talking"] * 5, vocab_size=60)
     tokens = tokenizer.tokens(tokenizer.encode(["talkwalk!"]).ids)
     assert tokens[0] == "talk"
@@ -130,8 +130,8 @@ def test_names_of_byte_tokens_can_be_read():
 @pytest.mark.parametrize("kind", KINDS)
 def test_length_and_start_token(kind):
     plain, limited = train(kind).encode(TEXTS), train(kind, max_length=5, add_cls=True).encode([*TEXTS, ""])
-    for whole, cut in zip(rows(plain), rows(limited)[:-1], strict=True):
-        assert cut == [2, *whole][:5]
+    for complete, cut in zip(rows(plain), rows(limited)[:-1], strict=True):
+        assert cut == [2, *complete][:5]
     assert rows(limited)[-1] == [2, UNK]
     assert limited.lengths.max() == 5
     assert rows(train(kind, max_length=1, add_cls=True).encode(["dog"])) == [[2]]
@@ -174,7 +174,7 @@ def test_a_vocabulary_that_cannot_work_is_refused(kind):
         train(kind, vocab_size=9)
 
 
-def test_nothing_frequent_enough_is_told():
+def test_nothing_frequent_enough_is_reported():
     with pytest.raises(DataError, match="Lower its min_frequency"):
         train("words", ["one two three"], min_frequency=2)
     with pytest.raises(DataError, match="found nothing in 2 training texts"):
@@ -302,11 +302,11 @@ def foreign_tokenizer():
 
 
 @pytest.mark.parametrize("how", DAMAGE)
-def test_a_damaged_folder_is_told_with_a_remedy(how, tmp_path):
+def test_a_damaged_folder_is_reported_with_a_remedy(how, tmp_path):
     TRAINED["words"].save(tmp_path)
-    damage, said = DAMAGE[how]
+    damage, printed = DAMAGE[how]
     damage(tmp_path)
-    with pytest.raises(RunError, match=said) as error:
+    with pytest.raises(RunError, match=printed) as error:
         load_tokenizer(tmp_path)
     assert str(tmp_path) in str(error.value)
     assert "train again" in str(error.value)

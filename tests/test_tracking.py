@@ -39,7 +39,7 @@ def points(run: RunDirectory, split: str, tag: str) -> list[tuple[int, float]]:
 # Writing
 
 
-def test_the_same_figures_stand_in_both_logs(run):
+def test_the_same_figures_occur_in_both_logs(run):
     with Tracker(run) as tracker:
         tracker.scalars("train", 10, {"loss": 0.5, "gradient_norm/encoder.layers.0": 0.25})
         tracker.scalars("validation", 10, {"loss": 0.75, "accuracy": 1.0})
@@ -56,7 +56,7 @@ def test_the_same_figures_stand_in_both_logs(run):
     assert seconds == sorted(seconds)
 
 
-def test_figures_can_be_read_while_the_run_goes_on(run):
+def test_figures_can_be_read_while_the_run_continues(run):
     tracker = Tracker(run)
     tracker.scalars("train", 1, {"loss": 0.5})
     assert points(run, "train", "loss") == [(1, 0.5)]
@@ -67,13 +67,13 @@ def test_figures_can_be_read_while_the_run_goes_on(run):
 @given(st.lists(st.tuples(st.sampled_from(["train", "validation"]), st.integers(0, 2**40),
                           st.dictionaries(st.text(st.characters(codec="utf-8"), min_size=1), st.floats()))))
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_every_figure_is_a_line_that_any_program_can_read(run, told):
+def test_every_figure_is_a_line_that_any_program_can_read(run, reported):
     with Tracker(run) as tracker:
-        for split, step, values in told:
+        for split, step, values in reported:
             tracker.scalars(split, step, {f"tag/{name}": value for name, value in values.items()})
     lines = run.metrics.read_text(encoding="utf-8").split("\n")
-    assert len(lines) == len(told) + 1
-    for line, (split, step, values) in zip(lines, told, strict=False):
+    assert len(lines) == len(reported) + 1
+    for line, (split, step, values) in zip(lines, reported, strict=False):
         read = json.loads(line, parse_constant=pytest.fail)
         assert (read["split"], read["step"]) == (split, step)
         for name, value in values.items():
@@ -81,7 +81,7 @@ def test_every_figure_is_a_line_that_any_program_can_read(run, told):
             assert found == value or (math.isnan(found) and math.isnan(value))
 
 
-def test_a_loss_that_is_not_finite_is_told_as_it_is(run):
+def test_a_loss_that_is_not_finite_is_reported_as_it_is(run):
     with Tracker(run) as tracker:
         tracker.scalars("train", 1, {"loss": float("nan"), "norm": float("inf")})
     assert math.isnan(points(run, "train", "loss")[0][1])
@@ -95,8 +95,8 @@ def test_texts_and_pictures_come_back(run):
         tracker.text("validation", "predictions", 5, "| a |\n|---|\n| 한국어 |")
         tracker.image("validation", "confusion_matrix", 5, png)
     read = events(run, "validation")
-    (told,) = read.Tensors("predictions")
-    assert (told.step, told.tensor_proto.string_val[0].decode()) == (5, "| a |\n|---|\n| 한국어 |")
+    (reported,) = read.Tensors("predictions")
+    assert (reported.step, reported.tensor_proto.string_val[0].decode()) == (5, "| a |\n|---|\n| 한국어 |")
     assert read.SummaryMetadata("predictions").plugin_data.plugin_name == "text"
     (picture,) = read.Images("confusion_matrix")
     assert picture.encoded_image_string == png
@@ -132,7 +132,7 @@ def test_tensorboard_s_table_of_runs_has_settings_and_results(run):
     assert group.sessions[0].name == "names/lstm/x/hparams"
 
 
-def test_a_full_disk_is_told(run, monkeypatch):
+def test_a_full_disk_is_reported(run, monkeypatch):
     import errno
 
     tracker = Tracker(run)
@@ -187,13 +187,13 @@ def log(run: RunDirectory) -> dict[str, object]:
 
 
 def test_a_resumed_run_has_the_log_of_one_that_never_stopped(run):
-    whole = create_run("names/lstm", "whole")
-    train(whole, None, 12)
+    full = create_run("names/lstm", "whole")
+    train(full, None, 12)
     train(run, None, 7)
     assert len(read_metrics(run)) == 8
     train(run, 4, 10)
     train(run, 8, 12)
-    assert log(run) == log(whole)
+    assert log(run) == log(full)
     seconds = [line["seconds"] for line in read_metrics(run)]
     assert seconds == sorted(seconds)
 
@@ -214,12 +214,12 @@ def test_half_a_record_at_the_end_is_cut(run):
         path.write_bytes(path.read_bytes()[:-5])
     assert len(read_metrics(run)) == 6
     train(run, 4, 12)
-    whole = create_run("names/lstm", "whole")
-    train(whole, None, 12)
-    assert log(run) == log(whole)
+    full = create_run("names/lstm", "whole")
+    train(full, None, 12)
+    assert log(run) == log(full)
 
 
-def test_a_run_without_checkpoints_begins_its_log_anew(run):
+def test_a_run_without_checkpoints_starts_its_log_again(run):
     for resume_step in (None, None, 0):
         train(run, resume_step, 3)
         assert [line["step"] for line in read_metrics(run)] == [1, 2, 3]

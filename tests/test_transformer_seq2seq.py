@@ -93,14 +93,14 @@ def test_it_is_torchs_transformer(kind):
 
 
 @every_kind
-def test_step_by_step_is_the_whole_target_at_once(kind):
+def test_step_by_step_is_the_complete_target_at_once(kind):
     model, inputs = build(**kind), batch(extra=3)
     with torch.no_grad():
-        whole = model(**inputs)
+        complete = model(**inputs)
         memory, state = model.encode(inputs["tokens"], inputs["lengths"])
-        for place in range(whole.shape[1]):
+        for place in range(complete.shape[1]):
             logits, state = model.step(inputs["previous"][:, place : place + 1], memory, state)
-            torch.testing.assert_close(logits[:, 0], whole[:, place], atol=1e-5, rtol=1e-5)
+            torch.testing.assert_close(logits[:, 0], complete[:, place], atol=1e-5, rtol=1e-5)
 
 
 def test_hypotheses_of_one_sentence_do_not_mix():
@@ -148,7 +148,7 @@ def test_searches_agree_and_depend_on_no_other_sentence():
         assert [each.score for each in alone] == pytest.approx([each.score for each in together[row]], abs=1e-4)
 
 
-def test_its_own_choices_stand_where_the_coin_says():
+def test_its_own_choices_replace_tokens_where_they_are_drawn():
     torch.manual_seed(5)
     previous, logits = torch.tensor([[BOS, 8, 9, 10]] * 500), torch.zeros(500, 4, N_TARGET)
     logits[:, :, 15] = 1
@@ -158,11 +158,11 @@ def test_its_own_choices_stand_where_the_coin_says():
     assert (given[:, 1:] == 15).float().mean().item() == pytest.approx(0.3, abs=0.04)
 
 
-def test_without_teacher_forcing_it_is_given_what_it_said():
+def test_without_teacher_forcing_it_is_given_its_own_output():
     model, inputs = build(), batch()
     with torch.no_grad():
-        said = model(**inputs).argmax(dim=2)[:, :-1].int()
-        own = torch.cat([inputs["previous"][:, :1], said], dim=1)
+        printed = model(**inputs).argmax(dim=2)[:, :-1].int()
+        own = torch.cat([inputs["previous"][:, :1], printed], dim=1)
         torch.testing.assert_close(model(**inputs, teacher_forcing=0.0), model(**{**inputs, "previous": own}))
         torch.manual_seed(2)
         once = model(**inputs, teacher_forcing=0.5)

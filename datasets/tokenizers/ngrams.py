@@ -9,8 +9,7 @@ from safetensors.numpy import load, save
 
 from ...configs.schema.tokenizer import NgramTokenizer
 from ...errors import DataError
-from ..arrays import FloatArray, Ragged
-from ..encoded.split import IntArray
+from ..arrays import FloatArray, IntArray, Ragged
 from .tokenizer import Tokenizer, encodable
 
 if TYPE_CHECKING:

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ...configs.schema.tokenizer import CLS, SEP, SPECIAL_TOKENS, UNK
-from ..arrays import Ragged
-from ..encoded.split import IntArray
+from ..arrays import IntArray, Ragged
 from .tokenizer import Tokenizer, encodable
 from .vocabulary import BYTE_CHARACTERS, SequenceConfig, normalized, train_vocabulary
 

@@ -11,8 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 from ...configs.schema.tokenizer import NgramTokenizer, TokenizerConfig
 from ...errors import RunError
 from ...storage import damage, read_manifest, seal, write_file
-from ..arrays import Ragged
-from ..encoded.split import IntArray
+from ..arrays import IntArray, Ragged
 
 FORMAT, READABLE = 2, (1, 2)
 """The first is raised when saved tokenizers change so that older versions of this tool cannot read them."""

@@ -11,8 +11,7 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
-from ..arrays import FloatArray
-from ..encoded.split import IntArray
+from ..arrays import FloatArray, IntArray
 
 LONGEST_PIECE = 16
 LONGEST_WORD = 64

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...datasets.arrays import FloatArray
-from ...datasets.encoded.split import IntArray
+from ...datasets.arrays import FloatArray, IntArray
 
 if TYPE_CHECKING:
     from PIL.Image import Image
