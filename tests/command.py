@@ -64,7 +64,7 @@ def write_recipe(folder: Path, model: str, training: str = TRAINING, name: str |
 
 @dataclass(frozen=True)
 class Done:
-    """What a command said and how it ended."""
+    """What a command printed and how it ended."""
 
     returncode: int
     stdout: str
@@ -94,14 +94,14 @@ def nlp_process(*arguments: str | Path, cwd: Path, code: int = 0, text: str | No
 
 
 def heeds_ctrl_c() -> None:
-    """To be called in a process before its program begins: what a shell starts in the background ignores SIGINT, and so do its children."""
+    """To be called in a process before its program starts: what a shell starts in the background ignores SIGINT, and so do its children."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def _on_one_thread(arguments: Sequence[str | Path]) -> Sequence[str | Path]:
     """So that tests are quick on a busy machine too, where threads that wait for one another are slow."""
-    begins = arguments[:1] == ("train",) and "--config" in arguments and "--threads" not in arguments
-    return [*arguments, "--threads", "1"] if begins else arguments
+    trains = arguments[:1] == ("train",) and "--config" in arguments and "--threads" not in arguments
+    return [*arguments, "--threads", "1"] if trains else arguments
 
 
 def _held(done: Done, code: int) -> Done:
@@ -124,7 +124,7 @@ def weights(run: Path, which: str = "last") -> bytes:
 
 
 def interrupted(folder: Path, recipe: str, name: str, number: int, delay: float, **variables: str) -> tuple[int, str]:
-    """Train, and send a signal after `delay` seconds of training; the exit code, and what was said on standard error."""
+    """Train, and send a signal after `delay` seconds of training; the exit code, and what was printed on standard error."""
     process = subprocess.Popen([str(NLP), "train", "--config", recipe, "--name", name, "--threads", "1"],
                                cwd=folder, stdout=subprocess.DEVNULL,
                                stderr=subprocess.PIPE, encoding="utf-8", env={**os.environ, **variables})
@@ -143,7 +143,7 @@ def timeless(run: Path) -> list[dict]:
 
 
 def killed_and_resumed(folder: Path, recipe: str, name: str, moment: float) -> Path:
-    """Train in a process, kill it so many seconds after its start, and go on with the run, or begin anew where there was none yet."""
+    """Train in a process, kill it some seconds after its start, and resume the run, or start again where there was none yet."""
     train = ["train", "--config", f"{recipe}.yaml", "--name"]
     process = subprocess.Popen([str(NLP), *train, name, "--threads", "1"], cwd=folder, stdout=subprocess.DEVNULL,
                                stderr=subprocess.DEVNULL)

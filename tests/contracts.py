@@ -1,4 +1,4 @@
-"""What every model must keep, whatever its generation: the cases, and the checks that are run on each.
+"""The contract of every model, whatever its generation: the cases, and the checks that are run on each.
 
 A network that is new in the union of `configs/schema/model.py` needs a case here and its sum in `parameters_by_hand`.
 """
@@ -172,7 +172,7 @@ def tensors_for(case: Case, texts: Sequence[Sequence[int]], extra: int = 0) -> d
 
 
 def loss_of(case: Case, model: nn.Module, texts: Sequence[Sequence[int]]) -> torch.Tensor:
-    """Cross-entropy with classes or tags that can be told from the texts; for words, with the text itself."""
+    """Cross-entropy with classes or tags that follow from the texts; for words, with the text itself."""
     logits = model(**tensors_for(case, texts))
     if case.head is not None and case.head.kind == "tags":
         tags, lengths = tags_of(case, texts), torch.tensor([len(text) for text in texts])
@@ -248,7 +248,7 @@ def characters_by_hand(config: CharactersConfig | None, sizes: SizesData) -> tup
 
 
 def chain(sizes: Sequence[int]) -> int:
-    """N inputs to M outputs are N * M + M; an M of 0 at the end stands for no output."""
+    """N inputs to M outputs are N * M + M; an M of 0 at the end means no output."""
     return sum(n * m + m for n, m in pairwise(sizes))
 
 

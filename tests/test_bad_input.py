@@ -35,7 +35,7 @@ def folder(work, tmp_path):
 
 
 def paragraph(done: Done) -> str:
-    """What the error says; one paragraph without a traceback and without blaming the tool."""
+    """The error message; one paragraph without a traceback and without blaming the tool."""
     _, error, printed = done.stderr.rpartition("Error: ")
     assert error, done.stderr
     assert "Traceback" not in done.stderr and "fault of nlp" not in printed, printed
@@ -58,7 +58,7 @@ def best(run: Path) -> Path:
 
 
 def seal_again(folder: Path) -> None:
-    """As if the changed files had been written so, which a manifest alone cannot tell."""
+    """As if the changed files had been written that way, which a manifest alone cannot detect."""
     from nlp.storage import seal
 
     (folder / "manifest.json").unlink()
@@ -91,7 +91,7 @@ def seal_again(folder: Path) -> None:
 def test_settings_that_cannot_be(folder, model, override, words):
     before = fingerprints(folder)
     assert words in reported("train", "--config", f"{model}.yaml", "--set", override, cwd=folder)
-    assert fingerprints(folder) == before, "a run that could not begin leaves no folder behind"
+    assert fingerprints(folder) == before, "a run that could not start leaves no folder behind"
 
 
 @pytest.mark.parametrize("recipe", [".", "runs", "loop.yaml", "latin.yaml", "pipe.yaml", "train.csv", "~nobody-has-this-name/x.yaml",

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from nlp.configs.schema.training import TrainingConfig
 from nlp.datasets.arrays import Ragged
-from nlp.datasets.encoded.batching import Plan, RowOrder, cut_by_tokens, share_of
+from nlp.datasets.encoded.batching import Plan, RowOrder, cut_by_tokens, row_order, share_of
 from nlp.datasets.encoded.labelled_texts import LabelledSplit
 from nlp.datasets.tables import Table
 
@@ -78,6 +79,17 @@ def test_steps_end_a_run_inside_an_epoch():
     assert [plan.epoch_of(step) for step in (1, 10, 11, 25)] == [0, 0, 1, 2]
 
 
+def test_epochs_may_have_different_numbers_of_steps():
+    """Batches cut by tokens: their number depends on which texts meet in a pool."""
+    order = RowOrder(2_000, 4, 1, np.random.default_rng(0).integers(1, 30, 2_000), batch_tokens=64)
+    each = [order.n_batches(epoch) for epoch in range(4)]
+    assert len(set(each)) > 1, "otherwise this test shows nothing"
+    ends = np.cumsum(each).tolist()
+    assert list(Plan(order, 4, None).epoch_ends) == ends
+    assert list(Plan(order, None, ends[1] + 1).epoch_ends) == ends[:3]
+    assert Plan(order, None, ends[1] + 1).n_steps == ends[1] + 1
+
+
 def test_no_epochs_are_no_steps():
     assert list(Plan(RowOrder(10, 10, seed=1), 0, None).windows()) == []
 
@@ -137,3 +149,17 @@ def test_ragged_rows_come_back_as_they_went_in(lengths, data):
     assert [part.tolist() for part in np.split(ids, starts[1:])][: len(rows)] == expected
     padded, row_lengths = full.padded(rows, pad_id=0)
     assert [padded[place, :length].tolist() for place, length in enumerate(row_lengths)] == expected
+
+
+@pytest.mark.parametrize(("settings", "inputs", "sorted_by_length"), [
+    ({"batch_size": 8}, {"tokens"}, True),
+    ({"batch_size": 8, "bucket_by_length": False}, {"tokens"}, False),
+    ({"batch_size": 8}, {"bag"}, False),
+    ({"batch_tokens": 200, "bucket_by_length": False}, {"bag"}, True),
+])
+def test_rows_of_similar_length_meet_where_that_saves_padding(settings, inputs, sorted_by_length):
+    lengths = np.random.default_rng(0).integers(1, 50, 400)
+    training = TrainingConfig(epochs=1, optimizer={"type": "sgd", "learning_rate": 0.1}, **settings)
+    order = row_order(training, frozenset(inputs), lengths, len(lengths), seed=1)
+    spread = np.mean([np.ptp(lengths[rows]) for rows in order.epoch(0)])
+    assert (spread < 10) == sorted_by_length

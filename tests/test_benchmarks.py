@@ -1,4 +1,4 @@
-"""The benchmarks run, at sizes that say nothing about speed: no test here looks at a time."""
+"""The benchmarks run, at sizes that are too small to measure speed: no test here checks a time."""
 
 import json
 import subprocess
@@ -15,7 +15,7 @@ FOLDER = Path(nlp.__file__).parent / "benchmarks"
 
 @pytest.fixture(autouse=True)
 def threads(monkeypatch):
-    """The scripts import one another, and choose a number of threads for the whole process."""
+    """The scripts import one another, and set the number of threads for the process."""
     import torch
 
     monkeypatch.syspath_prepend(str(FOLDER))

@@ -156,13 +156,13 @@ def test_a_damaged_entry_is_made_again(how, tmp_path):
     _, before = train(Cache(tmp_path), WORDS, TEXTS)
     expected = before.ids.tolist()
     DAMAGE[how](tmp_path)
-    mended = Cache(tmp_path)
-    _, after = train(mended, WORDS, TEXTS)
+    rebuilt = Cache(tmp_path)
+    _, after = train(rebuilt, WORDS, TEXTS)
     assert after.ids.tolist() == expected
-    assert [name.partition("-")[0] for name in mended.made] == ["tokenizer" if "tokenizer" in how else "texts"]
+    assert [name.partition("-")[0] for name in rebuilt.made] == ["tokenizer" if "tokenizer" in how else "texts"]
     complete = Cache(tmp_path)
     train(complete, WORDS, TEXTS)
-    assert complete.made == mended.notices == []
+    assert complete.made == rebuilt.notices == []
 
 
 def test_long_work_is_reported_before_it_starts(tmp_path, monkeypatch):

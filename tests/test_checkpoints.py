@@ -1,4 +1,4 @@
-"""Checkpoints: whole or not there, whatever kills the process; weights that fit or are refused in plain words."""
+"""Checkpoints: complete or absent, whatever kills the process; weights that fit or are refused in plain words."""
 
 import errno
 import json
@@ -331,7 +331,7 @@ def test_a_file_cut_short_is_named(tmp_path, length):
 
 
 def test_a_small_safetensors_file_is_not_taken_for_a_pickle(tmp_path):
-    """The header's length comes first, and some lengths begin as a pickle does."""
+    """The header's length comes first, and some lengths start as a pickle does."""
     path = tmp_path / "a"
     for extra in range(900):
         reported = {"x": {"dtype": "U8", "shape": [1], "data_offsets": [0, 1]}, "__metadata__": {"fill": "." * extra}}

@@ -79,7 +79,7 @@ def test_seeds_that_were_stopped_go_on_together(folder):
     for seed in (1, 2):
         path = folder / f"runs/long/cut-seed-{seed}/config.yaml"
         path.write_text(path.read_text(encoding="utf-8").replace("epochs: 4000", "epochs: 3"), encoding="utf-8")
-        if seed == 1:  # begin again, since more steps were taken than the recipe now has
+        if seed == 1:  # start again, since more steps were taken than the recipe now has
             shutil.rmtree(path.parent / "checkpoints")
             for file in (*path.parent.glob("metrics.jsonl"), *path.parent.glob("*/events*")):
                 file.unlink()
@@ -101,9 +101,9 @@ def test_a_run_that_was_stopped_before_it_began_leaves_nothing(folder):
     process.send_signal(signal.SIGINT)
     printed = process.communicate(timeout=120)[1]
     assert process.returncode == 130
-    assert printed.strip(), "a stop is told"
-    begun = list(folder.glob("runs/lstm/*"))
-    assert not begun or (begun[0] / "data.json").exists()
+    assert printed.strip(), "a stop is reported"
+    started = list(folder.glob("runs/lstm/*"))
+    assert not started or (started[0] / "data.json").exists()
 
 
 def test_under_torchrun_one_process_speaks(folder):

@@ -175,7 +175,7 @@ def test_a_killed_run_resumes_to_the_same_bytes(model, folder):
 @pytest.mark.timeout(1200)
 @pytest.mark.parametrize("model", ["mlp", "lstm", "transformer"])
 def test_killed_at_random_moments_runs_end_with_the_same_bytes(model, folder):
-    """Starting up, between two files, in the last evaluation: ten moments of a whole run, each in a run of its own."""
+    """Starting up, between two files, in the last evaluation: ten moments of a run, each in a run of its own."""
     write_recipe(folder, model, training=LONG, name=f"moments-{model}")
     train = ["train", "--config", f"moments-{model}.yaml", "--name"]
     started = time.monotonic()

@@ -158,7 +158,7 @@ def test_the_last_override_of_a_key_wins(pairs: list) -> None:
     document = parse_yaml("{}", "recipe.yaml", Path("recipe.yaml"))
     for keys, value in pairs:
         if any(isinstance(inner, list) for inner in walk(expected, keys[:-1])):
-            continue  # items of lists are told by number, which the letters are not
+            continue  # items of lists are selected by number, which the letters are not
         document = merge(document, Override.parse(f"{'.'.join(keys)}={value}").over(document, keys))
         holder = expected
         for key in keys[:-1]:

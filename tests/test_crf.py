@@ -1,4 +1,4 @@
-"""The conditional random field against all sequences, one by one."""
+"""The conditional random field against brute-force enumeration of all sequences."""
 
 from itertools import pairwise, product
 

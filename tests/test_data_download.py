@@ -1,4 +1,4 @@
-"""`nlp data get` against a server on this computer: whole, resumed, broken off, damaged, missing, with a full disk."""
+"""`nlp data get` against a local server: complete, resumed, broken off, damaged, missing, with a full disk."""
 
 import gzip
 import io
@@ -32,7 +32,7 @@ class Server:
 
 @pytest.fixture
 def server(monkeypatch):
-    """Files by path; `breaks_after` promises all bytes and closes the connection after so many."""
+    """Files by path; `breaks_after` promises all bytes and closes the connection after that many."""
     state = Server()
 
     class Handler(BaseHTTPRequestHandler):

@@ -1,4 +1,4 @@
-"""CSV, TSV and JSONL: what is written comes back, and everything that would shift or lose a row is told with its line."""
+"""CSV, TSV and JSONL: what is written comes back, and everything that would shift or lose a row is reported with its line."""
 
 import csv
 import gzip
@@ -27,7 +27,7 @@ def read(text: str, form: Form, *wanted: str):
     return read_table(text.encode("utf-8"), "file", form, wanted)
 
 
-# Older versions of the csv module do not quote a carriage return that stands alone.
+# Older versions of the csv module do not quote a carriage return without a line feed.
 CSV_FILES = st.one_of(
     st.tuples(st.just(csv.QUOTE_ALL), rows_of(ANY)),
     st.tuples(st.just(csv.QUOTE_MINIMAL), rows_of(ANY.map(lambda text: text.replace("\r", "\n")))),

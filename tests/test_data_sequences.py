@@ -1,4 +1,4 @@
-"""Tagged sentences, parallel files and long texts: what is written comes back, what is wrong is told, the named ones are whole."""
+"""Tagged sentences, parallel files and long texts: what is written comes back, what is wrong is reported, the named ones are complete."""
 
 import gzip
 import io

@@ -13,6 +13,7 @@ from nlp.configs.schema.sequence_to_sequence import DecodingConfig
 from nlp.configs.schema.tokenizer import BOS, EOS, UNK
 from nlp.models import decoding as searches
 from nlp.models.decoding import CHUNK, Hypothesis, Sampling, _best, beam_search, draw, greedy, sample
+from nlp.tasks.task import PredictOptions
 from torch import Tensor, nn
 
 __all__ = ["one_thread"]
@@ -24,7 +25,7 @@ PRIMES = (53, 59, 61)
 
 
 class Table:
-    """Logits by sentence and by a number that stands for the whole prefix, so that a state in the wrong place is found out.
+    """Logits by sentence and by a number that encodes the prefix, so that a state in the wrong place is found out.
 
     What the source's first token names is the sentence. Logits (sentences, sum of PRIMES, vocab): a prefix has the sum of three rows.
     """
@@ -72,7 +73,7 @@ class Chain:
 
 
 class Recurrent(nn.Module):
-    """Embedding, attention over the source's embeddings and a GRU cell: what it says needs the right memory and the right state."""
+    """Embedding, attention over the source's embeddings and a GRU cell: its output needs the right memory and the right state."""
 
     def __init__(self, size: int = 8) -> None:
         super().__init__()
@@ -395,3 +396,9 @@ def test_half_precision_is_summed_in_single():
     for each in (*greedy(decoder, *sources(1), 20), *found):
         assert each.tokens == [7] * 20
         assert each.log_probability == pytest.approx(exact, rel=1e-5)
+
+
+def test_options_that_are_not_given_keep_their_defaults():
+    assert PredictOptions(length=5, beam_size=3, seed=7).sampling() is None
+    assert PredictOptions(top_k=4, seed=7).sampling() == Sampling(top_k=4, seed=7)
+    assert PredictOptions(temperature=0.0, top_p=0.5).sampling() == Sampling(temperature=0.0, top_p=0.5, seed=0)

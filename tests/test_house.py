@@ -26,7 +26,7 @@ MAY_IMPORT = {
 }
 HEAVY = {"torch", "numpy", "sklearn", "scipy", "matplotlib", "tensorboard", "tokenizers", "safetensors", "skops", "faker", "babel"}
 WITHOUT_TORCH = {"configs": set(), "datasets": set(), "tasks": {"losses.py"}}
-"""Folders that load without torch, but for the files that only networks need."""
+"""Folders that load without torch, except the files that only networks need."""
 DOCS = sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "docs").glob("*.md"))
 LIGHT = ["nlp.datasets.build", "nlp.tasks.build", "nlp.models.build", "nlp.models.rules", "nlp.configs.load"]
 """What a rules run is made of."""
@@ -52,7 +52,7 @@ def imports(path: Path, anywhere: bool = True) -> Iterator[str]:
 
 
 def at_start(tree: ast.Module) -> Iterator[ast.stmt]:
-    """The statements that run when a module is imported, but for those that only a type-checker reads."""
+    """The statements that run when a module is imported, except those that only a type-checker reads."""
     waiting: list[ast.stmt] = list(tree.body)
     while waiting:
         node = waiting.pop()

@@ -201,7 +201,7 @@ TOKENIZERS = {kind: tokenizer_of(kind) for kind in ("words", "characters", "byte
 @pytest.mark.parametrize("kind", TOKENIZERS)
 @given(data=st.data())
 def test_pieces_joined_are_what_decoding_it_all_gives(kind, data):
-    """Whatever a model says: halves of characters, pieces of words that fit nothing, spaces alone."""
+    """Whatever a model generates: halves of characters, pieces of words that fit nothing, spaces alone."""
     tokenizer, printed = TOKENIZERS[kind], st.sampled_from(SAID).map(lambda text: TOKENIZERS[kind].encode([text]).ids.tolist())
     tokens = st.lists(st.sampled_from([UNK, *range(EOS + 1, tokenizer.vocab_size)]), max_size=20)
     before, ids = data.draw(st.just([]) | printed), data.draw(tokens | printed)

@@ -1,12 +1,23 @@
 """Metrics against scikit-learn and torch."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from nlp.configs.schema.classification import ClassificationConfig
+from nlp.configs.schema.data import SizesData
+from nlp.configs.schema.tagging import TaggingConfig
+from nlp.datasets.encoded.split import Batch, Encoding, Target
 from nlp.tasks import metrics
+from nlp.tasks.baselines import trivial_accuracies
+from nlp.tasks.classification import Classification
+from nlp.tasks.tagging import Tagging
+from nlp.tasks.task import Confusion
 from sklearn import metrics as reference
+from sklearn.dummy import DummyClassifier
 
 gold_and_predicted = st.integers(2, 6).flatmap(
     lambda n: st.tuples(st.just(n), st.lists(st.tuples(st.integers(0, n - 1), st.integers(0, n - 1)), min_size=1, max_size=60))
@@ -46,3 +57,54 @@ def test_a_label_unknown_to_the_model_counts_as_wrong():
     assert metrics.accuracy(gold, predicted) == 0.25
     assert metrics.confusion_matrix(gold, predicted, 2).sum() == 2
     assert metrics.log_losses(np.full((4, 2), 0.5), gold)[1] == pytest.approx(-np.log(1e-7))
+
+
+def test_scores_of_any_size_have_a_softmax():
+    logits = np.array([[1000.0, 999.0], [-1000.0, -1001.0]])
+    np.testing.assert_allclose(metrics.softmax(logits), torch.from_numpy(logits).softmax(dim=1).numpy())
+
+
+def test_without_examples_figures_are_zero():
+    nobody = np.array([], dtype=np.int64)
+    assert metrics.accuracy(nobody, nobody) == 0.0
+    assert metrics.f1_macro(metrics.confusion_matrix(nobody, nobody, 3)) == 0.0
+    assert trivial_accuracies([2, 1], nobody) == {"majority": 0.0, "random by prior": 0.0}
+
+
+@given(st.lists(st.integers(0, 3), min_size=1, max_size=40), st.lists(st.integers(-1, 3), min_size=1, max_size=40))
+def test_baselines_equal_scikit_learns_dummies(train, gold):
+    """-1 is a class that training never saw, which neither baseline ever predicts."""
+    counts, texts = np.bincount(train, minlength=4), np.zeros((len(train), 1))
+    majority = DummyClassifier(strategy="most_frequent").fit(texts, train).predict(np.zeros((len(gold), 1)))
+    prior = DummyClassifier(strategy="prior").fit(texts, train)
+    chances = dict(zip(prior.classes_, prior.class_prior_, strict=True))
+    ours = trivial_accuracies(counts.tolist(), np.array(gold))
+    assert ours["majority"] == pytest.approx(np.mean(majority == np.array(gold)))
+    assert ours["random by prior"] == pytest.approx(np.mean([chances.get(each, 0.0) for each in gold]))
+
+
+def test_labels_that_training_never_saw_get_a_row_of_their_own():
+    seen = Confusion.of(["a", "b"], np.array([0, 1, 1]), np.array([0, 0, 1]))
+    assert (tuple(seen.labels), seen.matrix.tolist()) == (("a", "b"), [[1, 0], [1, 1]])
+    unseen = Confusion.of(["a", "b"], np.array([0, -1, 1]), np.array([0, 0, 1]))
+    assert unseen.labels[:2] == ("a", "b")
+    assert unseen.matrix.tolist() == [[1, 0, 0], [0, 1, 0], [1, 0, 0]]
+
+
+@pytest.mark.parametrize(("scores_are", "name"), [("logits", "loss"), ("probabilities", "loss"), ("margins", "hinge_loss")])
+def test_the_name_of_the_loss_follows_the_scores(scores_are, name):
+    config = ClassificationConfig(type="classification")
+    task = Classification(config, Encoding(SizesData(type="sizes", n_classes=2), ("a", "b"), (2, 1)))
+    scores = np.array([[0.75, 0.25], [0.5, 0.5]])
+    model = SimpleNamespace(scores=lambda: scores, scores_are=scores_are)
+    batch = Batch(np.arange(2), {}, {"labels": Target(np.array([0, 1]), np.array([True, True]))})
+    figures = task.metrics(task.predict(model, batch))
+    expected = {"logits": -np.log([1 / (1 + np.exp(-0.5)), 0.5]), "probabilities": -np.log([0.75, 0.5]), "margins": [0.5, 1.0]}[scores_are]
+    assert figures[name] == pytest.approx(np.mean(expected))
+    assert figures.keys() - {"accuracy", "f1"} == {name}
+
+
+def test_declared_tags_are_as_many_outputs():
+    """Without data, as for `nlp count-params` of a recipe with `data: {type: sizes}`."""
+    config = TaggingConfig(type="tagging", labels=["O", "B-X", "I-X"])
+    assert Tagging.head_for(config, SizesData(type="sizes")).n_outputs == 3

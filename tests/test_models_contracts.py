@@ -92,7 +92,7 @@ def test_the_future_is_seen_only_where_it_may_be(case: Case) -> None:
     seen = 10 if case.reach is None else 10 - case.reach
     states = [model.encode(**tensors_for(case, [one]))[0] for one in (text, other)]
     assert torch.allclose(states[0][:seen], states[1][:seen], atol=1e-6) == (case.reach is not None)
-    assert not torch.allclose(states[0][: seen + 1], states[1][: seen + 1], atol=1e-6), "the reach is no shorter than it is said to be"
+    assert not torch.allclose(states[0][: seen + 1], states[1][: seen + 1], atol=1e-6), "the reach is no shorter than stated"
 
 
 @every_network

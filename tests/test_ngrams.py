@@ -1,4 +1,4 @@
-"""N-grams: equal to scikit-learn's own, kept without pickle, and told by name."""
+"""N-grams: equal to scikit-learn's own, saved without pickle, and shown by name."""
 
 import json
 

@@ -104,9 +104,9 @@ def by_pairs(queries: Tensor, states: Tensor, formula) -> Tensor:
 
 def test_scores_are_their_formulas() -> None:
     torch.manual_seed(0)
-    queries, states, alike = torch.randn(2, 3, 4), torch.randn(2, 5, 6), torch.randn(2, 5, 4)
+    queries, states, same_size = torch.randn(2, 3, 4), torch.randn(2, 5, 6), torch.randn(2, 5, 4)
     dot, general, additive = DotScore(), GeneralScore(4, 6), AdditiveScore(4, 6)
-    torch.testing.assert_close(dot(queries, dot.keys(alike)), by_pairs(queries, alike, torch.dot))
+    torch.testing.assert_close(dot(queries, dot.keys(same_size)), by_pairs(queries, same_size, torch.dot))
     expected = by_pairs(queries, states, lambda query, state: query @ (general.key.weight @ state))
     torch.testing.assert_close(general(queries, general.keys(states)), expected)
     both = torch.cat([additive.query.weight, additive.key.weight], dim=1)  # Luong's one matrix
@@ -255,7 +255,7 @@ def test_step_by_step_as_all_at_once(config) -> None:
 
 @every_config
 def test_hypotheses_of_a_sentence_are_each_on_their_own(config) -> None:
-    """Two hypotheses after the same beginning, which then change places: each goes on as it would alone."""
+    """Two hypotheses with the same prefix, which then swap places: each continues as it would alone."""
     model, inputs = build(config).eval(), inputs_for(some_pairs(4))
     n_sentences = len(inputs["tokens"])
     ways = torch.randint(EOS + 1, N_WORDS, (2, n_sentences, 3), generator=torch.Generator().manual_seed(3))
@@ -400,7 +400,7 @@ def test_each_token_has_a_coin_of_its_own() -> None:
     inputs = {"tokens": torch.full((200, 2), EOS), "lengths": torch.full((200,), 2),
               "previous": torch.randint(EOS + 1, N_WORDS - 1, (200, 50), generator=generator)}
     with torch.no_grad():
-        model.output.scores.bias[N_WORDS - 1] += 100.0  # what it says itself is always the last word
+        model.output.scores.bias[N_WORDS - 1] += 100.0  # its own output is always the last word
     model.target_embedding.register_forward_hook(lambda module, tokens, vectors: read.append(tokens[0]))
     torch.manual_seed(0)
     model(**inputs, teacher_forcing=0.7)
@@ -408,7 +408,7 @@ def test_each_token_has_a_coin_of_its_own() -> None:
     assert not own[:, 0].any()
     assert torch.equal(torch.cat(read, dim=1)[~own], inputs["previous"][~own])
     assert own[:, 1:].float().mean().item() == pytest.approx(0.3, abs=0.02)  # 9,800 draws: more than four standard errors
-    for dim in (0, 1):  # neither whole sentences nor whole places are drawn: their shares spread as those of single coins do
+    for dim in (0, 1):  # neither sentences nor positions are drawn together: their shares vary as those of independent draws
         shares = own[:, 1:].float().mean(dim=dim)
         spread = (0.3 * 0.7 / own[:, 1:].shape[dim]) ** 0.5
         assert shares.std().item() == pytest.approx(spread, rel=0.35)

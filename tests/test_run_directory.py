@@ -1,4 +1,4 @@
-"""Runs: their folders, how they are found again, who may write to them, and files that are whole or not there."""
+"""Runs: their folders, how they are found again, who may write to them, and files that are complete or absent."""
 
 import errno
 import json

@@ -163,7 +163,7 @@ def test_killed_inside_an_epoch_and_resumed_it_ends_with_the_same_bytes(tmp_path
 
 @pytest.fixture(scope="module")
 def hardly_trained(tmp_path_factory) -> Path:
-    """A transformer that has learned to say one word only, and never ends: it may write as many tokens as it has positions."""
+    """A transformer that has learned to write one word only, and never ends: it may write as many tokens as it has positions."""
     folder = tmp_path_factory.mktemp("hardly_trained")
     recipe = write(folder, "transformer", epochs=8)
     (folder / "pairs.de").write_text(f"{'ein ' * 23}\n" * 24, encoding="utf-8")

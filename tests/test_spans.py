@@ -26,13 +26,13 @@ def starts(before: str, tag: str, kind_before: str, kind: str) -> bool:
 
 
 def by_conlleval(tags: list[str]) -> list[tuple[str, int, int]]:
-    found, begun, before, kind_before = [], 0, "O", ""
+    found, start, before, kind_before = [], 0, "O", ""
     for place, full in enumerate([*tags, "O"]):
         tag, _, kind = full.partition("-")
         if ends(before, tag, kind_before, kind) and before != "O":
-            found.append((kind_before, begun, place))
+            found.append((kind_before, start, place))
         if starts(before, tag, kind_before, kind):
-            begun = place
+            start = place
         before, kind_before = tag, kind
     return found
 

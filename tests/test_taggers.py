@@ -254,11 +254,11 @@ class SlowHmm:
         p = self.given_case(tag, self.case(word))
         for length in range(min(len(word), 10) + 1):
             ending = word[len(word) - length :]
-            alike = [(other, count) for other, count in self.lexicon.items() if self.frequency[other[0]] <= 10
+            similar = [(other, count) for other, count in self.lexicon.items() if self.frequency[other[0]] <= 10
                      and other[0].endswith(ending) and self.case(other[0]) == self.case(word)]
-            if not alike:
+            if not similar:
                 break
-            share = sum(count for (_, other), count in alike if other == tag) / sum(count for _, count in alike)
+            share = sum(count for (_, other), count in similar if other == tag) / sum(count for _, count in similar)
             p = (share + self.theta * p) / (1 + self.theta)
         return p
 

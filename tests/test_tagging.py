@@ -85,7 +85,7 @@ def test_only_distinct_words_are_encoded(tmp_path, monkeypatch):
     monkeypatch.setattr(TokenSequences, "encode", lambda self, texts: encoded.append(list(texts)) or encode(self, texts))
     build_data(files(tmp_path), WORDS, preparation(TASK))
     assert encoded
-    assert all(len(set(texts)) == len(texts) for texts in encoded), "Bob stands twice in the training split"
+    assert all(len(set(texts)) == len(texts) for texts in encoded), "Bob occurs twice in the training split"
 
 
 def test_lengths_and_the_notice_of_them_count_pieces(tmp_path):
@@ -151,7 +151,7 @@ def test_tags_that_training_does_not_have_count_as_wrong(tmp_path):
 
 
 class Says:
-    """A tagger that says what it is told."""
+    """A tagger that returns the given scores."""
 
     scores_are = "tags"
 

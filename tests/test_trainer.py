@@ -1,6 +1,7 @@
 """The loop by itself, with a learner that only counts and a task whose validation scores are given."""
 
 import signal
+import time
 from contextlib import contextmanager
 
 import numpy as np
@@ -16,7 +17,7 @@ from nlp.training.devices import Setting
 from nlp.training.folder.run_directory import create_run
 from nlp.training.log.tracking import read_metrics
 from nlp.training.loop.trainer import fit
-from nlp.training.session import open_session
+from nlp.training.session import Progress, Session, open_session
 
 ROWS, BATCH = 10, 4
 """Three steps in an epoch."""
@@ -242,3 +243,14 @@ def test_a_step_that_is_not_finite_ends_the_run_with_its_place_and_its_texts(run
     with pytest.raises(TrainingError, match=r"Step 3: .* layer 7 of 2 rows") as error:
         run([0.1] * 6, learner=Counting(bad=3))
     assert "2 texts" in str(error.value)
+
+
+def test_training_time_is_counted_over_resumptions(monkeypatch):
+    clock = [100.0]
+    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
+    session = Session(*[None] * 6, progress=Progress(seconds=20.0), started=100.0)
+    clock[0] = 103.0
+    assert session.seconds() == 23.0
+    clock[0] = 104.5
+    assert session.seconds() == 24.5
+    assert session.progress.seconds == 24.5
