@@ -199,6 +199,21 @@ def test_evaluations_and_checkpoints_between_the_ends_of_epochs(run):
     assert kept == [4, 16, 18], "the best one, and the last two"
 
 
+def test_checkpoints_by_the_clock(run, monkeypatch):
+    """Steps of 16 seconds: one minute has passed after four of them, and an evaluation starts it again."""
+    clock, learner = [0.0], Counting()
+    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
+    update = learner.update
+
+    def slow(window, step, watched):
+        clock[0] += 16
+        return update(window, step, watched)
+
+    learner.update = slow
+    run([0.1] * 2, "training.evaluate_every=9", "training.checkpoints.every_minutes=1", learner=learner)
+    assert learner.saved == [4, 8, 9, 13, 17, 18]
+
+
 def test_steps_may_end_within_an_epoch(run):
     learner, session, _ = run([0.1, 0.2, 0.3], "training.epochs=null", "training.steps=7")
     assert learner.steps == list(range(1, 8))

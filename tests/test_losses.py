@@ -1,0 +1,41 @@
+"""Losses as sums and counts; positions without a target change neither."""
+
+import pytest
+import torch
+from nlp.datasets.encoded.split import Target
+from nlp.models.layers.crf import Crf
+from nlp.tasks.losses import CrfLoss, TokenLoss
+
+N_TAGS = 4
+
+
+@pytest.fixture
+def batch():
+    """Scores (2, 5, N_TAGS), tags (2, 5) and a mask; the second text has three tokens."""
+    torch.manual_seed(0)
+    mask = torch.tensor([[True] * 5, [True] * 3 + [False] * 2])
+    return torch.randn(2, 5, N_TAGS), torch.randint(N_TAGS, (2, 5)), mask
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+def test_each_token_by_itself_as_torch_has_it(batch, smoothing):
+    scores, tags, mask = batch
+    loss, targets = TokenLoss("tags", smoothing), {"tags": Target(tags, mask)}
+    count = loss.count(targets)
+    assert count == 8
+    sums = loss.sums(lambda x: scores, {"x": scores}, targets, count, step=1)
+    expected = torch.nn.functional.cross_entropy(scores[mask], tags[mask], label_smoothing=smoothing)
+    torch.testing.assert_close(sums["loss"][0] / sums["loss"][1], expected)
+    assert sums["accuracy"] == ((scores[mask].argmax(dim=1) == tags[mask]).sum(), 8)
+
+
+def test_a_sentence_has_the_likelihood_of_its_tags_without_padding(batch):
+    scores, tags, mask = batch
+    crf = Crf(N_TAGS)
+    loss, targets = CrfLoss("tags", crf), {"tags": Target(tags, mask)}
+    count = loss.count(targets)
+    sums = loss.sums(lambda x: scores, {"x": scores}, targets, count, step=1)
+    alone = [crf.log_likelihood(scores[row : row + 1, :n], tags[row : row + 1, :n], torch.tensor([n])) for row, n in ((0, 5), (1, 3))]
+    torch.testing.assert_close(sums["loss"][0], -torch.cat(alone).sum())
+    assert sums["loss"][1] == 8
+    assert sums["accuracy"] == ((scores[mask].argmax(dim=1) == tags[mask]).sum(), 8)
