@@ -6,6 +6,7 @@ import random
 import signal
 import time
 from itertools import pairwise
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -29,6 +30,7 @@ from nlp.models.generation import choose, generate
 from nlp.models.head import Head, Sampling
 from nlp.tasks.build import preparation
 from nlp.tasks.language_modeling import LanguageModeling, pieces
+from nlp.tasks.task import PredictOptions
 from pydantic import TypeAdapter
 from torch.nn.functional import cross_entropy
 
@@ -364,3 +366,20 @@ def test_killed_at_random_moments_runs_end_with_the_same_bytes(tmp_path, model):
 def test_settings_that_do_not_fit(tmp_path, model, setting, words):
     write(tmp_path, model)
     assert words in nlp("config", "validate", f"{model}.yaml", "--set", setting, cwd=tmp_path, code=2).stderr
+
+
+def test_generation_starts_from_the_prompt():
+    """The model reads [BOS] and the prompt, or [BOS] alone; then each token that was sampled."""
+    tokenizer, asked = TOKENIZERS["bytes"], []
+    following = tokenizer.encode(["!"]).ids.tolist()[0]
+
+    def next_scores(ids, past):
+        asked.append(list(ids))
+        return np.where(np.arange(tokenizer.vocab_size) == following, 9.0, -9.0), past
+
+    model = SimpleNamespace(next_scores=next_scores, config=SimpleNamespace(longest_input=None))
+    encoding = Encoding(SizesData(type="sizes", vocab_size=tokenizer.vocab_size), tokenizers={"text": tokenizer})
+    options = PredictOptions(length=2, temperature=0.0)
+    answers = LanguageModeling(TASK, encoding).answers(model, encoding, [["ab", ""]], options)
+    assert ["".join(answer.printed()).replace("\n", "") for answer in answers] == ["ab!!", "!!"]
+    assert [ids for ids in asked if ids[0] == BOS] == [[BOS, *tokenizer.encode(["ab"]).ids.tolist()], [BOS]]

@@ -14,7 +14,7 @@ from nlp.datasets.encoded.split import Batch, Encoding, Target
 from nlp.tasks import metrics
 from nlp.tasks.baselines import trivial_accuracies
 from nlp.tasks.classification import Classification
-from nlp.tasks.tagging import Tagging
+from nlp.tasks.tagging import Tagging, TagPredictions
 from nlp.tasks.task import Confusion
 from sklearn import metrics as reference
 from sklearn.dummy import DummyClassifier
@@ -108,3 +108,11 @@ def test_declared_tags_are_as_many_outputs():
     """Without data, as for `nlp count-params` of a recipe with `data: {type: sizes}`."""
     config = TaggingConfig(type="tagging", labels=["O", "B-X", "I-X"])
     assert Tagging.head_for(config, SizesData(type="sizes")).n_outputs == 3
+
+
+def test_baselines_of_tags_count_every_token_once():
+    config = TaggingConfig(type="tagging", labels=["O", "B-X"])
+    task = Tagging(config, Encoding(SizesData(type="sizes", n_classes=2), ("O", "B-X"), (3, 1)))
+    gold, nothing = [np.array([0, 1, -1]), np.array([1])], np.zeros(2)
+    predictions = TagPredictions(np.arange(2), gold, gold, nothing, nothing, nothing, nothing, [], nothing, nothing)
+    assert task.baselines(predictions) == {"majority": 0.25, "random by prior": pytest.approx((0.75 + 0.25 + 0.25) / 4)}
