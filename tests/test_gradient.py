@@ -164,6 +164,15 @@ def test_a_step_that_is_not_finite_changes_nothing_from_then_on(kind):
     assert "output" in ours.explain_bad_step([batch(8)], 2)
 
 
+def test_a_gradient_with_one_number_that_is_not_finite_is_named():
+    ours = learner(training({"type": "sgd", "learning_rate": 0.05}))
+    name, parameter = next((name, each) for name, each in ours.model.named_parameters() if name.startswith("hidden") and each.ndim == 2)
+    parameter.register_hook(lambda gradient: gradient.index_put((torch.tensor([0]), torch.tensor([1])), torch.tensor(float("inf"))))
+    ours.update([batch(8)], 1, watched=False)
+    assert ours.bad_step() == 1
+    assert ours.explain_bad_step([batch(8)], 1) == f"the gradient of {name}"
+
+
 def test_averages_follow_the_formula_and_are_what_is_evaluated():
     ours = learner(training({"type": "sgd", "learning_rate": 0.5}, ema=0.9))
     expected = weights(ours)
