@@ -110,9 +110,10 @@ def test_declared_tags_are_as_many_outputs():
     assert Tagging.head_for(config, SizesData(type="sizes")).n_outputs == 3
 
 
-def test_baselines_of_tags_count_every_token_once():
+def test_baselines_and_the_matrix_of_tags_count_every_token_once():
     config = TaggingConfig(type="tagging", labels=["O", "B-X"])
     task = Tagging(config, Encoding(SizesData(type="sizes", n_classes=2), ("O", "B-X"), (3, 1)))
-    gold, nothing = [np.array([0, 1, -1]), np.array([1])], np.zeros(2)
-    predictions = TagPredictions(np.arange(2), gold, gold, nothing, nothing, nothing, nothing, [], nothing, nothing)
+    gold, predicted, nothing = [np.array([0, 1, -1]), np.array([1])], [np.array([0, 1, 1]), np.array([1])], np.zeros(2)
+    predictions = TagPredictions(np.arange(2), gold, predicted, nothing, nothing, nothing, nothing, [], nothing, nothing)
     assert task.baselines(predictions) == {"majority": 0.25, "random by prior": pytest.approx((0.75 + 0.25 + 0.25) / 4)}
+    assert task.confusion(predictions).matrix.tolist() == [[1, 0, 0], [0, 2, 0], [0, 1, 0]]

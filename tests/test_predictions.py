@@ -16,6 +16,10 @@ def test_parts_are_joined_in_the_order_of_the_split() -> None:
         np.testing.assert_array_equal(getattr(joined, name), getattr(expected, name))
 
 
+def test_one_part_is_put_in_order_too() -> None:
+    assert ClassPredictions.joined([some([2, 0, 1])]).gold.tolist() == [0, 10, 20]
+
+
 def test_what_a_model_does_not_give_stays_none() -> None:
     joined = ClassPredictions.joined([some([1], probabilities=False), some([0], probabilities=False)])
     assert joined.probabilities is None
