@@ -1,10 +1,14 @@
 """Losses as sums and counts; positions without a target change neither."""
 
+from types import SimpleNamespace
+
+import numpy as np
 import pytest
 import torch
 from nlp.datasets.encoded.split import Target
 from nlp.models.layers.crf import Crf
 from nlp.tasks.losses import CrfLoss, TokenLoss
+from nlp.tasks.tagging import _by_crf
 
 N_TAGS = 4
 
@@ -39,3 +43,14 @@ def test_a_sentence_has_the_likelihood_of_its_tags_without_padding(batch):
     torch.testing.assert_close(sums["loss"][0], -torch.cat(alone).sum())
     assert sums["loss"][1] == 8
     assert sums["accuracy"] == ((scores[mask].argmax(dim=1) == tags[mask]).sum(), 8)
+
+
+def test_a_tag_that_training_never_saw_costs_the_bounded_loss_once(batch):
+    """In evaluation: the likelihood is that of the known tags, and each unknown one adds -ln 1e-7; padding adds nothing."""
+    scores, tags, mask = batch
+    crf, gold = Crf(N_TAGS), torch.where(mask, tags % 2, -1)  # tag 0 is as known as any other
+    gold[0, 2] = -1
+    model = SimpleNamespace(output=SimpleNamespace(crf=crf), device=torch.device("cpu"))
+    _, losses = _by_crf(model, scores.numpy(), gold.numpy(), mask.sum(dim=1).numpy())
+    likelihood = crf.log_likelihood(scores, gold, mask.sum(dim=1)).detach().double()
+    np.testing.assert_allclose(losses, -likelihood.numpy() - np.log(1e-7) * np.array([1, 0]), rtol=1e-6)
