@@ -1,11 +1,13 @@
 """`nlp config`: show recipes, check them, and write one for a data file."""
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from .console import complete_recipe, print_error, print_json, table
+from .console import complete_recipe, print_error, print_json
+from .tables import table
 
 app = typer.Typer(help="Show recipes, check them, write one for a data file.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -26,7 +28,7 @@ def list_(json: Annotated[bool, typer.Option("--json", help="Print the recipes a
 
 @app.command()
 def show(
-    recipe: Annotated[str, typer.Argument(help="A name such as names/lstm, or a YAML file.", autocompletion=complete_recipe)],
+    recipe: Annotated[str, typer.Argument(help="A name such as names/lstm, a YAML file, or a run.", autocompletion=complete_recipe)],
     set_: Overrides = None,
     json: Annotated[bool, typer.Option("--json", help="Print recipe and origins as JSON.")] = False,
     plain: Annotated[bool, typer.Option("--plain", help="Without the origin of each value.")] = False,
@@ -35,11 +37,25 @@ def show(
     from ..configs.load import load_located
     from ..configs.yaml.writer import dump_recipe, dump_with_origins, origins
 
-    resolved, document = load_located(recipe, set_ or ())
+    resolved, document = load_located(recipe_or_run(recipe), set_ or ())
     if json:
         print_json({"recipe": resolved.model_dump(), "origins": origins(resolved, document)})
     else:
         print(dump_recipe(resolved) if plain else dump_with_origins(resolved, document), end="")
+
+
+def recipe_or_run(name: str) -> str:
+    """What is given, or the resolved recipe of the run that it names where no recipe has that name."""
+    from ..configs.load import find_recipe
+    from ..errors import ConfigError, RunError
+    from ..training.folder.run_directory import find_run
+
+    try:
+        find_recipe(name)
+    except ConfigError:
+        with suppress(RunError):
+            return str(find_run(name).config)
+    return name
 
 
 @app.command()

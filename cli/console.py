@@ -4,14 +4,16 @@ import errno
 import json
 import os
 import re
+import shutil
 import sys
+import textwrap
 import traceback
-from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import UserError
+from ..terminal import drawing_stream, visible
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -24,9 +26,10 @@ FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
 PACKAGE = Path(__file__).parent.parent
 
 
-def print_json(obj: Any) -> None:
-    """Print `obj` as indented JSON."""
-    print(json.dumps(obj, ensure_ascii=False, indent=2))
+def print_json(obj: Any, indent: int | None = 2) -> None:
+    """Print `obj` as JSON. Control characters that JSON allows in a text, which terminals obey, are escaped as JSON has it."""
+    text = json.dumps(obj, ensure_ascii=False, indent=indent)
+    print(re.sub(r"[\x7f-\x9f]", lambda found: f"\\u{ord(found[0]):04x}", text), flush=True)
 
 
 def notice(text: str) -> None:
@@ -39,38 +42,22 @@ def console(stderr: bool = False) -> "Console":
     from rich.console import Console
 
     stream = sys.stderr if stderr else sys.stdout
-    return Console(file=stream, width=None if stream.isatty() else PIPED_WIDTH, markup=False, emoji=False, highlight=False)
+    return Console(file=drawing_stream(stream), width=None if stream.isatty() else PIPED_WIDTH, markup=False, emoji=False, highlight=False)
 
 
-def table(columns: Sequence[str], rows: Sequence[Sequence[str]], title: str | None = None, dispensable: Sequence[str] = ()) -> None:
-    """Print a table; numbers are right-aligned, and the first column, of names, is never folded.
-
-    Where the terminal is too narrow, `dispensable` columns are left out, in the order given.
-    """
-    from rich.table import Table
-
-    screen, shown = console(), list(columns)
-    widths = {name: max(len(name), *(len(row[place]) for row in rows), 0) for place, name in enumerate(columns)}
-    for name in dispensable:
-        if sum(widths[each] + 2 for each in shown) > screen.width + 2:
-            shown.remove(name)
-    drawn = Table(box=None, pad_edge=False, header_style="bold")
-    places = [columns.index(name) for name in shown]
-    for place in places:
-        figures = bool(rows) and all(re.match(r"([-+]?\.?\d|$)", row[place]) for row in rows)
-        drawn.add_column(columns[place], justify="right" if figures else "left", overflow="fold", no_wrap=place == 0)
-    for row in rows:
-        drawn.add_row(*(row[place] for place in places))
-    if title:
-        screen.print(title, style="bold", soft_wrap=True)
-    screen.print(drawn)
+def say(text: str) -> None:
+    """Print a line; on a terminal it is broken between words, so that no figure is."""
+    if sys.stdout.isatty():
+        width = shutil.get_terminal_size().columns
+        text = "\n".join(textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False) or [""])
+    print(text)
 
 
 def print_error(text: str) -> None:
     """Print an error on standard error; `Error:` is red on a terminal."""
     coloured = sys.stderr.isatty() and not os.environ.get("NO_COLOR")
     label = "\033[31mError:\033[0m" if coloured else "Error:"
-    print(f"{label} {text}", file=sys.stderr)
+    print(f"{label} {visible(text)}", file=drawing_stream(sys.stderr))
 
 
 def explain(error: Exception) -> tuple[str, int]:
@@ -82,6 +69,9 @@ def explain(error: Exception) -> tuple[str, int]:
     if isinstance(error, UnicodeDecodeError):
         message = f"the input is not UTF-8: it contains the byte 0x{error.object[error.start]:02x}"
         return f"{message}. Save it as UTF-8, or convert it with iconv.", 2
+    if isinstance(error, UnicodeEncodeError):  # of the bytes of a file name that are not UTF-8
+        name = re.split(r"[\s\"';]", error.object[: error.start])[-1] + re.split(r"[\s\"';]", error.object[error.start :])[0]
+        return f"the name {name!r} is not UTF-8, so it cannot be written into a file. Rename the file or folder, or use a link to it.", 2
     if hasattr(error, "format_message"):  # typer's error for a wrong command line
         context = getattr(error, "ctx", None)
         command = context.command_path if context else "nlp"

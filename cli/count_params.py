@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from .console import complete_recipe, notice, print_json, table
+from .console import complete_recipe, notice, print_json, say
+from .tables import table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -79,13 +80,13 @@ def print_network(network: "NetworkCount") -> None:
     parameters, cost, load = network.parameters, network.cost, network.load
     table(["layer", "sum", "parameters", "share"], [_row(layer, parameters.total) for layer in parameters.layers])
     for tie in parameters.ties:
-        print(f"Counted once: {' = '.join(tie.names)} ({tie.parameters:,})")
-    print(f"Trainable: {parameters.trainable:,}; frozen: {parameters.frozen:,}")
-    print(f"Memory in fp32: weights {in_bytes(cost.weights)}, gradients {in_bytes(cost.gradients)}, "
-          f"{network.optimizer} {in_bytes(cost.optimizer)}, activations about {in_bytes(cost.activations)} "
-          f"for a batch of {load.texts:,}{f' x {load.tokens:,} tokens' if load.tokens > 1 else ''}")
-    print(f"Arithmetic: {cost.flops_per_token:,.0f} FLOPs per token forward, about three times that with the backward pass; "
-          f"by the rule of 2 x parameters outside look-up tables: {2 * parameters.multiplied:,}")
+        say(f"Counted once: {' = '.join(tie.names)} ({tie.parameters:,})")
+    say(f"Trainable: {parameters.trainable:,}; frozen: {parameters.frozen:,}")
+    say(f"Memory in fp32: weights {in_bytes(cost.weights)}, gradients {in_bytes(cost.gradients)}, "
+        f"{network.optimizer} {in_bytes(cost.optimizer)}, activations about {in_bytes(cost.activations)} "
+        f"for a batch of {load.texts:,}{f' x {load.tokens:,} tokens' if load.tokens > 1 else ''}")
+    say(f"Arithmetic: {cost.flops_per_token:,.0f} FLOPs per token forward, about three times that with the backward pass; "
+        f"by the rule of 2 x parameters outside look-up tables: {2 * parameters.multiplied:,}")
 
 
 def _row(layer: "Layer", total: int) -> list[str]:
@@ -96,14 +97,14 @@ def _row(layer: "Layer", total: int) -> list[str]:
 def print_total(counted: "Counted") -> None:
     """The total, and how it compares with published models."""
     for name, size in counted.sizes.items():
-        print(f"{name.replace('_', ' ').capitalize()}: {size:,}")
+        say(f"{name.replace('_', ' ').capitalize()}: {size:,}")
     if counted.total is None:
         print("Total: determined by the fit.")
     elif counted.network is None:
-        print(f"Total: {counted.total:,} {'learned numbers' if counted.total else 'parameters; nothing is learned'}")
+        say(f"Total: {counted.total:,} {'learned numbers' if counted.total else 'parameters; nothing is learned'}")
     else:
-        print(f"Compared with published models: {compared_with_published(counted.total)}")
-        print(f"Total: {counted.total:,} parameters")
+        say(f"Compared with published models: {compared_with_published(counted.total)}")
+        say(f"Total: {counted.total:,} parameters")
 
 
 def compared_with_published(total: int) -> str:

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .console import complete_recipe, print_json, table
+from .console import complete_recipe, print_json
+from .tables import table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import astuple
 from typing import TYPE_CHECKING
 
-from .console import notice, table
+from .console import notice, say
 from .dataset import Opened, label_counts
+from .tables import table
 
 if TYPE_CHECKING:
     from ..datasets.check import Leak, SplitCheck, Spread, TokenCheck
@@ -27,7 +28,7 @@ def print_labels(opened: Opened) -> None:
         rows.append(["sentences", *(f"{len(each):,}" for each in opened.dataset.splits.values())])
     table([opened.label, *counts], rows)
     if len(labels) > _FEW_LABELS:
-        print(f"... and {len(labels) - _FEW_LABELS} more {what}; --json has them all.")
+        say(f"... and {len(labels) - _FEW_LABELS} more {what}; --json has them all.")
 
 
 def print_sizes(opened: Opened) -> None:
@@ -69,9 +70,9 @@ def _print_check(opened: Opened, split: str, check: "SplitCheck") -> None:
     labels, these = ("tags", "tokens") if opened.tagged else ("classes", "texts")
     if check.repeated:
         several = f"; {check.contradicting:,} have several {labels}" if opened.label else ""
-        print(f"{split}: {check.repeated:,} texts repeat an earlier one{several}.")
+        say(f"{split}: {check.repeated:,} texts repeat an earlier one{several}.")
     if check.unseen_labels:
-        print(f"{split}: train lacks the {labels} {', '.join(check.unseen_labels)}; a model gets these {these} wrong.")
+        say(f"{split}: train lacks the {labels} {', '.join(check.unseen_labels)}; a model gets these {these} wrong.")
 
 
 def _if_labelled(opened: Opened, cell: str) -> list[str]:
@@ -92,9 +93,9 @@ def print_leaks(opened: Opened, leaks: "Sequence[Leak]", checks: "Mapping[str, S
         return
     for leak in leaks:
         total = checks[leak.split].examples
-        print(f"{leak.split}: {leak.rows:,} of {total:,} texts ({leak.rows / max(total, 1):.1%}) occur in {leak.other} too", end="")
         other = f", {leak.contradicting:,} of them with {'other tags' if opened.tagged else 'another class'}" if opened.label else ""
-        print(f"{other}; the first: {', '.join(leak.places)}." if leak.rows else ".")
+        where = f"{other}; the first: {', '.join(leak.places)}" if leak.rows else ""
+        say(f"{leak.split}: {leak.rows:,} of {total:,} texts ({leak.rows / max(total, 1):.1%}) occur in {leak.other} too{where}.")
     print("Nothing was removed.")
 
 

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Literal
@@ -139,10 +140,17 @@ def folders() -> Iterator[Finding]:
     """The folders for data, runs and cache: they exist or can be made, are writable and have room. The cache is optional."""
     from ..datasets.encoded.cache import cache_root
     from ..datasets.files import data_folder
+    from ..errors import DataError
     from ..training.folder.run_directory import runs_root
 
-    places = (("data folder", data_folder(), "NLP_DATA"), ("runs folder", runs_root(), "NLP_RUNS"), ("cache", cache_root(), "NLP_CACHE"))
-    for what, folder, variable in places:
+    places = (("data folder", data_folder, "NLP_DATA"), ("runs folder", runs_root, "NLP_RUNS"), ("cache", cache_root, "NLP_CACHE"))
+    for what, find, variable in places:
+        folder = None
+        with suppress(DataError):
+            folder = find()
+        if folder is None:
+            yield Finding(what, "notice", "none, since this user has no home folder", f"Set {variable} to a folder that can be written.")
+            continue
         there = next(parent for parent in (folder, *folder.absolute().parents) if parent.exists())
         if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
             read_only = what == "cache" or (what == "data folder" and folder.is_dir() and os.access(folder, os.R_OK | os.X_OK))

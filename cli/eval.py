@@ -56,7 +56,8 @@ def _spans_as_json(counts: "Counts") -> dict[str, dict[str, float]]:
 
 
 def _print(report: "Report") -> None:
-    from .console import notice, table
+    from .console import notice
+    from .tables import table
 
     for each in report.notices:
         notice(each)
@@ -75,7 +76,7 @@ def _print(report: "Report") -> None:
 def _print_spans(counts: "Counts") -> None:
     """Metrics of each type of span, as the conlleval script reports them."""
     from ..tasks.spans import precision_recall_f1
-    from .console import table
+    from .tables import table
 
     _, by_type = precision_recall_f1(counts)
     rows = [[kind, *(f"{score:.4f}" for score in scores), *(f"{count:,}" for count in counts[kind].tolist())]
@@ -87,14 +88,18 @@ def _print_confusion(confusion: "Confusion") -> None:
     """Metrics of each class, the confusion matrix where it fits a terminal, and the most frequent mistakes."""
     from ..analysis.evaluation import worst
     from ..tasks.metrics import f1_scores, precision_and_recall
-    from .console import table
+    from .console import say
+    from .tables import fits, table
 
     labels, matrix = confusion
     figures = zip(*precision_and_recall(matrix), f1_scores(matrix), matrix.sum(axis=1).tolist(), strict=True)
     rows = [[label, *(f"{value:.4f}" for value in values), f"{count:,}"] for label, (*values, count) in zip(labels, figures, strict=True)]
     table(["label", "precision", "recall", "f1", "examples"], rows)
     if len(labels) <= 20:
-        rows = [[label, *map(str, row)] for label, row in zip(labels, matrix.tolist(), strict=True)]
-        table(["true \\ predicted", *labels], rows, title="confusion matrix")
+        heads, rows = ["true \\ predicted", *labels], [[label, *map(str, row)] for label, row in zip(labels, matrix.tolist(), strict=True)]
+        if fits(heads, rows):
+            table(heads, rows, title="confusion matrix")
+        else:
+            say("The confusion matrix is wider than the terminal; it is in TensorBoard, and in --json.")
     if mistakes := [[gold, predicted, str(times)] for gold, predicted, times in worst(confusion)]:
         table(["label", "predicted as", "times"], mistakes, title="most frequent mistakes")

@@ -8,8 +8,9 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from ..configs.catalog import own_name
 from ..configs.schema.networks import MlpConfig, NetworkConfig
-from ..configs.schema.recipe import Recipe
+from ..configs.schema.recipe import Recipe, problems
 from ..configs.schema.rules import RulesConfig
 from ..configs.yaml.error_report import config_classes, types_of
 from ..configs.yaml.template import commented
@@ -35,8 +36,23 @@ def write_recipe(sample: Sample, model: str, path: Path, force: bool) -> None:
         raise ConfigError(f"{path}: a recipe's name ends in .yaml; give another --output.")
     if path.exists() and not force:
         raise ConfigError(f"{path} exists and was not changed. Give another --output, or --force to overwrite it.")
+    settings = first_settings(sample, model, path.parent)
+    _refuse_unfit(settings, model)
     heading = f"# A recipe for {sample.file.name}; change what you like. Keys behind `#` keep the default that they show.\n\n"
-    write_atomically(path, heading + commented(first_settings(sample, model, path.parent)))
+    write_atomically(path, heading + commented(settings))
+
+
+def _refuse_unfit(settings: Mapping[str, Any], model: str) -> None:
+    """Raises ConfigError where the recipe would not be valid, so that no such file is left behind."""
+    from pydantic import ValidationError
+
+    try:
+        found = [problem.message for problem in problems(Recipe.model_validate(settings))]
+    except ValidationError as error:
+        found = [f"it needs {'.'.join(map(str, each['loc'][1:]))}" for each in error.errors()]
+    if found:
+        raise ConfigError(f"A recipe with --model {model} cannot be written from texts and classes alone: {found[0].removesuffix('.')}. "
+                          "Take another --model, or start from a recipe of `nlp config list`.")
 
 
 def first_settings(sample: Sample, model: str, folder: Path) -> dict[str, Any]:
@@ -59,7 +75,7 @@ def first_settings(sample: Sample, model: str, folder: Path) -> dict[str, Any]:
 
 
 def _data(sample: Sample, folder: Path) -> dict[str, Any]:
-    file, folder = sample.file.resolve(), folder.resolve()
+    file, folder = own_name(sample.file), folder.resolve()
     train = file.relative_to(folder) if file.is_relative_to(folder) else file
     data: dict[str, Any] = {"type": "files", "train": train.as_posix()}
     if not sample.header:

@@ -1,6 +1,5 @@
 """The `nlp` command: its verbs, and how every error ends in one paragraph and an exit code."""
 
-import io
 import os
 import sys
 import traceback
@@ -11,6 +10,7 @@ from typing import Annotated
 import typer
 
 from .. import __version__
+from ..terminal import open_streams
 from . import config, data, tokenizer
 from .console import explain, print_error
 from .count_params import count_params
@@ -60,9 +60,7 @@ def _options(
 
 def main() -> None:
     """Run the command that the arguments ask for, and end the process with its exit code."""
-    for stream in (sys.stdin, sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(encoding="utf-8", errors="backslashreplace" if stream is not sys.stdin else "strict")
+    open_streams()
     arguments, debug = _split_debug(sys.argv[1:])
     sys.exit(run(arguments, debug or bool(os.environ.get("NLP_DEBUG"))))
 

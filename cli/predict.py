@@ -1,8 +1,7 @@
 """`nlp predict`: the predictions of a run for texts, and the reasons for them."""
 
-import json as json_text
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -10,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .console import complete_run
+from ..errors import UserError
+from .console import complete_run, print_error, print_json
 
 if TYPE_CHECKING:
     from ..tasks.task import Answer, PredictOptions, StreamedAnswer
@@ -50,8 +50,14 @@ def predict(
     chunks = _chunks(waiting)
     if attention is not None:
         chunks = _draw_first(opened, chunks, options, attention)
-    for answer in opened.task.answers(opened.model, opened.encoding, chunks, options, partial(explain, opened)):
+    unanswered = 0
+    for number, answer in enumerate(opened.task.answers(opened.model, opened.encoding, chunks, options, partial(explain, opened)), 1):
         _print(answer, json)
+        if answer.problem is not None:
+            unanswered += 1
+            print_error(f"{_place(number, texts, input_)}: {answer.problem}.")
+    if unanswered:
+        raise typer.Exit(UserError.exit_code)
 
 
 def _check_options(run: "OpenedRun", options: "PredictOptions") -> None:
@@ -107,17 +113,33 @@ def _lines(path: str) -> list[str]:
         raise DataError(f"{path!r} cannot be read: {error.strerror}. --input takes a UTF-8 file with one text per line.") from None
 
 
-def _chunks(texts: Iterable[str]) -> Iterator[list[str]]:
-    """Texts that are predicted together; those typed at a terminal are answered line by line."""
-    waiting = iter(texts)
+def _place(number: int, texts: list[str] | None, path: str | None) -> str:
+    """Where a text comes from, counted from 1."""
+    return f"text {number} of the command line" if texts else f"{path or 'standard input'}:{number}"
+
+
+def _chunks(texts: Iterator[str]) -> Iterator[list[str]]:
+    """Texts that are predicted together; those typed at a terminal are answered line by line.
+
+    Texts before one that cannot be read are answered before its error is raised.
+    """
     size = 1 if sys.stdin.isatty() else CHUNK
-    while chunk := list(islice(waiting, size)):
-        yield chunk
+    error, chunk = None, [""]
+    while chunk and error is None:
+        chunk = []
+        try:
+            chunk.extend(islice(texts, size))  # keeps what came before an error
+        except (UserError, UnicodeDecodeError) as found:
+            error = found
+        if chunk:
+            yield chunk
+    if error is not None:
+        raise error
 
 
 def _print(answer: "Answer | StreamedAnswer", as_json: bool) -> None:
     if as_json:
-        print(json_text.dumps(answer.to_json(), ensure_ascii=False), flush=True)
+        print_json(answer.to_json(), indent=None)
         return
     for piece in answer.printed():
         print(piece, end="", flush=True)

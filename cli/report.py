@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from statistics import mean, stdev
 from typing import TYPE_CHECKING
 
-from .console import print_json, table
+from .console import print_json, say
+from .tables import table
 
 if TYPE_CHECKING:
     from ..training.finish import Results
@@ -25,9 +26,9 @@ def print_results(results: "Sequence[Results]", as_json: bool) -> None:
     table(["split", *names], rows, title=f"seed{'s' if len(results) > 1 else ''} {seeds}{spread}")
     seconds = mean(float(result.cost["train_seconds"]) for result in results)
     if len(results) > 1:
-        print(f"Training took {seconds:.1f} s per seed. The runs are in {results[0].directory.group}-seed-*")
+        say(f"Training took {seconds:.1f} s per seed. The runs are in {results[0].directory.group}-seed-*")
     else:
-        print(f"Training took {seconds:.1f} s. The run is in {results[0].directory.path}")
+        say(f"Training took {seconds:.1f} s. The run is in {results[0].directory.path}")
     _say_next(results[-1])
 
 

@@ -102,7 +102,7 @@ def size_of(folder: "Path") -> int:
 
 def print_table(summaries: list[dict[str, Any]]) -> None:
     """One row for each run."""
-    from .console import table
+    from .tables import table
 
     table(COLUMNS, [row_of(each) for each in summaries], "accuracy and loss on validation, accuracy on test", DISPENSABLE)
 

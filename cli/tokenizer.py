@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
-from .console import complete_recipe, notice, print_json, table
+from .console import complete_recipe, notice, print_json, say
+from .tables import table
 
 if TYPE_CHECKING:
     from ..datasets.arrays import Ragged
@@ -51,7 +52,7 @@ def train(
         print_json(_figures(trained) | {"output": None if output is None else str(output)})
         return
     took = "taken from the cache" if trained.cached else f"trained in {trained.seconds:.1f} s"
-    print(f"{trained.tokenizer.config.type}: {trained.tokenizer.vocab_size:,} tokens, {took}")
+    say(f"{trained.tokenizer.config.type}: {trained.tokenizer.vocab_size:,} tokens, {took}")
     rows = [[name, f"{each['texts']:,}", f"{each['tokens_per_text']:.1f}", f"{each['coverage']:.2%}"]
             for name, each in _figures(trained)["splits"].items()]
     table(["split", "texts", "tokens per text", _coverage_name(trained.tokenizer)], rows)
@@ -75,12 +76,12 @@ def show(
         print_json({"type": tokenizer.config.type, "vocab_size": tokenizer.vocab_size, "first": head, "last": tail,
                     "unknown": unknown, "texts": [{"text": text, **pieces(tokenizer, text)} for text in shown]})
         return
-    print(f"{tokenizer.config.type}: {tokenizer.vocab_size:,} tokens")
+    say(f"{tokenizer.config.type}: {tokenizer.vocab_size:,} tokens")
     print(f"first: {_spaced(head)}")
     print(f"last:  {_spaced(tail)}")
     if shown:
         _print_pieces(tokenizer, shown)
-        print(f"{_coverage_name(tokenizer)}: {1 - unknown:.2%}")
+        say(f"{_coverage_name(tokenizer)}: {1 - unknown:.2%}")
 
 
 def _refuse_taken(output: Path) -> None:

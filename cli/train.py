@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .console import complete_recipe, complete_run, notice
+from .console import complete_recipe, complete_run, notice, say
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -108,4 +108,4 @@ def print_dry_run(recipe: "Recipe", device: str, threads: int | None) -> None:
 
     count = thread_count(recipe, threads)
     for line in dry_run(recipe, choose_device(recipe, device), count):
-        typer.echo(line)
+        say(line)

@@ -30,9 +30,14 @@ def find_recipe(name_or_path: str, folder: Path | None = None) -> Path:
     return packaged()[name_or_path]
 
 
+def own_name(path: Path) -> Path:
+    """The full path of a file under the name that it was given by: a link may point to a file whose name says nothing."""
+    return path.parent.resolve() / path.name
+
+
 def recipe_name(name_or_path: str) -> str:
     """The name that runs of a recipe are kept under: `names/lstm` for a packaged one, the file's stem for one's own."""
-    path = find_recipe(name_or_path).resolve()
+    path = own_name(find_recipe(name_or_path))
     return f"{path.parent.name}/{path.stem}" if path.parent.parent == PACKAGED.resolve() else path.stem
 
 

@@ -11,18 +11,24 @@ from ..errors import DataError
 
 
 def data_folder() -> Path:
-    """`NLP_DATA`, or `nlp/data` in the user's cache folder."""
-    given = os.environ.get("NLP_DATA")
-    return Path(given).expanduser() if given else cache_folder() / "nlp" / "data"
+    """`NLP_DATA`, or `nlp/data` in the user's cache folder. Raises DataError where there is neither."""
+    if given := os.environ.get("NLP_DATA"):
+        return Path(given).expanduser()
+    if (caches := cache_folder()) is None:
+        raise DataError("This user has no home folder for downloaded data. Set NLP_DATA to a folder that can be written.")
+    return caches / "nlp" / "data"
 
 
-def cache_folder() -> Path:
-    """The folder in which programs of this user keep what can be fetched or made again."""
-    if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Caches"
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+def cache_folder() -> Path | None:
+    """The folder in which programs of this user keep what can be fetched or made again; None for a user without a home."""
+    try:
+        if sys.platform == "win32":
+            return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
+        if sys.platform == "darwin":
+            return Path.home() / "Library" / "Caches"
+        return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    except RuntimeError:  # a user id without an entry in /etc/passwd, as containers have
+        return None
 
 
 def find_file(path: Path) -> Path | None:

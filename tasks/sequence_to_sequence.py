@@ -11,12 +11,12 @@ from ..configs.schema.sequence_to_sequence import SequenceToSequenceConfig
 from ..configs.schema.tokenizer import BOS, EOS
 from ..datasets.arrays import FloatArray, IntArray
 from ..datasets.encoded.split import Batch, Encoding, Split
-from ..datasets.encoded.text_pairs import Raw, TextPairs
+from ..datasets.encoded.text_pairs import PairSplit, Raw, TextPairs
 from ..datasets.tokenizers.token_sequences import TokenSequences
 from ..errors import ConfigError
 from ..models.head import Head
 from .predictions import Predictions
-from .task import Alignment, Answer, Explain, PredictOptions, Task, stated
+from .task import Alignment, Answer, Explain, PredictOptions, Task, stated, unanswered
 from .text_scores import EditScores, TextScores, TranslationScores
 
 if TYPE_CHECKING:
@@ -181,19 +181,23 @@ class SequenceToSequence(Task):
 
     def answers(self, model: "EncoderDecoder", encoding: Encoding, chunks: Iterable[Sequence[str]], options: PredictOptions,
                 explain: Explain = lambda *_: None) -> Iterator[Answer]:
-        """The decoded text of each source, an empty one for an empty source; with scores where several are requested."""
-        search = self.search(options, model.device)
-        for texts in chunks:
-            found = iter(self._found_for(model, [text for text in texts if text.strip()], encoding, search))
-            for text in texts:
-                yield _answer({"text": text, **(_fields(next(found)) if text.strip() else {"prediction": "", "score": 0.0})})
+        """The decoded text of each source, an empty one for an empty source; with scores where several are requested.
 
-    def _found_for(self, model: "EncoderDecoder", sources: Sequence[str], encoding: Encoding, search: "Search") -> list[Found]:
-        if not sources:
-            return []
-        split = self.preparation.unlabelled(sources, encoding)
-        split.length_notices(model.config.longest_input)
-        return self.generate(model, split.batch(np.arange(len(sources)), model.config.inputs), search)
+        A source that is longer than the model's longest input has no answer.
+        """
+        search, longest = self.search(options, model.device), model.config.longest_input
+        for texts in chunks:
+            split = self.preparation.unlabelled(texts, encoding)
+            assert isinstance(split, PairSplit)
+            too_long = split.too_long(longest)
+            rows = np.array([row for row, text in enumerate(texts) if text.strip() and not too_long[row]], dtype=np.int64)
+            found = iter(self.generate(model, split.batch(rows, model.config.inputs), search) if len(rows) else ())
+            for text, tokens in zip(texts, np.where(too_long, split.sources.lengths + 1, 0), strict=True):
+                if tokens:
+                    yield unanswered(text, f"the text has {tokens:,} tokens with its end, but model.max_positions is {longest:,}; "
+                                           "shorten it")
+                else:
+                    yield _answer({"text": text, **(_fields(next(found)) if text.strip() else {"prediction": "", "score": 0.0})})
 
 
 def _answer(fields: dict[str, Any]) -> Answer:

@@ -16,6 +16,7 @@ from ..datasets.encoded.preparation import Preparation
 from ..datasets.encoded.split import Batch, Encoding, Split
 from ..errors import ConfigError
 from ..models.head import Head, Sampling
+from ..terminal import on_one_line
 from .metrics import confusion_matrix
 from .spans import Counts
 
@@ -80,6 +81,8 @@ class Answer:
 
     fields: dict[str, Any]
     lines: Sequence[str]
+    problem: str | None = None
+    """Why there is no prediction for this text."""
 
     def to_json(self) -> dict[str, Any]:
         """The fields."""
@@ -87,7 +90,12 @@ class Answer:
 
     def printed(self) -> Iterable[str]:
         """What to print, piece by piece, ends of lines included."""
-        return [f"{line}\n" for line in self.lines]
+        return [f"{on_one_line(line)}\n" for line in self.lines]
+
+
+def unanswered(text: str, problem: str) -> Answer:
+    """In place of a prediction: an empty line, so that answers stay beside their texts, and for programs the problem."""
+    return Answer({"text": text, "prediction": None, "problem": problem}, [""], problem)
 
 
 @dataclass(frozen=True)
@@ -96,6 +104,7 @@ class StreamedAnswer:
 
     prompt: str
     generated: Iterator[str]
+    problem: ClassVar[None] = None
 
     def to_json(self) -> dict[str, Any]:
         """The prompt, and all of the generated text."""

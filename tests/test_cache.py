@@ -15,7 +15,9 @@ from nlp.datasets.encoded import cache as cache_module
 from nlp.datasets.encoded import cache_entries
 from nlp.datasets.encoded.cache import Cache, cache_root
 from nlp.datasets.encoded.cache_entries import CacheEntries
+from nlp.datasets.files import data_folder
 from nlp.datasets.tokenizers.token_sequences import TokenSequences
+from nlp.errors import DataError
 from nlp.storage import seal
 
 WORDS, NGRAMS = WordTokenizer(type="words"), NgramTokenizer(type="ngrams", words=[1, 2])
@@ -340,3 +342,22 @@ def test_the_folder_is_the_users_or_the_one_that_is_named(tmp_path, monkeypatch)
         assert cache_root() == tmp_path / "nlp" / "encoded"
     assert cache_root().parts[-2:] == ("nlp", "encoded")
     assert isinstance(cache_root(), Path)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="where the home folder comes from differs")
+def test_without_a_home_folder_everything_is_made_each_time(monkeypatch):
+    monkeypatch.setattr(Path, "home", no_home)
+    for name in ("NLP_CACHE", "NLP_DATA", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    assert cache_root() is None
+    cache = Cache()
+    tokenizer, encoded = train(cache, WORDS, TEXTS)
+    assert encoded.ids.tolist() == tokenizer.encode(TEXTS).ids.tolist()
+    assert len(cache.notices) == 1
+    assert "Set NLP_CACHE to a folder" in cache.notices[0]
+    with pytest.raises(DataError, match="Set NLP_DATA to a folder"):
+        data_folder()
+
+
+def no_home():
+    raise RuntimeError("Could not determine home directory.")

@@ -12,6 +12,7 @@ from command import NLP
 from command import nlp_process as nlp
 from nlp import __version__
 from nlp.cli import console, main
+from nlp.cli.tables import table
 from nlp.configs.load import load_recipe
 from nlp.errors import DataError, MissingExtraError, TrainingError
 
@@ -134,7 +135,7 @@ def test_colours_only_on_a_terminal_and_where_wanted(monkeypatch: pytest.MonkeyP
 
 
 def test_tables_print_text_literally_and_do_not_break_rows(capsys: pytest.CaptureFixture[str]) -> None:
-    console.table(["token", "count"], [["[CLS] [bold]x", "1,234"], ["y" * 200, "5"]], title="[title]")
+    table(["token", "count"], [["[CLS] [bold]x", "1,234"], ["y" * 200, "5"]], title="[title]")
     lines = [line.rstrip() for line in capsys.readouterr().out.splitlines()]
     assert lines[0] == "[title]"
     assert lines[2] == "[CLS] [bold]x" + " " * (200 - 13) + "  1,234"
@@ -185,3 +186,12 @@ def test_config_init_writes_a_recipe(tmp_path: Path) -> None:
     assert printed.endswith("Next: nlp train --config mine.yaml\n")
     assert nlp("config", "validate", "mine.yaml", cwd=tmp_path).stdout == "mine.yaml: OK\n"
     assert "exists and was not changed" in nlp("config", "init", "mine.csv", cwd=tmp_path, code=2).stderr
+
+
+def test_a_run_s_recipe_can_be_shown_and_trained_again_under_its_own_name(tmp_path: Path) -> None:
+    nlp("train", "--config", "names/rules", "--name", "first", cwd=tmp_path)
+    assert "type: rules" in nlp("config", "show", "names/rules/first", cwd=tmp_path).stdout
+    assert "There is no recipe 'names/rules/second'" in nlp("config", "show", "names/rules/second", cwd=tmp_path, code=2).stderr
+    nlp("train", "--config", "runs/names/rules/first/config.yaml", "--name", "second", cwd=tmp_path)
+    assert (tmp_path / "runs" / "names" / "rules" / "second" / "results.json").exists()
+    assert [path.name for path in (tmp_path / "runs").iterdir()] == ["names"]

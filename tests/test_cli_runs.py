@@ -220,6 +220,15 @@ def test_folders_that_are_full_or_read_only_are_broken(root, tmp_path, monkeypat
     assert list(folders())[1].state == "broken"
 
 
+def test_without_a_home_folder_the_variables_are_named(monkeypatch):
+    monkeypatch.delenv("NLP_DATA", raising=False)
+    monkeypatch.setattr("nlp.datasets.files.cache_folder", lambda: None)
+    monkeypatch.setattr("nlp.datasets.encoded.cache.cache_root", lambda: None)
+    data, _, cache = folders()
+    assert (data.state, cache.state) == ("notice", "notice")
+    assert data.remedy == "Set NLP_DATA to a folder that can be written."
+
+
 def test_a_recipe_that_is_not_valid_is_named(tmp_path, monkeypatch):
     (tmp_path / "bad.yaml").write_text("modle: {}\n", encoding="utf-8")
     monkeypatch.setattr("nlp.configs.load.recipe_names", lambda: [str(tmp_path / "bad.yaml")])

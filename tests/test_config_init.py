@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from nlp.cli.init_recipe import first_settings, typical_words, write_recipe
 from nlp.cli.sample import look_at
-from nlp.configs.load import load_recipe
+from nlp.configs.load import load_recipe, recipe_name
 from nlp.configs.schema.task_base import models_that_give
 from nlp.errors import ConfigError, DataError
 
@@ -127,3 +127,22 @@ def test_nothing_is_written_over(data: Path) -> None:
     assert path.read_bytes() != before
     with pytest.raises(ConfigError, match=r"There is no model 'lsmt'. Did you mean lstm\?"):
         write_recipe(sample, "lsmt", path, force=True)
+
+
+def test_a_link_keeps_the_name_that_was_given(tmp_path: Path) -> None:
+    (tmp_path / "3f5a9c1e").write_text(csv_of([("text", "label"), *ROWS]), encoding="utf-8")
+    (tmp_path / "data.csv").symlink_to("3f5a9c1e")
+    path = tmp_path / "recipe.yaml"
+    write_recipe(look_at(tmp_path / "data.csv"), "naive_bayes", path, force=False)
+    assert "train: data.csv" in path.read_text(encoding="utf-8")
+    assert load_recipe(str(path)).data.model_dump()["train"] == str(tmp_path / "data.csv")
+    (tmp_path / "mine.yaml").symlink_to("recipe.yaml")
+    assert recipe_name(str(tmp_path / "mine.yaml")) == "mine"
+
+
+def test_a_model_that_does_not_classify_is_refused_and_leaves_no_file(data: Path) -> None:
+    others = set(models_that_give("words")) | set(models_that_give("texts"))
+    for model in {"seq2seq", "transformer_seq2seq"} | others - set(models_that_give("classes")):
+        with pytest.raises(ConfigError, match=rf"--model {model} cannot be written from texts and classes alone: .*{model}"):
+            write_recipe(look_at(data), model, data.with_name("recipe.yaml"), force=False)
+        assert not data.with_name("recipe.yaml").exists()

@@ -68,7 +68,7 @@ def test_arrows(folder: str) -> None:
     for path in sources(folder):
         for name in imports(path):
             parts = name.split(".")
-            if parts[0] == "nlp" and len(parts) > 1 and parts[1] not in ("errors", "storage", "__version__"):
+            if parts[0] == "nlp" and len(parts) > 1 and parts[1] not in ("errors", "storage", "terminal", "__version__"):
                 assert parts[1] in MAY_IMPORT[folder] | {folder}, f"{path.relative_to(ROOT)} imports {name}"
 
 
@@ -121,7 +121,7 @@ def test_no_folder_or_file_is_a_drawer() -> None:
 
 def test_only_the_package_is_at_the_root() -> None:
     root = {path.name for path in ROOT.glob("*.py")}
-    assert root == {"__init__.py", "errors.py", "storage.py"}, "a conftest.py here would land in the wheel"
+    assert root == {"__init__.py", "errors.py", "storage.py", "terminal.py"}, "a conftest.py here would land in the wheel"
     assert not (ROOT / "tests" / "__init__.py").exists()
 
 

@@ -182,6 +182,20 @@ def test_more_tokens_than_positions_are_refused(hardly_trained):
     assert "model.max_positions is 24" in nlp("predict", "transformer", "a dog", "--length", "25", cwd=hardly_trained, code=2).stderr
 
 
+@pytest.mark.parametrize("from_file", [True, False])
+def test_a_line_that_is_too_long_costs_no_other_line(hardly_trained, from_file):
+    lines = ["a dog"] * 70 + ["dog " * 24, "", "a cat"]
+    (hardly_trained / "some.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    source = ("--input", "some.txt") if from_file else ()
+    done = nlp_process("predict", "transformer", *source, cwd=hardly_trained, code=2, text="\n".join(lines) + "\n")
+    printed = done.stdout.splitlines()
+    assert [bool(line) for line in printed] == [True] * 70 + [False, False, True]
+    place = "some.txt" if from_file else "standard input"
+    assert f"Error: {place}:71: the text has 25 tokens with its end, but model.max_positions is 24; shorten it.\n" in done.stderr
+    reported = nlp("predict", "transformer", "dog " * 24, "--json", cwd=hardly_trained, code=2).stdout
+    assert json.loads(reported)["prediction"] is None
+
+
 @pytest.mark.parametrize("longer", ["en", "de"])
 def test_eval_refuses_what_is_longer_than_the_positions(hardly_trained, longer):
     for ending in ("en", "de"):

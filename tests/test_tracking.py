@@ -1,16 +1,21 @@
 """The log: read back by TensorBoard's own reader, cut back on resuming, and drawn."""
 
+import html
 import io
 import json
 import math
+import re
 import subprocess
 import sys
+import warnings
 
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from nlp.errors import DeviceError, RunError
+from nlp.terminal import on_one_line
+from nlp.training.finish import literal
 from nlp.training.folder.checkpoints import save_checkpoint
 from nlp.training.folder.run_directory import RunDirectory, create_run
 from nlp.training.log.pictures import confusion_matrix_png
@@ -281,3 +286,15 @@ def test_a_confusion_matrix_is_drawn_for_any_number_of_classes(n):
     picture = Image.open(io.BytesIO(confusion_matrix_png(matrix, labels)))
     picture.load()
     assert max(picture.size) < 2600
+
+
+def test_samples_in_tensorboard_show_markdown_and_html_as_text():
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of what TensorBoard carries with it
+        from tensorboard.plugin_util import markdown_to_safe_html
+
+    text = "![x](http://example.com/a.png) <b>*bold*</b> `code` | cell \\ # [a]: &amp; \x1b[1m\n- item"
+    shown = markdown_to_safe_html(f"| text |\n|---|\n| {literal(text)} |")
+    assert html.unescape(re.sub("<[^>]*>", "", shown)).split() == ["text", *on_one_line(text).split()]
+    assert "<img" not in shown
+    assert "<a" not in shown

@@ -1,6 +1,7 @@
 """The end of a run: the best weights are evaluated on every split, and results and predictions are saved."""
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,6 +11,7 @@ import numpy as np
 
 from ..datasets.encoded.split import Data, Split
 from ..tasks.task import Task
+from ..terminal import on_one_line
 from .evaluate import TRAIN_SAMPLE, predict
 from .folder.checkpoints import checkpoint_path, has_checkpoint
 from .folder.files import read_json, write_atomically, write_json
@@ -117,9 +119,15 @@ def _samples(task: Task, predictions: Any, split: Split) -> str:
     lines = ["| text | label | prediction |", "|---|---|---|"]
     for place, row in enumerate(predictions.rows[:SAMPLES]):
         example = _shortened(split.example(int(row)))
-        text = example["text"].replace("|", "\\|").replace("\n", " ")
-        lines.append(f"| {text} | {example['label']} | {task.describe(predictions, place)['prediction']} |")
+        cells = (example["text"], example["label"], task.describe(predictions, place)["prediction"])
+        lines.append(f"| {' | '.join(literal(str(cell)) for cell in cells)} |")
     return "\n".join(lines)
+
+
+def literal(text: str) -> str:
+    """The text as Markdown that shows it as it is: no link or picture that it holds is followed, and no HTML is read as such."""
+    escaped = re.sub(r"([\\`*_{}\[\]()#+\-.!|])", r"\\\1", on_one_line(text))
+    return escaped.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
 def _log_last_point(metrics: Mapping[str, Mapping[str, float]], session: Session) -> None:

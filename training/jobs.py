@@ -14,7 +14,7 @@ from .devices import choose_device, thread_count
 from .distributed import join_world, refuse_ranks
 from .folder.environment import environment
 from .folder.files import read_json, write_atomically, write_json
-from .folder.run_directory import RunDirectory, create_run
+from .folder.run_directory import RunDirectory, create_run, runs_root
 from .log.display import announce
 
 
@@ -54,11 +54,18 @@ def _create(recipes: Sequence[Recipe], config: str, name: str | None, device: st
 
 
 def _create_one(recipe: Recipe, config: str, name: str, device: str, threads: int) -> RunDirectory:
-    directory = create_run(recipe_name(config), name)
+    directory = create_run(_name_of(config), name)
     write_atomically(directory.original, Path(find_recipe(config)).read_text(encoding="utf-8"))
     write_json(directory.environment, environment() | {"seed": recipe.seeds[0], "device": device, "threads": threads})
     write_atomically(directory.config, dump_recipe(recipe))
     return directory
+
+
+def _name_of(config: str) -> str:
+    """The recipe's name; of a recipe that was saved with a run, that of the run's recipe."""
+    folder = find_recipe(config).parent.resolve()
+    run = RunDirectory(folder, runs_root())
+    return run.recipe if run.environment.is_file() else recipe_name(config)
 
 
 def resumed_jobs(directories: Sequence[RunDirectory], device: str) -> list[Job]:

@@ -10,7 +10,7 @@ from functools import cache, reduce
 from pathlib import Path
 
 from ...errors import ConfigError
-from ..catalog import find_recipe, packaged
+from ..catalog import find_recipe, own_name, packaged
 from .locations import Located, Place, shown
 from .reader import parse_yaml, read_yaml
 
@@ -135,7 +135,7 @@ def _with_paths(data: Located, folder: Path) -> Located:
 
 def _path(written: str, folder: Path) -> Path:
     try:
-        return (folder / Path(written).expanduser()).resolve()
+        return own_name(folder / Path(written).expanduser())
     except (RuntimeError, OSError, ValueError):  # no such home, a loop of links, a character that no path holds
         return folder.absolute() / written
 

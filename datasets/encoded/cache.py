@@ -23,10 +23,12 @@ LONG = 1_000_000
 """Number of characters above which a line reports that texts are being encoded."""
 
 
-def cache_root() -> Path:
-    """`NLP_CACHE`, or `nlp/encoded` in the user's cache folder."""
-    given = os.environ.get("NLP_CACHE")
-    return Path(given).expanduser() if given else cache_folder() / "nlp" / "encoded"
+def cache_root() -> Path | None:
+    """`NLP_CACHE`, or `nlp/encoded` in the user's cache folder; None where there is neither."""
+    if given := os.environ.get("NLP_CACHE"):
+        return Path(given).expanduser()
+    caches = cache_folder()
+    return None if caches is None else caches / "nlp" / "encoded"
 
 
 class Cache:

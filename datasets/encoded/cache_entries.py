@@ -28,16 +28,28 @@ Made = TypeVar("Made")
 
 
 class CacheEntries:
-    """A folder of entries. `made` names those that were not there, `notices` reports what did not work as it should."""
+    """A folder of entries. `made` names those that were not there, `notices` reports what did not work as it should.
 
-    def __init__(self, root: Path) -> None:
-        self.root, self.made, self.notices = root, list[str](), list[str]()
+    Without a folder everything is made each time.
+    """
+
+    def __init__(self, root: Path | None) -> None:
+        self.folder, self.made, self.notices = root, list[str](), list[str]()
+
+    @property
+    def root(self) -> Path:
+        assert self.folder is not None
+        return self.folder
 
     def get(self, name: str, make: Callable[[], Made], write: Callable[[Made, Path], object], read: Callable[[Path], Made]) -> Made:
         """The entry, read from disk; made and written where it is missing or damaged.
 
         `write` fills a folder, `read` raises OSError, RunError or ValueError where it does not find there what was written.
         """
+        if self.folder is None:
+            self.made.append(name)
+            self._notice("This user has no home folder for a cache, so every run encodes its texts again. Set NLP_CACHE to a folder.")
+            return make()
         found = self._read(name, read)
         if found is not None:
             return found
@@ -96,11 +108,13 @@ class CacheEntries:
                     lock.unlink(missing_ok=True)
 
     def _tell(self, error: OSError) -> None:
-        if self.notices:
-            return
-        why = error.strerror or error
-        self.notices.append(f"The cache in {self.root} cannot be written ({why}), so every run encodes its texts again. "
-                            "Make room, or set NLP_CACHE to another folder.")
+        self._notice(f"The cache in {self.root} cannot be written ({error.strerror or error}), so every run encodes its texts again. "
+                     "Make room, or set NLP_CACHE to another folder.")
+
+    def _notice(self, text: str) -> None:
+        """The first notice; others would repeat it."""
+        if not self.notices:
+            self.notices.append(text)
 
 
 def _taken(lock: Path) -> bool:

@@ -6,6 +6,8 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Self
 
+from ...terminal import drawing_stream, visible
+
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
@@ -30,7 +32,7 @@ class Display:
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
         columns = (TextColumn("step"), MofNCompleteColumn(), BarColumn(), TextColumn("{task.description}"), TimeRemainingColumn())
-        self.bar = Progress(*columns, console=Console(stderr=True))
+        self.bar = Progress(*columns, console=Console(file=drawing_stream(sys.stderr)))
         self.bar.start()
         self.bar_task = self.bar.add_task("", total=self.n_steps, completed=self.first_step)
 
@@ -60,7 +62,7 @@ class Display:
         if self.silent:
             return
         if self.bar is not None:
-            self.bar.console.print(text, highlight=False, markup=False)
+            self.bar.console.print(visible(text), highlight=False, markup=False)
         else:
             print(text, file=sys.stderr, flush=True)
 

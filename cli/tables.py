@@ -1,0 +1,105 @@
+"""Tables on a terminal: folded where it is narrow, but no figure is ever broken. Rich is loaded when one is drawn."""
+
+import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from ..terminal import visible
+from .console import console, say
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+FOLDED_WIDTH = 8
+"""The narrowest that a column of texts is made."""
+
+
+class Column(NamedTuple):
+    """The name of a column and its cells from top to bottom."""
+
+    name: str
+    cells: Sequence[str]
+
+    @property
+    def holds_figures(self) -> bool:
+        return bool(self.cells) and all(re.match(r"([-+]?\.?\d|$)", cell) for cell in self.cells)
+
+    @property
+    def width(self) -> int:
+        """What it needs to be on one line."""
+        return _widest((self.name, *self.cells))
+
+    @property
+    def least_width(self) -> int:
+        """What it can be folded to: figures stay in one piece, and words with digits among texts."""
+        if self.holds_figures:
+            return _widest(self.cells)
+        words = [word for cell in self.cells for word in cell.split() if re.search(r"\d", word)]
+        return min(self.width, max(FOLDED_WIDTH, _widest(words)))
+
+
+def table(columns: Sequence[str], rows: Sequence[Sequence[str]], title: str | None = None, dispensable: Sequence[str] = ()) -> None:
+    """Print a table; figures are right-aligned.
+
+    Where the terminal is too narrow, `dispensable` columns are left out, in the order given; then texts are folded; and where
+    that is not enough, each row is printed line by line, as `column: cell`.
+    """
+    screen, shown = console(), _columns(columns, rows)
+    for name in dispensable:
+        if _row_width([column.width for column in shown]) > screen.width:
+            shown = [column for column in shown if column.name != name]
+    if title:
+        screen.print(visible(title), style="bold")
+    if (widths := _fitted(shown, screen.width)) is not None:
+        _draw(screen, shown, widths)
+    else:
+        _print_records(shown)
+
+
+def fits(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:
+    """Whether a table has room on the terminal."""
+    return _fitted(_columns(columns, rows), console().width) is not None
+
+
+def _columns(names: Sequence[str], rows: Sequence[Sequence[str]]) -> list[Column]:
+    return [Column(visible(name), [visible(row[place]) for row in rows]) for place, name in enumerate(names)]
+
+
+def _fitted(columns: Sequence[Column], room: int) -> list[int] | None:
+    """The width of each column; None where they cannot be folded that far."""
+    widths, least = [column.width for column in columns], [column.least_width for column in columns]
+    while (excess := _row_width(widths) - room) > 0:
+        place = max(range(len(widths)), key=lambda each: widths[each] - least[each])
+        if widths[place] == least[place]:
+            return None
+        widths[place] -= min(excess, -(-(widths[place] - least[place]) // 2))
+    return widths
+
+
+def _draw(screen: "Console", columns: Sequence[Column], widths: Sequence[int]) -> None:
+    from rich.table import Table
+
+    drawn = Table(box=None, pad_edge=False, header_style="bold")
+    for column, width in zip(columns, widths, strict=True):
+        drawn.add_column(column.name, justify="right" if column.holds_figures else "left", overflow="fold", width=width)
+    for row in zip(*(column.cells for column in columns), strict=True):
+        drawn.add_row(*row)
+    screen.print(drawn)
+
+
+def _print_records(columns: Sequence[Column]) -> None:
+    for row in zip(*(column.cells for column in columns), strict=True):
+        print()
+        for column, cell in zip(columns, row, strict=True):
+            say(f"{column.name}: {cell}")
+
+
+def _widest(texts: Sequence[str]) -> int:
+    from rich.cells import cell_len
+
+    return max(map(cell_len, texts), default=0)
+
+
+def _row_width(widths: Sequence[int]) -> int:
+    """With two spaces between columns."""
+    return sum(widths) + 2 * (len(widths) - 1)
