@@ -27,7 +27,8 @@ def train(
     device: Device = "auto",
     resume: Resume = None,
     name: Annotated[str | None, typer.Option(help="Name of the run's folder; by default the date and time.")] = None,
-    processes: Annotated[int, typer.Option(min=1, help="Train data-parallel in N processes.")] = 1,
+    processes: Annotated[int, typer.Option(min=1, help="Train data-parallel in N processes, one on each GPU; on a CPU they share the "
+                                                             "cores, which seldom pays.")] = 1,
     parallel_runs: Annotated[int, typer.Option(min=1, help="Train N seeds at the same time, one thread each.")] = 1,
     threads: Annotated[int | None, typer.Option(min=1, max=1024, help="Threads on a CPU; the default depends on the model.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Build everything, take a few steps, report what a full run needs.")] = False,

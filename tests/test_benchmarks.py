@@ -7,8 +7,8 @@ from pathlib import Path
 
 import nlp
 import pytest
+from command import TRAINING, write_names, write_recipe
 from command import nlp as nlp_command
-from command import write_names, write_recipe
 
 FOLDER = Path(nlp.__file__).parent / "benchmarks"
 
@@ -141,6 +141,16 @@ def test_complete_processes(tmp_path):
     write_names(tmp_path)
     recipe = write_recipe(tmp_path, "rules")
     assert_row(compare(str(recipe), pairs=1), str(recipe))
+
+
+def test_runs_that_share_a_machine(tmp_path):
+    from shared_machine import compare
+
+    write_names(tmp_path)
+    recipe = str(write_recipe(tmp_path, "mlp", TRAINING.replace("epochs: 3", "epochs: 1")))
+    rows = list(compare(recipe, [2], pairs=1, settings=["training.log_every=9"]))
+    for row, ways in zip(rows, ("2 at once / alone, one thread", "alone / alone, spinning"), strict=True):
+        assert_row(row, f"{recipe}: {ways}")
 
 
 def test_waiting_times():

@@ -1,6 +1,7 @@
 """Where a network runs: the device by name, the number of threads, and the seed of its first weights."""
 
 import os
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,6 +10,7 @@ from ..configs.schema.networks import NetworkConfig
 from ..configs.schema.recipe import Recipe
 from ..errors import DeviceError
 from .distributed import World
+from .folder.environment import cores
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
 M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_THRESHOLD = -1, -2, -3
@@ -28,19 +30,18 @@ class Setting:
     world: World = field(default_factory=World)
 
 
-def thread_count(recipe: Recipe, asked: int | None = None) -> int:
-    """Threads of a run on a CPU: the number given, or a fixed rule by class of model, at most the number of cores."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+def thread_count(recipe: Recipe, asked: int | None = None, processes: int = 1) -> int:
+    """Threads of each process of a run on a CPU: the number given, or a fixed rule by class of model, at most its share of the cores."""
     if asked is not None:
         return asked
     rule = recipe.model.threads if isinstance(recipe.model, NetworkConfig) else 1
-    return min(rule, cores) if rule is not None else cores
+    return rule if rule == 1 else max(1, min(rule or sys.maxsize, cores() // processes))
 
 
-def choose_device(recipe: Recipe, asked: str) -> str:
+def choose_device(recipe: Recipe, asked: str, processes: int = 1) -> str:
     """The device that a recipe's model runs on: `cpu` for all but networks. Torch is imported where it must be asked.
 
-    Raises DeviceError where there is no such device.
+    Raises DeviceError where there is no such device, or not one for each of the processes.
     """
     if asked not in DEVICES:
         raise DeviceError(f"There is no device {asked!r}. --device takes {', '.join(DEVICES[:-1])} or {DEVICES[-1]}.")
@@ -48,15 +49,23 @@ def choose_device(recipe: Recipe, asked: str) -> str:
         return "cpu"
     import torch
 
+    local_rank = int(os.environ.get("LOCAL_RANK", "0"))
     have = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
     if asked == "auto":
-        return next(name for name, there in have.items() if there)
+        asked = next(name for name, there in have.items() if there)
     if not have[asked]:
         there = ", ".join(name for name, is_there in have.items() if is_there)
         raise DeviceError(f"This machine, or its PyTorch, has no {asked} device; it has: {there}. Leave --device out for the best one.")
-    if asked == "cuda" and "LOCAL_RANK" in os.environ:
-        torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
+    if asked == "cuda":
+        _refuse_more_processes_than_gpus(max(processes, local_rank + 1), torch.cuda.device_count())
+        if "LOCAL_RANK" in os.environ:
+            torch.cuda.set_device(local_rank)
     return asked
+
+
+def _refuse_more_processes_than_gpus(processes: int, gpus: int) -> None:
+    if processes > gpus:
+        raise DeviceError(f"{processes} processes need a GPU each, and this machine has {gpus}. Take --processes {gpus}, or --device cpu.")
 
 
 def keep_freed_memory() -> None:

@@ -6,11 +6,15 @@ from statistics import median
 
 from ..configs.schema.recipe import Recipe
 from .devices import Setting
+from .evaluate import predict
 from .loop.trainer import window_batches
 from .run import Run, build_run
 from .session import peak_bytes
 
-TIMED_STEPS = 5
+ROUND_STEPS, LEAST_ROUNDS, MOST_ROUNDS = 20, 3, 9
+SECONDS = 4.0
+"""Time for all rounds; slow steps take longer."""
+EVALUATED_ROWS = 300
 
 
 def dry_run(recipe: Recipe, device: str, threads: int) -> Iterator[str]:
@@ -28,24 +32,52 @@ def dry_run(recipe: Recipe, device: str, threads: int) -> Iterator[str]:
 
 
 def _timed(recipe: Recipe, run: Run, setting: Setting) -> Iterator[str]:
-    if recipe.model.learns_by != "gradient":
+    if recipe.training is None:
         yield f"training    {recipe.model.type} has no steps to time"
         return
-    seconds = _seconds_per_step(recipe, run, setting)
-    seeds, total = len(recipe.seeds), seconds * run.plan.n_steps * len(recipe.seeds)
-    duration = f"{total:.0f} seconds" if total < 100 else f"{total / 60:.0f} minutes"
-    yield f"training    {run.plan.n_steps:,} steps in {len(run.plan.epoch_ends)} epochs, {1000 * seconds:.1f} ms per step"
-    yield f"time        about {duration} for {seeds} seed{'s' if seeds > 1 else ''}, without evaluations"
+    rounds, plan = _rounds(recipe, run, setting), run.plan
+    each, evaluation, seeds = median(rounds), _evaluation_seconds(run), len(recipe.seeds)
+    times = plan.n_steps // recipe.training.evaluate_every if recipe.training.evaluate_every else len(plan.epoch_ends)
+    yield (f"training    {plan.n_steps:,} steps in {len(plan.epoch_ends)} epochs, {1000 * each:.1f} ms per step "
+           f"({1000 * min(rounds):.1f} to {1000 * max(rounds):.1f} in {len(rounds)} rounds)")
+    searched = "; the search for texts takes less once it is trained" if "beam_size" in run.task.predict_options else ""
+    yield f"evaluation  {times} of validation, about {_duration(evaluation)} each{searched}"
+    total = seeds * (each * plan.n_steps + evaluation * times)
+    stops = ", or less where it stops early" if recipe.training.early_stopping else ""
+    yield f"time        about {_duration(total)} for {seeds} seed{'s' if seeds > 1 else ''}{stops}"
     yield f"memory      {peak_bytes(setting.device) / 2**20:,.0f} MiB at most so far"
 
 
-def _seconds_per_step(recipe: Recipe, run: Run, setting: Setting) -> float:
-    """The median of a few steps after a first one, which also warms up."""
-    seconds = []
-    for step in range(1, min(TIMED_STEPS + 1, run.plan.n_steps) + 1):
-        started = time.perf_counter()
-        batches = window_batches(run.data.splits["train"], run.plan.window(step), recipe.model.inputs, setting, step)
-        run.learner.update(batches, step, watched=False)
+def _rounds(recipe: Recipe, run: Run, setting: Setting) -> list[float]:
+    """Seconds per step, the mean of each round. Batches come as in training, so each round has its mixture of lengths.
+
+    The first round is not counted: memory is allocated and kernels are chosen for each new shape.
+    """
+    rounds, step, began = [], 0, time.perf_counter()
+    while len(rounds) < 1 + LEAST_ROUNDS or (time.perf_counter() - began < SECONDS and len(rounds) < 1 + MOST_ROUNDS):
+        started, taken = time.perf_counter(), 0
+        while taken == 0 or (taken < ROUND_STEPS and time.perf_counter() - started < SECONDS / LEAST_ROUNDS):
+            number = step % run.plan.n_steps + 1
+            batches = window_batches(run.data.splits["train"], run.plan.window(number), recipe.model.inputs, setting, number)
+            run.learner.update(batches, number, watched=False)
+            step, taken = step + 1, taken + 1
         run.learner.bad_step()  # waits until the device is done
-        seconds.append(time.perf_counter() - started)
-    return median(seconds[1:] or seconds)
+        rounds.append((time.perf_counter() - started) / taken)
+    return rounds[1:]
+
+
+def _evaluation_seconds(run: Run) -> float:
+    """Seconds that validation takes, from the second of two samples of it."""
+    validation, seconds = run.data.splits["validation"], 0.0
+    for _ in range(2):
+        started = time.perf_counter()
+        with run.learner.evaluating() as model:
+            rows = len(predict(run.task, model, validation, most=EVALUATED_ROWS).rows)
+        seconds = (time.perf_counter() - started) * len(validation) / max(rows, 1)
+    return seconds
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 10:
+        return f"{seconds:.1f} seconds"
+    return f"{seconds:.0f} seconds" if seconds < 100 else f"{seconds / 60:.0f} minutes"

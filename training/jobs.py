@@ -1,5 +1,6 @@
 """The runs that one command trains: new ones, with a folder for each seed, or earlier ones that are resumed."""
 
+import os
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -38,7 +39,8 @@ def new_jobs(recipe: Recipe, config: str, name: str | None, device: str, threads
 
     Raises DeviceError for a device that is missing, ConfigError for several `processes` of a model without steps.
     """
-    device, count = choose_device(recipe, device), thread_count(recipe, threads)
+    processes = max(processes, int(os.environ.get("LOCAL_WORLD_SIZE", "1")))
+    device, count = choose_device(recipe, device, processes), thread_count(recipe, threads, processes)
     world = join_world(device)
     refuse_ranks(recipe.model, max(world.size, processes))
     recipes = [recipe.model_copy(update={"seeds": [seed]}) for seed in recipe.seeds]

@@ -6,6 +6,7 @@ import re
 import shlex
 import subprocess
 import sys
+from contextlib import suppress
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -25,6 +26,7 @@ def environment() -> dict[str, Any]:
         "platform": platform.platform(),
         "processor": processor(),
         "cores": cores(),
+        "omp_wait_policy": os.environ.get("OMP_WAIT_POLICY"),
         "git": git_state(Path.cwd()),
     }
 
@@ -67,8 +69,32 @@ def processor() -> str:
 
 
 def cores() -> int:
-    """Processor cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
+    """Processor cores that this process may use: those of its affinity, and no more than its control group gets, as in containers."""
+    allowed = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
+    return max(1, int(min(allowed, control_group_share())))
+
+
+def control_group_share(root: Path = Path("/sys/fs/cgroup"), groups: Path = Path("/proc/self/cgroup")) -> float:
+    """Processor time per second that Linux grants this process's control group and those around it; inf where there is no limit.
+
+    See `cpu.max` in the kernel's documentation of control groups (version 2), `cpu.cfs_quota_us` in that of version 1.
+    """
+    shares = [float("inf")]
+    with suppress(OSError):
+        own = re.search(r"^0::/(.*)$", groups.read_text(encoding="utf-8"), re.MULTILINE)
+        folder = root / (own[1] if own else "")
+        shares += [_share(each / "cpu.max") for each in (folder, *folder.parents) if each.is_relative_to(root)]
+    shares.append(_share(root / "cpu" / "cpu.cfs_quota_us", root / "cpu" / "cpu.cfs_period_us"))
+    return min(shares)
+
+
+def _share(*files: Path) -> float:
+    """Of a quota and its period, in one file or two; inf where there is none."""
+    try:
+        quota, period = (float(word) for word in " ".join(file.read_text(encoding="utf-8") for file in files).split())
+    except (OSError, ValueError):  # no such file, or `max`
+        return float("inf")
+    return quota / period if quota > 0 and period > 0 else float("inf")
 
 
 def git_state(folder: Path) -> dict[str, Any] | None:
