@@ -2,6 +2,7 @@
 
 import json
 import random
+import shutil
 import signal
 import subprocess
 import time
@@ -189,6 +190,17 @@ def test_killed_at_random_moments_runs_end_with_the_same_bytes(model, folder):
             assert weights(killed, which) == weights(full, which), f"killed after {moment:.3f} of {seconds:.3f} seconds"
         assert results(killed)["test"] == results(full)["test"]
         assert timeless(killed) == timeless(full)
+
+
+def test_a_classical_run_whose_results_are_lost_is_resumed_from_its_model(trained, folder):
+    """As after a kill between the checkpoint and the results."""
+    run = trained["naive_bayes"]
+    copy = run.with_name("no-results")
+    shutil.copytree(run, copy)
+    (copy / "results.json").unlink()
+    nlp("train", "--resume", "naive_bayes/no-results", cwd=folder)
+    assert results(copy)["test"] == results(run)["test"]
+    assert results(copy)["cost"]["steps"] == 1
 
 
 def test_seeds_report_mean_and_spread_alone_and_side_by_side(folder):

@@ -282,6 +282,8 @@ def test_the_environment_names_versions_processor_and_command():
     assert reported["started"].endswith("+00:00")
     assert reported["cores"] >= 1
     assert reported["processor"]
+    if sys.platform == "linux":
+        assert f": {reported['processor']}\n" in Path("/proc/cpuinfo").read_text(encoding="utf-8")
     json.dumps(reported)
 
 

@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 import warnings
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
@@ -18,7 +19,7 @@ from nlp.terminal import on_one_line
 from nlp.training.finish import literal
 from nlp.training.folder.checkpoints import save_checkpoint
 from nlp.training.folder.run_directory import RunDirectory, create_run
-from nlp.training.log.pictures import confusion_matrix_png
+from nlp.training.log.pictures import _font, _label, _short, confusion_matrix_png
 from nlp.training.log.tracking import Tracker, read_metrics
 from PIL import Image
 
@@ -298,3 +299,31 @@ def test_samples_in_tensorboard_show_markdown_and_html_as_text():
     assert html.unescape(re.sub("<[^>]*>", "", shown)).split() == ["text", *on_one_line(text).split()]
     assert "<img" not in shown
     assert "<a" not in shown
+
+
+def test_counts_stand_inside_their_cells():
+    picture = pixels([[7, 0], [0, 7]], ["a", "b"])
+    top = picture.shape[0] - 2 * 46 - 34
+    left = np.flatnonzero((picture[top : top + 46] < 60).sum(axis=0) > 30)[0]
+    first, second = (picture[top + 46 * n + 4 : top + 46 * n + 42, left + 46 * n + 4 : left + 46 * n + 42] for n in (0, 1))
+    assert (first > 200).any()
+    assert (second == first).all()
+    assert (picture[top + 4 : top + 42, left + 50 : left + 88] == 255).all(), "nothing is written where the count is 0"
+
+
+@pytest.mark.parametrize(("label", "shown"), [
+    ("sport", "sport"), ("two\nlines", "two lines"), ("x" * 24, "x" * 24), ("x" * 25, "x" * 23 + "…"), ("한국", "#4"),
+])
+def test_labels_are_shortened_and_numbered_where_the_font_lacks_a_letter(label, shown):
+    assert _label(label, 4, _font(14)) == shown
+
+
+def test_fonts_have_the_letters_of_most_alphabets():
+    if find_spec("matplotlib") is None:
+        pytest.skip("matplotlib, whose font is used, is not installed")
+    assert _label("Ελληνικά", 0, _font(14)) == "Ελληνικά"
+
+
+@pytest.mark.parametrize(("count", "shown"), [(9_999, "9999"), (10_000, "10k"), (999_499, "999k"), (999_500, "1M"), (3_400_000, "3M")])
+def test_counts_are_written_with_at_most_four_signs(count, shown):
+    assert _short(count) == shown
