@@ -34,9 +34,10 @@ class Scorer(Protocol):
 
 @dataclass(frozen=True)
 class ClassPredictions(Predictions):
-    """Each array is (rows,), `probabilities` (rows, n_classes) or None."""
+    """Each field is (rows,), `probabilities` (rows, n_classes) or None; `gold` is -1 for labels that training never saw."""
 
     gold: IntArray
+    gold_names: list[str]
     predicted: IntArray
     losses: FloatArray
     probabilities: FloatArray | None
@@ -76,11 +77,12 @@ class Classification(Task):
 
     def predict(self, model: Scorer, batch: Batch) -> ClassPredictions:
         """The most probable class of each row, and the loss that its scores amount to."""
-        scores, gold = model.scores(**batch.inputs), batch.targets["labels"].filled(UNSEEN)
+        scores, gold, names = model.scores(**batch.inputs), batch.targets["labels"].filled(UNSEEN), list(batch.gold)
         if model.scores_are == "margins":
-            return ClassPredictions(batch.rows, gold, scores.argmax(axis=1), metrics.hinge_losses(scores, gold), None)
+            return ClassPredictions(batch.rows, gold, names, scores.argmax(axis=1), metrics.hinge_losses(scores, gold), None)
         probabilities = metrics.softmax(scores) if model.scores_are == "logits" else scores
-        return ClassPredictions(batch.rows, gold, probabilities.argmax(axis=1), metrics.log_losses(probabilities, gold), probabilities)
+        losses = metrics.log_losses(probabilities, gold)
+        return ClassPredictions(batch.rows, gold, names, probabilities.argmax(axis=1), losses, probabilities)
 
     def metrics(self, predictions: ClassPredictions) -> dict[str, float]:
         """`accuracy`, `f1` (macro), and `loss` (log loss in nats) or, where there are no probabilities, `hinge_loss`."""
@@ -96,8 +98,8 @@ class Classification(Task):
         return trivial_accuracies(self.label_counts.tolist(), predictions.gold)
 
     def confusion(self, predictions: ClassPredictions) -> Confusion:
-        """Counts (n_classes, n_classes), gold in rows; one class more where there are labels that training never saw."""
-        return Confusion.of(self.labels, predictions.gold, predictions.predicted)
+        """Counts (n_classes, n_classes), gold in rows; classes that training never saw follow by name."""
+        return Confusion.of(self.labels, predictions.gold, predictions.predicted, predictions.gold_names)
 
     def describe(self, predictions: ClassPredictions, place: int, full: bool = False) -> dict[str, Any]:
         """The class and its probability; in full the probabilities of all classes too, the highest first."""

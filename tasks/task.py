@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 UNSEEN_NAME = "(not in training)"
-"""One name for all labels that training never saw."""
+"""Behind the name of a label that training never saw; for all of them where they have no names."""
 SHOWN = 200
 """Characters of a text that are printed beside its prediction."""
 
@@ -39,11 +39,15 @@ class Confusion(NamedTuple):
     matrix: IntArray
 
     @staticmethod
-    def of(labels: Sequence[str], gold: IntArray, predicted: IntArray) -> "Confusion":
-        """Counts of ids (n,); one label more where gold has some, -1, that training never saw."""
-        unseen = gold < 0
-        names = (*labels, UNSEEN_NAME) if unseen.any() else tuple(labels)
-        return Confusion(names, confusion_matrix(np.where(unseen, len(labels), gold), predicted, len(names)))
+    def of(labels: Sequence[str], gold: IntArray, predicted: IntArray, gold_names: Sequence[str] | None = None) -> "Confusion":
+        """Counts of ids (n,). A label that training never saw, -1 in gold, gets a row too: each its own by its name, or one for all."""
+        unseen = np.flatnonzero(gold < 0)
+        found = ["" if gold_names is None else gold_names[place] for place in unseen]
+        rows = {name: len(labels) + number for number, name in enumerate(sorted(set(found)))}
+        numbered = gold.copy()
+        numbered[unseen] = [rows[name] for name in found]
+        names = (*labels, *(f"{name} {UNSEEN_NAME}".strip() for name in rows))
+        return Confusion(names, confusion_matrix(numbered, predicted, len(names)))
 
 
 class Alignment(NamedTuple):

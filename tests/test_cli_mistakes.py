@@ -48,7 +48,7 @@ def test_a_label_that_training_never_saw_lowers_f1_and_is_in_the_matrix(folder):
     nlp("train", "--config", "naive_bayes.yaml", "--name", "first", cwd=folder)
     (folder / "odd.csv").write_text("name,language\nKowalski,Polish\nSmith,English\n", encoding="utf-8")
     reported = json.loads(nlp("eval", "naive_bayes/first", "--data", "odd.csv", "--json", cwd=folder).stdout)
-    assert reported["labels"][-1] == "(not in training)"
+    assert reported["labels"][-1] == "English (not in training)"
     assert sum(reported["confusion"][-1]) == 1
     assert reported["metrics"]["f1"]["value"] <= 0.5
 

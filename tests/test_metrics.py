@@ -91,6 +91,16 @@ def test_labels_that_training_never_saw_get_a_row_of_their_own():
     assert unseen.matrix.tolist() == [[1, 0, 0], [0, 1, 0], [1, 0, 0]]
 
 
+def test_macro_f1_over_classes_that_training_lacks_equals_scikit_learns():
+    names, predicted = ["a", "b", "d", "c", "a", "b", "c", "d"], np.array([0, 1, 0, 1, 0, 1, 0, 1])
+    gold = np.array([["a", "b"].index(name) if name in "ab" else -1 for name in names])
+    confusion = Confusion.of(["a", "b"], gold, predicted, names)
+    assert confusion.labels[2:] == ("c (not in training)", "d (not in training)")
+    expected = reference.f1_score(names, [["a", "b"][each] for each in predicted], average="macro", zero_division=0)
+    assert metrics.f1_macro(confusion.matrix) == pytest.approx(expected)
+    assert gold.min() == -1, "what was given stays as it was"
+
+
 @pytest.mark.parametrize(("scores_are", "name"), [("logits", "loss"), ("probabilities", "loss"), ("margins", "hinge_loss")])
 def test_the_name_of_the_loss_follows_the_scores(scores_are, name):
     config = ClassificationConfig(type="classification")

@@ -7,7 +7,8 @@ from nlp.tasks.classification import ClassPredictions
 def some(rows: list[int], probabilities: bool = True) -> ClassPredictions:
     """Each entry is computed from its row, so that a mixed-up one shows."""
     at = np.array(rows)
-    return ClassPredictions(at, 10 * at, at % 3, at / 4, np.stack([at, 1 - at], axis=1) if probabilities else None)
+    names = [str(each) for each in at]
+    return ClassPredictions(at, 10 * at, names, at % 3, at / 4, np.stack([at, 1 - at], axis=1) if probabilities else None)
 
 
 def test_parts_are_joined_in_the_order_of_the_split() -> None:

@@ -59,3 +59,11 @@ def test_plateau_waits_and_remembers():
         each.evaluated(0.2)
         each.evaluated(0.2)
     assert schedule.factor(60) == again.factor(60) == 0.25
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(("n_steps", "warmup"), [(1, 0), (2, 0), (2, 1), (3, 2), (1, 5), (3, 10)])
+def test_a_run_of_few_steps_learns(kind, n_steps, warmup):
+    schedule = Schedule(ScheduleConfig(type=kind, warmup_steps=warmup), n_steps)
+    assert schedule.factor(1) > 0
+    assert schedule.factor(1) == 1.0 or n_steps > 1 or warmup > 1

@@ -122,14 +122,14 @@ def run(tmp_path, monkeypatch):
     write_names(tmp_path)
     (tmp_path / "recipe.yaml").write_text(RECIPE, encoding="utf-8")
 
-    def run(scores, *overrides, directory=None, learner=None, stop_after=None, metric="accuracy"):
+    def run(scores, *overrides, directory=None, learner=None, stop_after=None, metric="accuracy", losses=None):
         recipe = load_recipe(str(tmp_path / "recipe.yaml"), overrides)
         learner = learner or Counting()
         learner.model = NoModel
         training = recipe.training
         plan = Plan(RowOrder(ROWS, BATCH, seed=1), training.epochs, training.steps, training.accumulate)
         data = Data({"train": Rows("train"), "validation": Rows("validation")}, Encoding(SizesData(type="sizes")))
-        task = Scripted([{"loss": 1.0, metric: score} for score in scores])
+        task = Scripted([{"loss": loss, metric: score} for score, loss in zip(scores, losses or [1.0] * len(scores), strict=True)])
         with open_session(recipe, Setting(1), directory or create_run("recipe", "a"), data, plan, learner) as session:
             if stop_after is not None:
                 update = learner.update
@@ -162,6 +162,22 @@ def test_logs_are_means_since_the_last_one(run):
     train = [(line["step"], line["loss"]) for line in read_metrics(session.directory) if line["split"] == "train"]
     assert train == [(4, 2.5), (8, 6.5), (12, 10.5), (16, 14.5), (18, 17.5)]
     assert all(line["learning_rate"] == 0.5 for line in read_metrics(session.directory) if line["split"] == "train")
+
+
+def test_of_equal_scores_the_lower_loss_is_best(run):
+    _, session, _ = run([0.5, 0.5, 0.5, 0.4, 0.5, 0.5], losses=[0.9, 0.7, 0.8, 0.1, 0.7, 0.9])
+    assert (session.progress.best_step, session.progress.best_loss) == (6, 0.7)
+    assert session.progress.waited == 5, "an equal score is no improvement"
+    assert (session.directory.checkpoints / "best").read_text() == "step-6\n"
+
+
+def test_min_delta_is_for_stopping_alone(run):
+    scores = [0.50, 0.54, 0.58, 0.64, 0.69, 0.70]
+    learner, session, _ = run(scores, "training.early_stopping={patience: 3, min_delta: 0.1}")
+    assert learner.steps[-1] == 18, "small gains add up: 0.64 is more than 0.1 above 0.50"
+    assert (session.progress.best_step, session.progress.best_score, session.progress.waited) == (18, 0.70, 2)
+    learner, session, _ = run([0.5, 0.51, 0.52, 0.53, 0.6, 0.7], "training.early_stopping={patience: 2, min_delta: 0.1}")
+    assert (learner.steps[-1], session.progress.best_step) == (9, 9)
 
 
 def test_training_stops_after_patience_evaluations_without_improvement(run):

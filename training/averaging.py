@@ -23,7 +23,7 @@ def try_average(learner: Learner, task: Task, data: Data, session: Session, coun
     load_into(learner.model, weights)
     metrics = task.metrics(predict(task, learner.model, data.splits["validation"], session.world))
     score, name = score_of(metrics, session), session.best_metric
-    is_best = progress.best_score is None or score > progress.best_score
+    is_best = progress.is_best(score, metrics["loss"])
     taken = "it is the best" if is_best else f"step {progress.best_step} stays the best"
     value = metrics.get(name, metrics["loss"])
     session.display.line(f"Mean of the last {len(folders)} checkpoints: validation {name} {value:.4f}; {taken}")

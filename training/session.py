@@ -29,7 +29,10 @@ class Progress:
 
     step: int = 0
     best_score: float | None = None
+    best_loss: float | None = None
     best_step: int = 0
+    best_waited_for: float | None = None
+    """The best score when early stopping last started to wait; a better one by less than `min_delta` does not end the wait."""
     waited: int = 0
     seconds: float = 0.0
     sums: dict[str, list[float]] = field(default_factory=dict)
@@ -37,6 +40,21 @@ class Progress:
     def to_json(self) -> dict[str, Any]:
         """As a dictionary for JSON."""
         return asdict(self)
+
+    def evaluated(self, score: float, loss: float, min_delta: float) -> None:
+        """Record an evaluation of this step; `score` is better when larger, and of equal scores the one with the lower loss is best."""
+        if self.is_best(score, loss):
+            self.best_score, self.best_loss, self.best_step = score, loss, self.step
+        if self.best_waited_for is None or score > self.best_waited_for + min_delta:
+            self.best_waited_for, self.waited = score, 0
+        else:
+            self.waited += 1
+
+    def is_best(self, score: float, loss: float) -> bool:
+        """Whether no evaluation so far was as good as this one."""
+        if self.best_score is None or score != self.best_score:
+            return self.best_score is None or score > self.best_score
+        return self.best_loss is not None and loss < self.best_loss
 
 
 class StopSignal:

@@ -89,7 +89,7 @@ class EarlyStoppingConfig(Config):
     patience: PositiveInt = 3
     """Evaluations without improvement before the run ends."""
     min_delta: NonNegativeFloat = 0.0
-    """Smallest change that counts as one."""
+    """Smallest change that counts as an improvement; for stopping alone, since `best` follows `best_metric` whatever the change."""
 
 
 class CheckpointConfig(Config):
@@ -136,7 +136,7 @@ class TrainingConfig(Config):
     early_stopping: EarlyStoppingConfig | None = None
     best_metric: str | None = None
     """Validation metric that decides which checkpoint is `best`, and that early stopping watches; by default the task's own, mostly
-    accuracy."""
+    accuracy. Of checkpoints that are equally good, the one with the lowest validation loss is the best."""
     precision: Literal["fp32", "bf16"] = "fp32"
     """`bf16`: matrix products in bfloat16 by autocast; weights stay fp32."""
     compile: bool = False

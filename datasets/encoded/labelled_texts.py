@@ -43,7 +43,8 @@ class LabelledSplit:
     def batch(self, rows: IntArray, inputs: Inputs, random: StepRandom | None = None) -> Batch:
         """The rows as text, as a bag, as padded sequences, or in several of these forms."""
         labels = self.labels[rows]
-        return Batch(rows, self._inputs(rows, inputs), {"labels": Target(labels, labels != UNSEEN)})
+        gold = [self.gold[row] for row in rows]
+        return Batch(rows, self._inputs(rows, inputs), {"labels": Target(labels, labels != UNSEEN)}, gold)
 
     def _inputs(self, rows: IntArray, inputs: Inputs) -> dict[str, Any]:
         arrays: dict[str, Any] = {"texts": [self.texts[row] for row in rows]} if "text" in inputs else {}

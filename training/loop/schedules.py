@@ -23,7 +23,8 @@ class Schedule:
             return math.sqrt(max(self.warmup, 1) / step)
         if self.config.type == "plateau":
             return self.plateau_factor
-        return self._fall((step - self.warmup) / max(self.n_steps - self.warmup, 1))
+        falling = self.n_steps - self.warmup
+        return self._fall((step - self.warmup) / falling) if falling > 1 else 1.0  # a single step learns
 
     def _fall(self, done: float) -> float:
         final = self.config.final_share

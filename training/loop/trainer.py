@@ -14,7 +14,7 @@ from ...errors import TrainingError
 from ...tasks.task import Task
 from ..devices import Setting
 from ..evaluate import predict
-from ..folder.checkpoints import save_checkpoint
+from ..folder.checkpoints import has_checkpoint, save_checkpoint
 from ..folder.files import write_json
 from ..session import Meter, Session, peak_bytes
 from .learner import Learner
@@ -112,11 +112,7 @@ def _evaluate(learner: Learner, task: Task, data: Data, session: Session) -> Non
     session.log("validation", progress.step, metrics)
     score = score_of(metrics, session)
     learner.evaluated(score)
-    min_delta = session.early_stopping.min_delta if session.early_stopping else 0.0
-    if progress.best_score is None or score > progress.best_score + min_delta:
-        progress.best_score, progress.best_step, progress.waited = score, progress.step, 0
-    else:
-        progress.waited += 1
+    progress.evaluated(score, metrics["loss"], session.early_stopping.min_delta if session.early_stopping else 0.0)
     session.display.evaluation(progress.step, metrics, is_best=progress.best_step == progress.step)
 
 
@@ -167,8 +163,9 @@ def _stop_if_not_finite(learner: Learner, data: Data, plan: Plan, session: Sessi
     path = session.directory.path / f"bad-batch-step-{bad}.json"
     write_json(path, texts)
     sample = "; ".join(repr(each["text"][:60]) for each in texts[:3])
+    saved = "the last checkpoint is complete" if has_checkpoint(session.directory) else "nothing was saved before it"
     raise TrainingError(
         f"Step {bad}: the loss or its gradient is not a finite number; it appears first in {where}. No such step was applied. "
         f"The batch ({len(texts)} texts, such as {sample}) is saved in {path}. Lower training.optimizer.learning_rate, "
-        "set training.clip_norm (1.0 is usual), or use precision fp32; the last checkpoint is complete."
+        f"set training.clip_norm (1.0 is usual), or use precision fp32; {saved}."
     )
