@@ -31,6 +31,10 @@ _LEFT = rf"(?<!{_LETTER})(?<!{_MARKS})"
 _RIGHT = rf"(?!{_LETTER}|{_MARKS})"
 
 
+PATTERN_SECONDS = 2.0
+"""The longest that a pattern may search one text; thousands of times what an ordinary one takes."""
+
+
 class _Text:
     """A text in the forms that conditions look at, each made once for all rules."""
 
@@ -51,9 +55,9 @@ class _Condition:
     when one of their `needles` is among the words. `anything` finds any keyword, and its position.
     """
 
-    def __init__(self, rule: Rule, case_sensitive: bool) -> None:
-        flags = re.NOFLAG if case_sensitive else re.IGNORECASE
-        self.pattern = None if rule.pattern is None else re.compile(unicodedata.normalize("NFC", rule.pattern), flags)
+    def __init__(self, number: int, rule: Rule, case_sensitive: bool) -> None:
+        self.name = f"model.rules: rule {number} (`{rule.label}`)"
+        self.pattern = None if rule.pattern is None else _compiled(unicodedata.normalize("NFC", rule.pattern), case_sensitive)
         keywords = [" ".join(_Text(keyword, case_sensitive).folded.split()) for keyword in rule.keywords]
         phrases = [keyword for keyword in keywords if not _WORD.fullmatch(keyword)]
         self.words = frozenset(keywords) - frozenset(phrases)
@@ -63,7 +67,7 @@ class _Condition:
 
     def fires(self, text: _Text) -> bool:
         if self.pattern is not None:
-            return self.pattern.search(text.original) is not None
+            return self._match(text.original) is not None
         if not self.words.isdisjoint(text.words):
             return True
         if not self.needles or ("" not in self.needles and self.needles.isdisjoint(text.words)):
@@ -73,10 +77,27 @@ class _Condition:
     def found(self, text: _Text) -> str:
         """The first piece of the text that makes the rule fire."""
         if self.pattern is not None:
-            match = self.pattern.search(text.original)
+            match = self._match(text.original)
             return match.group() if match else ""
         match = self.anything.search(text.folded)
         return text.cut(*match.span()) if match else ""
+
+
+    def _match(self, text: str) -> Any:
+        assert self.pattern is not None
+        try:
+            return self.pattern.search(text, timeout=PATTERN_SECONDS)
+        except TimeoutError:
+            raise ConfigError(f"{self.name} has a pattern that took more than {PATTERN_SECONDS:.0f} seconds for the text "
+                              f"{text[:60]!r}: it tries too many ways to match. Do not repeat what contains a repeat, as in `(a+)+`; "
+                              "`(?:a++)++` never goes back.") from None
+
+
+def _compiled(pattern: str, case_sensitive: bool) -> Any:
+    """Of the `regex` package, whose searches can be ended; it reads the syntax of `re`."""
+    import regex
+
+    return regex.compile(pattern, 0 if case_sensitive else regex.IGNORECASE)
 
 
 def _any_of(keywords: Iterable[str]) -> re.Pattern[str]:
@@ -113,7 +134,7 @@ class Rules:
         if head.labels:
             _check_labels(config, head.labels)
         _check_keywords(config)
-        self._conditions = [_Condition(rule, config.case_sensitive) for rule in config.rules]
+        self._conditions = [_Condition(number, rule, config.case_sensitive) for number, rule in enumerate(config.rules, start=1)]
 
     def scores(self, texts: Sequence[str]) -> npt.NDArray[np.float64]:
         """(batch,) texts -> (batch, n_classes) probabilities: `confidence` for the predicted class, the rest spread evenly."""

@@ -41,7 +41,7 @@ class Confusion(NamedTuple):
     @staticmethod
     def of(labels: Sequence[str], gold: IntArray, predicted: IntArray, gold_names: Sequence[str] | None = None) -> "Confusion":
         """Counts of ids (n,). A label that training never saw, -1 in gold, gets a row too: each its own by its name, or one for all."""
-        unseen = np.flatnonzero(gold < 0)
+        unseen = np.flatnonzero(gold < 0).tolist()
         found = ["" if gold_names is None else gold_names[place] for place in unseen]
         rows = {name: len(labels) + number for number, name in enumerate(sorted(set(found)))}
         numbered = gold.copy()

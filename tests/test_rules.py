@@ -166,9 +166,18 @@ MIXED = st.text(alphabet="abAB01é\u0301İßक\u093fकи재밌ㅋ映 \n.+:'_-"
 
 @given(st.lists(MIXED.filter(str.strip), min_size=1, max_size=4), MIXED, st.booleans())
 def test_the_shortcut_agrees_with_the_search(keywords, text, case_sensitive):
-    condition = _Condition(Rule(label="yes", keywords=keywords), case_sensitive)
+    condition = _Condition(1, Rule(label="yes", keywords=keywords), case_sensitive)
     text = _Text(text, case_sensitive)
     assert condition.fires(text) == (condition.anything.search(text.folded) is not None)
+
+
+@pytest.mark.parametrize("ask", ["scores", "why"])
+def test_a_pattern_that_backtracks_without_end_is_named(monkeypatch, ask):
+    monkeypatch.setattr("nlp.models.rules.PATTERN_SECONDS", 0.2)
+    bad = rules(r"{default: other, rules: [{label: good, keywords: [fine]}, {label: good, pattern: '^(\w|\w\w)+$'}]}")
+    assert bad.why(["aaaa"])[0]["rule"] == 2
+    with pytest.raises(ConfigError, match=r"rule 2 \(`good`\) has a pattern that took more than 0 seconds for the text 'aaaa"):
+        getattr(bad, ask)(["a" * 60 + "!"])
 
 
 def test_the_matched_piece_is_the_texts_own():

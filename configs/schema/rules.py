@@ -1,6 +1,5 @@
 """Rules written by hand: `model: {type: rules}`."""
 
-import re
 from typing import ClassVar, Literal, Self
 
 from pydantic import model_validator
@@ -17,7 +16,7 @@ class Rule(Config):
     keywords: list[str] = []
     """Fires when one of these occurs as a whole word (or phrase)."""
     pattern: str | None = None
-    """Fires when this regular expression is found."""
+    """Fires when this regular expression is found; its syntax is that of Python's `re`."""
     weight: PositiveFloat = 1.0
     """The rule's vote in `mode: weighted`."""
 
@@ -26,9 +25,11 @@ class Rule(Config):
         if bool(self.keywords) == (self.pattern is not None):
             raise ValueError("give keywords or a pattern")
         if self.pattern is not None:
+            import regex
+
             try:
-                re.compile(self.pattern)
-            except (re.error, OverflowError, RecursionError) as error:
+                regex.compile(self.pattern)
+            except (regex.error, OverflowError, RecursionError) as error:
                 raise ValueError(f"pattern is no regular expression: {error}") from None
         return self
 
