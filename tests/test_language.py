@@ -72,22 +72,44 @@ def test_an_evaluation_scores_every_token_once_given_what_precedes_it(n_tokens, 
     assert asked.tolist() == split.ids.tolist()
 
 
-@given(st.integers(20, 400), st.integers(2, 20), st.integers(1, 9), st.booleans(), st.integers(0, 3))
-def test_blocks_never_overlap_and_depend_on_seed_and_epoch_alone(n_tokens, block_size, batch_size, contiguous, epoch):
+STREAMS = (st.integers(2, 400), st.integers(1, 20), st.integers(1, 9), st.booleans())
+
+
+@given(*STREAMS, st.integers(0, 3))
+def test_blocks_depend_on_seed_and_epoch_alone_and_overlap_at_the_end_of_lanes_only(n_tokens, block_size, batch_size, contiguous, epoch):
     order = BlockOrder(n_tokens, block_size, batch_size, seed=3, contiguous=contiguous)
     batches = order.epoch(epoch)
     assert len(batches) == order.n_batches(epoch)
+    assert all(0 < len(rows) <= batch_size for rows in batches)
     starts = np.concatenate(batches)
+    assert starts.min() >= 0
+    assert starts.max() + min(block_size, n_tokens) <= n_tokens
+    if contiguous:
+        assert all((other - one == block_size).all() for one, other in pairwise(batches[:-1]))
+        starts = np.concatenate(batches[:-1]) if len(batches) > 1 else starts
     assert len(np.unique(starts)) == len(starts)
     assert (np.diff(np.sort(starts)) >= block_size).all()
-    if order._blocks > 1:
-        assert starts.min() >= 0
-        assert starts.max() + block_size <= n_tokens
     again = BlockOrder(n_tokens, block_size, batch_size, seed=3, contiguous=contiguous).epoch(epoch)
     assert [rows.tolist() for rows in batches] == [rows.tolist() for rows in again]
-    if contiguous:
-        for one, other in pairwise(batches):
-            assert (other - one == block_size).all()
+
+
+@given(*STREAMS)
+def test_every_token_is_trained_on_in_some_epoch_and_few_are_left_out_of_each(n_tokens, block_size, batch_size, contiguous):
+    order = BlockOrder(n_tokens, block_size, batch_size, seed=3, contiguous=contiguous)
+    times = np.zeros(n_tokens, int)
+    for epoch in range(40 * block_size):
+        before = times.copy()
+        for rows in order.epoch(epoch):
+            for row in rows:
+                times[row : row + block_size] += 1
+        left_out = int((times == before).sum())
+        if contiguous:
+            assert left_out < batch_size + block_size
+        else:
+            assert left_out < 2 * block_size
+        if times.all():
+            return
+    raise AssertionError(f"tokens {np.flatnonzero(times == 0)} were never trained on")
 
 
 @pytest.mark.parametrize("config", CELLS, ids=lambda config: config.type)

@@ -30,9 +30,10 @@ resets its state in as few lanes."""
 class BlockOrder:
     """How a stream of tokens is cut into blocks, epoch by epoch; a row is the position where a block starts.
 
-    Each epoch starts at another position inside the first block, so that blocks are cut at other positions. With `contiguous` the stream is
-    laid out in `batch_size` lanes of equal length, and block i of a lane follows block i - 1: a recurrent network continues from
-    the state that it left off in. Without, the blocks come in random order.
+    Each epoch is cut at another offset, of up to a block, from the start of the text and every other epoch from its end, so that every
+    token is trained on in some epoch. With `contiguous` the stream is laid out in `batch_size` lanes of equal length, and block i of a
+    lane follows block i - 1: a recurrent network continues from the state that it left off in. The last block of a lane may start
+    before the end of the one before it, and then without its state. Otherwise the blocks come in random order.
     """
 
     n_tokens: int
@@ -49,25 +50,38 @@ class BlockOrder:
     def epoch(self, epoch: int) -> list[IntArray]:
         """The positions where each batch's blocks start."""
         generator = np.random.default_rng((self.seed, epoch))
-        first = int(generator.integers(self.block_size)) if self._blocks > 1 else 0
-        blocks = first + self.block_size * np.arange(self._blocks)
-        if not self.contiguous:
-            blocks = generator.permutation(blocks)
-            return [blocks[start : start + self.batch_size] for start in range(0, len(blocks), self.batch_size)]
-        return list(blocks[: self._lanes * self.n_batches(epoch)].reshape(self._lanes, -1).T)
+        covered = self._lanes * self._lane if self.contiguous else self._blocks * self.block_size
+        offset = int(generator.integers(self._offsets))
+        first = offset if epoch % 2 == 0 else max(self.n_tokens - covered, 0) - offset
+        if self.contiguous:
+            lanes = first + self._lane * np.arange(self._lanes)
+            last = max(self._lane - self.block_size, 0)
+            return [lanes + min(place * self.block_size, last) for place in range(self.n_batches(epoch))]
+        blocks = first + self.block_size * generator.permutation(self._blocks)
+        return [blocks[start : start + self.batch_size] for start in range(0, len(blocks), self.batch_size)]
 
     def n_batches(self, epoch: int) -> int:
         """The number of batches in an epoch."""
-        return self._blocks // self._lanes if self.contiguous else -(-self._blocks // self.batch_size)
+        return -(-self._lane // self.block_size) if self.contiguous else -(-self._blocks // self.batch_size)
 
     @property
     def _blocks(self) -> int:
-        """Whole blocks that fit behind any first place; at least one."""
+        """Whole blocks that fit behind any offset; at least one."""
         return max((self.n_tokens - self.block_size) // self.block_size, 1)
+
+    @property
+    def _offsets(self) -> int:
+        """How many offsets there are."""
+        return max(1, min(self.block_size, self.n_tokens - self._blocks * self.block_size + 1))
 
     @property
     def _lanes(self) -> int:
         return min(self.batch_size, self._blocks)
+
+    @property
+    def _lane(self) -> int:
+        """Tokens of each lane behind any offset."""
+        return (self.n_tokens - self._offsets + 1) // self._lanes
 
 
 @dataclass(frozen=True)
