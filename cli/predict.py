@@ -98,7 +98,9 @@ def _texts(texts: list[str] | None, path: str | None) -> Iterator[str]:
     elif path is not None:
         yield from _lines(path)
     else:
-        yield from (line.rstrip("\n") for line in sys.stdin)
+        from ..datasets.formats.lines import stream_lines
+
+        yield from stream_lines(sys.stdin.buffer, "standard input")
 
 
 def _lines(path: str) -> list[str]:
@@ -129,7 +131,7 @@ def _chunks(texts: Iterator[str]) -> Iterator[list[str]]:
         chunk = []
         try:
             chunk.extend(islice(texts, size))  # keeps what came before an error
-        except (UserError, UnicodeDecodeError) as found:
+        except UserError as found:
             error = found
         if chunk:
             yield chunk

@@ -1,6 +1,7 @@
 """From the sections of a recipe to splits that can be cut into batches."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -31,7 +32,7 @@ def build_data(
     Raises ConfigError where there is nothing to train on, DataError for data that the task cannot be trained on.
     """
     data, cache = _with_texts(data), Cache(report=report)
-    dataset = read_dataset(data, preparation.columns)
+    dataset = _read(data, preparation)
     train = dataset.splits["train"]
     if not len(train):
         raise DataError(f"{train.source} has no training example. Add some, or look at the split with `nlp data show`.")
@@ -53,7 +54,7 @@ def read_split(
     Nothing is learned here: `encoding` is the run's own, and `hashes` are those of the files that it was trained with.
     """
     cache = Cache()
-    dataset = read_dataset(_with_texts(data), preparation.columns)
+    dataset = _read(_with_texts(data), preparation)
     name = name or next(split for split in ("test", "validation") if split in dataset.splits)
     if name not in dataset.splits:
         raise DataError(f"{dataset.name} has no split `{name}`; it has {', '.join(dataset.splits)}. Score one of these with "
@@ -69,14 +70,23 @@ def read_file_as_split(data: DataConfig, preparation: Preparation, encoding: Enc
     """
     data, cache = _with_texts(data), Cache()
     form = data if isinstance(data, FileData) else FileData(type="files", train=file)
-    split, more = preparation.split(_name_of(file), read_file(form, file, preparation.columns)[0], encoding, cache)
-    return split, [*more, *cache.notices]
+    table, left_out = preparation.checked(read_file(form, file, preparation.columns)[0])
+    split, more = preparation.split(_name_of(file), table, encoding, cache)
+    return split, [*left_out, *more, *cache.notices]
 
 
 def read_texts(data: DataConfig, preparation: Preparation) -> Mapping[str, Sequence[str]]:
     """What the tokenizer reads of every split."""
-    dataset = read_dataset(_with_texts(data), preparation.columns)
+    dataset = _read(_with_texts(data), preparation)
     return {name: preparation.tokenizer_texts(table) for name, table in dataset.splits.items()}
+
+
+def _read(data: NamedData | FileData, preparation: Preparation) -> Dataset:
+    """The splits without the rows that the task leaves out."""
+    dataset = read_dataset(data, preparation.columns)
+    checked = {name: preparation.checked(table) for name, table in dataset.splits.items()}
+    notices = [notice for _, found in checked.values() for notice in found]
+    return replace(dataset, splits={name: table for name, (table, _) in checked.items()}, notices=[*dataset.notices, *notices])
 
 
 def counted_splits(tokenizer: TokenizerConfig | None, splits: Mapping[str, T]) -> Sequence[T]:

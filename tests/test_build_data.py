@@ -56,6 +56,28 @@ def test_labels_are_sorted_and_texts_encoded(tmp_path):
     assert data.cache == tmp_path / "cache"
 
 
+MISSING_LABELS = [("a", ""), ("good dog", "yes"), ("b", "  "), ("bad dog", "no"), ("c", "NaN"), ("d", "null"), ("good fox", "yes ")]
+
+
+def test_rows_without_a_label_are_refused_with_their_lines(tmp_path):
+    with pytest.raises(DataError, match=r"4 of 7 rows have no class in column `label` .*train.csv:2, .*:4, .*:6, .*:7. Fill them in"):
+        build_data(files(tmp_path, train=MISSING_LABELS), WORDS, preparation(TASK))
+    with pytest.raises(DataError, match=r"1 of 1 rows have no class.*test.csv:2"):
+        build_data(files(tmp_path, test=[("x", "")]), WORDS, preparation(TASK))
+
+
+def test_rows_without_a_label_are_left_out_or_kept_where_that_is_asked_for(tmp_path):
+    dropped = build_data(files(tmp_path, train=MISSING_LABELS), WORDS, preparation(TASK.model_copy(update={"missing_labels": "drop"})))
+    assert dropped.encoding.labels == ("no", "yes")
+    assert dropped.splits["train"].texts == ["good dog", "bad dog", "good fox"]
+    assert dropped.splits["train"].example(2)["where"].endswith("train.csv:8")
+    assert len(dropped.notices) == 1 and "and are left out" in dropped.notices[0]
+    kept = build_data(files(tmp_path, train=MISSING_LABELS), WORDS, preparation(TASK.model_copy(update={"missing_labels": "keep"})))
+    assert kept.encoding.labels == ("", "NaN", "no", "null", "yes")
+    named = TASK.model_copy(update={"labels": ["no", "yes", "null", "NaN"]})
+    assert len(build_data(files(tmp_path, train=MISSING_LABELS[1:2] + MISSING_LABELS[3:]), WORDS, preparation(named)).splits["train"]) == 5
+
+
 def test_without_a_tokenizer_texts_stay_texts(tmp_path):
     data = build_data(files(tmp_path), None, preparation(TASK))
     assert data.encoding.tokenizer is data.cache is data.encoding.spec.vocab_size is data.splits["train"].encoded is None

@@ -27,9 +27,11 @@ from nlp.errors import DataError
 from typer.testing import CliRunner
 
 NO_BREAK_SPACE = "\u00a0"
+BLANKS = f" {NO_BREAK_SPACE}"
 LINE = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\n\r\ufeff"), max_size=12)
-FIELD = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\t\n\r\ufeff"), min_size=1, max_size=8).filter(str.strip)
-TOKEN = FIELD.map(lambda text: text.replace(" ", "")).filter(str.strip)
+FIELD = (st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\t\n\r\ufeff"), min_size=1, max_size=8)
+         .map(lambda text: text.strip(BLANKS)).filter(str.strip))
+TOKEN = FIELD.map(lambda text: text.replace(" ", "").strip(BLANKS)).filter(str.strip)
 
 
 def read(text: str, form: Form, *wanted: str) -> Table:
@@ -60,6 +62,16 @@ def test_conll_round_trip_with_spaces(sentences, n_spaces):
     table = read(text, Form("conll"))
     assert list(table.columns) == ["tokens", "tags"]
     assert [list(zip(*map(split_tokens, cells), strict=True)) for cells in zip(*table.columns.values(), strict=True)] == sentences
+
+
+@pytest.mark.parametrize("blank", ["", " ", "  ", NO_BREAK_SPACE])
+def test_blanks_around_the_fields_of_conll_files_do_not_count(blank):
+    rows = [("John", "B-PER"), (f"New{NO_BREAK_SPACE}York", "B-LOC")]
+    for between in ("\t", " "):
+        table = read("\n".join(f"{token}{blank}{between}{tag}{blank}" for token, tag in rows), Form("conll"))
+        assert (table.columns["tokens"], table.columns["tags"]) == ([" ".join(token for token, _ in rows)], ["B-PER B-LOC"])
+    words = ["\t".join([str(number), token + blank, *(["_"] * 8)]) for number, (token, _) in enumerate(rows, start=1)]
+    assert read("\n".join(words), Form("conllu"), "form").columns["form"] == [f"John New{NO_BREAK_SPACE}York"]
 
 
 @settings(deadline=None)

@@ -2,10 +2,11 @@
 
 import json
 import signal
+import subprocess
 from pathlib import Path
 
 import pytest
-from command import interrupted, nlp, nlp_process, results, timeless, weights
+from command import NLP, interrupted, nlp, nlp_process, results, timeless, weights
 from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
@@ -140,6 +141,22 @@ def test_a_line_of_a_file_ends_at_a_line_feed_alone(trained):
     (trained / "odd.txt").write_bytes(("\ufeff" + "\r\n".join(texts) + "\r\n").encode())
     reported = nlp("predict", "recurrent", "--input", "odd.txt", "--json", cwd=trained).stdout.removesuffix("\n").split("\n")
     assert [json.loads(line)["text"] for line in reported] == texts
+
+
+def test_a_stream_is_cut_into_lines_as_a_file_is(trained):
+    content = "\ufeffa big cat runs\r\n\r\na\u2028dog\rsleeps\r\na cat".encode()
+    (trained / "windows.txt").write_bytes(content)
+    streamed = subprocess.run([NLP, "predict", "recurrent", "--json"], cwd=trained, input=content, capture_output=True, check=True).stdout
+    assert streamed.decode() == nlp("predict", "recurrent", "--input", "windows.txt", "--json", cwd=trained).stdout
+    assert [json.loads(line)["text"] for line in streamed.splitlines()] == ["a big cat runs", "", "a\u2028dog\rsleeps", "a cat"]
+
+
+def test_lines_before_one_that_is_not_utf8_are_answered(trained):
+    done = subprocess.run([NLP, "predict", "recurrent"], cwd=trained, input=b"a big cat runs\na dog\n\xff\xfe\na cat\n",
+                          capture_output=True, check=False)
+    assert done.returncode == 2
+    assert len(done.stdout.splitlines()) == 2
+    assert b"standard input:3 is not UTF-8: the byte 0xff" in done.stderr
 
 
 def test_without_attention_there_is_nothing_to_draw(tmp_path):

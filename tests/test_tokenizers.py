@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from nlp.configs.schema.tokenizer import CLS, PAD, SEP, SPECIAL_TOKENS, UNK, TokenizerConfig
 from nlp.datasets.arrays import Ragged
-from nlp.datasets.tokenizers.token_sequences import join_pairs
+from nlp.datasets.tokenizers.token_sequences import TokenSequences, join_pairs
 from nlp.datasets.tokenizers.tokenizer import load_tokenizer, train_tokenizer
 from nlp.datasets.tokenizers.unigram import train_unigram
 from nlp.errors import ConfigError, DataError, RunError
@@ -60,6 +60,19 @@ def test_no_text_can_hold_a_special_token(kind):
     encoded = tokenizer.encode(["[PAD]", "a [MASK] b", "[CLS][SEP]", "x[BOS]", "[EOS] [UNK]"])
     assert not set(encoded.ids.tolist()) & (set(SPECIAL_IDS) - {UNK})
     assert UNK not in tokenizer.encode(["[UNK]"]).ids
+
+
+def test_words_between_spaces_may_be_spelled_like_special_tokens():
+    """Each is a word like any other, which keeps its name, and one that training lacks is unknown."""
+    tokenizer = train("words", ["the [UNK] cat [PAD] [UNK]"], split="whitespace")
+    encoded = tokenizer.encode(["[UNK] the [PAD] [MASK] [CLS]"])
+    assert tokenizer.tokens(encoded.ids) == ["[UNK]", "the", "[PAD]", "[UNK]", "[UNK]"]
+    assert [number < len(SPECIAL_TOKENS) for number in encoded.ids] == [False, False, False, True, True]
+    assert tokenizer.tokens(SPECIAL_IDS) == list(SPECIAL_TOKENS)
+    assert sorted(tokenizer.library.get_vocab().values()) == list(range(tokenizer.vocab_size)) == list(range(7 + 4))
+    assert tokenizer.decode(encoded.ids) == "[UNK] the [PAD] [UNK] [UNK]"
+    again = TokenSequences.from_files(tokenizer.config, tokenizer.files())
+    assert again.encode(["[UNK] the [PAD] [MASK] [CLS]"]).ids.tolist() == encoded.ids.tolist()
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -12,7 +12,7 @@ from .evaluate import predict
 from .folder.checkpoints import latest_checkpoints, save_averaged
 from .folder.tensors import load_into, load_tensors, save_tensors
 from .loop.learner import Learner
-from .loop.trainer import score_of
+from .loop.trainer import loss_of, score_of
 from .session import Session
 
 
@@ -23,7 +23,7 @@ def try_average(learner: Learner, task: Task, data: Data, session: Session, coun
     load_into(learner.model, weights)
     metrics = task.metrics(predict(task, learner.model, data.splits["validation"], session.world))
     score, name = score_of(metrics, session), session.best_metric
-    is_best = progress.is_best(score, metrics["loss"])
+    is_best = progress.is_best(score, loss_of(metrics))
     taken = "it is the best" if is_best else f"step {progress.best_step} stays the best"
     value = metrics.get(name, metrics["loss"])
     session.display.line(f"Mean of the last {len(folders)} checkpoints: validation {name} {value:.4f}; {taken}")

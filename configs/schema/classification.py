@@ -29,6 +29,9 @@ class ClassificationConfig(TaskBase):
     """Column with the class."""
     labels: Annotated[list[str], Field(min_length=2)] | None = None
     """The classes, in order, two at least; by default those of the training split, sorted. A label outside a stated list is an error."""
+    missing_labels: Literal["refuse", "drop", "keep"] = "refuse"
+    """Rows whose label is empty or the name of a missing value (`NaN`, `NA`, `null`, `None` and the like) and not in `labels`: an error
+    that names their lines, left out with a notice, or classes like any others."""
     label_smoothing: Probability = 0.0
     """Share of the target's probability that is spread evenly over all classes (Szegedy et al. 2016)."""
     class_weights: Literal["balanced"] | dict[str, PositiveFloat] | None = None

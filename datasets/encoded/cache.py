@@ -17,7 +17,7 @@ from ..files import cache_folder
 from ..tokenizers.tokenizer import Tokenizer, load_tokenizer, train_and_encode
 from .cache_entries import CacheEntries
 
-FORMAT = 2
+FORMAT = 3
 """Raised when what is kept changes, or how it is made."""
 LONG = 1_000_000
 """Number of characters above which a line reports that texts are being encoded."""

@@ -1,7 +1,7 @@
 """Texts with a class each: what classification trains on."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,10 @@ from .cache import Cache
 from .labels import UNSEEN, declared_or, some_names
 from .preparation import Preparation, Tokenizers
 from .split import Batch, Encoding, StepRandom, Target, truncation_notices
+
+MISSING = frozenset(["", "#N/A", "#NA", "-NaN", "-nan", "<NA>", "N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null"])
+"""What spreadsheets and pandas write for a value that is not there."""
+SHOWN_PLACES = 5
 
 
 @dataclass(frozen=True)
@@ -83,6 +87,22 @@ class LabelledTexts(Preparation):
     def __init__(self, task: ClassificationConfig) -> None:
         self.task = task
         self.columns = (task.text, task.label)
+
+    def checked(self, table: Table) -> tuple[Table, Sequence[str]]:
+        """Labels without blanks around them. Rows without a label are left out where the recipe asks for it, or else a DataError."""
+        column, task = self.task.label, self.task
+        table = replace(table, columns={**table.columns, column: [label.strip() for label in table.columns[column]]})
+        missing = MISSING - set(task.labels or ())
+        rows = [row for row, label in enumerate(table.columns[column]) if label in missing] if task.missing_labels != "keep" else []
+        if not rows:
+            return table, []
+        places = ", ".join(table.where(row) for row in rows[:SHOWN_PLACES]) + (", ..." if len(rows) > SHOWN_PLACES else "")
+        names = some_names(table.columns[column][row] for row in rows)
+        found = f"{len(rows):,} of {len(table):,} rows have no class in column `{column}` ({names}"
+        if task.missing_labels == "refuse":
+            raise DataError(f"{found}): {places}. Fill them in or take them out; `task.missing_labels: drop` leaves such rows out, "
+                            "`keep` makes classes of these names.")
+        return table.without(rows), [f"{found}) and are left out: {places}."]
 
     def learn(self, train: Table, tokenizers: Tokenizers) -> Encoding:
         """The classes, and the tokenizer if there is one. Raises DataError for data that no classifier can be trained on."""

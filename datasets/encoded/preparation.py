@@ -39,6 +39,10 @@ class Preparation(ABC):
     columns: Sequence[str]
     """The columns that the task reads."""
 
+    def checked(self, table: Table) -> tuple[Table, Sequence[str]]:
+        """A table as it was read, without the rows that the task leaves out; and notices."""
+        return table, []
+
     @abstractmethod
     def learn(self, train: Table, tokenizers: Tokenizers) -> Encoding:
         """What the training split teaches: labels, tokenizers, sizes."""

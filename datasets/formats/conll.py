@@ -70,8 +70,17 @@ def _first_line(lines: Sequence[str], source: str) -> str:
 
 
 def _fields(line: str, tabs: bool) -> list[str]:
-    """Cut at each tab, with no-break spaces for those in a token, or at runs of spaces. `str.split()` would cut at no-break ones too."""
-    return line.replace(" ", _NO_BREAK_SPACE).split("\t") if tabs else [field for field in line.split(" ") if field]
+    """Cut at each tab or at runs of spaces, without blanks around a field; spaces in a token become no-break ones.
+
+    `str.split()` would cut at no-break spaces too.
+    """
+    fields = (_bare(field) for field in line.split("\t" if tabs else " "))
+    return [field.replace(" ", _NO_BREAK_SPACE) for field in fields] if tabs else [field for field in fields if field]
+
+
+def _bare(field: str) -> str:
+    """Without blanks before and behind it, no-break ones too; a token may be nothing but one."""
+    return field.strip(f" {_NO_BREAK_SPACE}") or field
 
 
 def _conll_sentences(lines: Sequence[str], source: str, first: str, width: int) -> Iterator[_Sentence]:
@@ -162,7 +171,7 @@ def _conllu_sentences(lines: Sequence[str], source: str) -> Iterator[_Sentence]:
 
 def _word(line: str, due: int, where: str) -> list[str] | None:
     """The ten fields of a word; None for a multiword token or an empty node."""
-    fields = line.replace(" ", _NO_BREAK_SPACE).split("\t")
+    fields = _fields(line, tabs=True)
     if len(fields) != len(CONLLU_COLUMNS):
         raise DataError(f"{where} has {_columns(len(fields))} where CoNLL-U has {len(CONLLU_COLUMNS)} with tabs between them: "
                         f"{' '.join(CONLLU_COLUMNS)}. Is a tab lost? For other columns set `data.format: conll`.")

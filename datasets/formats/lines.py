@@ -1,6 +1,6 @@
 """Files without columns of their own: one long text, and parallel files, in which equal lines belong together."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from ...errors import DataError
 from ..tables import Table
@@ -22,6 +22,17 @@ def split_lines(text: str) -> list[str]:
     """The lines of a text, empty ones too. Cut at line feeds alone: `splitlines` would also cut at characters inside a text."""
     lines = text.replace("\r\n", "\n").split("\n")
     return lines if lines[-1] else lines[:-1]
+
+
+def stream_lines(stream: Iterable[bytes], source: str) -> Iterator[str]:
+    """The lines of a stream as they come, cut like those of a file, a byte order mark left out. DataError for a byte that is not UTF-8."""
+    for number, line in enumerate(stream, start=1):
+        try:
+            text = line.decode("utf-8-sig" if number == 1 else "utf-8")
+        except UnicodeDecodeError as error:
+            raise DataError(f"{source}:{number} is not UTF-8: the byte 0x{line[error.start]:02x} belongs to no character. Convert it, "
+                            "for example with `iconv -f LATIN1 -t UTF-8`.") from None
+        yield text.removesuffix("\n").removesuffix("\r") if text.endswith("\n") else text
 
 
 def pair_lines(files: Mapping[str, tuple[bytes, str]]) -> Table:

@@ -9,7 +9,7 @@ import numpy as np
 from ...configs.schema.tokenizer import CLS, SEP, SPECIAL_TOKENS, UNK
 from ..arrays import IntArray, Ragged
 from .tokenizer import Tokenizer, encodable
-from .vocabulary import BYTE_CHARACTERS, SequenceConfig, normalized, train_vocabulary
+from .vocabulary import BYTE_CHARACTERS, SequenceConfig, normalized, special_names, train_vocabulary
 
 if TYPE_CHECKING:
     import tokenizers
@@ -38,7 +38,8 @@ class TokenSequences(Tokenizer):
         from tokenizers import Tokenizer
 
         library = Tokenizer.from_str(files[FILE].decode("utf-8"))
-        if [library.id_to_token(number) for number in range(len(SPECIAL_TOKENS))] != list(SPECIAL_TOKENS):
+        first = [library.id_to_token(number) for number in range(len(SPECIAL_TOKENS))]
+        if first not in (special_names(config), list(SPECIAL_TOKENS)):  # the latter: a saved one of words between spaces may be older
             raise ValueError(f"its first tokens are not {' '.join(SPECIAL_TOKENS)}")
         return cls(config, library)
 
@@ -58,10 +59,13 @@ class TokenSequences(Tokenizer):
 
     def tokens(self, ids: Sequence[int] | IntArray) -> list[str]:
         """The ids by name. Bytes that are no text by themselves are shown as `<E2 82>`; those that are, as that text."""
-        names = [self.library.id_to_token(int(number)) or "" for number in ids]
+        names = [self._name(int(number)) for number in ids]
         if self.config.type not in ("bytes", "bpe"):
             return names
         return [name if number < len(SPECIAL_TOKENS) else _spelled(name) for number, name in zip(ids, names, strict=True)]
+
+    def _name(self, number: int) -> str:
+        return SPECIAL_TOKENS[number] if number < len(SPECIAL_TOKENS) else self.library.id_to_token(number) or ""
 
     def decode(self, ids: Sequence[int] | IntArray) -> str:
         """The text of the ids; special tokens other than [UNK] are left out.
@@ -70,7 +74,7 @@ class TokenSequences(Tokenizer):
         known), unigram pieces all but the number of spaces, words and WordPiece the words with single spaces between them.
         """
         kept = [int(number) for number in ids if number == UNK or number >= len(SPECIAL_TOKENS)]
-        return self.library.decode(kept, skip_special_tokens=False)
+        return " ".join(self.tokens(kept)) if self.config.type == "words" else self.library.decode(kept, skip_special_tokens=False)
 
     def unknown_share(self, encoded: Ragged) -> float:
         """The share of tokens that are [UNK]; [CLS] does not count as a token."""

@@ -59,13 +59,22 @@ def _trained(config: SequenceConfig, texts: Sequence[str]) -> "Tokenizer":
 def _words(config: WordTokenizer, texts: Sequence[str]) -> "Tokenizer":
     from tokenizers import Regex, models, pre_tokenizers, trainers
 
-    tokenizer = _new(models.WordLevel(unk_token="[UNK]"), config.lowercase)
+    special = special_names(config)
+    tokenizer = _new(models.WordLevel(unk_token=special[UNK]), config.lowercase)
     tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex(WORDS[config.split]), "removed", invert=True)
     trainer = trainers.WordLevelTrainer(
-        vocab_size=config.vocab_size, min_frequency=config.min_frequency, special_tokens=list(SPECIAL_TOKENS), show_progress=False
+        vocab_size=config.vocab_size, min_frequency=config.min_frequency, special_tokens=special, show_progress=False
     )
     tokenizer.train_from_iterator(texts, trainer)
     return _without_added_tokens(tokenizer)
+
+
+def special_names(config: SequenceConfig) -> list[str]:
+    """How the vocabulary spells the special tokens. No other tokenizer makes one token of `[PAD]` in a text, but words between spaces may
+    be spelled like that, so there each special token ends in a space.
+    """
+    between_spaces = isinstance(config, WordTokenizer) and config.split == "whitespace"
+    return [f"{token} " if between_spaces else token for token in SPECIAL_TOKENS]
 
 
 def _characters(config: CharacterTokenizer, texts: Sequence[str]) -> "Tokenizer":

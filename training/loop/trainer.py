@@ -112,8 +112,13 @@ def _evaluate(learner: Learner, task: Task, data: Data, session: Session) -> Non
     session.log("validation", progress.step, metrics)
     score = score_of(metrics, session)
     learner.evaluated(score)
-    progress.evaluated(score, metrics["loss"], session.early_stopping.min_delta if session.early_stopping else 0.0)
+    progress.evaluated(score, loss_of(metrics), session.early_stopping.min_delta if session.early_stopping else 0.0)
     session.display.evaluation(progress.step, metrics, is_best=progress.best_step == progress.step)
+
+
+def loss_of(metrics: Mapping[str, float]) -> float:
+    """What decides between equal scores; 0 for models whose loss is not defined."""
+    return metrics.get("loss", metrics.get("hinge_loss", 0.0))
 
 
 def score_of(metrics: Mapping[str, float], session: Session) -> float:
