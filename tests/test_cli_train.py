@@ -2,6 +2,7 @@
 
 import json
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -248,3 +249,10 @@ def test_a_loss_that_is_not_finite_stops_with_place_texts_and_advice(folder):
     assert "Traceback" not in done.stderr
     saved = next((folder / "runs" / "explodes" / "boom").glob("bad-batch-step-*.json"))
     assert json.loads(saved.read_text(encoding="utf-8"))[0]["text"]
+
+
+def test_what_a_solver_notices_is_reported_at_the_end(folder):
+    recipe = write_recipe(folder, "naive_bayes", name="unfinished")
+    recipe.write_text(recipe.read_text(encoding="utf-8").replace("naive_bayes, alpha: 0.1", "logistic_regression, max_iterations: 1"),
+                      encoding="utf-8")
+    assert re.search(r"^Notice: .*max_iterations", nlp("train", "--config", "unfinished.yaml", cwd=folder).stderr, re.MULTILINE)

@@ -58,3 +58,10 @@ def test_only_the_first_process_announces(monkeypatch):
         monkeypatch.setenv("RANK", "1")
         announce("never")
     assert plain.getvalue() == "first\nagain\n"
+
+
+@pytest.mark.parametrize("n_steps", [1, 20])
+def test_lines_are_printed_literally(n_steps):
+    with redirect_stderr(Terminal()) as terminal, Display(n_steps) as display:
+        display.line("Notice: [bold]x[/bold] :smile:")
+    assert "Notice: [bold]x[/bold]" in re.sub(r"\x1b\[[\d;?]*[A-Za-z]", "", terminal.getvalue())

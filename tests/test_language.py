@@ -313,6 +313,8 @@ def test_the_command_from_training_to_generation(tmp_path, monkeypatch, model):
     assert printed[0] == printed[1]
     assert printed[0].startswith("the c")
     assert len(printed[0]) == len("the c") + 30 + 1
+    as_json = json.loads(nlp("predict", f"{model}/first", "the c", *options, "--json", cwd=tmp_path).stdout)
+    assert as_json == {"text": "the c", "prediction": printed[0].removeprefix("the c").removesuffix("\n")}
 
 
 def test_a_resumed_recurrent_run_continues_in_the_state_it_was_in(tmp_path, monkeypatch):

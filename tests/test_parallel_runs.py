@@ -40,6 +40,7 @@ def test_side_by_side_each_has_a_thread_and_those_that_fail_are_named(jobs, star
         assert command[1:] == ["-m", "nlp.cli.main", "train", "--resume", str(job.directory.path), "--device", "cpu", "--json"]
         assert options["env"] == {**os.environ, "PYTHONSAFEPATH": "1", "OMP_NUM_THREADS": "1"}
         assert options["stdout"] == subprocess.DEVNULL
+        assert options["check"] is False
 
 
 def test_data_parallel_through_torchrun_one_run_after_the_other(jobs, started, monkeypatch):
@@ -52,9 +53,10 @@ def test_data_parallel_through_torchrun_one_run_after_the_other(jobs, started, m
 
 
 @pytest.mark.parametrize("train", [train_side_by_side, train_in_processes])
-def test_bad_data_is_found_before_any_process_starts_and_leaves_no_run(jobs, started, train):
+def test_bad_data_is_found_before_any_process_starts_and_leaves_no_run(jobs, started, train, capsys):
     Path(jobs[0].recipe.data.model_dump()["train"]).write_text("name,language\nx,\n", encoding="utf-8")
     with pytest.raises(DataError):
         train(jobs, 2)
     assert started == []
     assert not any(job.directory.path.exists() for job in jobs)
+    assert "Stopped" not in capsys.readouterr().err

@@ -4,9 +4,11 @@ import errno
 import json
 import os
 import re
+import socket
 import subprocess
 import sys
 import textwrap
+from collections import namedtuple
 from pathlib import Path
 
 import pytest
@@ -15,8 +17,9 @@ from hypothesis import strategies as st
 from nlp.errors import DeviceError, RunError
 from nlp.training.folder import environment as environment_module
 from nlp.training.folder.environment import environment, git_state, package_name, requirements
-from nlp.training.folder.files import read_json, write_atomically, write_json
+from nlp.training.folder.files import disk_errors, read_json, write_atomically, write_json
 from nlp.training.folder.run_directory import RunDirectory, create_run, find_run, list_runs, runs_root
+from nlp.training.folder.run_lock import RunLock
 
 
 @pytest.fixture(autouse=True)
@@ -136,6 +139,10 @@ def test_an_unknown_run_is_answered_with_the_nearest_and_the_latest():
         find_run("names/lstn")
     with pytest.raises(RunError, match="no run 'names'"):
         find_run("names")
+    for day in (3, 4):
+        made("names/mlp", f"day-{day}", f"2026-01-0{day}T10:00:00+00:00")
+    with pytest.raises(RunError, match=r"latest: names/mlp/day-4, names/mlp/day-3, names/rules/second\. `nlp runs`"):
+        find_run("names/lstn")
 
 
 # Status and lock
@@ -186,6 +193,13 @@ def test_one_process_at_a_time_and_a_killed_one_blocks_nobody():
     assert run.status() == "interrupted"
     with run.hold():
         assert run.status() == "running"
+
+
+def test_the_lock_names_its_holder_and_nothing_else(root):
+    lock = create_run("names/lstm", "a").path / ".lock"
+    lock.write_text("process 123456789 on a machine with a long name, which is gone\n", encoding="utf-8")
+    with RunLock(lock, "it"):
+        assert lock.read_text(encoding="utf-8") == f"process {os.getpid()} on {socket.gethostname()}\n"
 
 
 def test_asking_for_the_status_does_not_let_the_lock_go():
@@ -243,6 +257,13 @@ def test_a_process_killed_while_writing_leaves_a_complete_file(tmp_path):
 
 
 SCALARS = st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text() | st.floats(allow_nan=False)
+
+
+def test_a_full_disk_says_how_much_room_there_is(tmp_path, monkeypatch):
+    usage = namedtuple("Usage", "free")
+    monkeypatch.setattr("nlp.training.folder.files.shutil.disk_usage", lambda _: usage(5_000_000_000_000))
+    with pytest.raises(DeviceError, match=r"5,000,000\.0 MB"), disk_errors(tmp_path / "a" / "b"):
+        raise OSError(errno.ENOSPC, "No space left on device")
 
 
 @settings(max_examples=30, deadline=None)

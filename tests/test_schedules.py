@@ -67,3 +67,21 @@ def test_a_run_of_few_steps_learns(kind, n_steps, warmup):
     schedule = Schedule(ScheduleConfig(type=kind, warmup_steps=warmup), n_steps)
     assert schedule.factor(1) > 0
     assert schedule.factor(1) == 1.0 or n_steps > 1 or warmup > 1
+
+
+def test_plateau_counts_from_the_last_better_result():
+    schedule = Schedule(ScheduleConfig(type="plateau", factor=0.5, patience=2), 100)
+    for score in (0.1, 0.1, 0.1, 0.2, 0.2, 0.2):
+        schedule.evaluated(score)
+    assert schedule.factor(50) == 1.0, "twice no better, better, and twice no better: patience 2 is never used up"
+    schedule.evaluated(0.2)
+    assert schedule.factor(50) == 0.5
+    for score in (0.2, 0.2):
+        schedule.evaluated(score)
+    assert schedule.factor(50) == 0.5, "it waits anew after each change"
+
+
+def test_a_warm_up_of_one_step_is_over_at_once():
+    for kind in KINDS:
+        assert Schedule(ScheduleConfig(type=kind, warmup_steps=1), 100).factor(1) == 1.0
+    assert Schedule(ScheduleConfig(type="inverse_sqrt"), 100).factor(4) == 0.5

@@ -54,6 +54,7 @@ def test_a_small_language_is_learned(trained):
     assert set(figures) == {"loss", "accuracy", "exact_match", "bleu", "bleu_lowercase", "chrf", "ter"}
     assert figures["bleu"] > 80
     assert figures["ter"] < 20
+    assert figures["exact_match"] > 0.5
 
 
 def test_eval_reports_intervals_signatures_and_what_a_copy_gets(trained):
@@ -196,6 +197,7 @@ def test_a_text_of_as_many_tokens_as_there_are_positions_is_drawn(hardly_trained
 
 
 def test_more_tokens_than_positions_are_refused(hardly_trained):
+    assert len(nlp("predict", "transformer", "a dog", "--length", "24", cwd=hardly_trained).stdout.split()) == 24
     assert "model.max_positions is 24" in nlp("predict", "transformer", "a dog", "--length", "25", cwd=hardly_trained, code=2).stderr
 
 

@@ -33,6 +33,13 @@ def test_sums_over_rows_give_the_scores_of_the_corpus():
     assert scores.figures(sums[part].sum(axis=0)) == pytest.approx(expected)
 
 
+def test_rows_may_have_different_numbers_of_references():
+    scores, predicted = TranslationScores(), ["a small dog runs", "the cat sleeps here"]
+    references = [["a small dog runs fast", "a dog runs"], ["the cat sleeps"]]
+    alone = sum(scores.sums([text], [refs]).sum(axis=0) for text, refs in zip(predicted, references, strict=True))
+    np.testing.assert_allclose(scores.sums(predicted, references).sum(axis=0), alone)
+
+
 def test_several_references_are_those_of_sacrebleu():
     scores = TranslationScores()
     sums = scores.sums(SAID, list(zip(RIGHT, OTHERS, strict=True)))

@@ -327,3 +327,22 @@ def test_fonts_have_the_letters_of_most_alphabets():
 @pytest.mark.parametrize(("count", "shown"), [(9_999, "9999"), (10_000, "10k"), (999_499, "999k"), (999_500, "1M"), (3_400_000, "3M")])
 def test_counts_are_written_with_at_most_four_signs(count, shown):
     assert _short(count) == shown
+
+
+def test_names_stand_before_rows_and_over_columns_and_the_caption_below():
+    picture = pixels([[1000, 0], [0, 1000]], ["wide label", "b"])
+    columns = np.flatnonzero((picture < 60).sum(axis=0) >= 90)
+    left = columns[0]
+    rows = np.flatnonzero((picture[:, left : left + 92] < 60).all(axis=1))
+    top = rows[0]
+    assert (rows[-1] - top, columns[-1] - left) == (91, 91), "two cells of 46 with a dark outline"
+    ink = picture < 128
+    before, over, below = ink[top : top + 92, :left], ink[:top, left : left + 92], ink[top + 92 :]
+    assert [part.any() for part in (before[:46], before[46:], over[:, :46], over[:, 46:], below)] == [True] * 5
+    assert not ink[:top, :left].any() and not ink[:top, left + 92 :].any()
+    assert over.any(axis=1).sum() > over.any(axis=0).sum(), "names over columns are turned"
+    middle = [float(np.mean(np.flatnonzero(part.any(axis=1)))) for part in (before[:46], before[46:])]
+    assert middle == pytest.approx([22.5, 22.5], abs=5)
+    middle = [float(np.mean(np.flatnonzero(part.any(axis=0)))) for part in (over[:, :46], over[:, 46:])]
+    assert middle == pytest.approx([22.5, 22.5], abs=5)
+    assert not ink[:, 0].any() and not ink[0].any() and not ink[-1].any() and not ink[:, -1].any(), "nothing is cut off"
