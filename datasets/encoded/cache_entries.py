@@ -8,7 +8,7 @@ Where the folder is full or not writable, things are made each time, and a notic
 """
 
 import os
-import shutil
+import re
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from ...errors import RunError
-from ...storage import damage, write_folder
+from ...storage import damage, read_file, remove, write_folder
 
 PAUSE = 0.05
 """Seconds between two looks at a lock."""
@@ -31,7 +31,7 @@ class CacheEntries:
     """A folder of entries. `made` names those that were not there, `notices` reports what did not work as it should."""
 
     def __init__(self, root: Path) -> None:
-        self.root, self.made, self.notices = root, list[str](), list[str]()
+        self.root, self.made, self.notices = Path(os.path.realpath(root)), list[str](), list[str]()
 
     def get(self, name: str, make: Callable[[], Made], write: Callable[[Made, Path], object], read: Callable[[Path], Made]) -> Made:
         """The entry, read from disk; made and written where it is missing or damaged.
@@ -45,7 +45,8 @@ class CacheEntries:
             found = self._read(name, read)
             if found is not None:
                 return found
-            shutil.rmtree(self.root / name, ignore_errors=True)  # damaged, and nobody else renames one into its place now
+            with suppress(OSError):
+                remove(self.root / name)  # damaged, and nobody else renames one into its place now
             made = make()
             self.made.append(name)
             try:
@@ -59,7 +60,7 @@ class CacheEntries:
         """The entry, or None where it is missing or damaged."""
         folder = self.root / name
         try:
-            return None if damage(folder, content=False) is not None else read(folder)
+            return None if damage(folder) is not None else read(folder)
         except (OSError, RunError, ValueError):
             return None
 
@@ -71,8 +72,8 @@ class CacheEntries:
         """Delete what killed processes left half-written."""
         for left in self.root.glob(".*.tmp-*"):
             with suppress(OSError):
-                if time.time() - left.stat().st_mtime > STALE:
-                    shutil.rmtree(left, ignore_errors=True)
+                if _is_old(left):
+                    remove(left)
 
     @contextmanager
     def _lock(self, name: str) -> Iterator[None]:
@@ -83,7 +84,7 @@ class CacheEntries:
             self.root.mkdir(parents=True, exist_ok=True)
             while not (held := _taken(lock)):
                 if _is_stale(lock):
-                    lock.unlink(missing_ok=True)
+                    remove(lock)
                 else:
                     time.sleep(PAUSE)
         except OSError as error:
@@ -114,14 +115,21 @@ def _taken(lock: Path) -> bool:
 
 
 def _is_stale(lock: Path) -> bool:
-    """Whether the process that took the lock is gone, or has it for so long that it must be."""
+    """Whether the process that took the lock is gone, or has it for so long that it must be; or it is something else than a lock."""
     try:
-        process, _, host = lock.read_text(encoding="utf-8").partition(" ")
-        if time.time() - lock.stat().st_mtime > STALE:
+        if lock.is_symlink() or _is_old(lock):
             return True
+        process, _, host = read_file(lock).decode("utf-8", "replace").partition(" ")
     except FileNotFoundError:
         return False
-    return os.name != "nt" and host == socket.gethostname() and process.isdecimal() and not _lives(int(process))
+    except OSError:
+        return True
+    return os.name != "nt" and host == socket.gethostname() and re.fullmatch("[0-9]{1,9}", process) is not None and not _lives(int(process))
+
+
+def _is_old(path: Path) -> bool:
+    """Whether it was last changed so long ago, or in such a distant future, that nobody is at work on it."""
+    return abs(time.time() - path.lstat().st_mtime) > STALE
 
 
 def _lives(process: int) -> bool:

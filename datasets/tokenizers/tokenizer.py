@@ -10,7 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from ...configs.schema.tokenizer import NgramTokenizer, TokenizerConfig
 from ...errors import RunError
-from ...storage import damage, read_manifest, seal, write_file
+from ...storage import damage, read_manifest, write_sealed
 from ..arrays import IntArray, Ragged
 
 FORMAT, READABLE = 2, (1, 2)
@@ -59,10 +59,8 @@ class Tokenizer(ABC):
 
     def save(self, folder: Path) -> None:
         """Write the tokenizer into a folder, which is made where it is missing. Raises OSError."""
-        folder.mkdir(parents=True, exist_ok=True)
-        for name, content in self.files().items():
-            write_file(folder / name, content)
-        seal(folder, ABOUT, {"format": FORMAT, "vocab_size": self.vocab_size, "config": self.config.model_dump()})
+        about = {"format": FORMAT, "vocab_size": self.vocab_size, "config": self.config.model_dump()}
+        write_sealed(folder, self.files(), ABOUT, about)
 
 
 def encodable(texts: Sequence[str]) -> Sequence[str]:
