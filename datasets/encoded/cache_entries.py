@@ -23,6 +23,8 @@ PAUSE = 0.05
 """Seconds between two looks at a lock."""
 STALE = 1_800.0
 """Seconds after which a lock is ignored, even where its process cannot be checked."""
+UNNAMED = 2.0
+"""Seconds after which a lock is ignored that names no process: it was killed between making the file and writing its name."""
 
 Made = TypeVar("Made")
 
@@ -72,7 +74,7 @@ class CacheEntries:
         """Delete what killed processes left half-written."""
         for left in self.root.glob(".*.tmp-*"):
             with suppress(OSError):
-                if _is_old(left):
+                if _is_old(left, STALE):
                     remove(left)
 
     @contextmanager
@@ -117,9 +119,10 @@ def _taken(lock: Path) -> bool:
 def _is_stale(lock: Path) -> bool:
     """Whether the process that took the lock is gone, or has it for so long that it must be; or it is something else than a lock."""
     try:
-        if lock.is_symlink() or _is_old(lock):
+        content = b"" if lock.is_symlink() else read_file(lock)
+        if _is_old(lock, STALE if content else UNNAMED):
             return True
-        process, _, host = read_file(lock).decode("utf-8", "replace").partition(" ")
+        process, _, host = content.decode("utf-8", "replace").partition(" ")
     except FileNotFoundError:
         return False
     except OSError:
@@ -127,12 +130,15 @@ def _is_stale(lock: Path) -> bool:
     return os.name != "nt" and host == socket.gethostname() and re.fullmatch("[0-9]{1,9}", process) is not None and not _lives(int(process))
 
 
-def _is_old(path: Path) -> bool:
-    """Whether it was last changed so long ago, or in such a distant future, that nobody is at work on it."""
-    return abs(time.time() - path.lstat().st_mtime) > STALE
+def _is_old(path: Path, seconds: float) -> bool:
+    """Whether it was last changed longer ago, or in a more distant future, than anybody would be at work on it."""
+    return abs(time.time() - path.lstat().st_mtime) > seconds
 
 
 def _lives(process: int) -> bool:
+    """Whether another process has this number; in a container, one that was killed may have had that of this process."""
+    if process == os.getpid():
+        return False
     try:
         os.kill(process, 0)
     except ProcessLookupError:
