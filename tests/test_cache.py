@@ -319,7 +319,8 @@ def test_an_old_lock_is_passed_over(content, tmp_path):
     assert not lock.exists()
 
 
-@pytest.mark.parametrize("kind", ["a link", "a folder", "a pipe", "a huge number", "no text", "from the future", "no name", "of an earlier process"])
+@pytest.mark.parametrize("kind", ["a link", "a folder", "a pipe", "a huge number", "no text", "from the future", "no name",
+                                  "of an earlier process"])
 def test_what_is_no_lock_keeps_nobody_waiting(kind, tmp_path, monkeypatch):
     monkeypatch.setattr(cache_entries, "UNNAMED", 0.1)
     lock = tmp_path / "x.lock"
