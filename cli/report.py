@@ -1,5 +1,6 @@
 """What `nlp train` prints at its end: metrics by split, mean and spread over seeds, and what to do next."""
 
+import math
 import os
 from collections.abc import Sequence
 from statistics import mean, stdev
@@ -14,13 +15,17 @@ if TYPE_CHECKING:
 
 def print_results(results: "Sequence[Results]", as_json: bool) -> None:
     """Print the metrics of all seeds."""
+    from ..training.folder.files import plain
+
     if os.environ.get("RANK", "0") != "0":
         return  # only the first of several processes prints
     if as_json:
-        print_json([{**result.to_json(), "run": str(result.directory.path)} for result in results])
+        print_json([plain({**result.to_json(), "run": str(result.directory.path)}) for result in results])
         return
-    names = list(results[0].metrics["validation"])
-    rows = [[split, *(_figure([result.metrics[split][name] for result in results]) for name in names)] for split in results[0].metrics]
+    # Runs that were resumed together need not have been made by the same version.
+    names = [name for name in results[0].metrics["validation"] if all(name in result.metrics["validation"] for result in results)]
+    splits = [split for split in results[0].metrics if all(split in result.metrics for result in results)]
+    rows = [[split, *(_figure([result.metrics[split][name] for result in results]) for name in names)] for split in splits]
     seeds = ", ".join(str(result.seed) for result in results)
     spread = "; mean ± standard deviation" if len(results) > 1 else ""
     table(["split", *names], rows, title=f"seed{'s' if len(results) > 1 else ''} {seeds}{spread}")
@@ -33,7 +38,9 @@ def print_results(results: "Sequence[Results]", as_json: bool) -> None:
 
 
 def _figure(values: Sequence[float]) -> str:
-    return f"{mean(values):.4f}" + (f" ± {stdev(values):.4f}" if len(values) > 1 else "")
+    if len(values) == 1:
+        return f"{values[0]:.4f}"
+    return f"{mean(values):.4f} ± {stdev(values) if all(map(math.isfinite, values)) else math.nan:.4f}"
 
 
 def _say_next(result: "Results") -> None:

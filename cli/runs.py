@@ -22,13 +22,14 @@ def runs(
     json: Annotated[bool, typer.Option("--json", help="Print the runs as JSON.")] = False,
 ) -> None:
     """List runs, the newest first."""
+    from ..training.folder.files import plain
     from ..training.folder.run_directory import list_runs, runs_root
     from .console import print_json
 
     found = [run for run in list_runs() if recipe is None or f"{run.recipe}/".startswith(f"{recipe.rstrip('/')}/")]
     summaries = [summary(run) for run in found]
     if json:
-        print_json(summaries)
+        print_json(plain(summaries))
     elif summaries:
         print_table(summaries)
     elif recipe:
@@ -40,15 +41,15 @@ def runs(
 
 def summary(run: "RunDirectory") -> dict[str, Any]:
     """A run's settings and metrics; for an unfinished run those of the last line in the log. A damaged file leaves gaps."""
-    recipe, results, lines = recipe_of(run), saved_results(run), log_of(run)
+    (model, seed), results, lines = model_and_seed(run), saved_results(run), log_of(run)
     validation = [line for line in lines if line["split"] == "validation"]
     cost = results.get("cost", {})
     return {
         "run": run.address,
         "path": str(run.path),
         "status": run.status(),
-        "model": recipe.get("model", {}).get("type"),
-        "seed": next(iter(recipe.get("seeds", ())), None),
+        "model": model,
+        "seed": seed,
         "steps": cost.get("steps", max((line["step"] for line in lines), default=0)),
         "validation": results.get("validation") or (figures_of(validation[-1]) if validation else {}),
         "test": results.get("test") or {},
@@ -58,29 +59,29 @@ def summary(run: "RunDirectory") -> dict[str, Any]:
     }
 
 
-def recipe_of(run: "RunDirectory") -> Mapping[str, Any]:
-    """The resolved recipe, unchecked: an old run is listed even where its recipe is no longer valid."""
+def model_and_seed(run: "RunDirectory") -> tuple[str | None, int | None]:
+    """From the resolved recipe, unchecked: an old run is listed even where its recipe is no longer valid."""
     import yaml
 
     try:
         read = yaml.load(run.config.read_bytes(), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-    except (OSError, yaml.YAMLError):
-        return {}
-    return read if isinstance(read, Mapping) else {}
+    except (OSError, ValueError, RecursionError, yaml.YAMLError):  # ValueError: a date that there is not
+        return None, None
+    sections = read if isinstance(read, dict) else {}
+    model, seeds = sections.get("model"), sections.get("seeds")
+    kind, seed = model.get("type") if isinstance(model, dict) else None, seeds[0] if isinstance(seeds, list) and seeds else None
+    return kind if isinstance(kind, str) else None, seed if isinstance(seed, int) else None
 
 
 def saved_results(run: "RunDirectory") -> Mapping[str, Any]:
     """The content of `results.json`; empty for a run that is not finished."""
     from ..errors import RunError
-    from ..training.folder.files import read_json
+    from ..training.folder.results_file import read_results
 
     try:
-        saved = read_json(run.results)
+        return read_results(run.results).to_json()
     except RunError:
         return {}
-    parts = ("cost", "train", "validation", "test")
-    valid = isinstance(saved, Mapping) and all(isinstance(saved.get(part, {}), Mapping) for part in parts)
-    return saved if valid else {}
 
 
 def log_of(run: "RunDirectory") -> list[dict[str, Any]]:

@@ -47,7 +47,7 @@ def train(
         _refuse_taken(output)
     trained = train_recipe(config, set_ or ())
     if output is not None:
-        trained.tokenizer.save(output)
+        trained.tokenizer.save(output.resolve())
     if json:
         print_json(_figures(trained) | {"output": None if output is None else str(output)})
         return

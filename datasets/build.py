@@ -42,7 +42,7 @@ def build_data(
     for name, table in dataset.splits.items():
         splits[name], more = preparation.split(name, table, encoding, cache)
         notices += more
-    return Data(splits, encoding, dataset.hashes, [*notices, *cache.notices], cache.entries.root if encoding.tokenizers else None)
+    return Data(splits, encoding, dataset.hashes, [*notices, *cache.notices], cache.entries.folder if encoding.tokenizers else None)
 
 
 def read_split(

@@ -57,6 +57,10 @@ def best(run: Path) -> Path:
     return run / "checkpoints" / (run / "checkpoints" / "best").read_text(encoding="utf-8").strip()
 
 
+def last(run: Path) -> Path:
+    return run / "checkpoints" / (run / "checkpoints" / "last").read_text(encoding="utf-8").strip()
+
+
 def seal_again(folder: Path) -> None:
     """As if the changed files had been written that way, which a manifest alone cannot detect."""
     from nlp.storage import seal
@@ -340,6 +344,7 @@ WEIGHTS = {
     "cut short": (lambda path: path.write_bytes(path.read_bytes()[:90]), "cut short"),
     "a pickle": (lambda path: path.write_bytes(pickle.dumps({"a": os.getcwd})), "pickle"),
     "not finite": (lambda path: change_weights(path, lambda tensor: tensor * float("nan")), "not finite"),
+    "other numbers": (lambda path: change_weights(path, lambda tensor: tensor.double()), "of type torch.float64"),
     "other shapes": (lambda path: change_weights(path, lambda tensor: tensor[:2].clone()), "recipe|tokenizer"),
     "missing": (lambda path: path.unlink(), "is missing"),
 }
@@ -360,10 +365,68 @@ def test_weights_that_cannot_be_used(folder, kind):
 @pytest.mark.parametrize("content", ["{}", "[]", '{"progress": {"stop": 1}, "learner": {"schedule": {}}}'])
 def test_progress_that_is_none(folder, content):
     run = unfinished(folder)
-    checkpoint = run / "checkpoints" / (run / "checkpoints" / "last").read_text(encoding="utf-8").strip()
+    checkpoint = last(run)
     (checkpoint / "progress.json").write_text(content, encoding="utf-8")
     seal_again(checkpoint)
     assert "progress.json is not in the format" in reported("train", "--resume", "mlp/first", cwd=folder)
+
+
+STATE = {
+    "a step of another": ("progress", "step", 1, "is not of this checkpoint"),
+    "a step before the first": ("progress", "step", -3, "`progress.step` should be greater"),
+    "a step and a half": ("progress", "step", 3.5, "`progress.step` should be a valid integer"),
+    "no best": ("progress", "best_score", "high", "`progress.best_score"),
+    "sums": ("progress", "sums", {"loss": [1.0]}, "`progress.sums.loss` "),
+    "a key more": ("progress", "color", 3, "`progress.color` is not known"),
+    "no schedule": ("learner", "schedule", None, "`schedule` should be a mapping"),
+    "a rising factor": ("learner", "schedule", {"plateau_factor": 2.0, "best": None, "waited": 0}, "`schedule.plateau_factor`"),
+}
+
+
+@pytest.mark.parametrize("kind", STATE)
+def test_progress_that_cannot_be(folder, kind):
+    section, key, value, words = STATE[kind]
+    checkpoint = last(unfinished(folder))
+    path = checkpoint / "progress.json"
+    saved = json.loads(path.read_text(encoding="utf-8"))
+    saved[section][key] = value
+    path.write_text(json.dumps(saved), encoding="utf-8")
+    seal_again(checkpoint)
+    printed = reported("train", "--resume", "mlp/first", cwd=folder)
+    assert "progress.json" in printed and words in printed, printed
+
+
+@pytest.mark.parametrize("content", ["[]", '{"metrics.jsonl": -1}', '{"metrics.jsonl": "5"}', '{"metrics.jsonl": 5, "metrics.jsonl": 5}'])
+def test_lengths_of_logs_that_cannot_be(folder, content):
+    checkpoint = last(unfinished(folder))
+    (checkpoint / "logs.json").write_text(content, encoding="utf-8")
+    seal_again(checkpoint)
+    assert "logs.json is" in reported("train", "--resume", "mlp/first", cwd=folder)
+
+
+TENSORS = {
+    "another name": (lambda tensors: {f"{name}x": tensor for name, tensor in tensors.items()}, "has the tensor"),
+    "no number": (lambda tensors: {name.replace("0/", "0/x", 1): tensor for name, tensor in tensors.items()}, "has the tensor"),
+    "too many": (lambda tensors: tensors | {"0/99/step": tensors["0/0/step"]}, "has the tensor 99/step"),
+    "one lacks": (lambda tensors: without(tensors, "0/0/exp_avg"), "lacks a tensor"),
+    "another shape": (lambda tensors: tensors | {"0/0/exp_avg": tensors["0/0/step"]}, "0/exp_avg of its optimizer does not fit"),
+    "another type": (lambda tensors: tensors | {"0/0/exp_avg": tensors["0/0/exp_avg"].double()}, "0/exp_avg of its optimizer does not fit"),
+    "not finite": (lambda tensors: tensors | {"0/0/exp_avg": tensors["0/0/exp_avg"] / 0}, "0/exp_avg of its optimizer does not fit"),
+    "carried": (lambda tensors: tensors | {"carried/places": tensors["0/0/step"]}, "carries nothing"),
+}
+
+
+@pytest.mark.parametrize("kind", TENSORS)
+def test_an_optimizer_state_that_cannot_be(folder, kind):
+    from safetensors.torch import load_file, save_file
+
+    change, words = TENSORS[kind]
+    checkpoint = last(unfinished(folder))
+    path = checkpoint / "state.safetensors"
+    save_file({name: tensor.clone() for name, tensor in change(load_file(path)).items()}, path)
+    seal_again(checkpoint)
+    printed = reported("train", "--resume", "mlp/first", cwd=folder)
+    assert "state.safetensors" in printed and words in printed, printed
 
 
 def test_a_solver_that_is_none(folder):
@@ -391,10 +454,46 @@ def test_damaged_logs_cost_no_run(folder, name, content):
     nlp("train", "--resume", "mlp/first", cwd=folder)
 
 
-@pytest.mark.parametrize("content", ['{"cost": 3, "validation": "x", "test": [1]}', "[1]", "3", '{"validation": {"accuracy": [1]}}'])
-def test_results_of_another_kind_are_listed_with_gaps(folder, content):
-    (folder / "runs" / "mlp" / "first" / "results.json").write_text(content, encoding="utf-8")
+RESULTS = {
+    "no object": (lambda saved: [saved], "its content should be a mapping"),
+    "no cost": (lambda saved: without(saved, "cost"), "`cost` is missing"),
+    "no time": (lambda saved: saved | {"cost": without(saved["cost"], "train_seconds")}, "`cost.train_seconds` is missing"),
+    "no seed": (lambda saved: without(saved, "seed"), "`seed` is missing"),
+    "no validation": (lambda saved: without(saved, "validation"), "`validation` is missing"),
+    "no loss": (lambda saved: saved | {"test": without(saved["test"], "loss")}, "lacks `test.loss`"),
+    "a list": (lambda saved: saved | {"test": [1]}, "`test` should be a mapping"),
+    "a text": (lambda saved: saved | {"validation": saved["validation"] | {"loss": "low"}}, "`validation.loss` should be a valid number"),
+    "a list for a figure": (lambda saved: saved | {"cost": saved["cost"] | {"steps": [3]}}, "`cost.steps"),
+    "null": (lambda saved: saved | {"test": saved["test"] | {"accuracy": None}}, "`test.accuracy` should be a valid number"),
+    "negative": (lambda saved: saved | {"seed": -1}, "`seed` should be greater than or equal to 0"),
+    "huge": (lambda saved: saved | {"seed": 10**30}, "has the number 10000000000000000000..., which is not finite or too large"),
+    "infinite": (lambda saved: saved | {"cost": saved["cost"] | {"train_seconds": float("inf")}}, "has the number Infinity"),
+}
+
+
+def without(section: dict, key: str) -> dict:
+    return {name: value for name, value in section.items() if name != key}
+
+
+@pytest.mark.parametrize("kind", RESULTS)
+def test_results_that_are_none_are_reported_and_listed_with_gaps(folder, kind):
+    path = folder / "runs" / "mlp" / "first" / "results.json"
+    change, words = RESULTS[kind]
+    path.write_text(json.dumps(change(json.loads(path.read_text(encoding="utf-8")))), encoding="utf-8")
+    printed = reported("train", "--resume", "mlp/first", cwd=folder)
+    assert "results.json" in printed and words in printed and "train again" in printed, printed
     assert "mlp/first" in nlp("runs", cwd=folder).stdout
+
+
+def test_results_that_are_not_numbers_are_read_back(folder):
+    path = folder / "runs" / "mlp" / "first" / "results.json"
+    saved = json.loads(path.read_text(encoding="utf-8"))
+    for split in ("train", "validation", "test"):
+        saved[split]["loss"] = "inf"
+    path.write_text(json.dumps(saved), encoding="utf-8")
+    assert " inf " in nlp("train", "--resume", "mlp/first", cwd=folder).stdout
+    (printed,) = json.loads(nlp("train", "--resume", "mlp/first", "--json", cwd=folder).stdout)
+    assert printed["test"]["loss"] == "inf" and printed["cost"] == saved["cost"]
 
 
 # Disks

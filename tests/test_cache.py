@@ -122,7 +122,15 @@ DAMAGE = {
     "other sizes": lambda root: (entry(root, "texts") / "manifest.json").write_text('["ids.npy"]', encoding="utf-8"),
     "other tokenizer": lambda root: flip(entry(root, "tokenizer") / "tokenizer.json"),
     "no tokenizer": lambda root: (entry(root, "tokenizer") / "about.json").unlink(),
+    "a flipped bit": lambda root: flip(entry(root, "texts") / "ids.npy"),
     "arrays that do not fit": lambda root: swap(entry(root, "texts")),
+    "ids of another type": lambda root: change_array(entry(root, "texts"), "ids", lambda ids: ids.astype(np.int64)),
+    "ids in two columns": lambda root: change_array(entry(root, "texts"), "ids", lambda ids: ids[:, None]),
+    "an id outside the vocabulary": lambda root: change_array(entry(root, "texts"), "ids", lambda ids: ids * 1000),
+    "a negative id": lambda root: change_array(entry(root, "texts"), "ids", lambda ids: -ids),
+    "texts that end before they start": lambda root: change_array(entry(root, "texts"), "offsets", lambda ends: ends[[0, 2, 1, 3, 4]]),
+    "another number of texts": lambda root: change_array(entry(root, "texts"), "offsets", lambda ends: ends[[0, 1, 4]]),
+    "no array": lambda root: change_array(entry(root, "texts"), "ids", None),
     "a pickle": lambda root: pickled(entry(root, "texts")),
 }
 
@@ -140,6 +148,13 @@ def lengthen(path):
 
 def swap(folder):
     np.save(folder / "offsets.npy", np.arange(3))
+    measure(folder)
+
+
+def change_array(folder, name, change):
+    """As if it had been written that way; without a change, an empty file."""
+    path = folder / f"{name}.npy"
+    path.write_bytes(b"") if change is None else np.save(path, change(np.load(path)))
     measure(folder)
 
 
@@ -304,6 +319,34 @@ def test_an_old_lock_is_passed_over(content, tmp_path):
     assert get(CacheEntries(tmp_path), count_up(made)) == "text"
     assert made == [1]
     assert not lock.exists()
+
+
+@pytest.mark.parametrize("kind", ["a link", "a folder", "a pipe", "a huge number", "no text", "from the future", "no name",
+                                  "of an earlier process"])
+def test_what_is_no_lock_keeps_nobody_waiting(kind, tmp_path, monkeypatch):
+    monkeypatch.setattr(cache_entries, "UNNAMED", 0.1)
+    lock = tmp_path / "x.lock"
+    match kind:
+        case "a link":
+            lock.symlink_to(tmp_path / "nowhere")
+        case "a folder":
+            lock.mkdir()
+        case "a pipe":
+            os.mkfifo(lock)
+        case "a huge number":
+            lock.write_text(f"{10**12} {socket.gethostname()}", encoding="utf-8")
+        case "no text":
+            lock.write_bytes(b"\xff")
+        case "no name":
+            lock.touch()
+        case "of an earlier process":
+            lock.write_text(f"{os.getpid()} {socket.gethostname()}", encoding="utf-8")
+    if kind in ("a huge number", "no text", "from the future"):  # it cannot be asked about, so its age decides
+        lock.touch()
+        os.utime(lock, (time.time() + 10**5,) * 2)
+    store, made = CacheEntries(tmp_path), []
+    assert get(store, count_up(made)) == "text"
+    assert made == [1] and store.notices == [] and [path.name for path in tmp_path.iterdir()] == ["x"]
 
 
 def test_a_young_lock_of_another_computer_is_waited_for(tmp_path, monkeypatch):

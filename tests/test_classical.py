@@ -2,7 +2,11 @@
 
 import io
 import json
+import os
 import pickle
+import subprocess
+import sys
+import tempfile
 import zipfile
 from pathlib import Path
 
@@ -22,6 +26,7 @@ from nlp.configs.schema.classical import (
 from nlp.configs.schema.data import SizesData
 from nlp.errors import ConfigError, RunError, TrainingError
 from nlp.models.classical.classifier import Classical
+from nlp.models.classical.skops_file import write_estimator
 from nlp.models.head import Head
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression, Perceptron
@@ -116,6 +121,48 @@ def test_saved_and_loaded_scores_the_same_to_the_bit(family, tmp_path):
     assert loaded.notices == []
     predicted = model.scores(*unseen).argmax(axis=1)
     assert model.why(*unseen, predicted) == loaded.why(*unseen, predicted)
+
+
+def saved_bytes():
+    """A new fit of each family as it is saved."""
+    content = {}
+    for family, (config, _) in FAMILIES.items():
+        with tempfile.TemporaryDirectory() as folder:
+            fitted(config).save(Path(folder))
+            content[family] = (Path(folder) / "model.skops").read_bytes()
+    return content
+
+
+def test_equal_fits_are_saved_as_equal_bytes(tmp_path):
+    """In a process whose memory is laid out in another way, and in which what is allocated is not zero at first."""
+    code = "import pickle, sys, test_classical; pickle.dump(test_classical.saved_bytes(), open(sys.argv[1], 'wb'))"
+    variables = {"PYTHONHASHSEED": "5", "MALLOC_PERTURB_": "85", "PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), *sys.path])}
+    subprocess.run([sys.executable, "-c", code, str(tmp_path / "other")], env={**os.environ, **variables}, check=True)
+    other = pickle.loads((tmp_path / "other").read_bytes())
+    assert saved_bytes() == other
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_plain_skops_and_this_package_read_each_other_s_files(family, tmp_path):
+    """Also those of versions before, which left the ids as skops writes them."""
+    model = fitted(FAMILIES[family][0])
+    model.save(tmp_path)
+    trusted = ["sklearn.tree._tree.Tree", "scipy.sparse._csr.csr_matrix"]
+    skops.io.dump(skops.io.load(tmp_path / "model.skops", trusted=trusted), tmp_path / "model.skops")
+    loaded = new(model.config)
+    loaded.load(tmp_path)
+    unseen = flat(examples(seed=1)[0])
+    assert np.array_equal(model.scores(*unseen), loaded.scores(*unseen))
+
+
+def test_numbers_that_happen_to_be_one_object_are_saved_as_if_they_were_two(tmp_path):
+    """Which of the constants of a program are one object depends on whether it was compiled just now."""
+    estimator, content = fitted(FAMILIES["svm"][0])._estimator, []
+    for tolerance in (estimator.C, float(str(estimator.C))):
+        estimator.tol = tolerance
+        write_estimator(estimator, tmp_path)
+        content.append((tmp_path / "model.skops").read_bytes())
+    assert content[0] == content[1]
 
 
 @pytest.mark.parametrize("family", FAMILIES)

@@ -144,10 +144,27 @@ def test_files_of_another_tokenizer_are_refused(tmp_path):
         load_tokenizer(tmp_path)
 
 
-def test_weights_that_do_not_fit_the_ngrams_are_refused():
+@pytest.mark.parametrize(("content", "words"), [
+    (b'{"words": ["a", "b"]}', "weights for 2 n-grams"),
+    (b'{"words": ["a", "a"]}', "has an n-gram twice"),
+    (b'{"words": []}', "has an n-gram twice, or none"),
+    (b'{"words": "ab"}', "`words` should be a valid list"),
+    (b'{"words": ["a", 3]}', "`words.1` should be a valid string"),
+    (b'["words"]', "its content should be a mapping"),
+])
+def test_ngrams_that_cannot_be_are_refused(content, words):
     files = dict(train_tokenizer(config(words=[1, 1]), TRAIN).files())
-    files["ngrams.json"] = b'{"words": ["a", "b"]}'
-    with pytest.raises(ValueError, match="weights for 2 n-grams"):
+    files["ngrams.json"] = content
+    with pytest.raises(ValueError, match=words):
+        Ngrams.from_files(config(words=[1, 1]), files)
+
+
+@pytest.mark.parametrize("change", [lambda idf: idf.astype(np.float32), lambda idf: idf * np.nan, lambda idf: -idf])
+def test_weights_that_cannot_be_are_refused(change):
+    trained = train_tokenizer(config(words=[1, 1]), TRAIN)
+    assert isinstance(trained, Ngrams) and trained.idf is not None
+    files = dict(Ngrams(trained.config, trained.names, change(trained.idf)).files())
+    with pytest.raises(ValueError, match="no inverse document frequencies"):
         Ngrams.from_files(config(words=[1, 1]), files)
 
 

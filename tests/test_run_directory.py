@@ -338,8 +338,10 @@ def test_a_machine_without_git_has_no_git_state(tmp_path, monkeypatch):
 
 
 def test_no_heavy_import_before_it_is_needed():
-    modules = "run_directory, run_lock, files, environment, checkpoints, tensors"
-    process = python(f"import sys\nfrom nlp.training.folder import {modules}\nfrom nlp.training.log import tracking\nprint(*sys.modules)")
-    loaded = set(process.communicate()[0].split())
-    assert "nlp.training.folder.tensors" in loaded
-    assert not loaded & {"torch", "numpy", "tensorboard", "safetensors", "matplotlib", "pydantic"}
+    modules = "run_directory, run_lock, files, environment, checkpoints"
+    code = f"import sys\nfrom nlp.training.folder import {modules}\nprint(*sys.modules)\n"
+    process = python(code + "from nlp.training.folder import tensors\nfrom nlp.training.log import tracking\nprint(*sys.modules)")
+    first, then = (set(line.split()) for line in process.communicate()[0].splitlines())
+    assert "nlp.training.folder.checkpoints" in first and "nlp.training.folder.tensors" in then
+    assert not first & {"pydantic"}
+    assert not then & {"torch", "numpy", "tensorboard", "safetensors", "matplotlib"}

@@ -303,15 +303,33 @@ DAMAGE = {
     "newer": (lambda folder: edit_about(folder, format=99), "reads up to 2"),
     "bad settings": (lambda folder: edit_about(folder, config={"type": "words", "size": 3}), "settings are not valid"),
     "other size": (lambda folder: edit_about(folder, vocab_size=99), "its own about.json has 99"),
+    "size a text": (lambda folder: edit_about(folder, vocab_size="99"), "`vocab_size` should be a valid integer"),
     "no tokenizer": (lambda folder: rewrite(folder, b'{"model": 1}'), "is damaged"),
+    "another kind": (lambda folder: rewrite(folder, TRAINED["bytes"].files()["tokenizer.json"]), "it is a BPE, .* ask for a WordLevel"),
+    "a gap": (lambda folder: rewrite(folder, edited(lambda vocabulary: vocabulary | {"new": 1000})), "without gaps"),
+    "no unknown": (lambda folder: rewrite(folder, edited(lambda vocabulary: vocabulary, unk_token="[none]")), "error: Missing"),
+    "not its file": (lambda folder: edit_about(folder, files={}), "'tokenizer.json' is missing"),
     "no specials": (lambda folder: rewrite(folder, foreign_tokenizer()), "its first tokens are not"),
 }
+
+
+def edited(change, **settings):
+    """The file of the tokenizer of words with other tokens or settings."""
+    saved = json.loads(TRAINED["words"].files()["tokenizer.json"])
+    return json.dumps(saved | {"model": saved["model"] | {"vocab": change(saved["model"]["vocab"]), **settings}}).encode()
 
 
 def foreign_tokenizer():
     from tokenizers import Tokenizer, models
 
     return Tokenizer(models.WordLevel({"a": 0}, unk_token="a")).to_str().encode()
+
+
+def test_a_tokenizer_of_bytes_has_all_256(tmp_path):
+    TRAINED["bytes"].save(tmp_path)
+    rewrite(tmp_path, TRAINED["characters"].files()["tokenizer.json"])
+    with pytest.raises(RunError, match="are not the 256 bytes"):
+        load_tokenizer(tmp_path)
 
 
 @pytest.mark.parametrize("how", DAMAGE)

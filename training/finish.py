@@ -10,11 +10,13 @@ from typing import Any
 import numpy as np
 
 from ..datasets.encoded.split import Data, Split
+from ..storage import make_folder
 from ..tasks.task import Task
 from ..terminal import on_one_line
 from .evaluate import TRAIN_SAMPLE, predict
 from .folder.checkpoints import checkpoint_path, has_checkpoint
-from .folder.files import read_json, write_atomically, write_json
+from .folder.files import disk_errors, write_atomically, write_json
+from .folder.results_file import read_results
 from .folder.run_directory import RunDirectory
 from .log.pictures import alignment_png, confusion_matrix_png
 from .loop.learner import Learner
@@ -42,10 +44,9 @@ class Results:
 
     @staticmethod
     def read(directory: RunDirectory) -> "Results":
-        """The results of a finished run."""
-        saved = read_json(directory.results)
-        metrics = {split: saved[split] for split in ("train", "validation", "test") if split in saved}
-        return Results(directory, saved["seed"], metrics, saved["cost"])
+        """The results of a finished run. Raises RunError where they are damaged."""
+        saved = read_results(directory.results)
+        return Results(directory, saved.seed, saved.metrics, saved.cost.model_dump())
 
 
 def finish(learner: Learner, task: Task, data: Data, session: Session) -> Results:
@@ -104,7 +105,8 @@ def save_predictions(task: Task, predictions: Any, split: Split, directory: RunD
         fields = {"row": int(row), **_shortened(split.example(int(row))), **task.describe(predictions, place)}
         lines.append(json.dumps(fields, ensure_ascii=False) + "\n")
     path = directory.predictions(split.name)
-    path.parent.mkdir(exist_ok=True)
+    with disk_errors(path):
+        make_folder(path.parent)
     write_atomically(path, "".join(lines))
     return path
 

@@ -7,14 +7,17 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field
 
 from ..configs.load import dump_recipe, find_recipe, load_recipe, recipe_name
 from ..configs.schema.recipe import Recipe
-from ..errors import RunError
+from ..configs.schema.saved import OpenSaved
 from .devices import choose_device, thread_count
 from .distributed import join_world, refuse_ranks
 from .folder.environment import environment
-from .folder.files import read_json, write_atomically, write_json
+from .folder.files import read_saved, write_atomically, write_json
 from .folder.run_directory import RunDirectory, create_run, runs_root
 from .log.display import announce
 
@@ -79,14 +82,15 @@ def resumed_jobs(directories: Sequence[RunDirectory], device: str) -> list[Job]:
     return jobs
 
 
+class SavedEnvironment(OpenSaved):
+    """What resuming a run needs of its `environment.json`."""
+
+    threads: Annotated[int, Field(ge=1, le=1024)]
+
+
 def _threads(directory: RunDirectory) -> int:
     """With another number of threads, sums would be rounded differently."""
-    saved = read_json(directory.environment)
-    threads = saved.get("threads") if isinstance(saved, dict) else None
-    if type(threads) is not int or threads < 1:
-        raise RunError(f"{directory.environment} is damaged: it does not state the number of threads that the run was started with, such "
-                       'as `"threads": 2`. Take it from where the folder was copied, or train again.')
-    return threads
+    return read_saved(directory.environment, SavedEnvironment).threads
 
 
 @contextmanager

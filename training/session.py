@@ -6,9 +6,12 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import Field
 
 from ..configs.schema.recipe import Recipe
+from ..configs.schema.saved import Count, NonNegative, Number, Saved
 from ..configs.schema.training import EarlyStoppingConfig
 from ..datasets.encoded.batching import Plan
 from ..datasets.encoded.split import Batch, Data
@@ -16,8 +19,9 @@ from ..errors import RunError
 from .devices import Setting
 from .distributed import World
 from .folder.checkpoints import checkpoint_path, has_checkpoint
-from .folder.files import checksum, read_json, write_json
-from .folder.run_directory import DATA_FORMAT, RunDirectory
+from .folder.data_file import save_data
+from .folder.files import REMEDY, read_saved
+from .folder.run_directory import RunDirectory
 from .log.display import Display, announce
 from .log.tracking import Tracker
 from .loop.learner import Learner
@@ -55,6 +59,26 @@ class Progress:
         if self.best_score is None or score != self.best_score:
             return self.best_score is None or score > self.best_score
         return self.best_loss is not None and loss < self.best_loss
+
+
+class SavedProgress(Saved):
+    """The same in a file."""
+
+    step: Count
+    best_score: Number | None
+    best_loss: Number | None = None  # this and the next: older checkpoints lack them
+    best_step: Count
+    best_waited_for: Number | None = None
+    waited: Count
+    seconds: NonNegative
+    sums: dict[str, Annotated[list[Number], Field(min_length=2, max_length=2)]]
+
+
+class SavedState(Saved):
+    """`progress.json` of a checkpoint; what is in `learner` is for the learner to check."""
+
+    progress: SavedProgress
+    learner: dict[str, Any]
 
 
 class StopSignal:
@@ -166,7 +190,7 @@ def open_session(
     notices = [*data.notices, *(each for split in data.splits.values() for each in split.length_notices(longest))]
     with directory.hold() if main else nullcontext(), StopSignal().listening() as stop:
         if main:
-            _save_data(directory, data)  # first: another vocabulary would otherwise be reported as weights that do not fit
+            save_data(directory, data)  # first: another vocabulary would otherwise be reported as weights that do not fit
         progress = _resumed(learner, directory)
         tracker = Tracker(directory, resume_step=progress.step) if main else None
         with tracker or nullcontext(), Display(plan.n_steps, progress.step, silent=not main, seed=directory.seed) as display:
@@ -180,27 +204,8 @@ def _resumed(learner: Learner, directory: RunDirectory) -> Progress:
     if not has_checkpoint(directory):
         return Progress()
     folder = checkpoint_path(directory, "last")
-    path = folder / "progress.json"
-    try:
-        saved = read_json(path)
-        progress, state = Progress(**saved["progress"]), saved["learner"]
-    except (KeyError, TypeError) as error:
-        raise RunError(f"{path} is not in the format that this version of nlp writes ({error!r}). "
-                       "Take it from where the folder was copied, or train again.") from None
-    learner.resume(folder, state)
-    return progress
-
-
-def _save_data(directory: RunDirectory, data: Data) -> None:
-    """Save what evaluation and prediction need of the data: labels by name, sizes, tokenizers; and the hashes of the data."""
-    encoding = data.encoding
-    about = {"format": DATA_FORMAT, "labels": list(encoding.labels), "label_counts": list(encoding.label_counts),
-             "spec": encoding.spec.model_dump(), "hashes": dict(data.hashes),
-             "tokenizers": {role: tokenizer.fingerprint() for role, tokenizer in encoding.tokenizers.items()}}
-    about["checksum"] = checksum(about)
-    if directory.data.exists() and read_json(directory.data) != about:
-        raise RunError(f"The data has changed since run {directory.path} was started ({directory.data.name} contains its hashes). "
-                       "Restore the old data, or start a new run with --config.")
-    for role, tokenizer in encoding.tokenizers.items():
-        tokenizer.save(directory.tokenizer(role))
-    write_json(directory.data, about)
+    saved = read_saved(folder / "progress.json", SavedState)
+    if folder.name != f"step-{saved.progress.step}":
+        raise RunError(f"{folder / 'progress.json'} is of step {saved.progress.step:,}, so it is not of this checkpoint. {REMEDY}")
+    learner.resume(folder, saved.learner)
+    return Progress(**saved.progress.model_dump())

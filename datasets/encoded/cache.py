@@ -72,7 +72,7 @@ class Cache:
             self._say("Encoding", texts)
             return tokenizer.encode(texts)
 
-        return self.entries.get(key, encode, _write, _read)
+        return self.entries.get(key, encode, _write, lambda folder: _read(folder, len(texts), tokenizer.vocab_size))
 
     def _say(self, what: str, texts: Sequence[str]) -> None:
         if self.report is not None and sum(map(len, texts)) > LONG:
@@ -109,15 +109,26 @@ def _write(ragged: Ragged, folder: Path) -> None:
             np.save(folder / f"{name}.npy", values, allow_pickle=False)
 
 
-def _read(folder: Path) -> Ragged:
-    """Raises ValueError where the arrays do not fit together."""
-    weights = _mapped(folder / "weights.npy") if (folder / "weights.npy").exists() else None
-    ragged = Ragged(_mapped(folder / "ids.npy"), _mapped(folder / "offsets.npy"), weights)
-    if ragged.offsets[-1] != len(ragged.ids) or (weights is not None and len(weights) != len(ragged.ids)):
-        raise ValueError("the arrays are not of the same length")
+def _read(folder: Path, n_texts: int, vocab_size: int) -> Ragged:
+    """Raises ValueError where the arrays are not those of so many texts in a vocabulary of this size."""
+    weights = _mapped(folder / "weights.npy", np.float32) if (folder / "weights.npy").exists() else None
+    ragged = Ragged(_mapped(folder / "ids.npy", np.int32), _mapped(folder / "offsets.npy", np.int64), weights)
+    ids, offsets = ragged.ids, ragged.offsets
+    if len(offsets) != n_texts + 1 or offsets[0] != 0 or offsets[-1] != len(ids) or np.any(np.diff(offsets) < 0):
+        raise ValueError("the texts do not lie end to end")
+    if len(ids) and not 0 <= ids.min() <= ids.max() < vocab_size:
+        raise ValueError("an id is outside the vocabulary")
+    if weights is not None and (len(weights) != len(ids) or not np.isfinite(weights).all()):
+        raise ValueError("the weights are not those of the ids")
     return ragged
 
 
-def _mapped(path: Path) -> np.ndarray:
+def _mapped(path: Path, dtype: type) -> np.ndarray:
     """A view that is a plain array, since NumPy's own class for memory maps is slow to index."""
-    return np.load(path, mmap_mode="r", allow_pickle=False).view(np.ndarray)
+    try:
+        array = np.load(path, mmap_mode="r", allow_pickle=False).view(np.ndarray)
+    except Exception as error:  # NumPy raises errors of many kinds for a file that it cannot read
+        raise ValueError(f"{path} is no array: {error}") from None
+    if array.ndim != 1 or array.dtype != dtype:
+        raise ValueError(f"{path} is an array of another kind")
+    return array

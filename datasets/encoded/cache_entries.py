@@ -8,7 +8,7 @@ Where the folder is full or not writable, things are made each time, and a notic
 """
 
 import os
-import shutil
+import re
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -17,12 +17,14 @@ from pathlib import Path
 from typing import TypeVar
 
 from ...errors import RunError
-from ...storage import damage, write_folder
+from ...storage import damage, read_file, remove, write_folder
 
 PAUSE = 0.05
 """Seconds between two looks at a lock."""
 STALE = 1_800.0
 """Seconds after which a lock is ignored, even where its process cannot be checked."""
+UNNAMED = 2.0
+"""Seconds after which a lock is ignored that names no process: it was killed between making the file and writing its name."""
 
 Made = TypeVar("Made")
 
@@ -34,7 +36,8 @@ class CacheEntries:
     """
 
     def __init__(self, root: Path | None) -> None:
-        self.folder, self.made, self.notices = root, list[str](), list[str]()
+        self.made, self.notices = list[str](), list[str]()
+        self.folder = None if root is None else Path(os.path.realpath(root))
 
     @property
     def root(self) -> Path:
@@ -57,7 +60,8 @@ class CacheEntries:
             found = self._read(name, read)
             if found is not None:
                 return found
-            shutil.rmtree(self.root / name, ignore_errors=True)  # damaged, and nobody else renames one into its place now
+            with suppress(OSError):
+                remove(self.root / name)  # damaged, and nobody else renames one into its place now
             made = make()
             self.made.append(name)
             try:
@@ -71,7 +75,7 @@ class CacheEntries:
         """The entry, or None where it is missing or damaged."""
         folder = self.root / name
         try:
-            return None if damage(folder, content=False) is not None else read(folder)
+            return None if damage(folder) is not None else read(folder)
         except (OSError, RunError, ValueError):
             return None
 
@@ -83,8 +87,8 @@ class CacheEntries:
         """Delete what killed processes left half-written."""
         for left in self.root.glob(".*.tmp-*"):
             with suppress(OSError):
-                if time.time() - left.stat().st_mtime > STALE:
-                    shutil.rmtree(left, ignore_errors=True)
+                if _is_old(left, STALE):
+                    remove(left)
 
     @contextmanager
     def _lock(self, name: str) -> Iterator[None]:
@@ -95,7 +99,7 @@ class CacheEntries:
             self.root.mkdir(parents=True, exist_ok=True)
             while not (held := _taken(lock)):
                 if _is_stale(lock):
-                    lock.unlink(missing_ok=True)
+                    remove(lock)
                 else:
                     time.sleep(PAUSE)
         except OSError as error:
@@ -128,17 +132,28 @@ def _taken(lock: Path) -> bool:
 
 
 def _is_stale(lock: Path) -> bool:
-    """Whether the process that took the lock is gone, or has it for so long that it must be."""
+    """Whether the process that took the lock is gone, or has it for so long that it must be; or it is something else than a lock."""
     try:
-        process, _, host = lock.read_text(encoding="utf-8").partition(" ")
-        if time.time() - lock.stat().st_mtime > STALE:
+        content = b"" if lock.is_symlink() else read_file(lock)
+        if _is_old(lock, STALE if content else UNNAMED):
             return True
+        process, _, host = content.decode("utf-8", "replace").partition(" ")
     except FileNotFoundError:
         return False
-    return os.name != "nt" and host == socket.gethostname() and process.isdecimal() and not _lives(int(process))
+    except OSError:
+        return True
+    return os.name != "nt" and host == socket.gethostname() and re.fullmatch("[0-9]{1,9}", process) is not None and not _lives(int(process))
+
+
+def _is_old(path: Path, seconds: float) -> bool:
+    """Whether it was last changed longer ago, or in a more distant future, than anybody would be at work on it."""
+    return abs(time.time() - path.lstat().st_mtime) > seconds
 
 
 def _lives(process: int) -> bool:
+    """Whether another process has this number; in a container, one that was killed may have had that of this process."""
+    if process == os.getpid():
+        return False
     try:
         os.kill(process, 0)
     except ProcessLookupError:

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from safetensors.numpy import load, save
 
+from ...configs.schema.saved import checked
 from ...configs.schema.tokenizer import NgramTokenizer
 from ...errors import DataError
+from ...storage import parse_json
 from ..arrays import FloatArray, IntArray, Ragged
 from .tokenizer import Tokenizer, encodable
 
@@ -52,12 +54,16 @@ class Ngrams(Tokenizer):
     @classmethod
     def from_files(cls, config: NgramTokenizer, files: Mapping[str, bytes]) -> "Ngrams":
         """What `files` gave. Raises ValueError where the parts do not fit together."""
-        names = json.loads(files[NAMES])
+        names = checked(dict[str, list[str]], parse_json(files[NAMES]))
         if list(names) != _kinds(config):
             raise ValueError(f"{NAMES} holds n-grams of {' and '.join(names)}, not of {' and '.join(_kinds(config))}")
+        if any(not each or len(set(each)) < len(each) for each in names.values()):
+            raise ValueError(f"{NAMES} has an n-gram twice, or none")
         idf = load(files[IDF])["idf"] if config.weighting == "tfidf" else None
         if idf is not None and idf.shape != (sum(map(len, names.values())),):
             raise ValueError(f"{IDF} has {len(idf):,} weights for {sum(map(len, names.values())):,} n-grams")
+        if idf is not None and (idf.dtype != np.float64 or not np.isfinite(idf).all() or idf.min() <= 0):
+            raise ValueError(f"{IDF} has weights that are no inverse document frequencies")
         return cls(config, names, idf)
 
     @property

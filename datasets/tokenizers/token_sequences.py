@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     import tokenizers
 
 FILE = "tokenizer.json"
+MODELS = {"words": "WordLevel", "characters": "BPE", "bytes": "BPE", "bpe": "BPE", "unigram": "Unigram", "wordpiece": "WordPiece"}
+"""What each type of tokenizer is to the `tokenizers` library."""
+UNKNOWN_TEXT = "\ue000 \ue000\ue001"
+"""Characters that nobody writes (a private use area)."""
 CHUNK = 8_192
 """Texts that the library takes at once: enough for all cores, and little memory."""
 
@@ -34,13 +38,21 @@ class TokenSequences(Tokenizer):
 
     @classmethod
     def from_files(cls, config: SequenceConfig, files: Mapping[str, bytes]) -> "TokenSequences":
-        """The tokenizer that `files` saved. Raises ValueError where the vocabulary does not start with the special tokens."""
+        """The tokenizer that `files` saved. Raises ValueError for another kind of tokenizer, or one whose ids have gaps."""
         from tokenizers import Tokenizer
 
         library = Tokenizer.from_str(files[FILE].decode("utf-8"))
-        first = [library.id_to_token(number) for number in range(len(SPECIAL_TOKENS))]
-        if first not in (special_names(config), list(SPECIAL_TOKENS)):  # the latter: a saved one of words between spaces may be older
+        if (kind := type(library.model).__name__) != MODELS[config.type]:
+            raise ValueError(f"it is a {kind}, and its settings ask for a {MODELS[config.type]}")
+        vocabulary = library.get_vocab()
+        tokens = sorted(vocabulary, key=vocabulary.__getitem__)
+        if tokens[: len(SPECIAL_TOKENS)] not in (special_names(config), list(SPECIAL_TOKENS)):  # the latter is how older ones are spelled
             raise ValueError(f"its first tokens are not {' '.join(SPECIAL_TOKENS)}")
+        if [vocabulary[token] for token in tokens] != list(range(len(tokens))):
+            raise ValueError("its ids do not count from 0 without gaps")
+        if config.type == "bytes" and tokens[len(SPECIAL_TOKENS) :] != list(BYTE_CHARACTERS):
+            raise ValueError("its tokens are not the 256 bytes")
+        library.encode(UNKNOWN_TEXT)  # an error now, rather than at the first word that it does not know
         return cls(config, library)
 
     @property

@@ -4,13 +4,12 @@ import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
-
+from ...configs.schema.base import PositiveInt
+from ...configs.schema.saved import OpenSaved, checked
 from ...configs.schema.tokenizer import NgramTokenizer, TokenizerConfig
 from ...errors import RunError
-from ...storage import damage, read_manifest, seal, write_file
+from ...storage import damage, read_manifest, write_sealed
 from ..arrays import IntArray, Ragged
 
 FORMAT, READABLE = 2, (1, 2)
@@ -59,10 +58,8 @@ class Tokenizer(ABC):
 
     def save(self, folder: Path) -> None:
         """Write the tokenizer into a folder, which is made where it is missing. Raises OSError."""
-        folder.mkdir(parents=True, exist_ok=True)
-        for name, content in self.files().items():
-            write_file(folder / name, content)
-        seal(folder, ABOUT, {"format": FORMAT, "vocab_size": self.vocab_size, "config": self.config.model_dump()})
+        about = {"format": FORMAT, "vocab_size": self.vocab_size, "config": self.config.model_dump()}
+        write_sealed(folder, self.files(), ABOUT, about)
 
 
 def encodable(texts: Sequence[str]) -> Sequence[str]:
@@ -103,35 +100,38 @@ def load_tokenizer(folder: Path, vocab_size: int | None = None) -> Tokenizer:
     Raises RunError where the folder is damaged, or where its vocabulary is not the `vocab_size` that a model was built for.
     """
     files, about = _read(folder)
-    config = _config(folder, about)
     try:
-        tokenizer = _loaded(config, files)
+        tokenizer = _loaded(about.config, files)
+    except KeyError as error:
+        raise RunError(f"The tokenizer in {folder} is damaged: {error} is missing. {_REMEDY}") from None
     except Exception as error:  # the library raises bare exceptions for files that it cannot read
         raise RunError(f"The tokenizer in {folder} is damaged: {error}. {_REMEDY}") from None
-    for expected, whose in ((about.get("vocab_size"), "its own about.json"), (vocab_size, "the model")):
+    for expected, whose in ((about.vocab_size, "its own about.json"), (vocab_size, "the model")):
         if expected is not None and expected != tokenizer.vocab_size:
             raise RunError(f"The tokenizer in {folder} has {tokenizer.vocab_size:,} tokens, but {whose} has {expected:,}: they "
                            f"are not of the same run. {_REMEDY}")
     return tokenizer
 
 
-def _read(folder: Path) -> tuple[dict[str, bytes], dict[str, Any]]:
-    """The files by name, and the manifest."""
+class About(OpenSaved):
+    """What `about.json` states of a tokenizer, beside its files."""
+
+    vocab_size: PositiveInt | None = None
+    config: TokenizerConfig
+
+
+def _read(folder: Path) -> tuple[dict[str, bytes], About]:
+    """The files by name, and what the manifest states beside them."""
     if (wrong := damage(folder, ABOUT)) is not None:
         raise RunError(f"The tokenizer in {folder} is damaged: {wrong} {_REMEDY}")
     about = read_manifest(folder, ABOUT)
-    return {name: (folder / name).read_bytes() for name in about["files"]}, about
-
-
-def _config(folder: Path, about: Mapping[str, Any]) -> TokenizerConfig:
     if about.get("format") not in READABLE:
         raise RunError(f"The tokenizer in {folder} has the format {about.get('format')!r}, but this version of nlp reads up to {FORMAT}. "
                        "Use the version that trained the run, or train again.")
     try:
-        return TypeAdapter(TokenizerConfig).validate_python(about.get("config"))
-    except ValidationError as error:
-        reason = error.errors()[0]["msg"]
-        raise RunError(f"The tokenizer in {folder} is damaged: its settings are not valid ({reason}). {_REMEDY}") from None
+        return {name: (folder / name).read_bytes() for name in about["files"]}, checked(About, about)
+    except ValueError as error:
+        raise RunError(f"The tokenizer in {folder} is damaged: its settings are not valid ({error}). {_REMEDY}") from None
 
 
 def _loaded(config: TokenizerConfig, files: Mapping[str, bytes]) -> Tokenizer:

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ...errors import RunError
-from ...storage import write_file
+from ...storage import read_file, write_file
 
 IntArray = npt.NDArray[np.integer[Any]]
 Arrays = Mapping[str, npt.NDArray[Any]]
@@ -39,11 +39,11 @@ def opened_arrays(folder: Path, about: Mapping[str, Any]) -> Iterator[dict[str, 
     """What `write_arrays` wrote about the same. Raises RunError if it cannot be, or if the `with` block finds a fault."""
     path = folder / FILE_NAME
     try:
-        content = path.open("rb")
+        content = io.BytesIO(read_file(path))
     except OSError as error:
         raise RunError(f"{path} cannot be read ({error.strerror}); the run's model is missing. Train it again.") from error
     try:
-        with content, np.load(content, allow_pickle=False) as file:
+        with np.load(content, allow_pickle=False) as file:
             arrays = dict(file)
         written = unpacked(arrays.pop("about"))
         if written != about:

@@ -3,6 +3,8 @@
 skops trusts several hundred types by itself. Here a file may hold the one estimator that its recipe asks for, plus arrays,
 plain containers and numbers; the list is checked on the file's own description before anything is built. Trees and sparse
 matrices hold indices that scikit-learn follows without looking, so these are checked before the model is used.
+
+skops names what it saves by the address in memory and stamps it with the time; here both are replaced, so that equal fits give equal bytes.
 """
 
 import io
@@ -16,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from ...errors import RunError
-from ...storage import write_file
+from ...storage import read_file, write_file
 
 FILE_NAME = "model.skops"
 
@@ -44,7 +46,7 @@ ALLOWED: dict[str, frozenset[str]] = {
 }
 """How skops may build a thing, and the types that it may build so."""
 _PROTOCOL = 2
-_DEFLATE = {"compression": zipfile.ZIP_DEFLATED, "compresslevel": 1}
+_DESCRIPTION = "schema.json"
 
 
 def write_estimator(estimator: Any, folder: Path) -> None:
@@ -52,7 +54,38 @@ def write_estimator(estimator: Any, folder: Path) -> None:
     import skops.io
 
     # A forest repeats itself and packs well; coefficients do not.
-    write_file(folder / FILE_NAME, skops.io.dumps(estimator, **(_DEFLATE if hasattr(estimator, "estimators_") else {})))
+    compression = zipfile.ZIP_DEFLATED if hasattr(estimator, "estimators_") else zipfile.ZIP_STORED
+    write_file(folder / FILE_NAME, _without_addresses(skops.io.dumps(estimator), compression))
+
+
+def _without_addresses(content: bytes, compression: int) -> bytes:
+    """The same file, in which ids and names of arrays count through the description, at the earliest date that a zip file may have."""
+    written = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(content)) as parts, zipfile.ZipFile(written, "w") as renamed:
+        description = json.loads(parts.read(_DESCRIPTION))
+        for old, new in _renumber(description).items():
+            renamed.writestr(_undated(new), parts.read(old), compression, compresslevel=1)
+        renamed.writestr(_undated(_DESCRIPTION), json.dumps(description), compression, compresslevel=1)
+    return written.getvalue()
+
+
+def _renumber(description: dict[str, Any]) -> dict[str, str]:
+    """Number all that has an id by its first appearance, equal texts and numbers as one. Returns the new names of arrays by the old."""
+    numbers: dict[Any, int] = {}
+    files: dict[str, str] = {}
+    for node in _nodes(description):
+        if "__id__" in node:
+            thing = node["content"] if node.get("__loader__") == "JsonNode" else node["__id__"]
+            node["__id__"] = numbers.setdefault(thing, len(numbers))
+        if "file" in node:
+            node["file"] = files.setdefault(node["file"], f"{len(files)}{Path(node['file']).suffix}")
+    return files
+
+
+def _undated(name: str) -> zipfile.ZipInfo:
+    entry = zipfile.ZipInfo(name)
+    entry.external_attr = 0o600 << 16
+    return entry
 
 
 def read_estimator(folder: Path, like: Any, n_features: int, n_classes: int) -> tuple[Any, list[str]]:
@@ -62,7 +95,7 @@ def read_estimator(folder: Path, like: Any, n_features: int, n_classes: int) -> 
     """
     path = folder / FILE_NAME
     try:
-        content = path.read_bytes()
+        content = read_file(path)
     except OSError as error:
         raise RunError(f"{path} cannot be read ({error.strerror}); the run's model is missing. Train it again.") from error
     try:
@@ -84,12 +117,12 @@ class _RefusedError(Exception):
 
 def _check_types(content: bytes) -> None:
     with zipfile.ZipFile(io.BytesIO(content)) as parts:
-        description = json.loads(parts.read("schema.json"))
+        description = json.loads(parts.read(_DESCRIPTION))
     if description["protocol"] != _PROTOCOL:
         raise _RefusedError(f"it is written in skops protocol {description['protocol']}, and only {_PROTOCOL} is read")
     built: dict[Any, tuple[Any, ...]] = {}
     for node in _nodes(description):
-        kind, loader = f"{node['__module__']}.{node['__class__']}", node["__loader__"]
+        kind, loader = f"{node.get('__module__')}.{node.get('__class__')}", str(node.get("__loader__"))
         if kind not in ALLOWED.get(loader, ()):
             raise _RefusedError(f"it holds a {kind} (built by {loader}), which is not on the list of types that a model may hold")
         if loader == "TreeNode" and node["__reduce__"]["args"]["content"][2]["content"] != "1":
@@ -101,16 +134,16 @@ def _check_types(content: bytes) -> None:
 
 
 def _nodes(part: Any) -> Iterator[dict[str, Any]]:
-    """Every part of the description that skops would build something from."""
+    """Every part of the description that skops would build something from, in the order of the description."""
     waiting = [part]
     while waiting:
         part = waiting.pop()
         if isinstance(part, dict):
-            waiting.extend(part.values())
+            waiting.extend(reversed(part.values()))
             if "__loader__" in part or "__class__" in part:
-                yield {"__loader__": None, "__module__": None, "__class__": None, **part}
+                yield part
         elif isinstance(part, list):
-            waiting.extend(part)
+            waiting.extend(reversed(part))
 
 
 def _built(content: bytes) -> tuple[Any, list[str]]:

@@ -39,8 +39,9 @@ class Network(nn.Module):
         return {}
 
     def restore_carried(self, tensors: Mapping[str, Tensor]) -> None:
-        """What `carried_tensors` gave."""
-        assert not tensors
+        """What `carried_tensors` gave. Raises ValueError for something else."""
+        if tensors:
+            raise ValueError(f"it carries {', '.join(tensors)} from batch to batch, and this model carries nothing")
 
     def scores(self, **inputs: Any) -> npt.NDArray[np.float32]:
         """Logits of a batch given as numpy arrays, of a network with one output; see `outputs`."""

@@ -1,6 +1,7 @@
 """Recurrent language models, which carry their state from block to block (Mikolov et al. 2010)."""
 
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from ...errors import ConfigError
 from ..head import Head
 from ..layers.embedding import TokenDropout, token_embedding
 from ..layers.heads import VocabularyOutput
-from ..layers.recurrence import CELLS, RecurrentEncoder, State
+from ..layers.recurrence import CELLS, RecurrentEncoder, RecurrentLayer, State
 from .network import Network
 
 FloatArray = npt.NDArray[np.floating[Any]]
@@ -31,10 +32,22 @@ class Carried:
         return {"places": self.places, **named}
 
     @staticmethod
-    def restored(tensors: Mapping[str, Tensor], n_layers: int) -> "Carried":
-        """What `tensors` gave."""
-        layers = [[tensors[f"{number}.{part}"] for part in range(2) if f"{number}.{part}" in tensors] for number in range(n_layers)]
-        return Carried([parts[0] if len(parts) == 1 else (parts[0], parts[1]) for parts in layers], tensors["places"])
+    def restored(tensors: Mapping[str, Tensor], cells: Sequence[nn.RNNBase]) -> "Carried":
+        """What `tensors` gave, for one cell in each layer. Raises ValueError for something else."""
+        n_parts = 2 if isinstance(cells[0], nn.LSTM) else 1
+        names = [[f"{number}.{part}" for part in range(n_parts)] for number in range(len(cells))]
+        if tensors.keys() != {"places", *chain(*names)}:
+            raise ValueError(f"the states that the model carries are named {', '.join(tensors)}")
+        places = tensors["places"]
+        shape = (1, len(places) if places.ndim else 0, cells[0].hidden_size)
+        states = [tensor for name, tensor in tensors.items() if name != "places"]
+        fit = all(state.shape == shape and state.is_floating_point() for state in states)
+        if places.dtype != torch.int64 or places.ndim != 1 or not fit:
+            raise ValueError("the states that the model carries do not fit it")
+        if not all(state.isfinite().all() for state in states):
+            raise ValueError("the states that the model carries are not finite")
+        layers = [tuple(tensors[name] for name in each) for each in names]
+        return Carried([parts if len(parts) == 2 else parts[0] for parts in layers], places)
 
 
 class RecurrentLanguageModel(Network):
@@ -70,8 +83,9 @@ class RecurrentLanguageModel(Network):
         return held.tensors() if held is not None else {}
 
     def restore_carried(self, tensors: Mapping[str, Tensor]) -> None:
-        """What `carried_tensors` gave."""
-        self.carried[True] = Carried.restored(tensors, len(self.hidden.layers)) if tensors else None
+        """What `carried_tensors` gave. Raises ValueError for what does not fit."""
+        cells = [layer.ahead for layer in self.hidden.layers if isinstance(layer, RecurrentLayer)]
+        self.carried[True] = Carried.restored(tensors, cells) if tensors else None
 
     @torch.inference_mode()
     def next_scores(self, ids: Sequence[int], past: list[State] | None) -> tuple[FloatArray, list[State]]:

@@ -4,18 +4,19 @@ import errno
 import logging
 import os
 import re
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
 from ...errors import RunError
-from ...storage import damage, remove_folder, write_folder
+from ...storage import damage, make_folder, read_file, remove, write_folder
 from .files import disk_errors, write_atomically
 from .run_directory import RunDirectory
 
 AVERAGED = "averaged"
 """The folder of the mean of several checkpoints."""
+_STEP = re.compile(r"step-(0|[1-9][0-9]{0,17})")
+"""The folder of a checkpoint; what has another name is none."""
 
 
 def save_checkpoint(run: RunDirectory, step: int, write: Callable[[Path], None], *, best: bool, keep: int) -> Path:
@@ -27,7 +28,7 @@ def save_checkpoint(run: RunDirectory, step: int, write: Callable[[Path], None],
     folder = run.checkpoints
     path = folder / f"step-{step}"
     with disk_errors(path):
-        folder.mkdir(exist_ok=True)
+        make_folder(folder)
         _remove_leftovers(folder)
         if not (path.is_dir() and _pointed(folder, "last") == path.name):
             write_folder(path, write)
@@ -81,19 +82,16 @@ def _rotate(folder: Path, step: int, keep: int) -> None:
     kept |= {str(_pointed(folder, "best")), str(_pointed(folder, "last"))}
     for each in steps:
         if f"step-{each}" not in kept:
-            remove_folder(folder / f"step-{each}")
+            remove(folder / f"step-{each}")
 
 
 def _remove_leftovers(folder: Path) -> None:
     """Folders and pointer files that a killed process left half written; their names end in its number."""
     for path in folder.glob(".*tmp-*"):
-        pid = re.search(r"\.tmp-(\d+)", path.name)
+        pid = re.search(r"\.tmp-(\d{1,9})(?!\d)", path.name)
         if pid is None or _is_alive(int(pid[1])):
             continue
-        if path.is_dir():
-            shutil.rmtree(path, ignore_errors=True)
-        else:
-            path.unlink(missing_ok=True)
+        remove(path)
 
 
 def _is_alive(pid: int) -> bool:
@@ -109,16 +107,16 @@ def _is_alive(pid: int) -> bool:
 
 def _steps(folder: Path) -> list[int]:
     """The steps of all checkpoints, ascending."""
-    return sorted(int(path.name[5:]) for path in folder.glob("step-*") if path.name[5:].isdecimal())
+    return sorted(int(path.name[5:]) for path in folder.glob("step-*") if _STEP.fullmatch(path.name) and path.is_dir())
 
 
 def _pointed(folder: Path, pointer: str) -> str | None:
     """The checkpoint that a pointer file names; None where it is missing or names no checkpoint."""
     try:
-        name = (folder / pointer).read_text(encoding="utf-8").strip()
+        name = read_file(folder / pointer).decode("utf-8").strip()
     except (OSError, UnicodeDecodeError):
         return None
-    return name if name == AVERAGED or (name.startswith("step-") and name[5:].isdecimal()) else None
+    return name if name == AVERAGED or _STEP.fullmatch(name) else None
 
 
 def _newest_whole(folder: Path, pointer: str) -> Path:

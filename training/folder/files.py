@@ -1,4 +1,5 @@
-"""A run's files: complete or absent, JSON that any program can read, and one paragraph where the disk refuses."""
+"""A run's files: complete or absent, JSON that any program can read and that is checked when it is read, and one paragraph where the disk
+refuses."""
 
 import errno
 import hashlib
@@ -8,10 +9,15 @@ import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+from ... import storage
 from ...errors import DeviceError, RunError, UserError
-from ...storage import write_file
+from ...storage import LinkError, write_file
+
+T = TypeVar("T")
+
+REMEDY = "Take it from where the folder was copied, or train again."
 
 
 def write_atomically(path: Path, data: bytes | str) -> None:
@@ -31,13 +37,28 @@ def write_json(path: Path, obj: Any) -> None:
 def read_json(path: Path) -> Any:
     """What `write_json` wrote. Raises RunError where the file is missing or damaged."""
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return storage.read_json(path)
     except FileNotFoundError:
-        raise RunError(f"{path} is missing. Take it from where the folder was copied, or train again.") from None
+        raise RunError(f"{path} is missing. {REMEDY}") from None
     except OSError as error:
-        raise RunError(f"{path} cannot be read: {error.strerror or error}.") from error
-    except (ValueError, RecursionError) as error:
-        raise RunError(f"{path} is damaged: {error}. Take it from where the folder was copied, or train again.") from error
+        raise RunError(f"{path} cannot be read: {error.strerror or error}. {REMEDY}") from error
+    except ValueError as error:
+        raise RunError(f"{path} is damaged: {error}. {REMEDY}") from error
+
+
+def read_saved(path: Path, kind: type[T]) -> T:
+    """The same, checked by a schema. Raises RunError also where a key is missing or a value is of another kind."""
+    return check_saved(path, read_json(path), kind)
+
+
+def check_saved(path: Path, read: Any, kind: type[T]) -> T:
+    """What was read from `path`, checked by a schema."""
+    from ...configs.schema.saved import checked
+
+    try:
+        return checked(kind, read)
+    except ValueError as error:
+        raise RunError(f"{path} is not in the format that this version of nlp writes: {error}. {REMEDY}") from None
 
 
 def checksum(about: Mapping[str, Any]) -> str:
@@ -72,10 +93,14 @@ def _told(error: OSError, path: Path) -> UserError:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return DeviceError(f"The disk is full: {path} could not be written ({_free(path)} free). What was written before is complete. "
                            "Make room, or set NLP_RUNS to a folder on another disk, and start again.")
+    if isinstance(error, LinkError):
+        return RunError(f"{error.filename} {error.strerror}, and nlp writes nothing through links inside a run folder, since that would "
+                        "change files elsewhere. Remove the link, or put a copy of what it leads to in its place.")
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return RunError(f"{path} cannot be written: {error.strerror}. "
                         "Make its folder writable for you, or set NLP_RUNS to one that is.")
-    return RunError(f"{path} cannot be written: {error.strerror or error}.")
+    return RunError(f"{path} cannot be written: {error.strerror or error}. "
+                    "Move away what is in its place, or set NLP_RUNS to another folder.")
 
 
 def _free(path: Path) -> str:

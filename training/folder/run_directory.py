@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 from ...errors import RunError, UserError
+from ...storage import find_link, refuse_links, remove
 from .files import disk_errors, read_json, write_json
 from .run_lock import RunLock, is_locked
 
@@ -20,8 +21,6 @@ Status = Literal["running", "finished", "failed", "interrupted"]
 
 SEED = r"-seed-(\d+)"
 """The suffix of the folders of several seeds that were started together."""
-DATA_FORMAT = 2
-"""Raised when `data.json` changes so that older versions of this tool cannot read it."""
 DEPTH = 4
 """Folders between the runs folder and a run, at most: a dataset, a recipe, a name, and one to spare."""
 
@@ -32,6 +31,11 @@ class RunDirectory:
 
     path: Path
     root: Path
+
+    @property
+    def folder(self) -> Path:
+        """The folder that `path` leads to. Links on the way to a run are its user's own; those inside it are not followed when writing."""
+        return self.path.resolve()
 
     @property
     def name(self) -> str:
@@ -62,49 +66,49 @@ class RunDirectory:
     @property
     def config(self) -> Path:
         """The resolved recipe; a folder that has it is a run."""
-        return self.path / "config.yaml"
+        return self.folder / "config.yaml"
 
     @property
     def original(self) -> Path:
         """The recipe as it was written."""
-        return self.path / "original.yaml"
+        return self.folder / "original.yaml"
 
     @property
     def environment(self) -> Path:
-        return self.path / "environment.json"
+        return self.folder / "environment.json"
 
     @property
     def metrics(self) -> Path:
-        return self.path / "metrics.jsonl"
+        return self.folder / "metrics.jsonl"
 
     @property
     def results(self) -> Path:
-        return self.path / "results.json"
+        return self.folder / "results.json"
 
     @property
     def failure(self) -> Path:
         """Why the last attempt to train the run ended with an error."""
-        return self.path / "failure.json"
+        return self.folder / "failure.json"
 
     @property
     def data(self) -> Path:
         """Labels by name, sizes, and the hashes of the data that the run was started with."""
-        return self.path / "data.json"
+        return self.folder / "data.json"
 
     def tokenizer(self, role: str) -> Path:
         """The folder of the tokenizer of what the model reads (`text`), or of another by its role."""
-        return self.path / ("tokenizer" if role == "text" else f"tokenizer-{role}")
+        return self.folder / ("tokenizer" if role == "text" else f"tokenizer-{role}")
 
     @property
     def checkpoints(self) -> Path:
-        return self.path / "checkpoints"
+        return self.folder / "checkpoints"
 
     def predictions(self, split: str) -> Path:
-        return self.path / "predictions" / f"{split}.jsonl"
+        return self.folder / "predictions" / f"{split}.jsonl"
 
     def status(self) -> Status:
         """The state of the run, inferred from its files."""
-        if is_locked(self.path / ".lock"):
+        if is_locked(self.folder / ".lock"):
             return "running"
         if self.failure.exists():
             return "failed"
@@ -112,7 +116,7 @@ class RunDirectory:
 
     def started(self) -> float:
         """When the run was created, in seconds since 1970; a copy of the folder keeps it."""
-        with suppress(RunError, KeyError, TypeError, ValueError):
+        with suppress(RunError, KeyError, TypeError, ValueError, OverflowError, OSError):  # the last two for years that a clock cannot show
             return datetime.fromisoformat(read_json(self.environment)["started"]).timestamp()
         return self.config.stat().st_mtime if self.config.exists() else self.path.stat().st_mtime
 
@@ -122,7 +126,10 @@ class RunDirectory:
 
         The lock ends with the process, however it ends. Raises RunError where another process has it.
         """
-        with RunLock(self.path / ".lock", self.address):
+        with disk_errors(self.path):
+            if (link := find_link(self.folder)) is not None:
+                refuse_links(link)  # now, rather than when it is written to after hours of training
+        with RunLock(self.folder / ".lock", self.address):
             with disk_errors(self.path):
                 self._clear()
             try:
@@ -136,9 +143,9 @@ class RunDirectory:
 
     def _clear(self) -> None:
         """Remove what an earlier attempt left: files half written, and the note of why it failed."""
-        for left in self.path.rglob(".tmp-*"):
+        for left in [path for path in self.folder.rglob(".tmp-*") if path.is_file()]:
             left.unlink()
-        self.failure.unlink(missing_ok=True)
+        remove(self.failure)
 
 
 def runs_root() -> Path:

@@ -2,12 +2,16 @@
 
 import errno
 import os
+import re
 import socket
+import stat
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import IO, Self
 
 from ...errors import RunError
+from ...storage import refuse_links
 from .files import disk_errors
 
 _HELD: set[Path] = set()
@@ -22,23 +26,23 @@ class RunLock:
     """An exclusive lock on a run: `with RunLock(path, "names/lstm/monday"):`. Raises RunError where another has it."""
 
     def __init__(self, path: Path, what: str) -> None:
-        self.path, self.what = path.resolve(), what
+        self.path, self.what = path, what
         self.file: IO[bytes] | None = None
 
     def __enter__(self) -> Self:
         if self.path in _HELD:
             raise RunError(f"{self.what} is already being trained by this very process.")
         with disk_errors(self.path):
-            self.path.touch()
-            file = self.path.open("r+b")
+            file = _opened(self.path)
         if not _lock(file, exclusive=True):
-            holder = file.read().decode("utf-8", "replace").strip() or "another process"
+            holder = _holder(file)
             file.close()
             raise RunError(f"{self.what} is being trained by {holder}, and two at once would spoil it. "
                            "Wait until that one ends, or stop it, and try again.")
-        file.truncate()
-        file.write(f"process {os.getpid()} on {socket.gethostname()}\n".encode())
-        file.flush()
+        if os.fstat(file.fileno()).st_nlink == 1:  # a file elsewhere that shares the content (a hard link) keeps it
+            file.truncate()
+            file.write(f"process {os.getpid()} on {socket.gethostname()}\n".encode())
+            file.flush()
         self.file = file
         _HELD.add(self.path)
         return self
@@ -51,13 +55,29 @@ class RunLock:
 
 def is_locked(path: Path) -> bool:
     """Whether a living process holds the lock. A file that may not be read counts as free."""
-    if path.resolve() in _HELD:
+    if path in _HELD:
         return True
     try:
-        with path.open("rb") as file:
-            return not _lock(file, exclusive=False)
+        with path.open("rb") if path.is_file() else nullcontext() as file:
+            return file is not None and not _lock(file, exclusive=False)
     except OSError:
         return False
+
+
+def _opened(path: Path) -> IO[bytes]:
+    """The lock's file, made where it is missing. Raises OSError for what is no file."""
+    refuse_links(path)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o666)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "Not a file", str(path))
+    return os.fdopen(descriptor, "r+b")
+
+
+def _holder(file: IO[bytes]) -> str:
+    """Who has the lock, as the file says."""
+    text = file.read(300).decode("utf-8", "replace").strip()
+    return text if re.fullmatch(r"process \d+ on [\w.-]+", text) else "another process"
 
 
 def _lock(file: IO[bytes], exclusive: bool) -> bool:

@@ -8,7 +8,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ...configs.schema.saved import checked
 from ...errors import RunError, TrainingError
+from ...storage import parse_json
 from .files import disk_errors
 
 if TYPE_CHECKING:
@@ -59,13 +61,15 @@ def load_tensors(path: Path) -> "dict[str, Tensor]":
     """
     from safetensors import SafetensorError, safe_open
 
+    if not path.is_file():
+        raise RunError(f"{path} is missing, so this checkpoint is incomplete. Copy the folder again from the original.")
     try:
         with safe_open(path, framework="pt") as file:
-            tied = json.loads((file.metadata() or {}).get("tied", "{}"))
             # Copied: as they come they lie in the file itself, which a later checkpoint may remove.
             tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
-    except FileNotFoundError:
-        raise RunError(f"{path} is missing, so this checkpoint is incomplete. Copy the folder again from the original.") from None
+            tied = checked(dict[str, str], parse_json((file.metadata() or {}).get("tied", "{}").encode("utf-8")))
+        if lacking := sorted(set(tied.values()) - tensors.keys()):
+            raise ValueError(f"it ties a tensor to {lacking[0]}, which it lacks")
     except (SafetensorError, OSError, ValueError) as error:
         raise RunError(_not_safetensors(path, error)) from error
     return tensors | {name: tensors[other] for name, other in tied.items()}
@@ -99,6 +103,9 @@ def load_into(module: "nn.Module", tensors: "Mapping[str, Tensor]") -> None:
         differences = [f"they lack {_some(missing)}"] * bool(missing) + [f"they have {_some(extra)} too many"] * bool(extra)
         raise RunError(f"The weights belong to another model: {'; '.join(differences)}. Use the recipe that they were trained with.")
     for name, tensor in wanted.items():
+        if tensor.dtype != tensors[name].dtype:
+            raise RunError(f"The weights {name} are numbers of type {tensors[name].dtype}, this model's are {tensor.dtype}. "
+                           "Copy the folder again from the original, or train again.")
         if tensor.shape != tensors[name].shape:
             raise RunError(_misfit(module, name, tuple(tensor.shape), tuple(tensors[name].shape)))
         if not tensors[name].isfinite().all():

@@ -4,6 +4,7 @@
 # (protocol buffers make their classes at run time, where pyright cannot see them)
 
 import os
+import re
 import socket
 import time
 from collections.abc import Mapping
@@ -17,6 +18,8 @@ from tensorboard.compat.proto.tensor_shape_pb2 import TensorShapeProto
 from tensorboard.compat.proto.types_pb2 import DT_STRING
 from tensorboard.summary.writer.record_writer import RecordWriter
 
+from ...storage import make_folder
+
 PREFIX = "events.out.tfevents."
 
 
@@ -24,7 +27,7 @@ class EventFile:
     """A new event file in `folder`. Each record goes to the system at once, so nothing is lost with a killed process."""
 
     def __init__(self, folder: Path) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         self.path = folder / f"{PREFIX}{_stamp(folder):010d}.{socket.gethostname()}.{os.getpid()}"
         self.file = self.path.open("xb")
         self.records = RecordWriter(self.file)
@@ -49,8 +52,8 @@ class EventFile:
 
 def _stamp(folder: Path) -> int:
     """Seconds since 1970, later than any file there: TensorBoard reads files in the order of their names."""
-    older = [int(path.name.removeprefix(PREFIX)[:10]) for path in folder.glob(f"{PREFIX}*")]
-    return max([int(time.time()), *(stamp + 1 for stamp in older)])
+    stamps = [path.name.removeprefix(PREFIX)[:10] for path in folder.glob(f"{PREFIX}*")]
+    return max([int(time.time()), *(int(stamp) + 1 for stamp in stamps if re.fullmatch("[0-9]{10}", stamp))])
 
 
 def scalar(tag: str, value: float) -> Summary.Value:

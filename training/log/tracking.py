@@ -8,14 +8,17 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from ..folder.files import disk_errors, plain, read_json, write_json
+from pydantic import ConfigDict, TypeAdapter
+
+from ...configs.schema.saved import Count, NonNegative, Number, OpenSaved, checked
+from ...storage import cut_file, parse_json, read_file, refuse_links, remove, write_file
+from ..folder.files import disk_errors, plain, read_saved, write_json
 from ..folder.run_directory import RunDirectory
 
 if TYPE_CHECKING:
     from .tensorboard_events import EventFile
 
 MARKS = "logs.json"
-_LINE = {"step": int, "split": str, "seconds": int | float}
 
 
 class Tracker:
@@ -27,8 +30,9 @@ class Tracker:
 
     def __init__(self, run: RunDirectory, resume_step: int | None = None) -> None:
         self.run = run
-        with disk_errors(run.path):
-            marks = read_json(run.checkpoints / f"step-{resume_step}" / MARKS) if resume_step else {}
+        marks = read_saved(run.checkpoints / f"step-{resume_step}" / MARKS, dict[str, Count]) if resume_step else {}
+        with disk_errors(run.metrics):
+            refuse_links(run.metrics)
             _cut_logs(run, marks)
             self.lines = run.metrics.open("a", buffering=1, encoding="utf-8", newline="\n")
         self.began = time.monotonic() - _last_seconds(run)
@@ -94,27 +98,36 @@ class Tracker:
         from .tensorboard_events import EventFile
 
         if split not in self.events:
-            self.events[split] = EventFile(self.run.path / split)
+            self.events[split] = EventFile(self.run.folder / split)
         return self.events[split]
 
     def _seconds(self) -> float:
         return time.monotonic() - self.began
 
 
+class LogLine(OpenSaved):
+    """What every line of `metrics.jsonl` has; the figures beside it are numbers by tag."""
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, Number]  # pyright: ignore[reportIncompatibleVariableOverride]
+
+    step: Count
+    split: str
+    seconds: NonNegative
+
+
 def read_metrics(run: RunDirectory) -> list[dict[str, Any]]:
     """All lines of `metrics.jsonl`; what is no such line, as a killed process leaves one, is left out."""
-    lines = []
-    for line in run.metrics.read_bytes().splitlines() if run.metrics.is_file() else ():
-        with suppress(ValueError, RecursionError):
-            read = json.loads(line)
-            if isinstance(read, dict) and all(isinstance(read.get(key), kind) for key, kind in _LINE.items()):
-                lines.append(read)
+    lines, adapter = [], TypeAdapter(LogLine)
+    for line in read_file(run.metrics).splitlines() if run.metrics.is_file() else ():
+        with suppress(ValueError):
+            lines.append(checked(adapter, parse_json(line)).model_dump())
     return lines
 
 
 def _log_files(run: RunDirectory) -> dict[str, Path]:
-    files = [path for path in (run.metrics, *run.path.glob("*/events.out.tfevents.*")) if path.exists()]
-    return {path.relative_to(run.path).as_posix(): path for path in files}
+    files = [path for path in (run.metrics, *run.folder.glob("*/events.out.tfevents.*")) if path.exists()]
+    return {path.relative_to(run.folder).as_posix(): path for path in files}
 
 
 def _cut_logs(run: RunDirectory, marks: Mapping[str, int]) -> None:
@@ -124,9 +137,13 @@ def _cut_logs(run: RunDirectory, marks: Mapping[str, int]) -> None:
     """
     for name, path in _log_files(run).items():
         if name not in marks:
-            path.unlink()
+            remove(path)
+        elif path == run.metrics:
+            # Written anew in any case: it will be appended to, and a copy of the folder may share the file with the original.
+            content = read_file(path)[: marks[name]]
+            write_file(path, content[: content.rfind(b"\n") + 1])
         elif path.stat().st_size > marks[name]:
-            os.truncate(path, marks[name])
+            cut_file(path, marks[name])
 
 
 def _last_seconds(run: RunDirectory) -> float:

@@ -1,7 +1,7 @@
 """How a network learns from one window of batches: zero gradients, forward, loss, backward, clip, step."""
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,15 +11,18 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
+from ...configs.schema.saved import Saved
 from ...configs.schema.training import OptimizerConfig, TrainingConfig
 from ...datasets.encoded.split import Batch, Target
+from ...errors import RunError
 from ...models.networks.network import Network, as_tensor, as_tensors
 from ...tasks.losses import Objective, Ratio, Targets
 from ...tasks.task import Task
 from ..distributed import World
+from ..folder.files import REMEDY, check_saved
 from ..folder.tensors import assert_finite, load_into, load_tensors, save_tensors
-from .optimizers import build_optimizer
-from .schedules import Schedule
+from .optimizers import build_optimizer, load_optimizer
+from .schedules import Schedule, ScheduleState
 
 Window = Sequence[Batch]
 
@@ -232,24 +235,29 @@ class GradientLearner:
     def resume(self, folder: Path, state: dict[str, Any]) -> None:
         """Go on where the checkpoint was taken."""
         self.load(folder)
-        self.schedule.load_state(state["schedule"])
-        tensors = load_tensors(folder / "state.safetensors")
+        self.schedule.load_state(check_saved(folder / "progress.json", state, GradientState).schedule)
+        path = folder / "state.safetensors"
+        tensors = load_tensors(path)
         if self.averages:
             self.averages = [parameter.detach().clone() for parameter in self.model.parameters()]
-            load_into(self.model, {name.removeprefix("raw/"): value for name, value in tensors.items() if name.startswith("raw/")})
-        for number, player in enumerate(self.players):
-            self._resume_optimizer(player.optimizer, number, tensors)
-        carried = {name.removeprefix("carried/"): value for name, value in tensors.items() if name.startswith("carried/")}
-        self.model.restore_carried({name: value.to(self.device) for name, value in carried.items()})
+            load_into(self.model, _below("raw", tensors))
+        try:
+            for number, player in enumerate(self.players):
+                load_optimizer(player.optimizer, player.settings, _below(str(number), tensors))
+            self.model.restore_carried({name: value.to(self.device) for name, value in _below("carried", tensors).items()})
+        except ValueError as error:
+            raise RunError(f"{path} is damaged, or of another run: {error}. {REMEDY}") from None
 
-    def _resume_optimizer(self, optimizer: torch.optim.Optimizer, number: int, tensors: dict[str, Tensor]) -> None:
-        state: dict[int, dict[str, Tensor]] = {}
-        for name, value in tensors.items():
-            player, _, rest = name.partition("/")
-            if player == str(number):
-                place, _, key = rest.partition("/")
-                state.setdefault(int(place), {})[key] = value
-        optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
+
+class GradientState(Saved):
+    """What `GradientLearner.state` gave."""
+
+    schedule: ScheduleState
+
+
+def _below(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors whose names start with `prefix/`, without it."""
+    return {name.removeprefix(f"{prefix}/"): value for name, value in tensors.items() if name.startswith(f"{prefix}/")}
 
 
 def to_tensors(batch: Batch, device: torch.device) -> tuple[dict[str, Any], Targets]:

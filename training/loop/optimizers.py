@@ -1,9 +1,10 @@
 """Optimisers by name, with weight decay that spares biases and norms."""
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Mapping
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from ...configs.schema.training import Adagrad, Adam, OptimizerConfig, RmsProp, Sgd
@@ -34,6 +35,37 @@ def _decay_groups(parameters: Iterable[nn.Parameter], weight_decay: float) -> li
         {"params": [parameter for parameter in learned if parameter.ndim < 2], "weight_decay": 0.0},
     ]
     return [group for group in groups if group["params"]]
+
+
+def load_optimizer(optimizer: Optimizer, config: OptimizerConfig, tensors: Mapping[str, Tensor]) -> None:
+    """Go on from the saved state, whose tensors are named `<number of the parameter>/<name>`. Raises ValueError for another state."""
+    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+    names, state = _state_names(config), dict[int, dict[str, Tensor]]()
+    for path, tensor in tensors.items():
+        place, _, name = path.partition("/")
+        if not re.fullmatch("[0-9]{1,9}", place) or int(place) >= len(parameters) or name not in names:
+            raise ValueError(f"its optimizer has the tensor {path}, which a {config.type} for this model has not")
+        parameter = parameters[int(place)]
+        shape = torch.Size() if name == "step" else parameter.shape
+        if tensor.shape != shape or tensor.dtype != parameter.dtype or not tensor.isfinite().all():
+            raise ValueError(f"the tensor {path} of its optimizer does not fit this model, or is not finite")
+        state.setdefault(int(place), {})[name] = tensor
+    if any(each.keys() != names for each in state.values()):
+        raise ValueError("its optimizer lacks a tensor")
+    optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
+
+
+def _state_names(config: OptimizerConfig) -> set[str]:
+    """What torch keeps for each parameter that has been changed."""
+    match config:
+        case Sgd():
+            return {"momentum_buffer"} if config.momentum else set()
+        case Adam():
+            return {"step", "exp_avg", "exp_avg_sq"}
+        case Adagrad():
+            return {"step", "sum"}
+        case RmsProp():
+            return {"step", "square_avg", *(["momentum_buffer"] if config.momentum else [])}
 
 
 def _on_cpu(module: nn.Module) -> bool:

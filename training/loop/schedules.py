@@ -3,6 +3,8 @@
 import math
 from typing import Any
 
+from ...configs.schema.base import Fraction
+from ...configs.schema.saved import Count, Finite, Saved
 from ...configs.schema.training import ScheduleConfig
 
 
@@ -50,7 +52,15 @@ class Schedule:
         best = self.best if math.isfinite(self.best) else None
         return {"plateau_factor": self.plateau_factor, "best": best, "waited": self.waited}
 
-    def load_state(self, state: dict[str, Any]) -> None:
+    def load_state(self, state: "ScheduleState") -> None:
         """Go on from a saved `state()`."""
-        self.plateau_factor, self.waited = state["plateau_factor"], state["waited"]
-        self.best = -math.inf if state["best"] is None else state["best"]
+        self.plateau_factor, self.waited = state.plateau_factor, state.waited
+        self.best = -math.inf if state.best is None else state.best
+
+
+class ScheduleState(Saved):
+    """What `state` gave."""
+
+    plateau_factor: Fraction
+    best: Finite | None
+    waited: Count

@@ -165,7 +165,7 @@ def _stop_if_not_finite(learner: Learner, data: Data, plan: Plan, session: Sessi
     train, inputs = data.splits["train"], session.recipe.model.inputs
     where = learner.explain_bad_step(window_batches(train, window, inputs, session.setting, bad), bad)
     texts = [{"row": int(row), **train.example(int(row))} for rows in window for row in rows]
-    path = session.directory.path / f"bad-batch-step-{bad}.json"
+    path = session.directory.folder / f"bad-batch-step-{bad}.json"
     write_json(path, texts)
     sample = "; ".join(repr(each["text"][:60]) for each in texts[:3])
     saved = "the last checkpoint is complete" if has_checkpoint(session.directory) else "nothing was saved before it"

@@ -1,0 +1,94 @@
+"""`data.json`: what evaluation, prediction and resumption need to know of the data that a run was trained on."""
+
+from typing import Annotated, Self
+
+from pydantic import Field, model_validator
+
+from ...configs.schema.data import SizesData
+from ...configs.schema.saved import Count, Saved
+from ...datasets.encoded.split import Data, Encoding
+from ...datasets.tokenizers.tokenizer import Tokenizer, load_tokenizer
+from ...errors import RunError
+from .files import REMEDY, checksum, disk_errors, read_json, read_saved, write_json
+from .run_directory import RunDirectory
+
+FORMAT = 2
+"""Raised when `data.json` changes so that older versions of this tool cannot read it."""
+
+Role = Annotated[str, Field(pattern="^[a-z]{1,20}$")]
+
+
+class DataFile(Saved):
+    """Labels by name, sizes, and what identifies the tokenizers and the data; `checksum` is that of all the rest."""
+
+    format: int
+    labels: list[str]
+    label_counts: list[Count]
+    spec: SizesData
+    hashes: dict[str, str]
+    tokenizers: dict[Role, str]
+    """Fingerprints by role."""
+    checksum: str
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        if len(set(self.labels)) < len(self.labels):
+            raise ValueError("has the same label twice")
+        if len(self.label_counts) != len(self.labels) or self.spec.n_classes not in (None, len(self.labels)):
+            raise ValueError(f"has {len(self.labels)} labels, {len(self.label_counts)} counts of labels and {self.spec.n_classes} classes")
+        return self
+
+
+def save_data(directory: RunDirectory, data: Data) -> None:
+    """Save labels, sizes, tokenizers and the hashes of the data with a run. Raises RunError where the run was started with other data."""
+    encoding = data.encoding
+    about = {"format": FORMAT, "labels": list(encoding.labels), "label_counts": list(encoding.label_counts),
+             "spec": encoding.spec.model_dump(), "hashes": dict(data.hashes),
+             "tokenizers": {role: tokenizer.fingerprint() for role, tokenizer in encoding.tokenizers.items()}}
+    about["checksum"] = checksum(about)
+    if directory.data.exists() and _read(directory).model_dump() != about:
+        raise RunError(f"The data has changed since run {directory.path} was started ({directory.data.name} contains its hashes). "
+                       "Restore the old data, or start a new run with --config.")
+    for role, tokenizer in encoding.tokenizers.items():
+        folder = directory.tokenizer(role)
+        with disk_errors(folder):
+            tokenizer.save(folder)
+    write_json(directory.data, about)
+
+
+def load_encoding(directory: RunDirectory) -> tuple[Encoding, frozenset[str]]:
+    """How the run's data became numbers, and the hashes of that data. Raises RunError where a file is missing or damaged."""
+    if not directory.data.exists():
+        raise RunError(f"{directory.path} was stopped before its training started: it has no data.json. "
+                       f"Resume it with `nlp train --resume {directory.path}`, or copy the folder again from the original.")
+    about = _read(directory)
+    tokenizers = {role: _tokenizer(directory, role, about) for role in about.tokenizers}
+    if about.spec.vocab_size is not None and "text" not in tokenizers:
+        raise RunError(f"{directory.data} states the size of a vocabulary and no tokenizer that has it. {REMEDY}")
+    encoding = Encoding(about.spec, tuple(about.labels), tuple(about.label_counts), tokenizers)
+    return encoding, frozenset(about.hashes.values())
+
+
+def _read(directory: RunDirectory) -> DataFile:
+    """Labels in another order would give wrong predictions that look right, so the checksum must fit."""
+    path, read = directory.data, read_json(directory.data)
+    number = read.get("format") if isinstance(read, dict) else None
+    if type(number) is int and number != FORMAT:
+        raise RunError(f"{path} has the format {number}, but this version of nlp reads {FORMAT}. "
+                       "Use the version that trained the run, or train again.")
+    about = read_saved(path, DataFile)
+    if about.checksum != checksum(read):
+        raise RunError(f"{path} has changed since it was written: its checksum does not fit. It contains the labels in the order "
+                       "that the model uses; take it from where the folder was copied, or train again.")
+    return about
+
+
+def _tokenizer(directory: RunDirectory, role: str, about: DataFile) -> Tokenizer:
+    """The tokenizer of a role. Raises RunError for another one than the run's own: its ids would mean other tokens, or none."""
+    sizes = {"text": about.spec.vocab_size, "target": about.spec.target_vocab_size, "characters": about.spec.n_characters}
+    folder = directory.tokenizer(role)
+    tokenizer = load_tokenizer(folder, sizes.get(role))
+    if tokenizer.fingerprint() != about.tokenizers[role]:
+        raise RunError(f"The tokenizer in {folder} is not the one that the model was trained with, according to data.json. "
+                       "Copy the folder again from the original, or train again.")
+    return tokenizer

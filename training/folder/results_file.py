@@ -1,0 +1,51 @@
+"""`results.json`: what a run ended with."""
+
+from pathlib import Path
+from typing import Any, Self
+
+from pydantic import ConfigDict, model_validator
+
+from ...configs.schema.base import Seed
+from ...configs.schema.saved import NonNegative, Number, OpenSaved, Saved
+from .files import read_saved
+
+
+class SavedCost(Saved):
+    """What a run cost: the time, and beside it the sizes of its model and whatever else is counted."""
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, int | Number]  # pyright: ignore[reportIncompatibleVariableOverride]
+
+    train_seconds: NonNegative
+
+
+class SavedResults(OpenSaved):
+    """The figures of each split, and their cost."""
+
+    train: dict[str, Number] | None = None
+    validation: dict[str, Number]
+    test: dict[str, Number] | None = None
+    cost: SavedCost
+    seed: Seed
+
+    @property
+    def metrics(self) -> dict[str, dict[str, float]]:
+        """The figures of each split that there is."""
+        splits = {"train": self.train, "validation": self.validation, "test": self.test}
+        return {name: figures for name, figures in splits.items() if figures is not None}
+
+    def to_json(self) -> dict[str, Any]:
+        """As it is in the file."""
+        return {**self.metrics, "cost": self.cost.model_dump(), "seed": self.seed}
+
+    @model_validator(mode="after")
+    def _same_figures(self) -> Self:
+        for split, figures in self.metrics.items():
+            if lacking := sorted(self.validation.keys() - figures.keys()):
+                raise ValueError(f"lacks `{split}.{lacking[0]}`, which validation has")
+        return self
+
+
+def read_results(path: Path) -> SavedResults:
+    """The results of a finished run. Raises RunError where they are damaged."""
+    return read_saved(path, SavedResults)
