@@ -298,7 +298,7 @@ def test_a_damaged_file_is_named(tmp_path, content):
 
 def test_the_environment_names_versions_processor_and_command():
     reported = environment()
-    assert set(reported) == {"started", "command", "versions", "platform", "processor", "cores", "git"}
+    assert set(reported) == {"started", "command", "versions", "platform", "processor", "cores", "omp_wait_policy", "git"}
     assert reported["versions"]["torch"].startswith("2.")
     assert reported["started"].endswith("+00:00")
     assert reported["cores"] >= 1
