@@ -7,7 +7,7 @@ import pytest
 import torch
 from nlp.datasets.encoded.split import Target
 from nlp.models.layers.crf import Crf
-from nlp.tasks.losses import CrfLoss, TokenLoss
+from nlp.tasks.losses import ClassificationLoss, CrfLoss, TokenLoss
 from nlp.tasks.tagging import _by_crf
 
 N_TAGS = 4
@@ -54,3 +54,23 @@ def test_a_tag_that_training_never_saw_costs_the_bounded_loss_once(batch):
     _, losses = _by_crf(model, scores.numpy(), gold.numpy(), mask.sum(dim=1).numpy())
     likelihood = crf.log_likelihood(scores, gold, mask.sum(dim=1)).detach().double()
     np.testing.assert_allclose(losses, -likelihood.numpy() - np.log(1e-7) * np.array([1, 0]), rtol=1e-6)
+
+
+def test_the_accuracy_counts_rows_whatever_the_weights_of_their_classes() -> None:
+    logits = torch.tensor([[2.0, 0.0], [2.0, 0.0], [0.0, 2.0], [2.0, 0.0]])
+    targets = {"labels": Target(torch.tensor([0, 1, 1, 0]), torch.tensor([True, True, True, False]))}
+    for weights in (None, [1.0, 5.0]):
+        loss = ClassificationLoss("labels", 0.0, weights)
+        count = loss.count(targets)
+        top, bottom = loss.sums(lambda **_: logits, {}, targets, count, step=1)["accuracy"]
+        assert (int(top), int(bottom)) == (2, 3)
+        assert float(count) == (3.0 if weights is None else 11.0)
+
+
+def test_tokens_are_not_smoothed_unless_that_is_asked_for() -> None:
+    logits, ids = torch.randn(2, 3, 5, generator=torch.Generator().manual_seed(1)), torch.tensor([[0, 1, 2], [3, 4, 0]])
+    loss = TokenLoss("tokens")
+    targets = {"tokens": Target(ids, torch.ones_like(ids, dtype=torch.bool))}
+    top, bottom = loss.sums(lambda **_: logits, {}, targets, loss.count(targets), step=1)["loss"]
+    assert int(bottom) == 6
+    assert top.item() == pytest.approx(torch.nn.functional.cross_entropy(logits.flatten(0, 1), ids.flatten(), reduction="sum").item())
