@@ -4,6 +4,7 @@ import io
 import os
 import re
 import sys
+from math import isfinite
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -19,6 +20,12 @@ def visible(text: str) -> str:
 def on_one_line(text: str) -> str:
     """The same, with line breaks and tabs as escapes too: one line for each text, and tabs only between columns."""
     return re.sub(r"[\t\n\u2028\u2029]", lambda found: repr(found[0])[1:-1], visible(text))
+
+
+def figure(value: float) -> str:
+    """A figure for people: four decimals, none from a thousand on, and from a million on as 1.2e+30, which says all that it tells."""
+    size = abs(value)
+    return f"{value:.4f}" if size < 1_000 or not isfinite(value) else f"{value:,.0f}" if size < 1_000_000 else f"{value:.3g}"
 
 
 class Screen(io.TextIOWrapper):

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ..terminal import figure
 from .console import complete_run
 
 if TYPE_CHECKING:
@@ -61,11 +62,11 @@ def _print(report: "Report") -> None:
 
     for each in report.notices:
         notice(each)
-    rows = [[name, f"{value:.4f}", "{:.4f} to {:.4f}".format(*report.intervals[name])] for name, value in report.metrics.items()]
+    rows = [[name, figure(value), " to ".join(map(figure, report.intervals[name]))] for name, value in report.metrics.items()]
     table(["metric", "value", "95 % interval"], rows, title=f"{report.run} on {report.split}, {report.examples:,} examples")
     for name, signature in report.signatures.items():
         print(f"{name}: {signature}")
-    table(["baseline", report.main_metric], [[name, f"{value:.4f}"] for name, value in report.baselines.items()])
+    table(["baseline", report.main_metric], [[name, figure(value)] for name, value in report.baselines.items()])
     if report.spans is not None:
         _print_spans(report.spans)
     if report.confusion is not None:

@@ -40,11 +40,15 @@ def predict(
 ) -> None:
     """Predict the class or the tags of each text, continue it, or translate it."""
     from ..analysis.explain import explain
+    from ..configs.schema.data import SizesData
+    from ..datasets.read import normalized
     from ..tasks.task import PredictOptions
     from ..training.folder.run_directory import find_run
     from ..training.open_run import open_run
 
-    opened, waiting = open_run(find_run(run), device), _texts(texts, input_)
+    opened = open_run(find_run(run), device)
+    assert not isinstance(opened.recipe.data, SizesData), "a run was trained on texts"
+    waiting = normalized(_texts(texts, input_), opened.recipe.data.normalization)
     options = PredictOptions(length, temperature, top_k, top_p, beam_size, n_best, attention, seed)
     _check_options(opened, options)
     chunks = _chunks(waiting)

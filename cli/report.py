@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from statistics import mean, stdev
 from typing import TYPE_CHECKING
 
+from ..terminal import figure
 from .console import print_json, say
 from .tables import table
 
@@ -40,7 +41,7 @@ def print_results(results: "Sequence[Results]", as_json: bool) -> None:
 def _figure(values: Sequence[float]) -> str:
     if len(values) == 1:
         return f"{values[0]:.4f}"
-    return f"{mean(values):.4f} ± {stdev(values) if all(map(math.isfinite, values)) else math.nan:.4f}"
+    return f"{figure(mean(values))} ± {stdev(values) if all(map(math.isfinite, values)) else math.nan:.4f}"
 
 
 def _say_next(result: "Results") -> None:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from .. import terminal
 from .console import complete_recipe
 
 if TYPE_CHECKING:
@@ -129,7 +130,7 @@ def row_of(each: Mapping[str, Any]) -> list[str]:
 
 def figure(value: Any) -> str:
     """Four decimals; `nan` and `inf` are text in the log."""
-    return "" if value is None else f"{value:.4f}" if isinstance(value, int | float) else str(value)
+    return "" if value is None else terminal.figure(value) if isinstance(value, int | float) else str(value)
 
 
 def duration(seconds: float) -> str:

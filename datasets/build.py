@@ -69,7 +69,7 @@ def read_file_as_split(data: DataConfig, preparation: Preparation, encoding: Enc
     Columns are named as in the recipe's own files; for a recipe with a named dataset, as the task names them.
     """
     data, cache = _with_texts(data), Cache()
-    form = data if isinstance(data, FileData) else FileData(type="files", train=file)
+    form = data if isinstance(data, FileData) else FileData(type="files", train=file, normalization=data.normalization)
     table, left_out = preparation.checked(read_file(form, file, preparation.columns)[0])
     split, more = preparation.split(_name_of(file), table, encoding, cache)
     return split, [*left_out, *more, *cache.notices]

@@ -1,8 +1,9 @@
 """From the `data:` section of a recipe to the splits of a dataset, as text."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Literal, get_args
+from unicodedata import normalize
 
 from ..configs.schema.data import FileData, NamedData
 from ..errors import DataError
@@ -30,6 +31,11 @@ def read_dataset(config: NamedData | FileData, columns: Sequence[str] = ()) -> D
     return _read_named(config, columns) if isinstance(config, NamedData) else _read_files(config, columns)
 
 
+def normalized(texts: Iterable[str], form: Literal["nfc", "none"]) -> Iterator[str]:
+    """The texts in the Unicode form that a recipe asks for (Unicode Standard Annex 15)."""
+    return iter(texts) if form == "none" else (normalize("NFC", text) for text in texts)
+
+
 def is_here(named: NamedDataset) -> bool:
     """Whether all files are in the data folder; their content is looked at only when they are read."""
     return all(find_file(data_folder() / named.name / source.path) for source in named.sources)
@@ -38,7 +44,7 @@ def is_here(named: NamedDataset) -> bool:
 def _read_named(config: NamedData, columns: Sequence[str]) -> Dataset:
     named = find_dataset(config.name)
     dataset = _embedded(named) if not named.files else _read_sources(named)
-    tables = {split: _choose(table, columns, named) for split, table in dataset.splits.items()}
+    tables = {split: _normalized(_choose(table, columns, named), config) for split, table in dataset.splits.items()}
     if config.remove:
         tables = {split: _stripped(table, named.text, config) for split, table in tables.items()}
     return Dataset(named.name, _with_validation(tables, config), dataset.hashes, dataset.notices)
@@ -102,6 +108,11 @@ def _choose(table: Table, columns: Sequence[str], named: NamedDataset) -> Table:
     return Table({name: table.columns[name] for name in columns}, table.source, table.lines) if columns else table
 
 
+def _normalized(table: Table, config: NamedData | FileData) -> Table:
+    columns = {name: list(normalized(texts, config.normalization)) for name, texts in table.columns.items()}
+    return Table(columns, table.source, table.lines)
+
+
 def _stripped(table: Table, column: str, config: NamedData) -> Table:
     """A newsgroup message may be empty without its headers, footers and quotes; it stays, as an empty text."""
     columns = dict(table.columns)
@@ -139,10 +150,11 @@ def read_file(config: FileData, path: str, columns: Sequence[str] = ()) -> tuple
     """
     kind = _format(config, path)
     if kind == "parallel":
-        return _read_parallel(config, path, columns)
+        table, hashes = _read_parallel(config, path, columns)
+        return _normalized(table, config), hashes
     content = read_content(Path(path).expanduser())
     form = Form(kind, config.header, config.quoting, config.columns)
-    return read_table(content, path, form, columns), {path: sha256(content)}
+    return _normalized(read_table(content, path, form, columns), config), {path: sha256(content)}
 
 
 def _format(config: FileData, path: str) -> _Format:

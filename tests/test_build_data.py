@@ -5,6 +5,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from unicodedata import normalize
 
 import numpy as np
 import pytest
@@ -76,6 +77,20 @@ def test_rows_without_a_label_are_left_out_or_kept_where_that_is_asked_for(tmp_p
     assert kept.encoding.labels == ("", "NaN", "no", "null", "yes")
     named = TASK.model_copy(update={"labels": ["no", "yes", "null", "NaN"]})
     assert len(build_data(files(tmp_path, train=MISSING_LABELS[1:2] + MISSING_LABELS[3:]), WORDS, preparation(named)).splits["train"]) == 5
+
+
+def test_texts_and_labels_are_read_in_one_unicode_form(tmp_path):
+    rows = [("재미있는 영화", "긍정"), ("지루한 영화", "부정"), ("café", "긍정")]
+    apart = [(normalize("NFD", text), normalize("NFD", label)) for text, label in rows]
+    assert apart != rows
+    data = build_data(files(tmp_path, train=rows, validation=apart, test=apart), WORDS, preparation(TASK))
+    train, test = data.splits["train"], data.splits["test"]
+    assert (test.texts, test.labels.tolist()) == (train.texts, train.labels.tolist())
+    assert test.encoded.ids.tolist() == train.encoded.ids.tolist()
+    as_written = files(tmp_path, train=rows, test=apart).model_copy(update={"normalization": "none"})
+    assert build_data(as_written, WORDS, preparation(TASK)).splits["test"].texts == [text for text, _ in apart]
+    scored, _ = read_file_as_split(files(tmp_path, test=apart), preparation(TASK), data.encoding, str(tmp_path / "test.csv"))
+    assert scored.texts == train.texts
 
 
 def test_without_a_tokenizer_texts_stay_texts(tmp_path):

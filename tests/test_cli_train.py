@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import time
+from unicodedata import normalize
 
 import pytest
 from command import (
@@ -122,6 +123,11 @@ def test_predict_explains_its_answer(trained, folder):
         lines = nlp("predict", f"{model}/first", "Kowalski", "", "日本", "--json", cwd=folder).stdout.splitlines()
         for line in map(json.loads, lines):
             assert sum(line["probabilities"].values()) == pytest.approx(1, abs=1e-4)
+
+
+def test_predict_reads_texts_in_the_form_that_training_did(trained, folder):
+    both = [nlp("predict", "naive_bayes/first", normalize(form, "Dvořák Núñez"), "--json", cwd=folder).stdout for form in ("NFC", "NFD")]
+    assert both[0] == both[1]
 
 
 def test_predict_reads_a_stream_and_a_file(trained, folder):

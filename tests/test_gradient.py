@@ -226,3 +226,11 @@ def test_bf16_learns_too():
         losses.append((loss[0] / loss[1]).item())
     assert losses[-1] < 0.7 * losses[0]
     assert all(parameter.dtype == torch.float32 for parameter in ours.model.parameters())
+
+
+@pytest.mark.parametrize(("weight", "layer"), [
+    ("hidden.layers.0.attention.qkv.weight", "hidden.layers.0"), ("embedding.words.tokens.weight", "embedding.words"),
+    ("output.weight", "output"), ("hidden.3.bias", "hidden.3"), ("embedding.words.weight", "embedding.words"),
+])
+def test_figures_are_reported_by_layer(weight, layer):
+    assert layer_of(weight) == layer

@@ -29,7 +29,7 @@ from nlp.models.classical.ngram import NgramLanguageModel
 from nlp.models.generation import choose, generate
 from nlp.models.head import Head, Sampling
 from nlp.tasks.build import preparation
-from nlp.tasks.language_modeling import LanguageModeling, pieces
+from nlp.tasks.language_modeling import BlockPredictions, LanguageModeling, pieces
 from nlp.tasks.task import PredictOptions
 from pydantic import TypeAdapter
 from torch.nn.functional import cross_entropy
@@ -188,6 +188,13 @@ def test_figures_by_hand():
     figures = task.metrics(type(parts[0]).joined(parts))
     assert figures == {"loss": pytest.approx(math.log(2)), "perplexity": pytest.approx(2), "bits_per_character": pytest.approx(6 / 30),
                        "word_perplexity": pytest.approx(4)}
+
+
+@pytest.mark.parametrize(("right", "accuracy"), [([3, 0], {"accuracy": 0.5}), ([0, 0], {"accuracy": 0.0}), ([-1, -1], {})])
+def test_a_block_without_a_right_token_counts_and_uncounted_ones_have_no_accuracy(right, accuracy):
+    ones = np.ones(2)
+    figures = language_modeling(4).metrics(BlockPredictions(np.arange(2), ones, np.array(right), np.array([3, 3]), ones, ones))
+    assert {name: value for name, value in figures.items() if name == "accuracy"} == accuracy
 
 
 def test_choices_are_cut_as_asked_for():

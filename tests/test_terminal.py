@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from nlp.cli.console import explain, print_json, say
 from nlp.cli.tables import table
-from nlp.terminal import Screen, drawing_stream, on_one_line, visible
+from nlp.terminal import Screen, drawing_stream, figure, on_one_line, visible
 
 RULES = """
 data: {type: files, train: t.csv}
@@ -103,3 +103,11 @@ def test_a_name_that_is_not_utf8_is_named() -> None:
     message, code = explain(caught.value)
     assert message.startswith("the name 'caf\\udce9.csv' is not UTF-8")
     assert code == 2
+
+
+@pytest.mark.parametrize(("value", "shown"), [
+    (0.72091, "0.7209"), (-0.5, "-0.5000"), (999.99994, "999.9999"), (46955.8055, "46,956"), (1e6, "1e+06"), (1.2345e300, "1.23e+300"),
+    (float("inf"), "inf"), (float("nan"), "nan"),
+])
+def test_figures_have_as_many_digits_as_say_something(value: float, shown: str) -> None:
+    assert figure(value) == shown

@@ -301,6 +301,16 @@ def test_samples_in_tensorboard_show_markdown_and_html_as_text():
     assert "<a" not in shown
 
 
+def test_the_colour_of_a_cell_is_its_share_of_the_row():
+    picture = pixels([[1, 3], [0, 4]], ["a", "b"])
+    top = picture.shape[0] - 2 * 46 - 34
+    left = np.flatnonzero((picture[top : top + 92] < 60).sum(axis=0) >= 46)[0]
+    shades = [int(picture[top + 4 + 46 * row, left + 4 + 46 * column]) for row, column in ((1, 0), (0, 0), (0, 1), (1, 1))]
+    dark = shades[3]
+    assert shades == pytest.approx([255, 255 + (dark - 255) / 4, 255 + 3 * (dark - 255) / 4, dark], abs=2)
+    assert dark < 60
+
+
 def test_counts_stand_inside_their_cells():
     picture = pixels([[7, 0], [0, 7]], ["a", "b"])
     top = picture.shape[0] - 2 * 46 - 34
@@ -339,6 +349,7 @@ def test_names_stand_before_rows_and_over_columns_and_the_caption_below():
     ink = picture < 128
     before, over, below = ink[top : top + 92, :left], ink[:top, left : left + 92], ink[top + 92 :]
     assert [part.any() for part in (before[:46], before[46:], over[:, :46], over[:, 46:], below)] == [True] * 5
+    assert not before[:, -4:].any(), "a gap between names and cells"
     assert not ink[:top, :left].any() and not ink[:top, left + 92 :].any()
     assert over.any(axis=1).sum() > over.any(axis=0).sum(), "names over columns are turned"
     middle = [float(np.mean(np.flatnonzero(part.any(axis=1)))) for part in (before[:46], before[46:])]

@@ -14,10 +14,11 @@ from nlp.datasets.encoded.split import Batch, Data, Encoding, Target
 from nlp.errors import TrainingError
 from nlp.tasks.predictions import Predictions
 from nlp.training.devices import Setting
+from nlp.training.distributed import World
 from nlp.training.folder.run_directory import create_run
 from nlp.training.log.tracking import read_metrics
 from nlp.training.loop.trainer import fit
-from nlp.training.session import Progress, Session, open_session
+from nlp.training.session import Meter, Progress, Session, open_session
 
 ROWS, BATCH = 10, 4
 """Three steps in an epoch."""
@@ -164,6 +165,16 @@ def test_each_evaluation_is_shown_with_the_last_loss_and_whether_it_is_the_best(
         [f"{step}/18", "train", "loss", f"{step - 1:.3f}", "validation", "loss", "1.0000", "accuracy", f"{score:.4f}", *best]
         for step, score, best in [(3, 0.1, ["best"]), (6, 0.3, ["best"]), (9, 0.2, []), (12, 0.4, ["best"]), (15, 0.4, []), (18, 0.1, [])]
     ]
+
+
+def test_throughput_is_tokens_by_seconds_since_the_last_reading(monkeypatch):
+    now = [100.0]
+    monkeypatch.setattr("nlp.training.session.time.monotonic", lambda: now[0])
+    meter = Meter({})
+    batch = Batch(np.arange(3), {"lengths": np.array([10, 20, 30])}, {})
+    meter.add({"loss": (1.0, 2.0)}, [batch, batch])
+    now[0] = 104.0
+    assert meter.tokens_per_second(World()) == 30.0
 
 
 def test_logs_are_means_since_the_last_one(run):

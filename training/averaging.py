@@ -8,6 +8,7 @@ from torch import Tensor
 
 from ..datasets.encoded.split import Data
 from ..tasks.task import Task
+from ..terminal import figure
 from .evaluate import predict
 from .folder.checkpoints import latest_checkpoints, save_averaged
 from .folder.tensors import load_into, load_tensors, save_tensors
@@ -26,7 +27,7 @@ def try_average(learner: Learner, task: Task, data: Data, session: Session, coun
     is_best = progress.is_best(score, loss_of(metrics))
     taken = "it is the best" if is_best else f"step {progress.best_step} stays the best"
     value = metrics.get(name, metrics["loss"])
-    session.display.line(f"Mean of the last {len(folders)} checkpoints: validation {name} {value:.4f}; {taken}")
+    session.display.line(f"Mean of the last {len(folders)} checkpoints: validation {name} {figure(value)}; {taken}")
     if is_best and session.world.is_main:
         save_averaged(session.directory, lambda folder: save_tensors(folder / "model.safetensors", weights))
     session.world.barrier()

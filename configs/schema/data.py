@@ -19,6 +19,9 @@ class NamedData(Config):
     """Share of the training examples held out for validation where the dataset has no validation split."""
     split_seed: Seed = 0
     """Seed of that cut; it stays the same for every training seed, so that runs compare."""
+    normalization: Literal["nfc", "none"] = "nfc"
+    """Unicode form of texts and labels when they are read, here and by `nlp predict`: NFC writes é, and a syllable of Korean, as one
+    character, so that equal words are equal whatever wrote the file."""
 
     @model_validator(mode="after")
     def _only_messages_have_parts(self) -> Self:
@@ -51,6 +54,9 @@ class FileData(Config):
     """Share of the training examples, or of the characters of a text, held out for validation where there is no validation file."""
     split_seed: Seed = 0
     """Seed of that cut."""
+    normalization: Literal["nfc", "none"] = "nfc"
+    """Unicode form of texts and labels when they are read, here and by `nlp predict`: NFC writes é, and a syllable of Korean, as one
+    character, so that equal words are equal whatever wrote the file."""
 
 
 class SizesData(Config):

@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Self
 
-from ...terminal import drawing_stream, visible
+from ...terminal import drawing_stream, figure, visible
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -53,7 +53,7 @@ class Display:
 
     def evaluation(self, step: int, metrics: Mapping[str, float], is_best: bool) -> None:
         """One row for an evaluation of the validation split."""
-        figures = "  ".join(f"{name} {value:.4f}" for name, value in metrics.items())
+        figures = "  ".join(f"{name} {figure(value)}" for name, value in metrics.items())
         clock = f"{time.monotonic() - self.started:7.1f} s"
         self.line(f"{self.whose}{clock}  step {step:>6}/{self.n_steps}{self.train_loss}  validation {figures}{'  best' if is_best else ''}")
 
