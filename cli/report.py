@@ -40,8 +40,8 @@ def print_results(results: "Sequence[Results]", as_json: bool) -> None:
 
 def _figure(values: Sequence[float]) -> str:
     if len(values) == 1:
-        return f"{values[0]:.4f}"
-    return f"{figure(mean(values))} ± {stdev(values) if all(map(math.isfinite, values)) else math.nan:.4f}"
+        return figure(values[0])
+    return f"{figure(mean(values))} ± {figure(stdev(values) if all(map(math.isfinite, values)) else math.nan)}"
 
 
 def _say_next(result: "Results") -> None:

@@ -6,8 +6,9 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from nlp.configs.schema.saved import checked
 from nlp.configs.schema.training import ScheduleConfig
-from nlp.training.loop.schedules import Schedule
+from nlp.training.loop.schedules import Schedule, ScheduleState
 
 KINDS = ["constant", "linear", "cosine", "inverse_sqrt", "plateau"]
 
@@ -54,7 +55,7 @@ def test_plateau_waits_and_remembers():
         schedule.evaluated(score)
     assert schedule.factor(50) == 0.5
     again = Schedule(config, 100)
-    again.load_state(schedule.state())
+    again.load_state(checked(ScheduleState, schedule.state()))
     for each in (schedule, again):
         each.evaluated(0.2)
         each.evaluated(0.2)
