@@ -140,19 +140,3 @@ def interrupted(folder: Path, recipe: str, name: str, number: int, delay: float,
 def timeless(run: Path) -> list[dict]:
     """The log without what depends on the machine's mood."""
     return [{key: value for key, value in line.items() if not key.startswith(("seconds", "throughput", "memory"))} for line in metrics(run)]
-
-
-def killed_and_resumed(folder: Path, recipe: str, name: str, moment: float) -> Path:
-    """Train in a process, kill it some seconds after its start, and resume the run, or start again where there was none yet."""
-    train = ["train", "--config", f"{recipe}.yaml", "--name"]
-    process = subprocess.Popen([str(NLP), *train, name, "--threads", "1"], cwd=folder, stdout=subprocess.DEVNULL,
-                               stderr=subprocess.DEVNULL)
-    time.sleep(moment)
-    process.kill()
-    process.wait()
-    run = folder / "runs" / recipe / name
-    if (run / "config.yaml").exists():
-        nlp("train", "--resume", run, cwd=folder)
-        return run
-    nlp(*train, f"{name}-again", cwd=folder)
-    return run.with_name(f"{name}-again")

@@ -1,12 +1,10 @@
 """`nlp train`, `eval` and `predict` end to end, in real processes, on real surnames."""
 
 import json
-import random
 import re
 import shutil
 import signal
 import subprocess
-import time
 from unicodedata import normalize
 
 import pytest
@@ -15,7 +13,6 @@ from command import (
     NETWORKS,
     TRAINING,
     interrupted,
-    killed_and_resumed,
     metrics,
     nlp,
     nlp_process,
@@ -177,26 +174,6 @@ def test_a_killed_run_resumes_to_the_same_bytes(model, folder):
     nlp_process("train", "--resume", f"kill-{model}/killed", cwd=folder)
     for which in ("last", "best"):
         assert weights(folder / "runs" / f"kill-{model}" / "killed", which) == weights(folder / "runs" / f"kill-{model}" / "whole", which)
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(1200)
-@pytest.mark.parametrize("model", ["mlp", "lstm", "transformer"])
-def test_killed_at_random_moments_runs_end_with_the_same_bytes(model, folder):
-    """Starting up, between two files, in the last evaluation: ten moments of a run, each in a run of its own."""
-    write_recipe(folder, model, training=LONG, name=f"moments-{model}")
-    train = ["train", "--config", f"moments-{model}.yaml", "--name"]
-    started = time.monotonic()
-    nlp_process(*train, "whole", cwd=folder)
-    seconds, moments = time.monotonic() - started, random.Random(model)
-    full = folder / "runs" / f"moments-{model}" / "whole"
-    for number in range(10):
-        moment = moments.uniform(0, seconds)
-        killed = killed_and_resumed(folder, f"moments-{model}", f"killed-{number}", moment)
-        for which in ("last", "best"):
-            assert weights(killed, which) == weights(full, which), f"killed after {moment:.3f} of {seconds:.3f} seconds"
-        assert results(killed)["test"] == results(full)["test"]
-        assert timeless(killed) == timeless(full)
 
 
 def test_a_classical_run_whose_results_are_lost_is_resumed_from_its_model(trained, folder):

@@ -173,7 +173,7 @@ def test_a_broken_pattern_in_rules(folder: Path) -> None:
     rules = "data: {type: named, name: names}\ntask: {type: classification}\nmodel:\n  type: rules\n  default: a\n"
     inline = f"{rules}  rules:\n    - label: a\n      keywords: [x]\n    - label: b\n      pattern: '('\n"
     assert report(inline) == "recipe.yaml:10:16: model.rules.1: pattern is no regular expression: " \
-                             "missing ), unterminated subpattern at position 0."
+                             "missing ) at position 1."
     Path("list.yaml").write_text("- {label: a, keywords: [x]}\n- {label: b, patern: x}\n", encoding="utf-8")
     message = report(f"{rules}  rules_file: list.yaml\n")
     assert message == "list.yaml:2:14: model.rules.1.patern: unknown key 'patern'; did you mean 'pattern'?"

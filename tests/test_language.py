@@ -2,16 +2,14 @@
 
 import json
 import math
-import random
 import signal
-import time
 from itertools import pairwise
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
-from command import interrupted, killed_and_resumed, nlp, nlp_process, results, timeless, weights
+from command import interrupted, nlp, nlp_process, results, timeless, weights
 from contracts import N_TOKENS, one_thread, recurrent, transformer
 from hypothesis import given
 from hypothesis import strategies as st
@@ -370,20 +368,6 @@ def test_a_run_killed_inside_an_epoch_resumes_to_the_same_bytes(tmp_path, model)
     assert not (runs / "killed/results.json").exists()
     nlp_process("train", "--resume", f"long-{model}/killed", cwd=tmp_path)
     assert_equal(runs / "killed", runs / "whole")
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(1200)
-@pytest.mark.parametrize("model", ["lstm", "transformer"])
-def test_killed_at_random_moments_runs_end_with_the_same_bytes(tmp_path, model):
-    write_long(tmp_path, model)
-    started, moments = time.monotonic(), random.Random(model)
-    nlp_process("train", "--config", f"long-{model}.yaml", "--name", "whole", cwd=tmp_path)
-    seconds = time.monotonic() - started
-    for number in range(10):
-        moment = moments.uniform(0, seconds)
-        killed = killed_and_resumed(tmp_path, f"long-{model}", f"killed-{number}", moment)
-        assert_equal(killed, tmp_path / "runs" / f"long-{model}" / "whole", f"killed after {moment:.3f} of {seconds:.3f} seconds")
 
 
 @pytest.mark.parametrize(("model", "setting", "words"), [

@@ -1,0 +1,58 @@
+"""Commands in processes of their own that are forked from one in which the libraries are loaded, so that each starts in a moment."""
+
+import multiprocessing
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+
+LIBRARIES = [
+    "torch._dynamo", "torch.utils.flop_counter", "safetensors.torch", "tokenizers", "sacrebleu", "yaml", "rich.table", "skops.io",
+    "sklearn.feature_extraction.text", "sklearn.svm", "sklearn.ensemble", "sklearn.naive_bayes", "sklearn.neighbors",
+    "nlp.cli.main", "nlp.training.run", "nlp.training.loop.gradient", "nlp.training.log.tensorboard_events", "nlp.analysis.evaluation",
+    "nlp.tasks.classification", "nlp.tasks.tagging", "nlp.tasks.language_modeling", "nlp.tasks.sequence_to_sequence",
+]
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a command ended: its exit code, negative for a signal, None where it had to be ended; and what it printed."""
+
+    code: int | None
+    printed: str
+
+
+def start(arguments: Sequence[str | Path], cwd: Path, output: Path, **variables: str) -> BaseProcess:
+    """Start `nlp ARGUMENTS`; what it prints goes to a file."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(LIBRARIES)
+    process = context.Process(target=_command, args=([*map(str, arguments)], cwd, output, {**os.environ, **variables}))
+    process.start()
+    return process
+
+
+def run(arguments: Sequence[str | Path], cwd: Path, output: Path, seconds: float = 60, **variables: str) -> Ended:
+    """Run `nlp ARGUMENTS`, for so many seconds at most."""
+    process = start(arguments, cwd, output, **variables)
+    process.join(seconds)
+    code = process.exitcode
+    if code is None:
+        process.kill()
+        process.join()
+    process.close()
+    return Ended(code, output.read_text(encoding="utf-8", errors="replace"))
+
+
+def _command(arguments: list[str], cwd: Path, output: Path, variables: dict[str, str]) -> None:
+    os.environ.clear()
+    os.environ.update(variables)
+    os.chdir(cwd)
+    to, nothing = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), os.open(os.devnull, os.O_RDONLY)
+    for descriptor, kind in ((nothing, 0), (to, 1), (to, 2)):
+        os.dup2(descriptor, kind)
+    sys.argv = ["nlp", *arguments]
+    from nlp.cli.main import main
+
+    main()
