@@ -5,7 +5,7 @@ import sys
 import traceback
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -63,7 +63,10 @@ def main() -> None:
     open_streams()
     _wait_without_spinning()
     arguments, debug = _split_debug(sys.argv[1:])
-    sys.exit(run(arguments, debug or bool(os.environ.get("NLP_DEBUG"))))
+    code = run(arguments, debug or bool(os.environ.get("NLP_DEBUG")))
+    if code == INTERRUPTED:
+        _exit_at_once(code)
+    sys.exit(code)
 
 
 def run(arguments: Sequence[str], debug: bool = False) -> int:
@@ -107,6 +110,14 @@ def _split_debug(arguments: Sequence[str]) -> tuple[list[str], bool]:
     end = arguments.index("--") if "--" in arguments else len(arguments)
     options = [argument for argument in arguments[:end] if argument != "--debug"]
     return [*options, *arguments[end:]], len(options) < end
+
+
+def _exit_at_once(code: int) -> NoReturn:
+    """End the process without waiting for a library's call that may still be running in a thread."""
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):
+            stream.flush()
+    os._exit(code)
 
 
 def _leave_pipe() -> None:

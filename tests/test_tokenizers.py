@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from itertools import pairwise
 
 import numpy as np
@@ -16,6 +17,7 @@ from nlp.datasets.arrays import Ragged
 from nlp.datasets.tokenizers.token_sequences import TokenSequences, join_pairs
 from nlp.datasets.tokenizers.tokenizer import load_tokenizer, train_tokenizer
 from nlp.datasets.tokenizers.unigram import train_unigram
+from nlp.datasets.tokenizers.vocabulary import _parts
 from nlp.errors import ConfigError, DataError, RunError
 from pydantic import TypeAdapter
 
@@ -231,6 +233,18 @@ def test_training_gives_the_same_bytes_in_every_process():
     }
     assert len(runs) == 1
     assert len(runs.pop().splitlines()) == 5
+
+
+@pytest.mark.parametrize("kind", ["bpe", "wordpiece"])
+def test_text_without_spaces_is_trained_on_in_parts(kind):
+    """The library's trainers take time with the square of the longest piece, half a minute for these texts."""
+    letters, started = np.array(list("가나다라마바사아자차카타파하abc")), time.process_time()
+    run = "".join(np.random.default_rng(0).choice(letters, size=100_000))
+    tokenizer = train(kind, [run, "short ones", f"a {run[:2_500]} b"], vocab_size=500)
+    assert time.process_time() - started < 10
+    assert tokenizer.decode(tokenizer.encode([run[:90]]).ids) == run[:90]
+    assert list(_parts([run[:2_500]])) == [run[:1_000], run[1_000:2_000], run[2_000:2_500]]
+    assert list(_parts([f"a {run[:999]} b", "x" * 1_001, ""])) == [f"a {run[:999]} b", "x" * 1_000, "x", ""]
 
 
 def test_unigram_pieces_are_probabilities_and_prefer_what_is_frequent():

@@ -51,6 +51,7 @@ class Results:
 
 def finish(learner: Learner, task: Task, data: Data, session: Session) -> Results:
     """Score the best checkpoint on a sample of the training split, on validation and on test; write `results.json` last."""
+    session.stop.at_once = True  # all that a resumed run needs is saved
     cost = _cost(learner, session)
     for notice in getattr(learner.model, "notices", ()):
         session.display.line(f"Notice: {notice}")

@@ -18,7 +18,7 @@ from .devices import choose_device, thread_count
 from .distributed import join_world, refuse_ranks
 from .folder.environment import environment
 from .folder.files import read_saved, write_atomically, write_json
-from .folder.run_directory import RunDirectory, create_run, runs_root
+from .folder.run_directory import RunDirectory, create_run, group_address, runs_root
 from .log.display import announce
 
 
@@ -100,11 +100,12 @@ def discarded_unless_started(jobs: Sequence[Job]) -> Iterator[None]:
     try:
         yield
     except BaseException as error:
-        if not any(directory.data.exists() for directory in directories):
-            for directory in directories:
-                _remove(directory)
-            if directories and isinstance(error, KeyboardInterrupt):
-                announce("Stopped before the first step; nothing is kept.")
+        empty = bool(directories) and not any(directory.data.exists() for directory in directories)
+        for directory in directories if empty else ():
+            _remove(directory)
+        if isinstance(error, KeyboardInterrupt):
+            address = group_address([job.directory for job in jobs])
+            announce("Stopped before the first step; nothing is kept." if empty else f"Stopped. Resume with: nlp train --resume {address}")
         raise
 
 

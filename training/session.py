@@ -82,10 +82,14 @@ class SavedState(Saved):
 
 
 class StopSignal:
-    """SIGINT and SIGTERM request a stop at the end of the step; a second one ends the program at once."""
+    """SIGINT and SIGTERM request a stop at the end of the step; a second one ends the program at once.
 
-    def __init__(self) -> None:
+    `at_once`: so does the first one, where the end of a step would save nothing: in a solver's fit, and once training is over.
+    """
+
+    def __init__(self, at_once: bool = False) -> None:
         self.received: int | None = None
+        self.at_once = at_once
 
     @contextmanager
     def listening(self) -> "Iterator[StopSignal]":
@@ -99,7 +103,7 @@ class StopSignal:
                 signal.signal(kind, handler)
 
     def _receive(self, number: int, _frame: Any) -> None:
-        if self.received is not None:
+        if self.at_once or self.received is not None:
             raise KeyboardInterrupt
         self.received = number
         announce("Stopping after this step; press Ctrl-C again to stop at once, without a checkpoint of it.")
@@ -188,7 +192,7 @@ def open_session(
     main = setting.world.is_main
     longest = recipe.model.longest_input
     notices = [*data.notices, *(each for split in data.splits.values() for each in split.length_notices(longest))]
-    with directory.hold() if main else nullcontext(), StopSignal().listening() as stop:
+    with directory.hold() if main else nullcontext(), StopSignal(recipe.model.learns_by != "gradient").listening() as stop:
         if main:
             save_data(directory, data)  # first: another vocabulary would otherwise be reported as weights that do not fit
         progress = _resumed(learner, directory)

@@ -2,12 +2,14 @@
 
 from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ...configs.schema.tokenizer import CLS, SEP, SPECIAL_TOKENS, UNK
 from ..arrays import IntArray, Ragged
+from ..interruptible import interruptible
 from .tokenizer import Tokenizer, encodable
 from .vocabulary import BYTE_CHARACTERS, SequenceConfig, normalized, special_names, train_vocabulary
 
@@ -99,7 +101,8 @@ class TokenSequences(Tokenizer):
 
     def _rows(self, texts: Sequence[str]) -> Iterator[list[int]]:
         for start in range(0, len(texts), CHUNK):
-            for encoding in self.library.encode_batch_fast(texts[start : start + CHUNK], add_special_tokens=False):
+            chunk = texts[start : start + CHUNK]
+            for encoding in interruptible(partial(self.library.encode_batch_fast, chunk, add_special_tokens=False)):
                 yield encoding.ids
 
     def _byte_rows(self, texts: Sequence[str]) -> Iterator[list[int]]:

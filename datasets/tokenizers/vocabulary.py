@@ -4,14 +4,17 @@ Each is trained so that the same texts give the same bytes, whatever the process
 """
 
 import json
+import re
 import string
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, assert_never
 
 from ...configs.schema.tokenizer import SPECIAL_TOKENS, UNK, ByteTokenizer, CharacterTokenizer, SubwordTokenizer, WordTokenizer
 from ...errors import ConfigError, DataError
+from ..interruptible import interruptible
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -21,6 +24,9 @@ SequenceConfig = WordTokenizer | CharacterTokenizer | ByteTokenizer | SubwordTok
 N_BYTES = 256
 WORDS = {"punctuation": r"\w+|[^\w\s]", "whitespace": r"[^ \t\r\n]+"}
 """A run of letters, digits and underscores, or a single other mark that is not white space; or all between ASCII white space."""
+LONGEST_RUN = 1_000
+"""Characters after which a run without white space, or of white space alone, is cut where BPE and WordPiece are trained, as in texts of
+scripts without spaces: the library's trainers take time with the square of the longest piece. Applying a tokenizer takes no such time."""
 LONGEST_WORD = 100
 """WordPiece makes longer words [UNK]."""
 
@@ -65,7 +71,7 @@ def _words(config: WordTokenizer, texts: Sequence[str]) -> "Tokenizer":
     trainer = trainers.WordLevelTrainer(
         vocab_size=config.vocab_size, min_frequency=config.min_frequency, special_tokens=special, show_progress=False
     )
-    tokenizer.train_from_iterator(texts, trainer)
+    interruptible(lambda: tokenizer.train_from_iterator(texts, trainer))
     return _without_added_tokens(tokenizer)
 
 
@@ -111,7 +117,7 @@ def _bpe(config: SubwordTokenizer, texts: Sequence[str]) -> "Tokenizer":
         initial_alphabet=list(BYTE_CHARACTERS),
         show_progress=False,
     )
-    tokenizer.train_from_iterator(texts, trainer)
+    interruptible(lambda: tokenizer.train_from_iterator(_parts(texts), trainer))
     return _without_added_tokens(tokenizer)
 
 
@@ -150,7 +156,8 @@ def _wordpiece(config: SubwordTokenizer, texts: Sequence[str]) -> "Tokenizer":
         limit_alphabet=len(characters),
         show_progress=False,
     )
-    trained.train_from_iterator(_only_characters(known, characters), trainer)
+    known = _only_characters(known, characters)
+    interruptible(lambda: trained.train_from_iterator(_parts(known), trainer))
     model = models.WordPiece(trained.get_vocab(), unk_token="[UNK]", max_input_chars_per_word=LONGEST_WORD)
     tokenizer = _new(model, config.lowercase)
     tokenizer.pre_tokenizer = trained.pre_tokenizer
@@ -197,6 +204,14 @@ def _only_characters(texts: Sequence[str], characters: Sequence[str]) -> list[st
     """The texts with a space in place of every other character, so that no piece reaches across one."""
     others = str.maketrans(dict.fromkeys(set("".join(texts)) - set(characters), " "))
     return [text.translate(others) for text in texts]
+
+
+def _parts(texts: Iterable[str]) -> Iterator[str]:
+    """The texts, those with a long run as several, which end at every `LONGEST_RUN` characters of one."""
+    run = re.compile(rf"\S{{{LONGEST_RUN}}}|\s{{{LONGEST_RUN}}}")
+    for text in texts:
+        ends = [match.end() for match in run.finditer(text)] if len(text) > LONGEST_RUN else []
+        yield from (text[start:end] for start, end in pairwise([0, *ends, len(text)]))
 
 
 def _stands_alone(character: str) -> bool:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from ...configs.schema.recipe import Recipe
 from ...datasets.encoded.batching import Plan
 from ...datasets.encoded.split import Batch, Split
+from ...datasets.interruptible import interruptible
 from ...tasks.task import Task
 from ..devices import Setting
 
@@ -115,7 +116,7 @@ class SolverLearner(FixedLearner):
 
     def update(self, window: Window, step: int, watched: bool) -> Mapping[str, Any]:
         (batch,) = window
-        self.model.fit(**batch.inputs, targets=batch.targets, seed=self.seed)
+        interruptible(lambda: self.model.fit(**batch.inputs, targets=batch.targets, seed=self.seed))
         return {}
 
     def save(self, folder: Path) -> None:
