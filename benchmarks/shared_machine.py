@@ -11,12 +11,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from statistics import mean, median
+from statistics import mean
 from tempfile import TemporaryDirectory
 from typing import Annotated, Any
 
 import typer
-from pairs import show
+from pairs import Pairs, show
 
 RECIPES = ("names/mlp", "names/lstm", "trec/cnn", "trec/transformer")
 SPINNING = {"OMP_WAIT_POLICY": "active"}
@@ -37,10 +37,9 @@ def compare(config: str, together: Sequence[int], pairs: int, settings: Sequence
     yield ratio(config, taken, "alone", "alone, spinning")
 
 
-def ratio(config: str, taken: Mapping[str, Sequence[float]], one: str, other: str) -> dict[str, Any]:
+def ratio(config: str, taken: Mapping[str, list[float]], one: str, other: str) -> dict[str, Any]:
     """How many times as long the one took as the other: the median over all turns, with the lowest and the highest."""
-    ratios = [left / right for left, right in zip(taken[one], taken[other], strict=True)]
-    return {"case": f"{config}: {one} / {other}", "ratio": median(ratios), "min": min(ratios), "max": max(ratios)}
+    return {"case": f"{config}: {one} / {other}", **Pairs(taken[other], taken[one]).figures()}
 
 
 def at_once(train: Any, count: int) -> float:

@@ -70,7 +70,8 @@ def explain(error: Exception) -> tuple[str, int]:
         message = f"the input is not UTF-8: it contains the byte 0x{error.object[error.start]:02x}"
         return f"{message}. Save it as UTF-8, or convert it with iconv.", 2
     if isinstance(error, UnicodeEncodeError):  # of the bytes of a file name that are not UTF-8
-        name = re.split(r"[\s\"';]", error.object[: error.start])[-1] + re.split(r"[\s\"';]", error.object[error.start :])[0]
+        before, after = (re.split(r"[\s\"';]", part) for part in (error.object[: error.start], error.object[error.start :]))
+        name = before[-1] + after[0]
         return f"the name {name!r} is not UTF-8, so it cannot be written into a file. Rename the file or folder, or use a link to it.", 2
     if hasattr(error, "format_message"):  # typer's error for a wrong command line
         context = getattr(error, "ctx", None)

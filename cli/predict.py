@@ -130,17 +130,18 @@ def _chunks(texts: Iterator[str]) -> Iterator[list[str]]:
     Texts before one that cannot be read are answered before its error is raised.
     """
     size = 1 if sys.stdin.isatty() else CHUNK
-    error, chunk = None, [""]
-    while chunk and error is None:
-        chunk = []
+    while True:
+        chunk, error = list[str](), None
         try:
             chunk.extend(islice(texts, size))  # keeps what came before an error
         except UserError as found:
             error = found
         if chunk:
             yield chunk
-    if error is not None:
-        raise error
+        if error is not None:
+            raise error
+        if not chunk:
+            return
 
 
 def _print(answer: "Answer | StreamedAnswer", as_json: bool) -> None:

@@ -151,10 +151,11 @@ def read_file(config: FileData, path: str, columns: Sequence[str] = ()) -> tuple
     kind = _format(config, path)
     if kind == "parallel":
         table, hashes = _read_parallel(config, path, columns)
-        return _normalized(table, config), hashes
-    content = read_content(Path(path).expanduser())
-    form = Form(kind, config.header, config.quoting, config.columns)
-    return _normalized(read_table(content, path, form, columns), config), {path: sha256(content)}
+    else:
+        content = read_content(Path(path).expanduser())
+        form = Form(kind, config.header, config.quoting, config.columns)
+        table, hashes = read_table(content, path, form, columns), {path: sha256(content)}
+    return _normalized(table, config), hashes
 
 
 def _format(config: FileData, path: str) -> _Format:

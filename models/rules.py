@@ -30,7 +30,6 @@ _WORD = re.compile(rf"(?:{_LETTER}++|{_MARKS}++)++")
 _LEFT = rf"(?<!{_LETTER})(?<!{_MARKS})"
 _RIGHT = rf"(?!{_LETTER}|{_MARKS})"
 
-
 PATTERN_SECONDS = 2.0
 """The longest that a pattern may search one text; thousands of times what an ordinary one takes."""
 
@@ -81,7 +80,6 @@ class _Condition:
             return match.group() if match else ""
         match = self.anything.search(text.folded)
         return text.cut(*match.span()) if match else ""
-
 
     def _match(self, text: str) -> Any:
         assert self.pattern is not None

@@ -189,12 +189,13 @@ class SequenceToSequence(Task):
         for texts in chunks:
             split = self.preparation.unlabelled(texts, encoding)
             assert isinstance(split, PairSplit)
-            too_long = split.too_long(longest)
+            n_tokens = (split.sources.lengths + 1).tolist()
+            too_long = [longest is not None and n > longest for n in n_tokens]
             rows = np.array([row for row, text in enumerate(texts) if text.strip() and not too_long[row]], dtype=np.int64)
             found = iter(self.generate(model, split.batch(rows, model.config.inputs), search) if len(rows) else ())
-            for text, tokens in zip(texts, np.where(too_long, split.sources.lengths + 1, 0), strict=True):
-                if tokens:
-                    yield unanswered(text, f"the text has {tokens:,} tokens with its end, but model.max_positions is {longest:,}; "
+            for row, text in enumerate(texts):
+                if too_long[row]:
+                    yield unanswered(text, f"the text has {n_tokens[row]:,} tokens with its end, but model.max_positions is {longest:,}; "
                                            "shorten it")
                 else:
                     yield _answer({"text": text, **(_fields(next(found)) if text.strip() else {"prediction": "", "score": 0.0})})

@@ -36,7 +36,7 @@ VALUES: list[Any] = [None, True, False, -1, 0, 1, 2.5, 10**6, 10**18, 10**30, -(
 
 
 class Mutator:
-    """Changes one run folder as a seeded generator has it; `done` tells what."""
+    """Changes one run folder at random, by a seeded generator; `done` lists the changes."""
 
     def __init__(self, folder: Path, outside: Path, chance: random.Random) -> None:
         self.folder, self.outside, self.chance = folder, outside, chance

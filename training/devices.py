@@ -1,7 +1,6 @@
 """Where a network runs: the device by name, the number of threads, and the seed of its first weights."""
 
 import os
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -35,7 +34,8 @@ def thread_count(recipe: Recipe, asked: int | None = None, processes: int = 1) -
     if asked is not None:
         return asked
     rule = recipe.model.threads if isinstance(recipe.model, NetworkConfig) else 1
-    return rule if rule == 1 else max(1, min(rule or sys.maxsize, cores() // processes))
+    share = max(1, cores() // processes)
+    return share if rule is None else min(rule, share)
 
 
 def choose_device(recipe: Recipe, asked: str, processes: int = 1) -> str:

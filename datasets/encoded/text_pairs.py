@@ -12,7 +12,7 @@ from ...configs.schema.sequence_to_sequence import SequenceToSequenceConfig
 from ...configs.schema.tokenizer import BOS, EOS, PAD
 from ...configs.schema.training import TrainingConfig
 from ...errors import DataError
-from ..arrays import BoolArray, IntArray, Ragged
+from ..arrays import IntArray, Ragged
 from ..tables import Table
 from ..tokenizers.tokenizer import Tokenizer
 from .batching import Order, cut_by_tokens, evenly_spaced, row_order
@@ -92,10 +92,6 @@ class PairSplit:
         rows = evenly_spaced(len(self), None if most is None else max(1, round(most / max(1.0, float(self.target_lengths.mean()) + 1))))
         rows = rows[np.argsort(self.sources.lengths[rows], kind="stable")]
         return cut_by_tokens(rows, self.longer_lengths[rows], EVALUATION_TOKENS, EVALUATION_ROWS)
-
-    def too_long(self, longest: int | None) -> BoolArray:
-        """(n,): whether a source, with its end, is longer than a model's longest input."""
-        return self.sources.lengths + 1 > (np.inf if longest is None else longest)
 
     def length_notices(self, longest: int | None) -> list[str]:
         """None. Raises DataError for a source or target that is longer than the model's longest input."""
