@@ -12,9 +12,10 @@ from ..configs.schema.classical import (
     TaggerConfig,
 )
 from ..configs.schema.data import SizesData
-from ..configs.schema.networks import NetworkConfig
+from ..configs.schema.networks import NetworkConfig, Seq2SeqConfig
 from ..configs.schema.recipe import Recipe
 from ..configs.schema.rules import RulesConfig
+from ..configs.schema.transformers import TransformerConfig
 from ..errors import ConfigError
 from ..models.head import Head
 from ..tasks.build import head_of
@@ -31,12 +32,16 @@ TEXT_TOKENS = 128
 
 @dataclass(frozen=True)
 class NetworkCount:
-    """What is known of a network: its parameters, the batch that was measured, and what a step with it costs."""
+    """What is known of a network: its parameters, the batch that was measured, and what a step with it costs.
+
+    `flops_by_2n` is the rule of thumb of 2 FLOPs per parameter and token (Kaplan et al. 2020), None where it does not apply.
+    """
 
     parameters: "Parameters"
     load: "Load"
     cost: "Cost"
     optimizer: str
+    flops_by_2n: int | None
 
     def to_json(self) -> dict[str, Any]:
         """Names and numbers; bytes are those of fp32."""
@@ -50,7 +55,7 @@ class NetworkCount:
             "optimizer": self.optimizer,
             "bytes": {name: getattr(cost, name) for name in ("weights", "gradients", "optimizer", "activations")},
             "flops_per_token": cost.flops_per_token,
-            "flops_per_token_by_2n": 2 * counted.multiplied,
+            "flops_per_token_by_2n": self.flops_by_2n,
         }
 
 
@@ -119,7 +124,16 @@ def _count_network(
     load = _load(recipe, config, data)
     cost = measure(model, load, parameters, recipe.training)
     optimizer = recipe.training.optimizer.type if recipe.training is not None else "adamw"
-    return Counted(recipe.model.type, parameters.total, network=NetworkCount(parameters, load, cost, optimizer))
+    network = NetworkCount(parameters, load, cost, optimizer, _flops_by_2n(config, parameters))
+    return Counted(recipe.model.type, parameters.total, network=network)
+
+
+def _flops_by_2n(config: NetworkConfig, parameters: "Parameters") -> int | None:
+    """None unless each token is multiplied once with each parameter outside embedding tables."""
+    each_side_reads_half = isinstance(config, Seq2SeqConfig)
+    reused = isinstance(config, TransformerConfig) and config.share_layers
+    once_a_text = "bag" in config.inputs
+    return None if each_side_reads_half or reused or once_a_text else 2 * parameters.multiplied
 
 
 def _load(recipe: Recipe, config: NetworkConfig, data: "Data | None") -> "Load":

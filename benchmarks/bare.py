@@ -11,9 +11,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from nlp.configs.schema.networks import CnnConfig, MlpConfig, NetworkConfig, RecurrentConfig, TransformerConfig, TransformerSeq2SeqConfig
+from nlp.configs.schema.networks import CnnConfig, MlpConfig, NetworkConfig, RecurrentConfig
 from nlp.configs.schema.recipe import Recipe
 from nlp.configs.schema.training import Adam
+from nlp.configs.schema.transformers import TransformerConfig, TransformerSeq2SeqConfig
 from nlp.datasets.arrays import IntArray, Ragged
 from nlp.datasets.encoded.labelled_texts import LabelledSplit
 from nlp.datasets.encoded.split import Data

@@ -85,8 +85,8 @@ def print_network(network: "NetworkCount") -> None:
     say(f"Memory in fp32: weights {in_bytes(cost.weights)}, gradients {in_bytes(cost.gradients)}, "
         f"{network.optimizer} {in_bytes(cost.optimizer)}, activations about {in_bytes(cost.activations)} "
         f"for a batch of {load.texts:,}{f' x {load.tokens:,} tokens' if load.tokens > 1 else ''}")
-    say(f"Arithmetic: {cost.flops_per_token:,.0f} FLOPs per token forward, about three times that with the backward pass; "
-        f"by the rule of 2 x parameters outside look-up tables: {2 * parameters.multiplied:,}")
+    rule = "" if network.flops_by_2n is None else f"; by the rule of 2 x parameters outside embedding tables: {network.flops_by_2n:,}"
+    say(f"Arithmetic: {cost.flops_per_token:,.0f} FLOPs per token forward, about three times that with the backward pass{rule}")
 
 
 def _row(layer: "Layer", total: int) -> list[str]:

@@ -18,10 +18,9 @@ from ..configs.schema.networks import (
     MlpConfig,
     RecurrentConfig,
     RecurrentSeq2SeqConfig,
-    TransformerConfig,
-    TransformerSeq2SeqConfig,
 )
 from ..configs.schema.rules import RulesConfig
+from ..configs.schema.transformers import TransformerConfig, TransformerSeq2SeqConfig
 from ..errors import ConfigError
 from .head import Head, Heads
 

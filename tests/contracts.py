@@ -21,8 +21,8 @@ from nlp.configs.schema.networks import (
     MlpConfig,
     NetworkConfig,
     RecurrentConfig,
-    TransformerConfig,
 )
+from nlp.configs.schema.transformers import TransformerConfig
 from nlp.models.build import build_model
 from nlp.models.head import Head
 from nlp.models.networks.network import Network
@@ -81,7 +81,9 @@ def transformer(**settings: Any) -> TransformerConfig:
 CNN_CHARACTERS = CharacterCnnConfig(type="cnn", d_embedding=5, filter_widths=[1, 2], n_filters=3)
 LSTM_CHARACTERS = CharacterLstmConfig(type="lstm", d_embedding=5, hidden_size=3)
 BERT = {"norm": "post", "positions": "learned", "pooling": "cls", "n_segments": 2, "embedding_norm": True, "pooler": True}
-WORDS = Head("vocabulary", N_TOKENS, tied=True, bias=False)
+LLAMA = {"norm_type": "rms_norm", "activation": "silu", "gated": True, "bias": False, "positions": "rotary",
+         "d_model": 16, "n_heads": 4, "n_kv_heads": 2}
+WORDS, UNTIED = Head("vocabulary", N_TOKENS, tied=True, bias=False), Head("vocabulary", N_TOKENS, bias=False)
 
 NETWORKS = [
     Case("mlp-linear", mlp(), draws=False),
@@ -112,6 +114,10 @@ NETWORKS = [
     Case("cnn-crf-spelled", cnn(n_filters=12, activation="gelu", characters=LSTM_CHARACTERS), CRF_TAGS, reach=2),
     Case("transformer-tags-spelled", transformer(d_model=16, characters=LSTM_CHARACTERS), TAGS),
     Case("transformer-rotary-causal", transformer(causal=True, positions="rotary"), WORDS, reach=0),
+    Case("transformer-llama", transformer(causal=True, **LLAMA), UNTIED, reach=0),
+    Case("transformer-relative", transformer(positions="relative", norm_type="rms_norm", activation="gelu_tanh", gated=True, bias=False)),
+    Case("transformer-relative-causal", transformer(causal=True, positions="relative"), WORDS, reach=0),
+    Case("transformer-albert", transformer(**{**BERT, "d_embedding": 6, "share_layers": True, "n_layers": 3, "activation": "gelu_tanh"})),
 ]
 ENCODERS = [Case(f"{case.name}-bare", case.config, None) for case in NETWORKS
             if case.head is CLASSES and case.name not in ("mlp-linear", "mlp-vector-linear")]
@@ -225,14 +231,24 @@ def cnn_by_hand(config: NetworkConfig, sizes: SizesData, _head: Head | None, n_c
 
 
 def transformer_seq2seq_by_hand(config: NetworkConfig, sizes: SizesData, head: Head, _n_classes: int, _d_spelled: int) -> int:
-    d, norm, matrices = config.d_model, 2 * config.d_model, 3 - head.tied - head.tied_source
-    attention, feed_forward = 4 * (d * d + d), (d * config.d_ff + config.d_ff) + (config.d_ff * d + d)
+    d, matrices = config.d_model, 3 - head.tied - head.tied_source
+    attention, feed_forward, norm = transformer_parts_by_hand(config)
     words = d * (sizes.vocab_size if matrices == 1 else sizes.vocab_size + (matrices - 1) * head.n_outputs)
-    places = 2 * config.max_positions * d if config.positions == "learned" else 0
+    places = {"learned": 2 * config.max_positions * d, "relative": 2 * 32 * config.n_heads}.get(config.positions, 0)
     encoder, decoder = attention + feed_forward + 2 * norm, 2 * attention + feed_forward + 3 * norm
+    n_encoders, n_decoders = (1, 1) if config.share_layers else (config.n_encoder_layers, config.n_decoder_layers)
     last = 2 * norm if config.norm == "pre" else 0
     output = head.n_outputs if head.bias else 0
-    return words + places + config.n_encoder_layers * encoder + config.n_decoder_layers * decoder + last + output
+    return words + places + n_encoders * encoder + n_decoders * decoder + last + output
+
+
+def transformer_parts_by_hand(config: NetworkConfig) -> tuple[int, int, int]:
+    """Attention, feed-forward and norm of a block."""
+    d, d_ff, biased = config.d_model, config.d_ff, int(config.bias)
+    d_keys = d * (config.n_kv_heads or config.n_heads) // config.n_heads
+    attention = 2 * (d * d + biased * d) + 2 * (d * d_keys + biased * d_keys)
+    feed_forward = (2 if config.gated else 1) * (d * d_ff + biased * d_ff) + (d_ff * d + biased * d)
+    return attention, feed_forward, d if config.norm_type == "rms_norm" else d + biased * d
 
 
 def characters_by_hand(config: CharactersConfig | None, sizes: SizesData) -> tuple[int, int]:
@@ -273,11 +289,14 @@ def recurrent_by_hand(config: NetworkConfig, sizes: SizesData, _head: Head | Non
 
 
 def transformer_by_hand(config: NetworkConfig, sizes: SizesData, head: Head | None, _n_classes: int, d_spelled: int) -> int:
-    d, words, norm = config.d_model, sizes.vocab_size, 2 * config.d_model
-    embedding = words * (d - d_spelled) + (config.max_positions * d if config.positions == "learned" else 0) + config.n_segments * d
-    embedding += norm if config.embedding_norm else 0
-    block = (d * 3 * d + 3 * d) + (d * d + d) + (d * config.d_ff + config.d_ff) + (config.d_ff * d + d) + 2 * norm
-    total = embedding + config.n_layers * block + (norm if config.norm == "pre" else 0) + (d * d + d if config.pooler else 0)
+    d, d_embedding, words = config.d_model, config.d_embedding or config.d_model, sizes.vocab_size
+    attention, feed_forward, norm = transformer_parts_by_hand(config)
+    places = {"learned": config.max_positions * d_embedding, "relative": 32 * config.n_heads}.get(config.positions, 0)
+    embedding = words * (d_embedding - d_spelled) + places + config.n_segments * d_embedding
+    embedding += norm * d_embedding // d if config.embedding_norm else 0
+    embedding += d_embedding * d + int(config.bias) * d if config.d_embedding else 0
+    blocks = (1 if config.share_layers else config.n_layers) * (attention + feed_forward + 2 * norm)
+    total = embedding + blocks + (norm if config.norm == "pre" else 0) + (d * d + d if config.pooler else 0)
     if head is None:
         return total
     if head.kind == "vocabulary":

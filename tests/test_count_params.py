@@ -33,7 +33,17 @@ FIGURES = {
     "gpt2-small": 124_439_808,
     "transformer-base": 63_082_496,
     "bert-base": 109_482_240,
+    "bert-large": 335_141_888,
+    "roberta-base": 124_645_632,
+    "distilbert": 66_362_880,
+    "albert-base": 11_683_584,
+    "gpt2-medium": 354_823_168,
+    "gpt2-large": 774_030_080,
+    "gpt2-xl": 1_557_611_200,
     "gpt3": 174_604_259_328,
+    "llama-2-7b": 6_738_415_616,
+    "mistral-7b": 7_241_732_096,
+    "t5-small": 60_506_624,
 }
 SIZES = {"type": "sizes", "vocab_size": 1_000, "n_classes": 3}
 

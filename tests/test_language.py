@@ -37,6 +37,8 @@ __all__ = ["one_thread"]
 TASK = LanguageModelingConfig(type="language_modeling")
 UNTIED = Head("vocabulary", N_TOKENS)
 CELLS = [recurrent("rnn"), recurrent("lstm", n_layers=2), recurrent("gru")]
+MODERN = transformer(causal=True, max_positions=64, positions="relative", norm_type="rms_norm", gated=True, bias=False, n_kv_heads=1,
+                     share_layers=True)
 DECODERS = [transformer(causal=True, max_positions=64, norm=norm, positions=positions)
             for norm in ("pre", "post") for positions in ("sinusoidal", "learned", "rotary")]
 
@@ -370,17 +372,19 @@ def test_a_run_killed_inside_an_epoch_resumes_to_the_same_bytes(tmp_path, model)
     assert_equal(runs / "killed", runs / "whole")
 
 
-@pytest.mark.parametrize(("model", "setting", "words"), [
+@pytest.mark.parametrize(("model", "settings", "words"), [
     ("transformer", "model.causal=false", "must be true"),
     ("transformer", "task.block_size=33", "task.block_size: is 33 tokens, but the model has 32 positions"),
     ("transformer", "model.max_positions=31", "task.block_size: is 32 tokens, but the model has 31 positions"),
+    ("transformer", "model.d_embedding=8; task.tie_embeddings=true", "needs embeddings as wide as the model, but model.d_embedding is 8"),
     ("lstm", "model.bidirectional=true", "must be false"),
     ("lstm", "tokenizer.max_length=5", "leave it out"),
     ("lstm", "model={type: cnn}", "cannot serve task.type language_modeling; these can: ngram, rnn, lstm, gru, transformer"),
 ])
-def test_settings_that_do_not_fit(tmp_path, model, setting, words):
+def test_settings_that_do_not_fit(tmp_path, model, settings, words):
     write(tmp_path, model)
-    assert words in nlp("config", "validate", f"{model}.yaml", "--set", setting, cwd=tmp_path, code=2).stderr
+    changes = [word for setting in settings.split("; ") for word in ("--set", setting)]
+    assert words in nlp("config", "validate", f"{model}.yaml", *changes, cwd=tmp_path, code=2).stderr
 
 
 def test_generation_starts_from_the_prompt():

@@ -25,8 +25,9 @@ from nlp.models.layers.attention import SelfAttention
 from nlp.models.layers.convolutions import Convolutions
 from nlp.models.layers.embedding import SparseLinear, TokenDropout
 from nlp.models.layers.pooling import AttentionPooling, LastPooling, MaxPooling, MeanPooling
-from nlp.models.layers.positions import Rotary, sinusoids
+from nlp.models.layers.positions import RelativePositions, Rotary, sinusoids
 from nlp.models.layers.recurrence import CELLS, RecurrentEncoder, reverse, reversed_places
+from nlp.models.layers.transformer_blocks import FeedForward
 from nlp.models.networks.transformer import Transformer
 from torch import nn
 from torch.nn import functional
@@ -222,7 +223,75 @@ def test_rotary_products_depend_on_distance_alone() -> None:
     torch.testing.assert_close(products[0, 0], query @ key)
 
 
-@pytest.mark.parametrize("positions", ["sinusoidal", "learned", "rotary"])
+def test_relative_positions_share_buckets_by_hand() -> None:
+    buckets = RelativePositions(200, 2, causal=True).buckets
+    distances = {0: 0, 1: 1, 15: 15, 16: 16, 20: 17, 127: 31, 128: 31, 199: 31, -1: 0, -199: 0}  # from the query back to the key
+    assert {distance: buckets[199 - distance].item() for distance in distances} == distances
+    both = RelativePositions(200, 2, causal=False).buckets
+    distances = {0: 0, 1: 1, 7: 7, 8: 8, 199: 15, -1: 17, -7: 23, -8: 24, -199: 31}
+    assert {distance: both[199 - distance].item() for distance in distances} == distances
+
+
+def test_relative_positions_are_added_to_the_scores() -> None:
+    torch.manual_seed(0)
+    relative, attention, x = RelativePositions(9, 2, causal=True), SelfAttention(4, 2, causal=True), torch.randn(1, 5, 4)
+    nn.init.normal_(relative.biases.weight)
+    query, key, value = (part.view(5, 2, 2).transpose(0, 1) for part in attention.qkv(x)[0].chunk(3, dim=1))
+    added = torch.stack([relative.biases.weight[[max(0, i - j) for j in range(5)]].T for i in range(5)], dim=1)  # (2, 5, 5)
+    scores = query @ key.transpose(1, 2) / math.sqrt(2) + added + torch.full((5, 5), float("-inf")).triu(1)
+    expected = attention.out((scores.softmax(dim=2) @ value).transpose(0, 1).flatten(1))
+    torch.testing.assert_close(attention(x, by_distance=relative(5, 5))[0], expected)
+    torch.testing.assert_close(relative(2, 5), relative(5, 5)[:, 3:])
+
+
+def test_shared_keys_are_repeated_for_their_queries() -> None:
+    torch.manual_seed(0)
+    few, many, x = SelfAttention(8, 4, n_kv_heads=2), SelfAttention(8, 4), torch.randn(2, 5, 8)
+    query, *others = few.qkv.weight.split(few.sizes)
+    repeated = [each.view(2, 2, 8).repeat_interleave(2, dim=0).reshape(8, 8) for each in others]
+    many.qkv.weight.data, many.out = torch.cat([query, *repeated]), few.out
+    many.qkv.bias.data.zero_()
+    few.qkv.bias.data.zero_()
+    torch.testing.assert_close(few(x), many(x))
+
+
+def test_a_gated_layer_by_hand() -> None:
+    layer, x = FeedForward(4, 6, "silu", gated=True, bias=False), torch.randn(2, 3, 4)
+    gate, up = layer.wide.weight.chunk(2)
+    torch.testing.assert_close(layer(x), (functional.silu(x @ gate.T) * (x @ up.T)) @ layer.out.weight.T)
+
+
+def test_dropout_of_attention_weights_zeroes_and_scales_them_while_training() -> None:
+    torch.manual_seed(0)
+    attention, x = SelfAttention(4, 1, dropout=0.5), torch.randn(1, 6, 4)
+    attention.out = nn.Identity()
+    exact = attention.eval()(x)
+    drawn = torch.stack([attention.train()(x) for _ in range(4_000)])
+    assert drawn.std(dim=0).min() > 0.01
+    torch.testing.assert_close(drawn.mean(dim=0), exact, atol=0.05, rtol=0)
+
+
+@pytest.mark.parametrize("model", [
+    Case("encoder", transformer(attention_dropout=0.3)),
+    Case("decoder", transformer(attention_dropout=0.3, causal=True, positions="relative"), WORDS),
+], ids=lambda case: case.name)
+def test_attention_dropout_reaches_every_block_in_training_alone(model: Case) -> None:
+    network = model.build()
+    assert [module.dropout for module in network.modules() if isinstance(module, SelfAttention)] == [0.3, 0.3]
+    inputs = tensors_for(model, some_texts(3))
+    assert not torch.equal(network.train()(**inputs), network(**inputs))
+    assert torch.equal(network.eval()(**inputs), network(**inputs))
+
+
+def test_shared_layers_are_one_block_applied_n_times() -> None:
+    shared, apart = (Case("t", transformer(n_layers=3, share_layers=share)).build().eval() for share in (True, False))
+    for block in apart.hidden.blocks:
+        block.load_state_dict(shared.hidden.blocks[0].state_dict())
+    x = torch.randn(2, 5, 8)
+    torch.testing.assert_close(shared.hidden(x), apart.hidden(x))
+
+
+@pytest.mark.parametrize("positions", ["sinusoidal", "learned", "rotary", "relative"])
 def test_longer_texts_are_read_up_to_max_positions(positions) -> None:
     case = Case("transformer", transformer(positions=positions, max_positions=6))
     model, long = case.build(), some_texts(4)
@@ -322,7 +391,7 @@ def test_gradients_of_poolings(layer: nn.Module) -> None:
 
 @pytest.mark.parametrize("layer", [
     Convolutions(4, [1, 3], 2), SelfAttention(4, 2), SelfAttention(4, 2, causal=True), SelfAttention(4, 2, rotary=Rotary(7, 2)),
-    Rotary(7, 4),
+    Rotary(7, 4), SelfAttention(4, 2, n_kv_heads=1, bias=False), FeedForward(4, 5, "silu", gated=True),
 ], ids=lambda layer: type(layer).__name__)
 def test_gradients_of_layers(layer: nn.Module) -> None:
     x = numbers(2, 5, 4) if not isinstance(layer, Rotary) else numbers(1, 2, 5, 4)

@@ -5,9 +5,9 @@ import pytest
 import torch
 from contracts import one_thread, parameters_by_hand
 from nlp.configs.schema.data import SizesData
-from nlp.configs.schema.networks import TransformerSeq2SeqConfig
 from nlp.configs.schema.sequence_to_sequence import DecodingConfig
 from nlp.configs.schema.tokenizer import BOS, EOS, PAD
+from nlp.configs.schema.transformers import TransformerSeq2SeqConfig
 from nlp.errors import ConfigError
 from nlp.models.build import build_model
 from nlp.models.decoding import beam_search, greedy
@@ -23,7 +23,11 @@ SIZES = SizesData(type="sizes", vocab_size=N_SOURCE, target_vocab_size=N_TARGET)
 HEAD, TIED = Head("sequence", N_TARGET), Head("sequence", N_TARGET, tied=True)
 ALL_TIED = Head("sequence", N_SOURCE, tied=True, tied_source=True, bias=False)
 KINDS = [{"norm": norm, "positions": positions} for norm in ("pre", "post") for positions in ("sinusoidal", "learned")]
-every_kind = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: "-".join(kind.values()))
+MODERN = [
+    {"norm_type": "rms_norm", "activation": "silu", "gated": True, "bias": False, "positions": "rotary", "n_heads": 4, "n_kv_heads": 2},
+    {"norm_type": "rms_norm", "bias": False, "positions": "relative", "share_layers": True},
+]
+every_kind = pytest.mark.parametrize("kind", [*KINDS, *MODERN], ids=lambda kind: "-".join(map(str, kind.values())))
 
 
 def config(**settings) -> TransformerSeq2SeqConfig:
@@ -80,7 +84,7 @@ def torchs_own(model, norm: str) -> nn.Transformer:
 
 
 @pytest.mark.filterwarnings("ignore:enable_nested_tensor")
-@every_kind
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: "-".join(kind.values()))
 def test_it_is_torchs_transformer(kind):
     model, inputs = build(**kind), batch()
     padding = torch.arange(inputs["tokens"].shape[1]) >= inputs["lengths"].unsqueeze(1)

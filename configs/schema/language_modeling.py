@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from .base import PositiveInt, Problem
 from .data import SizesData
 from .model_base import Inputs, ModelBase
-from .networks import TransformerConfig
 from .task_base import TaskBase
+from .transformers import TransformerConfig
 
 if TYPE_CHECKING:
     from .recipe import Recipe
@@ -44,6 +44,9 @@ class LanguageModelingConfig(TaskBase):
 
     def _problems(self, recipe: "Recipe") -> Iterator[Problem]:
         model = recipe.model
+        if isinstance(model, TransformerConfig) and self.tie_embeddings and model.d_embedding not in (None, model.d_model):
+            yield Problem(("task", "tie_embeddings"), f"needs embeddings as wide as the model, but model.d_embedding is "
+                          f"{model.d_embedding} and model.d_model {model.d_model}; make them equal, or set it to false")
         if isinstance(recipe.data, SizesData):
             return
         if model.longest_input is not None and self.block_size > model.longest_input:

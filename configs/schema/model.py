@@ -16,8 +16,9 @@ from .classical import (
     NgramConfig,
     RandomForestConfig,
 )
-from .networks import CnnConfig, MlpConfig, RecurrentConfig, RecurrentSeq2SeqConfig, TransformerConfig, TransformerSeq2SeqConfig
+from .networks import CnnConfig, MlpConfig, RecurrentConfig, RecurrentSeq2SeqConfig
 from .rules import RulesConfig
+from .transformers import TransformerConfig, TransformerSeq2SeqConfig
 
 ModelConfig = Annotated[
     RulesConfig

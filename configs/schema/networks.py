@@ -5,19 +5,14 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from .base import Config, NonNegativeInt, PositiveInt, Probability, Problem
+from .base import Config, PositiveInt, Probability, Problem
 from .model_base import Inputs, LearnsBy, ModelBase
-from .tokenizer import TokenSequence
 
 if TYPE_CHECKING:
     from .recipe import Recipe
 
-Activation = Literal["sigmoid", "tanh", "relu", "leaky_relu", "elu", "gelu"]
-
-
-def _heads_must_divide(d_model: int, n_heads: int) -> None:
-    if d_model % n_heads:
-        raise ValueError(f"n_heads {n_heads} does not divide d_model {d_model}")
+Activation = Literal["sigmoid", "tanh", "relu", "leaky_relu", "elu", "gelu", "gelu_tanh", "silu"]
+"""`gelu` is exact; `gelu_tanh` is its approximation in GPT-2 and ALBERT; `silu` is also called swish."""
 
 
 class NetworkConfig(ModelBase):
@@ -140,62 +135,6 @@ class RecurrentConfig(SequenceNetworkConfig):
     """How the states become one vector; `last` takes each direction's final state."""
 
 
-class TransformerConfig(SequenceNetworkConfig):
-    """Transformer (Vaswani et al. 2017): an encoder, or with `causal` a decoder-only stack."""
-
-    gives: ClassVar[frozenset[str]] = frozenset({"classes", "tags", "vocabulary"})
-
-    type: Literal["transformer"]
-    d_model: PositiveInt = 128
-    """Width of the residual stream."""
-    n_layers: PositiveInt = 2
-    """Number of blocks."""
-    n_heads: PositiveInt = 4
-    """Attention heads; must divide d_model."""
-    d_ff: PositiveInt = 512
-    """Width of the feed-forward layer."""
-    activation: Activation = "gelu"
-    """Non-linearity of the feed-forward layer."""
-    norm: Literal["pre", "post"] = "pre"
-    """Layer norm before each sub-layer, with one more at the end, or after each residual sum."""
-    positions: Literal["sinusoidal", "learned", "rotary"] = "sinusoidal"
-    """Positional encoding (rotary: Su et al. 2021)."""
-    max_positions: PositiveInt = 512
-    """Longest sequence in tokens; longer texts are truncated with a notice, in tagging read in windows of this size."""
-    causal: bool = False
-    """Each position sees only itself and the positions before it."""
-    pooling: Literal["mean", "cls", "max"] = "mean"
-    """How the positions become one vector for a class."""
-    n_segments: NonNegativeInt = 0
-    """Segment embeddings, as BERT has for sentence pairs."""
-    embedding_norm: bool = False
-    """Layer norm over the summed embeddings, as in BERT."""
-    pooler: bool = False
-    """A dense tanh layer between pooling and output, as in BERT."""
-
-    @model_validator(mode="after")
-    def _heads_divide(self) -> Self:
-        _heads_must_divide(self.d_model, self.n_heads)
-        if self.positions == "rotary" and self.d_model // self.n_heads % 2:
-            raise ValueError(f"rotary positions need an even size of head, not {self.d_model // self.n_heads}")
-        return self
-
-    @property
-    def inputs(self) -> Inputs:
-        segments: Inputs = frozenset({"segments"}) if self.n_segments else frozenset()
-        return super().inputs | segments
-
-    @property
-    def longest_input(self) -> int:
-        return self.max_positions
-
-    def _tokenizer_problems(self, recipe: "Recipe") -> Iterator[Problem]:
-        yield from super()._tokenizer_problems(recipe)
-        has_cls = isinstance(recipe.tokenizer, TokenSequence) and recipe.tokenizer.add_cls
-        if self.pooling == "cls" and not has_cls:
-            yield Problem(("model", "pooling"), "`cls` reads the state of [CLS]; set `tokenizer.add_cls: true`")
-
-
 class Seq2SeqConfig(NetworkConfig):
     """The base of encoder-decoders."""
 
@@ -236,36 +175,3 @@ class RecurrentSeq2SeqConfig(Seq2SeqConfig):
         if self.input_feeding and self.attention in ("none", "additive"):
             raise ValueError("input_feeding is for attention dot, general and concat; leave it out")
         return self
-
-
-class TransformerSeq2SeqConfig(Seq2SeqConfig):
-    """Transformer encoder and decoder (Vaswani et al. 2017)."""
-
-    type: Literal["transformer_seq2seq"]
-    d_model: PositiveInt = 256
-    """Width of the residual stream."""
-    n_encoder_layers: PositiveInt = 3
-    """Blocks of the encoder."""
-    n_decoder_layers: PositiveInt = 3
-    """Blocks of the decoder."""
-    n_heads: PositiveInt = 4
-    """Attention heads; must divide d_model."""
-    d_ff: PositiveInt = 1024
-    """Width of the feed-forward layer."""
-    activation: Activation = "relu"
-    """Non-linearity of the feed-forward layer."""
-    norm: Literal["pre", "post"] = "pre"
-    """Layer norm before each sub-layer, with one more at the end, or after each residual sum."""
-    positions: Literal["sinusoidal", "learned"] = "sinusoidal"
-    """Positional encoding."""
-    max_positions: PositiveInt = 256
-    """Longest source and longest target in tokens, [EOS] included; longer ones are refused."""
-
-    @model_validator(mode="after")
-    def _heads_divide(self) -> Self:
-        _heads_must_divide(self.d_model, self.n_heads)
-        return self
-
-    @property
-    def longest_input(self) -> int:
-        return self.max_positions

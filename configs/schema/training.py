@@ -63,7 +63,8 @@ class ScheduleConfig(Config):
     """How the learning rate changes over the run."""
 
     type: Literal["constant", "linear", "cosine", "inverse_sqrt", "plateau"] = "constant"
-    """`linear` and `cosine` fall to `final_share` at the last step; `inverse_sqrt` falls with 1/sqrt(step);
+    """`linear` and `cosine` fall to `final_share` at the last step; `inverse_sqrt` falls with
+    1/sqrt(step) from the end of the warm-up, without one from the first step (`transformers` then waits 10,000 steps);
     `plateau` multiplies by `factor` after `patience` evaluations without a better result."""
     warmup_steps: NonNegativeInt | None = None
     """Steps over which the rate first rises from 0 to its peak."""

@@ -13,24 +13,34 @@ KeysAndValues = tuple[Tensor, Tensor]
 class SelfAttention(nn.Module):
     """Each position looks at all that it may see, in `n_heads` ways at once.
 
-    Query, key and value come from one matrix product. `causal`: a position sees itself and what comes before it.
+    Query, key and value come from one matrix product. `causal`: a position sees itself and what comes before it. With fewer
+    `n_kv_heads` than `n_heads`, several queries share a key and a value (Ainslie et al. 2023). `dropout` is that of attention weights.
     """
 
-    def __init__(self, d_model: int, n_heads: int, causal: bool = False, rotary: Rotary | None = None) -> None:
+    def __init__(self, d_model: int, n_heads: int, causal: bool = False, rotary: Rotary | None = None, *,
+                 n_kv_heads: int | None = None, bias: bool = True, dropout: float = 0.0) -> None:
         super().__init__()
-        self.n_heads, self.causal, self.rotary = n_heads, causal, rotary
-        self.qkv = nn.Linear(d_model, 3 * d_model)
-        self.out = nn.Linear(d_model, d_model)
+        self.head_size, self.causal, self.rotary, self.dropout = d_model // n_heads, causal, rotary, dropout
+        d_keys = (n_kv_heads or n_heads) * self.head_size
+        self.sizes = [d_model, d_keys, d_keys]
+        self.qkv = nn.Linear(d_model, sum(self.sizes), bias=bias)
+        self.out = nn.Linear(d_model, d_model, bias=bias)
 
-    def forward(self, x: Tensor, visible: Tensor | None = None) -> Tensor:
-        """(batch, seq, d_model) -> (batch, seq, d_model); `visible` (batch, seq): where there is a token, None: everywhere"""
-        query, key, value = self._heads(x)
-        return self._joined(self._attend(query, key, value, visible))
+    def forward(self, x: Tensor, visible: Tensor | None = None, by_distance: Tensor | None = None) -> Tensor:
+        """(batch, seq, d_model) -> (batch, seq, d_model)
 
-    def extend(self, x: Tensor, past: KeysAndValues | None) -> tuple[Tensor, KeysAndValues]:
+        `visible` (batch, seq): where there is a token, None: everywhere; `by_distance` (n_heads, seq, seq) is added to the scores.
+        """
+        # Padding comes after a text's end, where a causal position never attends.
+        mask = None if self.causal or visible is None else visible[:, None, None, :]
+        dropout = self.dropout if self.training else 0.0
+        return self._joined(attend(*self._heads(x), mask, self.causal, by_distance, dropout))
+
+    def extend(self, x: Tensor, past: KeysAndValues | None, by_distance: Tensor | None = None) -> tuple[Tensor, KeysAndValues]:
         """New positions of texts (batch, new, d_model), which see the past ones and each other up to themselves; no padding.
 
         Returns what `forward` returns at these positions of the full text, and the keys and values for the next call.
+        `by_distance` is (n_heads, new, past + new).
         """
         start = 0 if past is None else past[0].shape[2]
         query, key, value = self._heads(x, start)
@@ -38,14 +48,11 @@ class SelfAttention(nn.Module):
             key, value = torch.cat([past[0], key], dim=2), torch.cat([past[1], value], dim=2)
         new = x.shape[1]
         mask = None if new == 1 else torch.ones(new, start + new, dtype=torch.bool, device=x.device).tril(start)
-        return self._joined(functional.scaled_dot_product_attention(query, key, value, mask)), (key, value)
+        return self._joined(attend(query, key, value, mask, by_distance=by_distance)), (key, value)
 
     def _heads(self, x: Tensor, start: int = 0) -> tuple[Tensor, Tensor, Tensor]:
-        """(batch, seq, d_model) -> query, key and value, (batch, n_heads, seq, head_size) each"""
-        d_model = x.shape[2]
-        parts = self.qkv(x).split(d_model, dim=2)
-        by_head = (part.unflatten(2, (self.n_heads, d_model // self.n_heads)) for part in parts)  # (batch, seq, n_heads, head_size)
-        query, key, value = (part.transpose(1, 2) for part in by_head)
+        """(batch, seq, d_model) -> query, key and value, (batch, n_heads or n_kv_heads, seq, head_size) each"""
+        query, key, value = (by_head(part, self.head_size) for part in self.qkv(x).split(self.sizes, dim=2))
         if self.rotary is not None:
             query, key = self.rotary(query, start), self.rotary(key, start)
         return query, key, value
@@ -54,54 +61,75 @@ class SelfAttention(nn.Module):
         """(batch, n_heads, seq, head_size) -> (batch, seq, d_model)"""
         return self.out(mixed.transpose(1, 2).flatten(2))
 
-    def _attend(self, query: Tensor, key: Tensor, value: Tensor, visible: Tensor | None) -> Tensor:
-        """(batch, n_heads, seq, head_size) -> (batch, n_heads, seq, head_size)"""
-        # Padding comes after a text's end, where a causal position never attends.
-        return attend(query, key, value, None if self.causal else visible, self.causal)
-
 
 class CrossAttention(nn.Module):
-    """Each position of a target looks at all positions of its source, in `n_heads` ways at once."""
+    """Each position of a target looks at all positions of its source, in `n_heads` ways at once; see `SelfAttention`."""
 
-    def __init__(self, d_model: int, n_heads: int) -> None:
+    def __init__(self, d_model: int, n_heads: int, *, n_kv_heads: int | None = None, bias: bool = True, dropout: float = 0.0) -> None:
         super().__init__()
-        self.n_heads = n_heads
-        self.query = nn.Linear(d_model, d_model)
-        self.keys_and_values = nn.Linear(d_model, 2 * d_model)
-        self.out = nn.Linear(d_model, d_model)
+        self.head_size, self.dropout = d_model // n_heads, dropout
+        self.query = nn.Linear(d_model, d_model, bias=bias)
+        self.keys_and_values = nn.Linear(d_model, 2 * (n_kv_heads or n_heads) * self.head_size, bias=bias)
+        self.out = nn.Linear(d_model, d_model, bias=bias)
 
     def read(self, source: Tensor) -> KeysAndValues:
-        """(batch, src, d_model) -> keys and values, (batch, n_heads, src, head_size) each: once for all positions of the target"""
+        """(batch, src, d_model) -> keys and values, (batch, n_kv_heads, src, head_size) each: once for all positions of the target"""
         key, value = self.keys_and_values(source).chunk(2, dim=2)
-        return self._by_head(key), self._by_head(value)
+        return by_head(key, self.head_size), by_head(value, self.head_size)
 
     def forward(self, x: Tensor, source: KeysAndValues, visible: Tensor | None) -> Tensor:
         """(batch, tgt, d_model) -> (batch, tgt, d_model); `visible` (batch, src): where the source has a token, None: everywhere"""
-        mixed = attend(self._by_head(self.query(x)), *source, visible, causal=False)  # (batch, n_heads, tgt, head_size)
+        mask = None if visible is None else visible[:, None, None, :]
+        query = by_head(self.query(x), self.head_size)
+        mixed = attend(query, *source, mask, dropout=self.dropout if self.training else 0.0)  # (batch, n_heads, tgt, head_size)
         return self.out(mixed.transpose(1, 2).flatten(2))
 
     def weights(self, x: Tensor, source: KeysAndValues, visible: Tensor | None) -> Tensor:
         """(batch, tgt, d_model) -> (batch, n_heads, tgt, src): how much each position looks at each of the source, 1 in sum"""
-        query = self._by_head(self.query(x))
-        scores = query @ source[0].transpose(2, 3) * query.shape[3] ** -0.5  # (batch, n_heads, tgt, src)
+        query = by_head(self.query(x), self.head_size)
+        scores = query @ for_each_query(source[0], query).transpose(2, 3) * self.head_size**-0.5  # (batch, n_heads, tgt, src)
         if visible is not None:
             scores = scores.masked_fill(~visible[:, None, None, :], float("-inf"))
         return scores.softmax(dim=3)
 
-    def _by_head(self, x: Tensor) -> Tensor:
-        """(batch, seq, d_model) -> (batch, n_heads, seq, head_size)"""
-        return x.unflatten(2, (self.n_heads, x.shape[2] // self.n_heads)).transpose(1, 2)
+
+def by_head(x: Tensor, head_size: int) -> Tensor:
+    """(batch, seq, n_heads * head_size) -> (batch, n_heads, seq, head_size)"""
+    return x.unflatten(2, (-1, head_size)).transpose(1, 2)
 
 
-def attend(query: Tensor, key: Tensor, value: Tensor, visible: Tensor | None, causal: bool) -> Tensor:
-    """(batch, n_heads, tgt, head_size), twice (batch, n_heads, src, head_size) -> (batch, n_heads, tgt, head_size)"""
-    mask = None if visible is None else visible[:, None, None, :]
+def for_each_query(keys: Tensor, query: Tensor) -> Tensor:
+    """(batch, n_kv_heads, src, head_size), (batch, n_heads, ...) -> (batch, n_heads, src, head_size)"""
+    n_queries = query.shape[1] // keys.shape[1]
+    return keys if n_queries == 1 else keys.repeat_interleave(n_queries, dim=1)
+
+
+def attend(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None = None, causal: bool = False,
+           by_distance: Tensor | None = None, dropout: float = 0.0) -> Tensor:
+    """(batch, n_heads, tgt, head_size), twice (batch, n_kv_heads, src, head_size) -> (batch, n_heads, tgt, head_size)
+
+    `mask` is true where a query may look, and broadcasts to (batch, n_heads, tgt, src); `by_distance` (n_heads, tgt, src) is added to the
+    scores; `causal` needs as many queries as keys.
+    """
+    key, value = for_each_query(key, query), for_each_query(value, query)
+    if by_distance is not None:
+        if not len(query):
+            return query + 0 * by_distance.sum()  # torch gives the numbers added no gradient then, where it must be 0
+        mask, causal = _added(by_distance, mask, causal), False
     if query.device.type != "cpu":
-        return functional.scaled_dot_product_attention(query, key, value, mask, is_causal=causal)
+        mask = mask.to(query.dtype) if by_distance is not None and mask is not None else mask
+        return functional.scaled_dot_product_attention(query, key, value, mask, dropout, is_causal=causal)
     # A CPU's fused attention is slower in bfloat16 than in float32, so it is left out of autocast.
     with torch.autocast("cpu", enabled=False):
         query, key, value = query.to(_precise(query)), key.to(_precise(key)), value.to(_precise(value))
-        return functional.scaled_dot_product_attention(query, key, value, mask, is_causal=causal)
+        return functional.scaled_dot_product_attention(query, key, value, mask, dropout, is_causal=causal)
+
+
+def _added(by_distance: Tensor, mask: Tensor | None, causal: bool) -> Tensor:
+    """What is added to the scores: -inf where a query may not look."""
+    if causal:
+        mask = torch.ones_like(by_distance[0], dtype=torch.bool).tril()
+    return by_distance if mask is None else torch.where(mask, by_distance, float("-inf"))
 
 
 def _precise(x: Tensor) -> torch.dtype:

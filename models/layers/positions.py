@@ -1,4 +1,6 @@
-"""Positional encodings of a transformer: sinusoidal, learned or rotary."""
+"""Positional encodings of a transformer: sinusoidal, rotary or relative."""
+
+import math
 
 import torch
 from torch import Tensor, nn
@@ -10,9 +12,9 @@ def sinusoids(n_positions: int, d_model: int) -> Tensor:
     return torch.stack([angles.sin(), angles.cos()], dim=2).flatten(1)[:, :d_model]
 
 
-def _angles(n_positions: int, size: int) -> Tensor:
-    """(n_positions, ceil(size / 2)): position / 10,000^(2i / size)."""
-    rates = 10_000.0 ** (-torch.arange(0, size, 2, dtype=torch.float32) / size)
+def _angles(n_positions: int, size: int, base: float = 10_000.0) -> Tensor:
+    """(n_positions, ceil(size / 2)): position / base^(2i / size)."""
+    rates = base ** (-torch.arange(0, size, 2, dtype=torch.float32) / size)
     return torch.arange(n_positions, dtype=torch.float32).unsqueeze(1) * rates
 
 
@@ -25,9 +27,9 @@ class Rotary(nn.Module):
     cos: Tensor
     sin: Tensor
 
-    def __init__(self, n_positions: int, head_size: int) -> None:
+    def __init__(self, n_positions: int, head_size: int, base: float = 10_000.0) -> None:
         super().__init__()
-        angles = _angles(n_positions, head_size).repeat(1, 2)  # number i turns together with number i + head_size / 2
+        angles = _angles(n_positions, head_size, base).repeat(1, 2)  # number i turns together with number i + head_size / 2
         self.register_buffer("cos", angles.cos(), persistent=False)
         self.register_buffer("sin", angles.sin(), persistent=False)
 
@@ -37,3 +39,36 @@ class Rotary(nn.Module):
         first, second = x.chunk(2, dim=3)
         turned = torch.cat([-second, first], dim=3)
         return x * self.cos[here].to(x.dtype) + turned * self.sin[here].to(x.dtype)
+
+
+class RelativePositions(nn.Module):
+    """A learned number for each head and distance, which is added to the attention scores (Raffel et al. 2020, section 2.1).
+
+    Distances share 32 buckets: short ones have one each, longer ones share wider and wider buckets, and all from 128 on the last. With
+    `causal` all buckets are for keys before the query, otherwise half of them are for keys after it.
+    """
+
+    N_BUCKETS, MAX_DISTANCE = 32, 128
+    buckets: Tensor
+
+    def __init__(self, n_positions: int, n_heads: int, causal: bool) -> None:
+        super().__init__()
+        self.n_positions, self.biases = n_positions, nn.Embedding(self.N_BUCKETS, n_heads)
+        nn.init.normal_(self.biases.weight, std=0.02)
+        offsets = torch.arange(1 - n_positions, n_positions)  # key - query
+        self.register_buffer("buckets", self._bucket((-offsets).clamp(min=0), self.N_BUCKETS) if causal else torch.where(
+            offsets > 0, self.N_BUCKETS // 2, 0) + self._bucket(offsets.abs(), self.N_BUCKETS // 2), persistent=False)
+
+    def forward(self, n_queries: int, n_keys: int) -> Tensor:
+        """-> (n_heads, n_queries, n_keys); the queries are at the last of the keys' positions"""
+        places = torch.arange(n_keys, device=self.buckets.device)
+        offsets = places - places[n_keys - n_queries :, None]  # (n_queries, n_keys)
+        return self.biases(self.buckets[offsets + self.n_positions - 1]).permute(2, 0, 1)
+
+    @classmethod
+    def _bucket(cls, distances: Tensor, n_buckets: int) -> Tensor:
+        """Half of the buckets hold one distance each, the others grow with its logarithm up to MAX_DISTANCE."""
+        exact = n_buckets // 2
+        growth = torch.log(distances.clamp(min=1) / exact) / math.log(cls.MAX_DISTANCE / exact)
+        wide = (exact + growth * (n_buckets - exact)).long().clamp(max=n_buckets - 1)
+        return torch.where(distances < exact, distances, wide)

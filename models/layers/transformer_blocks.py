@@ -1,58 +1,68 @@
 """Blocks of a transformer (Vaswani et al. 2017): embedding with positions, attention and feed-forward with residual connections."""
 
 import math
-from typing import Literal
+from collections.abc import Callable, Iterator, Sequence
+from typing import Generic, Literal, TypeVar
 
 from torch import Tensor, nn
 
 from ...configs.schema.networks import Activation
 from .activations import activation
 from .attention import CrossAttention, KeysAndValues, SelfAttention
-from .positions import sinusoids
+from .positions import RelativePositions, sinusoids
 
 Norm = Literal["pre", "post"]
-PositionsName = Literal["sinusoidal", "learned", "rotary"]
+NormLayer = Callable[[], nn.Module]
+PositionsName = Literal["sinusoidal", "learned", "rotary", "relative"]
 Past = list[KeysAndValues]
 """Keys and values of each block."""
+AnyBlock = TypeVar("AnyBlock", bound=nn.Module)
 
 
 class FeedForward(nn.Module):
-    """Two layers at each position by itself: wider, non-linearity, back."""
+    """Two layers at each position by itself: wider, non-linearity, back.
 
-    def __init__(self, d_model: int, d_ff: int, non_linearity: Activation) -> None:
+    `gated`: the wide layer is computed twice, and one, after the non-linearity, multiplies the other (Shazeer 2020).
+    """
+
+    def __init__(self, d_model: int, d_ff: int, non_linearity: Activation, *, gated: bool = False, bias: bool = True) -> None:
         super().__init__()
-        self.wide = nn.Linear(d_model, d_ff)
+        self.gated = gated
+        self.wide = nn.Linear(d_model, 2 * d_ff if gated else d_ff, bias=bias)
         self.activation = activation(non_linearity)
-        self.out = nn.Linear(d_ff, d_model)
+        self.out = nn.Linear(d_ff, d_model, bias=bias)
 
     def forward(self, x: Tensor) -> Tensor:
         """(batch, seq, d_model) -> (batch, seq, d_model)"""
-        return self.out(self.activation(self.wide(x)))
+        if not self.gated:
+            return self.out(self.activation(self.wide(x)))
+        gate, x = self.wide(x).chunk(2, dim=2)
+        return self.out(self.activation(gate) * x)
 
 
 class Block(nn.Module):
     """Attention, then feed-forward, each beside a residual path.
 
-    Layer norm is applied before each of the two (`pre`: Xiong et al. 2020), or after each sum (`post`: as in the first paper).
+    A norm of `norm_layer` is applied before each of the two (`pre`: Xiong et al. 2020), or after each sum (`post`: as in the first paper).
     """
 
-    def __init__(self, attention: SelfAttention, feed_forward: FeedForward, d_model: int, norm: Norm, dropout: float) -> None:
+    def __init__(self, attention: SelfAttention, feed_forward: FeedForward, norm_layer: NormLayer, norm: Norm, dropout: float) -> None:
         super().__init__()
         self.attention, self.feed_forward, self.pre = attention, feed_forward, norm == "pre"
-        self.attention_norm, self.feed_forward_norm = nn.LayerNorm(d_model), nn.LayerNorm(d_model)
+        self.attention_norm, self.feed_forward_norm = norm_layer(), norm_layer()
         self.dropout = nn.Dropout(dropout)
 
-    def forward(self, x: Tensor, visible: Tensor | None = None) -> Tensor:
-        """(batch, seq, d_model) -> (batch, seq, d_model)"""
+    def forward(self, x: Tensor, visible: Tensor | None = None, by_distance: Tensor | None = None) -> Tensor:
+        """(batch, seq, d_model) -> (batch, seq, d_model); `visible` and `by_distance` are those of `SelfAttention`"""
         if self.pre:
-            x = x + self.dropout(self.attention(self.attention_norm(x), visible))
+            x = x + self.dropout(self.attention(self.attention_norm(x), visible, by_distance))
             return x + self.dropout(self.feed_forward(self.feed_forward_norm(x)))
-        x = self.attention_norm(x + self.dropout(self.attention(x, visible)))
+        x = self.attention_norm(x + self.dropout(self.attention(x, visible, by_distance)))
         return self.feed_forward_norm(x + self.dropout(self.feed_forward(x)))
 
-    def extend(self, x: Tensor, past: KeysAndValues | None) -> tuple[Tensor, KeysAndValues]:
+    def extend(self, x: Tensor, past: KeysAndValues | None, by_distance: Tensor | None = None) -> tuple[Tensor, KeysAndValues]:
         """(batch, new, d_model) -> (batch, new, d_model); without dropout, after the past positions"""
-        mixed, now = self.attention.extend(self.attention_norm(x) if self.pre else x, past)
+        mixed, now = self.attention.extend(self.attention_norm(x) if self.pre else x, past, by_distance)
         if self.pre:
             x = x + mixed
             return x + self.feed_forward(self.feed_forward_norm(x)), now
@@ -60,26 +70,43 @@ class Block(nn.Module):
         return self.feed_forward_norm(x + self.feed_forward(x)), now
 
 
-class TransformerEncoder(nn.Module):
-    """Blocks on one another; with `pre` norm one more norm at the end, since the residual path was never normed."""
+class Stack(nn.Module, Generic[AnyBlock]):
+    """Blocks on one another, applied `n_passes` times over; with `pre` norm one more norm at the end, since the residual path has none.
 
-    def __init__(self, blocks: list[Block], d_model: int, norm: Norm) -> None:
+    `relative` positions are those of all blocks.
+    """
+
+    def __init__(self, blocks: Sequence[AnyBlock], final_norm: nn.Module, relative: RelativePositions | None, n_passes: int) -> None:
         super().__init__()
-        self.blocks = nn.ModuleList(blocks)
-        self.norm = nn.LayerNorm(d_model) if norm == "pre" else nn.Identity()
+        self.blocks, self.n_passes, self.relative, self.norm = nn.ModuleList(blocks), n_passes, relative, final_norm
+
+    def passes(self) -> Iterator[AnyBlock]:
+        """Each block as often as it is applied, in that order."""
+        for _ in range(self.n_passes):
+            yield from self.blocks  # type: ignore[misc]
+
+    def by_distance(self, n_queries: int, n_keys: int) -> Tensor | None:
+        """(n_heads, n_queries, n_keys), the queries at the end; None without relative positions"""
+        return None if self.relative is None else self.relative(n_queries, n_keys)
+
+
+class TransformerEncoder(Stack[Block]):
+    """The blocks of an encoder, or of a decoder-only stack."""
 
     def forward(self, x: Tensor, visible: Tensor | None = None) -> Tensor:
         """(batch, seq, d_model) -> (batch, seq, d_model); `visible` (batch, seq): where there is a token, None: everywhere"""
-        for block in self.blocks:
-            x = block(x, visible)
+        by_distance = self.by_distance(x.shape[1], x.shape[1])
+        for block in self.passes():
+            x = block(x, visible, by_distance)
         return self.norm(x)
 
     def extend(self, x: Tensor, past: Past | None) -> tuple[Tensor, Past]:
         """(batch, new, d_model), what each block kept -> (batch, new, d_model), and what it keeps now"""
+        start = 0 if past is None else past[0][0].shape[2]
+        by_distance = self.by_distance(x.shape[1], start + x.shape[1])
         kept: Past = []
-        for number, block in enumerate(self.blocks):
-            assert isinstance(block, Block)
-            x, now = block.extend(x, None if past is None else past[number])
+        for number, block in enumerate(self.passes()):
+            x, now = block.extend(x, None if past is None else past[number], by_distance)
             kept.append(now)
         return self.norm(x), kept
 
@@ -88,7 +115,7 @@ class PositionedEmbedding(nn.Module):
     """Vectors of token and place, added up (Vaswani et al. 2017).
 
     With sinusoids, the tokens' vectors are scaled by sqrt(d_model), as in the paper; learned places have the same spread as
-    tokens, so nothing is scaled. Rotary positions are applied in the attention, not here.
+    tokens, so nothing is scaled. Rotary and relative positions are applied in the attention, not here.
     """
 
     sinusoids: Tensor | None
@@ -130,19 +157,20 @@ def start_weights(stack: nn.Module, norm: Norm, n_added: int) -> None:
     share = 1 / math.sqrt(n_added) if norm == "pre" else 1.0
     for module in stack.modules():
         if isinstance(module, SelfAttention):
-            start_linear(module.qkv, parts=3)
+            start_linear(module.qkv, sizes=module.sizes)
             start_linear(module.out, gain=share)
         elif isinstance(module, CrossAttention):
             start_linear(module.query)
-            start_linear(module.keys_and_values, parts=2)
+            start_linear(module.keys_and_values, sizes=[module.keys_and_values.out_features // 2] * 2)
             start_linear(module.out, gain=share)
         elif isinstance(module, FeedForward):
-            start_linear(module.wide)
+            start_linear(module.wide, sizes=[module.out.in_features] * (2 if module.gated else 1))
             start_linear(module.out, gain=share)
 
 
-def start_linear(linear: nn.Linear, gain: float = 1.0, parts: int = 1) -> None:
-    """Glorot for each part of the outputs, scaled by `gain`; biases 0."""
-    nn.init.zeros_(linear.bias)
-    for part in linear.weight.chunk(parts):
+def start_linear(linear: nn.Linear, gain: float = 1.0, sizes: Sequence[int] = ()) -> None:
+    """Glorot for each part of the outputs, of these sizes, scaled by `gain`; biases 0."""
+    if linear.bias is not None:
+        nn.init.zeros_(linear.bias)
+    for part in linear.weight.split(list(sizes or [linear.out_features])):
         nn.init.xavier_uniform_(part, gain)

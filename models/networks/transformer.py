@@ -1,6 +1,7 @@
 """Transformer (Vaswani et al. 2017): an encoder, or with `causal` a decoder-only stack."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -8,16 +9,27 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from ...configs.schema.networks import TransformerConfig
+from ...configs.schema.transformers import TransformerBlocksConfig, TransformerConfig
 from ...errors import ConfigError
 from ..head import Heads
 from ..layers.attention import SelfAttention
 from ..layers.embedding import TokenDropout
 from ..layers.heads import Outputs, TagOutput, VocabularyOutput, output
+from ..layers.norms import norm_layer
 from ..layers.padding import real_tokens
 from ..layers.pooling import pooling
-from ..layers.positions import Rotary
-from ..layers.transformer_blocks import Block, FeedForward, Past, PositionedEmbedding, TransformerEncoder, first_spread, start_weights
+from ..layers.positions import RelativePositions, Rotary
+from ..layers.transformer_blocks import (
+    Block,
+    FeedForward,
+    NormLayer,
+    Past,
+    PositionedEmbedding,
+    TransformerEncoder,
+    first_spread,
+    start_linear,
+    start_weights,
+)
 from ..layers.word_embedding import WordEmbedding, character_features_size
 from .network import SequenceNetwork
 
@@ -28,28 +40,30 @@ class TransformerEmbedding(PositionedEmbedding):
     """Vectors of token, place and segment, added up (Vaswani et al. 2017; Devlin et al. 2019)."""
 
     def __init__(self, config: TransformerConfig, n_tokens: int, n_characters: int | None) -> None:
-        d_model, positions = config.d_model, config.positions
-        spread = first_spread(positions, d_model)
-        words = WordEmbedding(n_tokens, d_model - _d_characters(config), config.characters, n_characters, spread)
-        super().__init__(words, d_model, positions, config.max_positions, config.dropout)
-        self.segments = nn.Embedding(config.n_segments, d_model) if config.n_segments else None
+        size, positions = config.d_embedding or config.d_model, config.positions
+        words = WordEmbedding(n_tokens, size - _d_characters(config, size), config.characters, n_characters, first_spread(positions, size))
+        super().__init__(words, size, positions, config.max_positions, config.dropout)
+        self.segments = nn.Embedding(config.n_segments, size) if config.n_segments else None
         if self.segments is not None:
             nn.init.normal_(self.segments.weight, std=0.02)
-        self.norm = nn.LayerNorm(d_model) if config.embedding_norm else nn.Identity()
+        self.norm = norm_layer(config.norm_type, size, config.norm_eps, config.bias) if config.embedding_norm else nn.Identity()
+        self.projection = nn.Linear(size, config.d_model, bias=config.bias) if config.d_embedding is not None else nn.Identity()
+        if isinstance(self.projection, nn.Linear):
+            start_linear(self.projection)
 
     def forward(self, tokens: Tensor, start: int = 0, segments: Tensor | None = None, **spelled: Tensor) -> Tensor:
         """(batch, seq) -> (batch, seq, d_model); the first token is at position `start`, and in segment 0 without `segments`"""
         x = self.placed(tokens, start, **spelled)
         if self.segments is not None:
             x = x + (self.segments.weight[0] if segments is None else self.segments(segments))
-        return self.dropout(self.norm(x))
+        return self.projection(self.dropout(self.norm(x)))
 
 
-def _d_characters(config: TransformerConfig) -> int:
-    """What the features of characters take of `d_model`."""
+def _d_characters(config: TransformerConfig, d_embedding: int) -> int:
+    """What the features of characters take of the embedding's size."""
     size = character_features_size(config.characters)
-    if size >= config.d_model:
-        raise ConfigError(f"model.characters gives {size} features, which leaves nothing of model.d_model {config.d_model} for the "
+    if size >= d_embedding:
+        raise ConfigError(f"model.characters gives {size} features, which leaves nothing of the embedding's {d_embedding} for the "
                           "word itself; make one smaller or the other larger.")
     return size
 
@@ -66,7 +80,7 @@ class Transformer(SequenceNetwork):
         self.token_dropout = TokenDropout(config.token_dropout)
         self.causal, self.max_positions = config.causal, config.max_positions
         self.embedding = TransformerEmbedding(config, n_tokens, n_characters)
-        self.hidden = TransformerEncoder([_block(config) for _ in range(config.n_layers)], config.d_model, config.norm)
+        self.hidden = encoder(config, config.n_layers, config.causal)
         assert isinstance(self.embedding.words, WordEmbedding)
         self.output = _output(config, head, self.embedding.words.tokens)
         self.reads_all = any(isinstance(module, TagOutput) for module in self.output.modules())
@@ -118,11 +132,44 @@ def _window(more: Mapping[str, Tensor], start: int, size: int) -> dict[str, Tens
     return {name: value[:, start : start + size] if name in ("segments", "spelling") else value for name, value in more.items()}
 
 
-def _block(config: TransformerConfig) -> Block:
-    d_model = config.d_model
-    rotary = Rotary(config.max_positions, d_model // config.n_heads) if config.positions == "rotary" else None
-    attention = SelfAttention(d_model, config.n_heads, config.causal, rotary)
-    return Block(attention, FeedForward(d_model, config.d_ff, config.activation), d_model, config.norm, config.dropout)
+def encoder(config: TransformerBlocksConfig, n_layers: int, causal: bool = False) -> TransformerEncoder:
+    """The blocks of an encoder, or with `causal` of a decoder-only stack."""
+    blocks = [Block(self_attention(config, causal), feed_forward(config), norm_layer_of(config), config.norm, config.dropout)
+              for _ in range(n_blocks(config, n_layers))]
+    return TransformerEncoder(blocks, final_norm(config), relative_positions(config, causal), n_layers // len(blocks))
+
+
+def n_blocks(config: TransformerBlocksConfig, n_layers: int) -> int:
+    """Blocks with weights of their own."""
+    return 1 if config.share_layers else n_layers
+
+
+def self_attention(config: TransformerBlocksConfig, causal: bool) -> SelfAttention:
+    """With the positions that belong in the attention."""
+    head_size = config.d_model // config.n_heads
+    rotary = Rotary(config.max_positions, head_size, config.rotary_base) if config.positions == "rotary" else None
+    return SelfAttention(config.d_model, config.n_heads, causal, rotary, n_kv_heads=config.n_kv_heads, bias=config.bias,
+                         dropout=config.attention_dropout)
+
+
+def relative_positions(config: TransformerBlocksConfig, causal: bool) -> RelativePositions | None:
+    """One table for all blocks; None where the recipe has other positions."""
+    return RelativePositions(config.max_positions, config.n_heads, causal) if config.positions == "relative" else None
+
+
+def feed_forward(config: TransformerBlocksConfig) -> FeedForward:
+    """The feed-forward layer of each block."""
+    return FeedForward(config.d_model, config.d_ff, config.activation, gated=config.gated, bias=config.bias)
+
+
+def norm_layer_of(config: TransformerBlocksConfig) -> NormLayer:
+    """What makes the norms of a block."""
+    return partial(norm_layer, config.norm_type, config.d_model, config.norm_eps, config.bias)
+
+
+def final_norm(config: TransformerBlocksConfig) -> nn.Module:
+    """After all blocks, for `pre` norm."""
+    return norm_layer_of(config)() if config.norm == "pre" else nn.Identity()
 
 
 def _output(config: TransformerConfig, head: Heads, embedding: nn.Embedding) -> nn.Module:

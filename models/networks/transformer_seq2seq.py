@@ -1,54 +1,59 @@
 """Transformer encoder and decoder (Vaswani et al. 2017)."""
 
 from collections.abc import Callable
+from itertools import islice
 
 import torch
 from torch import Tensor, nn
 
-from ...configs.schema.networks import TransformerSeq2SeqConfig
+from ...configs.schema.transformers import TransformerSeq2SeqConfig
 from ..decoding import Memory, State
 from ..head import Head
-from ..layers.attention import CrossAttention, KeysAndValues, SelfAttention
+from ..layers.attention import CrossAttention, KeysAndValues
 from ..layers.embedding import TokenDropout, token_embedding
 from ..layers.heads import VocabularyOutput
 from ..layers.padding import real_tokens
-from ..layers.transformer_blocks import Block, FeedForward, Norm, PositionedEmbedding, TransformerEncoder, first_spread, start_weights
+from ..layers.transformer_blocks import PositionedEmbedding, Stack, first_spread, start_weights
 from .encoder_decoder import EncoderDecoder, only, own_choices
+from .transformer import encoder, feed_forward, final_norm, n_blocks, norm_layer_of, relative_positions, self_attention
 
 
 class DecoderBlock(nn.Module):
     """Attention to the target so far, attention to the source, then feed-forward, each beside a residual path.
 
-    Layer norm is applied before each of the three (`pre`), or after each sum (`post`).
+    A norm is applied before each of the three (`pre`), or after each sum (`post`).
     """
 
     def __init__(self, config: TransformerSeq2SeqConfig) -> None:
         super().__init__()
-        d_model = config.d_model
-        self.attention = SelfAttention(d_model, config.n_heads, causal=True)
-        self.source_attention = CrossAttention(d_model, config.n_heads)
-        self.feed_forward = FeedForward(d_model, config.d_ff, config.activation)
-        self.attention_norm, self.source_norm, self.feed_forward_norm = (nn.LayerNorm(d_model) for _ in range(3))
+        self.attention = self_attention(config, causal=True)
+        self.source_attention = CrossAttention(config.d_model, config.n_heads, n_kv_heads=config.n_kv_heads, bias=config.bias,
+                                               dropout=config.attention_dropout)
+        self.feed_forward = feed_forward(config)
+        self.attention_norm, self.source_norm, self.feed_forward_norm = (norm_layer_of(config)() for _ in range(3))
         self.pre, self.dropout = config.norm == "pre", nn.Dropout(config.dropout)
 
-    def forward(self, x: Tensor, source: KeysAndValues, visible: Tensor | None) -> Tensor:
+    def forward(self, x: Tensor, source: KeysAndValues, visible: Tensor | None, by_distance: Tensor | None = None) -> Tensor:
         """(batch, tgt, d_model) -> (batch, tgt, d_model); `visible` (batch, src): where the source has a token, None: everywhere"""
-        x = self._added(x, self.attention_norm, self.attention)
+        x = self._attended(x, by_distance)
         return self._after_attention(x, source, visible)
 
-    def extend(self, x: Tensor, past: KeysAndValues | None, source: KeysAndValues, visible: Tensor | None
-               ) -> tuple[Tensor, KeysAndValues]:
+    def extend(self, x: Tensor, past: KeysAndValues | None, source: KeysAndValues, visible: Tensor | None,
+               by_distance: Tensor | None = None) -> tuple[Tensor, KeysAndValues]:
         """(batch, k, d_model), one position of each hypothesis -> the same, and (batch * k, ...) keys and values for the next step"""
         each = x.flatten(0, 1).unsqueeze(1)  # (batch * k, 1, d_model)
-        mixed, now = self.attention.extend(self.attention_norm(each) if self.pre else each, past)
+        mixed, now = self.attention.extend(self.attention_norm(each) if self.pre else each, past, by_distance)
         each = each + mixed if self.pre else self.attention_norm(each + mixed)
         # All hypotheses of a sentence attend to the same source, as k positions of one target would.
         return self._after_attention(each.view_as(x), source, visible), now
 
-    def looks(self, x: Tensor, source: KeysAndValues, visible: Tensor | None) -> Tensor:
+    def looks(self, x: Tensor, source: KeysAndValues, visible: Tensor | None, by_distance: Tensor | None = None) -> Tensor:
         """(batch, tgt, d_model) -> (batch, n_heads, tgt, src): how much each place looks at each of the source"""
-        x = self._added(x, self.attention_norm, self.attention)
+        x = self._attended(x, by_distance)
         return self.source_attention.weights(self.source_norm(x) if self.pre else x, source, visible)
+
+    def _attended(self, x: Tensor, by_distance: Tensor | None) -> Tensor:
+        return self._added(x, self.attention_norm, lambda query: self.attention(query, by_distance=by_distance))
 
     def _after_attention(self, x: Tensor, source: KeysAndValues, visible: Tensor | None) -> Tensor:
         x = self._added(x, self.source_norm, lambda query: self.source_attention(query, source, visible))
@@ -58,42 +63,37 @@ class DecoderBlock(nn.Module):
         return x + self.dropout(layer(norm(x))) if self.pre else norm(x + self.dropout(layer(x)))
 
 
-class TransformerDecoder(nn.Module):
-    """Blocks on one another; with `pre` norm one more norm at the end."""
-
-    def __init__(self, blocks: list[DecoderBlock], d_model: int, norm: Norm) -> None:
-        super().__init__()
-        self.blocks = nn.ModuleList(blocks)
-        self.norm = nn.LayerNorm(d_model) if norm == "pre" else nn.Identity()
+class TransformerDecoder(Stack[DecoderBlock]):
+    """The blocks of the decoder of an encoder-decoder."""
 
     def read(self, source: Tensor) -> list[KeysAndValues]:
-        """(batch, src, d_model) -> keys and values of each block"""
-        return [block.source_attention.read(source) for block in self._all()]
+        """(batch, src, d_model) -> keys and values of each pass through a block; those of one block are the same in each pass"""
+        return [block.source_attention.read(source) for block in islice(self.passes(), len(self.blocks))] * self.n_passes
 
     def forward(self, x: Tensor, sources: list[KeysAndValues], visible: Tensor | None) -> Tensor:
         """(batch, tgt, d_model) -> (batch, tgt, d_model)"""
-        for block, source in zip(self._all(), sources, strict=True):
-            x = block(x, source, visible)
+        by_distance = self.by_distance(x.shape[1], x.shape[1])
+        for block, source in zip(self.passes(), sources, strict=True):
+            x = block(x, source, visible, by_distance)
         return self.norm(x)
 
     def extend(self, x: Tensor, pasts: list[KeysAndValues | None], sources: list[KeysAndValues], visible: Tensor | None
                ) -> tuple[Tensor, list[KeysAndValues]]:
         """(batch, k, d_model), what each block kept -> (batch, k, d_model), and what it keeps now"""
+        by_distance = self.by_distance(1, 1 + (pasts[0][0].shape[2] if pasts[0] is not None else 0))
         kept: list[KeysAndValues] = []
-        for block, past, source in zip(self._all(), pasts, sources, strict=True):
-            x, now = block.extend(x, past, source, visible)
+        for block, past, source in zip(self.passes(), pasts, sources, strict=True):
+            x, now = block.extend(x, past, source, visible, by_distance)
             kept.append(now)
         return self.norm(x), kept
 
     def looks(self, x: Tensor, sources: list[KeysAndValues], visible: Tensor | None) -> Tensor:
         """(batch, tgt, d_model) -> (batch, tgt, src): how much the uppermost block looks where, in the mean of its heads"""
-        *below, top = zip(self._all(), sources, strict=True)
+        by_distance = self.by_distance(x.shape[1], x.shape[1])
+        *below, top = zip(self.passes(), sources, strict=True)
         for block, source in below:
-            x = block(x, source, visible)
-        return top[0].looks(x, top[1], visible).mean(dim=1)
-
-    def _all(self) -> list[DecoderBlock]:
-        return list(self.blocks)  # type: ignore[arg-type]
+            x = block(x, source, visible, by_distance)
+        return top[0].looks(x, top[1], visible, by_distance).mean(dim=1)
 
 
 class TransformerSeq2Seq(EncoderDecoder):
@@ -106,8 +106,7 @@ class TransformerSeq2Seq(EncoderDecoder):
         self.token_dropout = TokenDropout(config.token_dropout)
         self.source_embedding, self.target_embedding = (
             PositionedEmbedding(each, d_model, config.positions, config.max_positions, config.dropout) for each in words)
-        self.encoder = TransformerEncoder([_encoder_block(config) for _ in range(config.n_encoder_layers)], d_model, config.norm)
-        self.decoder = TransformerDecoder([DecoderBlock(config) for _ in range(config.n_decoder_layers)], d_model, config.norm)
+        self.encoder, self.decoder = encoder(config, config.n_encoder_layers), decoder(config)
         self.output = VocabularyOutput(d_model, head, words[1], words[0])
         start_weights(self.encoder, config.norm, n_added=2 * config.n_encoder_layers)
         start_weights(self.decoder, config.norm, n_added=3 * config.n_decoder_layers)
@@ -157,9 +156,10 @@ class TransformerSeq2Seq(EncoderDecoder):
         return self.output.scores(only(self.decoder(self.target_embedding(previous), sources, visible), asked))
 
 
-def _encoder_block(config: TransformerSeq2SeqConfig) -> Block:
-    feed_forward = FeedForward(config.d_model, config.d_ff, config.activation)
-    return Block(SelfAttention(config.d_model, config.n_heads), feed_forward, config.d_model, config.norm, config.dropout)
+def decoder(config: TransformerSeq2SeqConfig) -> TransformerDecoder:
+    """The blocks of the decoder."""
+    blocks = [DecoderBlock(config) for _ in range(n_blocks(config, config.n_decoder_layers))]
+    return TransformerDecoder(blocks, final_norm(config), relative_positions(config, causal=True), config.n_decoder_layers // len(blocks))
 
 
 def _by_block(tensors: dict[str, Tensor]) -> list[KeysAndValues]:
