@@ -40,7 +40,7 @@ CELLS = [recurrent("rnn"), recurrent("lstm", n_layers=2), recurrent("gru")]
 MODERN = transformer(causal=True, max_positions=64, positions="relative", norm_type="rms_norm", gated=True, bias=False, n_kv_heads=1,
                      share_layers=True)
 DECODERS = [transformer(causal=True, max_positions=64, norm=norm, positions=positions)
-            for norm in ("pre", "post") for positions in ("sinusoidal", "learned", "rotary")]
+            for norm in ("pre", "post") for positions in ("sinusoidal", "learned", "rotary")] + [MODERN]
 
 
 def stream(n_tokens: int, block_size: int, seed: int = 0) -> TokenStream:
