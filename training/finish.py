@@ -134,10 +134,13 @@ def literal(text: str) -> str:
 
 
 def _log_last_point(metrics: Mapping[str, Mapping[str, float]], session: Session) -> None:
-    """The test figures; and for a model without steps its one point of train and validation, under the same tags."""
+    """The test figures, and the training split's as scored, whatever the generation; a model without steps has no others to log.
+
+    `loss` and `accuracy` of a network's training split are means over the steps; those of a model without steps are what is scored.
+    """
     step = session.progress.step
-    if session.recipe.training is None:
-        session.log("train", step, metrics["train"])
+    scored = {f"scored/{name}": value for name, value in metrics["train"].items()}
+    session.log("train", step, scored if session.recipe.training is not None else {**metrics["train"], **scored})
     if step == 0:
         session.log("validation", step, metrics["validation"])
     if "test" in metrics:
