@@ -376,7 +376,7 @@ def test_a_run_killed_inside_an_epoch_resumes_to_the_same_bytes(tmp_path, model)
     ("transformer", "model.max_positions=31", "task.block_size: is 32 tokens, but the model has 31 positions"),
     ("lstm", "model.bidirectional=true", "must be false"),
     ("lstm", "tokenizer.max_length=5", "leave it out"),
-    ("lstm", "model={type: cnn}", "cannot serve task.type language_modeling; these can: ngram, rnn, lstm, gru, transformer"),
+    ("lstm", "model={type: cnn}", "does not support task.type language_modeling; use one of ngram, rnn, lstm, gru, transformer"),
 ])
 def test_settings_that_do_not_fit(tmp_path, model, setting, words):
     write(tmp_path, model)
