@@ -210,7 +210,7 @@ def test_a_line_that_is_too_long_costs_no_other_line(hardly_trained, from_file):
     printed = done.stdout.splitlines()
     assert [bool(line) for line in printed] == [True] * 70 + [False, False, True]
     place = "some.txt" if from_file else "standard input"
-    assert f"Error: {place}:71: the text has 25 tokens with its end, but model.max_positions is 24; shorten it.\n" in done.stderr
+    assert f"Error: {place}:71: the text has 25 tokens including [EOS], but model.max_positions is 24; shorten it.\n" in done.stderr
     reported = nlp("predict", "transformer", "dog " * 24, "--json", cwd=hardly_trained, code=2).stdout
     assert json.loads(reported)["prediction"] is None
 
