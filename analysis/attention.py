@@ -23,9 +23,9 @@ def attention_png(run: OpenedRun, text: str, options: PredictOptions) -> bytes:
     found = run.task.alignments(run.model, split, np.arange(1), options)
     if not found:
         raise ConfigError(f"{run.directory.address} encodes its source as one vector and has no attention to draw; "
-                          "take a run with model.attention, or a transformer.")
+                          "use a run with model.attention, or a transformer.")
     source, target, weights = found[0]
     if (most := max(weights.shape)) > MOST_TOKENS:
-        raise DataError(f"A picture of --attention shows {MOST_TOKENS} tokens on a side, and this text or what is found for it has "
-                        f"{most:,}. Take a shorter text, or a smaller --length.")
+        raise DataError(f"A picture of --attention shows {MOST_TOKENS} tokens per axis, but this text or its output has "
+                        f"{most:,}. Use a shorter text, or a smaller --length.")
     return alignment_png(weights, source, target)

@@ -1,4 +1,4 @@
-"""`nlp config`: show recipes, check them, and write one for a data file."""
+"""`nlp config`: list, show and validate recipes, and write one for a data file."""
 
 from contextlib import suppress
 from pathlib import Path
@@ -9,7 +9,7 @@ import typer
 from .console import complete_recipe, print_error, print_json
 from .tables import table
 
-app = typer.Typer(help="Show recipes, check them, write one for a data file.", no_args_is_help=True, rich_markup_mode=None)
+app = typer.Typer(help="List, show and validate recipes, or write one for a data file.", no_args_is_help=True, rich_markup_mode=None)
 
 Overrides = Annotated[list[str] | None, typer.Option("--set", help="Override a key, such as model.hidden_size=256.")]
 
@@ -31,9 +31,9 @@ def show(
     recipe: Annotated[str, typer.Argument(help="A name such as names/lstm, a YAML file, or a run.", autocompletion=complete_recipe)],
     set_: Overrides = None,
     json: Annotated[bool, typer.Option("--json", help="Print recipe and origins as JSON.")] = False,
-    plain: Annotated[bool, typer.Option("--plain", help="Without the origin of each value.")] = False,
+    plain: Annotated[bool, typer.Option("--plain", help="Leave out the origin of each value.")] = False,
 ) -> None:
-    """Print a recipe with everything it inherits, and where each value comes from."""
+    """Print the complete recipe, and where each value comes from."""
     from ..configs.load import load_located
     from ..configs.yaml.writer import dump_recipe, dump_with_origins, origins
 
@@ -62,8 +62,8 @@ def recipe_or_run(name: str) -> str:
 def schema() -> None:
     """Print the JSON Schema of recipes, for editors.
 
-    It contains the help of every key. `nlp config schema > recipe.schema.json` writes it; docs/recipes.md explains how an
-    editor finds it.
+    It contains the help of every key. `nlp config schema > recipe.schema.json` writes it to a file; docs/recipes.md explains how
+    to use it in an editor.
     """
     from ..configs.yaml.help import json_schema
 
@@ -75,7 +75,7 @@ def validate(
     recipes: Annotated[list[str], typer.Argument(help="Recipes: names or YAML files.", autocompletion=complete_recipe)],
     set_: Overrides = None,
 ) -> None:
-    """Check recipes; everything that is wrong is listed with its place."""
+    """Validate recipes; all errors are reported with their position."""
     from ..configs.load import load_recipe
     from ..errors import ConfigError
 
@@ -95,9 +95,9 @@ def validate(
 def init(
     file: Annotated[Path, typer.Argument(help="Your data: .csv, .tsv or .jsonl, also with .gz.")],
     model: Annotated[str, typer.Option(help="The model.type of the new recipe.")] = "logistic_regression",
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="By default the data's name with .yaml.")] = None,
-    text: Annotated[str | None, typer.Option(help="Column of the text; by default inferred from names and content.")] = None,
-    label: Annotated[str | None, typer.Option(help="Column of the class; by default inferred from names and content.")] = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Recipe file; by default named after the data.")] = None,
+    text: Annotated[str | None, typer.Option(help="Text column; by default inferred from column names and content.")] = None,
+    label: Annotated[str | None, typer.Option(help="Class column; by default inferred from column names and content.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite an existing file.")] = False,
 ) -> None:
     """Write a commented recipe for a data file."""
@@ -110,4 +110,4 @@ def init(
     write_recipe(sample, model, written, force)
     load_recipe(str(written))
     print(f"{written}: text from column {sample.text!r}, {len(set(sample.labels))} classes from column {sample.label!r}, "
-          f"model {model}. Every other key is in it too, with its help.\nNext: nlp train --config {written}")
+          f"model {model}. The file lists every other key too, with its help.\nNext: nlp train --config {written}")

@@ -79,7 +79,7 @@ def explain(error: Exception) -> tuple[str, int]:
         message = error.format_message().strip()  # pyright: ignore[reportAttributeAccessIssue]
         return f"{message}{'' if message.endswith(('.', '?')) else '.'} Try `{command} --help`.", 2
     summary = f"{type(error).__name__}: {error}".rstrip(": ").partition("\n")[0]
-    return (f"{summary} (in {_origin(error)}). This is a fault of nlp, not of your input. "
+    return (f"{summary} (in {_origin(error)}). This is a bug in nlp, not in your input. "
             "Run the command again with --debug to see the traceback, and please report it."), 1
 
 
@@ -88,10 +88,10 @@ def _explain_system(error: Exception) -> str | None:
     if isinstance(error, OSError):
         return _explain_os_error(error)
     if str(error).startswith(("Could not determine home", "Symlink loop")):
-        return f"a path leads nowhere: {error}. Write it in full, on the command line and in NLP_RUNS, NLP_DATA and NLP_CACHE."
+        return f"a path cannot be resolved: {error}. Write paths in full, on the command line and in NLP_RUNS, NLP_DATA and NLP_CACHE."
     signs = ("allocate memory", "out of memory", "overflow", "invalid buffer size")
     if isinstance(error, MemoryError) or any(sign in str(error).lower() for sign in signs):
-        return "there is not enough memory. Take a smaller training.batch_size, model or vocabulary, or less data."
+        return "there is not enough memory. Use a smaller training.batch_size, model or vocabulary, or less data."
     return None
 
 
@@ -99,7 +99,7 @@ def _explain_os_error(error: OSError) -> str:
     name = "a file or connection" if error.filename is None else str(error.filename)
     reason = (error.strerror or type(error).__name__).lower()
     if error.errno in FULL:
-        return f"the disk is full: {name} could not be written. Make room, or set NLP_RUNS to a folder on another disk."
+        return f"the disk is full: {name} could not be written. Free some space, or set NLP_RUNS to a folder on another disk."
     remedy = "Change its permissions, or name another file or folder" if error.errno in FORBIDDEN else "Check the path"
     return f"{name} cannot be used: {reason}. {remedy}."
 

@@ -26,9 +26,9 @@ def count_params(
                                         autocompletion=complete_recipe)],
     set_: Annotated[list[str] | None, typer.Option("--set", help="Override a key, such as model.n_layers=24.")] = None,
     depth: Annotated[int | None, typer.Option(min=1, help="Depth of the module tree to show; by default every layer.")] = None,
-    format_: Annotated[Literal["table", "json"], typer.Option("--format", help="table, or json for programs.")] = "table",
+    format_: Annotated[Literal["table", "json"], typer.Option("--format", help="Output format.")] = "table",
 ) -> None:
-    """Count a model's parameters, memory and arithmetic before any training, on the meta device."""
+    """Count a model's parameters and estimate its memory and FLOPs, without training it."""
     counted = count(config, set_ or (), depth)
     if format_ == "json":
         print_json({"recipe": config, **counted.to_json()})
@@ -70,7 +70,7 @@ def _data(recipe: "Recipe") -> "Data | None":
     from ..datasets.build import build_data
     from ..tasks.build import preparation
 
-    notice("sizes come from the recipe's data, which is read (from the cache where it has been before); "
+    notice("sizes come from the recipe's data, which is read (or taken from the cache); "
            "with `data: {type: sizes}` nothing is read.")
     return build_data(recipe.data, recipe.tokenizer, preparation(recipe.task))
 

@@ -37,7 +37,7 @@ Overrides = Annotated[list[str] | None, typer.Option("--set", help="Override a k
 
 @app.command("list")
 def list_(json: Annotated[bool, typer.Option("--json", help="Print the datasets as JSON.")] = False) -> None:
-    """List the datasets that are known by name."""
+    """List the named datasets."""
     from ..datasets.files import data_folder
     from ..datasets.named.catalog import DATASETS
 
@@ -45,8 +45,8 @@ def list_(json: Annotated[bool, typer.Option("--json", help="Print the datasets 
         print_json([_about(each) for each in DATASETS.values()])
         return
     rows = [[each.name, each.language, _sizes(each), each.licence, _here(each), each.description] for each in DATASETS.values()]
-    table(["dataset", "language", "train / validation / test", "licence", "here", "what"], rows)
-    print(f"Where there is no validation split, one is cut from train. Data folder (NLP_DATA): {data_folder()}")
+    table(["dataset", "language", "train / validation / test", "licence", "local", "description"], rows)
+    print(f"If there is no validation split, one is taken from train. Data folder (NLP_DATA): {data_folder()}")
     print("Next: nlp data get NAME, nlp data show NAME")
 
 
@@ -80,7 +80,7 @@ def _here(named: "NamedDataset") -> str:
 @app.command()
 def get(
     name: Annotated[str, typer.Argument(help="The dataset's name.", autocompletion=_complete_dataset)],
-    force: Annotated[bool, typer.Option("--force", help="Download again what is there.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Download existing files again.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
     """Download a dataset into the data folder; an interrupted download is resumed."""
@@ -127,10 +127,10 @@ def _bars() -> "Iterator[Progress]":
 @app.command()
 def show(
     target: Target,
-    split: Annotated[str, typer.Option(help="The split that samples are taken from.")] = "train",
-    n: Annotated[int, typer.Option("-n", min=0, help="How many samples.")] = 5,
+    split: Annotated[str, typer.Option(help="Split to take samples from.")] = "train",
+    n: Annotated[int, typer.Option("-n", min=0, help="Number of samples.")] = 5,
     set_: Overrides = None,
-    json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
     """Show a dataset: columns, sizes, classes and evenly spaced samples."""
     from ..errors import DataError
@@ -160,7 +160,7 @@ def check(
     set_: Overrides = None,
     json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
 ) -> None:
-    """Check a dataset: lengths, duplicates, leaks between splits; with a recipe also truncated texts and unknown tokens."""
+    """Check a dataset: lengths, duplicates, overlap between splits; for a recipe also truncated texts and unknown tokens."""
     from ..datasets.check import check_splits, find_leaks
     from .data_report import print_checks, print_leaks, print_tokens
     from .dataset import open_target, token_checks

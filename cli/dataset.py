@@ -43,7 +43,7 @@ def open_target(target: str, overrides: Sequence[str], every_column: bool) -> Op
         return _open_recipe(target, overrides, every_column)
     named = find_dataset(target)
     if overrides:
-        raise ConfigError(f"--set changes a recipe, and {target} is a dataset. Name a recipe, such as {target}/rules.")
+        raise ConfigError(f"--set changes a recipe, but {target} is a dataset. Name a recipe, such as {target}/rules.")
     data = NamedData(type="named", name=target)
     return Opened(_read(data, _named(named.text, named.label), every_column), named.text, named.label, named.tagged)
 
@@ -55,7 +55,7 @@ def _open_recipe(target: str, overrides: Sequence[str], every_column: bool) -> O
     recipe = load_recipe(target, overrides)
     task = recipe.task
     if isinstance(recipe.data, SizesData) or task is None:
-        raise ConfigError(f"The recipe {target} has sizes and no data, so there is nothing to show.")
+        raise ConfigError(f"The recipe {target} has `data: {{type: sizes}}`, so there is no data to show.")
     text, label = str(getattr(task, task.text_key)), str(getattr(task, task.label_key)) if task.label_key else ""
     return Opened(_read(recipe.data, _named(text, label), every_column), text, label, task.tagged, recipe.tokenizer)
 
@@ -84,7 +84,7 @@ def facts_of(opened: Opened) -> dict[str, Any]:
     if name == "names":
         from ..datasets.named.names import LEFT_OUT
 
-        facts["left out"] = f"{LEFT_OUT:,} surnames that several languages have"
+        facts["left out"] = f"{LEFT_OUT:,} surnames that occur in several languages"
     return facts
 
 

@@ -46,7 +46,7 @@ class Finding:
 
 
 def doctor(json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False) -> None:
-    """Check packages, devices, folders, the embedded data and the recipes; exit code 1 where something is broken."""
+    """Check packages, devices, folders, the embedded data and the recipes; exit code 1 if anything is broken."""
     from .console import print_json
 
     findings = []
@@ -90,7 +90,7 @@ def packages() -> Iterator[Finding]:
         yield Finding("nlp-generations", "broken", "not installed as a package", "Run `pip install -e .` in the source folder.")
     imported = probe([IMPORTED_AS.get(name, name) for name in required])
     for name, requirement in required.items():
-        error = imported.get(IMPORTED_AS.get(name, name), "the process died or froze")
+        error = imported.get(IMPORTED_AS.get(name, name), "the process crashed or hung")
         yield package(name, requirement.removeprefix(name), error)
     yield Finding("devices", "ok" if "devices" in imported else "broken", imported.get("devices", "torch could not be imported"))
 
@@ -103,9 +103,9 @@ def package(name: str, wanted: str, import_error: str) -> Finding:
     try:
         version = metadata.version(name)
     except metadata.PackageNotFoundError:
-        return Finding(name, "broken", f"not installed; wanted {wanted}", remedy)
+        return Finding(name, "broken", f"not installed; required: {wanted}", remedy)
     if not satisfies(version, wanted):
-        return Finding(name, "broken", f"{version}; wanted {wanted}", remedy)
+        return Finding(name, "broken", f"{version}; required: {wanted}", remedy)
     if import_error:
         return Finding(name, "broken", f"{version}, which cannot be imported: {import_error}", f"{remedy} --force-reinstall")
     return Finding(name, "ok", version)
@@ -149,12 +149,12 @@ def folders() -> Iterator[Finding]:
         with suppress(DataError):
             folder = find()
         if folder is None:
-            yield Finding(what, "notice", "none, since this user has no home folder", f"Set {variable} to a folder that can be written.")
+            yield Finding(what, "notice", "none, since this user has no home folder", f"Set {variable} to a writable folder.")
             continue
         there = next(parent for parent in (folder, *folder.absolute().parents) if parent.exists())
         if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
             read_only = what == "cache" or (what == "data folder" and folder.is_dir() and os.access(folder, os.R_OK | os.X_OK))
-            yield Finding(what, "notice" if read_only else "broken", f"{folder} cannot be written",
+            yield Finding(what, "notice" if read_only else "broken", f"{folder} is not writable",
                           f"Make {there} writable for you, or set {variable} to another folder.")
         else:
             yield room(what, folder, there, variable)
@@ -165,9 +165,9 @@ def room(what: str, folder: Path, there: Path, variable: str) -> Finding:
     import shutil
 
     free = shutil.disk_usage(there).free
-    found = f"{folder}{'' if folder.exists() else ' (made when needed)'}, {free / 1e9:,.1f} GB free"
+    found = f"{folder}{'' if folder.exists() else ' (created when needed)'}, {free / 1e9:,.1f} GB free"
     if free < LEAST_FREE_BYTES:
-        return Finding(what, "broken", found, f"Make room, or set {variable} to a folder on another disk.")
+        return Finding(what, "broken", found, f"Free some space, or set {variable} to a folder on another disk.")
     return Finding(what, "ok", found)
 
 

@@ -1,4 +1,4 @@
-"""`nlp eval`: the metrics of a run with intervals, beside trivial baselines."""
+"""`nlp eval`: the metrics of a run with confidence intervals, and trivial baselines."""
 
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,12 +15,13 @@ if TYPE_CHECKING:
 
 def eval_(
     run: Annotated[str, typer.Argument(help="A run: its path, RECIPE (the latest) or RECIPE/NAME.", autocompletion=complete_run)],
-    split: Annotated[str | None, typer.Option(help="train, validation or test; default: test, or validation where there is none.")] = None,
-    data: Annotated[str | None, typer.Option(help="Score this file instead; it has the columns of the recipe.")] = None,
+    split: Annotated[str | None, typer.Option(help="train, validation, test or another split; by default test, or validation if there is "
+                                                   "no test.")] = None,
+    data: Annotated[str | None, typer.Option(help="Score this file instead; it needs the columns of the recipe.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
-    json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print the results as JSON.")] = False,
 ) -> None:
-    """Score a run on a split, with 95 % bootstrap intervals, trivial baselines, spans by type and the confusion matrix."""
+    """Score a run on a split: metrics with 95 % bootstrap intervals, trivial baselines, scores per span type, confusion matrix."""
     from ..analysis.evaluation import evaluate_run
     from ..errors import ConfigError
     from ..training.folder.run_directory import find_run
@@ -28,7 +29,7 @@ def eval_(
     from .console import print_json
 
     if split is not None and data is not None:
-        raise ConfigError("--split names a part of the run's own data, --data another file; give one of them.")
+        raise ConfigError("--split is a split of the run's own data, --data another file; give one of them.")
     report = evaluate_run(open_run(find_run(run), device), split, data)
     print_json(_as_json(report)) if json else _print(report)
 

@@ -35,10 +35,10 @@ def write_recipe(sample: Sample, model: str, path: Path, force: bool) -> None:
     if path.suffix not in (".yaml", ".yml"):
         raise ConfigError(f"{path}: a recipe's name ends in .yaml; give another --output.")
     if path.exists() and not force:
-        raise ConfigError(f"{path} exists and was not changed. Give another --output, or --force to overwrite it.")
+        raise ConfigError(f"{path} already exists and was not changed. Give another --output, or --force to overwrite it.")
     settings = first_settings(sample, model, path.parent)
     _refuse_unfit(settings, model)
-    heading = f"# A recipe for {sample.file.name}; change what you like. Keys behind `#` keep the default that they show.\n\n"
+    heading = f"# A recipe for {sample.file.name}. Commented-out keys show their defaults.\n\n"
     write_atomically(path, heading + commented(settings))
 
 
@@ -52,7 +52,7 @@ def _refuse_unfit(settings: Mapping[str, Any], model: str) -> None:
         found = [f"it needs {'.'.join(map(str, each['loc'][1:]))}" for each in error.errors()]
     if found:
         raise ConfigError(f"A recipe with --model {model} cannot be written from texts and classes alone: {found[0].removesuffix('.')}. "
-                          "Take another --model, or start from a recipe of `nlp config list`.")
+                          "Use another --model, or start from a recipe in `nlp config list`.")
 
 
 def first_settings(sample: Sample, model: str, folder: Path) -> dict[str, Any]:
@@ -60,9 +60,9 @@ def first_settings(sample: Sample, model: str, folder: Path) -> dict[str, Any]:
     classes = {name: each for each in config_classes(Recipe.model_fields["model"].annotation) for name in types_of(each)}
     if model not in classes:
         near = "".join(f" Did you mean {name}?" for name in difflib.get_close_matches(model, classes, n=1))
-        raise ConfigError(f"There is no model {model!r}.{near} --model is one of {', '.join(classes)}.")
+        raise ConfigError(f"There is no model {model!r}.{near} --model must be one of {', '.join(classes)}.")
     section = classes[model]
-    values: dict[str, Any] = {"description": f"The class of the texts in {sample.file.name}", "data": _data(sample, folder)}
+    values: dict[str, Any] = {"description": f"Predict the class of the texts in {sample.file.name}", "data": _data(sample, folder)}
     if section is not RulesConfig:
         bag = section is MlpConfig or not issubclass(section, NetworkConfig)
         values["tokenizer"] = _tokenizer(sample, bag, dense=section is MlpConfig)

@@ -53,7 +53,7 @@ def _print_version(wanted: bool) -> None:
 @app.callback()
 def _options(
     version: Annotated[bool, typer.Option("--version", help="Print the version.", callback=_print_version, is_eager=True)] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error; also NLP_DEBUG=1.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of errors; the same as NLP_DEBUG=1.")] = False,
 ) -> None:
     """Options before the verb. `main` reads `--debug` itself, since it may come after the verb too."""
 

@@ -1,4 +1,4 @@
-"""`nlp predict`: the predictions of a run for texts, and the reasons for them."""
+"""`nlp predict`: the predictions of a run for texts, with explanations."""
 
 import sys
 from collections.abc import Iterator
@@ -19,26 +19,27 @@ if TYPE_CHECKING:
 CHUNK = 64
 """Texts that are predicted together."""
 SEARCHING = ("beam_size", "n_best", "attention")
-"""Options for runs that write one text for another."""
+"""Options for sequence-to-sequence runs."""
 
 
 def predict(
     run: Annotated[str, typer.Argument(help="A run: its path, RECIPE (the latest) or RECIPE/NAME.", autocompletion=complete_run)],
-    texts: Annotated[list[str] | None, typer.Argument(help="Texts; without any, lines are read from standard input.")] = None,
+    texts: Annotated[list[str] | None, typer.Argument(help="Texts; if none are given, lines of standard input.")] = None,
     input_: Annotated[str | None, typer.Option("--input", help="A file with one text per line.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object per line.")] = False,
     length: Annotated[int | None, typer.Option(min=1, help="Maximum number of generated tokens.")] = None,
     temperature: Annotated[float | None, typer.Option(min=0, help="Sampling temperature; 0 is greedy.")] = None,
     top_k: Annotated[int | None, typer.Option(min=1, help="Sample from the k most probable tokens.")] = None,
-    top_p: Annotated[float | None, typer.Option(min=0, max=1, help="Sample from the most probable tokens that together have this "
+    top_p: Annotated[float | None, typer.Option(min=0, max=1, help="Sample from the smallest set of tokens that together have this "
                                                                    "probability.")] = None,
     seed: Annotated[int, typer.Option(min=0, max=2**63 - 1, help="Random seed for sampling.")] = 0,
-    beam_size: Annotated[int | None, typer.Option(min=1, max=1000, help="Encoder-decoders: beam size of the search.")] = None,
-    n_best: Annotated[int | None, typer.Option(min=1, help="Encoder-decoders: translations to print for each source, with scores.")] = None,
-    attention: Annotated[str | None, typer.Option(help="Encoder-decoders: draw the attention for the first text as a PNG file.")] = None,
+    beam_size: Annotated[int | None, typer.Option(min=1, max=1000, help="Sequence to sequence: beam size.")] = None,
+    n_best: Annotated[int | None, typer.Option(min=1, help="Sequence to sequence: outputs per source, with scores.")] = None,
+    attention: Annotated[str | None, typer.Option(help="Sequence to sequence: draw the attention for the first text into this PNG "
+                                                       "file.")] = None,
 ) -> None:
-    """Predict the class or the tags of each text, continue it, or translate it."""
+    """Predict the class or tags of each text, continue it, or translate it."""
     from ..analysis.explain import explain
     from ..configs.schema.data import SizesData
     from ..datasets.read import normalized
@@ -70,7 +71,7 @@ def _check_options(run: "OpenedRun", options: "PredictOptions") -> None:
 
     given = [name for name, value in vars(options).items() if name != "seed" and value is not None]
     if unused := [name for name in given if name not in run.task.predict_options]:
-        option, kind = unused[0].replace("_", "-"), "write one text for another" if unused[0] in SEARCHING else "write text"
+        option, kind = unused[0].replace("_", "-"), "map one text to another" if unused[0] in SEARCHING else "generate text"
         raise ConfigError(f"--{option} is for runs that {kind}; {run.directory.address} does not. Leave it out.")
     run.task.check_options(run.model, options)
 

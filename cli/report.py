@@ -48,7 +48,7 @@ def _say_next(result: "Results") -> None:
     run = f"{result.directory.recipe}/{result.directory.name}"
     print("Next:")
     for command, what in (
-        (f"nlp eval {run}", "intervals, baselines and the confusion matrix"),
+        (f"nlp eval {run}", "confidence intervals, baselines, detailed scores"),
         (f'nlp predict {run} "TEXT"', "predict your own text"),
         ("nlp tensorboard", "the curves of all runs"),
     ):

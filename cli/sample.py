@@ -41,13 +41,13 @@ def look_at(file: Path, text: str | None = None, label: str | None = None) -> Sa
     columns = _below_header(table.columns) if header and kind != "jsonl" else table.columns
     rows = len(next(iter(columns.values()), ()))
     if len(columns) < 2 or not rows:
-        raise DataError(f"{file} has {len(columns)} columns and {rows} rows, but a class for each text takes two columns and "
-                        "some rows. Fields are separated by commas in .csv and by tabs in .tsv.")
+        raise DataError(f"{file} has {len(columns)} columns and {rows} rows, but at least two columns (text and class) and one row "
+                        "are needed. Fields are separated by commas in .csv and by tabs in .tsv.")
     text = _named(file, text, columns) or _text_column({name: values for name, values in columns.items() if name != label})
     label = _named(file, label, columns) or _label_column({name: values for name, values in columns.items() if name != text})
     if text is None or label is None or text == label:
-        raise DataError(f"{file}: which column contains the text and which the class cannot be inferred. Name them with --text and "
-                        f"--label; there are {', '.join(columns)}.")
+        raise DataError(f"{file}: cannot infer which column contains the text and which the class. Name them with --text and --label; "
+                        f"the columns are {', '.join(columns)}.")
     places = (text, label) if header else (int(text), int(label))
     return Sample(file, *places, columns[text], columns[label], header, quoting)
 
@@ -56,7 +56,7 @@ def _format(file: Path) -> Literal["csv", "tsv", "jsonl"]:
     match file.name.removesuffix(".gz").rpartition(".")[2].lower():
         case "csv" | "tsv" | "jsonl" as kind:
             return kind
-    raise DataError(f"{file}: the format is inferred from the name, which ends in none of .csv, .tsv, .jsonl (also with .gz).")
+    raise DataError(f"{file}: the format is inferred from the file name, which must end in .csv, .tsv or .jsonl (also with .gz).")
 
 
 def _read(file: Path, kind: Literal["csv", "tsv", "jsonl"]) -> tuple[Table, bool | None]:
@@ -95,7 +95,7 @@ def _number(text: str) -> bool:
 
 def _named(file: Path, name: str | None, columns: Columns) -> str | None:
     if name is not None and name not in columns:
-        raise DataError(f"{file} has no column {name!r}; there are {', '.join(columns)}.{nearest(name, columns)}")
+        raise DataError(f"{file} has no column {name!r}; the columns are {', '.join(columns)}.{nearest(name, columns)}")
     return name
 
 

@@ -14,13 +14,13 @@ def tensorboard(
     run: Annotated[list[str] | None, typer.Argument(help="Runs: paths, RECIPE (the latest) or RECIPE/NAME; all by default.",
                                                     autocompletion=complete_run)] = None,
     port: Annotated[int | None, typer.Option(min=0, max=65_535, help="Port; by default 6006, or the next free one.")] = None,
-    host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 lets other machines look.")] = "localhost",
+    host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 gives other machines access.")] = "localhost",
 ) -> None:
-    """Show the curves of runs in TensorBoard, until Ctrl-C."""
+    """Show the curves of runs in TensorBoard; Ctrl-C stops it."""
     import threading
 
     where = ["--host", host, *(["--port", str(port)] if port is not None else [])]
-    print(f"TensorBoard is at {launch([*log_folders(run or ()), *where])} (Ctrl-C ends it)", flush=True)
+    print(f"TensorBoard is at {launch([*log_folders(run or ()), *where])} (Ctrl-C to stop)", flush=True)
     try:
         threading.Event().wait()
     except KeyboardInterrupt:

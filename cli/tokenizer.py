@@ -39,8 +39,8 @@ def train(
     config: Annotated[str, typer.Option("--config", "-c", help="Recipe: a name such as names/lstm, or a YAML file.",
                                         autocompletion=complete_recipe)],
     set_: Overrides = None,
-    output: Annotated[Path | None, typer.Option(help="Write the tokenizer into this folder.")] = None,
-    json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
+    output: Annotated[Path | None, typer.Option(help="Write the tokenizer to this folder.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print the results as JSON.")] = False,
 ) -> None:
     """Train the tokenizer of a recipe on its training split, as `nlp train` does."""
     if output is not None:
@@ -65,9 +65,9 @@ def show(
     target: Annotated[str, typer.Argument(help="A recipe, or the folder of a tokenizer or a run.", autocompletion=complete_recipe)],
     texts: Annotated[list[str] | None, typer.Argument(help="Texts to split; by default some of the recipe's training texts.")] = None,
     set_: Overrides = None,
-    json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
-    """Show how a tokenizer splits texts, the share of known tokens, and both ends of its vocabulary."""
+    """Show how a tokenizer splits texts, the share of known tokens, and the first and last tokens of its vocabulary."""
     tokenizer, shown = open_tokenizer(target, set_ or ())
     shown = texts or shown
     unknown = tokenizer.unknown_share(tokenizer.encode(shown))

@@ -28,10 +28,10 @@ def train(
     resume: Resume = None,
     name: Annotated[str | None, typer.Option(help="Name of the run's folder; by default the date and time.")] = None,
     processes: Annotated[int, typer.Option(min=1, help="Train data-parallel in N processes, one on each GPU; on a CPU they share the "
-                                                             "cores, which seldom pays.")] = 1,
+                                                             "cores, which seldom pays off.")] = 1,
     parallel_runs: Annotated[int, typer.Option(min=1, help="Train N seeds at the same time, one thread each.")] = 1,
-    threads: Annotated[int | None, typer.Option(min=1, max=1024, help="Threads on a CPU; the default depends on the model.")] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Build everything, take a few steps, report what a full run needs.")] = False,
+    threads: Annotated[int | None, typer.Option(min=1, max=1024, help="CPU threads; the default depends on the model.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Take a few steps, and estimate the time and memory of a full run.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print the results as JSON.")] = False,
 ) -> None:
     """Train the model of a recipe, evaluate it, and save the run under runs/."""
@@ -71,7 +71,7 @@ def _refuse_both(processes: int, parallel_runs: int) -> None:
     from ..errors import ConfigError
 
     if processes > 1 and parallel_runs > 1:
-        raise ConfigError("--processes spreads one run over several processes, --parallel-runs trains several seeds at once; give one.")
+        raise ConfigError("--processes spreads one run over several processes, --parallel-runs trains several seeds at once; use one.")
 
 
 def _runs_to_resume(resume: str) -> "list[RunDirectory]":

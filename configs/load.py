@@ -45,4 +45,4 @@ def _report(found: Sequence[Finding], name: str) -> ConfigError:
     ordered = sorted(found, key=lambda each: (each.place.source, each.place.line, each.place.column))
     if len(ordered) == 1:
         return ConfigError(f"{ordered[0]}".removesuffix(".") + ("" if ordered[0].message.endswith("?") else "."))
-    return ConfigError("\n  ".join([f"{len(ordered)} things are wrong in {name}:", *map(str, ordered)]))
+    return ConfigError("\n  ".join([f"{len(ordered)} errors in {name}:", *map(str, ordered)]))

@@ -15,7 +15,7 @@ def data_folder() -> Path:
     if given := os.environ.get("NLP_DATA"):
         return Path(given).expanduser()
     if (caches := cache_folder()) is None:
-        raise DataError("This user has no home folder for downloaded data. Set NLP_DATA to a folder that can be written.")
+        raise DataError("This user has no home folder for downloaded data. Set NLP_DATA to a writable folder.")
     return caches / "nlp" / "data"
 
 
@@ -49,7 +49,7 @@ def read_content(path: Path) -> bytes:
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise DataError(f"{path} is not a complete gzip file: {error}. Download it again, or drop .gz from a plain file.") from None
     except (OSError, ValueError) as error:  # ValueError: a name that holds a NUL
-        raise DataError(f"{str(path)!r} cannot be read: {getattr(error, 'strerror', None) or error}. Name a file of text.") from None
+        raise DataError(f"{str(path)!r} cannot be read: {getattr(error, 'strerror', None) or error}. Give a text file.") from None
 
 
 def _neighbours(path: Path) -> str:

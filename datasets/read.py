@@ -184,8 +184,8 @@ def _endings(path: str) -> list[str]:
     names = [each.name.removesuffix(".gz") for each in start.parent.iterdir()] if start.parent.is_dir() else []
     endings = sorted({name.removeprefix(start.name + ".") for name in names if name.startswith(start.name + ".")})
     if not endings:
-        raise DataError(f"There are no parallel files {path}.*, such as {path}.en and {path}.de. Name the folder and what their names "
-                        "start with, without the ending.")
+        raise DataError(f"There are no parallel files {path}.*, such as {path}.en and {path}.de. Give their path without the "
+                        "file extension.")
     return endings
 
 
@@ -193,6 +193,6 @@ def _parallel_file(path: str, name: str, ending: str) -> Path:
     named = Path(f"{path}.{ending}").expanduser()
     found = find_file(named)
     if found is None:
-        raise DataError(f"There is no file {named}, plain or .gz, for the column `{name}`. Parallel files are named by what their names "
-                        f"start with, here {path}, and `data.columns: {{{name}: ENDING}}`; without it the ending is the column's name.")
+        raise DataError(f"There is no file {named}, plain or .gz, for the column `{name}`. Parallel files are given by their path "
+                        f"without the extension, here {path}; `data.columns: {{{name}: EXTENSION}}` sets it, by default the column's name.")
     return found

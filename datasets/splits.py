@@ -44,7 +44,7 @@ def cut_validation(train: Table, share: float, seed: int) -> tuple[Table, Table]
     """
     n_rows = len(train)
     if n_rows < 2:
-        raise DataError(f"{train.source} holds {n_rows} example, too few to cut a validation split from. Add more examples.")
+        raise DataError(f"{train.source} holds {n_rows} example, too few to take a validation split from. Add more examples.")
     n_held_out = min(max(1, round(n_rows * share)), n_rows - 1)
     held_out = np.zeros(n_rows, dtype=bool)
     held_out[np.random.default_rng(seed).permutation(n_rows)[:n_held_out]] = True
@@ -58,7 +58,7 @@ def cut_end(train: Table, share: float) -> tuple[Table, Table]:
     """
     n_characters = min(len(values[0]) for values in train.columns.values())
     if n_characters < 2:
-        raise DataError(f"{train.source} holds {n_characters} character, too few to cut a validation split from. Add more text.")
+        raise DataError(f"{train.source} holds {n_characters} character, too few to take a validation split from. Add more text.")
     kept = min(max(1, int(n_characters * (1 - share))), n_characters - 1)
     return _piece(train, 0, kept), _piece(train, kept, n_characters)
 

@@ -109,7 +109,7 @@ def _tagger(config: AnyTaggerConfig, n_tags: int) -> "Tagger":
 
 def _size(size: int | None, name: str, config: ModelConfig) -> int:
     if size is None:
-        raise ConfigError(f"data.{name} is missing: model.type {config.type} is built from it. State it beside `data.type: sizes`.")
+        raise ConfigError(f"data.{name} is missing: model.type {config.type} is built from it. Set it next to `data.type: sizes`.")
     return size
 
 
@@ -130,12 +130,12 @@ def _classes(config: ModelConfig, heads: Heads) -> Head:
 def _target(config: ModelConfig, heads: Heads) -> Head:
     head = _single(config, heads)
     if head is None or head.kind != "sequence":
-        raise ConfigError(f"model.type {config.type} makes a text of a text, and nothing else; add `task: {{type: sequence_to_sequence}}`.")
+        raise ConfigError(f"model.type {config.type} only maps texts to texts; add `task: {{type: sequence_to_sequence}}`.")
     return head
 
 
 def _tags(config: ModelConfig, heads: Heads) -> int:
     head = _single(config, heads)
     if head is None or head.kind != "tags":
-        raise ConfigError(f"model.type {config.type} gives a tag to each token, and nothing else; add `task: {{type: tagging}}`.")
+        raise ConfigError(f"model.type {config.type} only tags tokens; add `task: {{type: tagging}}`.")
     return head.n_outputs

@@ -201,7 +201,7 @@ def _check_labels(config: RulesConfig, labels: Sequence[str]) -> None:
     for what, label in [*votes, ("model.default is", config.default)]:
         if label not in labels:
             nearest = difflib.get_close_matches(label, labels, n=1, cutoff=0.0)[0]
-            raise ConfigError(f"{what} `{label}`, which is no class of this data; the nearest is `{nearest}`. "
+            raise ConfigError(f"{what} `{label}`, which is not a class of this data; the nearest is `{nearest}`. "
                               f"The classes are: {', '.join(labels)}.")
 
 
@@ -209,4 +209,4 @@ def _check_keywords(config: RulesConfig) -> None:
     for number, rule in enumerate(config.rules, start=1):
         if any(not keyword.strip() for keyword in rule.keywords):
             raise ConfigError(f"model.rules: rule {number} (`{rule.label}`) has an empty keyword; "
-                              "take it out, or write the word that should fire.")
+                              "remove it, or write the word that should fire.")

@@ -56,6 +56,6 @@ def head_of(config: TaskConfig | None, sizes: SizesData) -> Head | None:
 
 def _given(config: TaskConfig | None) -> TaskConfig:
     if config is None:
-        raise ConfigError("task: is missing, and without it nothing can be trained or scored; take for example "
+        raise ConfigError("task: is missing, and without it nothing can be trained or scored; add one, such as "
                           "`task: {type: classification}`.")
     return config

@@ -177,7 +177,7 @@ class SequenceToSequence(Task):
         n_best, kept = options.n_best or 1, 1 if samples else options.beam_size or self.config.decoding.beam_size
         if n_best > kept:
             remedy = "leave --temperature out, or sample again with another --seed" if samples else f"set --beam-size {n_best} or more"
-            raise ConfigError(f"--n-best {n_best} is more than the number of texts that the search keeps; {remedy}.")
+            raise ConfigError(f"--n-best {n_best} is more than the number of hypotheses that the search keeps; {remedy}.")
 
     def answers(self, model: "EncoderDecoder", encoding: Encoding, chunks: Iterable[Sequence[str]], options: PredictOptions,
                 explain: Explain = lambda *_: None) -> Iterator[Answer]:
@@ -195,8 +195,8 @@ class SequenceToSequence(Task):
             found = iter(self.generate(model, split.batch(rows, model.config.inputs), search) if len(rows) else ())
             for row, text in enumerate(texts):
                 if too_long[row]:
-                    yield unanswered(text, f"the text has {n_tokens[row]:,} tokens with its end, but model.max_positions is {longest:,}; "
-                                           "shorten it")
+                    yield unanswered(text, f"the text has {n_tokens[row]:,} tokens including [EOS], but model.max_positions is "
+                                           f"{longest:,}; shorten it")
                 else:
                     yield _answer({"text": text, **(_fields(next(found)) if text.strip() else {"prediction": "", "score": 0.0})})
 

@@ -104,7 +104,7 @@ def _split(tags: Sequence[str], scheme: Scheme) -> list[tuple[str, str]]:
 
 def _parts(tag: str, scheme: Scheme) -> tuple[str, str]:
     if not is_tag(tag, scheme):
-        raise DataError(f"`{tag}` is no tag of the scheme {scheme}, which has {tags_of(scheme)}; correct the tag, or name another scheme.")
+        raise DataError(f"`{tag}` is not a tag of the scheme {scheme}, which has {tags_of(scheme)}; correct the tag or set another scheme.")
     prefix, _, kind = tag.partition("-")
     return _OUTSIDE if tag == "O" else (prefix, kind)
 

@@ -210,7 +210,7 @@ class Task(ABC):
 def stated(size: int | None, name: str, reason: str) -> int:
     """A size that a head needs. Raises ConfigError where the recipe does not state it."""
     if not size:
-        raise ConfigError(f"data.{name} is missing: {reason}. State it beside `data.type: sizes`.")
+        raise ConfigError(f"data.{name} is missing: {reason}. Set it next to `data.type: sizes`.")
     return size
 
 

@@ -68,7 +68,7 @@ def raising(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
         (PermissionError(errno.EACCES, "Not permitted", "x"), 2, ["x cannot be used: not permitted. Change its permissions"]),
         (FileNotFoundError(errno.ENOENT, "No such file", "x"), 2, ["x cannot be used: no such file. Check the path"]),
         (MemoryError(), 2, ["there is not enough memory", "training.batch_size"]),
-        (KeyError("x"), 1, ["Error: KeyError: 'x'", "This is a fault of nlp, not of your input", "--debug"]),
+        (KeyError("x"), 1, ["Error: KeyError: 'x'", "This is a bug in nlp, not in your input", "--debug"]),
         (KeyboardInterrupt(), 130, []),
     ],
 )
@@ -185,7 +185,7 @@ def test_config_init_writes_a_recipe(tmp_path: Path) -> None:
     assert printed.startswith("mine.yaml: text from column 'text', 2 classes from column 'label', model cnn.")
     assert printed.endswith("Next: nlp train --config mine.yaml\n")
     assert nlp("config", "validate", "mine.yaml", cwd=tmp_path).stdout == "mine.yaml: OK\n"
-    assert "exists and was not changed" in nlp("config", "init", "mine.csv", cwd=tmp_path, code=2).stderr
+    assert "already exists and was not changed" in nlp("config", "init", "mine.csv", cwd=tmp_path, code=2).stderr
 
 
 def test_a_run_s_recipe_can_be_shown_and_trained_again_under_its_own_name(tmp_path: Path) -> None:

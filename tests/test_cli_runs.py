@@ -226,7 +226,7 @@ def test_without_a_home_folder_the_variables_are_named(monkeypatch):
     monkeypatch.setattr("nlp.datasets.encoded.cache.cache_root", lambda: None)
     data, _, cache = folders()
     assert (data.state, cache.state) == ("notice", "notice")
-    assert data.remedy == "Set NLP_DATA to a folder that can be written."
+    assert data.remedy == "Set NLP_DATA to a writable folder."
 
 
 def test_a_recipe_that_is_not_valid_is_named(tmp_path, monkeypatch):

@@ -67,7 +67,7 @@ MISTAKES = [
     ("data:", "modle: 3\ndata:", "1:1: modle: unknown key 'modle'; did you mean 'model'?"),
     ("data:", "extend: x.yaml\ndata:", "1:1: extend: unknown key 'extend'; did you mean 'extends'?"),
     ("epochs: 2", "epochs: 2\n  extends: x.yaml",
-     "13:3: training.extends: unknown key 'extends' here; it belongs to the top of the recipe."),
+     "13:3: training.extends: unknown key 'extends' here; it belongs to the top level of the recipe."),
     ("epochs: 2", "epochs: two", "12:11: training.epochs: must be a whole number, not 'two'."),
     ("epochs: 2", "epochs: 2.0", "12:11: training.epochs: must be a whole number, not 2.0; write 2."),
     ("epochs: 2", "epochs: 1_000",
@@ -107,7 +107,7 @@ MISTAKES = [
     ("  hidden_size: 32\n", "  hidden_size: 32\n  hidden_size: 64\n",
      "11:3: the key 'hidden_size' is repeated; it was first given in line 10. Remove one of them."),
     ("  hidden_size", "\thidden_size",
-     "10:1: this is not YAML: there is a tab here; YAML indents and separates with spaces: replace it with spaces."),
+     "10:1: invalid YAML: there is a tab here; YAML indents and separates with spaces: replace it with spaces."),
 ]
 
 
@@ -120,7 +120,7 @@ def test_several_at_once_unknown_and_missing_together(folder: Path) -> None:
     text = changed("learning_rate: 5e-5", "learning_rat: 5e-5").replace("hidden_size: 32", "hidden_size: big")
     text = text.replace("name: names", "nam: names")
     assert report(text) == """\
-5 things are wrong in recipe.yaml:
+5 errors in recipe.yaml:
   recipe.yaml:1:1: data.name: is missing
   recipe.yaml:3:3: data.nam: unknown key 'nam'; did you mean 'name'?
   recipe.yaml:10:16: model.hidden_size: must be a whole number, not 'big'
@@ -141,7 +141,7 @@ def test_a_parent_is_no_recipe(folder: Path) -> None:
 def test_the_place_is_in_the_file_that_has_the_mistake(folder: Path) -> None:
     Path("parent.yaml").write_text(changed("hidden_size: 32", "hidden_size: big"), encoding="utf-8")
     assert report("extends: parent.yaml\ntraining:\n  epochs: 0\n", "seeds=[x]") == """\
-3 things are wrong in recipe.yaml:
+3 errors in recipe.yaml:
   --set seeds=[x]: seeds.0: must be a whole number, not 'x'
   parent.yaml:10:16: model.hidden_size: must be a whole number, not 'big'
   recipe.yaml:3:11: training.epochs: must be at least 1, not 0"""
@@ -158,15 +158,15 @@ def test_overrides_get_the_same_checks(folder: Path) -> None:
     ("overrides", "messages"),
     [
         (["task={type: language_modeling}", "model={type: cnn}"],
-         ["model.type: cnn cannot serve task.type language_modeling; these can: ngram, rnn, lstm, gru, transformer"]),
+         ["model.type: cnn does not support task.type language_modeling; use one of ngram, rnn, lstm, gru, transformer"]),
         (["tokenizer={type: ngrams, words: [1, 2]}"], ["tokenizer.type: n-grams have no order, which model.type lstm needs"]),
-        (["model={type: naive_bayes}"], ["recipe.yaml:11:1: training: model.type naive_bayes learns by solver"]),
+        (["model={type: naive_bayes}"], ["recipe.yaml:11:1: training: model.type naive_bayes is not trained in steps"]),
         (["tokenizer={type: words, counted_in: all_splits}"],
-         ["tokenizer.counted_in: `all_splits` looks at the words of the test split"]),
+         ["tokenizer.counted_in: `all_splits` uses the words of the test split"]),
         (["training=null"], ["recipe.yaml:1:1: training: is missing; model.type lstm is a network"]),
         (["model={type: rules, default: a, rules: [{label: a, keywords: [x]}]}"],
-         ["recipe.yaml:6:1: tokenizer: model.type rules reads the text itself", "training: model.type rules learns by nothing"]),
-        (["training.best_metric=bleu", "seeds=[1, 1]"], ["'bleu' is not a metric of classification", "names a seed twice"]),
+         ["recipe.yaml:6:1: tokenizer: model.type rules reads the text itself", "training: model.type rules is not trained in steps"]),
+        (["training.best_metric=bleu", "seeds=[1, 1]"], ["'bleu' is not a metric of classification", "lists a seed twice"]),
     ],
 )
 def test_sections_that_do_not_fit_each_other(folder: Path, overrides: list[str], messages: list[str]) -> None:
@@ -178,7 +178,7 @@ def test_sections_that_do_not_fit_each_other(folder: Path, overrides: list[str],
 def test_a_broken_pattern_in_rules(folder: Path) -> None:
     rules = "data: {type: named, name: names}\ntask: {type: classification}\nmodel:\n  type: rules\n  default: a\n"
     inline = f"{rules}  rules:\n    - label: a\n      keywords: [x]\n    - label: b\n      pattern: '('\n"
-    assert report(inline) == "recipe.yaml:10:16: model.rules.1: pattern is no regular expression: " \
+    assert report(inline) == "recipe.yaml:10:16: model.rules.1: pattern is not a valid regular expression: " \
                              "missing ) at position 1."
     Path("list.yaml").write_text("- {label: a, keywords: [x]}\n- {label: b, patern: x}\n", encoding="utf-8")
     message = report(f"{rules}  rules_file: list.yaml\n")
@@ -188,7 +188,7 @@ def test_a_broken_pattern_in_rules(folder: Path) -> None:
 def test_files_that_are_not_there_or_empty(folder: Path) -> None:
     with pytest.raises(ConfigError, match=r"There is no recipe file gone.yaml. `nlp config list` shows"):
         load_recipe("gone.yaml")
-    assert report("") == "recipe.yaml:1:1: this file is empty; a recipe holds sections such as `data:` and `model:`. " \
+    assert report("") == "recipe.yaml:1:1: this file is empty; a recipe contains sections such as `data:` and `model:`. " \
                          "Start with `extends: names/lstm`, or let `nlp config init` write one for your data."
     assert "this is a list" in report("- a\n- b\n")
     assert "this is a single value" in report("lstm")

@@ -73,7 +73,7 @@ def test_a_circle_is_shown(write, monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
     monkeypatch.chdir(tmp_path)
     for name, parent in (("a", "b"), ("b", "c"), ("c", "a")):
         write(f"{name}.yaml", f"extends: {parent}.yaml\n")
-    with pytest.raises(ConfigError, match=r"c.yaml:1:10: extends: extends itself in a circle \(a.yaml -> b.yaml -> c.yaml -> a.yaml\)"):
+    with pytest.raises(ConfigError, match=r"c.yaml:1:10: extends: circular `extends` \(a.yaml -> b.yaml -> c.yaml -> a.yaml\)"):
         resolve("a.yaml")
 
 
@@ -114,7 +114,7 @@ def test_a_rules_file_is_read_with_its_places(write, tmp_path: Path) -> None:
 
 def test_rules_files_that_are_none(write) -> None:
     write("mapping.yaml", "a: 1\n")
-    for name, words in (("gone.yaml", "there is no file"), ("mapping.yaml", "a rules file holds a list of rules")):
+    for name, words in (("gone.yaml", "there is no file"), ("mapping.yaml", "a rules file contains a list of rules")):
         recipe = write("recipe.yaml", f"model: {{type: rules, default: a, rules_file: {name}}}\n")
         with pytest.raises(ConfigError, match=words):
             resolve(recipe)
@@ -140,8 +140,8 @@ def test_an_overridden_type_keeps_the_keys_given_with_it_in_any_order(write) -> 
 @pytest.mark.parametrize(
     ("override", "words"),
     [("model", "--set takes key=value"), ("=3", "--set takes key=value"), ("model..type=x", "--set takes key=value"),
-     ("extends=x.yaml", "cannot change what a recipe extends"), ("model.x=[1", "--set model.x=\\[1: this is not YAML"),
-     ("task.labels.5=x", "this list has 2 items, numbered from 0; '5' is not one of them")],
+     ("extends=x.yaml", "cannot change what a recipe extends"), ("model.x=[1", "--set model.x=\\[1: invalid YAML"),
+     ("task.labels.5=x", "this list has 2 items, numbered from 0; there is no item '5'")],
 )
 def test_overrides_that_are_none(write, override: str, words: str) -> None:
     with pytest.raises(ConfigError, match=words):

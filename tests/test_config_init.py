@@ -56,7 +56,7 @@ def test_columns_can_be_named(tmp_path: Path) -> None:
     assert look_at(file).label == "label"
     assert look_at(file, label="author").label == "author"
     assert look_at(file, text="author").text == "author"
-    with pytest.raises(DataError, match=r"has no column 'autor'; there are text, label, author. Did you mean `author`"):
+    with pytest.raises(DataError, match=r"has no column 'autor'; the columns are text, label, author. Did you mean `author`"):
         look_at(file, label="autor")
 
 
@@ -65,8 +65,8 @@ def test_columns_can_be_named(tmp_path: Path) -> None:
     [
         ("a.csv", b"", "is empty"), ("a.csv", b"text,label\n", "2 columns and 0 rows"), ("a.csv", b"text\nx\ny\n", "1 columns"),
         ("a.csv", b"text,label\n\xff,x\n", "a.csv:2 is not UTF-8"), ("a.csv", b"a,b\n1,2\n3,4\n", "Name them with --text"),
-        ("a.csv", b"text,label\nx,y\nx,y,z\n", "a.csv:3 has 3 fields"), ("a.jsonl", b"{\n", "a.jsonl:1 is no JSON"),
-        ("a.csv.gz", b"text", "is not a complete gzip file"), ("a.txt", b"x", "ends in none of .csv, .tsv, .jsonl"),
+        ("a.csv", b"text,label\nx,y\nx,y,z\n", "a.csv:3 has 3 fields"), ("a.jsonl", b"{\n", "a.jsonl:1 is not valid JSON"),
+        ("a.csv.gz", b"text", "is not a complete gzip file"), ("a.txt", b"x", "must end in .csv, .tsv or .jsonl"),
         ("gone.csv", None, "There is no file"),
     ],
 )

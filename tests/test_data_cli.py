@@ -56,7 +56,7 @@ def test_show_of_a_dataset():
     assert sum(shown["labels"]["test"].values()) == shown["sizes"]["test"]
     assert [set(sample) for sample in shown["samples"]] == [{"name", "language"}] * 3
     text = run("show", "names", "-n", "1")
-    assert "669 surnames that several languages have" in text
+    assert "669 surnames that occur in several languages" in text
     assert "all 15 classes" in text
 
 
@@ -99,7 +99,7 @@ def test_check_of_a_dataset_has_no_tokens():
     (["get", "tecr"], DataError, r"no dataset `tecr`\. Did you mean `trec`\?"),
     (["show", "ag_news"], DataError, "`nlp data get ag_news`"),
     (["show", "names", "--split", "dev"], DataError, "has no split `dev`; it has train, validation, test"),
-    (["check", "names", "--set", "data.name=trec"], ConfigError, "--set changes a recipe, and names is a dataset"),
+    (["check", "names", "--set", "data.name=trec"], ConfigError, "--set changes a recipe, but names is a dataset"),
     (["show", "films.csv"], ConfigError, "`nlp config init films.csv`"),
     (["check", "nowhere/lstm"], ConfigError, "There is no recipe"),
 ])
@@ -111,7 +111,7 @@ def test_what_cannot_be_done_is_reported(arguments, error, printed):
 def test_a_recipe_without_data_has_nothing_to_show(tmp_path):
     (tmp_path / "sizes.yaml").write_text(
         "data: {type: sizes, vocab_size: 100, n_classes: 2}\ntask: {type: classification}\nmodel: {type: cnn}\n", encoding="utf-8")
-    with pytest.raises(ConfigError, match="has sizes and no data"):
+    with pytest.raises(ConfigError, match="so there is no data to show"):
         run("show", "sizes.yaml")
 
 

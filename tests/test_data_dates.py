@@ -102,7 +102,7 @@ def test_the_best_accuracy_is_that_of_counting_by_hand():
     assert by_hand[0] < 1.0 == by_hand[2]
     assert dates.best_accuracy([*texts, texts[0]]) == pytest.approx((sum(by_hand) + by_hand[0]) / (len(texts) + 1))
     assert dates.best_accuracy([]) == 0.0
-    with pytest.raises(DataError, match=r"'3/8/7' is no text of the dataset dates"):
+    with pytest.raises(DataError, match=r"'3/8/7' is not a text of the dataset dates"):
         dates.best_accuracy(["3/8/7"])
 
 

@@ -110,11 +110,11 @@ def test_only_what_is_missing_is_fetched(server, folder):
 def test_half_a_download_is_reported_and_continues(server, folder):
     named = dataset(server, ("a", CONTENT))
     server.breaks_after = 100_000
-    with pytest.raises(DataError, match=r"broke off after 100,000 of 256,000 bytes\. They are kept"):
+    with pytest.raises(DataError, match=r"was interrupted after 100,000 of 256,000 bytes\. They are kept"):
         get_dataset(named, False, quiet)
     assert (folder / "a.part").read_bytes() == CONTENT[:100_000]
     assert not (folder / "a").exists()
-    with pytest.raises(DataError, match="broke off after 200,000 of 256,000"):
+    with pytest.raises(DataError, match="was interrupted after 200,000 of 256,000"):
         get_dataset(named, False, quiet)
     server.breaks_after, reported = None, []
     get_dataset(named, False, lambda *each: reported.append(each))
@@ -166,7 +166,7 @@ def test_a_changed_file_is_only_replaced_by_force(server, folder):
     named = dataset(server, ("a", CONTENT))
     folder.mkdir(parents=True)
     (folder / "a").write_bytes(b"my own version")
-    with pytest.raises(DataError, match="is there, but is not the published file"):
+    with pytest.raises(DataError, match="exists, but is not the published file"):
         get_dataset(named, False, quiet)
     get_dataset(named, True, quiet)
     assert (folder / "a").read_bytes() == CONTENT
@@ -184,7 +184,7 @@ def test_a_file_that_the_server_has_packed_stays_packed(server, folder):
 def test_an_address_without_a_file_is_reported(server, folder):
     named = dataset(server, ("a", CONTENT))
     server.files = {}
-    with pytest.raises(DataError, match=r"/a answers 404 \(Not Found\)"):
+    with pytest.raises(DataError, match=r"/a returned 404 \(Not Found\)"):
         get_dataset(named, False, quiet)
 
 
@@ -208,7 +208,7 @@ def test_a_full_disk_is_reported(server, folder):
     named = dataset(server, ("a", CONTENT))
     folder.mkdir(parents=True)
     (folder / "a.part").symlink_to("/dev/full")
-    with pytest.raises(DataError, match=r"a\.part cannot be written: No space left on device\. Make room"):
+    with pytest.raises(DataError, match=r"a\.part cannot be written: No space left on device\. Free some space"):
         get_dataset(named, False, quiet)
 
 

@@ -127,7 +127,7 @@ def test_ynat_is_one_json_list():
 
 
 def test_damaged_native_files_are_reported_with_their_line():
-    with pytest.raises(DataError, match=r"stsa:2 holds a label and no text: 'nonsense'"):
+    with pytest.raises(DataError, match=r"stsa:2 has a label but no text: 'nonsense'"):
         native.labelled_lines([b"1 good\nnonsense\n"], ["stsa"])
     with pytest.raises(DataError, match="have 2, 1 and 2"):
         native.slots_and_intents([b"a b\nc\n", b"O O\n", b"x\ny\n"], ["in", "out", "label"])

@@ -129,16 +129,16 @@ def test_numbers_in_json_keep_their_spelling():
     (Form("csv", columns={"label": 5}), "text,label\na,b\n", "has 2 columns, so `data.columns.label: 5` points past them"),
     (Form("csv", header=False), "a,b\n", "`data.columns` must give the position of `text`"),
     (Form("csv"), "text,label,label\na,b,c\n", "2 columns called `label`"),
-    (Form("jsonl"), '{"text": "a", "label": "b"}\n{"text": "a", \n', "file:2 is no JSON"),
-    (Form("jsonl"), '{"text": "a", "label": "b"}\n["a", "b"]\n', "file:2 holds JSON, but no object"),
+    (Form("jsonl"), '{"text": "a", "label": "b"}\n{"text": "a", \n', "file:2 is not valid JSON"),
+    (Form("jsonl"), '{"text": "a", "label": "b"}\n["a", "b"]\n', "file:2 is JSON, but not an object"),
     (Form("jsonl"), '{"text": "a", "label": null}\n', "file:1: `label` is null"),
     (Form("jsonl"), '{"text": "a", "label": {"b": 1}}\n', "file:1: `label` is an object"),
     (Form("jsonl"), '{"text": ["a"], "label": "b"}\n', "file:1: `text` is a list"),
-    (Form("jsonl"), '{"text": "a", "label": NaN}\n', "file:1 is no JSON: NaN"),
+    (Form("jsonl"), '{"text": "a", "label": NaN}\n', "file:1 is not valid JSON: NaN"),
     (Form("jsonl"), '{"text": "a", "label": "b"}\n{"text": "a"}\n', "file:2 has no column `label`"),
     (Form("jsonl"), '{"text": "\\ud83d", "label": "b"}\n', "file:1: `text` holds \\ud83d, half a character"),
     (Form("jsonl", columns={"label": 1}), '{"text": "a"}\n', "keys and no positions"),
-    (Form("jsonl"), "[" * 100_000, "file:1 is no JSON"),
+    (Form("jsonl"), "[" * 100_000, "file:1 is not valid JSON"),
 ])
 def test_what_is_wrong_is_reported_with_its_line(form, text, printed):
     with pytest.raises(DataError, match=re.escape(printed)):

@@ -192,9 +192,9 @@ WORD = "1\ta\ta\tX\tX\t_\t0\troot\t_\t_\n"
     (Form("conll"), " \n", (), "file is empty"),
     (Form("conllu"), WORD + "2\tb\tb\n", (), "file:2 has 3 columns where CoNLL-U has 10"),
     (Form("conllu"), WORD.replace("\t", " "), (), "file:1 has 1 column where CoNLL-U has 10"),
-    (Form("conllu"), WORD.replace("1", "one", 1), (), "file:1 starts with 'one', which is no id"),
-    (Form("conllu"), WORD + "\n" + WORD.replace("1", "2", 1), (), "file:3 has the id 2 where 1 is due"),
-    (Form("conllu"), WORD + WORD, (), "file:2 has the id 1 where 2 is due"),
+    (Form("conllu"), WORD.replace("1", "one", 1), (), "file:1 starts with 'one', which is not an id"),
+    (Form("conllu"), WORD + "\n" + WORD.replace("1", "2", 1), (), "file:3 has the id 2 where 1 is expected"),
+    (Form("conllu"), WORD + WORD, (), "file:2 has the id 1 where 2 is expected"),
     (Form("conllu"), WORD.replace("X", "", 1), (), "file:1 has nothing in the column `upos`. Write _"),
     (Form("conllu"), "# only a comment\n", (), "file has no sentence"),
     (Form("conllu"), WORD, ("tokens",), "file has no column `tokens`; it has `id`, `form`"),
@@ -266,7 +266,7 @@ def test_endings_are_the_names_of_the_columns_unless_others_are_printed(parallel
     assert list(read_file(config, config.train)[0].columns) == ["de", "en"]
     renamed = files(parallel, train="train", format="parallel", columns={"source": "en"})
     assert list(read_file(renamed, config.train, ("source", "de"))[0].columns) == ["source", "de"]
-    with pytest.raises(DataError, match=r"no file .*train\.source, plain or \.gz, for the column `source`.*`data\.columns: {source: END"):
+    with pytest.raises(DataError, match=r"no file .*train\.source, plain or \.gz, for the column `source`.*`data\.columns: {source: EXT"):
         read_file(config, config.train, ("source", "target"))
     with pytest.raises(DataError, match=r"no parallel files .*trian\.\*, such as"):
         read_file(config, str(parallel / "trian"))
@@ -375,7 +375,7 @@ def test_pronunciations_without_variants_and_remarks():
     assert table.columns == {"word": ["a", "a", "aachen", "#hash"], "phonemes": ["AH0", "EY1", "AA1 K AH0 N", "HH AE1 SH"],
                              "phonemes_without_stress": ["AH", "EY", "AA K AH N", "HH AE SH"]}
     assert table.lines == [1, 2, 3, 4]
-    with pytest.raises(DataError, match=r"dict:2 holds a word and no phonemes: 'b'"):
+    with pytest.raises(DataError, match=r"dict:2 has a word but no phonemes: 'b'"):
         native.pronunciations([b"a AH0\nb\n"], ["dict"])
 
 

@@ -302,7 +302,7 @@ def command(work: Path, *arguments: str | Path) -> str | None:
     wrong = None
     if ended.code is None:
         wrong = f"took more than {SECONDS} s"
-    elif "Traceback" in ended.printed or "fault of nlp" in ended.printed:
+    elif "Traceback" in ended.printed or "bug in nlp" in ended.printed:
         wrong = "no message for people"
     elif ended.code not in (0, 2) and not (ended.code == 1 and "is not a finite number" in ended.printed):
         wrong = f"exit code {ended.code}"

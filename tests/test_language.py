@@ -379,7 +379,7 @@ def test_a_run_killed_inside_an_epoch_resumes_to_the_same_bytes(tmp_path, model)
     ("transformer", "model.d_embedding=8; task.tie_embeddings=true", "needs embeddings as wide as the model, but model.d_embedding is 8"),
     ("lstm", "model.bidirectional=true", "must be false"),
     ("lstm", "tokenizer.max_length=5", "leave it out"),
-    ("lstm", "model={type: cnn}", "cannot serve task.type language_modeling; these can: ngram, rnn, lstm, gru, transformer"),
+    ("lstm", "model={type: cnn}", "does not support task.type language_modeling; use one of ngram, rnn, lstm, gru, transformer"),
 ])
 def test_settings_that_do_not_fit(tmp_path, model, settings, words):
     write(tmp_path, model)

@@ -118,10 +118,10 @@ def test_an_empty_side_is_refused_with_its_line(tmp_path):
 
 def test_a_text_longer_than_the_positions_is_refused_with_its_line(tmp_path):
     split, _, _ = prepared(tmp_path, ["abc", "abab"], ["c", "c"])
-    with pytest.raises(DataError, match=r"pairs\.tsv:3 has a source of 5 tokens with its end, but model\.max_positions is 4"):
+    with pytest.raises(DataError, match=r"pairs\.tsv:3 has a source of 5 tokens including \[EOS\], but model\.max_positions is 4"):
         split.length_notices(4)
     split, _, _ = prepared(tmp_path, ["abc", "ab"], ["cdcd", "cdcdc"])
-    with pytest.raises(DataError, match=r"pairs\.tsv:2 has a target of 5 tokens with its end, as 1 more rows have"):
+    with pytest.raises(DataError, match=r"pairs\.tsv:2 has a target of 5 tokens including \[EOS\], as 1 more rows have"):
         split.length_notices(4)
 
 

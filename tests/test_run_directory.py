@@ -184,7 +184,7 @@ def test_one_process_at_a_time_and_a_killed_one_blocks_nobody():
     assert other.stdout is not None
     assert other.stdout.readline() == "held\n"
     assert run.status() == "running"
-    with pytest.raises(RunError, match=f"being trained by process {other.pid} on .*two at once"), run.hold():
+    with pytest.raises(RunError, match=f"being trained by process {other.pid} on .*two processes would"), run.hold():
         pytest.fail("two processes hold the run")
     second = python(HOLD)
     assert "RunError" in second.communicate(timeout=20)[1]

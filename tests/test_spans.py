@@ -106,5 +106,5 @@ def test_one_tag_for_each_token():
     ("E-X", "IOB2"), ("PER", "IOB1"), ("b-X", "BIOES"), ("", "IOB2"), ("X-PER", "BIOES"), ("B-", "IOB2"), ("BI-X", "IOB2"), ("o", "IOB1"),
 ])
 def test_a_tag_of_no_scheme_is_named(tag, scheme):
-    with pytest.raises(DataError, match=f"`{tag}` is no tag of the scheme {scheme}"):
+    with pytest.raises(DataError, match=f"`{tag}` is not a tag of the scheme {scheme}"):
         spans(["O", tag], scheme)

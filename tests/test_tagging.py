@@ -221,11 +221,11 @@ def test_a_tag_of_no_scheme_is_named_with_its_place(tmp_path, scheme):
 
 @pytest.mark.parametrize(("setting", "words"), [
     ("model.pooling=max", "leave it out"),
-    ("task.labels=[O, B-PER, E-PER]", "'E-PER' is no tag of task.scheme IOB2, which has O, B-TYPE, I-TYPE"),
+    ("task.labels=[O, B-PER, E-PER]", "'E-PER' is not a tag of task.scheme IOB2, which has O, B-TYPE, I-TYPE"),
     ("tokenizer.max_length=10", "one token at a time"),
     ("task.crf=yes", "true or false"),
     ("task.scheme=IOB", "IOB1"),
-    ("model={type: naive_bayes}", "cannot serve task.type tagging; these can:"),
+    ("model={type: naive_bayes}", "does not support task.type tagging; use one of"),
     ("training.best_metric=bleu", "not a metric of tagging"),
 ])
 def test_settings_that_do_not_fit(tmp_path, setting, words):
@@ -381,7 +381,7 @@ def test_eval_reports_no_spans_where_there_are_none(tmp_path):
     (CONLL, "scheme: IOB3", "task.scheme: must be 'IOB1', 'IOB2' or 'BIOES', not 'IOB3'"),
     (CONLL, "labels: [O, B-PER, I-PER]", "train.conll:9 has the tag 'B-LOC', which task.labels does not name"),
     (CONLL, "labels: [O, B-PER, B-PER]", "task.labels names 'B-PER' twice"),
-    (CONLL, "scheme: IOB2, labels: [O, PER]", "task.labels: 'PER' is no tag of task.scheme IOB2"),
+    (CONLL, "scheme: IOB2, labels: [O, PER]", "task.labels: 'PER' is not a tag of task.scheme IOB2"),
 ])
 def test_bad_input_is_reported_in_one_paragraph_and_leaves_nothing(tmp_path, content, task, words):
     (tmp_path / "train.conll").write_text(content, encoding="utf-8")

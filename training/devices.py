@@ -65,7 +65,7 @@ def choose_device(recipe: Recipe, asked: str, processes: int = 1) -> str:
 
 def _refuse_more_processes_than_gpus(processes: int, gpus: int) -> None:
     if processes > gpus:
-        raise DeviceError(f"{processes} processes need a GPU each, and this machine has {gpus}. Take --processes {gpus}, or --device cpu.")
+        raise DeviceError(f"{processes} processes need a GPU each, and this machine has {gpus}. Use --processes {gpus}, or --device cpu.")
 
 
 def keep_freed_memory() -> None:

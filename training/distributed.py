@@ -86,7 +86,7 @@ def refuse_ranks(model: ModelConfig, size: int) -> None:
     """Several processes share the steps of a network. Raises ConfigError for a model without steps: each would learn from a part."""
     if size > 1 and model.learns_by != "gradient":
         raise ConfigError(f"model.type {model.type} has no steps to share, so one process trains it; leave --processes (or torchrun) out. "
-                          "Several seeds go side by side with --parallel-runs.")
+                          "Train several seeds at the same time with --parallel-runs.")
 
 
 def leave_world(world: World) -> None:

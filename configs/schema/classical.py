@@ -28,7 +28,7 @@ class NaiveBayesConfig(ClassicalConfig):
     alpha: PositiveFloat = 1.0
     """Additive (Laplace/Lidstone) smoothing."""
     fit_prior: bool = True
-    """Whether class priors are learned from the data, or uniform."""
+    """Learn class priors from the data; otherwise they are uniform."""
 
 
 class LogisticRegressionConfig(ClassicalConfig):
@@ -38,13 +38,13 @@ class LogisticRegressionConfig(ClassicalConfig):
     C: PositiveFloat = 1.0
     """Inverse strength of the L2 penalty."""
     class_weight: Literal["balanced"] | None = None
-    """`balanced` weighs classes by their inverse frequency."""
+    """`balanced` weights classes by their inverse frequency."""
     max_iterations: PositiveInt = 1_000
     """Maximum number of solver iterations; a notice reports when the solver did not converge."""
 
 
 class LinearSvmConfig(ClassicalConfig):
-    """Linear support vector machine, one class against the rest, fitted by liblinear."""
+    """Linear support vector machine, one-vs-rest, fitted by liblinear."""
 
     type: Literal["linear_svm"]
     C: PositiveFloat = 1.0
@@ -52,7 +52,7 @@ class LinearSvmConfig(ClassicalConfig):
     loss: Literal["hinge", "squared_hinge"] = "squared_hinge"
     """The loss that the solver minimises."""
     class_weight: Literal["balanced"] | None = None
-    """`balanced` weighs classes by their inverse frequency."""
+    """`balanced` weights classes by their inverse frequency."""
     max_iterations: PositiveInt = 1_000
     """Maximum number of solver iterations; a notice reports when the solver did not converge."""
 
@@ -62,11 +62,11 @@ class DecisionTreeConfig(ClassicalConfig):
 
     type: Literal["decision_tree"]
     criterion: Literal["gini", "entropy"] = "gini"
-    """Measure of a split's quality."""
+    """Impurity measure by which splits are chosen."""
     max_depth: PositiveInt | None = None
-    """Deepest path; unlimited by default."""
+    """Maximum depth of the tree; unlimited by default."""
     min_samples_leaf: PositiveInt = 1
-    """Fewest training examples in a leaf."""
+    """Minimum number of training examples in a leaf."""
 
 
 class RandomForestConfig(ClassicalConfig):
@@ -76,9 +76,9 @@ class RandomForestConfig(ClassicalConfig):
     n_trees: PositiveInt = 100
     """Number of trees."""
     max_depth: PositiveInt | None = None
-    """Deepest path of each tree; unlimited by default."""
+    """Maximum depth of each tree; unlimited by default."""
     min_samples_leaf: PositiveInt = 1
-    """Fewest training examples in a leaf."""
+    """Minimum number of training examples in a leaf."""
 
 
 class KnnConfig(ClassicalConfig):
@@ -86,9 +86,9 @@ class KnnConfig(ClassicalConfig):
 
     type: Literal["knn"]
     n_neighbors: PositiveInt = 5
-    """How many neighbours vote."""
+    """Number of neighbours that vote."""
     weights: Literal["uniform", "distance"] = "uniform"
-    """Whether near neighbours have a larger weight."""
+    """`distance` weights neighbours by their inverse distance."""
     metric: Literal["cosine", "euclidean"] = "cosine"
     """Distance between two texts."""
 
@@ -105,7 +105,7 @@ class TaggerConfig(ModelBase):
 
 
 class MostFrequentTagConfig(TaggerConfig):
-    """Each word's most frequent tag in training; for an unknown word the most frequent tag of all."""
+    """Each word's most frequent tag in training; for unknown words, the most frequent tag overall."""
 
     type: Literal["most_frequent_tag"]
 
@@ -119,13 +119,13 @@ class HmmConfig(TaggerConfig):
 
 
 class AveragedPerceptronConfig(TaggerConfig):
-    """Structured perceptron over features of the surrounding words, averaged over all steps (Collins 2002)."""
+    """Structured perceptron over features of the surrounding words, averaged over all updates (Collins 2002)."""
 
     type: Literal["averaged_perceptron"]
     n_iterations: PositiveInt = 5
     """Passes over the training sentences."""
     min_frequency: PositiveInt = 2
-    """Features seen less often in training are left out."""
+    """Features seen fewer times in training are left out."""
 
 
 class NgramConfig(ModelBase):

@@ -28,14 +28,14 @@ class ClassificationConfig(TaskBase):
     label: str = "label"
     """Column with the class."""
     labels: Annotated[list[str], Field(min_length=2)] | None = None
-    """The classes, in order, two at least; by default those of the training split, sorted. A label outside a stated list is an error."""
+    """The classes, in order, at least two; by default those of the training split, sorted. A label that is not in this list is an error."""
     missing_labels: Literal["refuse", "drop", "keep"] = "refuse"
-    """Rows whose label is empty or the name of a missing value (`NaN`, `NA`, `null`, `None` and the like) and not in `labels`: an error
-    that names their lines, left out with a notice, or classes like any others."""
+    """Rows whose label is empty or denotes a missing value (`NaN`, `NA`, `null`, `None` and the like) and is not in `labels`: `refuse`
+    reports them as an error, `drop` leaves them out with a notice, `keep` treats the label like any other class."""
     label_smoothing: Probability = 0.0
     """Share of the target's probability that is spread evenly over all classes (Szegedy et al. 2016)."""
     class_weights: Literal["balanced"] | dict[str, PositiveFloat] | None = None
-    """Weight of each class in the loss; `balanced` weighs a class by n_examples / (n_classes * its count)."""
+    """Weight of each class in the loss; `balanced` sets it to n_examples / (n_classes * count of the class)."""
 
     @property
     def metrics(self) -> tuple[str, ...]:

@@ -8,25 +8,25 @@ from .base import Config, PositiveInt, Seed, Share
 
 
 class NamedData(Config):
-    """A dataset that the tool knows by name; `nlp data list` shows them all."""
+    """A named dataset; `nlp data list` lists them all."""
 
     type: Literal["named"]
     name: str
     """The dataset's name, such as `names` or `trec`."""
     remove: list[Literal["headers", "footers", "quotes"]] = []
-    """For `20newsgroups` alone: parts of each message to remove, as scikit-learn's loader does."""
+    """For `20newsgroups` only: parts of each message to remove, as in scikit-learn's loader."""
     validation_share: Share = 0.1
-    """Share of the training examples held out for validation where the dataset has no validation split."""
+    """Share of the training examples held out for validation if the dataset has no validation split."""
     split_seed: Seed = 0
-    """Seed of that cut; it stays the same for every training seed, so that runs compare."""
+    """Seed of that split; it is independent of the training seed, so that runs are comparable."""
     normalization: Literal["nfc", "none"] = "nfc"
-    """Unicode form of texts and labels when they are read, here and by `nlp predict`: NFC writes é, and a syllable of Korean, as one
-    character, so that equal words are equal whatever wrote the file."""
+    """Unicode normalisation of texts and labels when they are read, here and by `nlp predict`: NFC encodes é, or a Korean syllable, as
+    one character, so that equal words are equal whatever program wrote the file."""
 
     @model_validator(mode="after")
     def _only_messages_have_parts(self) -> Self:
         if self.remove and self.name != "20newsgroups":
-            raise ValueError("remove works with `name: 20newsgroups` alone")
+            raise ValueError("remove works only with `name: 20newsgroups`")
         return self
 
 
@@ -35,28 +35,28 @@ class FileData(Config):
 
     type: Literal["files"]
     train: str
-    """Training file: .csv, .tsv, .jsonl, .conll, .conllu, .txt, each also with .gz; for parallel files the prefix of their names."""
+    """Training file: .csv, .tsv, .jsonl, .conll, .conllu, .txt, each also with .gz; for parallel files, the path without extension."""
     validation: str | None = None
-    """Validation file; without one, part of the training file is held out; of one long text, the end."""
+    """Validation file; without one, part of the training file is held out (of a single long text, its end)."""
     test: str | None = None
-    """Test file; without one the run ends with validation figures only."""
+    """Test file; without one, the run reports validation results only."""
     format: Literal["csv", "tsv", "jsonl", "conll", "conllu", "parallel", "text"] | None = None
-    """File format; by default inferred from the file's name. `conll` and `conllu` contain tagged sentences, `text` is one long text,
-    `parallel` is one file for each column, such as train.en and train.de, with a sentence per line; it must be stated."""
+    """File format; by default inferred from the file name. `conll` and `conllu` contain tagged sentences, `text` is one long text.
+    `parallel` is one file per column, such as train.en and train.de, with one sentence per line; it is never inferred."""
     header: bool = True
-    """Whether the first line of a CSV or TSV file names the columns."""
+    """Whether the first line of a CSV or TSV file contains the column names."""
     columns: dict[str, str | int] = {}
-    """Column name in this recipe -> the column's header, JSON key or position (counted from 0) in the file; the ending of its file
-    where files are parallel."""
+    """Column name in this recipe -> the column's header, JSON key or position (counted from 0) in the file; for parallel files, the
+    file extension."""
     quoting: bool | None = None
     """Whether `"` quotes fields; by default yes in CSV and no in TSV."""
     validation_share: Share = 0.1
-    """Share of the training examples, or of the characters of a text, held out for validation where there is no validation file."""
+    """Share of the training examples, or of the characters of a text, held out for validation if there is no validation file."""
     split_seed: Seed = 0
-    """Seed of that cut."""
+    """Seed of that split."""
     normalization: Literal["nfc", "none"] = "nfc"
-    """Unicode form of texts and labels when they are read, here and by `nlp predict`: NFC writes é, and a syllable of Korean, as one
-    character, so that equal words are equal whatever wrote the file."""
+    """Unicode normalisation of texts and labels when they are read, here and by `nlp predict`: NFC encodes é, or a Korean syllable, as
+    one character, so that equal words are equal whatever program wrote the file."""
 
 
 class SizesData(Config):
@@ -64,15 +64,15 @@ class SizesData(Config):
 
     type: Literal["sizes"]
     vocab_size: PositiveInt | None = None
-    """Number of tokens in the vocabulary, special tokens included."""
+    """Number of tokens in the vocabulary, including special tokens."""
     target_vocab_size: PositiveInt | None = None
-    """Number of tokens in the target's vocabulary, for encoder-decoders; by default that of `vocab_size`."""
+    """Number of tokens in the target's vocabulary, for encoder-decoders; by default equal to `vocab_size`."""
     n_features: PositiveInt | None = None
     """Length of the input vector, for models that take plain vectors."""
     n_classes: PositiveInt | None = None
     """Number of classes, or of tags."""
     n_characters: PositiveInt | None = None
-    """Number of characters, special tokens included, for models that look at the characters of words."""
+    """Number of characters, including special tokens, for models with character features."""
 
 
 DataConfig = Annotated[NamedData | FileData | SizesData, Field(discriminator="type")]

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class LanguageModelingConfig(TaskBase):
-    """The next token, at each place of a running text."""
+    """Predict the next token at each position of a text."""
 
     needs: ClassVar[str] = "vocabulary"
     text_key: ClassVar[str] = "text"
@@ -23,11 +23,11 @@ class LanguageModelingConfig(TaskBase):
 
     type: Literal["language_modeling"]
     text: str = "text"
-    """Column that holds the text; each row is a document."""
+    """Column with the text; each row is a document."""
     block_size: PositiveInt = 128
-    """Tokens of a block. A transformer sees its block alone; a recurrent network starts from the final state of the previous block."""
+    """Tokens per block. A transformer sees only its block; a recurrent network starts from the final state of the previous block."""
     tie_embeddings: bool = True
-    """Use the token embedding as the output matrix too (Press and Wolf 2017); it is counted once."""
+    """Use the token embedding as the output matrix too (Press and Wolf 2017); its parameters are counted once."""
     output_bias: bool = False
     """Whether the output layer has a bias."""
 

@@ -56,14 +56,14 @@ class ModelBase(Config):
             yield Problem((), f"training: is missing; model.type {recipe.model.type} is a network and needs at least "
                           "`epochs` and `optimizer`")
         if self.learns_by != "gradient" and recipe.training is not None:
-            yield Problem(("training",), f"model.type {recipe.model.type} learns by {self.learns_by}, not by steps; leave this section out")
+            yield Problem(("training",), f"model.type {recipe.model.type} is not trained in steps; leave this section out")
 
     def _tokenizer_problems(self, recipe: "Recipe") -> "Iterator[Problem]":
         tokenizer, name = recipe.tokenizer, f"model.type {recipe.model.type}"
         if not self.inputs & NEEDS_TOKENIZER and "text" in self.inputs and tokenizer is not None:
-            yield Problem(("tokenizer",), f"{name} reads the text itself; leave the tokenizer out")
+            yield Problem(("tokenizer",), f"{name} reads the text itself and takes no tokenizer; leave this section out")
         if self.inputs & NEEDS_TOKENIZER and tokenizer is None:
             yield Problem((), f"tokenizer: is missing; {name} needs one, such as `type: words`")
         if self.inputs & NEEDS_ORDER and tokenizer is not None and not tokenizer.ordered:
             yield Problem(("tokenizer", "type"), f"n-grams have no order, which {name} needs; "
-                          "take words, characters, bytes, bpe, unigram or wordpiece")
+                          "use words, characters, bytes, bpe, unigram or wordpiece")

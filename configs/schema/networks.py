@@ -24,7 +24,7 @@ class NetworkConfig(ModelBase):
     """Threads a run uses on a CPU; None: all cores. A fixed rule by class, so that equal seeds give equal bytes."""
 
     dropout: Probability = 0.0
-    """Share of activations zeroed while training (Srivastava et al. 2014)."""
+    """Share of activations set to zero in training (Srivastava et al. 2014)."""
 
 
 class MlpConfig(NetworkConfig):
@@ -36,7 +36,7 @@ class MlpConfig(NetworkConfig):
     input: Literal["bag", "vector"] = "bag"
     """`bag`: the tokens or n-grams of a text, without order or padding; `vector`: a plain vector of numbers."""
     d_embedding: PositiveInt | None = None
-    """Average learned embeddings of this size first; without it the counts or weights feed the first hidden layer."""
+    """Average token embeddings of this size; if left out, the counts or weights feed the first hidden layer directly."""
     hidden_sizes: list[PositiveInt] = []
     """Size of each hidden layer, from input to output."""
     activation: Activation = "relu"
@@ -55,11 +55,11 @@ class MlpConfig(NetworkConfig):
     def _tokenizer_problems(self, recipe: "Recipe") -> Iterator[Problem]:
         yield from super()._tokenizer_problems(recipe)
         if self.d_embedding and recipe.tokenizer is not None and not recipe.tokenizer.ordered:
-            yield Problem(("model", "d_embedding"), "averages embeddings of tokens; n-grams feed the first hidden layer, so leave it out")
+            yield Problem(("model", "d_embedding"), "averages token embeddings, but n-grams feed the first layer directly; leave it out")
 
 
 class CharacterCnnConfig(Config):
-    """Convolutions over a word's characters, and their maximum (Ma and Hovy 2016)."""
+    """Convolutions over a word's characters with max pooling (Ma and Hovy 2016)."""
 
     type: Literal["cnn"]
     d_embedding: PositiveInt = 30
@@ -67,11 +67,11 @@ class CharacterCnnConfig(Config):
     filter_widths: list[PositiveInt] = Field(default=[3], min_length=1)
     """Width of each group of filters, in characters."""
     n_filters: PositiveInt = 50
-    """Filters of each width."""
+    """Number of filters per width."""
 
 
 class CharacterLstmConfig(Config):
-    """The last states of an LSTM that reads a word's characters from both ends (Lample et al. 2016)."""
+    """Final states of a bidirectional LSTM over a word's characters (Lample et al. 2016)."""
 
     type: Literal["lstm"]
     d_embedding: PositiveInt = 30
@@ -89,7 +89,7 @@ class SequenceNetworkConfig(NetworkConfig):
     gives: ClassVar[frozenset[str]] = frozenset({"classes", "tags"})
 
     token_dropout: Probability = 0.0
-    """Share of tokens read as [UNK] while training, so that no prediction depends on one word (Iyyer et al. 2015)."""
+    """Share of tokens replaced by [UNK] in training, so that no prediction depends on one word (Iyyer et al. 2015)."""
     characters: CharactersConfig | None = None
     """For tagging: features of each word's characters, concatenated with its embedding."""
 
@@ -107,13 +107,13 @@ class CnnConfig(SequenceNetworkConfig):
     filter_widths: list[PositiveInt] = Field(default=[3, 4, 5], min_length=1)
     """Width of each group of filters, in tokens."""
     n_filters: PositiveInt = 100
-    """Filters of each width."""
+    """Number of filters per width."""
     pooling: Literal["max", "mean"] = "max"
-    """How positions become one vector."""
+    """How the positions are pooled into one vector."""
     activation: Activation = "relu"
     """Non-linearity after the convolution."""
     hidden_sizes: list[PositiveInt] = []
-    """Fully connected layers between pooling and output."""
+    """Sizes of fully connected layers between pooling and output."""
 
 
 class RecurrentConfig(SequenceNetworkConfig):
@@ -128,11 +128,11 @@ class RecurrentConfig(SequenceNetworkConfig):
     hidden_size: PositiveInt = 128
     """Size of the state, in each direction."""
     n_layers: PositiveInt = 1
-    """Layers stacked on one another."""
+    """Number of stacked layers."""
     bidirectional: bool = False
-    """Read from both ends; the two states are concatenated."""
+    """Read the text in both directions; the two states are concatenated."""
     pooling: Literal["last", "mean", "max", "attention"] = "last"
-    """How the states become one vector; `last` takes each direction's final state."""
+    """How the states are pooled into one vector; `last` takes each direction's final state."""
 
 
 class Seq2SeqConfig(NetworkConfig):
@@ -141,7 +141,7 @@ class Seq2SeqConfig(NetworkConfig):
     gives: ClassVar[frozenset[str]] = frozenset({"sequence"})
 
     token_dropout: Probability = 0.0
-    """Share of source tokens read as [UNK] while training (Iyyer et al. 2015)."""
+    """Share of source tokens replaced by [UNK] in training (Iyyer et al. 2015)."""
 
     @property
     def inputs(self) -> Inputs:
@@ -157,21 +157,21 @@ class RecurrentSeq2SeqConfig(Seq2SeqConfig):
     d_embedding: PositiveInt = 256
     """Size of each token's embedding."""
     hidden_size: PositiveInt = 256
-    """Size of the decoder's state, and of the encoder's in each direction."""
+    """Size of the decoder state, and of each direction of the encoder."""
     n_layers: PositiveInt = 1
-    """Layers of the encoder, and of the decoder."""
+    """Number of layers in the encoder, and in the decoder."""
     bidirectional: bool = True
-    """Read the source from both ends; the two states are concatenated."""
+    """Read the source in both directions; the two states are concatenated."""
     attention: Literal["none", "additive", "dot", "general", "concat"] = "additive"
-    """`none`: one fixed vector of the source at every step (Cho et al. 2014); `additive`: Bahdanau et al. 2015; `dot`, `general` and
+    """`none`: the same source vector at every step (Cho et al. 2014); `additive`: Bahdanau et al. 2015; `dot`, `general` and
     `concat`: Luong et al. 2015."""
     input_feeding: bool = False
-    """Feed the attention vector of the previous step to the decoder (Luong et al. 2015); `additive` always does so in its own way."""
+    """Feed the attention vector of the previous step to the decoder (Luong et al. 2015); `additive` has its own way of doing this."""
 
     @model_validator(mode="after")
     def _attention_fits(self) -> Self:
         if self.attention == "dot" and self.bidirectional:
-            raise ValueError("attention `dot` needs encoder and decoder states of one size; take `general`, or bidirectional: false")
+            raise ValueError("attention `dot` needs encoder and decoder states of equal size; use `general`, or bidirectional: false")
         if self.input_feeding and self.attention in ("none", "additive"):
             raise ValueError("input_feeding is for attention dot, general and concat; leave it out")
         return self

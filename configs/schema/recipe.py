@@ -19,9 +19,9 @@ class Recipe(Config):
     """One line for `nlp config list`."""
     data: DataConfig
     tokenizer: TokenizerConfig | None = None
-    """How text becomes numbers; rules read the text itself and have none."""
+    """How text is split into tokens; rules and statistical taggers read the text itself and have none."""
     task: TaskConfig | None = None
-    """May be left out only with `data: {type: sizes}`; then the bare encoder is built."""
+    """What to predict. May be left out only with `data: {type: sizes}`; then the bare encoder is built."""
     model: ModelConfig
     training: TrainingConfig | None = None
     """How a network is trained; rules and classical models have none."""
@@ -38,9 +38,9 @@ class Recipe(Config):
 def problems(recipe: Recipe) -> Iterator[Problem]:
     """What does not fit between the sections of a recipe: each model and each task checks what concerns it and another section."""
     if len(set(recipe.seeds)) < len(recipe.seeds):
-        yield Problem(("seeds",), "names a seed twice; each run needs a seed of its own")
+        yield Problem(("seeds",), "lists a seed twice; each run needs its own seed")
     yield from recipe.model.problems(recipe)
     if recipe.task is not None:
         yield from recipe.task.problems(recipe)
     elif not isinstance(recipe.data, SizesData):
-        yield Problem((), "task: is missing; take for example `task: {type: classification}`")
+        yield Problem((), "task: is missing; add one, such as `task: {type: classification}`")

@@ -9,14 +9,14 @@ from .model_base import Inputs, LearnsBy, ModelBase
 
 
 class Rule(Config):
-    """One rule: a class, and what must be found in the text for it to fire."""
+    """One rule: a class, and what the text must contain for it to fire."""
 
     label: str
     """The class that the rule votes for."""
     keywords: list[str] = []
     """Fires when one of these occurs as a whole word (or phrase)."""
     pattern: str | None = None
-    """Fires when this regular expression is found; its syntax is that of Python's `re`."""
+    """Fires when this regular expression matches anywhere in the text; the syntax is that of Python's `re`."""
     weight: PositiveFloat = 1.0
     """The rule's vote in `mode: weighted`."""
 
@@ -30,7 +30,7 @@ class Rule(Config):
             try:
                 regex.compile(self.pattern)
             except (regex.error, OverflowError, RecursionError) as error:
-                raise ValueError(f"pattern is no regular expression: {error}") from None
+                raise ValueError(f"pattern is not a valid regular expression: {error}") from None
         return self
 
 
@@ -46,13 +46,13 @@ class RulesConfig(ModelBase):
     rules: list[Rule] = []
     """The rules, written here."""
     rules_file: str | None = None
-    """The rules, as a YAML list in a file of their own (relative to the recipe)."""
+    """The rules, as a YAML list in a separate file (relative to the recipe)."""
     default: str
-    """The class when no rule fires."""
+    """The class that is predicted when no rule fires."""
     confidence: Share = 0.9
-    """Probability given to the predicted class; the rest is spread over the others. Only the loss looks at it."""
+    """Probability given to the predicted class; the rest is spread over the others. It affects only the loss."""
     case_sensitive: bool = False
-    """Whether upper and lower case differ."""
+    """Whether matching is case-sensitive."""
 
     @model_validator(mode="after")
     def _rules_once(self) -> Self:

@@ -42,13 +42,13 @@ class TaggingConfig(TaskBase):
     tokens: str = "tokens"
     """Column with the tokens of a sentence, separated by spaces."""
     tags: str = "tags"
-    """Column with as many tags."""
+    """Column with one tag per token, separated by spaces."""
     labels: Annotated[list[str], Field(min_length=2)] | None = None
-    """The tags, two at least; by default those of the training split, sorted. A tag outside a stated list is an error."""
+    """The tags, at least two; by default those of the training split, sorted. A tag that is not in this list is an error."""
     scheme: Scheme | None = None
     """How tags mark spans, such as B-PER I-PER O in IOB2; precision, recall and F1 then count spans, as conlleval does."""
     crf: bool = False
-    """Score whole sequences of tags by a linear-chain conditional random field (Lafferty et al. 2001); without it each tag by itself."""
+    """Score whole tag sequences with a linear-chain conditional random field (Lafferty et al. 2001), not each tag independently."""
 
     @property
     def metrics(self) -> tuple[str, ...]:
@@ -58,14 +58,14 @@ class TaggingConfig(TaskBase):
         model = recipe.model
         pooling = type(model).model_fields.get("pooling")
         if pooling is not None and getattr(model, "pooling", None) != pooling.default:  # a resolved recipe states defaults too
-            yield Problem(("model", "pooling"), "makes one vector of a text, but tagging gives a tag to each token; leave it out")
+            yield Problem(("model", "pooling"), "pools a text into one vector, but tagging gives each token a tag; leave it out")
         if getattr(model, "pooler", False):
-            yield Problem(("model", "pooler"), "reads one vector of a text, but tagging gives a tag to each token; leave it out")
+            yield Problem(("model", "pooler"), "needs one vector per text, but tagging gives each token a tag; leave it out")
         if self.crf and model.learns_by != "gradient":
-            yield Problem(("task", "crf"), f"is a network's last layer; model.type {model.type} finds the tags in its own way, "
+            yield Problem(("task", "crf"), f"is the last layer of a network; model.type {model.type} has its own decoding, "
                           "so leave it out")
         if self.scheme is not None and (strange := next((tag for tag in self.labels or () if not is_tag(tag, self.scheme)), None)):
-            yield Problem(("task", "labels"), f"{strange!r} is no tag of task.scheme {self.scheme}, which has {tags_of(self.scheme)}")
+            yield Problem(("task", "labels"), f"{strange!r} is not a tag of task.scheme {self.scheme}, which has {tags_of(self.scheme)}")
         for key in ("max_length", "add_cls"):
             if getattr(recipe.tokenizer, key, None):
-                yield Problem(("tokenizer", key), "is for texts; in tagging the tokenizer reads one token at a time, so leave it out")
+                yield Problem(("tokenizer", key), "is for whole texts; in tagging the tokenizer gets one token at a time, so leave it out")

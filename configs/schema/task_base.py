@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from .recipe import Recipe
 
 NOT_OFFERED: dict[Input, Problem] = {
-    "characters": Problem(("model", "characters"), "are those of single words, which only `task: {type: tagging}` knows; leave them out"),
-    "vector": Problem(("model", "input"), "`vector` needs a dataset of plain vectors; for text take `bag`"),
+    "characters": Problem(("model", "characters"), "are for single words, so they work only with `task: {type: tagging}`; leave them out"),
+    "vector": Problem(("model", "input"), "`vector` needs a dataset of plain vectors; for text use `bag`"),
 }
 
 
@@ -46,8 +46,8 @@ class TaskBase(Config):
         """What does not fit between the task and the other sections; what the data would decide is left to the data."""
         if self.needs not in recipe.model.gives:
             fitting = ", ".join(models_that_give(self.needs))
-            yield Problem(("model", "type"), f"{recipe.model.type} cannot serve task.type {recipe.task and recipe.task.type}; "
-                          f"these can: {fitting}")
+            yield Problem(("model", "type"), f"{recipe.model.type} does not support task.type {recipe.task and recipe.task.type}; "
+                          f"use one of {fitting}")
             return
         if not isinstance(recipe.data, SizesData):
             yield from (problem for name, problem in NOT_OFFERED.items() if name in recipe.model.inputs - self.offers)
@@ -56,7 +56,7 @@ class TaskBase(Config):
         metric = recipe.training.best_metric if recipe.training is not None else None
         if metric is not None and metric not in self.metrics:
             yield Problem(("training", "best_metric"), f"{metric!r} is not a metric of {recipe.task and recipe.task.type}; "
-                          f"take one of {', '.join(self.metrics)}")
+                          f"use one of {', '.join(self.metrics)}")
 
     def _problems(self, recipe: "Recipe") -> Iterator[Problem]:
         """What only this task refuses."""
@@ -64,8 +64,8 @@ class TaskBase(Config):
 
     def _vocabulary_problems(self, recipe: "Recipe") -> Iterator[Problem]:
         if getattr(recipe.tokenizer, "counted_in", "train") != "train":
-            yield Problem(("tokenizer", "counted_in"), "`all_splits` looks at the words of the test split, for the sake of "
-                          "language models' published figures; leave it out")
+            yield Problem(("tokenizer", "counted_in"), "`all_splits` uses the words of the test split, and is only for comparing "
+                          "language models with published results; leave it out")
 
 
 def models_that_give(need: str) -> list[str]:

@@ -17,28 +17,28 @@ class TokenSequence(Config):
     ordered: ClassVar[bool] = True
 
     lowercase: bool = False
-    """Lower-case the text first."""
+    """Convert the text to lower case first."""
     max_length: PositiveInt | None = None
     """Truncate each text after this many tokens; `nlp data check` reports how many texts are truncated."""
     add_cls: bool = False
-    """Put [CLS] before each text; needed by `pooling: cls`."""
+    """Put [CLS] before each text; required by `pooling: cls`."""
 
 
 class WordTokenizer(TokenSequence):
-    """Words, with the white space between them dropped."""
+    """Words; the white space between them is dropped."""
 
     type: Literal["words"]
     split: Literal["punctuation", "whitespace"] = "punctuation"
     """`punctuation`: runs of letters and digits, and single punctuation marks; `whitespace`: everything between white space, for
     texts that are already tokenized."""
     vocab_size: PositiveInt = 50_000
-    """Largest vocabulary, special tokens included; the most frequent words stay."""
+    """Maximum vocabulary size, including special tokens; the most frequent words are kept."""
     min_frequency: PositiveInt = 2
-    """Words seen less often in training become [UNK]. With 1 the network never sees [UNK] in training, so its embedding stays
+    """Words seen fewer times in training become [UNK]. With 1 the network never sees [UNK] in training, so its embedding stays
     untrained."""
     counted_in: Literal["train", "all_splits"] = "train"
     """Where words are counted. `all_splits`: in validation and test too, to compare with published language models whose vocabulary
-    was counted so (Bengio et al. 2003); it uses which words the test text has, not their order."""
+    was built this way (Bengio et al. 2003); it depends on which words the test text has, not on their order."""
 
 
 class CharacterTokenizer(TokenSequence):
@@ -46,9 +46,9 @@ class CharacterTokenizer(TokenSequence):
 
     type: Literal["characters"]
     vocab_size: PositiveInt = 10_000
-    """Largest vocabulary, special tokens included; the most frequent characters stay."""
+    """Maximum vocabulary size, including special tokens; the most frequent characters are kept."""
     min_frequency: PositiveInt = 1
-    """Characters seen less often in training become [UNK]."""
+    """Characters seen fewer times in training become [UNK]."""
 
 
 class ByteTokenizer(TokenSequence):
@@ -58,7 +58,7 @@ class ByteTokenizer(TokenSequence):
 
 
 class SubwordTokenizer(TokenSequence):
-    """Pieces of words, learned from the training split by the `tokenizers` library.
+    """Pieces of words, learned from the training split.
 
     `bpe`: byte-pair encoding (Sennrich et al. 2016); `unigram`: the unigram language model (Kudo 2018);
     `wordpiece`: WordPiece (Schuster and Nakajima 2012).
@@ -66,31 +66,31 @@ class SubwordTokenizer(TokenSequence):
 
     type: Literal["bpe", "unigram", "wordpiece"]
     vocab_size: PositiveInt = 8_000
-    """Size of the vocabulary that is trained, special tokens included."""
+    """Vocabulary size, including special tokens."""
     min_frequency: PositiveInt = 2
-    """Pairs seen less often are not merged (not used by `unigram`)."""
+    """Pairs seen fewer times are not merged (not used by `unigram`)."""
 
 
 class NgramTokenizer(Config):
-    """Weighted n-grams without order, through scikit-learn: TF-IDF or counts."""
+    """Weighted n-grams without order: TF-IDF or counts, as in scikit-learn."""
 
     ordered: ClassVar[bool] = False
 
     type: Literal["ngrams"]
     words: list[PositiveInt] | None = None
-    """Shortest and longest word n-gram, such as [1, 2]; at least one of `words` and `characters` is given."""
+    """Shortest and longest word n-gram, such as [1, 2]; at least one of `words` and `characters` is required."""
     characters: list[PositiveInt] | None = None
     """Shortest and longest character n-gram, such as [1, 4]."""
     across_words: bool = True
-    """Whether character n-grams run across spaces (`char`) or stay inside words (`char_wb`)."""
+    """Whether character n-grams may span several words (scikit-learn's `char`) or stay within words (`char_wb`)."""
     lowercase: bool = True
-    """Lower-case the text first."""
+    """Convert the text to lower case first."""
     weighting: Literal["tfidf", "counts", "binary"] = "tfidf"
     """TF-IDF (smoothed, each text scaled to length 1), plain counts, or 1 for each n-gram that occurs."""
     sublinear: bool = False
-    """Use 1 + ln(count) in place of the count."""
+    """Use 1 + ln(count) instead of the count."""
     min_frequency: PositiveInt = 1
-    """N-grams found in fewer training texts are left out."""
+    """N-grams that occur in fewer training texts are left out."""
     max_features: PositiveInt | None = None
     """Keep only the N most frequent n-grams of each kind."""
     stop_words: Literal["english"] | None = None

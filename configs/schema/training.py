@@ -13,7 +13,7 @@ class OptimizerBase(Config):
     learning_rate: PositiveFloat
     """Peak learning rate; the schedule scales it."""
     weight_decay: NonNegativeFloat = 0.0
-    """Decay of weight matrices and embeddings; biases and norms do not decay. Decoupled in `adamw`, L2 elsewhere."""
+    """Weight decay of matrices and embeddings, not of biases and norms. Decoupled in `adamw`, L2 otherwise."""
 
 
 class Sgd(OptimizerBase):
@@ -21,9 +21,9 @@ class Sgd(OptimizerBase):
 
     type: Literal["sgd"]
     momentum: Probability = 0.0
-    """Share of the last step that is kept."""
+    """Momentum factor: the share of the previous step that is kept."""
     nesterov: bool = False
-    """Nesterov's form of momentum."""
+    """Use Nesterov momentum."""
 
 
 class Adam(OptimizerBase):
@@ -31,9 +31,9 @@ class Adam(OptimizerBase):
 
     type: Literal["adam", "adamw"]
     betas: list[Probability] = [0.9, 0.999]
-    """Decay of the running mean and of the running variance of the gradient."""
+    """Decay rates of the running mean and the running variance of the gradient."""
     eps: PositiveFloat = 1e-8
-    """Added to the denominator."""
+    """Added to the denominator for numerical stability."""
 
 
 class Adagrad(OptimizerBase):
@@ -41,7 +41,7 @@ class Adagrad(OptimizerBase):
 
     type: Literal["adagrad"]
     eps: PositiveFloat = 1e-10
-    """Added to the denominator."""
+    """Added to the denominator for numerical stability."""
 
 
 class RmsProp(OptimizerBase):
@@ -49,11 +49,11 @@ class RmsProp(OptimizerBase):
 
     type: Literal["rmsprop"]
     alpha: Probability = 0.99
-    """Decay of the running mean of squared gradients."""
+    """Decay rate of the running mean of squared gradients."""
     momentum: Probability = 0.0
-    """Share of the last step that is kept."""
+    """Momentum factor: the share of the previous step that is kept."""
     eps: PositiveFloat = 1e-8
-    """Added to the denominator."""
+    """Added to the denominator for numerical stability."""
 
 
 OptimizerConfig = Annotated[Sgd | Adam | Adagrad | RmsProp, Field(discriminator="type")]
@@ -67,13 +67,13 @@ class ScheduleConfig(Config):
     1/sqrt(step) from the end of the warm-up, without one from the first step (`transformers` then waits 10,000 steps);
     `plateau` multiplies by `factor` after `patience` evaluations without a better result."""
     warmup_steps: NonNegativeInt | None = None
-    """Steps over which the rate first rises from 0 to its peak."""
+    """Warm-up: steps over which the rate rises from 0 to its peak."""
     warmup_share: Share | None = None
-    """The same as a share of all steps."""
+    """Warm-up as a share of all steps; give this or `warmup_steps`."""
     final_share: NonNegativeFloat = 0.0
     """Rate at the last step as a share of the peak (`linear`, `cosine`)."""
     factor: Share = 0.5
-    """What `plateau` multiplies the rate by."""
+    """Factor by which `plateau` multiplies the rate."""
     patience: NonNegativeInt = 1
     """Evaluations without a better result before `plateau` lowers the rate."""
 
@@ -90,7 +90,7 @@ class EarlyStoppingConfig(Config):
     patience: PositiveInt = 3
     """Evaluations without improvement before the run ends."""
     min_delta: NonNegativeFloat = 0.0
-    """Smallest change that counts as an improvement; for stopping alone, since `best` follows `best_metric` whatever the change."""
+    """Smallest change that counts as an improvement; it affects stopping only: any improvement makes a checkpoint `best`."""
 
 
 class CheckpointConfig(Config):
@@ -101,7 +101,7 @@ class CheckpointConfig(Config):
     every_minutes: PositiveFloat | None = 10.0
     """Save every N minutes."""
     keep: PositiveInt = 2
-    """How many of the latest checkpoints are kept; the best one always is."""
+    """Number of latest checkpoints to keep; the best one is always kept."""
     average: PositiveInt | None = None
     """At the end, also evaluate the mean of the weights of the latest N checkpoints on the validation split; if it is better, it becomes
     the best checkpoint (Vaswani et al. 2017, section 6.1). At most `keep`."""
@@ -109,7 +109,7 @@ class CheckpointConfig(Config):
     @model_validator(mode="after")
     def _averages_what_is_kept(self) -> Self:
         if self.average is not None and self.average > self.keep:
-            raise ValueError(f"average {self.average} needs as many checkpoints as that, but keep is {self.keep}")
+            raise ValueError(f"average {self.average} needs that many checkpoints, but keep is {self.keep}; raise keep")
         return self
 
 
@@ -121,27 +121,27 @@ class TrainingConfig(Config):
     steps: PositiveInt | None = None
     """Optimiser steps; give this or `epochs`."""
     batch_size: PositiveInt | Literal["full"] = 64
-    """Examples in a batch: 1 is one example at a time, `full` the whole split."""
+    """Examples per batch; `full` is the whole split."""
     batch_tokens: PositiveInt | None = None
-    """Cut batches by number of tokens (padding included) instead of examples."""
+    """Limit batches by number of tokens (including padding) instead of examples."""
     bucket_by_length: bool = True
-    """Put texts of similar length into a batch, which saves padding; the order of batches stays random."""
+    """Batch texts of similar length together, which saves padding; the order of batches stays random."""
     accumulate: PositiveInt = 1
     """Micro-batches whose gradients are summed into one step; exact, since the loss is divided once."""
     optimizer: OptimizerConfig
     schedule: ScheduleConfig = ScheduleConfig()
     clip_norm: PositiveFloat | None = None
-    """Scale the gradient down to this norm where it is larger (Pascanu et al. 2013)."""
+    """Maximum gradient norm; larger gradients are scaled down to it (Pascanu et al. 2013)."""
     ema: Probability | None = None
-    """Decay of an exponential moving average of the weights, which evaluation and `best` then use."""
+    """Decay rate of an exponential moving average of the weights, which evaluation and `best` then use."""
     early_stopping: EarlyStoppingConfig | None = None
     best_metric: str | None = None
-    """Validation metric that decides which checkpoint is `best`, and that early stopping watches; by default the task's own, mostly
-    accuracy. Of checkpoints that are equally good, the one with the lowest validation loss is the best."""
+    """Validation metric that decides which checkpoint is `best`, and that early stopping monitors; by default that of the task, usually
+    accuracy. Ties are broken by the lower validation loss."""
     precision: Literal["fp32", "bf16"] = "fp32"
     """`bf16`: matrix products in bfloat16 by autocast; weights stay fp32."""
     compile: bool = False
-    """Compile the model with `torch.compile`; pays in long runs on a GPU."""
+    """Compile the model with `torch.compile`; pays off in long runs on a GPU."""
     log_every: PositiveInt = 50
     """Steps between two log entries."""
     evaluate_every: PositiveInt | None = None
@@ -153,5 +153,5 @@ class TrainingConfig(Config):
         if (self.epochs is None) == (self.steps is None):
             raise ValueError("give either epochs or steps")
         if self.batch_tokens is not None and self.batch_size == "full":
-            raise ValueError("batch_size `full` and batch_tokens exclude each other")
+            raise ValueError("give batch_size `full` or batch_tokens, not both")
         return self

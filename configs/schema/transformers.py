@@ -23,7 +23,7 @@ class TransformerBlocksConfig(NetworkConfig):
     d_model: PositiveInt = 128
     """Width of the residual stream."""
     n_heads: PositiveInt = 4
-    """Attention heads; must divide d_model."""
+    """Number of attention heads; must divide d_model."""
     n_kv_heads: PositiveInt | None = None
     """Heads of keys and values, each shared by n_heads / n_kv_heads query heads (Ainslie et al. 2023); default: n_heads."""
     d_ff: PositiveInt = 512
@@ -33,7 +33,7 @@ class TransformerBlocksConfig(NetworkConfig):
     gated: bool = False
     """Multiply the activations by a second linear layer (Shazeer 2020); with `activation: silu` this is SwiGLU."""
     norm: Literal["pre", "post"] = "pre"
-    """Norm before each sub-layer, with one more at the end, or after each residual sum."""
+    """`pre`: norm before each sub-layer and once more at the end; `post`: after each residual sum."""
     norm_type: Literal["layer_norm", "rms_norm"] = "layer_norm"
     """Layer norm, or RMSNorm, which neither subtracts the mean nor has a bias (Zhang and Sennrich 2019)."""
     norm_eps: PositiveFloat = 1e-5
@@ -49,7 +49,7 @@ class TransformerBlocksConfig(NetworkConfig):
     rotary_base: PositiveFloat = 10_000.0
     """Base of the wavelengths of rotary positions."""
     max_positions: PositiveInt = 512
-    """Longest sequence in tokens."""
+    """Maximum sequence length in tokens."""
 
     @field_validator("activation", mode="before")
     @classmethod
@@ -70,7 +70,7 @@ class TransformerBlocksConfig(NetworkConfig):
     def _rotary_fits(self) -> Self:
         head_size = self.d_model // self.n_heads
         if self.positions == "rotary" and head_size % 2:
-            raise ValueError(f"rotary positions need an even size of head, not {head_size}")
+            raise ValueError(f"rotary positions need an even head size, not {head_size}")
         if self.positions != "rotary" and self.rotary_base != 10_000.0:
             raise ValueError(f"rotary_base is for `positions: rotary`, not {self.positions}; leave it out")
         return self
@@ -89,15 +89,15 @@ class TransformerConfig(SequenceNetworkConfig, TransformerBlocksConfig):
     n_layers: PositiveInt = 2
     """Number of blocks."""
     max_positions: PositiveInt = 512
-    """Longest sequence in tokens; longer texts are truncated with a notice, in tagging read in windows of this size."""
+    """Maximum sequence length in tokens; longer texts are truncated with a notice, or in tagging split into windows of this size."""
     causal: bool = False
-    """Each position sees only itself and the positions before it."""
+    """Each position attends only to itself and earlier positions."""
     d_embedding: PositiveInt | None = None
     """Size of the embeddings, which a linear layer brings to d_model (Lan et al. 2020); default: d_model."""
     pooling: Literal["mean", "cls", "max"] = "mean"
-    """How the positions become one vector for a class."""
+    """How the positions are pooled into one vector for classification."""
     n_segments: NonNegativeInt = 0
-    """Segment embeddings, as BERT has for sentence pairs."""
+    """Number of segment embeddings, as in BERT for sentence pairs; 0 for none."""
     embedding_norm: bool = False
     """Norm over the summed embeddings, as in BERT."""
     pooler: bool = False
@@ -122,12 +122,12 @@ class TransformerSeq2SeqConfig(Seq2SeqConfig, TransformerBlocksConfig):
     d_model: PositiveInt = 256
     """Width of the residual stream."""
     n_encoder_layers: PositiveInt = 3
-    """Blocks of the encoder."""
+    """Number of encoder blocks."""
     n_decoder_layers: PositiveInt = 3
-    """Blocks of the decoder."""
+    """Number of decoder blocks."""
     d_ff: PositiveInt = 1024
     """Width of the feed-forward layer."""
     activation: Activation = "relu"
     """Non-linearity of the feed-forward layer."""
     max_positions: PositiveInt = 256
-    """Longest source and longest target in tokens, [EOS] included; longer ones are refused."""
+    """Maximum length of source and of target in tokens, including [EOS]; longer texts are an error."""

@@ -16,7 +16,7 @@ EXPECTED = {
     "float_type": "a number",
     "bool_type": "true or false",
     "string_type": "text",
-    "string_unicode": "text without half characters (lone surrogates)",
+    "string_unicode": "text without lone surrogates",
     "list_type": "a list in brackets",
     "dict_type": "a mapping of keys to values",
     "model_type": "a section of keys and values",
@@ -150,7 +150,7 @@ def _unknown_key(target: Target) -> str:
         return f"unknown key {key!r}{meant}"
     if homes:
         return f"unknown key {key!r} here; it belongs to {' or '.join(homes)}"
-    return f"unknown key {key!r}; known here: {', '.join(known)}"
+    return f"unknown key {key!r}; valid keys: {', '.join(known)}"
 
 
 def _homes(key: str) -> Iterator[str]:
@@ -159,7 +159,7 @@ def _homes(key: str) -> Iterator[str]:
         having = [each for each in classes if key in each.model_fields or (each is Recipe and key == "extends")]
         types = [name for each in having for name in types_of(each)]
         if having:
-            name = ".".join(path) or "the top of the recipe"
+            name = ".".join(path) or "the top level of the recipe"
             yield name if len(having) == len(classes) else f"{name} of type {', '.join(types)}"
 
 

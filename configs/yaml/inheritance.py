@@ -67,13 +67,13 @@ def _parent(extends: Located | None, child: Path, younger: Sequence[Path]) -> Pa
     line = [*reversed([child, *younger]), parent]
     if any(parent.samefile(known) for known in line[:-1]):
         circle = " -> ".join(shown(path.resolve()) for path in line)
-        raise ConfigError(f"{extends.place}: extends: extends itself in a circle ({circle}); one of these files must extend nothing.")
+        raise ConfigError(f"{extends.place}: extends: circular `extends` ({circle}); one of these files must not extend another.")
     return parent
 
 
 def _section(document: Located) -> Located:
     if document.value is None:
-        raise ConfigError(f"{document.place}: this file is empty; a recipe holds sections such as `data:` and `model:`. "
+        raise ConfigError(f"{document.place}: this file is empty; a recipe contains sections such as `data:` and `model:`. "
                           "Start with `extends: names/lstm`, or let `nlp config init` write one for your data.")
     if not isinstance(document.value, dict):
         raise ConfigError(f"{document.place}: a recipe is a mapping of sections such as `data:` and `model:`; "
@@ -116,10 +116,10 @@ def _with_rules(model: Located, folder: Path) -> Located:
         return model
     path = _path(named.value, folder)
     if not path.is_file():
-        raise ConfigError(f"{named.place}: model.rules_file: there is no file {shown(path)}; it is relative to the recipe.")
+        raise ConfigError(f"{named.place}: model.rules_file: there is no file {shown(path)}; the path is relative to the recipe.")
     rules = read_yaml(path)
     if not isinstance(rules.value, list) or not rules.value:
-        raise ConfigError(f"{rules.place}: a rules file holds a list of rules, each such as `- {{label: WHEN, keywords: [when]}}`.")
+        raise ConfigError(f"{rules.place}: a rules file contains a list of rules, such as `- {{label: WHEN, keywords: [when]}}`.")
     entries = {("rules" if key == "rules_file" else key): item for key, item in model.mapping.items()}
     return replace(model, value={**entries, "rules": replace(rules, key=named.key)})
 
@@ -172,7 +172,7 @@ class Override:
         numbers = {str(number): number for number in range(len(items))}
         if keys[0] not in numbers:
             raise ConfigError(f"{self.value.place}: {'.'.join(self.keys)}: this list has {len(items)} items, numbered from 0; "
-                              f"{keys[0]!r} is not one of them.")
+                              f"there is no item {keys[0]!r}.")
         at = numbers[keys[0]]
         return [*items[:at], merge(items[at], self.over(items[at], keys[1:])), *items[at + 1 :]]
 

@@ -31,7 +31,7 @@ def read_yaml(path: Path) -> Located:
     source = shown(path)
     try:
         if path.stat().st_size > MAX_BYTES:
-            raise ConfigError(f"{source} is larger than {MAX_BYTES // 1_000_000} MB, so it is no recipe; is this a data file?")
+            raise ConfigError(f"{source} is larger than {MAX_BYTES // 1_000_000} MB, so it is not a recipe; is this a data file?")
         content = path.read_bytes()
     except FileNotFoundError:
         raise ConfigError(f"{source}: there is no such file.") from None
@@ -82,9 +82,9 @@ class _Loader(Reader, Scanner, Parser, Composer):
         event = self.peek_event()
         if isinstance(event, ScalarEvent | CollectionStartEvent) and event.tag not in (None, "!"):
             tag = str(event.tag).replace("tag:yaml.org,2002:", "!!")
-            raise _Refused(f"the tag {tag} is not read; write the value without it", event.start_mark)
+            raise _Refused(f"the tag {tag} is not supported; write the value without it", event.start_mark)
         if self.depth == MAX_DEPTH:
-            raise _Refused(f"nested more than {MAX_DEPTH} deep, which no recipe is", event.start_mark)
+            raise _Refused(f"nested more than {MAX_DEPTH} levels deep, which no recipe needs", event.start_mark)
         self.depth += 1
         node = super().compose_node(parent, index)
         self.depth -= 1
@@ -159,11 +159,11 @@ class _Builder:
 
 _HINTS = {
     r"'\t'": "there is a tab here; YAML indents and separates with spaces: replace it with spaces",
-    "mapping values are not allowed here": "a second `: ` in this line, a line above without `:`, or an indentation that "
-                                           "does not fit; put text that contains `: ` in quotes",
+    "mapping values are not allowed here": "a second `: ` in this line, a line above without `:`, or wrong "
+                                           "indentation; put text that contains `: ` in quotes",
     "could not find expected ':'": "a key without `:` after it",
-    "expected <block end>": "the indentation does not fit the lines above, or something is left open there",
-    "expected '<document start>'": "the indentation does not fit the lines above",
+    "expected <block end>": "the indentation does not match the lines above, or a bracket or quote is still open there",
+    "expected '<document start>'": "the indentation does not match the lines above",
     "expected ',' or": "a bracket is not closed, or a comma is missing",
     "unexpected end of stream": "quotes are not closed",
     "but found another document": "a second document starts here with `---`; a file contains one recipe",
@@ -193,7 +193,7 @@ def _explained(error: yaml.MarkedYAMLError) -> str:
     problem = f"{error.context or ''} {error.problem or ''}".strip()
     hint = next((hint for sign, hint in _HINTS.items() if sign in problem), None)
     opened = f"; opened in line {error.context_mark.line + 1}" if error.context_mark and "not closed" in (hint or "") else ""
-    return f"this is not YAML: {hint or problem}{opened}"
+    return f"invalid YAML: {hint or problem}{opened}"
 
 
 def _decoded(content: bytes, source: str) -> str:

@@ -113,7 +113,7 @@ class CacheEntries:
 
     def _tell(self, error: OSError) -> None:
         self._notice(f"The cache in {self.root} cannot be written ({error.strerror or error}), so every run encodes its texts again. "
-                     "Make room, or set NLP_CACHE to another folder.")
+                     "Free some space, or set NLP_CACHE to another folder.")
 
     def _notice(self, text: str) -> None:
         """The first notice; others would repeat it."""

@@ -100,8 +100,8 @@ class LabelledTexts(Preparation):
         names = some_names(table.columns[column][row] for row in rows)
         found = f"{len(rows):,} of {len(table):,} rows have no class in column `{column}` ({names}"
         if task.missing_labels == "refuse":
-            raise DataError(f"{found}): {places}. Fill them in or take them out; `task.missing_labels: drop` leaves such rows out, "
-                            "`keep` makes classes of these names.")
+            raise DataError(f"{found}): {places}. Fill them in or remove them; `task.missing_labels: drop` leaves such rows out, "
+                            "`keep` treats these names as classes.")
         return table.without(rows), [f"{found}) and are left out: {places}."]
 
     def learn(self, train: Table, tokenizers: Tokenizers) -> Encoding:
@@ -143,7 +143,7 @@ class LabelledTexts(Preparation):
         weights = self.task.class_weights
         unknown = next((name for name in weights if name not in labels), None) if isinstance(weights, Mapping) else None
         if unknown is not None:
-            raise ConfigError(f"task.class_weights names {unknown!r}, which is no class of this data.{nearest(unknown, labels)} "
+            raise ConfigError(f"task.class_weights names {unknown!r}, which is not a class of this data.{nearest(unknown, labels)} "
                               f"The classes are: {', '.join(labels)}.")
 
     def _numbers(self, table: Table, labels: Sequence[str]) -> IntArray:

@@ -154,7 +154,7 @@ class TaggedSentences(Preparation):
         scheme = self.task.scheme
         if scheme is not None and (strange := next((tag for tag in tags if not is_tag(tag, scheme)), None)):
             raise DataError(f"{table.where(row)} has the tag {strange!r}, which task.scheme {scheme} does not have ({tags_of(scheme)}). "
-                            "Mend the tag, or set task.scheme to that of the data; where tags mark no spans, leave it out.")
+                            "Correct the tag, or set task.scheme to that of the data; if tags mark no spans, leave it out.")
 
     def _labels(self, gold: Sequence[Sequence[str]], train: Table) -> tuple[str, ...]:
         """The declared tags, or those of the training split, sorted."""

@@ -100,7 +100,7 @@ class PairSplit:
         for side, lengths in (("source", self.sources.lengths + 1), ("target", self.target_lengths + 1)):
             if len(rows := np.flatnonzero(lengths > longest)):
                 row, more = int(rows[0]), f", as {len(rows) - 1:,} more rows have" if len(rows) > 1 else ""
-                raise DataError(f"{self.table.where(row)} has a {side} of {int(lengths[row]):,} tokens with its end{more}, but "
+                raise DataError(f"{self.table.where(row)} has a {side} of {int(lengths[row]):,} tokens including [EOS]{more}, but "
                                 f"model.max_positions is {longest:,}. Raise it, or truncate texts with `max_length` in the tokenizer.")
         return []
 
@@ -147,7 +147,7 @@ class TextPairs(Preparation):
             if empty := [row for row, text in enumerate(table.columns[column]) if not text.strip()]:
                 more = f", as {len(empty) - 1:,} more rows have" if len(empty) > 1 else ""
                 raise DataError(f"{table.where(empty[0])} has nothing in column `{column}`{more}: there is nothing to learn from or to "
-                                "score. Take such rows out, of parallel files the same lines of both.")
+                                "score. Remove such rows (in parallel files, the same line from both).")
 
     def _rows(self, name: str, table: Table) -> tuple[list[Raw], Table]:
         """The rows; where pronunciations are scored, each word once with all that count as right."""

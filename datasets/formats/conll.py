@@ -65,7 +65,7 @@ def _first_line(lines: Sequence[str], source: str) -> str:
     """The line that determines the number of columns: the first with a token, comments skipped where there is another."""
     filled = [line for line in lines if line.strip() and not line.startswith(_BETWEEN_DOCUMENTS)]
     if not filled:
-        raise DataError(f"{source} has no sentence. It must hold at least one example.")
+        raise DataError(f"{source} has no sentence. It must contain at least one example.")
     return next((line for line in filled if not line.startswith("#")), filled[0])
 
 
@@ -147,7 +147,7 @@ def read_conllu(text: str, source: str, form: Form, wanted: Sequence[str]) -> Ta
     """
     sentences = list(_conllu_sentences(split_lines(text), source))
     if not sentences:
-        raise DataError(f"{source} has no sentence. It must hold at least one example.")
+        raise DataError(f"{source} has no sentence. It must contain at least one example.")
     keys = {name: _key(name, form, source) for name in wanted or _all_columns(form, sentences)}
     columns = {name: _values(key, sentences, source) for name, key in keys.items()}
     return Table(columns, source, [each.line for each in sentences])
@@ -174,17 +174,17 @@ def _word(line: str, due: int, where: str) -> list[str] | None:
     fields = _fields(line, tabs=True)
     if len(fields) != len(CONLLU_COLUMNS):
         raise DataError(f"{where} has {_columns(len(fields))} where CoNLL-U has {len(CONLLU_COLUMNS)} with tabs between them: "
-                        f"{' '.join(CONLLU_COLUMNS)}. Is a tab lost? For other columns set `data.format: conll`.")
+                        f"{' '.join(CONLLU_COLUMNS)}. Is a tab missing? For other columns set `data.format: conll`.")
     if not all(fields):
         raise DataError(f"{where} has nothing in the column `{CONLLU_COLUMNS[fields.index('')]}`. Write _ for no value.")
     if _NO_WORD.fullmatch(fields[0]):
         return None
     if not fields[0].isdecimal():
-        raise DataError(f"{where} starts with {_shown(fields[0])}, which is no id. A word has a number, a multiword token two such as 1-2, "
-                        "an empty node one such as 8.1.")
+        raise DataError(f"{where} starts with {_shown(fields[0])}, which is not an id. A word has a number, a multiword token two such "
+                        "as 1-2, an empty node one such as 8.1.")
     if fields[0] != str(due):
-        raise DataError(f"{where} has the id {fields[0]} where {due} is due. The words of a sentence count from 1; is a line or the "
-                        "blank line between two sentences lost?")
+        raise DataError(f"{where} has the id {fields[0]} where {due} is expected. The words of a sentence count from 1; is a line or the "
+                        "blank line between two sentences missing?")
     return fields
 
 

@@ -41,9 +41,9 @@ def _record(line: str, where: str) -> dict[str, Any]:
     try:
         record = _DECODER.decode(line)
     except (ValueError, RecursionError) as error:
-        raise DataError(f"{where} is no JSON: {error}. Each line must be one complete object, such as {example}.") from None
+        raise DataError(f"{where} is not valid JSON: {error}. Each line must be one complete object, such as {example}.") from None
     if not isinstance(record, dict):
-        raise DataError(f"{where} holds JSON, but no object. Each line must hold one, such as {example}.")
+        raise DataError(f"{where} is JSON, but not an object. Each line must be one, such as {example}.")
     return record
 
 

@@ -46,7 +46,7 @@ def pair_lines(files: Mapping[str, tuple[bytes, str]]) -> Table:
     for lines, source in zip(columns.values(), sources, strict=True):
         _check_lengths(first, sources[0], lines, source)
     if not first:
-        raise DataError(f"{sources[0]} is empty. It must hold at least one example.")
+        raise DataError(f"{sources[0]} is empty. It must contain at least one example.")
     return Table(columns, sources[0], range(1, len(first) + 1))
 
 

@@ -16,7 +16,7 @@ def read_separated(text: str, source: str, form: Form, wanted: Sequence[str]) ->
     """The wanted columns of a CSV or TSV file's text, or all columns where none is named."""
     grid = _quoted_grid(text, source, form) if form.quoted else _plain_grid(text, source, form)
     if not grid.lines:
-        raise DataError(f"{source} has a header line but no rows. It must hold at least one example.")
+        raise DataError(f"{source} has a header line but no rows. It must contain at least one example.")
     return Table({name: grid.columns[place] for name, place in _places(grid, form, wanted, source).items()}, source, grid.lines)
 
 
@@ -115,7 +115,7 @@ def _place(name: str, grid: _Grid, form: Form, source: str) -> int:
         raise DataError(f"{source} is read without a header, so `data.columns` must give the position of `{name}`, such as "
                         f"`columns: {{{name}: 0}}`; the file has {width} columns, 0 to {width - 1}.")
     if header.count(key) > 1:
-        raise DataError(f"{source} has {header.count(key)} columns called `{key}`. Say which one by its position: "
+        raise DataError(f"{source} has {header.count(key)} columns called `{key}`. Give its position: "
                         f"`columns: {{{name}: {header.index(key)}}}`.")
     if key not in header:
         refuse_column(name, key, header, source)

@@ -27,5 +27,5 @@ def read_table(content: bytes, source: str, form: Form, wanted: Sequence[str] = 
     """
     text = decode(content, source)
     if not text.strip():
-        raise DataError(f"{source} is empty. It must hold at least one example.")
+        raise DataError(f"{source} is empty. It must contain at least one example.")
     return _READERS[form.format](text, source, form, wanted)

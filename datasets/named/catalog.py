@@ -137,7 +137,7 @@ _TABLE = (
     ),
     NamedDataset(
         name="dates",
-        description="date as people write it -> ISO 8601, its language, its parts; comes with the installation",
+        description="written date -> ISO 8601, its language, its parts as tags; comes with the installation",
         language="30 languages",
         licence="Unicode License v3 (CLDR), BSD 3-clause (babel)",
         columns=("text", "iso", "language", "form", "tokens", "tags"),
@@ -148,7 +148,7 @@ _TABLE = (
     ),
     NamedDataset(
         name="pydocs",
-        description="the reference of the Python language, a topic per row; comes with the installation",
+        description="language modelling: Python's language reference, one topic per row; comes with the installation",
         language="English",
         licence="PSF 2 (Python)",
         columns=("text", "topic"),
@@ -158,7 +158,7 @@ _TABLE = (
     ),
     NamedDataset(
         name="trec",
-        description="kind of answer that a question asks for: 6 coarse or 50 fine classes",
+        description="expected answer type of a question: 6 coarse or 50 fine classes",
         language="English",
         licence="not stated",
         columns=("text", "coarse", "fine"),
@@ -207,7 +207,7 @@ _TABLE = (
     ),
     NamedDataset(
         name="20newsgroups",
-        description="topic of a message to one of 20 newsgroups, with its headers unless `remove` is set",
+        description="newsgroup of a message (20), with its headers unless `remove` is set",
         language="English",
         licence="not stated",
         columns=("text", "label"),
@@ -243,7 +243,7 @@ _TABLE = (
     ),
     NamedDataset(
         name="snips",
-        description="what a person wants of a voice assistant: 7 intents, and the slots of each word",
+        description="intent of a request to a voice assistant (7), and a slot tag for each word",
         language="English",
         licence="not stated",
         columns=("text", "intent", "slots"),
@@ -266,7 +266,7 @@ _TABLE = (
     ),
     NamedDataset(
         name="atis",
-        description="what a person asks of a flight information system: 21 intents in train, and the slots of each word",
+        description="intent of a question about flights (21 in train), and a slot tag for each word",
         language="English",
         licence="not stated",
         columns=("text", "intent", "slots"),
@@ -289,7 +289,7 @@ _TABLE = (
     ),
     NamedDataset(
         name="korean_hate_speech",
-        description="hate (3), bias (3) or gender bias (2) in comments on news; abusive text; dev serves as test",
+        description="hate (3), bias (3) or gender bias (2) in comments on news; abusive texts; dev is used as test",
         language="Korean",
         licence="CC BY-SA 4.0",
         columns=("comments", "contain_gender_bias", "bias", "hate"),
@@ -306,7 +306,7 @@ _TABLE = (
     ),
     NamedDataset(
         name="ag_news",
-        description="topic of a news item (4), its title and description joined",
+        description="topic of a news item (4), from its title and description",
         language="English",
         licence="not stated; for non-commercial research",
         columns=("text", "label", "title", "description"),
@@ -321,7 +321,7 @@ _TABLE = (
     ),
     NamedDataset(
         name="ynat",
-        description="topic of a headline (7), from KLUE; dev serves as test",
+        description="topic of a headline (7), from KLUE; dev is used as test",
         language="Korean",
         licence="CC BY-SA 4.0",
         columns=("title", "label"),
@@ -338,7 +338,7 @@ _TABLE = (
     ),
     NamedDataset(
         name="tinyshakespeare",
-        description="language modelling: plays of Shakespeare as one text; the first nine tenths of its characters are train",
+        description="language modelling: Shakespeare's plays as one text; the first nine tenths of its characters are train",
         language="English",
         licence="MIT (the repository); the text is in the public domain",
         columns=("text",),
@@ -353,7 +353,7 @@ _TABLE = (
     ),
     NamedDataset(
         name="brown",
-        description="language modelling: 500 texts of 15 genres as one; 800,000 words are train, the next 200,000 validation",
+        description="language modelling: 500 texts of 15 genres as one text; 800,000 words are train, the next 200,000 validation",
         language="English",
         licence="non-commercial use; redistribution permitted",
         columns=("text",),
@@ -371,7 +371,7 @@ _TABLE = (
     ),
     NamedDataset(
         name="ud_english_ewt",
-        description="part of speech (17), morphology and dependencies of each word of a sentence from the web",
+        description="part of speech (17), morphology and dependencies of each word, in sentences from the web",
         language="English",
         licence="CC BY-SA 4.0",
         columns=("form", "upos", "xpos", "lemma", "feats", "head", "deprel", "text"),
@@ -391,7 +391,7 @@ _TABLE = (
     ),
     NamedDataset(
         name="wnut17",
-        description="new and rare names in noisy texts: persons, places, groups and so on (6), as IOB2 tags",
+        description="new and rare named entities in noisy texts: persons, places, groups and others (6 types), as IOB2 tags",
         language="English",
         licence="CC BY 4.0",
         columns=("tokens", "tags"),
@@ -411,7 +411,7 @@ _TABLE = (
     ),
     NamedDataset(
         name="conll2000",
-        description="chunks of a sentence such as noun phrases (11 kinds), as IOB2 tags, with parts of speech",
+        description="chunks such as noun phrases (11 types), as IOB2 tags, with parts of speech",
         language="English",
         licence="not stated; distributed freely by the shared task",
         columns=("tokens", "pos", "chunks"),
@@ -431,7 +431,7 @@ _TABLE = (
     ),
     NamedDataset(
         name="multi30k",
-        description="translation: descriptions of pictures; test is that of 2016, a second one is the split test_2017",
+        description="translation: image descriptions; test is that of 2016, and there is a second one, test_2017",
         language="English and German",
         licence="not stated",
         columns=("en", "de"),
@@ -452,7 +452,7 @@ _TABLE = (
     ),
     NamedDataset(
         name="cmudict",
-        description="word -> its phonemes; a word with several pronunciations has a row for each; split by the word",
+        description="word -> phonemes; a word with several pronunciations has a row for each; split by word",
         language="English (American)",
         licence="BSD 2-clause",
         columns=("word", "phonemes", "phonemes_without_stress"),

@@ -168,6 +168,6 @@ def best_accuracy(texts: Iterable[str]) -> float:
                     days[text][day] += 1
     unknown = next((text for text, found in days.items() if not found), None)
     if unknown is not None:
-        raise DataError(f"{unknown!r} is no text of the dataset dates, so its days are not known. Give texts of its column `text`.")
+        raise DataError(f"{unknown!r} is not a text of the dataset dates, so its days are unknown. Give texts of its column `text`.")
     right = sum(times * max(days[text].values()) / days[text].total() for text, times in asked.items())
     return right / max(asked.total(), 1)

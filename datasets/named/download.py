@@ -44,7 +44,7 @@ def get_dataset(named: NamedDataset, force: bool, progress: Progress) -> list[Pa
 def _is_here(source: Source, folder: Path, named: NamedDataset) -> bool:
     path = find_file(folder / source.path)
     if path is not None and not same_content(read_content(path), source.checksum):
-        raise DataError(f"{path} is there, but is not the published file. Replace it with `nlp data get {named.name} --force`.")
+        raise DataError(f"{path} exists, but is not the published file. Replace it with `nlp data get {named.name} --force`.")
     return path is not None
 
 
@@ -123,12 +123,12 @@ def _transfer(url: str, part: Path, progress: Callable[[int, int | None], None])
             part.unlink()
             _transfer(url, part, progress)
             return
-        raise DataError(f"{url} answers {error.code} ({error.reason}). {_BY_HAND}") from None
+        raise DataError(f"{url} returned {error.code} ({error.reason}). {_BY_HAND}") from None
     except (http.client.HTTPException, OSError) as error:
         reason = getattr(error, "reason", None) or error
-        raise DataError(f"{url} cannot be fetched: {reason}. What has arrived is kept for the next try. {_BY_HAND}") from None
+        raise DataError(f"{url} cannot be fetched: {reason}. The part received so far is kept for the next try. {_BY_HAND}") from None
     if total is not None and done < total:
-        raise DataError(f"{url} broke off after {done:,} of {total:,} bytes. They are kept; run the command again to resume.")
+        raise DataError(f"{url} was interrupted after {done:,} of {total:,} bytes. They are kept; run the command again to resume.")
 
 
 _BY_HAND = "Check the network and its proxy; or fetch the file elsewhere and put it into the data folder (NLP_DATA)."
@@ -178,5 +178,5 @@ def _sync(file: io.FileIO, path: Path) -> None:
 
 
 def _cannot_write(path: Path, error: OSError) -> DataError:
-    return DataError(f"{path} cannot be written: {error.strerror}. Make room, or set NLP_DATA to another folder, and run the "
+    return DataError(f"{path} cannot be written: {error.strerror}. Free some space, or set NLP_DATA to another folder, and run the "
                      "command again; a download in the same folder is resumed.")

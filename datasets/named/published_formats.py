@@ -59,7 +59,7 @@ def _labelled(text: str, source: str) -> Table:
             continue
         label, space, rest = line.partition(" ")
         if not space:
-            raise DataError(f"{source}:{number} holds a label and no text: {line[:40]!r}.")
+            raise DataError(f"{source}:{number} has a label but no text: {line[:40]!r}.")
         labels.append(label)
         texts.append(rest.strip())
         numbers.append(number)
@@ -139,7 +139,7 @@ def pronunciations(contents: Sequence[bytes], sources: Sequence[str]) -> Table:
             continue
         word, space, sounds = entry.partition(" ")
         if not space:
-            raise DataError(f"{sources[0]}:{number} holds a word and no phonemes: {entry[:40]!r}.")
+            raise DataError(f"{sources[0]}:{number} has a word but no phonemes: {entry[:40]!r}.")
         words.append(_VARIANT.sub("", word))
         phonemes.append(sounds.strip())
         numbers.append(number)

@@ -105,5 +105,5 @@ def class_count(head: Head | None) -> int | None:
     """Outputs of a classifier; None without a head, where a network gives the vector that a classifier would read."""
     if head is not None and head.kind != "classes":
         raise ConfigError("This model gives one score for each class of a text, not one for each word at each position; "
-                          "for task.type language_modeling take rnn, lstm, gru or transformer.")
+                          "for task.type language_modeling use rnn, lstm, gru or transformer.")
     return None if head is None else head.n_outputs

@@ -77,7 +77,7 @@ class WordEmbedding(nn.Module):
                  spread: float = SPREAD) -> None:
         super().__init__()
         if characters is not None and n_characters is None:
-            raise ConfigError("data.n_characters is missing: model.characters is built from it. State it beside `data.type: sizes`.")
+            raise ConfigError("data.n_characters is missing: model.characters is built from it. Set it next to `data.type: sizes`.")
         self.tokens = token_embedding(n_tokens, size, spread)
         self.characters = CharacterFeatures(characters, n_characters) if characters is not None and n_characters else None
         self.d_output = size + character_features_size(characters)

@@ -64,7 +64,7 @@ def load_encoding(directory: RunDirectory) -> tuple[Encoding, frozenset[str]]:
     about = _read(directory)
     tokenizers = {role: _tokenizer(directory, role, about) for role in about.tokenizers}
     if about.spec.vocab_size is not None and "text" not in tokenizers:
-        raise RunError(f"{directory.data} states the size of a vocabulary and no tokenizer that has it. {REMEDY}")
+        raise RunError(f"{directory.data} states the size of a vocabulary, but no tokenizer. {REMEDY}")
     encoding = Encoding(about.spec, tuple(about.labels), tuple(about.label_counts), tokenizers)
     return encoding, frozenset(about.hashes.values())
 
@@ -78,7 +78,7 @@ def _read(directory: RunDirectory) -> DataFile:
                        "Use the version that trained the run, or train again.")
     about = read_saved(path, DataFile)
     if about.checksum != checksum(read):
-        raise RunError(f"{path} has changed since it was written: its checksum does not fit. It contains the labels in the order "
+        raise RunError(f"{path} has changed since it was written: its checksum does not match. It contains the labels in the order "
                        "that the model uses; take it from where the folder was copied, or train again.")
     return about
 

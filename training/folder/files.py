@@ -92,7 +92,7 @@ def disk_errors(path: Path) -> Iterator[None]:
 def _told(error: OSError, path: Path) -> UserError:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return DeviceError(f"The disk is full: {path} could not be written ({_free(path)} free). What was written before is complete. "
-                           "Make room, or set NLP_RUNS to a folder on another disk, and start again.")
+                           "Free some space, or set NLP_RUNS to a folder on another disk, and start again.")
     if isinstance(error, LinkError):
         return RunError(f"{error.filename} {error.strerror}, and nlp writes nothing through links inside a run folder, since that would "
                         "change files elsewhere. Remove the link, or put a copy of what it leads to in its place.")

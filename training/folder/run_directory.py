@@ -160,7 +160,7 @@ def create_run(recipe_name: str, name: str | None = None) -> RunDirectory:
     """
     name = name or datetime.now().strftime("%Y%m%d-%H%M%S")
     if not re.fullmatch(r"\w[\w.+-]*", name):
-        raise RunError(f"{name!r} cannot be a run's name: take letters, digits, `-`, `_`, `+` and `.`, a letter or digit first.")
+        raise RunError(f"{name!r} cannot be a run's name: use letters, digits, `-`, `_`, `+` and `.`, a letter or digit first.")
     root = runs_root()
     parent = root / recipe_name
     with disk_errors(parent / name):

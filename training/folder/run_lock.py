@@ -37,7 +37,7 @@ class RunLock:
         if not _lock(file, exclusive=True):
             holder = _holder(file)
             file.close()
-            raise RunError(f"{self.what} is being trained by {holder}, and two at once would spoil it. "
+            raise RunError(f"{self.what} is being trained by {holder}, and two processes would corrupt it. "
                            "Wait until that one ends, or stop it, and try again.")
         if os.fstat(file.fileno()).st_nlink == 1:  # a file elsewhere that shares the content (a hard link) keeps it
             file.truncate()
