@@ -57,6 +57,7 @@ class _Condition:
     def __init__(self, number: int, rule: Rule, case_sensitive: bool) -> None:
         self.name = f"model.rules: rule {number} (`{rule.label}`)"
         self.pattern = None if rule.pattern is None else _compiled(unicodedata.normalize("NFC", rule.pattern), case_sensitive)
+        self.seconds = PATTERN_SECONDS if rule.pattern is not None and _may_take_long(rule.pattern) else None
         keywords = [" ".join(_Text(keyword, case_sensitive).folded.split()) for keyword in rule.keywords]
         phrases = [keyword for keyword in keywords if not _WORD.fullmatch(keyword)]
         self.words = frozenset(keywords) - frozenset(phrases)
@@ -84,7 +85,7 @@ class _Condition:
     def _match(self, text: str) -> Any:
         assert self.pattern is not None
         try:
-            return self.pattern.search(text, timeout=PATTERN_SECONDS)
+            return self.pattern.search(text, timeout=self.seconds)
         except TimeoutError:
             raise ConfigError(f"{self.name} has a pattern that took more than {PATTERN_SECONDS:.0f} seconds for the text "
                               f"{text[:60]!r}: it tries too many ways to match. Do not repeat what contains a repeat, as in `(a+)+`; "
@@ -96,6 +97,13 @@ def _compiled(pattern: str, case_sensitive: bool) -> Any:
     import regex
 
     return regex.compile(pattern, 0 if case_sensitive else regex.IGNORECASE)
+
+
+def _may_take_long(pattern: str) -> bool:
+    """Not where the pattern repeats nothing, calls no group and makes at most three choices. A time limit would take longer than its
+    search, since it reads the processor's clock.
+    """
+    return re.search(r"[*+{]|\(\?[^:=!<]", pattern) is not None or len(re.findall(r"[(?]", pattern)) > 3
 
 
 def _any_of(keywords: Iterable[str]) -> re.Pattern[str]:
