@@ -25,9 +25,10 @@ def find_recipe(name_or_path: str, folder: Path | None = None) -> Path:
         if not path.is_file():
             raise ConfigError(f"There is no recipe file {name_or_path}{_instead(name_or_path)}")
         return path
-    if not re.fullmatch(r"[\w.-]+/[\w.-]+", name_or_path) or name_or_path not in packaged():
+    path = PACKAGED / f"{name_or_path}.yaml"
+    if not re.fullmatch(r"\w[\w.-]*/\w[\w.-]*", name_or_path) or not path.is_file():
         raise ConfigError(f"There is no recipe {name_or_path!r}{_instead(name_or_path)}")
-    return packaged()[name_or_path]
+    return path
 
 
 def own_name(path: Path) -> Path:

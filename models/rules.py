@@ -9,8 +9,9 @@ Korean, Chinese, Japanese, Thai, Lao, Khmer and Burmese glue endings to words or
 import difflib
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -56,7 +57,7 @@ class _Condition:
 
     def __init__(self, number: int, rule: Rule, case_sensitive: bool) -> None:
         self.name = f"model.rules: rule {number} (`{rule.label}`)"
-        self.pattern = None if rule.pattern is None else _compiled(unicodedata.normalize("NFC", rule.pattern), case_sensitive)
+        self.search = None if rule.pattern is None else _search_for(unicodedata.normalize("NFC", rule.pattern), case_sensitive)
         keywords = [" ".join(_Text(keyword, case_sensitive).folded.split()) for keyword in rule.keywords]
         phrases = [keyword for keyword in keywords if not _WORD.fullmatch(keyword)]
         self.words = frozenset(keywords) - frozenset(phrases)
@@ -65,7 +66,7 @@ class _Condition:
         self.anything = _any_of(keywords)
 
     def fires(self, text: _Text) -> bool:
-        if self.pattern is not None:
+        if self.search is not None:
             return self._match(text.original) is not None
         if not self.words.isdisjoint(text.words):
             return True
@@ -75,27 +76,35 @@ class _Condition:
 
     def found(self, text: _Text) -> str:
         """The first piece of the text that makes the rule fire."""
-        if self.pattern is not None:
+        if self.search is not None:
             match = self._match(text.original)
             return match.group() if match else ""
         match = self.anything.search(text.folded)
         return text.cut(*match.span()) if match else ""
 
     def _match(self, text: str) -> Any:
-        assert self.pattern is not None
+        assert self.search is not None
         try:
-            return self.pattern.search(text, timeout=PATTERN_SECONDS)
+            return self.search(text)
         except TimeoutError:
             raise ConfigError(f"{self.name} has a pattern that took more than {PATTERN_SECONDS:.0f} seconds for the text "
                               f"{text[:60]!r}: it tries too many ways to match. Do not repeat what contains a repeat, as in `(a+)+`; "
                               "`(?:a++)++` never goes back.") from None
 
 
-def _compiled(pattern: str, case_sensitive: bool) -> Any:
-    """Of the `regex` package, whose searches can be ended; it reads the syntax of `re`."""
+def _search_for(pattern: str, case_sensitive: bool) -> Callable[[str], Any]:
+    """By the `regex` package, which reads the syntax of `re`, and whose searches can have a time limit."""
     import regex
 
-    return regex.compile(pattern, 0 if case_sensitive else regex.IGNORECASE)
+    search = regex.compile(pattern, 0 if case_sensitive else regex.IGNORECASE).search
+    return partial(search, timeout=PATTERN_SECONDS) if _may_take_long(pattern) else search
+
+
+def _may_take_long(pattern: str) -> bool:
+    """Not where a pattern repeats nothing, calls no group and makes at most three choices. Its searches go without a time limit, which
+    would take several times as long, since it reads the processor's clock.
+    """
+    return re.search(r"[*+{]|\(\?[^:=!<]", pattern) is not None or len(re.findall(r"[(?]", pattern)) > 3
 
 
 def _any_of(keywords: Iterable[str]) -> re.Pattern[str]:

@@ -30,7 +30,7 @@ class Predictions:
 
 
 def _at(values: Any, places: IntArray) -> Any:
-    return [values[place] for place in places] if isinstance(values, list) else None if values is None else values[places]
+    return [values[place] for place in places.tolist()] if isinstance(values, list) else None if values is None else values[places]
 
 
 def _end_to_end(parts: Sequence[Any]) -> Any:

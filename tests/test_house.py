@@ -162,6 +162,16 @@ def test_what_stays_unloaded(tmp_path: Path, arguments: tuple[str, ...]) -> None
         assert "pydantic" not in loaded
 
 
+def test_what_a_rules_run_leaves_unloaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Training, predictions and evaluation need NumPy, but of TensorBoard only its protocol buffers."""
+    monkeypatch.setenv("NLP_RUNS", str(tmp_path))
+    slow = HEAVY - {"numpy", "tensorboard"} | {"numpy.ma", "sacrebleu", "asyncio", "fsspec", "tensorboard.summary", "tensorboard.util"}
+    assert not loaded_by("train", "--config", "names/rules", cwd=tmp_path) & slow
+    asked = loaded_by("predict", "names/rules", "Kowalski", cwd=tmp_path)
+    assert not asked & (slow | {"tensorboard", "google.protobuf", "PIL", "rich"})
+    assert not loaded_by("eval", "names/rules", cwd=tmp_path) & (slow - {"numpy.ma"} | {"tensorboard", "google.protobuf", "PIL"})
+
+
 @pytest.mark.parametrize("module", LIGHT)
 def test_what_a_rules_run_needs_loads_no_torch(module: str) -> None:
     script = f"import sys, {module}; sys.exit('torch' in sys.modules or 'sklearn' in sys.modules)"

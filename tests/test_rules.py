@@ -1,6 +1,7 @@
 """Rules: both modes worked by hand, what a keyword is and is not found in, and the rule files that are shipped."""
 
 import os
+import time
 import unicodedata
 
 import numpy as np
@@ -13,7 +14,7 @@ from nlp.configs.schema.rules import Rule, RulesConfig
 from nlp.datasets.read import read_dataset
 from nlp.errors import ConfigError
 from nlp.models.head import Head
-from nlp.models.rules import Rules, _Condition, _Text
+from nlp.models.rules import PATTERN_SECONDS, Rules, _Condition, _may_take_long, _Text
 from pydantic import ValidationError
 
 LABELS = ("bad", "good", "other")
@@ -178,6 +179,20 @@ def test_a_pattern_that_backtracks_without_end_is_named(monkeypatch, ask):
     assert bad.why(["aaaa"])[0]["rule"] == 2
     with pytest.raises(ConfigError, match=r"rule 2 \(`good`\) has a pattern that took more than 0 seconds for the text 'aaaa"):
         getattr(bad, ask)(["a" * 60 + "!"])
+
+
+@pytest.mark.parametrize("pattern", [r"(a|aa)+$", "a*a*a*a*b", "a?a?a?a?b", "(a|b)(a|b)(a|b)(a|b)c", "(?R)", "(?P<x>a)(?P>x)", "(?i)a"])
+def test_what_may_backtrack_has_a_time_limit(pattern):
+    assert _may_take_long(pattern)
+
+
+@pytest.mark.parametrize("pattern", ["(a|aa|aaa|b)(a|aa|aaa|b)(a|aa|aaa|b)c", "(?<!b)(a|aa|aaa)c", "colou?r"])
+def test_a_search_without_a_time_limit_is_short(pattern):
+    condition = _Condition(1, Rule(label="yes", pattern=pattern), False)
+    before = time.process_time()
+    assert not _may_take_long(pattern)
+    assert not condition.fires(_Text("a" * 10_000, False))
+    assert time.process_time() - before < PATTERN_SECONDS
 
 
 def test_the_matched_piece_is_the_texts_own():

@@ -20,6 +20,8 @@ from nlp.training.finish import literal
 from nlp.training.folder.checkpoints import save_checkpoint
 from nlp.training.folder.run_directory import RunDirectory, create_run
 from nlp.training.log.pictures import _font, _label, _short, confusion_matrix_png
+from nlp.training.log.records import record
+from nlp.training.log.tensorboard_events import hparams
 from nlp.training.log.tracking import Tracker, read_metrics
 from PIL import Image
 
@@ -156,11 +158,33 @@ def test_a_full_disk_is_reported(run, monkeypatch):
         tracker.scalars("train", 1, {"loss": 0.5})
 
 
-def test_neither_torch_nor_tensorflow_is_imported():
-    code = "import sys, nlp.training.log.tensorboard_events, nlp.training.log.pictures\nprint(*sys.modules)"
+def test_little_is_imported_to_write_logs():
+    code = ("import sys, nlp.training.log.pictures\nfrom nlp.training.log.tensorboard_events import hparams\n"
+            "hparams({}, 0.0); print(*sys.modules)")
     loaded = subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True, check=True).stdout.split()
-    assert "tensorboard.summary.writer.record_writer" in loaded
-    assert not set(loaded) & {"torch", "tensorflow", "matplotlib", "sklearn", "PIL"}
+    assert "tensorboard.compat.proto.event_pb2" in loaded
+    assert not set(loaded) & {"torch", "tensorflow", "matplotlib", "sklearn", "PIL", "tensorboard.summary", "tensorboard.util", "fsspec"}
+
+
+@given(st.binary(max_size=300))
+def test_records_are_those_of_tensorboard_s_writer(content):
+    from tensorboard.summary.writer.record_writer import RecordWriter
+
+    file = io.BytesIO()
+    RecordWriter(file).write(content)
+    assert record(content) == file.getvalue()
+
+
+def test_settings_are_written_as_tensorboard_writes_them():
+    from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
+    from tensorboard.plugins.hparams.summary_v2 import hparams_pb
+
+    settings = {"model.type": "lstm", "lr": 0.5, "epochs": 3, "ema": True, "größe": "é"}
+    ours, (theirs,) = hparams(settings, 5.5)[0], hparams_pb(settings, start_time_secs=5.5).value
+    assert (ours.tag, ours.tensor) == (theirs.tag, theirs.tensor)
+    plugin, expected = ours.metadata.plugin_data, theirs.metadata.plugin_data
+    assert plugin.plugin_name == expected.plugin_name
+    assert HParamsPluginData.FromString(plugin.content) == HParamsPluginData.FromString(expected.content)
 
 
 # Resuming

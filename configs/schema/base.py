@@ -20,10 +20,11 @@ NonNegativeFloat = Annotated[float, Field(ge=0)]
 class Config(BaseModel):
     """Frozen and strict: a misspelt key or a wrong type is an error, never a silent default.
 
-    The docstring under each field is its help in `nlp config schema`, in editors and in the docs.
+    The docstring under each field is its help in `nlp config schema`, in editors and in the docs. Validation is built for a recipe as a
+    whole (`defer_build`), not for each section again.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, protected_namespaces=())
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, protected_namespaces=(), defer_build=True)
 
 
 class Problem(NamedTuple):

@@ -156,7 +156,7 @@ def row_order(training: TrainingConfig | None, inputs: Inputs, lengths: IntArray
 
 def evenly_spaced(n_rows: int, most: int | None) -> IntArray:
     """Every row, or at most `most` of them from all over the split."""
-    return np.arange(n_rows) if most is None else np.unique(np.linspace(0, n_rows - 1, min(n_rows, most)).astype(np.int64))
+    return np.arange(n_rows) if most is None else np.linspace(0, n_rows - 1, min(n_rows, most)).astype(np.int64)
 
 
 def batches_by_length(lengths: IntArray | None, n_rows: int, most: int | None = None) -> list[IntArray]:

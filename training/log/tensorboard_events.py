@@ -1,8 +1,10 @@
-"""TensorBoard event files by tensorboard's own record writer and protocol buffers, without torch or TensorFlow."""
+"""TensorBoard event files, made of its own protocol buffers. The rest of its package, slow to import, is not loaded."""
 
 # pyright: reportAttributeAccessIssue=false
 # (protocol buffers make their classes at run time, where pyright cannot see them)
 
+import hashlib
+import json
 import os
 import re
 import socket
@@ -15,10 +17,10 @@ from tensorboard.compat.proto.event_pb2 import Event
 from tensorboard.compat.proto.summary_pb2 import Summary, SummaryMetadata
 from tensorboard.compat.proto.tensor_pb2 import TensorProto
 from tensorboard.compat.proto.tensor_shape_pb2 import TensorShapeProto
-from tensorboard.compat.proto.types_pb2 import DT_STRING
-from tensorboard.summary.writer.record_writer import RecordWriter
+from tensorboard.compat.proto.types_pb2 import DT_FLOAT, DT_STRING
 
 from ...storage import make_folder
+from .records import record
 
 PREFIX = "events.out.tfevents."
 
@@ -30,7 +32,6 @@ class EventFile:
         make_folder(folder)
         self.path = folder / f"{PREFIX}{_stamp(folder):010d}.{socket.gethostname()}.{os.getpid()}"
         self.file = self.path.open("xb")
-        self.records = RecordWriter(self.file)
         self._write(Event(file_version="brain.Event:2"))
 
     def add(self, step: int, *values: Summary.Value) -> None:
@@ -39,7 +40,7 @@ class EventFile:
 
     def _write(self, event: Event) -> None:
         event.wall_time = time.time()
-        self.records.write(event.SerializeToString())
+        self.file.write(record(event.SerializeToString()))
         self.file.flush()
 
     def sync(self) -> None:
@@ -76,12 +77,21 @@ def image(tag: str, png: bytes) -> Summary.Value:
 
 def hparams(values: Mapping[str, Any], started: float) -> list[Summary.Value]:
     """What the HParams tab needs to know of one run: its settings, when it started, and that it ended well."""
-    from tensorboard.plugins.hparams import metadata, plugin_data_pb2
     from tensorboard.plugins.hparams.api_pb2 import STATUS_SUCCESS
-    from tensorboard.plugins.hparams.summary_v2 import hparams_pb
+    from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData, SessionEndInfo, SessionStartInfo
 
-    shown = {name: value if isinstance(value, bool | int | float) else str(value) for name, value in values.items()}
-    ended = plugin_data_pb2.SessionEndInfo(status=STATUS_SUCCESS, end_time_secs=time.time())
-    about = metadata.create_summary_metadata(plugin_data_pb2.HParamsPluginData(session_end_info=ended))
-    end = Summary.Value(tag=metadata.SESSION_END_INFO_TAG, metadata=about, tensor=metadata.NULL_TENSOR)
-    return [*hparams_pb(shown, start_time_secs=started).value, end]
+    shown = {name: value if isinstance(value, bool | int | float) else str(value) for name, value in sorted(values.items())}
+    group = hashlib.sha256(json.dumps(shown, separators=(",", ":")).encode()).hexdigest()  # one for all runs with these settings
+    start = SessionStartInfo(group_name=group, start_time_secs=started)
+    for name, value in shown.items():
+        kind = "bool_value" if isinstance(value, bool) else "string_value" if isinstance(value, str) else "number_value"
+        setattr(start.hparams[name], kind, value)
+    end = SessionEndInfo(status=STATUS_SUCCESS, end_time_secs=time.time())
+    return [_of_session("start", HParamsPluginData(session_start_info=start)), _of_session("end", HParamsPluginData(session_end_info=end))]
+
+
+def _of_session(part: str, content: Any) -> Summary.Value:
+    """A summary whose content is all in its metadata."""
+    metadata = SummaryMetadata(plugin_data=SummaryMetadata.PluginData(plugin_name="hparams", content=content.SerializeToString()))
+    nothing = TensorProto(dtype=DT_FLOAT, tensor_shape=TensorShapeProto(dim=[TensorShapeProto.Dim(size=0)]))
+    return Summary.Value(tag=f"_hparams_/session_{part}_info", metadata=metadata, tensor=nothing)
