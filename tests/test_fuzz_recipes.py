@@ -68,19 +68,23 @@ def base(name: str, complete: bool) -> Any:
 
 @cache
 def known_values() -> dict[str, list[Any]]:
-    """For each key the values that it has in the recipes, and those that the schema lists."""
+    """For each key the values that it has in the recipes, for those called `type` by section, and those that the schema lists."""
     from nlp.configs.yaml.help import json_schema
 
     known: dict[str, list[Any]] = {}
     for name in SHIPPED:
-        for holder, key in places_of(base(name, True)):
-            if isinstance(holder, dict):
-                known.setdefault(key, []).append(holder[key])
-    for holder, key in places_of(json_schema()):
-        if key == "properties":
-            for name, about in holder[key].items():
-                known.setdefault(name, []).extend(enumerated(about))
+        tree = {"recipe": base(name, True)}
+        for holder, above in [each for each in places_of(tree) if isinstance(each[0][each[1]], dict)]:
+            for key, value in holder[above].items():
+                known.setdefault(known_as(key, above), []).append(value)
+    for holder, properties in places_of(json_schema()):
+        for key, about in holder[properties].items() if properties == "properties" else ():
+            known.setdefault(known_as(key, "any"), []).extend(enumerated(about))
     return known
+
+
+def known_as(key: str, above: Any) -> str:
+    return f"{above}.type" if key == "type" else key
 
 
 def enumerated(about: Any) -> Iterator[Any]:
@@ -103,8 +107,11 @@ class Mutator:
 
     def recipe(self) -> bytes:
         """The bytes of a changed recipe."""
-        changes: list[Callable[[], str]] = [self.known, self.known, self.known, self.number, self.number, self.anything, self.text,
-                                            self.kind, self.key, self.section, self.section, self.loss]
+        if self.chance.random() < 0.5:
+            self.done = [self.plausible() for _ in range(self.chance.randint(1, 4))]
+            return self._dumped().encode("utf-8", "surrogatepass")
+        changes: list[Callable[[], str]] = [self.plausible, self.known, self.known, self.known, self.number, self.number, self.anything,
+                                            self.text, self.kind, self.key, self.section, self.section, self.loss]
         for _ in range(self.chance.choice([0, 1, 1, 2, 3])):
             self.done.append(self.chance.choice(changes)())
         if self.chance.random() < 0.1:
@@ -127,6 +134,15 @@ class Mutator:
     def _place(self, accept: Callable[[Any], bool] = lambda value: True) -> tuple[Any, Any]:
         places = [(holder, key) for holder, key in places_of(self.tree) if accept(holder[key])]
         return self.chance.choice(places) if places else ({"nothing": None}, "nothing")
+
+    def plausible(self) -> str:
+        """A value that the key has elsewhere, or another number of its kind."""
+        above, key = self.chance.choice([(holder[above], key) for holder, above in places_of({"recipe": self.tree})
+                                         if isinstance(holder[above], dict) for key in holder[above]] or [({"": None}, "")])
+        parent = next((name for holder, name in places_of({"recipe": self.tree}) if holder[name] is above), "")
+        small = {int: [1, 2, 3, 5, 8, 13, 100, 1000], float: [0.0, 1e-4, 0.1, 0.5, 0.9, 1.0, 3.0]}.get(type(above[key]), [])
+        above[key] = copy.deepcopy(self.chance.choice([*known_values().get(known_as(key, parent), [None]), *small]))
+        return f"{key}: {above[key]!r}"
 
     def known(self) -> str:
         """A value that the key has elsewhere; where it has none, those of another key."""
