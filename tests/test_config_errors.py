@@ -102,6 +102,8 @@ MISTAKES = [
      "6:12: tokenizer: must be a section of keys and values, not 'characters'."),
     ("tokenizer:", "seeds: []\ntokenizer:", "6:8: seeds: must be a list of at least 1, not an empty list."),
     ("epochs: 2", "epochs: 2\n  steps: 3", "11:1: training: give either epochs or steps."),
+    ("type: lstm\n  hidden_size: 32", f"type: transformer\n  n_segments: {10**30}",
+     f"10:15: model.n_segments: must be at most 2147483647, not {10**30}."),
     ("type: lstm\n  hidden_size: 32", "type: transformer\n  n_heads: 5", "10:12: model: n_heads 5 does not divide d_model 128."),
     ("  hidden_size: 32\n", "  hidden_size: 32\n  hidden_size: 64\n",
      "11:3: the key 'hidden_size' is repeated; it was first given in line 10. Remove one of them."),

@@ -282,6 +282,16 @@ def first_wrong(work: Workplace, chance: random.Random) -> str | None:
     return next((wrong for each in tried if (wrong := work.wrong(*each, own=own, codes=(2,) if refused else (0, 2)))), None)
 
 
+def test_every_whole_number_of_a_recipe_has_a_largest_value():
+    """Of those without one some are larger than any that torch or numpy take. A position in a line is only compared."""
+    from nlp.configs.yaml.help import json_schema
+
+    schema = json_schema()
+    whole = [about for holder, key in places_of(schema) if isinstance(about := holder[key], dict) and about.get("type") == "integer"]
+    position = schema["$defs"]["FileData"]["properties"]["columns"]["additionalProperties"]["anyOf"][1]
+    assert [about for about in whole if not {"maximum", "enum"} & set(about)] == [position]
+
+
 @pytest.mark.parametrize("complete", [False, True])
 @pytest.mark.parametrize("name", SHIPPED)
 def test_the_recipes_that_are_changed_are_valid(name, complete, tmp_path):
