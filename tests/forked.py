@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,30 +23,40 @@ class Ended:
 
     code: int | None
     printed: str
+    interrupted: bool = False
 
 
-def start(arguments: Sequence[str | Path], cwd: Path, output: Path, **variables: str) -> BaseProcess:
-    """Start `nlp ARGUMENTS`; what it prints goes to a file."""
+def start(arguments: Sequence[str | Path], cwd: Path, output: Path, memory: int | None = None, **variables: str) -> BaseProcess:
+    """Start `nlp ARGUMENTS`, with so many bytes of memory at most; what it prints goes to a file."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(LIBRARIES)
-    process = context.Process(target=_command, args=([*map(str, arguments)], cwd, output, {**os.environ, **variables}))
+    process = context.Process(target=_command, args=([*map(str, arguments)], cwd, output, memory, {**os.environ, **variables}))
     process.start()
     return process
 
 
-def run(arguments: Sequence[str | Path], cwd: Path, output: Path, seconds: float = 60, **variables: str) -> Ended:
-    """Run `nlp ARGUMENTS`, for so many seconds at most."""
-    process = start(arguments, cwd, output, **variables)
-    process.join(seconds)
+def run(arguments: Sequence[str | Path], cwd: Path, output: Path, seconds: float = 60, interrupted_after: float | None = None,
+        memory: int | None = None, **variables: str) -> Ended:
+    """Run `nlp ARGUMENTS`, for so many seconds at most; Ctrl-C may come before that."""
+    process = start(arguments, cwd, output, memory, **variables)
+    process.join(min(seconds, interrupted_after or seconds))
+    interrupted = interrupted_after is not None and process.exitcode is None
+    if interrupted and interrupted_after is not None and process.pid is not None:
+        os.kill(process.pid, signal.SIGINT)
+        process.join(seconds - interrupted_after)
     code = process.exitcode
     if code is None:
         process.kill()
         process.join()
     process.close()
-    return Ended(code, output.read_text(encoding="utf-8", errors="replace"))
+    return Ended(code, output.read_text(encoding="utf-8", errors="replace"), interrupted)
 
 
-def _command(arguments: list[str], cwd: Path, output: Path, variables: dict[str, str]) -> None:
+def _command(arguments: list[str], cwd: Path, output: Path, memory: int | None, variables: dict[str, str]) -> None:
+    if memory is not None:
+        import resource  # not on Windows
+
+        resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
     os.environ.clear()
     os.environ.update(variables)
     os.chdir(cwd)

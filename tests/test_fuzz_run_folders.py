@@ -1,9 +1,5 @@
-"""Run folders that came from anybody: each command ends in its answer or in one paragraph, and writes nothing elsewhere.
+"""Run folders that came from anybody: each command ends in its answer or in one paragraph, and writes nothing elsewhere."""
 
-`NLP_FUZZ_SEED` chooses other folders than those that are tried each time, `NLP_FUZZ_COUNT` how many of each family.
-"""
-
-import copy
 import hashlib
 import io
 import json
@@ -19,20 +15,16 @@ from typing import Any
 import numpy as np
 import pytest
 import yaml
-from forked import run as run_command
-from tiny_runs import write_data, write_recipe
+from fuzzing import SEED, Workplace, again, cases, change_tree
+from tiny_runs import write_recipe
 
-SEED, COUNT = int(os.environ.get("NLP_FUZZ_SEED", "0")), int(os.environ.get("NLP_FUZZ_COUNT", "30"))
 FAMILIES = ["rules", "naive_bayes", "random_forest", "mlp", "gru", "hmm", "tagger", "ngram", "language_lstm", "seq2seq"]
-SECONDS = 60
 WRITTEN = [".lock", "metrics.jsonl", "results.json", "failure.json", "data.json", "train", "validation", "test", "hparams", "predictions",
            "predictions/test.jsonl", "predictions/validation.jsonl", "tokenizer", "tokenizer/about.json", "tokenizer/tokenizer.json",
            "checkpoints", "checkpoints/best", "checkpoints/last", "checkpoints/step-1", ".tmp-1-2", "checkpoints/.step-1.tmp-999999-x"]
 FOREIGN = ["notes.txt", "checkpoints/step-007", "checkpoints/step-x", "checkpoints/step-99999999999999999999",
            "checkpoints/.step-3.tmp-99999999999-x", "train/events.out.tfevents.x", "train/events.out.tfevents.99999999999.x.y", ".tmp-5-6",
            "tokenizer/manifest.json", "\udcff", "a\nb"]
-VALUES: list[Any] = [None, True, False, -1, 0, 1, 2.5, 10**6, 10**18, 10**30, -(10**30), float("nan"), float("inf"), "", "text",
-                     "../../../etc/passwd", "\ud800", "nan", "1", [], {}, [[]], [1, "a", None], {"a": 1}, {"": []}]
 
 
 class Mutator:
@@ -89,7 +81,7 @@ class Mutator:
             text = path.read_text(encoding="utf-8")
             path.write_text(re.sub(r'("[a-z_]+": [0-9.]+)', r"\1, \1", text, count=1), encoding="utf-8")
             return self.note("a key twice in", path)
-        tree, where = self.changed(tree)
+        tree, where = change_tree(tree, self.chance)
         try:
             text = json.dumps(tree) if path.suffix == ".json" else yaml.safe_dump(tree, sort_keys=False, allow_unicode=True)
             path.write_text(text, encoding="utf-8", errors="surrogatepass")
@@ -97,34 +89,13 @@ class Mutator:
             return
         self.note(f"{where} in", path)
 
-    def changed(self, tree: Any) -> tuple[Any, str]:
-        """The tree with another value somewhere."""
-        tree = copy.deepcopy(tree)
-        places = list(places_of(tree))
-        if not places:
-            return self.chance.choice(VALUES), "another value"
-        holder, key = self.chance.choice(places)
-        how = self.chance.choice(["value", "value", "value", "remove", "add", "swap", "number"])
-        if how == "remove":
-            del holder[key]
-        elif how == "add" and isinstance(holder, dict):
-            holder["added"] = self.chance.choice(VALUES)
-        elif how == "swap":
-            other, place = self.chance.choice(places)
-            holder[key] = copy.deepcopy(other[place])
-        elif how == "number" and isinstance(holder[key], int | float):
-            holder[key] = holder[key] * self.chance.choice([-1, 0, 2, 0.5, 1000]) + self.chance.choice([0, 1])
-        else:
-            holder[key] = self.chance.choice(VALUES)
-        return tree, f"{how} at {key!r}"
-
     def change_lines(self) -> None:
         path = self.any_file(lambda path: path.suffix == ".jsonl")
         lines = path.read_bytes().splitlines() if path is not None else []
         if path is not None and lines:
             place = self.chance.randrange(len(lines))
             try:
-                lines[place] = json.dumps(self.changed(json.loads(lines[place]))[0]).encode()
+                lines[place] = json.dumps(change_tree(json.loads(lines[place]), self.chance)[0]).encode()
             except ValueError:
                 lines[place] = b"\xff"
             path.write_bytes(b"\n".join(lines))
@@ -183,7 +154,7 @@ class Mutator:
             np.save(buffer, self._other_array(np.load(io.BytesIO(content[name]), allow_pickle=False)))
             content[name] = buffer.getvalue()
         elif name == "schema.json":
-            content[name] = json.dumps(self.changed(json.loads(content[name]))[0]).encode()
+            content[name] = json.dumps(change_tree(json.loads(content[name]), self.chance)[0]).encode()
         with zipfile.ZipFile(path, "w") as parts:
             for each, part in content.items():
                 parts.writestr(each, part)
@@ -248,14 +219,6 @@ def read_tree(path: Path) -> Any:
         return None
 
 
-def places_of(tree: Any) -> Any:
-    """Each key and index, with the mapping or list that it is in."""
-    items = tree.items() if isinstance(tree, dict) else enumerate(tree) if isinstance(tree, list) else ()
-    for key, value in items:
-        yield tree, key
-        yield from places_of(value)
-
-
 def seal_again(folder: Path) -> None:
     """As if everything had been written as it is: sizes, hashes, fingerprints and checksums fit. What cannot be read stays as it is."""
     for manifest in [*folder.glob("checkpoints/*/manifest.json"), *folder.glob("tokenizer*/about.json")]:
@@ -287,37 +250,8 @@ def fingerprint(folder: Path, role: str) -> str | None:
 
 
 @pytest.fixture(scope="module")
-def work(tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("fuzz")
-    write_data(folder)
-    for name in ("cache", "home", "outside"):
-        (folder / name).mkdir()
-    return folder
-
-
-def command(work: Path, *arguments: str | Path) -> str | None:
-    """Run a command; what is wrong with how it ended, None where nothing is."""
-    variables = {"NLP_CACHE": str(work / "cache"), "NLP_RUNS": str(work / "runs"), "HOME": str(work / "home"), "OMP_NUM_THREADS": "1"}
-    ended = run_command(arguments, work, work / "printed", SECONDS, **variables)
-    wrong = None
-    if ended.code is None:
-        wrong = f"took more than {SECONDS} s"
-    elif "Traceback" in ended.printed or "bug in nlp" in ended.printed:
-        wrong = "no message for people"
-    elif ended.code not in (0, 2) and not (ended.code == 1 and "is not a finite number" in ended.printed):
-        wrong = f"exit code {ended.code}"
-    elif (ended.code == 0) == ("Error: " in ended.printed):
-        wrong = "exit code and message do not go together"
-    return f"{' '.join(map(str, arguments[:2]))}: {wrong}: {ended.printed[-1500:]}" if wrong else None
-
-
-def contents(work: Path, run: Path) -> dict[str, Any]:
-    """Everything but the run, the cache and what the command printed."""
-    def entry(path: Path) -> Any:
-        return path.lstat().st_mtime_ns, path.readlink() if path.is_symlink() else path.read_bytes() if path.is_file() else None
-
-    own = (run, work / "cache", work / "printed")
-    return {str(path): entry(path) for path in work.rglob("*") if not any(path.is_relative_to(each) for each in own) and path != run.parent}
+def work(tmp_path_factory) -> Workplace:
+    return Workplace(tmp_path_factory.mktemp("fuzz"))
 
 
 @pytest.mark.slow
@@ -325,32 +259,28 @@ def contents(work: Path, run: Path) -> dict[str, Any]:
 @pytest.mark.skipif(sys.platform == "win32", reason="links, pipes and forks")
 @pytest.mark.parametrize("family", FAMILIES)
 def test_any_run_folder_ends_in_an_answer_or_in_one_paragraph(family, work):
-    write_recipe(work, family)
-    first, run, found = work / "runs" / family / "first", work / "runs" / family / "changed", []
-    assert command(work, "train", "--config", f"{family}.yaml", "--name", "first", "--threads", "1") is None
-    for number in range(COUNT):
+    write_recipe(work.folder, family)
+    first, run, outside, found = work.runs / family / "first", work.runs / family / "changed", work.folder / "outside", []
+    outside.mkdir(exist_ok=True)
+    assert work.wrong("train", "--config", f"{family}.yaml", "--name", "first", "--threads", "1", own=[first]) is None
+    for number in cases(30):
         chance = random.Random(f"{family} {SEED} {number}")
         shutil.copytree(first, run)
         if chance.random() < 0.6:
             (run / "results.json").unlink()
             rewind(run)
-        mutator = Mutator(run, work / "outside", chance)
+        mutator = Mutator(run, outside, chance)
         mutator.mutate()
-        before = contents(work, run)
         length = ["--length", "5"] if family in ("ngram", "language_lstm") else []
         looks = chance.choice([("runs",), ("count-params", "--config", run / "config.yaml"), ("config", "show", run / "config.yaml")])
         commands = [("eval", run), ("predict", run, "the old bird sings", *length), looks, ("train", "--resume", run), ("runs",)]
-        for arguments in commands:
-            wrong = command(work, *arguments)
-            if wrong is None and contents(work, run) != before:
-                wrong = f"{arguments} wrote elsewhere: {set(contents(work, run).items()) ^ set(before.items())}"
-            if wrong is not None:
-                found.append(f"{family} {number}, {'; '.join(mutator.done)}\n{wrong}")
-                break
+        wrong = next((wrong for arguments in commands if (wrong := work.wrong(*arguments, own=[run]))), None)
+        if wrong is not None:
+            found.append(f"{'; '.join(mutator.done)}\n{wrong}{again(number)}")
         remove(run)
-        for left in [*(work / "outside").iterdir()]:
+        for left in [*outside.iterdir()]:
             remove(left)
-    assert not found, f"{len(found)} of {COUNT}\n\n" + "\n\n".join(found)
+    assert not found, "\n\n".join(found)
 
 
 def rewind(run: Path) -> None:

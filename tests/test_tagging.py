@@ -81,6 +81,16 @@ def test_pieces_are_lined_up_with_words(tmp_path):
         assert (inputs["first_pieces"][row, len(sentence) :] == -1).all()
 
 
+def test_pieces_have_the_characters_of_their_word(tmp_path):
+    data = build_data(files(tmp_path, [("go a,b,c go go", "A A B A"), ("a\u00a0b", "B")] * 2), WordTokenizer(type="words", min_frequency=1),
+                      preparation(TaggingConfig(type="tagging")))
+    inputs = data.splits["train"].batch(np.array([0, 1]), {"tokens", "characters"}).inputs
+    assert inputs["tokens"].shape == inputs["spelling"].shape == (2, 8)
+    spelled = ["".join(data.encoding.tokenizers["characters"].tokens(row[row > 0])) for row in inputs["characters"]]
+    assert [spelled[place] for place in inputs["spelling"][0]] == ["go", *["a,b,c"] * 5, "go", "go"]
+    assert [spelled[place] for place in inputs["spelling"][1, :2]] == ["a\u00a0b"] * 2
+
+
 def test_only_distinct_words_are_encoded(tmp_path, monkeypatch):
     encoded, encode = [], TokenSequences.encode
     monkeypatch.setattr(TokenSequences, "encode", lambda self, texts: encoded.append(list(texts)) or encode(self, texts))

@@ -25,12 +25,18 @@ class Sgd(OptimizerBase):
     nesterov: bool = False
     """Use Nesterov momentum."""
 
+    @model_validator(mode="after")
+    def _nesterov_needs_momentum(self) -> Self:
+        if self.nesterov and not self.momentum:
+            raise ValueError("nesterov is a form of momentum, which is 0; set it too, for example to 0.9")
+        return self
+
 
 class Adam(OptimizerBase):
     """Adam (Kingma and Ba 2015), or AdamW with decoupled decay (Loshchilov and Hutter 2019)."""
 
     type: Literal["adam", "adamw"]
-    betas: list[Probability] = [0.9, 0.999]
+    betas: list[Probability] = Field(default=[0.9, 0.999], min_length=2, max_length=2)
     """Decay rates of the running mean and the running variance of the gradient."""
     eps: PositiveFloat = 1e-8
     """Added to the denominator for numerical stability."""

@@ -26,6 +26,7 @@ EXPECTED = {
     "less_than": "less than {lt:g}",
     "less_than_equal": "at most {le:.15g}",
     "too_short": "a list of at least {min_length}",
+    "too_long": "a list of at most {max_length}",
     "literal_error": "{expected}",
 }
 """What pydantic's errors require, to follow "must be"."""
@@ -186,7 +187,8 @@ def _wrong(errors: Sequence[Any], node: Located) -> str:
         message = errors[0]["msg"]
         return f"{message[:1].lower()}{message[1:]}, not {_shown(node)}"
     wanted = dict.fromkeys(EXPECTED[error["type"]].format_map(error.get("ctx", {})) for error in known)
-    return f"must be {' or '.join(wanted)}, not {_shown(node)}{_remedy(known, node.value)}"
+    length = errors[0].get("ctx", {}).get("actual_length")
+    return f"must be {' or '.join(wanted)}, not {f'one of {length}' if length else _shown(node)}{_remedy(known, node.value)}"
 
 
 def _shown(node: Located) -> str:

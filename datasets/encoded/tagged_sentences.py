@@ -63,7 +63,7 @@ class TaggedSplit:
         if "tokens" in inputs:
             arrays |= self._pieces(words, starts, n_words)
         if "characters" in inputs:
-            arrays |= self._spelling(words, n_words)
+            arrays |= self._spelling(words, arrays["lengths"])
         return Batch(rows, arrays, {"tags": Target(tags, tags != UNSEEN)}, [self.gold[row] for row in rows])
 
     def _pieces(self, words: IntArray, starts: IntArray, n_words: IntArray) -> dict[str, Any]:
@@ -78,12 +78,13 @@ class TaggedSplit:
         lengths = np.diff(row_starts).astype(np.int64)
         return {"tokens": filled(pieces, lengths, PAD), "lengths": lengths, "first_pieces": filled(inside, n_words, -1)}
 
-    def _spelling(self, words: IntArray, n_words: IntArray) -> dict[str, Any]:
-        """The characters of the distinct words of the batch, and the index of each word among them; without words, one unused [UNK]."""
-        assert self.characters is not None
+    def _spelling(self, words: IntArray, lengths: IntArray) -> dict[str, Any]:
+        """The characters of the distinct words of the batch, and for each token the index of its word; without words, one unused [UNK]."""
+        assert self.pieces is not None and self.characters is not None
         distinct, places = np.unique(words, return_inverse=True)
         characters = self.characters.padded(distinct, PAD)[0] if len(distinct) else np.full((1, 1), UNK, np.int32)
-        return {"characters": characters, "spelling": filled(places.astype(np.int32), n_words, 0)}
+        spelling = np.repeat(places.astype(np.int32), self.pieces.lengths[words])
+        return {"characters": characters, "spelling": filled(spelling, lengths, 0)}
 
     def order(self, training: TrainingConfig | None, model: ModelBase, seed: int) -> Order:
         """Random rows, those of similar length together with `bucket_by_length`."""
