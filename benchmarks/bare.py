@@ -198,7 +198,9 @@ class BareLoop:
         loss_sum, right, seen, read = torch.zeros(()), torch.zeros(()), 0, (0.0, 0.0)
         for step, rows in enumerate(batches, first_step):
             inputs, labels = self.examples(rows)
-            logits, labels = self.model(*inputs).flatten(0, -2), labels.flatten()
+            with torch.autocast("cpu", torch.bfloat16, enabled=self.training.precision == "bf16"):
+                logits = self.model(*inputs)
+            logits, labels = logits.float().flatten(0, -2), labels.flatten()
             loss = functional.cross_entropy(logits, labels, label_smoothing=self.smoothing)
             loss.backward()
             if self.training.clip_norm:

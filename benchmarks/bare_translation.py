@@ -124,9 +124,10 @@ class TranslatingGru(nn.Module):
 
 def attended(query: Tensor, key: Tensor, value: Tensor, n_heads: int, real: Tensor | None) -> Tensor:
     """(batch, tgt, size), twice (batch, src, size) -> (batch, tgt, size); without `real` (batch, src) each place sees those before it"""
-    parts = (part.unflatten(2, (n_heads, -1)).transpose(1, 2) for part in (query, key, value))
+    parts = (part.float().unflatten(2, (n_heads, -1)).transpose(1, 2) for part in (query, key, value))
     mask = None if real is None else real[:, None, None, :]
-    return functional.scaled_dot_product_attention(*parts, mask, is_causal=real is None).transpose(1, 2).flatten(2)
+    with torch.autocast("cpu", enabled=False):  # slower in bfloat16 than in float32
+        return functional.scaled_dot_product_attention(*parts, mask, is_causal=real is None).transpose(1, 2).flatten(2)
 
 
 def spread(x: Tensor, order: Tensor) -> Tensor:

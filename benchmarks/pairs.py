@@ -11,6 +11,9 @@ from typing import Any
 import typer
 from nlp.errors import UserError
 
+Clock = Callable[[], float]
+"""The time in seconds: `time.perf_counter`, or the processor time of this process, `time.process_time`."""
+
 
 @dataclass(frozen=True)
 class Pairs:
@@ -33,22 +36,22 @@ class Pairs:
         return {"ratio": self.ratio, "min": min(self.ratios), "max": max(self.ratios)}
 
 
-def in_turns(one: Callable[[], Any], other: Callable[[], Any], pairs: int) -> Pairs:
+def in_turns(one: Callable[[], Any], other: Callable[[], Any], pairs: int, clock: Clock = time.perf_counter) -> Pairs:
     """Time both `pairs` times, after one warm-up run of each; which goes first alternates from pair to pair."""
     one()
     other()
     taken: tuple[list[float], list[float]] = ([], [])
     for pair in range(pairs):
         for which in (0, 1) if pair % 2 == 0 else (1, 0):
-            taken[which].append(seconds((one, other)[which]))
+            taken[which].append(seconds((one, other)[which], clock))
     return Pairs(*taken)
 
 
-def seconds(work: Callable[[], Any]) -> float:
+def seconds(work: Callable[[], Any], clock: Clock = time.perf_counter) -> float:
     """How long a piece of work takes."""
-    started = time.perf_counter()
+    started = clock()
     work()
-    return time.perf_counter() - started
+    return clock() - started
 
 
 def show(rows: Iterable[dict[str, Any]], as_json: bool) -> None:

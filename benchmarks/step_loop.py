@@ -6,6 +6,8 @@ timed part.
 """
 
 import itertools
+import time
+from collections.abc import Sequence
 from statistics import median
 from typing import Annotated, Any
 
@@ -19,7 +21,7 @@ from nlp.configs.load import load_recipe
 from nlp.configs.schema.recipe import Recipe
 from nlp.datasets.encoded.split import Data
 from ours import opened
-from pairs import in_turns, show
+from pairs import Clock, in_turns, show
 
 RECIPES = {"mlp": "deep-mlp", "cnn": "cnn", "lstm": "bilstm", "transformer": "transformer", "bag": "deep-mlp"}
 OWN_NAMES = ("tinyshakespeare", "pydocs", "multi30k", "dates")
@@ -33,12 +35,13 @@ EPOCHS = 100
 """More than any comparison takes."""
 
 
-def compare(dataset: str, model: str, pairs: int = 9, steps: int | None = None, threads: int | None = None) -> dict[str, Any]:
+def compare(dataset: str, model: str, pairs: int = 9, steps: int | None = None, threads: int | None = None,
+            settings: Sequence[str] = (), clock: Clock = time.perf_counter) -> dict[str, Any]:
     """Time stretches of `steps` steps, the tool's and the bare loop's; milliseconds are medians per step."""
     light = LIGHT_BAG if model == "bag" else ()
     undropped = () if model in ("mlp", "bag") else ("model.token_dropout=0",)  # a person's loop has none
     name = model if dataset in OWN_NAMES else RECIPES[model]
-    recipe = load_recipe(f"{dataset}/{name}", [f"training.epochs={EPOCHS}", "training.steps=null", *light, *undropped])
+    recipe = load_recipe(f"{dataset}/{name}", [f"training.epochs={EPOCHS}", "training.steps=null", *light, *undropped, *settings])
     steps = steps or STEPS[model]
     with opened(recipe, threads) as ours:
         torch.manual_seed(1)
@@ -50,7 +53,7 @@ def compare(dataset: str, model: str, pairs: int = 9, steps: int | None = None, 
             first = next(firsts)
             bare.run(batches[first - 1 : first - 1 + steps], first)
 
-        times = in_turns(lambda: ours.run(steps), run_bare, pairs)
+        times = in_turns(lambda: ours.run(steps), run_bare, pairs, clock)
     per_step = {"ours_ms": 1000 * median(times.one) / steps, "bare_ms": 1000 * median(times.other) / steps}
     overhead = median(1000 * (one - other) / steps for one, other in zip(times.one, times.other, strict=True))
     return {"case": f"{dataset} {model}", **times.figures(), **per_step, "overhead_ms": overhead}
@@ -73,10 +76,13 @@ def main(
     pairs: Annotated[int, typer.Option(min=1, help="Stretches of each loop.")] = 9,
     steps: Annotated[int | None, typer.Option(min=1, help="Steps in a stretch; by default 50 to 500 by model.")] = None,
     threads: Annotated[int | None, typer.Option(min=1, help="Threads; by default those that the tool would take.")] = None,
+    set_: Annotated[list[str] | None, typer.Option("--set", help="Override a key, such as training.precision=bf16.")] = None,
+    processor_time: Annotated[bool, typer.Option(help="Count this process's time on the processor, where others run too.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Compare the tool's loop with bare loops."""
-    rows = (compare(one, which, pairs, steps, threads)
+    clock = time.process_time if processor_time else time.perf_counter
+    rows = (compare(one, which, pairs, steps, threads, set_ or (), clock)
             for one in dataset or ["20newsgroups", "nsmc"] for which in model or ["mlp", "cnn", "lstm", "transformer"])
     show(rows, json)
 

@@ -60,6 +60,22 @@ def test_the_loop_by_hand_computes_what_the_tool_computes(recipe):
     assert_same(recipe, [])
 
 
+@pytest.mark.parametrize(("precision", "dtype"), [("bf16", "torch.bfloat16"), ("fp32", "torch.float32")])
+def test_both_loops_multiply_in_the_precision_of_the_recipe(precision, dtype):
+    from nlp.configs.load import load_recipe
+    from ours import opened
+    from step_loop import by_hand
+
+    name, overrides = GIVEN["translating"]
+    with opened(load_recipe(name, [*overrides, f"training.precision={precision}", "training.batch_size=4"]), threads=1) as ours:
+        bare, seen = by_hand(ours.recipe, ours.data, ours.plan.n_steps), []
+        for layer in (ours.learner.model.encoder.blocks[0].attention.qkv, bare.model.encoder[0].qkv):
+            layer.register_forward_hook(lambda module, inputs, output: seen.append(str(output.dtype)))
+        bare.run(ours.rows(1), 1)
+        ours.run(1)
+    assert seen == [dtype, dtype]
+
+
 def assert_same(recipe, overrides):
     """From the same weights, and without dropout, both come to the same loss and accuracy."""
     from nlp.configs.load import load_recipe
