@@ -13,6 +13,7 @@ from ..configs.schema.sequence_to_sequence import TeacherForcingConfig
 from ..configs.schema.training import OptimizerConfig
 from ..datasets.encoded.split import Target
 from ..models.layers.crf import Crf
+from .cross_entropy import smoothed_cross_entropy
 
 Ratio = tuple[Tensor, Tensor]
 """A sum and what it is divided by, both still on the device; sums of ratios stay exact over batches and ranks."""
@@ -116,7 +117,8 @@ class SequenceLoss(TokenLoss):
         if values.device.type == "cpu":  # elsewhere, asking where there is padding would make the program wait for the device
             given["asked"] = mask.flatten().nonzero().squeeze(1)
             ids = ids[given["asked"]]
-        return self._sums(module(**given), ids, count)
+        loss, right = smoothed_cross_entropy(module(**given).flatten(0, -2), ids, self.label_smoothing)
+        return {"loss": (loss, count), "accuracy": (right.sum(), count)}
 
 
 def teacher_forcing_share(config: TeacherForcingConfig, step: int) -> float:

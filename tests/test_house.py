@@ -25,7 +25,7 @@ MAY_IMPORT = {
     "cli": {"configs", "datasets", "models", "tasks", "training", "analysis"},
 }
 HEAVY = {"torch", "numpy", "sklearn", "scipy", "matplotlib", "tensorboard", "tokenizers", "safetensors", "skops", "faker", "babel"}
-WITHOUT_TORCH = {"configs": set(), "datasets": set(), "tasks": {"losses.py"}}
+WITHOUT_TORCH = {"configs": set(), "datasets": set(), "tasks": {"losses.py", "cross_entropy.py"}}
 """Folders that load without torch, except the files that only networks need."""
 DOCS = sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "docs").glob("*.md"))
 LIGHT = ["nlp.datasets.build", "nlp.tasks.build", "nlp.models.build", "nlp.models.rules", "nlp.configs.load"]

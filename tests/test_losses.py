@@ -7,6 +7,7 @@ import pytest
 import torch
 from nlp.datasets.encoded.split import Target
 from nlp.models.layers.crf import Crf
+from nlp.tasks.cross_entropy import smoothed_cross_entropy
 from nlp.tasks.losses import ClassificationLoss, CrfLoss, TokenLoss
 from nlp.tasks.tagging import _by_crf
 
@@ -31,6 +32,31 @@ def test_each_token_by_itself_as_torch_has_it(batch, smoothing):
     expected = torch.nn.functional.cross_entropy(scores[mask], tags[mask], label_smoothing=smoothing)
     torch.testing.assert_close(sums["loss"][0] / sums["loss"][1], expected)
     assert sums["accuracy"] == ((scores[mask].argmax(dim=1) == tags[mask]).sum(), 8)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+def test_words_of_a_large_vocabulary_as_torch_has_them(smoothing, dtype):
+    torch.manual_seed(0)
+    ids = torch.randint(-1, 1000, (64,))
+    ids[:2] = -1
+    logits = (20 * torch.randn(64, 1000)).to(dtype)  # far enough apart for most probabilities to be 0 in fp32
+    ours, theirs = (logits.clone().requires_grad_() for _ in range(2))
+    loss, right = smoothed_cross_entropy(ours, ids, smoothing)
+    expected = torch.nn.functional.cross_entropy(theirs.float(), ids, reduction="sum", ignore_index=-1, label_smoothing=smoothing)
+    torch.testing.assert_close(loss, expected)
+    assert torch.equal(right, logits.argmax(dim=1) == ids)
+    loss.backward(torch.tensor(0.25))
+    expected.backward(torch.tensor(0.25))
+    torch.testing.assert_close(ours.grad, theirs.grad)
+    assert not ours.grad[:2].any()
+
+
+def test_a_batch_without_words_has_no_loss():
+    logits = torch.zeros(0, 1000, requires_grad=True)
+    loss, right = smoothed_cross_entropy(logits, torch.zeros(0, dtype=torch.int64), 0.1)
+    loss.backward()
+    assert (loss.item(), right.tolist(), logits.grad.shape) == (0, [], (0, 1000))
 
 
 def test_a_sentence_has_the_likelihood_of_its_tags_without_padding(batch):
