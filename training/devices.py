@@ -93,5 +93,9 @@ def placed(recipe: Recipe, setting: Setting, build: Callable[[], Any]) -> Any:
     keep_freed_memory()
     torch.set_num_threads(setting.threads)
     torch.set_flush_denormal(True)  # a processor takes many times as long over numbers below 1e-38, and they change nothing
+    if setting.device == "cuda":
+        tf32 = recipe.training is not None and recipe.training.tf32
+        torch.set_float32_matmul_precision("high" if tf32 else "highest")
+        torch.backends.cudnn.allow_tf32 = tf32  # recurrent layers
     torch.manual_seed(setting.seed)
     return build().to(setting.device)

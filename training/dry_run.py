@@ -37,7 +37,7 @@ def _timed(recipe: Recipe, run: Run, setting: Setting) -> Iterator[str]:
         return
     rounds, plan = _rounds(recipe, run, setting), run.plan
     each, evaluation, seeds = median(rounds), _evaluation_seconds(run), len(recipe.seeds)
-    times = plan.n_steps // recipe.training.evaluate_every if recipe.training.evaluate_every else len(plan.epoch_ends)
+    times = -(-plan.n_steps // recipe.training.evaluate_every) if recipe.training.evaluate_every else len(plan.epoch_ends)
     yield (f"training    {plan.n_steps:,} steps in {len(plan.epoch_ends)} epochs, {1000 * each:.1f} ms per step "
            f"({1000 * min(rounds):.1f} to {1000 * max(rounds):.1f} in {len(rounds)} rounds)")
     searched = "; the search for texts takes less once it is trained" if "beam_size" in run.task.predict_options else ""

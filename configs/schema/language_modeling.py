@@ -54,6 +54,9 @@ class LanguageModelingConfig(TaskBase):
                           "make it smaller, or model.max_positions larger")
         if isinstance(model, TransformerConfig) and not model.causal:
             yield Problem(("model", "causal"), "must be true: a language model that sees the next token has nothing to predict")
+        if model.carries_state and recipe.training is not None and recipe.training.cuda_graphs:
+            yield Problem(("training", "cuda_graphs"), "cannot record a recurrent language model, which carries its state from batch to "
+                          "batch; leave it out")
         if getattr(model, "bidirectional", False):
             yield Problem(("model", "bidirectional"), "must be false: a language model that sees the next token has nothing to predict")
         for key in ("max_length", "add_cls"):

@@ -113,6 +113,8 @@ class SequenceToSequenceConfig(TaskBase):
         for path, each in ((("tokenizer",), recipe.tokenizer), (("task", "target_tokenizer"), target)):
             if getattr(each, "add_cls", False):
                 yield Problem((*path, "add_cls"), "is for classification; an encoder-decoder does not use [CLS], so leave it out")
+        if self.teacher_forcing.type != "constant" and recipe.training is not None and recipe.training.cuda_graphs:
+            yield Problem(("training", "cuda_graphs"), "cannot record teacher forcing that changes with the step; leave it out")
         longest = self.decoding.max_length
         if model.longest_input is not None and longest > model.longest_input:
             yield Problem(("task", "decoding", "max_length"), f"is {longest}, but model.max_positions is {model.longest_input}; "

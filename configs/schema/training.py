@@ -146,8 +146,13 @@ class TrainingConfig(Config):
     accuracy. Ties are broken by the lower validation loss."""
     precision: Literal["fp32", "bf16"] = "fp32"
     """`bf16`: matrix products in bfloat16 by autocast; weights stay fp32."""
+    tf32: bool = True
+    """On an NVIDIA GPU, compute fp32 matrix products in TF32, with 10 bits of mantissa; no effect elsewhere."""
     compile: bool = False
     """Compile the model with `torch.compile`; pays off in long runs on a GPU."""
+    cuda_graphs: bool = False
+    """On an NVIDIA GPU, record a complete step for each shape of batch and replay it, so that no kernel waits for Python; pays off for
+    small networks and for batches of few shapes. No effect elsewhere."""
     log_every: PositiveInt = 50
     """Steps between two log entries."""
     evaluate_every: PositiveInt | None = None
@@ -160,4 +165,6 @@ class TrainingConfig(Config):
             raise ValueError("give either epochs or steps")
         if self.batch_tokens is not None and self.batch_size == "full":
             raise ValueError("give batch_size `full` or batch_tokens, not both")
+        if self.cuda_graphs and self.optimizer.type not in ("adam", "adamw"):
+            raise ValueError(f"cuda_graphs needs optimizer adam or adamw, not {self.optimizer.type}")
         return self

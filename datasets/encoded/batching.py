@@ -122,9 +122,10 @@ class Plan:
             yield step, self.window(step)
 
     def _batches(self, epoch: int) -> list[IntArray]:
-        if self._held[0] != epoch:
-            self._held = (epoch, self.order.epoch(epoch))
-        return self._held[1]
+        held = self._held  # of two threads that ask for different epochs, each gets its own
+        if held[0] != epoch:
+            held = self._held = (epoch, self.order.epoch(epoch))
+        return held[1]
 
 
 def _ends(order: Order, epochs: int | None, steps: int | None, accumulate: int) -> Sequence[int]:

@@ -14,15 +14,16 @@ from torch.nn.parallel import DistributedDataParallel
 from ...configs.schema.saved import Saved
 from ...configs.schema.training import OptimizerConfig, TrainingConfig
 from ...datasets.encoded.split import Batch, Target
-from ...errors import RunError
+from ...errors import RunError, TrainingError
 from ...models.networks.network import Network, as_tensor, as_tensors
-from ...tasks.losses import Objective, Ratio, Targets
+from ...tasks.losses import Objective, Ratio
 from ...tasks.task import Task
 from ..distributed import World
 from ..folder.files import REMEDY, check_saved
 from ..folder.tensors import assert_finite, load_into, load_tensors, save_tensors
 from .optimizers import build_optimizer, load_optimizer
 from .schedules import Schedule, ScheduleState
+from .step_graphs import StepGraphs, Tensors
 
 Window = Sequence[Batch]
 
@@ -43,12 +44,16 @@ class GradientLearner:
 
     def __init__(self, model: Network, task: Task, training: TrainingConfig, n_steps: int, seed: int, world: World) -> None:
         self.model, self.training, self.seed, self.world = model, training, seed, world
-        self.parameters = list(model.parameters())
+        self.parameters: list[Tensor] = list(model.parameters())
         self.device = self.parameters[0].device
         self.schedule = Schedule(training.schedule, n_steps)
+        if training.cuda_graphs and world.size > 1:
+            raise TrainingError("training.cuda_graphs works in one process only; leave it out, or train without --processes.")
+        recorded = training.cuda_graphs and self.device.type == "cuda"
+        self.graphs = StepGraphs(self._step, self._changed) if recorded else None
         self.players = [self._player(objective) for objective in task.objectives(model)]
         self.averages = [parameter.detach().clone() for parameter in self.parameters] if training.ema else []
-        self.first_bad_step = torch.full((), math.inf, device=self.device)
+        self.number, self.first_bad_step = torch.zeros((), device=self.device), torch.full((), math.inf, device=self.device)
         self.norms: dict[str, tuple[list[str], Tensor]] = {}
         self.before: dict[str, Tensor] = {}
 
@@ -57,22 +62,33 @@ class GradientLearner:
         spread = DistributedDataParallel(module) if self.world.size > 1 else module
         forward = torch.compile(spread) if self.training.compile else spread
         learned = {name: parameter for name, parameter in module.named_parameters() if parameter.requires_grad}
-        return Player(objective, forward, settings, build_optimizer(settings, module), learned)
+        return Player(objective, forward, settings, build_optimizer(settings, module, recorded=self.graphs is not None), learned)
 
     def update(self, window: Window, step: int, watched: bool) -> dict[str, Ratio]:
         """One step of each player; the sums it returns are still on the device. `figures` reports on a watched step."""
         self.before = self._weights() if watched else {}
         self._seed_torch(step)
-        ratios: dict[str, Ratio] = {}
-        for player in self.players:
-            self._forget_gradients()  # the last player's backward pass may have reached this one's weights
-            ratios |= self._backward(player, window, step)
-            self._set_rate(player, step)
-            if self._clip(player, step):
-                player.optimizer.step()
+        self._set_step(step)
+        tensors = [to_tensors(batch, self.device) for batch in window]
+        ratios = self._step(tensors, step) if self.graphs is None else self.graphs(tensors, step)
         self._forget_gradients()
         self._average()
         return ratios
+
+    def _step(self, tensors: Tensors, step: int) -> dict[str, Ratio]:
+        """What a CUDA graph records: all that changes with the step is read from tensors."""
+        ratios: dict[str, Ratio] = {}
+        for player in self.players:
+            self._forget_gradients()  # the last player's backward pass may have reached this one's weights
+            ratios |= self._backward(player, tensors, step)
+            if self._clip(player):
+                player.optimizer.step()
+        return ratios
+
+    def _changed(self) -> list[Tensor]:
+        """The tensors that a step changes."""
+        states = [value for player in self.players for state in player.optimizer.state.values() for value in state.values()]
+        return [*self.parameters, *(value for value in states if isinstance(value, Tensor)), self.first_bad_step]
 
     def _forget_gradients(self) -> None:
         """As `zero_grad` does, which searches all modules for parameters: a hundredth of a small transformer's step."""
@@ -91,9 +107,9 @@ class GradientLearner:
         elif self.device.type == "mps":
             torch.mps.manual_seed(seed)
 
-    def _backward(self, player: Player, window: Window, step: int) -> dict[str, Ratio]:
+    def _backward(self, player: Player, tensors: Tensors, step: int) -> dict[str, Ratio]:
         """Forward, loss, backward: each micro-batch's sum is divided by the count of the full window over all ranks."""
-        loss, tensors = player.objective.loss, [to_tensors(batch, self.device) for batch in window]
+        loss = player.objective.loss
         counts = [loss.count(targets) for _, targets in tensors]
         total = self.world.total(sum(counts[1:], counts[0].clone()))
         share = self.world.size / total.where(total > 0, 1)  # a window without a target teaches nothing
@@ -113,12 +129,15 @@ class GradientLearner:
         """Ranks exchange gradients once a window, at its last micro-batch."""
         return player.forward.no_sync() if more_to_come and isinstance(player.forward, DistributedDataParallel) else nullcontext()
 
-    def _set_rate(self, player: Player, step: int) -> None:
-        rate = player.settings.learning_rate * self.schedule.factor(step)
-        for group in player.optimizer.param_groups:
-            group["lr"] = rate
+    def _set_step(self, step: int) -> None:
+        """The step's number, and its learning rates."""
+        self.number.fill_(step)
+        for player in self.players:
+            rate = player.settings.learning_rate * self.schedule.factor(step)
+            for group in player.optimizer.param_groups:
+                group["lr"] = group["lr"].fill_(rate) if isinstance(group["lr"], Tensor) else rate
 
-    def _clip(self, player: Player, step: int) -> bool:
+    def _clip(self, player: Player) -> bool:
         """Prepare the step: clip the gradient. Returns False where the step must not be taken.
 
         From the first step whose gradient is not finite the weights stay as they are. Fused kernels scale and skip by themselves
@@ -128,10 +147,10 @@ class GradientLearner:
         gradients = list(named.values())
         norms = torch.stack(torch._foreach_norm(gradients))
         total = torch.linalg.vector_norm(norms)
-        self.norms[player.objective.name] = list(named), norms
+        self._keep_norms(player.objective.name, list(named), norms)
         # `total < inf` is false for nan too.
-        self.first_bad_step = torch.where(total < math.inf, self.first_bad_step, self.first_bad_step.clamp(max=step))
-        bad, clip = self.first_bad_step <= step, self.training.clip_norm
+        self.first_bad_step.copy_(torch.where(total < math.inf, self.first_bad_step, self.first_bad_step.minimum(self.number)))
+        bad, clip = self.first_bad_step <= self.number, self.training.clip_norm
         if getattr(player.optimizer, "_step_supports_amp_scaling", False):
             player.optimizer.found_inf = bad.float()  # type: ignore[attr-defined]
             player.optimizer.grad_scale = (total / clip).clamp(min=1.0) if clip else None  # type: ignore[attr-defined]
@@ -139,6 +158,14 @@ class GradientLearner:
         if clip and not bad:
             torch._foreach_mul_(gradients, (clip / total).clamp(max=1.0))
         return not bad
+
+    def _keep_norms(self, player: str, names: list[str], norms: Tensor) -> None:
+        """Always in the same tensor, so that it holds those of the last step, whichever graph took it."""
+        held_names, held = self.norms.get(player, ([], norms))
+        if held_names == names:
+            held.copy_(norms)
+        else:
+            self.norms[player] = names, norms
 
     def _average(self) -> None:
         """Exponential moving average of the weights."""
@@ -187,8 +214,9 @@ class GradientLearner:
         self._forget_gradients()
         found: list[str] = []
         handles = [module.register_forward_hook(_notes_non_finite(name, found)) for name, module in self.model.named_modules() if name]
+        tensors = [to_tensors(batch, self.device) for batch in window]
         for player in self.players:
-            self._backward(player, window, step)
+            self._backward(player, tensors, step)
         for handle in handles:
             handle.remove()
         if found:
@@ -266,7 +294,7 @@ def _below(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {name.removeprefix(f"{prefix}/"): value for name, value in tensors.items() if name.startswith(f"{prefix}/")}
 
 
-def to_tensors(batch: Batch, device: torch.device) -> tuple[dict[str, Any], Targets]:
+def to_tensors(batch: Batch, device: torch.device) -> tuple[dict[str, Any], dict[str, Target]]:
     """The batch's inputs and targets on the device, copied without waiting where the device allows."""
     targets = {name: Target(as_tensor(values, device), as_tensor(mask, device)) for name, (values, mask) in batch.targets.items()}
     return as_tensors(batch.inputs, device), targets

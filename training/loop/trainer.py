@@ -2,8 +2,9 @@
 
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from ...configs.schema.model_base import Inputs
@@ -18,17 +19,16 @@ from ..folder.checkpoints import has_checkpoint, save_checkpoint
 from ..folder.files import write_json
 from ..session import Meter, Session, peak_bytes
 from .learner import Learner
+from .prefetch import ahead, in_pinned_memory
 
 
 def fit(learner: Learner, task: Task, data: Data, plan: Plan, session: Session) -> bool:
     """Take every remaining step of the plan. Returns False where a signal stopped it before the end."""
     cadence, progress = Cadence(plan, session), session.progress
-    train, inputs = data.splits["train"], session.recipe.model.inputs
     meter = Meter(progress.sums if session.world.is_main else {})
-    for step, window in plan.windows(after=progress.step):
+    for step, batches in training_batches(data.splits["train"], plan, session):
         if _is_over(session, cadence):
             break
-        batches = window_batches(train, window, inputs, session.setting, step)
         meter.add(learner.update(batches, step, cadence.logs(step)), batches)
         progress.step = step
         if cadence.logs(step):
@@ -72,6 +72,18 @@ class Cadence:
         due = self.evaluates(step) or by_steps or by_clock
         self.saved_at = time.monotonic() if due else self.saved_at
         return due
+
+
+def training_batches(split: Split, plan: Plan, session: Session) -> Iterator[tuple[int, list[Batch]]]:
+    """Every remaining step with this rank's micro-batches; a GPU finds them ready, in memory that it can copy from by itself."""
+    inputs, setting = session.recipe.model.inputs, session.setting
+
+    def at(step: int, window: Sequence[IntArray]) -> tuple[int, list[Batch]]:
+        batches = window_batches(split, window, inputs, setting, step)
+        return step, [in_pinned_memory(batch) for batch in batches] if setting.device == "cuda" else batches
+
+    steps = (partial(at, *each) for each in plan.windows(after=session.progress.step))
+    return ahead(steps) if setting.device == "cuda" else (make() for make in steps)
 
 
 def window_batches(split: Split, window: Sequence[IntArray], inputs: Inputs, setting: Setting, step: int) -> list[Batch]:
