@@ -10,6 +10,9 @@ from typing import Any, TextIO
 
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 """The controls of ASCII and Latin-1 but for tabs and line feeds."""
+_LONG_WORD = re.compile(r"\S{400,}")
+LONGEST_MESSAGE = 10_000
+"""Characters of a message: room for dozens of mistakes in a recipe, but not for a data file that is one long cell."""
 
 
 def visible(text: str) -> str:
@@ -20,6 +23,16 @@ def visible(text: str) -> str:
 def on_one_line(text: str) -> str:
     """The same, with line breaks and tabs as escapes too: one line for each text, and tabs only between columns."""
     return re.sub(r"[\t\n\u2028\u2029]", lambda found: repr(found[0])[1:-1], visible(text))
+
+
+def shortened(message: str) -> str:
+    """An error or a notice without the middle of words and of lists that are too long to be read, whatever data they quote."""
+    message = _LONG_WORD.sub(lambda found: _both_ends(found[0], 200, 50), message)
+    return message if len(message) <= LONGEST_MESSAGE else _both_ends(message, LONGEST_MESSAGE - 1_000, 900)
+
+
+def _both_ends(text: str, first: int, last: int) -> str:
+    return f"{text[:first]} [... {len(text) - first - last:,} characters ...] {text[-last:]}"
 
 
 def figure(value: float) -> str:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import UserError
-from ..terminal import drawing_stream, visible
+from ..terminal import drawing_stream, shortened, visible
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -34,7 +34,7 @@ def print_json(obj: Any, indent: int | None = 2) -> None:
 
 def notice(text: str) -> None:
     """Print a notice on standard error: worth knowing, but nothing stops."""
-    print(f"Notice: {text}", file=sys.stderr)
+    print(f"Notice: {shortened(text)}", file=sys.stderr)
 
 
 def console(stderr: bool = False) -> "Console":
@@ -57,7 +57,7 @@ def print_error(text: str) -> None:
     """Print an error on standard error; `Error:` is red on a terminal."""
     coloured = sys.stderr.isatty() and not os.environ.get("NO_COLOR")
     label = "\033[31mError:\033[0m" if coloured else "Error:"
-    print(f"{label} {visible(text)}", file=drawing_stream(sys.stderr))
+    print(f"{label} {visible(shortened(text))}", file=drawing_stream(sys.stderr))
 
 
 def explain(error: Exception) -> tuple[str, int]:

@@ -95,6 +95,7 @@ def _refuse_taken(output: Path) -> None:
 def train_recipe(config: str, overrides: Sequence[str]) -> Trained:
     """The tokenizer of a recipe, from the cache where it has been trained before; with the training and validation splits."""
     from ..configs.load import load_recipe
+    from ..configs.schema.data import SizesData
     from ..datasets.build import counted_splits, read_texts
     from ..datasets.encoded.cache import Cache
     from ..errors import ConfigError
@@ -102,7 +103,9 @@ def train_recipe(config: str, overrides: Sequence[str]) -> Trained:
 
     recipe = load_recipe(config, overrides)
     if recipe.tokenizer is None:
-        raise ConfigError(f"The recipe {config} has no tokenizer: model.type {recipe.model.type} reads the texts as they are.")
+        sizes = isinstance(recipe.data, SizesData)
+        reason = "data.type is `sizes`, without texts" if sizes else f"model.type {recipe.model.type} reads the texts as they are"
+        raise ConfigError(f"The recipe {config} has no tokenizer: {reason}.")
     texts, cache = read_texts(recipe.data, preparation(recipe.task)), Cache(report=notice)
     started = time.perf_counter()
     tokenizer = cache.train(recipe.tokenizer, [text for split in counted_splits(recipe.tokenizer, texts) for text in split])

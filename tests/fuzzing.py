@@ -159,6 +159,8 @@ def misbehaviour(ended: Ended, codes: Sequence[int] = (0, 2)) -> str | None:
         return "no message for people"
     if ended.code not in codes and not (ended.code == 1 and diverged) and not (ended.code == 130 and ended.interrupted):
         return f"exit code {ended.code}"
+    if len(printed.partition("Error: ")[2]) > 12_000:
+        return "more than one paragraph"
     if ended.code != 130 and (ended.code == 0) == ("Error: " in printed):
         return "exit code and message do not go together"
     return f"control characters: {found[0]!r}" if (found := _CONTROLS.search(printed)) else None

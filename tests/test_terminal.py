@@ -10,7 +10,7 @@ import pytest
 from command import NLP
 from hypothesis import given
 from hypothesis import strategies as st
-from nlp.cli.console import explain, print_json, say
+from nlp.cli.console import explain, notice, print_error, print_json, say
 from nlp.cli.tables import table
 from nlp.terminal import Screen, drawing_stream, figure, on_one_line, visible
 
@@ -34,6 +34,18 @@ def test_no_text_reaches_a_terminal_as_a_control_sequence(text: str) -> None:
     written = screen.original.buffer.getvalue().decode("utf-8")  # pyright: ignore[reportAttributeAccessIssue]
     assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", written)
     assert len(on_one_line(text).splitlines()) <= 1
+
+
+def test_messages_can_be_read_whatever_they_quote(capsys: pytest.CaptureFixture) -> None:
+    print_error(f"t.csv:2 has the label {'x' * 100_000!r}, which no row of train has. Correct it.")
+    printed = capsys.readouterr().err
+    assert printed.startswith("Error: t.csv:2 has the label 'xxx") and len(printed) < 500
+    assert printed.endswith("x', which no row of train has. Correct it.\n") and "[... 99," in printed
+    notice(", ".join(f"`column {number}`" for number in range(5_000)))
+    printed = capsys.readouterr().err
+    assert len(printed) < 10_100 and "`column 0`" in printed and "`column 4999`" in printed
+    print_error(mistakes := "\n  ".join(f"r.yaml:{line}:1: unknown key 'k{line}'" for line in range(200)))
+    assert capsys.readouterr().err == f"Error: {mistakes}\n"
 
 
 def test_lines_and_drawings_keep_their_order() -> None:

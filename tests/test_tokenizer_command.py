@@ -83,3 +83,5 @@ def test_a_recipe_without_a_tokenizer_is_reported(recipe, tmp_path):
                      "model: {type: rules, default: no, rules: [{label: yes, keywords: [good]}]}\n", encoding="utf-8")
     with pytest.raises(ConfigError, match=r"model\.type rules reads the texts as they are"):
         run("train", "--config", str(rules))
+    with pytest.raises(ConfigError, match=r"data\.type is `sizes`, without texts"):
+        run("train", "--config", "counting/gpt2-small")

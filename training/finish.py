@@ -12,7 +12,7 @@ import numpy as np
 from ..datasets.encoded.split import Data, Split
 from ..storage import make_folder
 from ..tasks.task import Task
-from ..terminal import on_one_line
+from ..terminal import on_one_line, shortened
 from .evaluate import TRAIN_SAMPLE, predict
 from .folder.checkpoints import checkpoint_path, has_checkpoint
 from .folder.files import disk_errors, write_atomically, write_json
@@ -54,7 +54,7 @@ def finish(learner: Learner, task: Task, data: Data, session: Session) -> Result
     session.stop.at_once = True  # all that a resumed run needs is saved
     cost = _cost(learner, session)
     for notice in getattr(learner.model, "notices", ()):
-        session.display.line(f"Notice: {notice}")
+        session.display.line(f"Notice: {shortened(notice)}")
     training = session.recipe.training
     if training is not None and training.checkpoints.average is not None:
         from .averaging import try_average

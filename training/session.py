@@ -16,6 +16,7 @@ from ..configs.schema.training import EarlyStoppingConfig
 from ..datasets.encoded.batching import Plan
 from ..datasets.encoded.split import Batch, Data
 from ..errors import RunError
+from ..terminal import shortened
 from .devices import Setting
 from .distributed import World
 from .folder.checkpoints import checkpoint_path, has_checkpoint
@@ -199,7 +200,7 @@ def open_session(
         tracker = Tracker(directory, resume_step=progress.step) if main else None
         with tracker or nullcontext(), Display(plan.n_steps, progress.step, silent=not main, seed=directory.seed) as display:
             for notice in notices:
-                display.line(f"Notice: {notice}")
+                display.line(f"Notice: {shortened(notice)}")
             yield Session(recipe, setting, directory, tracker, display, stop, progress)
 
 
