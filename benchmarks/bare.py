@@ -18,6 +18,7 @@ from nlp.configs.schema.transformers import TransformerConfig, TransformerSeq2Se
 from nlp.datasets.arrays import IntArray, Ragged
 from nlp.datasets.encoded.labelled_texts import LabelledSplit
 from nlp.datasets.encoded.split import Data
+from nlp.training.devices import has_bf16
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -176,6 +177,7 @@ class BareLoop:
     def __init__(self, recipe: Recipe, model: nn.Module, n_steps: int) -> None:
         assert recipe.training is not None and isinstance(recipe.training.optimizer, Adam)
         self.model, self.n_steps, self.training = model, n_steps, recipe.training
+        self.bf16 = recipe.training.precision == "bf16" and has_bf16("cpu")
         self.weights, settings = list(model.parameters()), recipe.training.optimizer
         decayed = {"params": [each for each in self.weights if each.ndim > 1], "weight_decay": settings.weight_decay}
         spared = {"params": [each for each in self.weights if each.ndim == 1], "weight_decay": 0.0}
@@ -198,7 +200,7 @@ class BareLoop:
         loss_sum, right, seen, read = torch.zeros(()), torch.zeros(()), 0, (0.0, 0.0)
         for step, rows in enumerate(batches, first_step):
             inputs, labels = self.examples(rows)
-            with torch.autocast("cpu", torch.bfloat16, enabled=self.training.precision == "bf16"):
+            with torch.autocast("cpu", torch.bfloat16, enabled=self.bf16):
                 logits = self.model(*inputs)
             logits, labels = logits.float().flatten(0, -2), labels.flatten()
             loss = functional.cross_entropy(logits, labels, label_smoothing=self.smoothing)

@@ -10,7 +10,7 @@ import pytest
 import torch
 from nlp.configs.load import load_recipe
 from nlp.errors import DeviceError
-from nlp.training.devices import choose_device, thread_count
+from nlp.training.devices import choose_device, precision_notices, thread_count
 from nlp.training.folder.environment import control_group_share, cores
 
 FAULTS = """
@@ -61,6 +61,19 @@ def test_processes_share_the_cores(monkeypatch):
     assert [thread_count(lstm, None, processes) for processes in (1, 3, 4, 16)] == [8, 2, 2, 1]
     assert (thread_count(bag), thread_count(rules)) == (1, 1)
     assert thread_count(lstm, 5, 4) == 5
+
+
+@pytest.mark.parametrize(("recipe", "precision", "device", "has_it", "told"), [
+    ("names/lstm", "bf16", "cpu", False, True), ("names/lstm", "bf16", "cpu", True, False), ("names/lstm", "bf16", "cuda:0", False, False),
+    ("names/lstm", "fp32", "cpu", False, False)])
+def test_a_processor_without_bf16_says_so(recipe, precision, device, has_it, told, monkeypatch):
+    monkeypatch.setattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", lambda: has_it)
+    notices = precision_notices(load_recipe(recipe, [f"training.precision={precision}"]), device)
+    assert notices == ["training.precision is bf16, but this processor has no matrix products in bfloat16; training runs in fp32."] * told
+
+
+def test_rules_have_no_precision():
+    assert precision_notices(load_recipe("names/rules"), "cpu") == []
 
 
 def test_each_process_needs_a_gpu_of_its_own(monkeypatch):

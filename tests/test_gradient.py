@@ -218,13 +218,18 @@ def test_dropout_depends_on_seed_and_step_alone():
     assert any(not torch.equal(value, after(2, 0)[name]) for name, value in after(1, 0).items())
 
 
-def test_bf16_learns_too():
+@pytest.mark.parametrize(("has_it", "dtype"), [(True, torch.bfloat16), (False, torch.float32)])
+def test_bf16_learns_too_and_is_fp32_on_a_processor_without(has_it, dtype, monkeypatch):
+    monkeypatch.setattr("nlp.training.loop.gradient.has_bf16", lambda device: has_it)
     ours = learner(training(precision="bf16"))
-    losses = []
+    losses, seen = [], set()
+    next(each for each in ours.model.modules() if isinstance(each, torch.nn.Linear)).register_forward_hook(
+        lambda module, inputs, output: seen.add(output.dtype))
     for step in range(1, 61):
         loss = ours.update([batch(16)], step, watched=False)["loss"]
         losses.append((loss[0] / loss[1]).item())
     assert losses[-1] < 0.7 * losses[0]
+    assert seen == {dtype}
     assert all(parameter.dtype == torch.float32 for parameter in ours.model.parameters())
 
 

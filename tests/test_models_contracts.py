@@ -26,6 +26,7 @@ from nlp.configs.schema.transformers import TransformerConfig
 from nlp.errors import ConfigError
 from nlp.models.build import build_model
 from nlp.models.head import Head
+from nlp.training.devices import has_bf16
 from safetensors.torch import load_model, save_model
 
 __all__ = ["one_thread"]
@@ -186,6 +187,7 @@ def test_a_batch_without_rows_gives_zero_gradients(case: Case) -> None:
     assert not any(parameter.grad.any() for name, parameter in model.named_parameters() if ".crf." not in name)
 
 
+@pytest.mark.skipif(not has_bf16("cpu"), reason="a processor without bfloat16 trains in fp32")
 @every_network
 def test_bfloat16_autocast_stays_close(case: Case) -> None:
     model, inputs = case.build().eval(), tensors_for(case, some_texts(8))

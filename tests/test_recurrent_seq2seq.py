@@ -16,6 +16,7 @@ from nlp.models.head import Head
 from nlp.models.layers.alignment import AdditiveScore, DotScore, GeneralScore, weights
 from nlp.models.layers.recurrence import CELLS, RecurrentEncoder, advance
 from nlp.models.networks.recurrent_seq2seq import RecurrentSeq2Seq
+from nlp.training.devices import has_bf16
 from safetensors.torch import load_model, save_model
 from torch import Tensor, nn
 from torch.nn import functional
@@ -369,6 +370,7 @@ def test_a_batch_without_rows_gives_zero_gradients(config) -> None:
     assert not any(parameter.grad.any() for parameter in model.parameters())
 
 
+@pytest.mark.skipif(not has_bf16("cpu"), reason="a processor without bfloat16 trains in fp32")
 @every_config
 def test_bfloat16_autocast_stays_close(config) -> None:
     model, inputs = build(config).eval(), inputs_for(some_pairs(6))

@@ -68,6 +68,20 @@ def _refuse_more_processes_than_gpus(processes: int, gpus: int) -> None:
         raise DeviceError(f"{processes} processes need a GPU each, and this machine has {gpus}. Use --processes {gpus}, or --device cpu.")
 
 
+def has_bf16(device: str) -> bool:
+    """Whether a device has matrix products in bfloat16. A CPU without takes ten times as long over them, and has no such LSTM at all."""
+    import torch
+
+    return device != "cpu" or (torch.backends.mkldnn.is_available() and torch.ops.mkldnn._is_mkldnn_bf16_supported())
+
+
+def precision_notices(recipe: Recipe, device: str) -> list[str]:
+    """A notice where a network trains in another precision than the recipe's."""
+    asked = recipe.training is not None and recipe.training.precision == "bf16"
+    return ["training.precision is bf16, but this processor has no matrix products in bfloat16; training runs in fp32."
+            ] if asked and not has_bf16(device) else []
+
+
 def keep_freed_memory() -> None:
     """Have glibc hold what is freed for the next tensor, where there is glibc.
 

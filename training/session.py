@@ -17,7 +17,7 @@ from ..datasets.encoded.batching import Plan
 from ..datasets.encoded.split import Batch, Data
 from ..errors import RunError
 from ..terminal import shortened
-from .devices import Setting
+from .devices import Setting, precision_notices
 from .distributed import World
 from .folder.checkpoints import checkpoint_path, has_checkpoint
 from .folder.data_file import save_data
@@ -192,7 +192,8 @@ def open_session(
     """Resume from the last checkpoint, or start; then log, display and listen for signals until the block ends."""
     main = setting.world.is_main
     longest = recipe.model.longest_input
-    notices = [*data.notices, *(each for split in data.splits.values() for each in split.length_notices(longest))]
+    notices = [*data.notices, *(each for split in data.splits.values() for each in split.length_notices(longest)),
+               *precision_notices(recipe, setting.device)]
     with directory.hold() if main else nullcontext(), StopSignal(recipe.model.learns_by != "gradient").listening() as stop:
         if main:
             save_data(directory, data)  # first: another vocabulary would otherwise be reported as weights that do not fit

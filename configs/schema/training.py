@@ -145,7 +145,7 @@ class TrainingConfig(Config):
     """Validation metric that decides which checkpoint is `best`, and that early stopping monitors; by default that of the task, usually
     accuracy. Ties are broken by the lower validation loss."""
     precision: Literal["fp32", "bf16"] = "fp32"
-    """`bf16`: matrix products in bfloat16 by autocast; weights stay fp32."""
+    """`bf16`: matrix products in bfloat16 by autocast; weights stay fp32. A CPU without bfloat16 trains in fp32, with a notice."""
     tf32: bool = True
     """On an NVIDIA GPU, compute fp32 matrix products in TF32, with 10 bits of mantissa; no effect elsewhere."""
     compile: bool = False

@@ -18,6 +18,7 @@ from ...errors import RunError, TrainingError
 from ...models.networks.network import Network, as_tensor, as_tensors
 from ...tasks.losses import Objective, Ratio
 from ...tasks.task import Task
+from ..devices import has_bf16
 from ..distributed import World
 from ..folder.files import REMEDY, check_saved
 from ..folder.tensors import assert_finite, load_into, load_tensors, save_tensors
@@ -122,7 +123,7 @@ class GradientLearner:
         return ratios
 
     def _autocast(self) -> Any:
-        bf16 = self.training.precision == "bf16"
+        bf16 = self.training.precision == "bf16" and has_bf16(self.device.type)
         return torch.autocast(self.device.type, dtype=torch.bfloat16) if bf16 else nullcontext()
 
     def _gradients_wait(self, player: Player, more_to_come: bool) -> Any:
