@@ -61,25 +61,13 @@ class RecurrentLayer(nn.Module):
 
     def directions(self, x: Tensor, places: Tensor) -> list[Tensor]:
         """(batch, seq, d_input) -> (batch, seq, d_state) for each direction, in the order in which it read"""
-        ahead, _ = run(self.ahead, x)
-        return [ahead] if self.back is None else [ahead, run(self.back, reverse(x, places))[0]]
+        ahead, _ = self.ahead(x)
+        return [ahead] if self.back is None else [ahead, self.back(reverse(x, places))[0]]
 
     def forward(self, x: Tensor, places: Tensor) -> Tensor:
         """(batch, seq, d_input) -> (batch, seq, d_state), or 2 * d_state: a token's states of both directions side by side"""
         ahead, *back = self.directions(x, places)
         return torch.cat([ahead, reverse(back[0], places)], dim=2) if back else ahead
-
-
-def run(cell: nn.RNNBase, x: Tensor, state: State | None = None) -> tuple[Tensor, State]:
-    """(batch, seq, d_input), the state before -> (batch, seq, d_state), and the state after
-
-    Autocast is left out for an LSTM where torch has no bfloat16 kernel for it: on CPUs without AVX-512.
-    """
-    if isinstance(cell, nn.LSTM) and x.device.type == "cpu" and not torch.ops.mkldnn._is_mkldnn_bf16_supported():
-        dtype = next(cell.parameters()).dtype
-        with torch.autocast("cpu", enabled=False):
-            return cell(x.to(dtype), tuple(part.to(dtype) for part in state) if state is not None else None)
-    return cell(x, state)
 
 
 def start_weights(cell: nn.RNNBase) -> None:
@@ -145,7 +133,7 @@ class RecurrentEncoder(nn.Module):
         after: list[State] = []
         for number, (layer, before) in enumerate(zip(self.layers, states, strict=True)):
             assert isinstance(layer, RecurrentLayer)
-            x, state = run(layer.ahead, self.dropout(x) if number else x, before)
+            x, state = layer.ahead(self.dropout(x) if number else x, before)
             after.append(state)
         return x, after
 
