@@ -64,10 +64,10 @@ class Ours:
 
 
 @contextmanager
-def opened(recipe: Recipe, threads: int | None = None) -> Iterator[Ours]:
-    """Everything that `nlp train` builds before its first step, on the CPU, with the threads that it would take."""
+def opened(recipe: Recipe, threads: int | None = None, device: str = "cpu") -> Iterator[Ours]:
+    """Everything that `nlp train` builds before its first step, with the threads that it would take."""
     threads = thread_count(recipe, threads)
-    setting = Setting(recipe.seeds[0], "cpu", threads)
+    setting = Setting(recipe.seeds[0], device, threads)
     run = build_run(recipe, setting)
     with TemporaryDirectory() as folder:
         directory = RunDirectory(Path(folder), Path(folder))

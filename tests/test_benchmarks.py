@@ -173,6 +173,17 @@ def test_runs_that_share_a_machine(tmp_path):
         assert_row(row, f"{recipe}: {ways}")
 
 
+def test_the_script_for_gpus_runs_on_a_cpu():
+    from gpu import all_cases
+
+    small = ["model.d_model=16", "model.n_layers=1", "model.n_heads=2", "model.d_ff=16", "task.block_size=16", "training.steps=8",
+             "training.batch_size=4", "training.precision=fp32", "data.name=pydocs", "training.evaluate_every=8"]
+    eager, classifier, complete = all_cases("cpu", pairs=1, steps=2, settings=small)
+    assert_row(eager, "eager: by hand / ours")
+    assert_row(classifier, "names/lstm: CPU / cpu")
+    assert 2 < complete["validation_loss"] < 5
+
+
 def test_waiting_times():
     from startup import COMMANDS, all_commands
 
