@@ -68,7 +68,7 @@ def build_model(config: ModelConfig, spec: SizesData, head: Heads) -> Model:  # 
         case RecurrentConfig() if isinstance(head, Head) and head.kind == "vocabulary":
             from .networks.recurrent_language_model import RecurrentLanguageModel
 
-            return RecurrentLanguageModel(config, _size(spec.vocab_size, "vocab_size", config), head)
+            return RecurrentLanguageModel(config, _n_rows(spec, config, head), head)
         case RecurrentConfig():
             from .networks.recurrent import Recurrent
 
@@ -76,7 +76,7 @@ def build_model(config: ModelConfig, spec: SizesData, head: Heads) -> Model:  # 
         case TransformerConfig():
             from .networks.transformer import Transformer
 
-            return Transformer(config, _size(spec.vocab_size, "vocab_size", config), spec.n_characters, head)
+            return Transformer(config, _n_rows(spec, config, head), spec.n_characters, head)
         case RecurrentSeq2SeqConfig():
             from .networks.recurrent_seq2seq import RecurrentSeq2Seq
 
@@ -111,6 +111,12 @@ def _size(size: int | None, name: str, config: ModelConfig) -> int:
     if size is None:
         raise ConfigError(f"data.{name} is missing: model.type {config.type} is built from it. Set it next to `data.type: sizes`.")
     return size
+
+
+def _n_rows(spec: SizesData, config: ModelConfig, head: Heads) -> int:
+    """Rows of the token embedding: one for each token, and as many more as a language model's output has."""
+    n_tokens = _size(spec.vocab_size, "vocab_size", config)
+    return head.n_rows if isinstance(head, Head) and head.kind == "vocabulary" and head.multiple > 1 else n_tokens
 
 
 def _single(config: ModelConfig, head: Heads) -> Head | None:

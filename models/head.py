@@ -12,7 +12,7 @@ class Head:
     `classes`: one score for each class of a text; `tags`: one for each tag at each word, with `crf` of a conditional random field;
     `vocabulary`: one for each word at each position; `sequence`: one for each word of the target's vocabulary at each of its places.
     `labels` are the classes by name, where there are any: rules vote by name. `tied`: the output shares the embedding's matrix;
-    `tied_source`: so does the source's embedding.
+    `tied_source`: so does the source's embedding. `multiple`: the matrices of a vocabulary have a multiple of so many rows.
     """
 
     kind: Literal["classes", "tags", "vocabulary", "sequence"]
@@ -22,6 +22,12 @@ class Head:
     tied_source: bool = False
     bias: bool = True
     crf: bool = False
+    multiple: int = 1
+
+    @property
+    def n_rows(self) -> int:
+        """Rows of the output's matrix: `n_outputs`, rounded up to the multiple."""
+        return -(-self.n_outputs // self.multiple) * self.multiple
 
 
 Heads = Head | Mapping[str, Head] | None

@@ -61,7 +61,7 @@ class LanguageModeling(Task):
     def head_for(cls, config: LanguageModelingConfig, sizes: SizesData, labels: tuple[str, ...] = ()) -> Head:
         """One score for each word of the vocabulary at each position."""
         n_words = stated(sizes.vocab_size, "vocab_size", "the output has one score for each word")
-        return Head("vocabulary", n_words, tied=config.tie_embeddings, bias=config.output_bias)
+        return Head("vocabulary", n_words, tied=config.tie_embeddings, bias=config.output_bias, multiple=config.pad_vocab_to_multiple_of)
 
     def objectives(self, model: "nn.Module") -> "list[Objective]":
         """What is minimised: cross-entropy of each token."""

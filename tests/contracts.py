@@ -4,7 +4,7 @@ A network that is new in the union of `configs/schema/model.py` needs a case her
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Any, get_args
 
@@ -115,6 +115,7 @@ NETWORKS = [
     Case("transformer-tags-spelled", transformer(d_model=16, characters=LSTM_CHARACTERS), TAGS),
     Case("transformer-rotary-causal", transformer(causal=True, positions="rotary"), WORDS, reach=0),
     Case("transformer-llama", transformer(causal=True, **LLAMA), UNTIED, reach=0),
+    Case("transformer-padded", transformer(causal=True), Head("vocabulary", N_TOKENS, tied=True, multiple=64), reach=0),
     Case("transformer-relative", transformer(positions="relative", norm_type="rms_norm", activation="gelu_tanh", gated=True, bias=False)),
     Case("transformer-relative-causal", transformer(causal=True, positions="relative"), WORDS, reach=0),
     Case("transformer-albert", transformer(**{**BERT, "d_embedding": 6, "share_layers": True, "n_layers": 3, "activation": "gelu_tanh"})),
@@ -217,6 +218,9 @@ def right_share(case: Case, model: nn.Module, texts: Sequence[Sequence[int]]) ->
 
 def parameters_by_hand(config: NetworkConfig, sizes: SizesData, head: Head | None) -> int:
     """The sum that a person would write down; no module is looked at."""
+    if head is not None and head.multiple > 1:  # rows that fill up embedding and output
+        size = -(-head.n_outputs // head.multiple) * head.multiple
+        return parameters_by_hand(config, sizes.model_copy(update={"vocab_size": size}), replace(head, n_outputs=size, multiple=1))
     n_classes = head.n_outputs if head is not None and head.kind != "vocabulary" else 0
     crf = n_classes * n_classes + 2 * n_classes if head is not None and head.crf else 0
     d_spelled, spelled = characters_by_hand(getattr(config, "characters", None), sizes)

@@ -3,6 +3,7 @@
 import json
 import math
 import signal
+from dataclasses import replace
 from itertools import pairwise
 from types import SimpleNamespace
 
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 from command import interrupted, nlp, nlp_process, results, timeless, weights
-from contracts import N_TOKENS, one_thread, recurrent, transformer
+from contracts import N_TOKENS, SIZES, one_thread, recurrent, transformer
 from hypothesis import given
 from hypothesis import strategies as st
 from nlp.configs.schema.classical import NgramConfig
@@ -148,6 +149,19 @@ def test_going_on_token_by_token_equals_reading_it_all_again(config):
     for place in range(6, len(ids)):
         scores, past = model.next_scores(ids[place : place + 1], past)
         np.testing.assert_allclose(scores, complete[place], atol=1e-5)
+
+
+@pytest.mark.parametrize("config", [CELLS[1], DECODERS[0]], ids=["lstm", "transformer"])
+def test_rows_that_round_the_vocabulary_up_are_never_predicted(config):
+    plain, padded = (build_model(config, SIZES, replace(UNTIED, multiple=multiple)).eval() for multiple in (1, 64))
+    assert padded.output.scores.weight.shape[0] == 64
+    assert plain.output.scores.weight.shape[0] == N_TOKENS
+    weights = {name: value[: plain.state_dict()[name].shape[0]] if value.ndim else value for name, value in padded.state_dict().items()}
+    plain.load_state_dict(weights)
+    follows = {"tokens": np.array([[3, 9, 12]], dtype=np.int32), "lengths": np.array([3]), "places": np.array([0])}
+    assert padded.scores(**follows).shape == (1, 3, N_TOKENS)
+    np.testing.assert_allclose(padded.scores(**follows), plain.scores(**follows), atol=1e-6)
+    assert padded.next_scores([3, 9], None)[0].shape == (N_TOKENS,)
 
 
 @pytest.mark.parametrize("config", CELLS, ids=lambda config: config.type)

@@ -30,6 +30,9 @@ class LanguageModelingConfig(TaskBase):
     """Use the token embedding as the output matrix too (Press and Wolf 2017); its parameters are counted once."""
     output_bias: bool = False
     """Whether the output layer has a bias."""
+    pad_vocab_to_multiple_of: PositiveInt = 1
+    """Round the rows of embedding and output up to a multiple of this, such as 64, which a GPU multiplies faster. The additional rows are
+    counted as parameters, but no word is ever read or predicted by them."""
 
     @property
     def metrics(self) -> tuple[str, ...]:

@@ -53,6 +53,18 @@ class TagOutput(nn.Module):
         return self.scores(self.hidden(states))
 
 
+class WordScores(nn.Linear):
+    """A score for each word; rows of the matrix beyond them, which round it up to a size that a GPU multiplies faster, are left out."""
+
+    def __init__(self, d_model: int, head: Head) -> None:
+        super().__init__(d_model, head.n_rows, bias=head.bias)
+        self.n_words = head.n_outputs
+
+    def forward(self, input: Tensor) -> Tensor:
+        """(..., d_model) -> (..., n_words)"""
+        return super().forward(input)[..., : self.n_words]
+
+
 class VocabularyOutput(nn.Module):
     """A score for each word of the vocabulary at each position; `tied` shares the embedding's matrix (Press and Wolf 2017).
 
@@ -61,9 +73,9 @@ class VocabularyOutput(nn.Module):
 
     def __init__(self, d_model: int, head: Head, embedding: nn.Embedding, source: nn.Embedding | None = None) -> None:
         super().__init__()
-        self.scores = nn.Linear(d_model, head.n_outputs, bias=head.bias)
+        self.scores = WordScores(d_model, head)
         if head.tied:
-            self.scores.weight = _shared(embedding, head.n_outputs, "the output")
+            self.scores.weight = _shared(embedding, head.n_rows, "the output")
         if head.tied_source and source is not None:
             source.weight = _shared(embedding, source.num_embeddings, "the source's embedding")
 
