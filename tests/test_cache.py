@@ -398,7 +398,7 @@ def test_without_a_home_folder_everything_is_made_each_time(monkeypatch):
     assert encoded.ids.tolist() == tokenizer.encode(TEXTS).ids.tolist()
     assert len(cache.notices) == 1
     assert "Set NLP_CACHE to a folder" in cache.notices[0]
-    with pytest.raises(DataError, match="Set NLP_DATA to a folder"):
+    with pytest.raises(DataError, match="Set NLP_DATA to a writable folder"):
         data_folder()
 
 
