@@ -21,6 +21,8 @@ from .folder.files import read_saved, write_atomically, write_json
 from .folder.run_directory import RunDirectory, create_run, group_address, runs_root
 from .log.display import announce
 
+NOTHING_KEPT = "Stopped before the first step; nothing is kept."
+
 
 @dataclass(frozen=True)
 class Job:
@@ -54,16 +56,25 @@ def new_jobs(recipe: Recipe, config: str, name: str | None, device: str, threads
 
 def _create(recipes: Sequence[Recipe], config: str, name: str | None, device: str, threads: int) -> list[RunDirectory]:
     name = name or datetime.now().strftime("%Y%m%d-%H%M%S")
-    names = [f"{name}-seed-{recipe.seeds[0]}" if len(recipes) > 1 else name for recipe in recipes]
-    return [_create_one(recipe, config, each, device, threads) for recipe, each in zip(recipes, names, strict=True)]
+    recipe_name, made = _name_of(config), list[RunDirectory]()
+    try:
+        for recipe in recipes:
+            made.append(create_run(recipe_name, f"{name}-seed-{recipe.seeds[0]}" if len(recipes) > 1 else name))
+            _describe(made[-1], recipe, config, device, threads)
+    except BaseException as error:
+        for directory in made:
+            _remove(directory)
+        if isinstance(error, KeyboardInterrupt):
+            announce(NOTHING_KEPT)
+        raise
+    return made
 
 
-def _create_one(recipe: Recipe, config: str, name: str, device: str, threads: int) -> RunDirectory:
-    directory = create_run(_name_of(config), name)
+def _describe(directory: RunDirectory, recipe: Recipe, config: str, device: str, threads: int) -> None:
+    """The recipe as it was written and resolved, and what the run is made with; the file that makes the folder a run is the last."""
     write_atomically(directory.original, Path(find_recipe(config)).read_text(encoding="utf-8"))
     write_json(directory.environment, environment() | {"seed": recipe.seeds[0], "device": device, "threads": threads})
     write_atomically(directory.config, dump_recipe(recipe))
-    return directory
 
 
 def _name_of(config: str) -> str:
@@ -105,7 +116,7 @@ def discarded_unless_started(jobs: Sequence[Job]) -> Iterator[None]:
             _remove(directory)
         if isinstance(error, KeyboardInterrupt):
             address = group_address([job.directory for job in jobs])
-            announce("Stopped before the first step; nothing is kept." if empty else f"Stopped. Resume with: nlp train --resume {address}")
+            announce(NOTHING_KEPT if empty else f"Stopped. Resume with: nlp train --resume {address}")
         raise
 
 
