@@ -57,10 +57,16 @@ def test_cores_are_those_that_the_control_group_gets(tmp_path, monkeypatch, file
 
 def test_processes_share_the_cores(monkeypatch):
     monkeypatch.setattr("nlp.training.devices.cores", lambda: 8)
-    lstm, bag, rules = (load_recipe(f"names/{name}") for name in ("lstm", "mlp", "rules"))
-    assert [thread_count(lstm, None, processes) for processes in (1, 3, 4, 16)] == [8, 2, 2, 1]
-    assert (thread_count(bag), thread_count(rules)) == (1, 1)
-    assert thread_count(lstm, 5, 4) == 5
+    cnn, lstm, bag, rules = (load_recipe(f"names/{name}") for name in ("cnn", "lstm", "mlp", "rules"))
+    assert [thread_count(cnn, None, processes) for processes in (1, 3, 4, 16)] == [8, 2, 2, 1]
+    assert [thread_count(each) for each in (bag, rules, lstm)] == [1, 1, 1]
+    assert thread_count(cnn, 5, 4) == thread_count(lstm, 5) == 5
+
+
+@pytest.mark.parametrize("setting", ["model.bidirectional=true", "model.hidden_size=129"])
+def test_recurrent_networks_whose_steps_are_longer_take_all_cores(setting, monkeypatch):
+    monkeypatch.setattr("nlp.training.devices.cores", lambda: 8)
+    assert thread_count(load_recipe("names/gru", [setting])) == 8
 
 
 @pytest.mark.parametrize(("recipe", "precision", "device", "has_it", "told"), [

@@ -20,17 +20,17 @@ class NetworkConfig(ModelBase):
 
     learns_by: ClassVar[LearnsBy] = "gradient"
     gives: ClassVar[frozenset[str]] = frozenset({"classes"})
-    threads: ClassVar[int | None] = None
-    """Threads a run uses on a CPU; None: all cores. A fixed rule by class, so that equal seeds give equal bytes."""
-
     dropout: Probability = 0.0
     """Share of activations set to zero in training (Srivastava et al. 2014)."""
+
+    @property
+    def threads(self) -> int | None:
+        """Threads that a run uses on a CPU; None: all cores. A fixed rule by class and size, so that equal seeds give equal bytes."""
+        return None
 
 
 class MlpConfig(NetworkConfig):
     """Multi-layer perceptron over a bag of tokens, weighted n-grams, or a plain vector of features."""
-
-    threads: ClassVar[int | None] = 1
 
     type: Literal["mlp"]
     input: Literal["bag", "vector"] = "bag"
@@ -45,6 +45,10 @@ class MlpConfig(NetworkConfig):
     @property
     def inputs(self) -> Inputs:
         return frozenset({self.input})
+
+    @property
+    def threads(self) -> int:
+        return 1
 
     @model_validator(mode="after")
     def _vectors_are_not_embedded(self) -> Self:
@@ -133,6 +137,11 @@ class RecurrentConfig(SequenceNetworkConfig):
     """Read the text in both directions; the two states are concatenated."""
     pooling: Literal["last", "mean", "max", "attention"] = "last"
     """How the states are pooled into one vector; `last` takes each direction's final state."""
+
+    @property
+    def threads(self) -> int | None:
+        """One where the product of a state and its matrix takes less time than threads need to meet after it."""
+        return None if self.bidirectional or self.hidden_size > 128 else 1
 
 
 class Seq2SeqConfig(NetworkConfig):
