@@ -4,7 +4,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from nlp.analysis.bootstrap import percentile_interval, resampled_sums
+from nlp.analysis.influence import influences
+from nlp.analysis.permutation import randomisation_p, sign_flip_p
 from nlp.analysis.proportions import PairedCounts, mcnemar_p, newcombe_interval, wilson_interval
+from nlp.analysis.sums import BLOCK, blocks, by_cluster, difference, grouped, ratio
+from scipy import stats
 from statsmodels.stats.contingency_tables import mcnemar
 from statsmodels.stats.proportion import proportion_confint
 
@@ -71,3 +76,159 @@ def test_paired_counts_are_those_of_the_rows(rows):
     a, b = np.array(rows, dtype=bool).reshape(-1, 2).T
     counts = PairedCounts.of(a, b)
     assert counts == (rows.count((True, True)), rows.count((True, False)), rows.count((False, True)), rows.count((False, False)))
+
+
+def f1(sums):
+    """Of true positives, false positives and false negatives."""
+    hits = 2 * sums[..., 0]
+    return hits / np.maximum(hits + sums[..., 1] + sums[..., 2], 1)
+
+
+def shares(generator, n, share):
+    """Statistics of accuracy: right or not, 1."""
+    return np.column_stack([generator.random(n) < share, np.ones(n)]).astype(np.float64)
+
+
+def rates(generator, n):
+    """Statistics of an error rate of texts of different lengths, all different."""
+    lengths = generator.integers(5, 40, size=n)
+    return np.column_stack([lengths * generator.beta(1, 9, size=n), lengths])
+
+
+def test_the_bootstrap_of_a_ratio_equals_scipys():
+    statistics = rates(np.random.default_rng(0), 300)
+    ours = percentile_interval(ratio, statistics, confidence=0.9, draws=20_000)
+    theirs = stats.bootstrap((statistics[:, 0], statistics[:, 1]), lambda x, y, axis: x.sum(axis) / y.sum(axis), paired=True,
+                             vectorized=True, n_resamples=20_000, confidence_level=0.9, method="percentile", rng=1, batch=2_000)
+    width = ours[1] - ours[0]
+    assert ours == pytest.approx(tuple(theirs.confidence_interval), abs=0.03 * width)
+
+
+def test_few_kinds_of_rows_are_drawn_as_often_as_the_rows_themselves():
+    """Two ways of drawing, one distribution: the mean and the spread of a sum of 400 rows with a share of 0.9."""
+    right = np.repeat([1.0, 0.0], [360, 40])[:, None]
+    fast, by_row = resampled_sums(right, 20_000), resampled_sums(np.column_stack([right, np.arange(400)]), 20_000)[:, :1]
+    for sums in (fast, by_row):
+        assert sums.mean() == pytest.approx(360, abs=0.2)
+        assert sums.std() == pytest.approx(np.sqrt(400 * 0.9 * 0.1), rel=0.03)
+
+
+@given(st.integers(1, 60), st.integers(1, 4), st.booleans())
+def test_every_resample_has_as_many_rows_as_the_test(n, k, alike):
+    statistics = np.ones((n, k)) if alike else np.random.default_rng(n).normal(size=(n, k))
+    assert resampled_sums(np.column_stack([statistics, np.ones(n)]), 20)[:, -1].tolist() == [n] * 20
+
+
+def test_blocks_add_up():
+    assert sum(blocks(10_000, 50_000)) == 10_000
+    assert max(blocks(10_000, 50_000)) * 50_000 <= BLOCK
+    assert list(blocks(3, 10 * BLOCK)) == [1, 1, 1]
+
+
+def test_blocks_do_not_change_what_is_drawn(monkeypatch):
+    statistics = rates(np.random.default_rng(4), 50)
+    whole = resampled_sums(statistics, 100)
+    monkeypatch.setattr("nlp.analysis.sums.BLOCK", 777)
+    np.testing.assert_allclose(resampled_sums(statistics, 100), whole)
+
+
+def test_rows_of_one_document_are_drawn_together():
+    documents = np.repeat(np.arange(50), 20)
+    of_document = np.random.default_rng(5).random(50) < 0.5
+    statistics = np.column_stack([of_document[documents], np.ones(1_000)]).astype(np.float64)
+    together = by_cluster(statistics, documents[::-1])
+    assert together.tolist() == [[20.0 * right, 20.0] for right in of_document[::-1]]
+    low, high = percentile_interval(ratio, statistics)
+    low_together, high_together = percentile_interval(ratio, together)
+    assert high_together - low_together == pytest.approx(np.sqrt(20) * (high - low), rel=0.1)
+
+
+def test_intervals_of_odd_inputs():
+    assert percentile_interval(ratio, np.array([[1.0, 1.0]])) == (1, 1)
+    assert percentile_interval(ratio, np.zeros((5, 2))) == (0, 0)
+    assert percentile_interval(difference(ratio), np.ones((100, 4))) == (0, 0)
+    assert percentile_interval(f1, np.zeros((2, 3))) == (0, 0)
+
+
+def test_the_interval_of_a_difference_is_paired():
+    """Two systems that are nearly alike differ by less than the two intervals suggest."""
+    generator = np.random.default_rng(6)
+    a = shares(generator, 500, 0.8)
+    b = a.copy()
+    b[:10, 0] = 1 - b[:10, 0]
+    low, high = percentile_interval(difference(ratio), np.hstack([a, b]))
+    assert low <= a[:, 0].mean() - b[:, 0].mean() <= high
+    assert high - low < 0.03 < np.subtract(*percentile_interval(ratio, a)[::-1])
+
+
+@given(st.lists(st.tuples(*[st.integers(0, 3)] * 6), min_size=2, max_size=8))
+def test_exact_randomisation_equals_scipys_permutation_test(rows):
+    a, b = np.hsplit(np.array(rows, dtype=np.float64), 2)
+    numbers = np.arange(len(a))
+    both = np.stack([a, b])
+
+    def gap(first, second, axis):
+        """scipy exchanges the entries of (rows,), so they are numbers of rows of a (even) and b (odd)."""
+        sums = [both[entries.astype(int) % 2, entries.astype(int) // 2].sum(axis=-2) for entries in (first, second)]
+        return f1(sums[0]) - f1(sums[1])
+
+    expected = stats.permutation_test((2 * numbers, 2 * numbers + 1), gap, permutation_type="samples", n_resamples=np.inf, vectorized=True,
+                                      axis=-1)
+    found = randomisation_p(f1, a, b)
+    assert found == pytest.approx(min(1.0, two_sided(expected.null_distribution, expected.statistic)))
+
+
+def two_sided(drawn, seen):
+    """The share of differences at least as large either way; scipy doubles the smaller side, which is the same where they mirror."""
+    return float(np.mean(np.abs(drawn) >= abs(seen) - 1e-9))
+
+
+@pytest.mark.parametrize("whole_numbers", [True, False])
+def test_drawn_sign_flips_come_close_to_scipys_permutation_test(whole_numbers):
+    gaps = np.random.default_rng(7).normal(0.2, 1, size=400)
+    gaps = np.round(gaps) if whole_numbers else gaps
+    expected = stats.permutation_test((gaps, np.zeros(400)), lambda x, y, axis: (x - y).mean(axis), permutation_type="samples",
+                                      n_resamples=50_000, vectorized=True, rng=1, batch=1_000)
+    assert 0.01 < expected.pvalue < 0.1
+    assert sign_flip_p(gaps, draws=50_000) == pytest.approx(expected.pvalue, abs=0.005)
+
+
+def test_randomisation_of_accuracies_comes_close_to_mcnemar():
+    counts = PairedCounts(300, 60, 40, 100)
+    a = np.repeat([1.0, 1.0, 0.0, 0.0], counts)
+    b = np.repeat([1.0, 0.0, 1.0, 0.0], counts)
+    found = randomisation_p(ratio, np.column_stack([a, a * 0 + 1]), np.column_stack([b, b * 0 + 1]), draws=50_000)
+    assert found == pytest.approx(mcnemar_p(counts), abs=0.004)
+
+
+def test_permutation_tests_of_odd_inputs():
+    same = rates(np.random.default_rng(8), 30)
+    assert randomisation_p(ratio, same, same) == 1
+    assert sign_flip_p(np.zeros(5)) == 1
+    assert sign_flip_p(np.array([0.3])) == 1
+    assert sign_flip_p(np.array([0.3, 0.1])) == 0.5
+    assert sign_flip_p(np.array([])) == 1
+    assert sign_flip_p(np.full(10_000, 0.1)) == 1 / 10_001
+    assert sign_flip_p(np.linspace(1, 2, 200), seed=1) == sign_flip_p(np.linspace(1, 2, 200), seed=1) == 1 / 10_001
+
+
+def test_influences_of_a_mean_are_the_rows_and_of_other_metrics_give_the_variance_of_the_bootstrap():
+    right = shares(np.random.default_rng(9), 200, 0.7)
+    np.testing.assert_allclose(influences(ratio, right), right[:, 0], atol=1e-12)
+    counts = np.random.default_rng(10).multinomial(1, [0.5, 0.2, 0.1, 0.2], size=1_000)[:, :3].astype(np.float64)
+    values = influences(f1, counts)
+    assert values.mean() == pytest.approx(f1(counts.sum(axis=0)))
+    assert values.std(ddof=1) / np.sqrt(1_000) == pytest.approx(f1(resampled_sums(counts)).std(), rel=0.03)
+    assert influences(ratio, right[:1]).tolist() == [ratio(right[0])]
+
+
+def test_equal_rows_are_grouped_only_where_that_makes_them_few():
+    few, often = grouped(np.repeat([[1.0, 2.0], [0.0, 2.0]], [30, 70], axis=0))
+    assert (few.tolist(), often.tolist()) == ([[0, 2], [1, 2]], [70, 30])
+    many = np.arange(10.0)[:, None]
+    assert grouped(many)[0].tolist() == many.tolist()
+
+
+@given(st.lists(st.floats(0.01, 1), min_size=1, max_size=10))
+def test_of_differences_with_one_sign_only_all_exchanged_and_none_are_as_large(gaps):
+    assert sign_flip_p(np.array(gaps)) == 2 / 2 ** len(gaps)
