@@ -2,16 +2,23 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from nlp.analysis.bootstrap import percentile_interval, resampled_sums
+from nlp.analysis.equivalence import equivalence_p, practical_shares
 from nlp.analysis.influence import influences
+from nlp.analysis.many import holm, letters
+from nlp.analysis.methods import compare_methods
 from nlp.analysis.permutation import randomisation_p, sign_flip_p
+from nlp.analysis.power import rows_needed, smallest_difference
 from nlp.analysis.proportions import PairedCounts, mcnemar_p, newcombe_interval, wilson_interval
+from nlp.analysis.student import Difference
 from nlp.analysis.sums import BLOCK, blocks, by_cluster, difference, grouped, ratio
 from scipy import stats
 from statsmodels.stats.contingency_tables import mcnemar
+from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.proportion import proportion_confint
+from statsmodels.stats.weightstats import DescrStatsW
 
 paired_counts = st.builds(PairedCounts, *[st.integers(0, 400)] * 4)
 
@@ -232,3 +239,196 @@ def test_equal_rows_are_grouped_only_where_that_makes_them_few():
 @given(st.lists(st.floats(0.01, 1), min_size=1, max_size=10))
 def test_of_differences_with_one_sign_only_all_exchanged_and_none_are_as_large(gaps):
     assert sign_flip_p(np.array(gaps)) == 2 / 2 ** len(gaps)
+
+
+def test_one_run_each_is_the_paired_t_test():
+    a, b = np.random.default_rng(11).random((2, 1, 80))
+    verdict = compare_methods(a, b)
+    expected = stats.ttest_rel(a[0], b[0])
+    assert verdict.difference.p() == pytest.approx(expected.pvalue)
+    assert verdict.difference.interval(0.9) == pytest.approx(tuple(expected.confidence_interval(0.9)))
+    assert verdict.difference.degrees_of_freedom == pytest.approx(79)
+    assert verdict[1:] == (0, 1)
+
+
+def test_seeds_alone_are_welchs_t_test_of_the_runs():
+    runs_a, runs_b = np.array([0.81, 0.84, 0.86]), np.array([0.78, 0.80, 0.79, 0.83, 0.79])
+    verdict = compare_methods(np.outer(runs_a, np.ones(50)), np.outer(runs_b, np.ones(50)))
+    expected = stats.ttest_ind(runs_a, runs_b, equal_var=False)
+    assert verdict.difference.p() == pytest.approx(expected.pvalue)
+    assert verdict.difference.degrees_of_freedom == pytest.approx(expected.df)
+    assert verdict.seed_share == pytest.approx(1)
+
+
+def runs_of(generator, seeds, rows, noise, residual=0.5):
+    """(trials, seeds, rows) scores of a method on rows of these difficulties (trials, 1, rows), with an effect of its own on each row."""
+    trials, _, n = rows.shape
+    own = generator.normal(scale=0.5, size=rows.shape)
+    return rows + own + generator.normal(scale=noise, size=(trials, seeds, 1)) + generator.normal(scale=residual, size=(trials, seeds, n))
+
+
+def two_equal_methods(seeds_a, seeds_b, noise, trials=2_000, n=60):
+    """Scores of both in each trial, with noise of the seeds in standard errors of the rows."""
+    generator = np.random.default_rng(seeds_a * 10 + seeds_b)
+    rows = generator.normal(size=(trials, 1, n))
+    return zip(*(runs_of(generator, seeds, rows, noise / np.sqrt(n)) for seeds in (seeds_a, seeds_b)), strict=True)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("noise", [0, 0.5, 1, 2, 5])
+@pytest.mark.parametrize("seeds", [(2, 2), (3, 3), (5, 5), (3, 5), (2, 5)])
+def test_equal_methods_are_rarely_called_different(seeds, noise):
+    differences = [compare_methods(a, b).difference for a, b in two_equal_methods(*seeds, noise)]
+    at_most = 0.08 if seeds == (2, 5) else 0.07
+    assert np.mean([each.p() < 0.05 for each in differences]) <= at_most
+    low, high = np.array([each.interval() for each in differences]).T
+    assert np.mean((low < 0) & (high > 0)) >= 1 - at_most
+
+
+@pytest.mark.slow
+def test_the_variance_has_the_size_of_the_spread_of_the_difference():
+    verdicts = [compare_methods(a, b) for a, b in two_equal_methods(5, 3, noise=2)]
+    spread = np.var([each.difference.value for each in verdicts])
+    assert np.mean([each.difference.standard_error ** 2 for each in verdicts]) == pytest.approx(spread, rel=0.07)
+    of_seeds = 4 / 60 * (1 / 5 + 1 / 3)
+    assert np.mean([each.seed_share * each.difference.standard_error**2 for each in verdicts]) == pytest.approx(of_seeds, rel=0.07)
+
+
+def test_a_real_difference_is_found_and_its_shares_add_up():
+    generator = np.random.default_rng(12)
+    a, b = (runs_of(generator, 3, np.zeros((1, 1, 500)), noise=0.02)[0] for _ in range(2))
+    verdict = compare_methods(a + 0.3, b)
+    assert verdict.difference.p() < 0.01
+    assert verdict.difference.interval()[0] > 0
+    assert verdict.seed_share + verdict.test_set_share == pytest.approx(1)
+    assert compare_methods(b, a + 0.3).difference.value == -verdict.difference.value
+    assert compare_methods(b, a + 0.3).difference.p() == pytest.approx(verdict.difference.p())
+
+
+def test_the_variance_of_a_layout_worked_by_hand():
+    """a has 2 runs on 2 rows: S_a = 2, R_a = 1 (residuals ± 0.5). b is 0: S_rows = var(3.5, 0.5) = 4.5. V = 4.5/2 + (2 - 1/2)/2 = 3."""
+    verdict = compare_methods([[2.0, 0.0], [5.0, 1.0]], [[0.0, 0.0]])
+    assert verdict.difference.value == 2
+    assert verdict.difference.standard_error ** 2 == pytest.approx(3)
+    assert verdict.test_set_share == pytest.approx(0.75)
+    assert verdict.difference.degrees_of_freedom == pytest.approx(9 / (2.25**2 / 1 + 1**2 / 1))
+
+
+def test_methods_of_odd_inputs():
+    ones, zeros = np.ones((3, 20)), np.zeros((2, 20))
+    perfect = compare_methods(ones, zeros).difference
+    assert (perfect.value, perfect.standard_error, perfect.interval()) == (1, 0, (1, 1))
+    assert perfect.p() == 2**-19
+    assert compare_methods(ones[:, :2], zeros[:, :2]).difference.p() == 0.5
+    assert compare_methods(ones, ones) == (Difference(0, 0, 19), 0, 0)
+    one_row = compare_methods(ones[:, :1], zeros[:, :1]).difference
+    assert (one_row.value, one_row.p(), one_row.interval()) == (1, 1, (-np.inf, np.inf))
+    assert compare_methods(np.ones(20), np.zeros(20)).difference == Difference(1, 0, 19)
+    assert compare_methods(ones[:, :0], zeros[:, :0]).difference.p() == 1
+    runs = np.random.default_rng(13).random((3, 20)) * np.ones((3, 1))
+    assert compare_methods(runs, runs[::-1]).difference.p() == pytest.approx(1)
+    thrice, once = np.full((3, 20), 0.1), np.full((1, 20), 0.1)
+    assert thrice.mean(axis=0)[0] != once.mean(axis=0)[0], "equal but for rounding"
+    assert compare_methods(thrice, once).difference.p() == 1
+
+
+@given(st.integers(1, 3), st.integers(1, 3), st.integers(1, 4), st.randoms(use_true_random=False))
+def test_verdicts_are_numbers_whatever_the_counts(seeds_a, seeds_b, rows, random):
+    a, b = (np.array([[random.choice([0.0, 1.0]) for _ in range(rows)] for _ in range(seeds)]) for seeds in (seeds_a, seeds_b))
+    verdict = compare_methods(a, b)
+    low, high = verdict.difference.interval()
+    assert 0 <= verdict.difference.p() <= 1
+    assert low <= verdict.difference.value <= high
+    assert 0 <= verdict.seed_share <= 1
+    assert verdict.difference.degrees_of_freedom >= 1
+
+
+def test_holm_of_a_known_case():
+    assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    assert holm([]).tolist() == []
+    assert holm([0.4]).tolist() == [0.4]
+
+
+@settings(max_examples=25)  # the reference takes 50 ms
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=12))
+def test_holms_correction_equals_that_of_statsmodels(p_values):
+    assert holm(p_values) == pytest.approx(multipletests(p_values, method="holm")[1])
+
+
+@given(st.integers(0, 7).flatmap(lambda m: st.tuples(st.just(m), st.lists(st.booleans(), min_size=m * m, max_size=m * m))))
+def test_systems_share_a_letter_exactly_where_they_are_not_different(case):
+    m, flags = case
+    different = np.triu(np.array(flags, dtype=bool).reshape(m, m), 1)
+    found = letters(different)
+    for one in range(m):
+        assert found[one]
+        for other in range(one):
+            assert set(found[one]).isdisjoint(found[other]) == different[other, one]
+
+
+def test_letters_of_known_cases():
+    none = np.zeros((3, 3), dtype=bool)
+    ends = none.copy()
+    ends[0, 2] = True
+    assert letters(none) == ["a", "a", "a"]
+    assert letters(~none) == ["a", "b", "c"]
+    assert letters(ends) == ["a", "ab", "b"]
+    assert letters(np.zeros((0, 0))) == []
+    assert letters(np.ones((54, 54)))[50:] == ["Y", "Z", "a1", "b1"]
+
+
+def exact_power(n, disagreement, difference):
+    """The chance that McNemar's exact test rejects at 0.05, over all numbers of disagreements and of those that favour the better."""
+    towards = (1 + difference / disagreement) / 2
+    total = 0.0
+    for count in range(n + 1):
+        favouring = np.arange(count + 1)
+        rejected = stats.binom.cdf(np.minimum(favouring, count - favouring), count, 0.5) <= 0.025
+        total += stats.binom.pmf(count, n, disagreement) * stats.binom.pmf(favouring, count, towards)[rejected].sum()
+    return total
+
+
+@pytest.mark.parametrize(("n", "disagreement"), [(200, 0.2), (500, 0.1), (500, 0.3)])
+def test_the_smallest_difference_is_shown_with_the_power_that_was_asked_for(n, disagreement):
+    assert exact_power(n, disagreement, smallest_difference(disagreement, n)) == pytest.approx(0.8, abs=0.04)
+
+
+@given(st.floats(0.01, 0.6), st.integers(30, 100_000), st.floats(0.5, 0.95))
+def test_rows_and_difference_are_each_others_answer(disagreement, n, power):
+    gap = smallest_difference(disagreement, n, power)
+    if gap < np.inf:
+        quantiles = stats.norm.ppf([0.975, power]) * np.sqrt([disagreement, disagreement - gap**2])
+        assert (quantiles.sum() / gap) ** 2 == pytest.approx(n)
+        assert rows_needed(disagreement, gap, power) in (n, n + 1)
+
+
+def test_power_of_odd_inputs():
+    assert smallest_difference(0, 500) == np.inf
+    assert smallest_difference(0.1, 0) == smallest_difference(0.1, 1) == smallest_difference(0.01, 100) == np.inf
+    assert rows_needed(0.1, 0) == np.inf
+    assert rows_needed(0, 0.1) == rows_needed(0.1, -0.1) == rows_needed(0.1, 0.1)
+    assert rows_needed(0.1, 1) >= 2
+
+
+def test_equivalence_equals_that_of_statsmodels():
+    gaps = np.random.default_rng(14).normal(0.1, 1, size=60)
+    difference = compare_methods(gaps, np.zeros(60)).difference
+    expected, _, _ = DescrStatsW(gaps).ttost_mean(-0.4, 0.4)
+    assert equivalence_p(difference, 0.4) == pytest.approx(expected)
+
+
+@given(st.floats(-1, 1), st.floats(0, 1), st.floats(1, 100), st.floats(0, 1))
+def test_practical_shares_are_shares(value, error, degrees, margin):
+    better, same, worse = practical_shares(Difference(value, error, degrees), margin)
+    assert min(better, same, worse) >= 0
+    assert better + same + worse == pytest.approx(1)
+    assert practical_shares(Difference(-value, error, degrees), margin) == pytest.approx((worse, same, better))
+
+
+def test_shares_and_equivalence_of_odd_inputs():
+    assert practical_shares(Difference(0.02, 0, 9), 0.01) == (1, 0, 0)
+    assert practical_shares(Difference(0, 0, 9), 0.01) == (0, 1, 0)
+    assert equivalence_p(Difference(0, 0, 9), 0.01) == 0
+    assert practical_shares(Difference(0.02, np.inf, 1), 0.01) == (0.5, 0, 0.5)
+    assert equivalence_p(Difference(0.02, np.inf, 1), 0.01) == 0.5
+    assert equivalence_p(Difference(0.1, 0.01, 100), 0.01) > 0.99
