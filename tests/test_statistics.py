@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from nlp.analysis.bootstrap import percentile_interval, resampled_sums
+from nlp.analysis.bootstrap import _counts_of_many, percentile_interval, resampled_sums
 from nlp.analysis.equivalence import equivalence_p, practical_shares
 from nlp.analysis.influence import influences
 from nlp.analysis.many import holm, letters
@@ -111,13 +111,25 @@ def test_the_bootstrap_of_a_ratio_equals_scipys():
     assert ours == pytest.approx(tuple(theirs.confidence_interval), abs=0.03 * width)
 
 
-def test_few_kinds_of_rows_are_drawn_as_often_as_the_rows_themselves():
-    """Two ways of drawing, one distribution: the mean and the spread of a sum of 400 rows with a share of 0.9."""
-    right = np.repeat([1.0, 0.0], [360, 40])[:, None]
-    fast, by_row = resampled_sums(right, 20_000), resampled_sums(np.column_stack([right, np.arange(400)]), 20_000)[:, :1]
-    for sums in (fast, by_row):
-        assert sums.mean() == pytest.approx(360, abs=0.2)
-        assert sums.std() == pytest.approx(np.sqrt(400 * 0.9 * 0.1), rel=0.03)
+def test_few_kinds_of_rows_and_many_are_drawn_as_often_as_the_rows_themselves():
+    """Three ways of drawing, one distribution: the mean and the spread of a sum over rows of which a share of 0.9 is 1."""
+    for n, different in ((400, False), (400, True), (2_000, True)):
+        right = np.repeat([1.0, 0.0], [n * 9 // 10, n // 10])
+        sums = resampled_sums(np.column_stack([right, np.arange(n) * different]), 10_000)[:, 0]
+        spread = np.sqrt(n * 0.9 * 0.1)
+        assert sums.mean() == pytest.approx(n * 0.9, abs=0.05 * spread), (n, different)
+        assert sums.std() == pytest.approx(spread, rel=0.03), (n, different)
+
+
+def test_each_row_of_many_is_drawn_as_often_as_by_chance():
+    """Counts are Binomial(n, 1/n), and those of two rows exclude each other: covariance -1/n."""
+    counts = _counts_of_many(np.random.default_rng(15), 1_500, 4_000)
+    assert (counts.sum(axis=1) == 1_500).all()
+    seen = np.bincount(counts.astype(int).ravel(), minlength=8)[:8] / counts.size
+    assert seen == pytest.approx(stats.binom.pmf(np.arange(8), 1_500, 1 / 1_500), abs=1e-3)
+    assert counts.mean(axis=0) == pytest.approx(np.ones(1_500), abs=0.08)
+    halves = counts[:, :750].sum(axis=1)
+    assert halves.var() == pytest.approx(1_500 / 4, rel=0.1)
 
 
 @given(st.integers(1, 60), st.integers(1, 4), st.booleans())
@@ -133,6 +145,7 @@ def test_blocks_add_up():
 
 
 def test_blocks_do_not_change_what_is_drawn(monkeypatch):
+    """Except for many different rows, where each block draws its bits and then what lacks."""
     statistics = rates(np.random.default_rng(4), 50)
     whole = resampled_sums(statistics, 100)
     monkeypatch.setattr("nlp.analysis.sums.BLOCK", 777)
