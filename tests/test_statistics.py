@@ -445,3 +445,12 @@ def test_shares_and_equivalence_of_odd_inputs():
     assert practical_shares(Difference(0.02, np.inf, 1), 0.01) == (0.5, 0, 0.5)
     assert equivalence_p(Difference(0.02, np.inf, 1), 0.01) == 0.5
     assert equivalence_p(Difference(0.1, 0.01, 100), 0.01) > 0.99
+
+
+def test_methods_are_compared_by_f1_as_by_the_paired_bootstrap():
+    generator = np.random.default_rng(16)
+    a = generator.multinomial(1, [0.5, 0.2, 0.1, 0.2], size=1_000)[:, :3].astype(np.float64)
+    b = generator.multinomial(1, [0.5, 0.1, 0.1, 0.3], size=1_000)[:, :3].astype(np.float64)
+    found = compare_methods(influences(f1, a), influences(f1, b)).difference
+    assert found.value == pytest.approx(f1(a.sum(axis=0)) - f1(b.sum(axis=0)))
+    assert found.interval() == pytest.approx(percentile_interval(difference(f1), np.hstack([a, b])), abs=0.004)
