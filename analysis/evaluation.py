@@ -14,7 +14,7 @@ from ..tasks.task import Confusion
 from ..training.evaluate import predict
 from ..training.finish import save_predictions
 from ..training.open_run import OpenedRun
-from .intervals import bootstrap_intervals
+from .intervals import intervals
 
 WORST = 10
 
@@ -49,7 +49,7 @@ def evaluate_run(run: OpenedRun, split_name: str | None, file: str | None) -> Re
         split=split.name,
         examples=len(split),
         metrics=run.task.metrics(predictions),
-        intervals=bootstrap_intervals(run.task, predictions),
+        intervals=intervals(run.task, predictions),
         baselines={**run.task.baselines(predictions), **_best_possible(run, split)},
         main_metric=run.task.main_metric,
         signatures=run.task.signatures(),

@@ -1,15 +1,25 @@
-"""How sure a figure is: bootstrap intervals over the rows of a test."""
+"""How sure a figure is, given that the test has only so many rows."""
 
 import numpy as np
 
 from ..tasks.predictions import Predictions
 from ..tasks.task import Task
+from .proportions import wilson_interval
 
 RESAMPLES = 1_000
 
 
+def intervals(task: Task, predictions: Predictions, confidence: float = 0.95) -> dict[str, tuple[float, float]]:
+    """Low and high end of each metric: Wilson's interval for a share of rows, which is right for few rows and near 0 and 1 too, and the
+    percentile bootstrap for all others.
+    """
+    shares = {name: wilson_interval(int(np.count_nonzero(counted)), len(counted), confidence)
+              for name, counted in task.counted_rows(predictions).items()}
+    return bootstrap_intervals(task, predictions, confidence) | shares
+
+
 def bootstrap_intervals(task: Task, predictions: Predictions, confidence: float = 0.95) -> dict[str, tuple[float, float]]:
-    """Low and high end of each metric: the percentile bootstrap (Efron and Tibshirani 1993) over 1,000 resamples of the rows."""
+    """The percentile bootstrap (Efron and Tibshirani 1993) over 1,000 resamples of the rows."""
     generator = np.random.default_rng(0)
     n_rows = len(predictions.rows)
     drawn = [task.metrics(predictions.take(generator.integers(n_rows, size=n_rows))) for _ in range(RESAMPLES)]

@@ -21,7 +21,7 @@ def eval_(
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
     json: Annotated[bool, typer.Option("--json", help="Print the results as JSON.")] = False,
 ) -> None:
-    """Score a run on a split: metrics with 95 % bootstrap intervals, trivial baselines, scores per span type, confusion matrix."""
+    """Score a run on a split: metrics with 95 % confidence intervals, trivial baselines, scores per span type, confusion matrix."""
     from ..analysis.evaluation import evaluate_run
     from ..errors import ConfigError
     from ..training.folder.run_directory import find_run

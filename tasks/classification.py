@@ -8,7 +8,7 @@ import numpy as np
 
 from ..configs.schema.classification import ClassificationConfig
 from ..configs.schema.data import SizesData
-from ..datasets.arrays import FloatArray, IntArray
+from ..datasets.arrays import BoolArray, FloatArray, IntArray
 from ..datasets.encoded.labelled_texts import LabelledTexts
 from ..datasets.encoded.labels import UNSEEN
 from ..datasets.encoded.split import Batch, Encoding
@@ -92,6 +92,10 @@ class Classification(Task):
             "accuracy": metrics.accuracy(predictions.gold, predictions.predicted),
             "f1": metrics.f1_macro(self.confusion(predictions).matrix),
         }
+
+    def counted_rows(self, predictions: ClassPredictions) -> Mapping[str, BoolArray]:
+        """Accuracy is the share of rows whose class is right."""
+        return {"accuracy": predictions.gold == predictions.predicted}
 
     def baselines(self, predictions: ClassPredictions) -> Mapping[str, float]:
         """Accuracy of always predicting the most frequent class, and of drawing classes by frequency."""

@@ -9,7 +9,7 @@ import numpy as np
 from ..configs.schema.data import SizesData
 from ..configs.schema.sequence_to_sequence import SequenceToSequenceConfig
 from ..configs.schema.tokenizer import BOS, EOS
-from ..datasets.arrays import FloatArray, IntArray
+from ..datasets.arrays import BoolArray, FloatArray, IntArray
 from ..datasets.encoded.split import Batch, Encoding, Split
 from ..datasets.encoded.text_pairs import PairSplit, Raw, TextPairs
 from ..datasets.tokenizers.token_sequences import TokenSequences
@@ -132,6 +132,10 @@ class SequenceToSequence(Task):
             "exact_match": _mean(predictions.exact),
             **self.scores.figures(predictions.sums.sum(axis=0)),
         }
+
+    def counted_rows(self, predictions: TextPredictions) -> Mapping[str, BoolArray]:
+        """`exact_match`, and of the metrics of `scored_as` those that count rows; the others count tokens or n-grams."""
+        return {"exact_match": predictions.exact > 0, **self.scores.counted_rows(predictions.sums)}
 
     def baselines(self, predictions: TextPredictions) -> Mapping[str, float]:
         """Copying the source."""

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..configs.schema.data import SizesData
 from ..configs.schema.task_base import TaskBase
-from ..datasets.arrays import FloatArray, IntArray
+from ..datasets.arrays import BoolArray, FloatArray, IntArray
 from ..datasets.encoded.preparation import Preparation
 from ..datasets.encoded.split import Batch, Encoding, Split
 from ..errors import ConfigError
@@ -171,6 +171,10 @@ class Task(ABC):
 
         `prediction` is what a person reads first.
         """
+
+    def counted_rows(self, predictions: Any) -> Mapping[str, BoolArray]:
+        """For each metric that is the share of rows of some kind, by name: which rows (rows,) are of that kind."""
+        return {}
 
     def confusion(self, predictions: Any) -> Confusion | None:
         """Counts of gold and predicted labels; None for tasks without labels."""

@@ -6,7 +6,7 @@ from typing import Any, Literal, Protocol
 
 import numpy as np
 
-from ..datasets.arrays import FloatArray
+from ..datasets.arrays import BoolArray, FloatArray
 
 
 class TextScores(Protocol):
@@ -18,6 +18,10 @@ class TextScores(Protocol):
 
     def figures(self, totals: FloatArray) -> dict[str, float]:
         """(n_sums,) added up over rows -> figures by name."""
+        ...
+
+    def counted_rows(self, sums: FloatArray) -> Mapping[str, BoolArray]:
+        """(rows, n_sums) -> for each figure that is the share of rows of some kind: which rows are."""
         ...
 
     def signatures(self) -> Mapping[str, str]:
@@ -59,6 +63,10 @@ class TranslationScores:
             start += size
         return figures
 
+    def counted_rows(self, sums: FloatArray) -> Mapping[str, BoolArray]:
+        """None."""
+        return {}
+
     def signatures(self) -> Mapping[str, str]:
         """sacrebleu's line for each."""
         return {name: str(scorer.get_signature()) for name, scorer in self.scorers.items() if hasattr(scorer, "num_refs")}
@@ -84,6 +92,10 @@ class EditScores:
         edits, length, wrong, rows = totals.tolist()
         rate = {f"{self.unit}_error_rate": edits / max(length, 1)}
         return rate | {"word_error_rate": wrong / max(rows, 1)} if self.unit == "phoneme" else rate
+
+    def counted_rows(self, sums: FloatArray) -> Mapping[str, BoolArray]:
+        """The word error rate is the share of rows with an edit."""
+        return {"word_error_rate": sums[:, 2] > 0} if self.unit == "phoneme" else {}
 
     def signatures(self) -> Mapping[str, str]:
         """None: the name is enough."""

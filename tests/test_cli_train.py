@@ -22,6 +22,7 @@ from command import (
     write_names,
     write_recipe,
 )
+from nlp.analysis.proportions import wilson_interval
 
 LEARNED = [model for model in MODELS if model != "rules"]
 
@@ -91,6 +92,8 @@ def test_eval_reports_the_same_as_training_with_intervals_and_baselines(trained,
             assert reported["metrics"][name]["value"] == pytest.approx(value, rel=1e-5), (model, name)
             low, high = reported["metrics"][name]["interval"]
             assert low <= value <= high
+        accuracy = reported["metrics"]["accuracy"]
+        assert accuracy["interval"] == pytest.approx(wilson_interval(round(accuracy["value"] * 72), 72)), "a perfect model's is no point"
         assert reported["baselines"]["majority"] == pytest.approx(1 / 3)
         assert sum(map(sum, reported["confusion"])) == reported["examples"] == 72
 

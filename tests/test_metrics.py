@@ -7,13 +7,15 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from nlp.analysis.intervals import intervals
+from nlp.analysis.proportions import wilson_interval
 from nlp.configs.schema.classification import ClassificationConfig
 from nlp.configs.schema.data import SizesData
 from nlp.configs.schema.tagging import TaggingConfig
 from nlp.datasets.encoded.split import Batch, Encoding, Target
 from nlp.tasks import metrics
 from nlp.tasks.baselines import trivial_accuracies
-from nlp.tasks.classification import Classification
+from nlp.tasks.classification import Classification, ClassPredictions
 from nlp.tasks.tagging import Tagging, TagPredictions
 from nlp.tasks.task import Confusion
 from sklearn import metrics as reference
@@ -127,3 +129,16 @@ def test_baselines_and_the_matrix_of_tags_count_every_token_once():
     predictions = TagPredictions(np.arange(2), gold, predicted, nothing, nothing, nothing, nothing, [], nothing, nothing)
     assert task.baselines(predictions) == {"majority": 0.25, "random by prior": pytest.approx((0.75 + 0.25 + 0.25) / 4)}
     assert task.confusion(predictions).matrix.tolist() == [[1, 0, 0], [0, 2, 0], [0, 1, 0]]
+
+
+@pytest.mark.parametrize("right", [0, 1, 20])
+def test_the_interval_of_accuracy_is_wilsons_and_that_of_the_loss_a_bootstrap(right):
+    """A perfect model on 20 texts is not known to be perfect."""
+    task = Classification(ClassificationConfig(type="classification"), Encoding(SizesData(type="sizes", n_classes=2), ("a", "b"), (2, 1)))
+    gold = np.zeros(20, dtype=np.int64)
+    predicted = (np.arange(20) >= right).astype(np.int64)
+    found = intervals(task, ClassPredictions(np.arange(20), gold, ["a"] * 20, predicted, np.linspace(0, 1, 20), None))
+    assert found["accuracy"] == wilson_interval(right, 20)
+    assert found["accuracy"][1] - found["accuracy"][0] > 0.15
+    assert found["hinge_loss"] == pytest.approx((0.5 - 1.96 * 0.068, 0.5 + 1.96 * 0.068), abs=0.02)
+    assert found.keys() == {"hinge_loss", "accuracy", "f1"}

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from command import NLP, interrupted, nlp, nlp_process, results, timeless, weights
+from nlp.analysis.proportions import wilson_interval
 from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
@@ -62,6 +63,8 @@ def test_eval_reports_intervals_signatures_and_what_a_copy_gets(trained):
     assert "bleu: nrefs:1|case:mixed|eff:no|tok:13a|smooth:exp|version:" in printed
     assert "copy of the source" in printed
     reported = json.loads(nlp("eval", "recurrent", "--json", cwd=trained).stdout)
+    exact, n = reported["metrics"]["exact_match"], reported["examples"]
+    assert exact["interval"] == pytest.approx(wilson_interval(round(exact["value"] * n), n))
     low, high = reported["metrics"]["bleu"]["interval"]
     assert 0 < low <= reported["metrics"]["bleu"]["value"] <= high < 100.1
     assert reported["metrics"]["bleu"]["value"] == pytest.approx(results(trained / "runs" / "recurrent" / "one")["test"]["bleu"])

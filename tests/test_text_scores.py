@@ -88,9 +88,11 @@ def test_phonemes_by_hand():
     sums = scores.sums(["T AH M EY T OW", "R UW T", "K AE"], [["T AH M AA T OW", "T AH M EY T OW"], ["R AW T"], ["K AE T", "K AE T S AH"]])
     assert sums.tolist() == [[0, 6, 0, 1], [1, 3, 1, 1], [1, 3, 1, 1]]
     assert scores.figures(sums.sum(axis=0)) == pytest.approx({"phoneme_error_rate": 2 / 12, "word_error_rate": 2 / 3})
+    assert {name: rows.tolist() for name, rows in scores.counted_rows(sums).items()} == {"word_error_rate": [False, True, True]}
 
 
 def test_characters_by_hand():
     scores = EditScores("character")
     sums = scores.sums(["1998-03-05", "1998-3-5", ""], [["1998-03-05"], ["1998-03-05"], ["2001-01-01"]])
     assert scores.figures(sums.sum(axis=0)) == pytest.approx({"character_error_rate": 12 / 30})
+    assert scores.counted_rows(sums) == {}

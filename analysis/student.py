@@ -1,0 +1,44 @@
+"""An estimated difference with its standard error, and what Student's t says about it."""
+
+from typing import NamedTuple
+
+
+class Difference(NamedTuple):
+    """Standard error 0: nothing varies. Infinite: nothing is known of how much it varies, as from one row."""
+
+    value: float
+    standard_error: float
+    degrees_of_freedom: float
+
+    def p(self) -> float:
+        """The two-sided p that the difference is 0.
+
+        Where nothing varies there is no t, and p is the least that exchanging the signs of the rows can give: 2^(1 - n) for n rows.
+        """
+        if self.standard_error == 0:
+            return 0.5**self.degrees_of_freedom if self.value else 1.0
+        return min(2 * self.beyond(0) if self.value < 0 else 2 * self.below(0), 1.0)
+
+    def interval(self, confidence: float = 0.95) -> tuple[float, float]:
+        """The value plus and minus t standard errors."""
+        from scipy.special import stdtrit
+
+        half = float(stdtrit(self.degrees_of_freedom, (1 + confidence) / 2)) * self.standard_error
+        return self.value - half, self.value + half
+
+    def below(self, limit: float) -> float:
+        """The p, one-sided, that the difference is `limit` or less: Student's t at (limit - value) / standard error."""
+        return _student(limit - self.value, self.standard_error, self.degrees_of_freedom)
+
+    def beyond(self, limit: float) -> float:
+        """The p, one-sided, that the difference is `limit` or more."""
+        return _student(self.value - limit, self.standard_error, self.degrees_of_freedom)
+
+
+def _student(distance: float, standard_error: float, degrees_of_freedom: float) -> float:
+    """The distribution function of t at distance / standard error; without an error a step, with 1/2 at 0."""
+    from scipy.special import stdtr
+
+    if standard_error == 0:
+        return 0.5 if distance == 0 else float(distance > 0)
+    return float(stdtr(degrees_of_freedom, distance / standard_error))
