@@ -1,4 +1,4 @@
-"""How long commands without a network take, most of it to start: help, a check of a recipe, runs of rules and what is asked of them."""
+"""How long commands without a network take, most of it to start: help, validating a recipe, training rules, predicting and evaluating."""
 
 import os
 import resource

@@ -20,6 +20,7 @@ class NetworkConfig(ModelBase):
 
     learns_by: ClassVar[LearnsBy] = "gradient"
     gives: ClassVar[frozenset[str]] = frozenset({"classes"})
+
     dropout: Probability = 0.0
     """Share of activations set to zero in training (Srivastava et al. 2014)."""
 

@@ -34,7 +34,8 @@ class SelfAttention(nn.Module):
         # Padding comes after a text's end, where a causal position never attends.
         mask = None if self.causal or visible is None else visible[:, None, None, :]
         dropout = self.dropout if self.training else 0.0
-        return self._joined(attend(*self._heads(x), mask, self.causal, by_distance, dropout))
+        causal = self.causal and by_distance is None  # numbers by distance leave out what comes after
+        return self._joined(attend(*self._heads(x), mask, causal, by_distance, dropout))
 
     def extend(self, x: Tensor, past: KeysAndValues | None, by_distance: Tensor | None = None) -> tuple[Tensor, KeysAndValues]:
         """New positions of texts (batch, new, d_model), which see the past ones and each other up to themselves; no padding.
@@ -109,13 +110,13 @@ def attend(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None = None
     """(batch, n_heads, tgt, head_size), twice (batch, n_kv_heads, src, head_size) -> (batch, n_heads, tgt, head_size)
 
     `mask` is true where a query may look, and broadcasts to (batch, n_heads, tgt, src); `by_distance` (n_heads, tgt, src) is added to the
-    scores; `causal` needs as many queries as keys.
+    scores; `causal` needs as many queries as keys, and no `by_distance`.
     """
     key, value = for_each_query(key, query), for_each_query(value, query)
     if by_distance is not None:
         if not len(query):
             return query + 0 * by_distance.sum()  # torch gives the numbers added no gradient then, where it must be 0
-        mask, causal = _added(by_distance, mask, causal), False
+        mask = by_distance if mask is None else torch.where(mask, by_distance, float("-inf"))
     if query.device.type != "cpu":
         mask = mask.to(query.dtype) if by_distance is not None and mask is not None else mask
         return functional.scaled_dot_product_attention(query, key, value, mask, dropout, is_causal=causal)
@@ -123,13 +124,6 @@ def attend(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None = None
     with torch.autocast("cpu", enabled=False):
         query, key, value = query.to(_precise(query)), key.to(_precise(key)), value.to(_precise(value))
         return functional.scaled_dot_product_attention(query, key, value, mask, dropout, is_causal=causal)
-
-
-def _added(by_distance: Tensor, mask: Tensor | None, causal: bool) -> Tensor:
-    """What is added to the scores: -inf where a query may not look."""
-    if causal:
-        mask = torch.ones_like(by_distance[0], dtype=torch.bool).tril()
-    return by_distance if mask is None else torch.where(mask, by_distance, float("-inf"))
 
 
 def _precise(x: Tensor) -> torch.dtype:

@@ -55,15 +55,20 @@ class RelativePositions(nn.Module):
         super().__init__()
         self.n_positions, self.biases = n_positions, nn.Embedding(self.N_BUCKETS, n_heads)
         nn.init.normal_(self.biases.weight, std=0.02)
-        offsets = torch.arange(1 - n_positions, n_positions)  # key - query
-        self.register_buffer("buckets", self._bucket((-offsets).clamp(min=0), self.N_BUCKETS) if causal else torch.where(
-            offsets > 0, self.N_BUCKETS // 2, 0) + self._bucket(offsets.abs(), self.N_BUCKETS // 2), persistent=False)
+        self.causal, offsets = causal, torch.arange(1 - n_positions, n_positions)  # key - query
+        if causal:
+            buckets = self._bucket((-offsets).clamp(min=0), self.N_BUCKETS)
+        else:
+            half = self.N_BUCKETS // 2
+            buckets = torch.where(offsets > 0, half, 0) + self._bucket(offsets.abs(), half)
+        self.register_buffer("buckets", buckets, persistent=False)
 
     def forward(self, n_queries: int, n_keys: int) -> Tensor:
-        """-> (n_heads, n_queries, n_keys); the queries are at the last of the keys' positions"""
+        """-> (n_heads, n_queries, n_keys), -inf after the query with `causal`; the queries are at the last of the keys' positions"""
         places = torch.arange(n_keys, device=self.buckets.device)
         offsets = places - places[n_keys - n_queries :, None]  # (n_queries, n_keys)
-        return self.biases(self.buckets[offsets + self.n_positions - 1]).permute(2, 0, 1)
+        numbers = self.biases(self.buckets[offsets + self.n_positions - 1]).permute(2, 0, 1)
+        return numbers.masked_fill(offsets > 0, float("-inf")) if self.causal else numbers
 
     @classmethod
     def _bucket(cls, distances: Tensor, n_buckets: int) -> Tensor:
