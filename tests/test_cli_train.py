@@ -179,6 +179,32 @@ def test_a_killed_run_resumes_to_the_same_bytes(model, folder):
         assert weights(folder / "runs" / f"kill-{model}" / "killed", which) == weights(folder / "runs" / f"kill-{model}" / "whole", which)
 
 
+class Killed(BaseException):
+    """Nothing in the program catches it, so the disk stays as it is."""
+
+
+@pytest.mark.parametrize("model", ["naive_bayes", "mlp"])
+def test_killed_between_the_first_checkpoint_and_its_pointers_a_run_ends_with_them(model, folder, monkeypatch):
+    """The network learns nothing, so its first evaluation is its best, and only its pointer keeps it from being rotated away."""
+    still = TRAINING.replace("clip_norm: 1.0", "checkpoints: {keep: 1}").replace("0.01", "1e-30, weight_decay: 0")
+    recipe, runs = write_recipe(folder, model, training=still, name=f"unnamed-{model}"), folder / "runs" / f"unnamed-{model}"
+    nlp("train", "--config", recipe, "--name", "whole", cwd=folder)
+
+    def kill(*_):
+        raise Killed
+
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        patch.setattr("nlp.training.folder.checkpoints._point", kill)
+        nlp("train", "--config", recipe, "--name", "killed", cwd=folder)
+    assert not (runs / "killed/checkpoints/last").exists()
+    nlp("train", "--resume", runs / "killed", cwd=folder)
+    for which in ("last", "best"):
+        whole, killed = ((runs / name / "checkpoints" / which).read_text() for name in ("whole", "killed"))
+        assert killed == whole
+    assert results(runs / "killed")["test"] == results(runs / "whole")["test"]
+    assert (model == "mlp") == ((runs / "whole/checkpoints/best").read_text() != (runs / "whole/checkpoints/last").read_text())
+
+
 def test_a_classical_run_whose_results_are_lost_is_resumed_from_its_model(trained, folder):
     """As after a kill between the checkpoint and the results."""
     run = trained["naive_bayes"]

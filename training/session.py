@@ -19,7 +19,7 @@ from ..errors import RunError
 from ..terminal import shortened
 from .devices import Setting, precision_notices
 from .distributed import World
-from .folder.checkpoints import checkpoint_path, has_checkpoint
+from .folder.checkpoints import checkpoint_path, has_checkpoint, restore_pointers
 from .folder.data_file import save_data
 from .folder.files import REMEDY, read_saved
 from .folder.run_directory import RunDirectory
@@ -197,7 +197,7 @@ def open_session(
     with directory.hold() if main else nullcontext(), StopSignal(recipe.model.learns_by != "gradient").listening() as stop:
         if main:
             save_data(directory, data)  # first: another vocabulary would otherwise be reported as weights that do not fit
-        progress = _resumed(learner, directory)
+        progress = _resumed(learner, directory, main)
         tracker = Tracker(directory, resume_step=progress.step) if main else None
         with tracker or nullcontext(), Display(plan.n_steps, progress.step, silent=not main, seed=directory.seed) as display:
             for notice in notices:
@@ -205,7 +205,7 @@ def open_session(
             yield Session(recipe, setting, directory, tracker, display, stop, progress)
 
 
-def _resumed(learner: Learner, directory: RunDirectory) -> Progress:
+def _resumed(learner: Learner, directory: RunDirectory, main: bool) -> Progress:
     """Restore the learner from the last checkpoint; without one, progress is at the start."""
     if not has_checkpoint(directory):
         return Progress()
@@ -214,4 +214,6 @@ def _resumed(learner: Learner, directory: RunDirectory) -> Progress:
     if folder.name != f"step-{saved.progress.step}":
         raise RunError(f"{folder / 'progress.json'} is of step {saved.progress.step:,}, so it is not of this checkpoint. {REMEDY}")
     learner.resume(folder, saved.learner)
+    if main:
+        restore_pointers(directory, saved.progress.step, saved.progress.best_step)
     return Progress(**saved.progress.model_dump())

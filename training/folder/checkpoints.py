@@ -4,7 +4,7 @@ import errno
 import logging
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -32,10 +32,20 @@ def save_checkpoint(run: RunDirectory, step: int, write: Callable[[Path], None],
         _remove_leftovers(folder)
         if not (path.is_dir() and _pointed(folder, "last") == path.name):
             write_folder(path, write)
-        for pointer in ("best", "last") if best else ("last",):
-            write_atomically(folder / pointer, f"{path.name}\n")
+        _point(folder, ("best", "last") if best else ("last",), step)
         _rotate(folder, step, keep)
     return path
+
+
+def restore_pointers(run: RunDirectory, step: int, best_step: int) -> None:
+    """Name the checkpoint that a run is resumed from as its last one, and the best one of its progress, where it is there, as its best.
+
+    A process killed between a checkpoint and its pointers leaves them missing, or naming older ones.
+    """
+    with disk_errors(run.checkpoints):
+        _point(run.checkpoints, ("last",), step)
+        if best_step in _steps(run.checkpoints):
+            _point(run.checkpoints, ("best",), best_step)
 
 
 def save_averaged(run: RunDirectory, write: Callable[[Path], None]) -> Path:
@@ -73,6 +83,11 @@ def checkpoint_path(run: RunDirectory, which: Literal["best", "last"] | int = "l
 def has_checkpoint(run: RunDirectory) -> bool:
     """Whether the run was ever saved."""
     return bool(_steps(run.checkpoints)) or (run.checkpoints / "last").exists()
+
+
+def _point(folder: Path, pointers: Sequence[str], step: int) -> None:
+    for pointer in pointers:
+        write_atomically(folder / pointer, f"step-{step}\n")
 
 
 def _rotate(folder: Path, step: int, keep: int) -> None:
