@@ -14,7 +14,7 @@ from ..tasks.task import Confusion
 from ..training.evaluate import predict
 from ..training.finish import save_predictions
 from ..training.open_run import OpenedRun
-from .intervals import intervals
+from .statistics.intervals import intervals
 
 WORST = 10
 

@@ -12,8 +12,8 @@ from .tables import table
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from ..analysis.model_size import Counted, NetworkCount
-    from ..analysis.parameters import Layer
+    from ..analysis.counting.model_size import Counted, NetworkCount
+    from ..analysis.counting.parameters import Layer
     from ..configs.schema.recipe import Recipe
     from ..datasets.encoded.split import Data
 
@@ -40,7 +40,7 @@ def count_params(
 
 def count(config: str, overrides: "Sequence[str]" = (), depth: int | None = None) -> "Counted":
     """Count the model of a recipe, named or in a file."""
-    from ..analysis.model_size import count_recipe
+    from ..analysis.counting.model_size import count_recipe
     from ..configs.load import load_recipe
 
     recipe = load_recipe(config, overrides)
@@ -63,7 +63,7 @@ def no_garbage_collection() -> "Iterator[None]":
 
 def _data(recipe: "Recipe") -> "Data | None":
     """The data, where the vocabulary is learned from it; `data: {type: sizes}` needs none."""
-    from ..analysis.model_size import needs_data
+    from ..analysis.counting.model_size import needs_data
 
     if not needs_data(recipe):
         return None
@@ -109,7 +109,7 @@ def print_total(counted: "Counted") -> None:
 
 def compared_with_published(total: int) -> str:
     """Such as `1.3 times NETtalk (18,629; Sejnowski and Rosenberg 1987)`, for the next smaller and the next larger one."""
-    from ..analysis.published_models import neighbours
+    from ..analysis.counting.published_models import neighbours
 
     return ", ".join(f"{total / model.parameters:.2g} times {model.name} ({model.parameters:,}; {model.source})"
                      for model in neighbours(total))

@@ -22,7 +22,7 @@ from command import (
     write_names,
     write_recipe,
 )
-from nlp.analysis.proportions import wilson_interval
+from nlp.analysis.statistics.proportions import wilson_interval
 
 LEARNED = [model for model in MODELS if model != "rules"]
 

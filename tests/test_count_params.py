@@ -10,10 +10,10 @@ import pytest
 import torch
 from command import nlp, nlp_process
 from contracts import ENCODERS, NETWORKS, Case, chain, one_thread, parameters_by_hand, recurrent, tensors_for, transformer
-from nlp.analysis.cost import Load, forward_cost, measure, numbers_kept, whole_forward_cost
-from nlp.analysis.model_size import Counted, count_recipe, needs_data
-from nlp.analysis.parameters import build_without_weights, count_parameters
-from nlp.analysis.published_models import PUBLISHED, neighbours
+from nlp.analysis.counting.cost import Load, forward_cost, measure, numbers_kept, whole_forward_cost
+from nlp.analysis.counting.model_size import Counted, count_recipe, needs_data
+from nlp.analysis.counting.parameters import build_without_weights, count_parameters
+from nlp.analysis.counting.published_models import PUBLISHED, neighbours
 from nlp.cli.count_params import count, in_bytes
 from nlp.configs.load import load_recipe
 from nlp.configs.schema.data import SizesData

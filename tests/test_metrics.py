@@ -7,8 +7,8 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from nlp.analysis.intervals import intervals
-from nlp.analysis.proportions import wilson_interval
+from nlp.analysis.statistics.intervals import intervals
+from nlp.analysis.statistics.proportions import wilson_interval
 from nlp.configs.schema.classification import ClassificationConfig
 from nlp.configs.schema.data import SizesData
 from nlp.configs.schema.tagging import TaggingConfig

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 from contracts import one_thread
-from nlp.analysis.model_size import count_recipe
+from nlp.analysis.counting.model_size import count_recipe
 from nlp.configs.load import load_recipe
 from nlp.models.build import build_model
 from nlp.tasks.build import head_of

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 from contracts import N_TOKENS, chain, one_thread
-from nlp.analysis.parameters import build_without_weights, count_parameters
+from nlp.analysis.counting.parameters import build_without_weights, count_parameters
 from nlp.configs.schema.data import SizesData
 from nlp.configs.schema.networks import RecurrentSeq2SeqConfig
 from nlp.configs.schema.tokenizer import BOS, EOS, PAD

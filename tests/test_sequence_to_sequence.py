@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from command import NLP, interrupted, nlp, nlp_process, results, timeless, weights
-from nlp.analysis.proportions import wilson_interval
+from nlp.analysis.statistics.proportions import wilson_interval
 from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 

@@ -4,16 +4,16 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from nlp.analysis.bootstrap import _counts_of_many, percentile_interval, resampled_sums
-from nlp.analysis.equivalence import equivalence_p, practical_shares
-from nlp.analysis.influence import influences
-from nlp.analysis.many import holm, letters
-from nlp.analysis.methods import compare_methods
-from nlp.analysis.permutation import randomisation_p, sign_flip_p
-from nlp.analysis.power import rows_needed, smallest_difference
-from nlp.analysis.proportions import PairedCounts, mcnemar_p, newcombe_interval, wilson_interval
-from nlp.analysis.student import Difference
-from nlp.analysis.sums import BLOCK, blocks, by_cluster, difference, grouped, ratio
+from nlp.analysis.statistics.bootstrap import _counts_of_many, percentile_interval, resampled_sums
+from nlp.analysis.statistics.equivalence import equivalence_p, practical_shares
+from nlp.analysis.statistics.influence import influences
+from nlp.analysis.statistics.many import holm, letters
+from nlp.analysis.statistics.methods import compare_methods
+from nlp.analysis.statistics.permutation import randomisation_p, sign_flip_p
+from nlp.analysis.statistics.power import rows_needed, smallest_difference
+from nlp.analysis.statistics.proportions import PairedCounts, mcnemar_p, newcombe_interval, wilson_interval
+from nlp.analysis.statistics.student import Difference
+from nlp.analysis.statistics.sums import BLOCK, blocks, by_cluster, difference, grouped, ratio
 from scipy import stats
 from statsmodels.stats.contingency_tables import mcnemar
 from statsmodels.stats.multitest import multipletests
@@ -148,7 +148,7 @@ def test_blocks_do_not_change_what_is_drawn(monkeypatch):
     """Except for many different rows, where each block draws its bits and then what lacks."""
     statistics = rates(np.random.default_rng(4), 50)
     whole = resampled_sums(statistics, 100)
-    monkeypatch.setattr("nlp.analysis.sums.BLOCK", 777)
+    monkeypatch.setattr("nlp.analysis.statistics.sums.BLOCK", 777)
     np.testing.assert_allclose(resampled_sums(statistics, 100), whole)
 
 

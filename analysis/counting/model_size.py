@@ -3,7 +3,7 @@
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from ..configs.schema.classical import (
+from ...configs.schema.classical import (
     ClassicalConfig,
     LinearSvmConfig,
     LogisticRegressionConfig,
@@ -11,18 +11,18 @@ from ..configs.schema.classical import (
     NgramConfig,
     TaggerConfig,
 )
-from ..configs.schema.data import SizesData
-from ..configs.schema.networks import NetworkConfig, Seq2SeqConfig
-from ..configs.schema.recipe import Recipe
-from ..configs.schema.rules import RulesConfig
-from ..configs.schema.transformers import TransformerConfig
-from ..errors import ConfigError
-from ..models.head import Head
-from ..tasks.build import head_of
-from ..tasks.task import stated
+from ...configs.schema.data import SizesData
+from ...configs.schema.networks import NetworkConfig, Seq2SeqConfig
+from ...configs.schema.recipe import Recipe
+from ...configs.schema.rules import RulesConfig
+from ...configs.schema.transformers import TransformerConfig
+from ...errors import ConfigError
+from ...models.head import Head
+from ...tasks.build import head_of
+from ...tasks.task import stated
 
 if TYPE_CHECKING:
-    from ..datasets.encoded.split import Data
+    from ...datasets.encoded.split import Data
     from .cost import Cost, Load
     from .parameters import Parameters
 
@@ -88,7 +88,7 @@ def count_recipe(recipe: Recipe, data: "Data | None" = None, depth: int | None =
     if isinstance(config, TaggerConfig | NgramConfig):
         return Counted(config.type, None, {})  # what it holds is decided by the fit
     if isinstance(config, RulesConfig):
-        from ..models.rules import Rules
+        from ...models.rules import Rules
 
         return Counted(config.type, 0, Rules(config, Head("classes", 0)).describe())
     sizes = data.encoding.spec if data is not None else recipe.data

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from ..datasets.arrays import FloatArray, IntArray
+from ...datasets.arrays import FloatArray, IntArray
 
 Metric = Callable[[FloatArray], FloatArray]
 

@@ -5,7 +5,7 @@ from string import ascii_letters
 import numpy as np
 import numpy.typing as npt
 
-from ..datasets.arrays import FloatArray
+from ...datasets.arrays import FloatArray
 
 
 def holm(p_values: npt.ArrayLike) -> FloatArray:

@@ -9,8 +9,8 @@ from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 from torch.utils.flop_counter import FlopCounterMode, sdpa_flop_count
 
-from ..configs.schema.training import Adam, OptimizerConfig, RmsProp, Sgd, TrainingConfig
-from ..models.networks.network import Network
+from ...configs.schema.training import Adam, OptimizerConfig, RmsProp, Sgd, TrainingConfig
+from ...models.networks.network import Network
 from .parameters import Parameters
 
 FLOAT_BYTES = 4

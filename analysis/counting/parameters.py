@@ -10,12 +10,12 @@ import torch
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
-from ..configs.schema.data import SizesData
-from ..configs.schema.networks import NetworkConfig
-from ..models.build import build_model
-from ..models.head import Head
-from ..models.layers.embedding import SparseLinear
-from ..models.networks.network import Network
+from ...configs.schema.data import SizesData
+from ...configs.schema.networks import NetworkConfig
+from ...models.build import build_model
+from ...models.head import Head
+from ...models.layers.embedding import SparseLinear
+from ...models.networks.network import Network
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from math import exp, factorial, sqrt
 
 import numpy as np
 
-from ..datasets.arrays import FloatArray, IntArray
+from ...datasets.arrays import FloatArray, IntArray
 from .sums import Metric, blocks, grouped
 
 DRAWS = 10_000

@@ -26,7 +26,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..datasets.arrays import FloatArray
+from ...datasets.arrays import FloatArray
 from .student import Difference
 
 NEARLY = 1e-12

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from ..tasks.predictions import Predictions
-from ..tasks.task import Task
+from ...tasks.predictions import Predictions
+from ...tasks.task import Task
 from .proportions import wilson_interval
 
 RESAMPLES = 1_000

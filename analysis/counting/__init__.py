@@ -1,0 +1,1 @@
+"""Parameters, memory and FLOPs of a model, without training it."""

@@ -1,0 +1,1 @@
+"""Statistical tests, intervals and corrections: pure functions of arrays, each with its formula and source."""
