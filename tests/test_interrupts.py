@@ -7,6 +7,7 @@ import time
 
 import pytest
 from nlp.datasets.interruptible import interruptible
+from nlp.errors import Preempted
 from nlp.training.jobs import Job, discarded_unless_started
 from nlp.training.stop_signal import StopSignal
 
@@ -44,6 +45,8 @@ def test_a_fit_is_stopped_by_the_first_signal_and_steps_by_the_second(ctrl_c):
         assert stop.received == signal.SIGINT
         stop.at_once = True
         with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+        with pytest.raises(Preempted):
             signal.raise_signal(signal.SIGTERM)
 
 

@@ -271,7 +271,7 @@ def test_the_commands_of_a_list_train_the_runs_of_the_study(folder):
                "description=a b"]
     lines = nlp(*command, "--list", cwd=folder).stdout.splitlines()
     assert len(lines) == 8
-    assert lines[0] == "nlp train --config rules.yaml --set 'description=a b' --share 0.5 --seeds '[1]'"
+    assert lines[0] == "nlp train --config rules.yaml --set 'description=a b' --share 0.5 --seeds '[1]' --threads 1"
     assert not (folder / "runs").exists()
     for line in lines:
         nlp(*shlex.split(line)[1:], cwd=folder)
