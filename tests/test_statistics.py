@@ -265,7 +265,7 @@ def test_one_run_each_is_the_paired_t_test():
 
 
 def test_seeds_alone_are_welchs_t_test_of_the_runs():
-    runs_a, runs_b = np.array([0.81, 0.84, 0.86]), np.array([0.78, 0.80, 0.79, 0.83, 0.79])
+    runs_a, runs_b = np.array([0.81, 0.84, 0.86, 0.83]), np.array([0.78, 0.80, 0.79, 0.83])
     verdict = compare_methods(np.outer(runs_a, np.ones(50)), np.outer(runs_b, np.ones(50)))
     expected = stats.ttest_ind(runs_a, runs_b, equal_var=False)
     assert verdict.difference.p() == pytest.approx(expected.pvalue)
@@ -319,12 +319,39 @@ def test_a_real_difference_is_found_and_its_shares_add_up():
 
 
 def test_the_variance_of_a_layout_worked_by_hand():
-    """a has 2 runs on 2 rows: S_a = 2, R_a = 1 (residuals ± 0.5). b is 0: S_rows = var(3.5, 0.5) = 4.5. V = 4.5/2 + (2 - 1/2)/2 = 3."""
+    """a has 2 runs on 2 rows: S_a = 2, R_a = 1 (residuals ± 0.5). b is 0: S_rows = var(3.5, 0.5) = 4.5. V = (4.5 - 1/2)/2 + 2/2 = 3.
+
+    Only a has seeds: S_a is raised by the 0.3 quantile of χ² with one degree of freedom, the square of the normal's quantile of 0.65.
+    """
     verdict = compare_methods([[2.0, 0.0], [5.0, 1.0]], [[0.0, 0.0]])
     assert verdict.difference.value == 2
     assert verdict.difference.standard_error ** 2 == pytest.approx(3)
     assert verdict.test_set_share == pytest.approx(0.75)
-    assert verdict.difference.degrees_of_freedom == pytest.approx(9 / (2.25**2 / 1 + 1**2 / 1))
+    raised = 1 / 0.385320466**2
+    assert verdict.difference.degrees_of_freedom == pytest.approx((2 + raised) ** 2 / (2.25**2 / 1 + raised**2 / 1))
+
+
+def test_the_degrees_of_freedom_of_two_methods_with_seeds_worked_by_hand():
+    """As above, and b as a: S_rows = 0 and V = 1 + 1; or b with the runs' mean as a third run: S_b = 1 and V = 1 + 1/3.
+
+    The median of χ² with one degree of freedom is the square of the normal's quantile of 0.75, and 2 ln 2 with two.
+    """
+    runs = [[2.0, 0.0], [5.0, 1.0], [2.0, 0.0], [5.0, 1.0]]
+    verdict = compare_methods(runs[:2], runs[2:])
+    assert verdict.difference.standard_error ** 2 == pytest.approx(2)
+    assert verdict.difference.degrees_of_freedom == pytest.approx(2)
+    third = compare_methods(runs[:2], [*runs[2:], [3.5, 0.5]]).difference
+    a, b = 1 / 0.67448975**2, 1 / 3 / np.log(2)
+    assert third.standard_error ** 2 == pytest.approx(4 / 3)
+    assert third.degrees_of_freedom == pytest.approx((a + b) ** 2 / (a**2 / 1 + b**2 / 2))
+
+
+def test_runs_that_score_the_same_by_chance_still_vary():
+    """Each of two runs is right on another row: S_a = S_rows = 0 and R_a = 1, so that V is half of R_a/(n k_a) = 1/4."""
+    verdict = compare_methods([[1.0, 0.0], [0.0, 1.0]], [[0.0, 0.0]])
+    assert verdict.difference.standard_error ** 2 == pytest.approx(1 / 8)
+    assert verdict.difference.degrees_of_freedom == pytest.approx(1)
+    assert verdict[1:] == (0, 1)
 
 
 def test_methods_of_odd_inputs():
