@@ -17,8 +17,8 @@ so that without bias σ²_rows = S_rows - R_a/k_a - R_b/k_b, which below 0 count
     V = σ²_rows/n + S_a/k_a + S_b/k_b
 
 (Two-way layouts with random rows and columns: Searle, Casella and McCulloch 1992, chapter 4.) S_a can be near 0 by
-chance, and is 0 where runs get the same number of rows right. V is therefore taken as at least half of (R_a/k_a + R_b/k_b)/n, the part of it
-that is there even if seeds make no run better and no row favours a method.
+chance, and is 0 where runs get the same number of rows right. V is therefore taken as at least half of (R_a/k_a + R_b/k_b)/n, the part of
+it that is there even if seeds make no run better and no row favours a method.
 
 The degrees of freedom are Satterthwaite's (1946), V² / (Σ part² / its degrees of freedom), from the parts S_rows/n with n - 1, S_a/k_a with
 k_a - 1 and S_b/k_b with k_b - 1, and no fewer than those of the part that has the fewest. A mean square of few runs is more often too low
