@@ -27,7 +27,9 @@ from nlp.datasets.arrays import FloatArray
 from simulated import Population
 
 POPULATIONS: Mapping[str, Callable[[], Population]] = {
-    "accuracy": simulated.accuracy, "f1": simulated.f1, "bleu": simulated.bleu, "high-accuracy": lambda: simulated.accuracy(base=6.0)}
+    "accuracy": simulated.accuracy, "f1": simulated.f1, "bleu": simulated.bleu,
+    "high-accuracy": lambda: simulated.accuracy("high accuracy", base=6.0),
+}
 SEEDS = 2, 3, 5
 WAYS = "McNemar", "examples", "crossed", "components", "alone", "covered"
 DRAWS = 1_000
@@ -193,7 +195,7 @@ def show(rows: Iterator[dict[str, Any]], as_json: bool) -> None:
 def _cell(value: object) -> str:
     if isinstance(value, list):
         return " / ".join(f"{share:.1f}" for share in value)
-    return f"{value:,}" if isinstance(value, int) else str(value)
+    return f"{value:,}" if isinstance(value, int | float) else str(value)
 
 
 def main(
@@ -201,7 +203,7 @@ def main(
     metric: Annotated[list[str] | None, typer.Option(help=f"{', '.join(POPULATIONS)}; may be repeated.")] = None,
     rows: Annotated[list[int] | None, typer.Option(help="Rows of the test set; may be repeated.")] = None,
     noise: Annotated[list[float] | None, typer.Option(help="Standard deviation between seeds, in points; may be repeated.")] = None,
-    own: Annotated[float, typer.Option(help="How much methods differ on single rows; 0: one recipe twice.")] = 0.7,
+    own: Annotated[float, typer.Option(help="How much methods differ on single rows; 0: one recipe under two names.")] = 0.7,
     trials: Annotated[int, typer.Option(min=1, help="Trials of each row of the table.")] = 2_000,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:

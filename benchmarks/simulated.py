@@ -84,11 +84,11 @@ def right(levels: FloatArray = LEVELS) -> FloatArray:
     return 1 / (1 + np.exp(-levels))
 
 
-def accuracy(base: float = 2.2) -> Population:
+def accuracy(name: str = "accuracy", base: float = 2.2) -> Population:
     """Rows that are right or not; 85 % are, unless base says otherwise."""
     shares = np.rint(right() * OUTCOMES)[:, None]
     outcomes = np.stack([np.arange(OUTCOMES) < shares, np.ones((len(LEVELS), OUTCOMES))], axis=-1)
-    return Population("accuracy", lambda sums: 100 * sums[..., 0] / sums[..., 1], outcomes[None].astype(np.uint8), np.ones(1), base)
+    return Population(name, lambda sums: 100 * sums[..., 0] / sums[..., 1], outcomes[None].astype(np.uint8), np.ones(1), base)
 
 
 def f1() -> Population:
