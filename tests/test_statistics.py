@@ -265,7 +265,7 @@ def test_one_run_each_is_the_paired_t_test():
 
 
 def test_seeds_alone_are_welchs_t_test_of_the_runs():
-    runs_a, runs_b = np.array([0.81, 0.84, 0.86]), np.array([0.78, 0.80, 0.79, 0.83, 0.79])
+    runs_a, runs_b = np.array([0.81, 0.84, 0.86, 0.83]), np.array([0.78, 0.80, 0.79, 0.83])
     verdict = compare_methods(np.outer(runs_a, np.ones(50)), np.outer(runs_b, np.ones(50)))
     expected = stats.ttest_ind(runs_a, runs_b, equal_var=False)
     assert verdict.difference.p() == pytest.approx(expected.pvalue)
@@ -292,10 +292,21 @@ def two_equal_methods(seeds_a, seeds_b, noise, trials=2_000, n=60):
 @pytest.mark.parametrize("seeds", [(2, 2), (3, 3), (5, 5), (3, 5), (2, 5)])
 def test_equal_methods_are_rarely_called_different(seeds, noise):
     differences = [compare_methods(a, b).difference for a, b in two_equal_methods(*seeds, noise)]
-    at_most = 0.08 if seeds == (2, 5) else 0.07
-    assert np.mean([each.p() < 0.05 for each in differences]) <= at_most
+    assert np.mean([each.p() < 0.05 for each in differences]) <= 0.07
     low, high = np.array([each.interval() for each in differences]).T
-    assert np.mean((low < 0) & (high > 0)) >= 1 - at_most
+    assert np.mean((low < 0) & (high > 0)) >= 0.93
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("noise", [0, 1, 5, 10])
+@pytest.mark.parametrize("seeds", [2, 3, 5])
+def test_a_method_with_seeds_and_one_without_chance_are_rarely_called_different(seeds, noise):
+    generator = np.random.default_rng(seeds)
+    rows = generator.normal(size=(2_000, 1, 60))
+    with_seeds, without = runs_of(generator, seeds, rows, noise / np.sqrt(60)), runs_of(generator, 1, rows, noise=0, residual=0)
+    called = np.mean([compare_methods(a, b).difference.p() < 0.05 for a, b in zip(with_seeds, without, strict=True)])
+    assert called <= 0.07 + 3 * np.sqrt(0.07 * 0.93 / 2_000)
+    assert called >= 0.02
 
 
 @pytest.mark.slow
@@ -319,12 +330,39 @@ def test_a_real_difference_is_found_and_its_shares_add_up():
 
 
 def test_the_variance_of_a_layout_worked_by_hand():
-    """a has 2 runs on 2 rows: S_a = 2, R_a = 1 (residuals ± 0.5). b is 0: S_rows = var(3.5, 0.5) = 4.5. V = 4.5/2 + (2 - 1/2)/2 = 3."""
+    """a has 2 runs on 2 rows: S_a = 2, R_a = 1 (residuals ± 0.5). b is 0: S_rows = var(3.5, 0.5) = 4.5. V = (4.5 - 1/2)/2 + 2/2 = 3.
+
+    Only a has seeds: S_a is raised by the 0.3 quantile of χ² with one degree of freedom, the square of the normal's quantile of 0.65.
+    """
     verdict = compare_methods([[2.0, 0.0], [5.0, 1.0]], [[0.0, 0.0]])
     assert verdict.difference.value == 2
     assert verdict.difference.standard_error ** 2 == pytest.approx(3)
     assert verdict.test_set_share == pytest.approx(0.75)
-    assert verdict.difference.degrees_of_freedom == pytest.approx(9 / (2.25**2 / 1 + 1**2 / 1))
+    raised = 1 / 0.385320466**2
+    assert verdict.difference.degrees_of_freedom == pytest.approx((2 + raised) ** 2 / (2.25**2 / 1 + raised**2 / 1))
+
+
+def test_the_degrees_of_freedom_of_two_methods_with_seeds_worked_by_hand():
+    """As above, and b as a: S_rows = 0 and V = 1 + 1; or b with the runs' mean as a third run: S_b = 1 and V = 1 + 1/3.
+
+    The median of χ² with one degree of freedom is the square of the normal's quantile of 0.75, and 2 ln 2 with two.
+    """
+    runs = [[2.0, 0.0], [5.0, 1.0], [2.0, 0.0], [5.0, 1.0]]
+    verdict = compare_methods(runs[:2], runs[2:])
+    assert verdict.difference.standard_error ** 2 == pytest.approx(2)
+    assert verdict.difference.degrees_of_freedom == pytest.approx(2)
+    third = compare_methods(runs[:2], [*runs[2:], [3.5, 0.5]]).difference
+    a, b = 1 / 0.67448975**2, 1 / 3 / np.log(2)
+    assert third.standard_error ** 2 == pytest.approx(4 / 3)
+    assert third.degrees_of_freedom == pytest.approx((a + b) ** 2 / (a**2 / 1 + b**2 / 2))
+
+
+def test_runs_that_score_the_same_by_chance_still_vary():
+    """Each of two runs is right on another row: S_a = S_rows = 0 and R_a = 1, so that V is half of R_a/(n k_a) = 1/4."""
+    verdict = compare_methods([[1.0, 0.0], [0.0, 1.0]], [[0.0, 0.0]])
+    assert verdict.difference.standard_error ** 2 == pytest.approx(1 / 8)
+    assert verdict.difference.degrees_of_freedom == pytest.approx(1)
+    assert verdict[1:] == (0, 1)
 
 
 def test_methods_of_odd_inputs():
@@ -403,7 +441,12 @@ def exact_power(n, disagreement, difference):
 
 @pytest.mark.parametrize(("n", "disagreement"), [(200, 0.2), (500, 0.1), (500, 0.3)])
 def test_the_smallest_difference_is_shown_with_the_power_that_was_asked_for(n, disagreement):
-    assert exact_power(n, disagreement, smallest_difference(disagreement, n)) == pytest.approx(0.8, abs=0.04)
+    assert exact_power(n, disagreement, smallest_difference(disagreement, n)) == pytest.approx(0.8, abs=0.01)
+
+
+def test_rows_needed_worked_by_hand():
+    """(1.95996 √0.1 + 0.84162 √(0.1 - 0.0004))² / 0.0004 = 1959.9, and 1/0.02 = 50."""
+    assert rows_needed(0.1, 0.02) == rows_needed(0.1, -0.02) == 2010
 
 
 @given(st.floats(0.01, 0.6), st.integers(30, 100_000), st.floats(0.5, 0.95))
@@ -411,7 +454,7 @@ def test_rows_and_difference_are_each_others_answer(disagreement, n, power):
     gap = smallest_difference(disagreement, n, power)
     if gap < np.inf:
         quantiles = stats.norm.ppf([0.975, power]) * np.sqrt([disagreement, disagreement - gap**2])
-        assert (quantiles.sum() / gap) ** 2 == pytest.approx(n)
+        assert (quantiles.sum() / gap) ** 2 + 1 / gap == pytest.approx(n)
         assert rows_needed(disagreement, gap, power) in (n, n + 1)
 
 

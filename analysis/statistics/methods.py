@@ -12,14 +12,22 @@ of (row, seed). Three mean squares estimate them:
     S_a, the variance over seeds of the means over rows:                            E S_a = σ²_a + ρ²_a/n
     R_a, the residual mean square of the layout seed x row:                         E R_a = ρ²_a
 
-so that S_rows/n + S_a/k_a + S_b/k_b has ρ²_a/(n k_a) and ρ²_b/(n k_b) twice, and without bias
+so that without bias σ²_rows = S_rows - R_a/k_a - R_b/k_b, which below 0 counts as 0, and
 
-    V = S_rows/n + (S_a - R_a/n)/k_a + (S_b - R_b/n)/k_b
+    V = σ²_rows/n + S_a/k_a + S_b/k_b
 
-A part of the seeds below 0 counts as 0. (Two-way layouts with random rows and columns: Searle, Casella and McCulloch 1992, chapter 4.)
-The degrees of freedom are Satterthwaite's (1946), with the whole S_a/k_a for the seeds, since the subtraction makes it no more certain:
-V² / ((S_rows/n)²/(n - 1) + (S_a/k_a)²/(k_a - 1) + (S_b/k_b)²/(k_b - 1)), and no fewer than those of the part that has the fewest.
-With one run each this is the paired t-test, and with rows that are all alike Welch's t-test of the runs.
+(Two-way layouts with random rows and columns: Searle, Casella and McCulloch 1992, chapter 4.) S_a can be near 0 by
+chance, and is 0 where runs get the same number of rows right. V is therefore taken as at least half of (R_a/k_a + R_b/k_b)/n, the part of
+it that is there even if seeds make no run better and no row favours a method.
+
+The degrees of freedom are Satterthwaite's (1946), V² / (Σ part² / its degrees of freedom), from the parts S_rows/n with n - 1, S_a/k_a with
+k_a - 1 and S_b/k_b with k_b - 1, and no fewer than those of the part that has the fewest. A mean square of few runs is more often too low
+than too high, and would pass for a small part of V that hardly matters. The degrees of freedom, not V, are therefore computed with
+S_a (k_a - 1) / χ², where χ² is the median of that distribution with k_a - 1 degrees of freedom: the median-unbiased estimate (Brown 1947).
+It is 2.2 S_a for two runs, 1.4 for three and 1.2 for five. Where only one method has several runs, no other seeds make up for a low S_a,
+and χ² is the 0.3 quantile: 6.7 S_a for two runs, 2.8 for three and 1.8 for five.
+
+With one run each this is the paired t-test, and with rows that are all alike and as many runs a side Welch's t-test of the runs.
 """
 
 from typing import NamedTuple
@@ -31,6 +39,8 @@ from .student import Difference
 
 NEARLY = 1e-12
 """Differences and errors this small beside the scores are rounding."""
+ALONE = 0.3
+"""The quantile of χ² for the seeds of the only method that has several runs."""
 
 
 class Verdict(NamedTuple):
@@ -44,9 +54,8 @@ class Verdict(NamedTuple):
 def compare_methods(scores_a: FloatArray, scores_b: FloatArray) -> Verdict:
     """From the scores (runs of a, rows) and (runs of b, rows); for a metric that is no mean, the `influences` of each run.
 
-    A method with one run counts as one without chance. If it has chance, its part is not known, and the verdict is on that run. Where
-    seeds make most of the variance, two runs say little about it: of equal methods, 5 to 7 % are called different at 0.05 with as many
-    runs a side, but 13 % with two runs against a method without chance, 8 % with three and 6 % with five.
+    A method with one run counts as one without chance. If it has chance, its part is not known, and the verdict is on that run.
+    `benchmarks/error_rates.py` measures how often equal methods are called different.
     """
     a, b = np.atleast_2d(np.asarray(scores_a, dtype=np.float64)), np.atleast_2d(np.asarray(scores_b, dtype=np.float64))
     rows = a.mean(axis=0) - b.mean(axis=0)
@@ -54,35 +63,39 @@ def compare_methods(scores_a: FloatArray, scores_b: FloatArray) -> Verdict:
         return Verdict(Difference(float(rows.sum()), np.inf, 1.0), 0.0, 0.0)
     smallest = NEARLY * float(max(np.abs(a).max(), np.abs(b).max()))
     value, of_rows = float(rows.mean()), float(rows.var(ddof=1)) / len(rows)
-    seeds = [_seeds(a), _seeds(b)]
-    variance = of_rows + sum(part.variance for part in seeds)
+    seeds = [_seeds(scores) for scores in (a, b) if len(scores) > 1]
+    whole, residual = sum(part.whole for part in seeds), sum(part.residual for part in seeds)
+    variance = max(max(of_rows - residual, 0.0) + whole, residual / 2)
     if variance <= smallest**2:
         return Verdict(Difference(value if abs(value) > smallest else 0.0, 0.0, len(rows) - 1.0), 0.0, 0.0)
-    degrees = _degrees_of_freedom(variance, [(of_rows, len(rows) - 1), *((part.whole, part.runs - 1) for part in seeds)])
-    return Verdict(Difference(value, variance**0.5, degrees), 1 - of_rows / variance, of_rows / variance)
+    seed_share = max(whole - residual, 0.0) / variance
+    return Verdict(Difference(value, variance**0.5, _degrees_of_freedom(variance, of_rows, len(rows), seeds)), seed_share, 1 - seed_share)
 
 
 class _Seeds(NamedTuple):
-    """What seeds add to the variance of a method's mean, the same with what chance of rows is in it (S_a/k_a), and the number of runs."""
+    """Of one method: S_a/k_a, what of it comes from single rows, R_a/(n k_a), and the degrees of freedom k_a - 1."""
 
-    variance: float
     whole: float
-    runs: int
+    residual: float
+    degrees: int
 
 
 def _seeds(scores: FloatArray) -> _Seeds:
     runs, n_rows = scores.shape
-    if runs < 2:
-        return _Seeds(0.0, 0.0, runs)
     means = scores.mean(axis=1)
     residuals = scores - scores.mean(axis=0) - means[:, None] + means.mean()
     residual = float((residuals**2).sum()) / ((runs - 1) * (n_rows - 1))
-    between = float(means.var(ddof=1))
-    return _Seeds(max(between - residual / n_rows, 0.0) / runs, between / runs, runs)
+    return _Seeds(float(means.var(ddof=1)) / runs, residual / (n_rows * runs), runs - 1)
 
 
-def _degrees_of_freedom(variance: float, parts: list[tuple[float, int]]) -> float:
-    """From each part of the variance and its degrees of freedom; parts with none are constants."""
-    varying = [(part, degrees) for part, degrees in parts if degrees]
-    spread = sum((part / variance) ** 2 / degrees for part, degrees in varying)
+def _degrees_of_freedom(variance: float, of_rows: float, n_rows: int, seeds: list[_Seeds]) -> float:
+    """Satterthwaite's, with the parts of the seeds raised to estimates that are not more often too low than too high."""
+    from scipy.special import chdtri
+
+    chance = 0.5 if len(seeds) > 1 else ALONE
+    raised = [part.whole * part.degrees / float(chdtri(part.degrees, 1 - chance)) for part in seeds]
+    certain = variance - sum(part.whole for part in seeds)
+    total = certain + sum(raised)
+    varying = [(max(of_rows, certain), n_rows - 1), *((part, seed.degrees) for part, seed in zip(raised, seeds, strict=True))]
+    spread = sum((part / total) ** 2 / degrees for part, degrees in varying)
     return max(1 / spread, float(min(degrees for _, degrees in varying)))
