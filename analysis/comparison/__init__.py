@@ -1,0 +1,1 @@
+"""Runs, and predictions from elsewhere, brought to the same rows so that they can be compared."""
