@@ -106,6 +106,10 @@ class Classification(Task):
             "f1": ("macro_f1", {"gold": compact(gold), "predicted": compact(predictions.predicted)}),
         }
 
+    def predicted_texts(self, predictions: ClassPredictions) -> list[str]:
+        """The names of the classes."""
+        return [self.labels[number] for number in predictions.predicted.tolist()]
+
     def row_labels(self, predictions: ClassPredictions) -> tuple[str, ...]:
         """The classes, and those of gold answers that training never saw."""
         return (*self.labels, *sorted(set(_unseen(predictions))))

@@ -189,8 +189,11 @@ class Task(ABC):
     def row_texts(self, predictions: Any, split: Split) -> RowTexts:
         """What the model read in each row, the gold answer, and what it predicted."""
         examples = [split.example(row) for row in predictions.rows.tolist()]
-        predicted = [str(self.describe(predictions, place)["prediction"]) for place in range(len(examples))]
-        return RowTexts([each["text"] for each in examples], [each["label"] for each in examples], predicted)
+        return RowTexts([each["text"] for each in examples], [each["label"] for each in examples], self.predicted_texts(predictions))
+
+    def predicted_texts(self, predictions: Any) -> Sequence[str]:
+        """What was predicted for each row, as `describe` has it."""
+        return [str(self.describe(predictions, place)["prediction"]) for place in range(len(predictions.rows))]
 
     def row_labels(self, predictions: Any) -> tuple[str, ...]:
         """The names of the labels that gold answers and predictions have."""

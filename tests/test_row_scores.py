@@ -353,6 +353,8 @@ def test_labels_get_one_list_of_ids_and_no_metric_changes():
     assert first.metrics["f1"].sums.shape == (40, 12)
     for scores in (other, first, second):
         assert scores.metrics["f1"].value() == pytest.approx(one.metrics["f1"].value(), rel=1e-12)
+        ids = scores.metrics["f1"].columns["gold"]
+        assert [scores.labels[number] for number in ids.tolist()] == class_predictions(1).gold_names
 
 
 def small(texts, answers, folder: Path | None = None, labels=LABELS) -> RowScores:

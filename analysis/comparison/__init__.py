@@ -1,1 +1,1 @@
-"""Runs, and predictions from elsewhere, brought to the same rows so that they can be compared."""
+"""Which method is better, by how much, and whether the difference is real: from the row scores of runs to tables, sentences and a page."""
