@@ -24,6 +24,9 @@ SEED = r"-seed-(\d+)"
 DEPTH = 4
 """Folders between the runs folder and a run, at most: a dataset, a recipe, a name, and one to spare."""
 
+SHOWN_CHARACTERS = 200
+"""Of each text that are kept in `predictions/<split>.jsonl`."""
+
 
 @dataclass(frozen=True)
 class RunDirectory:
@@ -105,6 +108,10 @@ class RunDirectory:
 
     def predictions(self, split: str) -> Path:
         return self.folder / "predictions" / f"{split}.jsonl"
+
+    def row_scores(self, split: str) -> Path:
+        """What statistics need of each row of a split; see `row_scores_file.py`."""
+        return self.folder / "predictions" / f"{split}.safetensors"
 
     def status(self) -> Status:
         """The state of the run, inferred from its files."""
