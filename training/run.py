@@ -52,7 +52,7 @@ def run_recipe(recipe: Recipe, setting: Setting, directory: RunDirectory) -> Res
     run = build_run(recipe, setting)
     with open_session(recipe, setting, directory, run.data, run.plan, run.learner) as session:
         finished = fit(run.learner, run.task, run.data, run.plan, session)
-        return finish(run.learner, run.task, run.data, session) if finished else None
+        return finish(run.learner, run.task, run.data, run.plan, session) if finished else None
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ def build_run(recipe: Recipe, setting: Setting) -> Run:
     data = build_data(recipe.data, recipe.tokenizer, preparation(recipe.task), report=announce)
     task = build_task(recipe.task, data.encoding)
     model = build_placed_model(recipe, setting, data.encoding, task)
-    plan = build_plan(recipe, data.splits["train"], setting.seed)
+    plan = build_plan(recipe, data, setting.seed)
     learner = build_learner(recipe, task, model, plan, setting)
     return Run(data, task, model, plan, learner)
 
