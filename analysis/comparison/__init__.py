@@ -1,0 +1,1 @@
+"""Comparing methods: which is better, by how much, at what cost."""
