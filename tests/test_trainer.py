@@ -339,6 +339,16 @@ def test_a_budget_of_seconds_counts_steps_alone(run, slow):
     assert [line["step"] for line in read_metrics(session.directory) if line["split"] == "train"] == [2, 4, 6, 8]
 
 
+def test_steps_that_a_device_has_yet_to_take_are_waited_for(run, monkeypatch):
+    """As on a GPU: a step returns at once, and the time passes where something is read from the device."""
+    learner, clock, waiting = Counting(), [round(time.monotonic())], [0]
+    learner.update = lambda *arguments: (waiting.__setitem__(0, waiting[0] + 2), Counting.update(learner, *arguments))[1]
+    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
+    learner.bad_step = lambda: clock.__setitem__(0, clock[0] + waiting[0]) or waiting.__setitem__(0, 0) or 0
+    _, session, _ = run([0.1, 0.2, 0.3], SECONDS, learner=learner)
+    assert session.progress.step_seconds == 16.0
+
+
 def test_a_budget_of_seconds_goes_on_where_it_was_stopped(run, slow):
     first, session, finished = run([0.1], SECONDS, learner=slow(), stop_after=4)
     assert not finished and first.steps == [1, 2, 3, 4]
