@@ -10,9 +10,9 @@ import pytest
 import torch
 from command import nlp, nlp_process
 from contracts import ENCODERS, NETWORKS, Case, chain, one_thread, parameters_by_hand, recurrent, tensors_for, transformer
-from nlp.analysis.counting.cost import Load, forward_cost, measure, numbers_kept, whole_forward_cost
+from nlp.analysis.counting.cost import measure, numbers_kept
 from nlp.analysis.counting.model_size import Counted, count_recipe, needs_data
-from nlp.analysis.counting.parameters import build_without_weights, count_parameters
+from nlp.analysis.counting.parameters import count_parameters
 from nlp.analysis.counting.published_models import PUBLISHED, neighbours
 from nlp.cli.count_params import count, in_bytes
 from nlp.configs.load import load_recipe
@@ -20,6 +20,7 @@ from nlp.configs.schema.data import SizesData
 from nlp.configs.schema.recipe import Recipe
 from nlp.configs.schema.training import Adagrad, Adam, RmsProp, Sgd, TrainingConfig
 from nlp.errors import ConfigError
+from nlp.models.forward_cost import Load, build_without_weights, forward_cost, whole_forward_cost
 from nlp.models.head import Head
 from torch import nn
 

@@ -21,6 +21,7 @@ from nlp.training.distributed import World
 from nlp.training.loop import step_graphs
 from nlp.training.loop.gradient import GradientLearner
 from nlp.training.loop.prefetch import READY, ahead, in_pinned_memory
+from nlp.training.loop.schedules import Schedule
 from nlp.training.loop.step_graphs import StepGraphs
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
@@ -160,7 +161,7 @@ def batch_of(step: int) -> Batch:
 
 def learner(recorded: bool, **more: Any) -> GradientLearner:
     training = TrainingConfig.model_validate({**TRAINING, **more})
-    made = GradientLearner(CASE.build(), TASK, training, n_steps=20, seed=1, world=World())
+    made = GradientLearner(CASE.build(), TASK, training, Schedule(training.schedule, 20), seed=1, world=World())
     for group in made.players[0].optimizer.param_groups:
         group["lr"] = torch.tensor(group["lr"])  # in fp32, as a recorded step reads it
     if recorded:
@@ -261,4 +262,4 @@ def test_what_cannot_be_recorded_is_refused(recipe: str, setting: str, words: st
 def test_recording_takes_one_process() -> None:
     training = TrainingConfig.model_validate({**TRAINING, "cuda_graphs": True})
     with pytest.raises(TrainingError, match="one process only"):
-        GradientLearner(CASE.build(), TASK, training, n_steps=20, seed=1, world=World(0, 2))
+        GradientLearner(CASE.build(), TASK, training, Schedule(training.schedule, 20), seed=1, world=World(0, 2))

@@ -14,6 +14,7 @@ from nlp.models.build import build_model
 from nlp.tasks.classification import Classification
 from nlp.training.distributed import World
 from nlp.training.loop.gradient import GradientLearner, layer_of, to_tensors
+from nlp.training.loop.schedules import Schedule
 from torch.nn import functional
 
 CPU = torch.device("cpu")
@@ -63,7 +64,7 @@ def training(optimizer: dict | None = None, **more) -> TrainingConfig:
 
 
 def learner(config: TrainingConfig, model=None, task=TASK, seed=1) -> GradientLearner:
-    return GradientLearner(model or network(), task, config, n_steps=100, seed=seed, world=World())
+    return GradientLearner(model or network(), task, config, Schedule(config.schedule, 100), seed=seed, world=World())
 
 
 def weights(of: GradientLearner) -> dict[str, torch.Tensor]:

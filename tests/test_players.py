@@ -18,6 +18,7 @@ from nlp.tasks.classification import Classification
 from nlp.tasks.losses import Objective
 from nlp.training.distributed import World
 from nlp.training.loop.gradient import GradientLearner
+from nlp.training.loop.schedules import Schedule
 from torch import nn
 from torch.nn import functional
 
@@ -72,6 +73,10 @@ def training(**more) -> TrainingConfig:
     return TrainingConfig.model_validate({"steps": 9, "optimizer": {"type": "sgd", "learning_rate": 9.0}, **more})
 
 
+def learner_of(model: nn.Module, task: Classification | Adversarial, config: TrainingConfig) -> GradientLearner:
+    return GradientLearner(model, task, config, Schedule(config.schedule, 9), seed=1, world=World())
+
+
 def step_by_hand(module: nn.Module, loss: torch.Tensor, name: str, clip_norm: float | None) -> None:
     """Gradient descent with nothing but this loss's own gradients."""
     parameters = list(module.parameters())
@@ -86,7 +91,7 @@ def step_by_hand(module: nn.Module, loss: torch.Tensor, name: str, clip_norm: fl
 @pytest.mark.parametrize("clip_norm", [None, 0.01])
 def test_each_player_steps_by_its_own_gradients_and_its_own_rate(clip_norm):
     model, by_hand = Gan(), Gan()
-    learner = GradientLearner(model, Adversarial(), training(clip_norm=clip_norm), n_steps=9, seed=1, world=World())
+    learner = learner_of(model, Adversarial(), training(clip_norm=clip_norm))
     for step in (1, 2, 3):
         ratios = learner.update([batch(step)], step, watched=True)
         assert sorted(ratios) == ["discriminator_loss", "generator_loss"]
@@ -99,7 +104,7 @@ def test_each_player_steps_by_its_own_gradients_and_its_own_rate(clip_norm):
 
 
 def test_figures_name_the_rate_of_each_player():
-    learner = GradientLearner(Gan(), Adversarial(), training(), n_steps=9, seed=1, world=World())
+    learner = learner_of(Gan(), Adversarial(), training())
     learner.update([batch(1)], 1, watched=True)
     figures = learner.figures()
     assert {name: value for name, value in figures.items() if "rate" in name and "update" not in name} == {
@@ -127,7 +132,7 @@ def test_a_model_may_read_tokens_and_the_text_itself():
     split = LabelledSplit("train", Table({"text": texts}, "here"), texts, list("abab"), np.array([0, 1, 0, 1]), encoded)
     batch_of_both = split.batch(np.arange(4), frozenset({"text", "tokens"}))
     model = Fused()
-    learner = GradientLearner(model, task, training(optimizer={"type": "adam", "learning_rate": 0.1}), n_steps=9, seed=1, world=World())
+    learner = learner_of(model, task, training(optimizer={"type": "adam", "learning_rate": 0.1}))
     for step in range(1, 30):
         learner.update([batch_of_both], step, watched=False)
     assert task.predict(model, batch_of_both).predicted.tolist() == [0, 1, 0, 1], "the tokens alone are all the same"

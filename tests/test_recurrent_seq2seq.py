@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 import torch
 from contracts import N_TOKENS, chain, one_thread
-from nlp.analysis.counting.parameters import build_without_weights, count_parameters
+from nlp.analysis.counting.parameters import count_parameters
 from nlp.configs.schema.data import SizesData
 from nlp.configs.schema.networks import RecurrentSeq2SeqConfig
 from nlp.configs.schema.tokenizer import BOS, EOS, PAD
 from nlp.errors import ConfigError
 from nlp.models.build import build_model
+from nlp.models.forward_cost import build_without_weights
 from nlp.models.head import Head
 from nlp.models.layers.alignment import AdditiveScore, DotScore, GeneralScore, weights
 from nlp.models.layers.recurrence import CELLS, RecurrentEncoder, advance

@@ -9,7 +9,7 @@ import pytest
 from command import write_names
 from nlp.configs.load import load_recipe
 from nlp.configs.schema.data import SizesData
-from nlp.datasets.encoded.batching import Plan, RowOrder
+from nlp.datasets.encoded.batching import Plan, RowOrder, TimedPlan
 from nlp.datasets.encoded.split import Batch, Data, Encoding, Target
 from nlp.errors import TrainingError
 from nlp.tasks.predictions import Predictions
@@ -128,7 +128,9 @@ def run(tmp_path, monkeypatch):
         learner = learner or Counting()
         learner.model = NoModel
         training = recipe.training
-        plan = Plan(RowOrder(ROWS, BATCH, seed=1), training.epochs, training.steps, training.accumulate)
+        order = RowOrder(ROWS, BATCH, seed=1)
+        timed = training.budget is not None
+        plan = TimedPlan(order, training.budget.seconds) if timed else Plan(order, training.epochs, training.steps, training.accumulate)
         data = Data({"train": Rows("train"), "validation": Rows("validation")}, Encoding(SizesData(type="sizes")))
         task = Scripted([{"loss": loss, metric: score} for score, loss in zip(scores, losses or [1.0] * len(scores), strict=True)])
         with open_session(recipe, Setting(1), directory or create_run("recipe", "a"), data, plan, learner) as session:
@@ -305,3 +307,58 @@ def test_training_time_is_counted_over_resumptions(monkeypatch):
     clock[0] = 104.5
     assert session.seconds() == 24.5
     assert session.progress.seconds == 24.5
+
+
+@pytest.fixture
+def slow(monkeypatch):
+    """A learner whose steps take 2 seconds each, and whose checkpoints take 50; nothing else takes time."""
+    clock = [round(time.monotonic())]
+    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
+
+    def slow():
+        learner = Counting()
+        update, save = learner.update, learner.save
+        learner.update = lambda *arguments: (clock.__setitem__(0, clock[0] + 2), update(*arguments))[1]
+        learner.save = lambda folder: (clock.__setitem__(0, clock[0] + 50), save(folder))[1]
+        return learner
+
+    return slow
+
+
+SECONDS = "training.budget.seconds=15"
+
+
+def test_a_budget_of_seconds_counts_steps_alone(run, slow):
+    learner, session, finished = run([0.1, 0.2, 0.3], SECONDS, learner=slow())
+    assert finished
+    assert learner.steps == list(range(1, 9)), "the eighth step of 2 seconds reaches 15"
+    assert learner.saved == [3, 6, 8]
+    assert learner.scores == [0.1, 0.2, 0.3], "the last step is evaluated"
+    assert session.progress.step_seconds == 16.0
+    assert session.progress.seconds > 100
+    assert [line["step"] for line in read_metrics(session.directory) if line["split"] == "train"] == [2, 4, 6, 8]
+
+
+def test_steps_that_a_device_has_yet_to_take_are_waited_for(run, monkeypatch):
+    """As on a GPU: a step returns at once, and the time passes where something is read from the device."""
+    learner, clock, waiting = Counting(), [round(time.monotonic())], [0]
+    learner.update = lambda *arguments: (waiting.__setitem__(0, waiting[0] + 2), Counting.update(learner, *arguments))[1]
+    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
+    learner.bad_step = lambda: clock.__setitem__(0, clock[0] + waiting[0]) or waiting.__setitem__(0, 0) or 0
+    _, session, _ = run([0.1, 0.2, 0.3], SECONDS, learner=learner)
+    assert session.progress.step_seconds == 16.0
+
+
+def test_a_budget_of_seconds_goes_on_where_it_was_stopped(run, slow):
+    first, session, finished = run([0.1], SECONDS, learner=slow(), stop_after=4)
+    assert not finished and first.steps == [1, 2, 3, 4]
+    again, resumed, finished = run([0.2, 0.3], SECONDS, learner=slow(), directory=session.directory)
+    assert finished and again.steps == [5, 6, 7, 8]
+    assert resumed.progress.step_seconds == 16.0
+    over, _, finished = run([], SECONDS, learner=slow(), directory=session.directory)
+    assert finished and over.steps == []
+
+
+def test_early_stopping_ends_before_the_seconds_are_over(run, slow):
+    learner, _, finished = run([0.5, 0.4], "training.budget.seconds=1000", "training.early_stopping={patience: 1}", learner=slow())
+    assert finished and learner.steps[-1] == 6

@@ -33,7 +33,7 @@ class Setting:
     device: str = "cpu"
     threads: int = 1
     world: World = field(default_factory=World)
-    show: "Callable[[int, int], Display] | None" = None
+    show: "Callable[[int | None, int], Display] | None" = None
 
 
 def thread_count(recipe: Recipe, asked: int | None = None, processes: int = 1) -> int:

@@ -5,8 +5,11 @@ from collections.abc import Iterator
 from statistics import median
 
 from ..configs.schema.recipe import Recipe
+from ..configs.schema.training import BudgetConfig
+from ..datasets.encoded.batching import TimedPlan, tokens_until
 from .devices import Setting
 from .evaluate import predict
+from .flops import training_flops_per_token
 from .loop.trainer import window_batches
 from .run import Run, build_run
 from .session import peak_bytes
@@ -37,15 +40,30 @@ def _timed(recipe: Recipe, run: Run, setting: Setting) -> Iterator[str]:
         return
     rounds, plan = _rounds(recipe, run, setting), run.plan
     each, evaluation, seeds = median(rounds), _evaluation_seconds(run), len(recipe.seeds)
-    times = -(-plan.n_steps // recipe.training.evaluate_every) if recipe.training.evaluate_every else len(plan.epoch_ends)
-    yield (f"training    {plan.n_steps:,} steps in {len(plan.epoch_ends)} epochs, {1000 * each:.1f} ms per step "
+    n_steps = max(1, round(plan.seconds / each)) if isinstance(plan, TimedPlan) else plan.n_steps
+    epochs = plan.epoch_of(n_steps) + 1
+    times = -(-n_steps // recipe.training.evaluate_every) if recipe.training.evaluate_every else epochs
+    if recipe.training.budget is not None:
+        yield f"budget      {_budget(recipe, recipe.training.budget, run, n_steps)}"
+    yield (f"training    {n_steps:,} steps in {epochs} epochs, {1000 * each:.1f} ms per step "
            f"({1000 * min(rounds):.1f} to {1000 * max(rounds):.1f} in {len(rounds)} rounds)")
     searched = "; the search for texts takes less once it is trained" if "beam_size" in run.task.predict_options else ""
     yield f"evaluation  {times} of validation, about {_duration(evaluation)} each{searched}"
-    total = seeds * (each * plan.n_steps + evaluation * times)
+    total = seeds * (each * n_steps + evaluation * times)
     stops = ", or less where it stops early" if recipe.training.early_stopping else ""
     yield f"time        about {_duration(total)} for {seeds} seed{'s' if seeds > 1 else ''}{stops}"
     yield f"memory      {peak_bytes(setting.device) / 2**20:,.0f} MiB at most so far"
+
+
+def _budget(recipe: Recipe, budget: BudgetConfig, run: Run, n_steps: int) -> str:
+    """What is given, and how far it goes."""
+    if budget.seconds is not None:
+        return f"{budget.seconds:,g} seconds of steps, which are as many as the machine manages: here about {n_steps:,}"
+    tokens = tokens_until(run.plan, n_steps, run.data.splits["train"].tokens_of)
+    if budget.tokens is not None:
+        return f"{budget.tokens:,} tokens, of which {n_steps:,} steps take {tokens:,}"
+    each = training_flops_per_token(recipe, run.data)
+    return f"{budget.flops:.4g} FLOPs at {each:,.0f} per token, of which {n_steps:,} steps take {tokens * each:.4g} for {tokens:,} tokens"
 
 
 def _rounds(recipe: Recipe, run: Run, setting: Setting) -> list[float]:

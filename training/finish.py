@@ -9,11 +9,13 @@ from typing import Any
 
 import numpy as np
 
+from ..datasets.encoded.batching import Plan, tokens_until
 from ..datasets.encoded.split import Data, Split
 from ..storage import make_folder
 from ..tasks.task import Task
 from ..terminal import on_one_line, shortened
 from .evaluate import TRAIN_SAMPLE, predict
+from .flops import training_flops_per_token
 from .folder.checkpoints import checkpoint_path, has_checkpoint
 from .folder.files import disk_errors, write_atomically, write_json
 from .folder.results_file import read_results
@@ -49,10 +51,10 @@ class Results:
         return Results(directory, saved.seed, saved.metrics, saved.cost.model_dump())
 
 
-def finish(learner: Learner, task: Task, data: Data, session: Session) -> Results:
+def finish(learner: Learner, task: Task, data: Data, plan: Plan, session: Session) -> Results:
     """Score the best checkpoint on a sample of the training split, on validation and on test; write `results.json` last."""
     session.stop.at_once = True  # all that a resumed run needs is saved
-    cost = _cost(learner, session)
+    cost = _cost(learner, data, plan, session)
     for notice in getattr(learner.model, "notices", ()):
         session.display.line(f"Notice: {shortened(notice)}")
     training = session.recipe.training
@@ -75,13 +77,24 @@ def finish(learner: Learner, task: Task, data: Data, session: Session) -> Result
     return results
 
 
-def _cost(learner: Learner, session: Session) -> dict[str, Any]:
+def _cost(learner: Learner, data: Data, plan: Plan, session: Session) -> dict[str, Any]:
     return {
         "train_seconds": round(session.seconds(), 3),
         "steps": session.progress.step,
+        **(_used(data, plan, session) if session.recipe.training is not None else {}),
         "peak_bytes": peak_bytes(session.setting.device),
         **learner.model.describe(),
     }
+
+
+def _used(data: Data, plan: Plan, session: Session) -> dict[str, Any]:
+    """What budgets are made of. FLOPs are counted only for a budget of them: loading what counts them takes a second."""
+    recipe, tokens = session.recipe, tokens_until(plan, session.progress.step, data.splits["train"].tokens_of)
+    used: dict[str, Any] = {"step_seconds": round(session.progress.step_seconds, 3), "tokens": tokens}
+    budget = recipe.training.budget if recipe.training is not None else None
+    if budget is not None and budget.flops is not None:
+        used["flops"] = tokens * training_flops_per_token(recipe, data)
+    return used
 
 
 def _score(model: Any, task: Task, split: Split, session: Session) -> dict[str, float]:

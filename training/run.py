@@ -31,7 +31,7 @@ class Trained(NamedTuple):
     stopped_by: int | None = None
 
 
-def train_jobs(jobs: Sequence[Job], show: Callable[[int, int], Display] | None = None) -> Trained:
+def train_jobs(jobs: Sequence[Job], show: Callable[[int | None, int], Display] | None = None) -> Trained:
     """Train one job after the other, each from its last checkpoint if it has one; the results of a finished run are read.
 
     `show` makes what displays a run, in place of a display on this terminal; see Setting.
@@ -57,7 +57,7 @@ def run_recipe(recipe: Recipe, setting: Setting, directory: RunDirectory) -> Res
     run = build_run(recipe, setting)
     with open_session(recipe, setting, directory, run.data, run.plan, run.learner) as session:
         finished = fit(run.learner, run.task, run.data, run.plan, session)
-        return finish(run.learner, run.task, run.data, session) if finished else session.stop.received or signal.SIGTERM
+        return finish(run.learner, run.task, run.data, run.plan, session) if finished else session.stop.received or signal.SIGTERM
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ def build_run(recipe: Recipe, setting: Setting) -> Run:
     data = build_data(recipe.data, recipe.tokenizer, preparation(recipe.task), report=announce)
     task = build_task(recipe.task, data.encoding)
     model = build_placed_model(recipe, setting, data.encoding, task)
-    plan = build_plan(recipe, data.splits["train"], setting.seed)
+    plan = build_plan(recipe, data, setting.seed)
     learner = build_learner(recipe, task, model, plan, setting)
     return Run(data, task, model, plan, learner)
 

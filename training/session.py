@@ -13,7 +13,7 @@ from pydantic import Field
 from ..configs.schema.recipe import Recipe
 from ..configs.schema.saved import Count, NonNegative, Number, Saved
 from ..configs.schema.training import EarlyStoppingConfig
-from ..datasets.encoded.batching import Plan
+from ..datasets.encoded.batching import Plan, TimedPlan
 from ..datasets.encoded.split import Batch, Data
 from ..errors import RunError
 from ..terminal import shortened
@@ -41,6 +41,8 @@ class Progress:
     """The best score when early stopping last started to wait; a better one by less than `min_delta` does not end the wait."""
     waited: int = 0
     seconds: float = 0.0
+    step_seconds: float = 0.0
+    """Seconds that steps took; `seconds` are of evaluations and checkpoints too."""
     sums: dict[str, list[float]] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
@@ -73,6 +75,7 @@ class SavedProgress(Saved):
     best_waited_for: Number | None = None
     waited: Count
     seconds: NonNegative
+    step_seconds: NonNegative = 0.0  # older checkpoints lack it
     sums: dict[str, Annotated[list[Number], Field(min_length=2, max_length=2)]]
 
 
@@ -172,8 +175,9 @@ def open_session(
             save_data(directory, data)  # first: another vocabulary would otherwise be reported as weights that do not fit
         progress = _resumed(learner, directory, main)
         tracker = Tracker(directory, resume_step=progress.step) if main else None
+        n_steps = None if isinstance(plan, TimedPlan) else plan.n_steps
         show = setting.show or partial(Display, silent=not main, seed=directory.seed)
-        with tracker or nullcontext(), show(plan.n_steps, progress.step) as display:
+        with tracker or nullcontext(), show(n_steps, progress.step) as display:
             for notice in notices:
                 display.line(f"Notice: {shortened(notice)}")
             yield Session(recipe, setting, directory, tracker, display, stop, progress)

@@ -23,11 +23,9 @@ from ...tasks.task import stated
 
 if TYPE_CHECKING:
     from ...datasets.encoded.split import Data
-    from .cost import Cost, Load
+    from ...models.forward_cost import Load
+    from .cost import Cost
     from .parameters import Parameters
-
-TEXT_TOKENS = 128
-"""Length of a text where there are none to look at, in tokens."""
 
 
 @dataclass(frozen=True)
@@ -116,12 +114,14 @@ def _count_classical(recipe: Recipe, sizes: SizesData) -> Counted:
 def _count_network(
     recipe: Recipe, config: NetworkConfig, sizes: SizesData, data: "Data | None", depth: int | None
 ) -> Counted:
+    from ...models.forward_cost import build_without_weights
+    from ...training.flops import mean_load
     from .cost import measure
-    from .parameters import build_without_weights, count_parameters
+    from .parameters import count_parameters
 
     model = build_without_weights(config, sizes, head_of(recipe.task, sizes))
     parameters = count_parameters(model, depth)
-    load = _load(recipe, config, data)
+    load = mean_load(recipe, config, data)
     cost = measure(model, load, parameters, recipe.training)
     optimizer = recipe.training.optimizer.type if recipe.training is not None else "adamw"
     network = NetworkCount(parameters, load, cost, optimizer, _flops_by_2n(config, parameters))
@@ -134,24 +134,3 @@ def _flops_by_2n(config: NetworkConfig, parameters: "Parameters") -> int | None:
     reused = isinstance(config, TransformerConfig) and config.share_layers
     once_a_text = "bag" in config.inputs
     return None if each_side_reads_half or reused or once_a_text else 2 * parameters.multiplied
-
-
-def _load(recipe: Recipe, config: NetworkConfig, data: "Data | None") -> "Load":
-    """The recipe's batch, of texts of mean length; one text where the recipe has no training section."""
-    from .cost import Load
-
-    train = data.splits["train"] if data is not None else None
-    if train is not None and train.lengths is not None and len(train):
-        tokens = max(1, -(-int(train.lengths.sum()) // len(train)))
-    else:
-        tokens = (recipe.task.row_tokens(config) if recipe.task is not None else None) or TEXT_TOKENS
-    tokens = min(tokens, config.longest_input or tokens)
-    training = recipe.training
-    if training is None:
-        return Load(1, tokens)
-    if training.batch_tokens is not None:
-        return Load(max(1, training.batch_tokens // tokens), tokens)
-    if training.batch_size == "full":
-        return Load(len(train) if train is not None else 1, tokens)
-    return Load(training.batch_size, tokens)
-

@@ -4,18 +4,10 @@ import math
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-import torch
 from torch import nn
-from torch.overrides import TorchFunctionMode
 
-from ...configs.schema.data import SizesData
-from ...configs.schema.networks import NetworkConfig
-from ...models.build import build_model
-from ...models.head import Head
 from ...models.layers.embedding import SparseLinear
-from ...models.networks.network import Network
 
 
 @dataclass(frozen=True)
@@ -64,23 +56,6 @@ class Parameters:
     def multiplied(self) -> int:
         """Parameters that each token is multiplied with."""
         return self.total - self.looked_up
-
-
-class _Unfilled(TorchFunctionMode):
-    """Leaves out the drawing of first weights, which a tensor without memory has no use for, but which would take seconds."""
-
-    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None) -> Any:
-        if getattr(func, "__module__", None) == "torch.nn.init":
-            return (kwargs or {}).get("tensor", args[0] if args else None)
-        return func(*args, **(kwargs or {}))
-
-
-def build_without_weights(config: NetworkConfig, sizes: SizesData, head: Head | None) -> Network:
-    """The real network from the real factory, on the meta device."""
-    with torch.device("meta"), _Unfilled():
-        model = build_model(config, sizes, head)  # type: ignore[arg-type]
-    assert isinstance(model, Network)
-    return model
 
 
 def count_parameters(model: nn.Module, depth: int | None = None) -> Parameters:

@@ -119,13 +119,36 @@ class CheckpointConfig(Config):
         return self
 
 
+class BudgetConfig(Config):
+    """What training may cost; exactly one of the keys. At least one step is taken."""
+
+    seconds: PositiveFloat | None = None
+    """Time spent on steps, over all resumptions; evaluations and checkpoints are not counted. The schedule follows the share of the time
+    that is used, so two runs are not equal bit for bit."""
+    tokens: Annotated[int, Field(ge=1, le=10**15)] | None = None
+    """Tokens of the training split, repeated ones counted again and padding not counted."""
+    flops: PositiveFloat | None = None
+    """Floating-point operations of the matrix products of forward and backward pass, taken as three times those of the forward pass that
+    `nlp count-params` reports."""
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Self:
+        given = [name for name in ("seconds", "tokens", "flops") if getattr(self, name) is not None]
+        if len(given) != 1:
+            raise ValueError(f"give exactly one of seconds, tokens and flops, not {' and '.join(given) or 'none'}")
+        return self
+
+
 class TrainingConfig(Config):
     """Training of a network by gradient descent."""
 
     epochs: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
-    """Passes over the training split; give this or `steps`."""
+    """Passes over the training split; give this, `steps` or `budget`."""
     steps: PositiveInt | None = None
-    """Optimiser steps; give this or `epochs`."""
+    """Optimiser steps; give this, `epochs` or `budget`."""
+    budget: BudgetConfig | None = None
+    """Train until this much time, this many tokens or this many FLOPs are used, so that models are compared at equal cost. It takes the
+    place of `epochs` and `steps`, which then are no limit and may be left out."""
     batch_size: PositiveInt | Literal["full"] = 64
     """Examples per batch; `full` is the whole split."""
     batch_tokens: PositiveInt | None = None
@@ -161,8 +184,10 @@ class TrainingConfig(Config):
 
     @model_validator(mode="after")
     def _one_length(self) -> Self:
-        if (self.epochs is None) == (self.steps is None):
+        if self.epochs is not None and self.steps is not None:
             raise ValueError("give either epochs or steps")
+        if self.epochs is None and self.steps is None and self.budget is None:
+            raise ValueError("give epochs, steps or a budget")
         if self.batch_tokens is not None and self.batch_size == "full":
             raise ValueError("give batch_size `full` or batch_tokens, not both")
         if self.cuda_graphs and self.optimizer.type not in ("adam", "adamw"):

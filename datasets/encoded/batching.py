@@ -1,8 +1,9 @@
 """Batches, and the order they come in: a pure function of the seed and the epoch."""
 
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from threading import Lock
 from typing import Protocol
 
 import numpy as np
@@ -16,6 +17,10 @@ POOL_BATCHES = 100
 EVALUATION_TOKENS = 16_384
 """Padded tokens in one batch of an evaluation; bounds its memory whatever the length of the texts."""
 EVALUATION_ROWS = 512
+ENDLESS = 2**31 - 1
+"""Steps of a run whose end is not known yet."""
+TokensOf = Callable[[IntArray], IntArray]
+"""From row numbers (rows,) to the tokens of each (rows,)."""
 
 
 class Order(Protocol):
@@ -108,7 +113,8 @@ class Plan:
 
     def ends_epoch(self, step: int) -> bool:
         """Whether an epoch is over after this step."""
-        return step == self.n_steps or self.epoch_ends[self.epoch_of(step)] == step
+        epoch = self.epoch_of(step)
+        return step == self.n_steps or self.epoch_ends[epoch] == step
 
     def window(self, step: int) -> list[IntArray]:
         """The rows of one step's micro-batches."""
@@ -126,6 +132,67 @@ class Plan:
         if held[0] != epoch:
             held = self._held = (epoch, self.order.epoch(epoch))
         return held[1]
+
+
+class TimedPlan(Plan):
+    """Steps until a time is used up. How many they are is known only then; before that, `n_steps` is out of reach."""
+
+    def __init__(self, order: Order, seconds: float, accumulate: int = 1) -> None:
+        super().__init__(order, 0, None, accumulate)
+        self.n_steps, self.seconds, self.used = ENDLESS, seconds, 0.0
+        self._ends: list[int] = []
+        self.epoch_ends, self._extending = self._ends, Lock()
+
+    def spend(self, step: int, used: float) -> None:
+        """Take note of the seconds that the steps up to this one took; where no more are left, it is the last."""
+        self.used = used
+        if used >= self.seconds:
+            self.n_steps = step
+
+    def expected_steps(self, step: int) -> int:
+        """How many steps there will be if the rest are as fast as those before `step`."""
+        return max(step, round((step - 1) * self.seconds / self.used)) if self.used > 0 else ENDLESS
+
+    def epoch_of(self, step: int) -> int:
+        """The epoch, counted from 0; the ends of epochs are found as they are needed, by whichever thread comes first."""
+        with self._extending:
+            while not self._ends or self._ends[-1] < step:
+                before = self._ends[-1] if self._ends else 0
+                self._ends.append(before + -(-self.order.n_batches(len(self._ends)) // self.accumulate))
+        return super().epoch_of(step)
+
+
+def steps_within(order: Order, tokens_of: TokensOf, most: int, accumulate: int = 1, most_epochs: int = 1_000_000) -> int:
+    """The most steps that take no more than `most` tokens, but at least one. Every epoch has as many tokens.
+
+    Raises ValueError where they are more than `most_epochs` epochs, which a split without a token always is.
+    """
+    each = sum(_tokens_of_steps(order, 0, tokens_of, accumulate))
+    epochs, left = divmod(most, each) if each else (most_epochs, 0)
+    if epochs >= most_epochs:
+        raise ValueError(f"an epoch has {each:,} tokens, so they are more than {most_epochs:,} epochs")
+    ends = _ends(order, epochs, None, accumulate)
+    inside = np.cumsum(_tokens_of_steps(order, epochs, tokens_of, accumulate))
+    return max(1, (ends[-1] if ends else 0) + int(np.searchsorted(inside, left, side="right")))
+
+
+def tokens_until(plan: Plan, step: int, tokens_of: TokensOf) -> int:
+    """Tokens of the steps up to this one, padding not counted."""
+    if step == 0:
+        return 0
+    epoch = plan.epoch_of(step)
+    before = plan.epoch_ends[epoch - 1] if epoch else 0
+    each = sum(_tokens_of_steps(plan.order, 0, tokens_of, plan.accumulate)) if epoch else 0
+    return epoch * each + sum(_tokens_of_steps(plan.order, epoch, tokens_of, plan.accumulate)[: step - before])
+
+
+def _tokens_of_steps(order: Order, epoch: int, tokens_of: TokensOf, accumulate: int) -> list[int]:
+    """Tokens of each step of an epoch."""
+    batches = order.epoch(epoch)
+    ends = np.cumsum([len(batch) for batch in batches])[accumulate - 1 :: accumulate].tolist()
+    rows = np.concatenate(batches)
+    ends += [len(rows)] if not ends or ends[-1] < len(rows) else []
+    return np.diff(np.cumsum(np.append(0, tokens_of(rows)))[[0, *ends]]).tolist()
 
 
 def _ends(order: Order, epochs: int | None, steps: int | None, accumulate: int) -> Sequence[int]:

@@ -44,6 +44,10 @@ class LabelledSplit:
         """Tokens of each text; None where texts are not encoded."""
         return None if self.encoded is None else self.encoded.lengths
 
+    def tokens_of(self, rows: IntArray) -> IntArray:
+        """Tokens of the texts; one each where texts are not encoded."""
+        return np.ones(len(rows), np.int64) if self.lengths is None else self.lengths[rows]
+
     def batch(self, rows: IntArray, inputs: Inputs, random: StepRandom | None = None) -> Batch:
         """The rows as text, as a bag, as padded sequences, or in several of these forms."""
         labels = self.labels[rows]

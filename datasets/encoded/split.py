@@ -96,6 +96,10 @@ class Split(Protocol):
 
     def __len__(self) -> int: ...
 
+    def tokens_of(self, rows: IntArray) -> IntArray:
+        """Tokens of each of these rows, as `Batch.n_tokens` counts those that a network reads."""
+        ...
+
     def batch(self, rows: IntArray, inputs: Inputs, random: StepRandom | None = None) -> Batch:
         """The rows with the inputs that a model reads. `random` is given in training, for what is drawn again at each step."""
         ...

@@ -55,6 +55,10 @@ class TaggedSplit:
         ends = np.cumsum(np.append(0, self.pieces.lengths[self.words.ids]))
         return np.diff(ends[self.words.offsets])
 
+    def tokens_of(self, rows: IntArray) -> IntArray:
+        """Tokens of the sentences."""
+        return self.lengths[rows]
+
     def batch(self, rows: IntArray, inputs: Inputs, random: StepRandom | None = None) -> Batch:
         """The rows as lists of tokens, as padded sequences with or without the characters of each word, or in several of these forms."""
         tags, n_words = self.tags.padded(rows, UNSEEN)

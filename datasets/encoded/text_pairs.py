@@ -60,6 +60,10 @@ class PairSplit:
         """Tokens of source or target, whichever is longer, with its end."""
         return np.maximum(self.sources.lengths, self.target_lengths) + 1
 
+    def tokens_of(self, rows: IntArray) -> IntArray:
+        """Tokens of the sources and targets, ends included."""
+        return self.lengths[rows]
+
     def batch(self, rows: IntArray, inputs: Inputs, random: StepRandom | None = None) -> Batch:
         """Sources with their [EOS], the target token before each position, and as targets the tokens at it, [EOS] the last."""
         tokens, lengths = self._ended(self.sources, rows)

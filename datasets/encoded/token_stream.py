@@ -136,9 +136,13 @@ class TokenStream:
         """The ids of a block."""
         return self.ids[row : row + self.block_size]
 
+    def tokens_of(self, rows: IntArray) -> IntArray:
+        """Tokens of the blocks that start at these positions."""
+        return np.minimum(self.block_size, len(self.ids) - rows)
+
     def batch(self, rows: IntArray, inputs: Inputs, random: StepRandom | None = None) -> Batch:
         """Blocks of the stream: the tokens before each position, and as targets the tokens at it."""
-        lengths = np.minimum(self.block_size, len(self.ids) - rows)
+        lengths = self.tokens_of(rows)
         places = rows[:, None] + np.arange(int(lengths.max(initial=1)))
         real = places < (rows + lengths)[:, None]
         targets = {"tokens": Target(self.ids[np.minimum(places, len(self.ids) - 1)].astype(np.int64), real)}

@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
 
 class Display:
-    """Progress of one run on standard error; silent on all ranks but the first."""
+    """Progress of one run on standard error; silent on all ranks but the first. `n_steps` is None where the last step is not known."""
 
-    def __init__(self, n_steps: int, first_step: int = 0, silent: bool = False, seed: str = "") -> None:
+    def __init__(self, n_steps: int | None, first_step: int = 0, silent: bool = False, seed: str = "") -> None:
         self.n_steps, self.first_step, self.silent = n_steps, first_step, silent
         self.whose = f"seed {seed}  " if seed else ""  # one of several, which may go side by side
         self.started, self.train_loss = time.monotonic(), ""
@@ -23,7 +23,7 @@ class Display:
         self.bar_task: TaskID | None = None
 
     def __enter__(self) -> Self:
-        if self.n_steps > 1 and not self.silent and sys.stderr.isatty():
+        if (self.n_steps is None or self.n_steps > 1) and not self.silent and sys.stderr.isatty():
             self._open_bar()
         return self
 
@@ -59,7 +59,8 @@ class Display:
         """Whose run, the time since it was started, the step, and the figures."""
         figures = "  ".join(f"{name} {figure(value)}" for name, value in metrics.items())
         clock = f"{time.monotonic() - self.started:7.1f} s"
-        return f"{self.whose}{clock}  step {step:>6}/{self.n_steps}{self.train_loss}  validation {figures}{'  best' if is_best else ''}"
+        of = f"{step:>6}/{'?' if self.n_steps is None else self.n_steps}"
+        return f"{self.whose}{clock}  step {of}{self.train_loss}  validation {figures}{'  best' if is_best else ''}"
 
     def line(self, text: str) -> None:
         """One line, above the bar where there is one."""

@@ -43,11 +43,11 @@ class Player:
 class GradientLearner:
     """Learns by gradient descent; `update` is one optimiser step of each player."""
 
-    def __init__(self, model: Network, task: Task, training: TrainingConfig, n_steps: int, seed: int, world: World) -> None:
+    def __init__(self, model: Network, task: Task, training: TrainingConfig, schedule: Schedule, seed: int, world: World) -> None:
         self.model, self.training, self.seed, self.world = model, training, seed, world
         self.parameters: list[Tensor] = list(model.parameters())
         self.device = self.parameters[0].device
-        self.schedule = Schedule(training.schedule, n_steps)
+        self.schedule = schedule
         if training.cuda_graphs and world.size > 1:
             raise TrainingError("training.cuda_graphs works in one process only; leave it out, or train without --processes.")
         recorded = training.cuda_graphs and self.device.type == "cuda"
@@ -181,7 +181,10 @@ class GradientLearner:
         return int(first) if math.isfinite(first) else 0
 
     def figures(self) -> dict[str, float]:
-        """Learning rate, norm of each layer's gradient before clipping, and |change| / |weight| of each layer."""
+        """Learning rate, norm of each layer's gradient before clipping, and |change| / |weight| of each layer.
+
+        The last is left out where the step was not watched: one that used up the time, which nobody knew before it.
+        """
         rates = {_named("learning_rate", player): float(player.optimizer.param_groups[0]["lr"]) for player in self.players}
         norms = {f"gradient_norm/{layer}": norm for layer, norm in self._gradient_norms().items()}
         return rates | norms | {f"update_ratio/{layer}": ratio for layer, ratio in self._update_ratios().items()}
@@ -198,7 +201,7 @@ class GradientLearner:
 
     def _update_ratios(self) -> dict[str, float]:
         squares: dict[str, tuple[float, float]] = {}
-        for name, parameter in self.model.named_parameters():
+        for name, parameter in self.model.named_parameters() if self.before else ():
             old = self.before[name]
             change, size = (parameter.detach() - old).norm().item(), old.norm().item()
             held = squares.get(layer_of(name), (0.0, 0.0))

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from ...configs.schema.recipe import Recipe
 from ...datasets.encoded.batching import Plan
-from ...datasets.encoded.split import Batch, Split
+from ...datasets.encoded.split import Batch, Data
 from ...datasets.interruptible import interruptible
 from ...tasks.task import Task
 from ..devices import Setting
+from .budget import plan_within
 
 if TYPE_CHECKING:
     from ...models.classical.classifier import Classical
@@ -135,14 +136,18 @@ def build_learner(recipe: Recipe, task: Task, model: Any, plan: Plan, setting: S
             return SolverLearner(model, setting.seed)
         case "gradient":
             from .gradient import GradientLearner
+            from .schedules import build_schedule
 
             assert recipe.training is not None
-            return GradientLearner(model, task, recipe.training, plan.n_steps, setting.seed, setting.world)
+            schedule = build_schedule(recipe.training.schedule, plan)
+            return GradientLearner(model, task, recipe.training, schedule, setting.seed, setting.world)
 
 
-def build_plan(recipe: Recipe, split: Split, seed: int) -> Plan:
+def build_plan(recipe: Recipe, data: Data, seed: int) -> Plan:
     """All updates of the run: none for rules, one with everything for a solver, many for a network."""
-    training, order = recipe.training, split.order(recipe.training, recipe.model, seed)
+    training, order = recipe.training, data.splits["train"].order(recipe.training, recipe.model, seed)
     if training is None:
         return Plan(order, 0 if recipe.model.learns_by == "nothing" else 1, None)
+    if training.budget is not None:
+        return plan_within(training.budget, recipe, data, order, training.accumulate)
     return Plan(order, training.epochs, training.steps, training.accumulate)

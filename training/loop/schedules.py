@@ -6,16 +6,21 @@ from typing import Any
 from ...configs.schema.base import Fraction
 from ...configs.schema.saved import Count, Finite, Saved
 from ...configs.schema.training import ScheduleConfig
+from ...datasets.encoded.batching import Plan, TimedPlan
 
 
 class Schedule:
     """`factor(step)` scales the peak learning rate at steps 1 to `n_steps`; only `plateau` has a memory."""
 
     def __init__(self, config: ScheduleConfig, n_steps: int) -> None:
-        self.config, self.n_steps = config, n_steps
-        share = config.warmup_share or 0.0
-        self.warmup = config.warmup_steps if config.warmup_steps is not None else round(share * n_steps)
+        self.config = config
+        self._set_length(n_steps)
         self.plateau_factor, self.best, self.waited = 1.0, -math.inf, 0
+
+    def _set_length(self, n_steps: int) -> None:
+        share = self.config.warmup_share or 0.0
+        self.n_steps = n_steps
+        self.warmup = self.config.warmup_steps if self.config.warmup_steps is not None else round(share * n_steps)
 
     def factor(self, step: int) -> float:
         """The share of the peak rate that step `step`, counted from 1, is taken with."""
@@ -56,6 +61,28 @@ class Schedule:
         """Go on from a saved `state()`."""
         self.plateau_factor, self.waited = state.plateau_factor, state.waited
         self.best = -math.inf if state.best is None else state.best
+
+
+class TimedSchedule(Schedule):
+    """The same for a run that ends with its time: as if all of its steps were as fast as those so far.
+
+    `step` of `expected_steps` is the share of the time that is used, and where all steps are equally fast, the rates are those of a run
+    of that many steps.
+    """
+
+    def __init__(self, config: ScheduleConfig, plan: TimedPlan) -> None:
+        super().__init__(config, plan.n_steps)
+        self.plan = plan
+
+    def factor(self, step: int) -> float:
+        """The share of the peak rate, from the time that is used before this step."""
+        self._set_length(self.plan.expected_steps(step))
+        return super().factor(step)
+
+
+def build_schedule(config: ScheduleConfig, plan: Plan) -> Schedule:
+    """The schedule that ends where the plan does."""
+    return TimedSchedule(config, plan) if isinstance(plan, TimedPlan) else Schedule(config, plan.n_steps)
 
 
 class ScheduleState(Saved):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ...configs.schema.model_base import Inputs
 from ...datasets.arrays import IntArray
-from ...datasets.encoded.batching import Plan, share_of
+from ...datasets.encoded.batching import Plan, TimedPlan, share_of
 from ...datasets.encoded.split import Batch, Data, Split, StepRandom
 from ...errors import TrainingError
 from ...tasks.task import Task
@@ -20,23 +20,27 @@ from ..folder.files import write_json
 from ..session import Meter, Session, peak_bytes
 from .learner import Learner
 from .prefetch import ahead, in_pinned_memory
+from .stopwatch import Stopwatch
 
 
 def fit(learner: Learner, task: Task, data: Data, plan: Plan, session: Session) -> bool:
     """Take every remaining step of the plan. Returns False where a signal stopped it before the end."""
     cadence, progress = Cadence(plan, session), session.progress
     meter = Meter(progress.sums if session.world.is_main else {})
+    watch = Stopwatch(learner, plan, session)
     for step, batches in training_batches(data.splits["train"], plan, session):
         if _is_over(session, cadence):
             break
         meter.add(learner.update(batches, step, cadence.logs(step)), batches)
         progress.step = step
+        watch.stop(wait=cadence.logs(step) or cadence.evaluates(step))
         if cadence.logs(step):
             meter = _log(learner, meter, data, plan, session)
         if cadence.evaluates(step):
             _evaluate(learner, task, data, session)
         if cadence.saves(step):
             _save(learner, meter, session)
+        watch.start()
     if session.world.any(session.stop.received is not None):
         _save(learner, meter, session)
         return False
@@ -158,8 +162,10 @@ def _save(learner: Learner, meter: Meter, session: Session) -> None:
 
 
 def _is_over(session: Session, cadence: Cadence) -> bool:
-    """Early stopping, or a signal; ranks agree on the latter where they meet anyway, at a reading."""
-    progress, stopping = session.progress, session.early_stopping
+    """The end of the time, early stopping, or a signal; ranks agree on the latter where they meet anyway, at a reading."""
+    progress, stopping, plan = session.progress, session.early_stopping, cadence.plan
+    if isinstance(plan, TimedPlan) and progress.step >= plan.n_steps:
+        return True  # batches of more steps may have been made ahead
     if stopping is not None and progress.waited >= stopping.patience:
         session.display.line(f"no better {session.best_metric} for {progress.waited} evaluations: stopped early")
         return True

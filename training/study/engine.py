@@ -96,7 +96,7 @@ class Study:
             return self._end(going)
         match event:
             case Step(step, n_steps):
-                going.is_built, going.share_done = True, step / max(n_steps, 1)
+                going.is_built, going.share_done = True, step / n_steps if n_steps else 0.0
             case Line(text, is_evaluation):
                 self.display.line(going.run.name, text, is_evaluation)
             case _:

@@ -34,10 +34,10 @@ BY_KIND = {
 
 
 class Step(NamedTuple):
-    """The run is at this step of so many."""
+    """The run is at this step of so many; None where time decides how many there will be."""
 
     step: int
-    n_steps: int
+    n_steps: int | None
 
 
 class Line(NamedTuple):
@@ -131,7 +131,7 @@ def _end_with_parent() -> None:
 class RelayedDisplay(Display):
     """Sends what a display would show."""
 
-    def __init__(self, n_steps: int, first_step: int, send: Callable[[Event], None]) -> None:
+    def __init__(self, n_steps: int | None, first_step: int, send: Callable[[Event], None]) -> None:
         super().__init__(n_steps, first_step)
         self.send = send
         send(Step(first_step, n_steps))
