@@ -39,8 +39,10 @@ class Job:
         return self.recipe.seeds[0]
 
 
-def new_jobs(recipe: Recipe, config: str, name: str | None, device: str, threads: int | None, processes: int = 1) -> list[Job]:
+def new_jobs(recipe: Recipe, config: str, name: str | None, device: str, threads: int | None, processes: int = 1,
+             within: str = "") -> list[Job]:
     """A job for each seed of a recipe. Its folder contains the resolved recipe, the file that it came from, and the environment.
+    It may be `within` a folder of the recipe's.
 
     Raises DeviceError for a device that is missing, ConfigError for several `processes` of a model without steps.
     """
@@ -49,14 +51,16 @@ def new_jobs(recipe: Recipe, config: str, name: str | None, device: str, threads
     world = join_world(device)
     refuse_ranks(recipe.model, max(world.size, processes))
     recipes = [recipe.model_copy(update={"seeds": [seed]}) for seed in recipe.seeds]
-    directories = world.from_main(lambda: _create(recipes, config, name, device, count))
+    recipe_name = "/".join(filter(None, (name_of(config), within)))
+    directories = world.from_main(lambda: _create(recipes, config, recipe_name, name, device, count))
     pairs = zip(recipes, directories, strict=True)
     return [Job(each, directory, device, count, is_new=world.is_main) for each, directory in pairs]
 
 
-def _create(recipes: Sequence[Recipe], config: str, name: str | None, device: str, threads: int) -> list[RunDirectory]:
-    name = name or datetime.now().strftime("%Y%m%d-%H%M%S")
-    recipe_name, made = _name_of(config), list[RunDirectory]()
+def _create(
+    recipes: Sequence[Recipe], config: str, recipe_name: str, name: str | None, device: str, threads: int
+) -> list[RunDirectory]:
+    name, made = name or datetime.now().strftime("%Y%m%d-%H%M%S"), list[RunDirectory]()
     try:
         for recipe in recipes:
             made.append(create_run(recipe_name, f"{name}-seed-{recipe.seeds[0]}" if len(recipes) > 1 else name))
@@ -77,7 +81,7 @@ def _describe(directory: RunDirectory, recipe: Recipe, config: str, device: str,
     write_atomically(directory.config, dump_recipe(recipe))
 
 
-def _name_of(config: str) -> str:
+def name_of(config: str) -> str:
     """The recipe's name; of a recipe that was saved with a run, that of the run's recipe."""
     folder = find_recipe(config).parent.resolve()
     run = RunDirectory(folder, runs_root())

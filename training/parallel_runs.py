@@ -6,6 +6,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
+from ..configs.schema.recipe import Recipe
 from ..datasets.build import build_data
 from ..errors import TrainingError
 from ..tasks.build import preparation
@@ -22,7 +23,7 @@ def train_side_by_side(jobs: Sequence[Job], at_once: int) -> list[Results]:
         return _train(["-m", "nlp.cli.main"], job, {"OMP_NUM_THREADS": "1"})
 
     with discarded_unless_started(jobs), ThreadPoolExecutor(at_once) as pool:
-        _encode_once(jobs)
+        encode_once(jobs[0].recipe)
         return _results(jobs, list(pool.map(train, jobs)))
 
 
@@ -31,13 +32,12 @@ def train_in_processes(jobs: Sequence[Job], processes: int) -> list[Results]:
     threads = os.environ.get("OMP_NUM_THREADS", "1")  # stated, or torchrun would print that it chose 1
     torchrun = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}", "--module", "nlp.cli.main"]
     with discarded_unless_started(jobs):
-        _encode_once(jobs)
+        encode_once(jobs[0].recipe)
         return _results(jobs, [_train(torchrun, job, {"OMP_NUM_THREADS": threads}) for job in jobs])
 
 
-def _encode_once(jobs: Sequence[Job]) -> None:
+def encode_once(recipe: Recipe) -> None:
     """The processes then find the data in the cache, and errors in it are reported here, once."""
-    recipe = jobs[0].recipe
     build_data(recipe.data, recipe.tokenizer, preparation(recipe.task), report=announce)
 
 
