@@ -52,7 +52,7 @@ class ChildRun:
             output.parent.mkdir(parents=True, exist_ok=True)
             output.touch()
         self.outcome, sending = context.Pipe(duplex=False)
-        self.process = context.Process(target=_train, args=(job, sending, output), daemon=True)
+        self.process = context.Process(target=_train, args=(job, sending, output, dict(os.environ)), daemon=True)
         self.process.start()
         sending.close()
         self.stopping = False
@@ -79,8 +79,9 @@ class ChildRun:
         return Ended("failed", f"its process ended with {name}" + ("; is there enough memory?" if -code == signal.SIGKILL else ""))
 
 
-def _train(job: Job, outcome: Connection, output: Path) -> None:
+def _train(job: Job, outcome: Connection, output: Path, variables: Mapping[str, str]) -> None:
     """In the child: train, and report how it ended."""
+    os.environ.update(variables)  # the server's are as old as itself
     os.setsid()  # Ctrl-C is for the parent, which then ends its children
     to, nothing = os.open(output, os.O_WRONLY | os.O_APPEND), os.open(os.devnull, os.O_RDONLY)
     for descriptor, kind in ((nothing, 0), (to, 1), (to, 2)):

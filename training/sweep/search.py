@@ -187,8 +187,8 @@ class Search:
             if (recipe := self._recipe(trial)) is not None:
                 self._train(trial, recipe)
                 return True
-        raise ConfigError(f"{MOST_INVALID:,} settings in a row were no valid recipes. Run with NLP_DEBUG=1 to see them, and narrow the ranges, "
-                          "or give them a `step`.")
+        raise ConfigError(f"{MOST_INVALID:,} settings in a row were no valid recipes; what is wrong with each is above. "
+                          "Narrow the ranges, give them a `step`, or list choices.")
 
     def _recipe(self, trial: optuna.Trial) -> Recipe | None:
         """The recipe of a trial; None for a setting inside the ranges that makes no sense, which does not count as a trial."""
@@ -218,8 +218,7 @@ class Search:
 
     def _stop(self) -> None:
         """End all runs, and leave their settings to be tried again."""
-        if self.running:
-            announce("Stopping the running trials; the same command resumes them.")
+        announce("Stopping the search; the same command goes on with it.")
         for each in self.running:
             each.child.stop()
         for each in self.running:

@@ -1,4 +1,4 @@
-"""The trials of a sweep in Optuna's storage: the next one, what became of each, and those that a dead process left. Needs the extra `sweep`."""
+"""The trials of a sweep in Optuna's storage: the next one, what became of each, and those that a dead process left."""
 
 import json
 import re
@@ -219,8 +219,12 @@ def _storage(folder: Path, url: str | None) -> optuna.storages.BaseStorage:
         from optuna.storages import JournalStorage
         from optuna.storages.journal import JournalFileBackend
 
-        with disk_errors(folder):
-            return JournalStorage(JournalFileBackend(str(folder / "trials.journal")))
+        path = folder / "trials.journal"
+        try:
+            with disk_errors(path):
+                return JournalStorage(JournalFileBackend(str(path)))
+        except (ValueError, KeyError) as error:
+            raise RunError(f"{path} is damaged: {error}. Start another sweep with --name.") from None
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # heartbeats are experimental
