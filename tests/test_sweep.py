@@ -248,7 +248,7 @@ def test_a_setting_that_makes_no_sense_inside_its_range_is_skipped(work, optuna,
 
 
 def test_trials_of_a_dead_worker_are_tried_again_and_those_of_a_living_one_left_alone(work, optuna):
-    from nlp.training.sweep.trials import Tried, Trials
+    from nlp.training.sweep.trials import Trials, Tried
 
     space = sweep_space(write_recipe(work, "naive_bayes").name, [ALPHA])
 
