@@ -75,15 +75,20 @@ def validate(
     recipes: Annotated[list[str], typer.Argument(help="Recipes: names or YAML files.", autocompletion=complete_recipe)],
     set_: Overrides = None,
 ) -> None:
-    """Validate recipes; all errors are reported with their position."""
+    """Validate recipes; all errors are reported with their position.
+
+    Of a recipe for `nlp sweep`, both ends of each range and each choice are checked.
+    """
     from ..configs.load import load_recipe
+    from ..configs.search_space import load_space
     from ..errors import ConfigError
 
     wrong = 0
     for recipe in recipes:
         try:
-            load_recipe(recipe, set_ or ())
-            print(f"{recipe}: OK")
+            if (space := load_space(recipe, set_ or ())) is None:
+                load_recipe(recipe, set_ or ())
+            print(f"{recipe}: OK" + (f" for `nlp sweep`, which chooses {' and '.join(mark.name for mark in space.marks)}" if space else ""))
         except ConfigError as error:
             wrong += 1
             print_error(str(error))

@@ -19,6 +19,7 @@ from .doctor import doctor
 from .eval import eval_
 from .predict import predict
 from .runs import runs
+from .sweep import sweep
 from .tensorboard import tensorboard
 from .train import train
 
@@ -35,6 +36,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("train")(train)
+app.command("sweep")(sweep)
 app.command("eval")(eval_)
 app.command("predict")(predict)
 app.command("count-params")(count_params)

@@ -95,7 +95,7 @@ def _arguments(run: "PlannedRun") -> list[str]:
 
 
 def report(runs: "Sequence[PlannedRun]", outcome: "Outcome", as_json: bool) -> None:
-    """What the study found, what failed and why, and with which exit code the command ends."""
+    """Print what the study found, and what failed and why."""
     from .report import print_results
 
     methods = _by_method(runs, outcome.results)
@@ -103,6 +103,11 @@ def report(runs: "Sequence[PlannedRun]", outcome: "Outcome", as_json: bool) -> N
         print_results(outcome.results, as_json)
     elif outcome.results:
         _print_methods(methods)
+    end_unless_finished(runs, outcome)
+
+
+def end_unless_finished(runs: "Sequence[PlannedRun]", outcome: "Outcome") -> None:
+    """Where a run failed or a signal came, say so, and end the command with the exit code for that."""
     reasons: dict[str, list[str]] = {}
     for run, failed in outcome.failures.items():
         reasons.setdefault(failed.reason, []).append(run.name)

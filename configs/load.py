@@ -10,6 +10,7 @@ from .schema.recipe import Recipe, problems
 from .yaml.error_report import Finding, findings, nearest
 from .yaml.inheritance import packaged_recipes, recipe_names, resolve
 from .yaml.locations import Located, shown
+from .yaml.marks import find_marks
 from .yaml.writer import dump_recipe
 
 __all__ = ["dump_recipe", "find_recipe", "load_located", "load_recipe", "packaged_recipes", "recipe_name", "recipe_names"]
@@ -26,21 +27,35 @@ def load_recipe(name_or_path: str, overrides: Sequence[str] = ()) -> Recipe:
 def load_located(name_or_path: str, overrides: Sequence[str] = ()) -> tuple[Recipe, Located]:
     """The same, with the document that it comes from, which has the location of every value."""
     document = resolve(name_or_path, overrides)
-    return _checked(document, shown(find_recipe(name_or_path))), document
+    return checked(document, shown(find_recipe(name_or_path))), document
 
 
-def _checked(document: Located, name: str) -> Recipe:
+def checked(document: Located, name: str) -> Recipe:
+    """The recipe in a document. Raises ConfigError, which lists everything that is wrong."""
+    for path, node in find_marks(document):
+        raise ConfigError(f"{node.place}: {'.'.join(map(str, path))}: this value is left open, and only `nlp sweep` chooses values. "
+                          "Start the search with `nlp sweep --config`, or write one value here.")
+    read = _read(document)
+    if not isinstance(read, Recipe):
+        raise error_of(read, name)
+    return read
+
+
+def findings_of(document: Located) -> list[Finding]:
+    """Everything that is wrong with a document."""
+    read = _read(document)
+    return [] if isinstance(read, Recipe) else read
+
+
+def _read(document: Located) -> Recipe | list[Finding]:
     try:
         recipe = Recipe.model_validate(document.plain())
     except ValidationError as error:
-        raise _report(findings(error.errors(include_url=False), document), name) from None
-    found = [Finding(nearest(document, problem.path), problem.path, problem.message) for problem in problems(recipe)]
-    if found:
-        raise _report(found, name)
-    return recipe
+        return findings(error.errors(include_url=False), document)
+    return [Finding(nearest(document, problem.path), problem.path, problem.message) for problem in problems(recipe)] or recipe
 
 
-def _report(found: Sequence[Finding], name: str) -> ConfigError:
+def error_of(found: Sequence[Finding], name: str) -> ConfigError:
     """All findings in one error, in the order in which they are written."""
     ordered = sorted(found, key=lambda each: (each.place.source, each.place.line, each.place.column))
     if len(ordered) == 1:

@@ -23,7 +23,7 @@ def try_average(learner: Learner, task: Task, data: Data, session: Session, coun
     weights = mean_weights(folders)
     load_into(learner.model, weights)
     metrics = task.metrics(predict(task, learner.model, data.splits["validation"], session.world))
-    score, name = score_of(metrics, session), session.best_metric
+    score, name = score_of(metrics, session.recipe), session.best_metric
     is_best = progress.is_best(score, loss_of(metrics))
     taken = "it is the best" if is_best else f"step {progress.best_step} stays the best"
     value = metrics.get(name, metrics["loss"])

@@ -52,7 +52,9 @@ class Results:
 
 
 def finish(learner: Learner, task: Task, data: Data, plan: Plan, session: Session) -> Results:
-    """Score the best checkpoint on a sample of the training split, on validation and on test; write `results.json` last."""
+    """Score the best checkpoint on a sample of the training split, on validation and, unless the recipe leaves it out, on test; write
+    `results.json` last.
+    """
     session.stop.at_once = True  # all that a resumed run needs is saved
     cost = _cost(learner, data, plan, session)
     for notice in getattr(learner.model, "notices", ()):
@@ -66,12 +68,12 @@ def finish(learner: Learner, task: Task, data: Data, plan: Plan, session: Sessio
         learner.load(checkpoint_path(session.directory, "best"))
     metrics = {}
     for name in ("train", "validation", "test"):
-        if name in data.splits:
+        if name in data.splits and (name != "test" or session.recipe.score_test):
             metrics[name] = _score(learner.model, task, data.splits[name], session)
     results = Results(session.directory, session.setting.seed, metrics, cost | {"best_step": session.progress.best_step})
     if session.tracker is not None:
         _log_last_point(metrics, session)
-        settings = session.recipe.model_dump(exclude={"description", "seeds"}, exclude_none=True)
+        settings = session.recipe.model_dump(exclude={"description", "seeds", "score_test"}, exclude_none=True)
         session.tracker.hparams(_flat(settings), metrics["validation"])
         write_json(session.directory.results, results.to_json())
     return results

@@ -79,7 +79,7 @@ def _place(recipe: Recipe, device: str, threads: int | None, processes: int) -> 
 
 def _create(recipes: Sequence[Recipe], config: str, name: str | None, device: str, threads: int) -> list[RunDirectory]:
     name = name or datetime.now().strftime("%Y%m%d-%H%M%S")
-    recipe_name, made = _name_of(config), list[RunDirectory]()
+    recipe_name, made = name_of(config), list[RunDirectory]()
     try:
         for recipe in recipes:
             made.append(create_run(recipe_name, f"{name}-seed-{recipe.seeds[0]}" if len(recipes) > 1 else name))
@@ -100,7 +100,7 @@ def _describe(directory: RunDirectory, recipe: Recipe, config: str, device: str,
     write_atomically(directory.config, dump_recipe(recipe))
 
 
-def _name_of(config: str) -> str:
+def name_of(config: str) -> str:
     """The recipe's name; of a recipe that was saved with a run, that of the run's recipe."""
     folder = find_recipe(config).parent.resolve()
     run = RunDirectory(folder, runs_root())

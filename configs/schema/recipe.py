@@ -27,6 +27,9 @@ class Recipe(Config):
     """How a network is trained; rules and classical models have none."""
     seeds: list[Seed] = Field(default=[1], min_length=1)
     """One run for each seed."""
+    score_test: bool = True
+    """Whether a run scores the test split at its end. Leave it out while you choose settings: what is chosen by its test score says
+    little about new data."""
 
     @property
     def best_metric(self) -> str:

@@ -12,6 +12,7 @@ from pathlib import Path
 from ...errors import ConfigError
 from ..catalog import find_recipe, own_name, packaged
 from .locations import Located, Place, shown
+from .marks import is_mark
 from .reader import parse_yaml, read_yaml
 
 DATA_FILES = ("train", "validation", "test")
@@ -88,7 +89,9 @@ def merge(base: Located, over: Located) -> Located:
     entries = dict(base.value)
     for key, item in over.value.items():
         held = entries.get(key)
-        if held is not None and isinstance(held.value, dict) and item.value is None:
+        if held is not None and (is_mark(key, held) or is_mark(key, item)):
+            entries[key] = item  # a value that is left open is one value, not a section
+        elif held is not None and isinstance(held.value, dict) and item.value is None:
             del entries[key]
         else:
             entries[key] = item if held is None else merge(held, item)

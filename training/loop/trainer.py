@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from ...configs.schema.model_base import Inputs
+from ...configs.schema.recipe import Recipe
 from ...datasets.arrays import IntArray
 from ...datasets.encoded.batching import Plan, TimedPlan, share_of
 from ...datasets.encoded.split import Batch, Data, Split, StepRandom
@@ -126,7 +127,7 @@ def _evaluate(learner: Learner, task: Task, data: Data, session: Session) -> Non
     with learner.evaluating() as model:
         metrics = task.metrics(predict(task, model, data.splits["validation"], session.world))
     session.log("validation", progress.step, metrics)
-    score = score_of(metrics, session)
+    score = score_of(metrics, session.recipe)
     learner.evaluated(score)
     progress.evaluated(score, loss_of(metrics), session.early_stopping.min_delta if session.early_stopping else 0.0)
     session.display.evaluation(progress.step, metrics, is_best=progress.best_step == progress.step)
@@ -137,11 +138,15 @@ def loss_of(metrics: Mapping[str, float]) -> float:
     return metrics.get("loss", metrics.get("hinge_loss", 0.0))
 
 
-def score_of(metrics: Mapping[str, float], session: Session) -> float:
+def score_of(metrics: Mapping[str, float], recipe: Recipe) -> float:
     """The metric that `best` follows, with its sign changed where lower is better."""
-    name = session.best_metric if session.best_metric in metrics else "loss"  # n-gram models have no accuracy
-    task = session.recipe.task
-    return -metrics[name] if task is None or name in task.lower_is_better else metrics[name]
+    name = followed_metric(metrics, recipe)
+    return -metrics[name] if recipe.task is None or name in recipe.task.lower_is_better else metrics[name]
+
+
+def followed_metric(metrics: Mapping[str, float], recipe: Recipe) -> str:
+    """The metric that `best` follows."""
+    return recipe.best_metric if recipe.best_metric in metrics else "loss"  # n-gram models have no accuracy
 
 
 def _save(learner: Learner, meter: Meter, session: Session) -> None:

@@ -12,12 +12,12 @@ LENGTH = 8
 
 
 def method_address(recipe: Recipe) -> str:
-    """Eight hexadecimal digits for a recipe without its seeds and its description.
+    """Eight hexadecimal digits for a recipe without its seeds, its description, and whether the test split is scored.
 
     Only settings that differ from their defaults count, so that a version with new settings finds the runs of older ones. Of files it is
     the content that counts, not their place. The files of named datasets have checksums of their own.
     """
-    settings: dict[str, Any] = recipe.model_dump(mode="json", exclude={"seeds", "description"}, exclude_defaults=True)
+    settings: dict[str, Any] = recipe.model_dump(mode="json", exclude={"seeds", "description", "score_test"}, exclude_defaults=True)
     if isinstance(recipe.data, FileData):
         paths = {name: getattr(recipe.data, name) for name in ("train", "validation", "test")}
         settings["data"] |= {name: _content(path) for name, path in paths.items() if path is not None}

@@ -6,12 +6,13 @@ from fnmatch import fnmatchcase
 from glob import glob
 from pathlib import Path
 
-from ...configs.load import load_recipe, recipe_name, recipe_names
+from ...configs.load import load_recipe, recipe_names
 from ...configs.schema.data import FileData, NamedData, SizesData
 from ...configs.schema.recipe import Recipe
 from ...datasets.named.catalog import find_dataset
 from ...errors import ConfigError
 from ..folder.run_directory import RunDirectory, runs_root
+from ..jobs import name_of
 from .address import method_address
 
 Size = float | int
@@ -62,7 +63,7 @@ def plan_study(configs: Sequence[str], overrides: Sequence[str] = (), seeds: Seq
         for part in _parts(recipe, sizes, splits):
             address = method_address(part)
             for seed in seeds or part.seeds:
-                folder = runs_root() / recipe_name(config) / f"{name or address}-seed-{seed}"
+                folder = runs_root() / name_of(config) / f"{name or address}-seed-{seed}"
                 run = PlannedRun(part.model_copy(update={"seeds": [seed]}), config, tuple(overrides), RunDirectory(folder, runs_root()))
                 if name is not None:
                     _refuse_other(run, address, planned)

@@ -14,7 +14,7 @@ from multiprocessing.context import BaseContext
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ...errors import Preempted
+from ...errors import Preempted, TrainingError
 from ..devices import thread_count
 from ..jobs import job_in
 from ..log.display import Display
@@ -56,10 +56,11 @@ class Stopped(NamedTuple):
 
 
 class Failed(NamedTuple):
-    """Why the run ended before its time."""
+    """Why the run ended before its time; `diverged`: its loss was no longer a number."""
 
     reason: str
     exit_code: int
+    diverged: bool = False
 
 
 Event = Step | Line | Finished | Stopped | Failed
@@ -117,7 +118,7 @@ def _outcome(run: PlannedRun, options: Options, send: Callable[[Event], None]) -
     except (KeyboardInterrupt, Preempted):
         return Stopped()
     except Exception as error:
-        return Failed(*options.explain(error))
+        return Failed(*options.explain(error), diverged=isinstance(error, TrainingError))
 
 
 def _end_with_parent() -> None:

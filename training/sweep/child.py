@@ -1,0 +1,69 @@
+"""A trial's run in a process of its own, and how it ended."""
+
+import signal
+from contextlib import suppress
+from multiprocessing.context import BaseContext
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+from ..folder.files import disk_errors
+from ..study.plan import PlannedRun
+from ..study.worker import Event, Failed, Finished, Line, Options, Step, Stopped, start
+
+
+class Ended(NamedTuple):
+    """How a run in a child process ended, and the message of its error."""
+
+    how: Literal["finished", "stopped", "diverged", "failed"]
+    message: str = ""
+
+
+class ChildRun:
+    """One run that trains in a child process; what it says goes to a file."""
+
+    def __init__(self, context: BaseContext, run: PlannedRun, options: Options, output: Path) -> None:
+        self.output, self.stopping = output, False
+        with disk_errors(output):
+            output.parent.mkdir(parents=True, exist_ok=True)
+            output.touch()
+        self.process, self.events = start(context, run, options)
+        self.outcome: Event | None = None
+
+    def stop(self) -> None:
+        """Have the run save a checkpoint and end. A second signal would end it without one, so only the first call sends one."""
+        if not self.stopping:
+            self.stopping = True
+            self.process.terminate()
+
+    def is_over(self) -> bool:
+        """Whether the process has ended; what it has said meanwhile is read."""
+        self._read()
+        return self.process.exitcode is not None
+
+    def ended(self) -> Ended:
+        """Wait for the end of the process, and tell how the run ended."""
+        self._read(wait=True)
+        self.process.join()
+        match self.outcome:
+            case Finished():
+                return Ended("finished")
+            case Failed(reason, _, diverged):
+                return Ended("diverged" if diverged else "failed", reason)
+        code = self.process.exitcode or 0
+        if self.stopping or isinstance(self.outcome, Stopped):
+            return Ended("stopped")
+        name = signal.Signals(-code).name if code < 0 else f"exit code {code}"
+        return Ended("failed", f"its process ended with {name}" + ("; is there enough memory?" if -code == signal.SIGKILL else ""))
+
+    def _read(self, wait: bool = False) -> None:
+        """Read what has been sent so far, or until the process closes its end."""
+        with suppress(EOFError, OSError):
+            while wait or self.events.poll():
+                match event := self.events.recv():
+                    case Line(text):
+                        with self.output.open("a", encoding="utf-8") as file:
+                            file.write(f"{text}\n")
+                    case Step():
+                        pass
+                    case _:
+                        self.outcome = event
