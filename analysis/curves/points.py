@@ -1,0 +1,80 @@
+"""What a learning curve is made of: one run for each method, number of training examples and seed."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from ...datasets.arrays import FloatArray, IntArray
+
+POINT = 0.01
+"""One point is a hundredth of the best value of a metric."""
+
+
+class Point(NamedTuple):
+    """One run."""
+
+    examples: int
+    seed: int
+    value: float
+    seconds: float
+
+
+class Scale(NamedTuple):
+    """How a metric is turned into an error; `best` is None where lower is better, and the metric is its own error."""
+
+    metric: str
+    best: float | None = 1.0
+
+    def errors(self, values: FloatArray) -> FloatArray:
+        return values if self.best is None else self.best - values
+
+    def values(self, errors: FloatArray) -> FloatArray:
+        """The other way round, which is the same sum."""
+        return self.errors(errors)
+
+    def step(self, error: float) -> float:
+        """An improvement that is worth asking for: a point, or about 5 % of a metric without a best value, rounded to one digit."""
+        return float(f"{error / 20:.0e}") if self.best is None else POINT * self.best
+
+
+@dataclass(frozen=True)
+class Levels:
+    """The errors of one method at m sizes, in rising order; all arrays are (m,) but `errors` and `places`, which have one entry per run."""
+
+    examples: FloatArray
+    runs: IntArray
+    means: FloatArray
+    seconds: FloatArray
+    errors: FloatArray
+    places: IntArray
+    left_out: int
+
+    @property
+    def spreads(self) -> FloatArray:
+        """The standard deviation over seeds at each size; NaN for a single run."""
+        squares = np.bincount(self.places, (self.errors - self.means[self.places]) ** 2, len(self.means))
+        return np.sqrt(np.divide(squares, self.runs - 1, out=np.full(len(self.means), np.nan), where=self.runs > 1))
+
+    @property
+    def largest(self) -> float:
+        return float(self.examples[-1])
+
+
+def levels_of(points: Sequence[Point], scale: Scale) -> Levels:
+    """Gather the runs of one method by size; those without a finite value are left out and counted."""
+    kept = [point for point in points if np.isfinite(point.value)]
+    sizes, places, runs = np.unique([point.examples for point in kept], return_inverse=True, return_counts=True)
+    errors = scale.errors(np.array([point.value for point in kept], dtype=np.float64))
+    seconds = np.bincount(places, [point.seconds for point in kept], len(sizes)) / runs
+    means = _exact_where_equal(np.bincount(places, errors, len(sizes)) / runs, errors, places)
+    return Levels(sizes.astype(np.float64), runs, means, seconds, errors, places, len(points) - len(kept))
+
+
+def _exact_where_equal(means: FloatArray, errors: FloatArray, places: IntArray) -> FloatArray:
+    """The mean of equal values is that value, to the last digit, so that runs without chance have a spread of exactly 0."""
+    low, high = np.full(len(means), np.inf), np.full(len(means), -np.inf)
+    np.minimum.at(low, places, errors)
+    np.maximum.at(high, places, errors)
+    return np.clip(means, low, high)
