@@ -12,6 +12,7 @@ from .encoded.cache import Cache
 from .encoded.preparation import Preparation, Tokenizers
 from .encoded.split import Data, Encoding, Split
 from .read import read_dataset, read_file
+from .splits import train_part
 from .tables import Dataset, Table
 from .tokenizers.tokenizer import Tokenizer
 
@@ -82,11 +83,15 @@ def read_texts(data: DataConfig, preparation: Preparation) -> Mapping[str, Seque
 
 
 def _read(data: NamedData | FileData, preparation: Preparation) -> Dataset:
-    """The splits without the rows that the task leaves out."""
+    """The splits without the rows that the task leaves out, and of the training split the part that the recipe asks for."""
     dataset = read_dataset(data, preparation.columns)
     checked = {name: preparation.checked(table) for name, table in dataset.splits.items()}
     notices = [notice for _, found in checked.values() for notice in found]
-    return replace(dataset, splits={name: table for name, (table, _) in checked.items()}, notices=[*dataset.notices, *notices])
+    splits = {name: table for name, (table, _) in checked.items()}
+    if data.train_rows is not None or data.train_share < 1:
+        train, size = splits["train"], data.train_share if data.train_rows is None else data.train_rows
+        splits["train"] = train_part(train, preparation.strata(train), size, data.split_seed)
+    return replace(dataset, splits=splits, notices=[*dataset.notices, *notices])
 
 
 def counted_splits(tokenizer: TokenizerConfig | None, splits: Mapping[str, T]) -> Sequence[T]:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from ..errors import DataError
+from .arrays import IntArray
 from .tables import Table
 
 _TENTHS = {8: "validation", 9: "test"}
@@ -49,6 +50,41 @@ def cut_validation(train: Table, share: float, seed: int) -> tuple[Table, Table]
     held_out = np.zeros(n_rows, dtype=bool)
     held_out[np.random.default_rng(seed).permutation(n_rows)[:n_held_out]] = True
     return take_rows(train, np.flatnonzero(~held_out).tolist()), take_rows(train, np.flatnonzero(held_out).tolist())
+
+
+def train_part(train: Table, strata: Sequence[str] | None, size: float | int, seed: int) -> Table:
+    """A share of the rows (a float), or so many of them (an int), in the file's order; at least one, and all where there are no more.
+
+    The rows join in an order that depends on the seed alone, so that a smaller part lies inside a larger one. With `strata` (rows,) each
+    stratum has its share of any part: its rows, shuffled, are spread evenly over the order from a random start (systematic sampling).
+    Of one long text the part is its beginning; DataError where a number of rows is asked for.
+    """
+    n_rows = len(train)
+    if n_rows == 1:
+        return _beginning(train, size)
+    wanted = max(1, round(n_rows * size)) if isinstance(size, float) else min(size, n_rows)
+    return train if wanted == n_rows else take_rows(train, np.sort(_joining_order(n_rows, strata, seed)[:wanted]).tolist())
+
+
+def _joining_order(n_rows: int, strata: Sequence[str] | None, seed: int) -> IntArray:
+    generator = np.random.default_rng((seed, n_rows))  # another stream than that of the validation split
+    shuffled = generator.permutation(n_rows)
+    if strata is None:
+        return shuffled
+    places: dict[str, list[int]] = {}
+    for row in map(int, shuffled):
+        places.setdefault(strata[row], []).append(row)
+    moments = np.empty(n_rows)
+    for name in sorted(places):
+        moments[places[name]] = (generator.random() + np.arange(len(places[name]))) / len(places[name])
+    return np.argsort(moments, kind="stable")
+
+
+def _beginning(train: Table, size: float | int) -> Table:
+    if isinstance(size, int):
+        raise DataError(f"{train.source} is one text, and data.train_rows counts examples. Set data.train_share instead.")
+    n_characters = min(len(values[0]) for values in train.columns.values())
+    return _piece(train, 0, max(1, int(n_characters * size)))
 
 
 def cut_end(train: Table, share: float) -> tuple[Table, Table]:

@@ -166,6 +166,23 @@ def test_a_missing_column_is_reported_with_those_that_are_there(tmp_path):
         build_data(files(tmp_path), None, preparation(TASK.model_copy(update={"label": "sentiment"})))
 
 
+@pytest.mark.parametrize("size", [{"train_share": 0.5}, {"train_rows": 2}])
+def test_a_part_of_the_training_rows_has_each_class_in_proportion_and_leaves_the_other_splits_whole(size, tmp_path):
+    config = files(tmp_path).model_copy(update=size)
+    data = build_data(config, None, preparation(TASK))
+    assert sorted(data.splits["train"].gold) == ["no", "yes"]
+    assert [len(data.splits[name]) for name in ("validation", "test")] == [1, 1]
+    again, _ = read_split(config, preparation(TASK), data.encoding, "train", data.hashes)
+    assert again.texts == data.splits["train"].texts
+    one = build_data(files(tmp_path).model_copy(update={"train_rows": 3}), None, preparation(TASK))
+    assert len(one.splits["train"]) == 3
+
+
+def test_a_part_is_a_share_or_a_number_and_not_both():
+    with pytest.raises(ValueError, match="leave one of them out"):
+        NamedData(type="named", name="names", train_share=0.5, train_rows=10)
+
+
 def test_what_cannot_be_trained_is_reported(tmp_path):
     with pytest.raises(ConfigError, match=r"data\.type is `sizes`"):
         build_data(SizesData(type="sizes", n_classes=2), None, preparation(TASK))

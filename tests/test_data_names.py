@@ -11,7 +11,7 @@ from nlp.configs.schema.data import NamedData
 from nlp.datasets.named import names
 from nlp.datasets.named.catalog import DATASETS
 from nlp.datasets.read import read_dataset
-from nlp.datasets.splits import content_split, cut_validation, split_by_content, take_rows
+from nlp.datasets.splits import content_split, cut_validation, split_by_content, take_rows, train_part
 from nlp.datasets.tables import Table
 from nlp.errors import DataError
 
@@ -82,6 +82,32 @@ def test_another_seed_cuts_other_rows():
 def test_one_example_cannot_be_cut():
     with pytest.raises(DataError, match="holds 1 example, too few"):
         cut_validation(Table({"text": ["only"]}, "file"), 0.1, 0)
+
+
+@settings(deadline=None)
+@given(st.lists(st.sampled_from("aaab"), min_size=2, max_size=150), st.integers(1, 200), st.integers(0, 5))
+def test_parts_of_the_training_rows_are_nested_stratified_and_in_order(classes, size, seed):
+    table = Table({"text": [str(row) for row in range(len(classes))], "label": classes}, "file", range(len(classes)))
+    part, larger = (train_part(table, classes, each, seed) for each in (size, size + 1))
+    assert part == train_part(table, classes, size, seed)
+    assert len(part) == min(size, len(classes))
+    assert set(part.lines) <= set(larger.lines)
+    assert list(part.lines) == sorted(part.lines)
+    for name in set(classes):
+        assert abs(part.columns["label"].count(name) - classes.count(name) * len(part) / len(classes)) < 2
+
+
+def test_a_share_is_rounded_and_at_least_one_row():
+    table = Table({"text": [str(row) for row in range(30)]}, "file")
+    assert [len(train_part(table, None, share, 0)) for share in (0.001, 0.05, 0.1, 0.55, 1.0)] == [1, 2, 3, 16, 30]
+    assert train_part(table, None, 0.5, 0) != train_part(table, None, 0.5, 1)
+
+
+def test_of_one_long_text_the_beginning_is_taken():
+    table = Table({"text": ["abcdefghij"]}, "file")
+    assert train_part(table, None, 0.35, 0).columns == {"text": ["abc"]}
+    with pytest.raises(DataError, match=r"is one text, and data\.train_rows counts examples"):
+        train_part(table, None, 3, 0)
 
 
 def test_rows_are_taken_with_their_lines():

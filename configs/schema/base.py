@@ -6,6 +6,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 Share = Annotated[float, Field(gt=0, lt=1)]
 """A share of a whole, strictly between 0 and 1."""
+WholeShare = Annotated[float, Field(gt=0, le=1)]
+"""A share of a whole that may be all of it."""
 Probability = Annotated[float, Field(ge=0, lt=1)]
 """A probability that may be 0 but not 1, such as a dropout rate."""
 Fraction = Annotated[float, Field(ge=0, le=1)]

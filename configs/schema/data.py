@@ -1,10 +1,10 @@
 """Where the examples come from: the `data:` section of a recipe."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, TypeVar
 
 from pydantic import Field, model_validator
 
-from .base import Config, PositiveInt, Seed, Share
+from .base import Config, PositiveInt, Seed, Share, WholeShare
 
 
 class NamedData(Config):
@@ -18,7 +18,12 @@ class NamedData(Config):
     validation_share: Share = 0.1
     """Share of the training examples held out for validation if the dataset has no validation split."""
     split_seed: Seed = 0
-    """Seed of that split; it is independent of the training seed, so that runs are comparable."""
+    """Seed of that split, and of `train_share` and `train_rows`; it is independent of the training seed, so that runs are comparable."""
+    train_share: WholeShare = 1.0
+    """Share of the training examples to train on, with each class in proportion; a smaller share is a part of a larger one. Validation
+    and test stay whole. Of a single long text, its beginning."""
+    train_rows: PositiveInt | None = None
+    """The same as a number of examples."""
     normalization: Literal["nfc", "none"] = "nfc"
     """Unicode normalisation of texts and labels when they are read, here and by `nlp predict`: NFC encodes é, or a Korean syllable, as
     one character, so that equal words are equal whatever program wrote the file."""
@@ -28,6 +33,10 @@ class NamedData(Config):
         if self.remove and self.name != "20newsgroups":
             raise ValueError("remove works only with `name: 20newsgroups`")
         return self
+
+    @model_validator(mode="after")
+    def _one_size(self) -> Self:
+        return _with_one_size(self)
 
 
 class FileData(Config):
@@ -53,10 +62,19 @@ class FileData(Config):
     validation_share: Share = 0.1
     """Share of the training examples, or of the characters of a text, held out for validation if there is no validation file."""
     split_seed: Seed = 0
-    """Seed of that split."""
+    """Seed of that split, and of `train_share` and `train_rows`."""
+    train_share: WholeShare = 1.0
+    """Share of the training examples to train on, with each class in proportion; a smaller share is a part of a larger one. Validation
+    and test stay whole. Of a single long text, its beginning."""
+    train_rows: PositiveInt | None = None
+    """The same as a number of examples."""
     normalization: Literal["nfc", "none"] = "nfc"
     """Unicode normalisation of texts and labels when they are read, here and by `nlp predict`: NFC encodes é, or a Korean syllable, as
     one character, so that equal words are equal whatever program wrote the file."""
+
+    @model_validator(mode="after")
+    def _one_size(self) -> Self:
+        return _with_one_size(self)
 
 
 class SizesData(Config):
@@ -76,3 +94,12 @@ class SizesData(Config):
 
 
 DataConfig = Annotated[NamedData | FileData | SizesData, Field(discriminator="type")]
+
+
+TextData = TypeVar("TextData", NamedData, FileData)
+
+
+def _with_one_size(data: TextData) -> TextData:
+    if data.train_rows is not None and data.train_share != 1:
+        raise ValueError("train_share and train_rows both say how many training examples to use; leave one of them out")
+    return data

@@ -104,6 +104,10 @@ class LabelledTexts(Preparation):
                             "`keep` treats these names as classes.")
         return table.without(rows), [f"{found}) and are left out: {places}."]
 
+    def strata(self, table: Table) -> Sequence[str]:
+        """The classes."""
+        return table.columns[self.task.label]
+
     def learn(self, train: Table, tokenizers: Tokenizers) -> Encoding:
         """The classes, and the tokenizer if there is one. Raises DataError for data that no classifier can be trained on."""
         labels = self._labels(train)

@@ -43,6 +43,10 @@ class Preparation(ABC):
         """A table as it was read, without the rows that the task leaves out; and notices."""
         return table, []
 
+    def strata(self, table: Table) -> Sequence[str] | None:
+        """(rows,) what a part of the training rows should contain in proportion; None where rows have no class."""
+        return None
+
     @abstractmethod
     def learn(self, train: Table, tokenizers: Tokenizers) -> Encoding:
         """What the training split teaches: labels, tokenizers, sizes."""
