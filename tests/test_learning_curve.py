@@ -17,13 +17,13 @@ from nlp.analysis.curves.learning_curves import LearningCurves, MethodCurve, lea
 from nlp.analysis.curves.noise import noise_of
 from nlp.analysis.curves.page import page
 from nlp.analysis.curves.picture import picture
-from nlp.analysis.curves.points import Point, Scale, levels_of
+from nlp.analysis.curves.points import Point, Scale, levels_of, scale_of
 from nlp.analysis.curves.power_law import Estimate, Fit, PowerLaw, fit_levels, fit_power_laws
 from nlp.analysis.curves.sentences import about_crossing, about_method, count, sentences
 from nlp.analysis.curves.table import KEYS, as_csv, as_json, rows
 from scipy.optimize import least_squares
 
-ACCURACY, LOSS = Scale("accuracy"), Scale("loss", None)
+ACCURACY, LOSS = Scale("accuracy"), scale_of("loss", lower_is_better=True)
 SIZES = (100, 200, 400, 800, 1600, 3200, 6400)
 
 
@@ -229,6 +229,22 @@ def test_sentences_about_a_metric_without_a_best_value():
         "cnn: about 1,500 more examples (1,500 to 1,500) give a loss lower by 0.1.",
         "cnn: twice the examples (12,800) would give 0.29 less (0.29 to 0.29).",
     ]
+
+
+def test_sentences_about_a_rate_of_errors():
+    rate = scale_of("word_error_rate", lower_is_better=True)
+    assert list(about_method(a_method(scale=rate), rate)) == [
+        "cnn: about 3,600 more examples (3,600 to 3,600) give one point less.",
+        "cnn: twice the examples (12,800) would give 1.5 points less (1.5 to 1.5).",
+    ]
+
+
+@pytest.mark.parametrize(("metric", "lower_is_better", "scale"), [
+    ("f1", False, Scale("f1", 1.0, 0.01)), ("bleu", False, Scale("bleu", 100.0, 1.0)), ("ter", True, Scale("ter", None, 1.0)),
+    ("perplexity", True, Scale("perplexity", None, None)), ("zero_one_loss", True, Scale("zero_one_loss", None, 0.01)),
+])
+def test_what_a_point_is(metric, lower_is_better, scale):
+    assert scale_of(metric, lower_is_better) == scale
 
 
 @pytest.mark.parametrize(("found", "sentence"), [

@@ -8,8 +8,10 @@ import numpy as np
 
 from ...datasets.arrays import FloatArray, IntArray
 
-POINT = 0.01
-"""One point is a hundredth of the best value of a metric."""
+PERCENTAGES = frozenset({"bleu", "bleu_lowercase", "chrf", "ter"})
+"""Metrics up to 100; other metrics that have points are shares."""
+SHARES_OF_ERRORS = ("_rate", "zero_one_loss", "invalid")
+"""How the names of those end that are shares, and better the lower they are."""
 
 
 class Point(NamedTuple):
@@ -22,10 +24,15 @@ class Point(NamedTuple):
 
 
 class Scale(NamedTuple):
-    """How a metric is turned into an error; `best` is None where lower is better, and the metric is its own error."""
+    """How a metric is turned into an error.
+
+    `best` is None where lower is better, and the metric is its own error. `point` is what people call one point; None for a loss or a
+    perplexity, which has none.
+    """
 
     metric: str
     best: float | None = 1.0
+    point: float | None = 0.01
 
     def errors(self, values: FloatArray) -> FloatArray:
         return values if self.best is None else self.best - values
@@ -35,8 +42,16 @@ class Scale(NamedTuple):
         return self.errors(errors)
 
     def step(self, error: float) -> float:
-        """An improvement that is worth asking for: a point, or about 5 % of a metric without a best value, rounded to one digit."""
-        return float(f"{error / 20:.0e}") if self.best is None else POINT * self.best
+        """An improvement that is worth asking for: one point, or about 5 % of a metric without points, rounded to one digit."""
+        return float(f"{error / 20:.0e}") if self.point is None else self.point
+
+
+def scale_of(metric: str, lower_is_better: bool) -> Scale:
+    """The scale of a metric by its name."""
+    if metric in PERCENTAGES:
+        return Scale(metric, None if lower_is_better else 100.0, 1.0)
+    has_points = not lower_is_better or metric.endswith(SHARES_OF_ERRORS)
+    return Scale(metric, None if lower_is_better else 1.0, 0.01 if has_points else None)
 
 
 @dataclass(frozen=True)
@@ -63,11 +78,14 @@ class Levels:
 
 
 def levels_of(points: Sequence[Point], scale: Scale) -> Levels:
-    """Gather the runs of one method by size; those without a finite value are left out and counted."""
+    """Gather the runs of one method by size; those without a finite value are left out and counted.
+
+    Of the seconds it is the median, since the first run may load libraries.
+    """
     kept = [point for point in points if np.isfinite(point.value)]
     sizes, places, runs = np.unique([point.examples for point in kept], return_inverse=True, return_counts=True)
     errors = scale.errors(np.array([point.value for point in kept], dtype=np.float64))
-    seconds = np.bincount(places, [point.seconds for point in kept], len(sizes)) / runs
+    seconds = np.array([np.median([point.seconds for point in kept if point.examples == size]) for size in sizes])
     means = _exact_where_equal(np.bincount(places, errors, len(sizes)) / runs, errors, places)
     return Levels(sizes.astype(np.float64), runs, means, seconds, errors, places, len(points) - len(kept))
 

@@ -7,7 +7,7 @@ from ...terminal import figure
 from .behaviour import FEWEST
 from .crossing import DRAWN, Crossing
 from .learning_curves import LearningCurves, MethodCurve
-from .points import POINT, Scale
+from .points import Scale
 from .power_law import Estimate
 
 GROWTH = (
@@ -59,7 +59,7 @@ def about_crossing(ahead: str, behind: str, found: Crossing, largest: float) -> 
 def _trouble(method: MethodCurve, scale: Scale) -> str:
     assert method.trouble is not None
     kind, first, last, amount = method.trouble
-    what = "gets worse" if scale.best is None else "falls"
+    what = "rises" if scale.best is None else "falls"
     match kind:
         case "nothing":
             return f"no run has a finite {scale.metric}, so there is no curve."
@@ -107,8 +107,8 @@ def _twice(method: MethodCurve, scale: Scale) -> str:
     gain = method.gain_of_twice()
     assert gain is not None
     low, high = (_amount(end, scale, unit=False) for end in (gain.low, gain.high))
-    better = "more" if scale.best is not None else "less"
-    return f"twice the examples ({2 * method.levels.largest:,.0f}) would give {_amount(gain.value, scale)} {better} ({low} to {high})."
+    more = f"{_amount(gain.value, scale)} {_better(scale)} ({low} to {high})"
+    return f"twice the examples ({2 * method.levels.largest:,.0f}) would give {more}."
 
 
 def _growth(exponent: float) -> str:
@@ -116,14 +116,18 @@ def _growth(exponent: float) -> str:
 
 
 def _step(step: float, scale: Scale) -> str:
-    return "one point more" if scale.best is not None else f"a {scale.metric} lower by {step:g}"
+    return f"a {scale.metric} lower by {step:g}" if scale.point is None else f"one point {_better(scale)}"
+
+
+def _better(scale: Scale) -> str:
+    return "more" if scale.best is not None else "less"
 
 
 def _amount(error: float, scale: Scale, unit: bool = True) -> str:
-    """A difference in points, such as `1.3 points`; in the metric itself where it has no best value."""
-    if scale.best is None:
+    """A difference in points, such as `1.3 points`; in the metric itself where it has none."""
+    if scale.point is None:
         return f"{error:.2g}"
-    points = f"{error / (POINT * scale.best):.1f}"
+    points = f"{error / scale.point:.1f}"
     return points + (" point" if points == "1.0" else " points") * unit
 
 
