@@ -9,6 +9,7 @@ from html.parser import HTMLParser
 
 import numpy as np
 import pytest
+from command import nlp, write_names, write_recipe
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from nlp.analysis.curves.behaviour import Trouble
@@ -357,3 +358,46 @@ def test_odd_runs_are_told_of_too(methods, scale):
 @given(points)
 def test_odd_runs_are_drawn_too(method):
     assert picture(learning_curves({"m": method}, ACCURACY, "test", draws=50), "svg")
+
+
+def test_the_command_trains_what_is_missing_and_writes_all_files(tmp_path, monkeypatch):
+    monkeypatch.delenv("NLP_RUNS", raising=False)
+    write_names(tmp_path)
+    bayes, rules = write_recipe(tmp_path, "naive_bayes").name, write_recipe(tmp_path, "rules").name
+    arguments = ("learning-curve", bayes, rules, "--sizes", "20,40,80,160", "--seeds", "2")
+    files = [tmp_path / name for name in ("curve.csv", "curve.png", "curve.html")]
+    printed = nlp(*arguments, "--csv", files[0], "--plot", files[1], "--html", files[2], cwd=tmp_path).stdout
+    assert "rules.yaml: the accuracy is " in printed
+    assert "accuracy on test" in printed
+    assert all(path.stat().st_size > 100 for path in files)
+    runs_made = sorted((tmp_path / "runs").glob("*/*/results.json"))
+    assert len(runs_made) == 2 * 4 * 2
+    times = [path.stat().st_mtime_ns for path in runs_made]
+    read = json.loads(nlp(*arguments, "--json", cwd=tmp_path).stdout)
+    assert [path.stat().st_mtime_ns for path in sorted((tmp_path / "runs").glob("*/*/results.json"))] == times
+    assert [size["examples"] for size in read["methods"][0]["sizes"]] == [20, 40, 80, 160]
+    values = [size["mean"] for size in read["methods"][0]["sizes"]]
+    assert values[0] < values[-1]
+
+
+@pytest.mark.parametrize(("options", "message"), [
+    (("--sizes", "100,x"), "--sizes: 'x' is not one of them"),
+    (("--shares", "0,1"), "--shares: '0' is not one of them"),
+    (("--shares", "nan"), "--shares: 'nan' is not one of them"),
+    (("--sizes", "100", "--shares", "0.5"), "give one of them"),
+    (("--sizes", "100000"), "but the training split has"),
+    (("--plot", "curve.pdf"), "pictures are .png or .svg"),
+    (("--csv", "no/curve.csv"), "there is no folder no"),
+    (("--metric", "bleu"), "classification has no such metric; use one of loss, accuracy, f1"),
+])
+def test_mistakes_are_told_before_anything_is_trained(tmp_path, options, message):
+    write_names(tmp_path)
+    assert message in nlp("learning-curve", write_recipe(tmp_path, "rules").name, *options, cwd=tmp_path, code=2).stderr
+    assert not (tmp_path / "runs").exists()
+
+
+def test_methods_on_different_data_are_refused(tmp_path):
+    write_names(tmp_path)
+    one, other = write_recipe(tmp_path, "rules"), write_recipe(tmp_path, "rules", name="other")
+    other.write_text(other.read_text(encoding="utf-8").replace("train: train.csv", "train: test.csv"), encoding="utf-8")
+    assert "have different data" in nlp("learning-curve", one.name, other.name, cwd=tmp_path, code=2).stderr
