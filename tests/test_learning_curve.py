@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from nlp.analysis.curves.behaviour import Trouble
 from nlp.analysis.curves.crossing import Crossing, crossing
 from nlp.analysis.curves.learning_curves import LearningCurves, MethodCurve, learning_curves
-from nlp.analysis.curves.noise import noise_of
+from nlp.analysis.curves.noise import Noise, noise_of
 from nlp.analysis.curves.page import page
 from nlp.analysis.curves.picture import picture
 from nlp.analysis.curves.points import Point, Scale, levels_of, scale_of
@@ -106,6 +106,25 @@ def test_the_spread_is_pooled_and_its_trend_found():
     assert (noise.degrees, noise.from_seeds) == (7 * 19, True)
     few = noise_of(levels_of(runs(seeds=2), ACCURACY))
     assert len(set(few.deviations)) == 1
+
+
+def test_few_seeds_show_no_trend_of_the_spread_that_is_not_there():
+    found = [noise_of(levels_of(runs(seeds=2, generator=np.random.default_rng(seed)), ACCURACY)) for seed in range(30)]
+    assert sum(len(set(noise.deviations)) == 1 for noise in found) >= 24
+
+
+def test_a_size_counts_by_its_seeds_and_its_spread():
+    """The middle of five sizes is off a law by 0.05: the surer it is, the nearer the law comes."""
+    errors = law(0.1, 2, 0.4).errors(np.array(SIZES[:5], dtype=float))[0] + [0, 0, 0.05, 0, 0]
+
+    def distance(deviation, n_runs):
+        sizes = zip(SIZES, errors, (2, 2, n_runs, 2, 2), strict=False)
+        points = [Point(n, seed, 1 - error, 1.0) for n, error, n_seeds in sizes for seed in range(n_seeds)]
+        fit = fit_levels(levels_of(points, ACCURACY), Noise(np.array([0.01, 0.01, deviation, 0.01, 0.01]), 5, from_seeds=True), 10)
+        return abs(float(fit.errors(np.array([400.0]))[0] - errors[2]))
+
+    assert distance(0.001, 2) < distance(0.01, 2) / 5
+    assert distance(0.01, 200) == pytest.approx(distance(0.001, 2), rel=0.01)
 
 
 def test_without_seeds_the_noise_is_the_roughness_of_the_curve():
