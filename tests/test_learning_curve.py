@@ -304,6 +304,8 @@ def test_two_digits_count(number, text):
 def test_time_grows_as_it_does():
     for exponent in (0.5, 1.0, 2.0):
         assert curve(runs(time=exponent)).time_exponent == pytest.approx(exponent)
+    loading = [point._replace(seconds=point.seconds + 10 * (place == 0)) for place, point in enumerate(runs(seeds=1))]
+    assert curve(loading).time_exponent == pytest.approx(1)
     assert curve([Point(n, 0, 0.5, 0.001) for n in SIZES]).time_exponent is None
 
 

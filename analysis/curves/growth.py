@@ -9,9 +9,13 @@ SHORTEST = 0.05
 
 
 def time_exponent(levels: Levels) -> float | None:
-    """p, the slope of log seconds over log n by least squares; None for fewer than three sizes that take long enough to tell."""
+    """p, the median slope of log seconds over log n between two sizes; None for fewer than three that take long enough to tell.
+
+    The median (Theil 1950, Sen 1968) leaves out the one size that loading libraries made slow.
+    """
     long = levels.seconds >= SHORTEST
     if long.sum() < 3:
         return None
-    slope, _ = np.polyfit(np.log(levels.examples[long]), np.log(levels.seconds[long]), 1)
-    return float(slope)
+    examples, seconds = np.log(levels.examples[long]), np.log(levels.seconds[long])
+    first, second = np.triu_indices(len(examples), 1)
+    return float(np.median((seconds[second] - seconds[first]) / (examples[second] - examples[first])))
