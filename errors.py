@@ -42,3 +42,7 @@ class TrainingError(UserError):
 
 class MissingExtraError(UserError):
     """An optional dependency that is not installed; the message names the extra."""
+
+
+class Preempted(SystemExit):
+    """A scheduler ends the process (SIGTERM, SIGUSR1); the same command, run again, goes on where it stopped."""

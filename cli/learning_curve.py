@@ -1,30 +1,37 @@
 """`nlp learning-curve`: train on parts of the training examples, and say what more of them would bring."""
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .console import complete_recipe, print_json, say
+from .console import complete_recipe, explain, print_json, say
 from .tables import table
 
 if TYPE_CHECKING:
-    from ..analysis.curves.learning_curves import LearningCurves
+    from collections.abc import Sequence
 
-STOPPED = 130
+    from ..analysis.curves.learning_curves import LearningCurves
+    from ..training.finish import Results
+    from ..training.study.plan import PlannedRun
+    from ..training.study.worker import Options
+
 PICTURES = {".png": "png", ".svg": "svg"}
 
 
 def learning_curve(
-    recipes: Annotated[list[str], typer.Argument(help="Recipes: names such as names/lstm, or YAML files, all on the same data.",
+    recipes: Annotated[list[str], typer.Argument(help="Recipes: names such as names/lstm, YAML files or patterns, all on the same data.",
                                                  autocompletion=complete_recipe)],
     sizes: Annotated[str | None, typer.Option(help="Numbers of training examples, such as 100,200,400; by default all, half of them and so "
                                                    "on, six sizes.")] = None,
     shares: Annotated[str | None, typer.Option(help="The same as shares of the training examples, such as 0.1,0.2,0.5,1.")] = None,
-    seeds: Annotated[int, typer.Option(min=1, help="Runs for each recipe and size, with the seeds 1 to N.")] = 3,
+    seeds: Annotated[str, typer.Option(help="How many seeds for each recipe and size, such as 5, or which, such as 1,2,8.")] = "3",
     metric: Annotated[str | None, typer.Option(help="By default the one that decides which checkpoint is best.")] = None,
     label_price: Annotated[float | None, typer.Option(min=0, help="What one labelled example costs; answers are in money too.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
+    parallel_runs: Annotated[int, typer.Option(min=1, help="Train N runs at the same time.")] = 1,
+    threads: Annotated[int | None, typer.Option(min=1, max=1024, help="CPU threads; the default depends on the model.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print the curves as JSON.")] = False,
     csv: Annotated[Path | None, typer.Option(help="Write the table to this file.")] = None,
     plot: Annotated[Path | None, typer.Option(help="Draw the curves into this .png or .svg file.")] = None,
@@ -33,9 +40,13 @@ def learning_curve(
     """Train recipes on growing parts of the training examples; runs that are there already are not trained again."""
     from ..analysis.curves.sentences import sentences
     from ..analysis.curves.table import COLUMNS, as_json, rows
+    from ..training.study.worker import Options
+    from .study import numbers
 
     _check_files(csv, plot, html)
-    curves = _curves(recipes, _numbers("--sizes", sizes, whole=True), _numbers("--shares", shares), seeds, metric, device)
+    options = Options(device, threads, parallel_runs, explain)
+    curves = _curves(recipes, _numbers("--sizes", sizes, whole=True), _numbers("--shares", shares), numbers(seeds, "--seeds", 1), metric,
+                     options)
     said = sentences(curves, label_price)
     _write(curves, said, csv, plot, html)
     if json:
@@ -46,25 +57,40 @@ def learning_curve(
     table(COLUMNS, rows(curves), title=f"{curves.scale.metric} on {curves.split}")
 
 
-def _curves(names: list[str], sizes: list[float], shares: list[float], n_seeds: int, metric: str | None, device: str) -> "LearningCurves":
+def _curves(names: list[str], sizes: list[float], shares: list[float], seeds: list[int], metric: str | None,
+            options: "Options") -> "LearningCurves":
     from ..analysis.curves.learning_curves import learning_curves
     from ..analysis.curves.plan import check_methods, choose_scale, training_sizes
-    from ..analysis.curves.runs import points_of, train_runs
+    from ..analysis.curves.runs import points_of
     from ..configs.load import load_recipe
     from ..errors import ConfigError
+    from ..training.study.plan import matching, plan_study
 
     if sizes and shares:
         raise ConfigError("--sizes and --shares both say how many examples to train on; give one of them.")
-    recipes = {name: load_recipe(name, ()) for name in dict.fromkeys(names)}
+    recipes = {name: load_recipe(name, ()) for name in matching(names)}
     check_methods(recipes)
     first = next(iter(recipes.values()))
     scale, chosen = choose_scale(first, metric), training_sizes(first, [int(size) for size in sizes], shares)
-    results = train_runs(recipes, chosen, range(1, n_seeds + 1), device)
-    if results is None:
-        typer.echo("Stopped. The same command goes on from here.", err=True)
-        raise typer.Exit(STOPPED)
-    points, split = points_of(results, chosen, scale)
+    runs = plan_study([*recipes], seeds=seeds, sizes=[*chosen.values()])
+    points, split = points_of(runs, _trained(runs, options), max(chosen), scale)
     return learning_curves(points, scale, split)
+
+
+def _trained(runs: "Sequence[PlannedRun]", options: "Options") -> "Sequence[Results]":
+    """The results of all runs. Raises TrainingError where some failed."""
+    from ..errors import TrainingError
+    from ..training.study.engine import Study
+    from .study import stop
+
+    outcome = Study(runs, options).train()
+    if outcome.stopped_by is not None:
+        stop(outcome.stopped_by, ["nlp", *sys.argv[1:]])
+    if outcome.failures:
+        reasons = dict.fromkeys(failed.reason for failed in outcome.failures.values())
+        raise TrainingError(f"{', '.join(run.name for run in outcome.failures)} failed: {' '.join(reasons)} "
+                            "The same command trains them again, and reads the runs that are finished.")
+    return outcome.results
 
 
 def _numbers(option: str, text: str | None, whole: bool = False) -> list[float]:

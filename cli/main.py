@@ -10,6 +10,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from .. import __version__
+from ..errors import Preempted
 from ..terminal import open_streams
 from . import config, data, tokenizer
 from .console import explain, print_error
@@ -22,7 +23,8 @@ from .runs import runs
 from .tensorboard import tensorboard
 from .train import train
 
-INTERRUPTED, BROKEN_PIPE = 130, 1
+INTERRUPTED, PREEMPTED, BROKEN_PIPE = 130, 75, 1
+"""Exit codes of a command that Ctrl-C stopped, that a scheduler stopped (EX_TEMPFAIL: run it again), and whose reader has gone."""
 
 app = typer.Typer(
     name="nlp",
@@ -66,19 +68,21 @@ def main() -> None:
     _wait_without_spinning()
     arguments, debug = _split_debug(sys.argv[1:])
     code = run(arguments, debug or bool(os.environ.get("NLP_DEBUG")))
-    if code == INTERRUPTED:
+    if code in (INTERRUPTED, PREEMPTED):
         _exit_at_once(code)
     sys.exit(code)
 
 
 def run(arguments: Sequence[str], debug: bool = False) -> int:
-    """Run one command. Returns its exit code: 0, 2 for bad input, 1 for a fault of the tool, 130 when interrupted."""
+    """Run one command. Returns its exit code: 0, 2 for bad input, 1 for a fault of the tool, 130 or 75 when interrupted."""
     try:
         code = app(args=list(arguments), prog_name="nlp", standalone_mode=False)
         sys.stdout.flush()
         return code if isinstance(code, int) else 0
     except (KeyboardInterrupt, typer.Abort):
         return INTERRUPTED
+    except Preempted:
+        return PREEMPTED
     except BrokenPipeError:
         _leave_pipe()
         return BROKEN_PIPE

@@ -1,5 +1,6 @@
-"""`nlp train`: train, evaluate and save one run for each seed of a recipe."""
+"""`nlp train`: train, evaluate and save one run, or many."""
 
+import os
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -9,55 +10,104 @@ from .console import complete_recipe, complete_run, notice, say
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ..configs.schema.recipe import Recipe
     from ..training.folder.run_directory import RunDirectory
+    from ..training.jobs import Job
+    from ..training.study.plan import PlannedRun
 
-Config = Annotated[str | None, typer.Option("--config", "-c", help="Recipe: a name such as names/lstm, or a YAML file.",
-                                            autocompletion=complete_recipe)]
+Configs = Annotated[list[str] | None, typer.Option("--config", "-c", autocompletion=complete_recipe,
+                    help="Recipe: a name such as names/lstm, a YAML file, or a pattern such as 'names/*'; may be given several times.")]
 Overrides = Annotated[list[str] | None, typer.Option("--set", help="Override a key, such as model.hidden_size=256.")]
 Resume = Annotated[str | None, typer.Option(help="Resume an interrupted run, or all seeds of one.", autocompletion=complete_run)]
+Seeds = Annotated[str | None, typer.Option(help="How many seeds, such as 5, or which, such as 1,2,8 or [3].")]
+Splits = Annotated[str | None, typer.Option(help="How many, or which, random validation splits, for data that has none of its own.")]
+Share = Annotated[str | None, typer.Option(help="Train on this share of the training examples, such as 0.1, or on each of several.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
-STOPPED = 130
-"""Exit code of a run that a signal stopped."""
 
 
 def train(
-    config: Config = None,
+    config: Configs = None,
     set_: Overrides = None,
+    seeds: Seeds = None,
+    splits: Splits = None,
+    share: Share = None,
     device: Device = "auto",
     resume: Resume = None,
     name: Annotated[str | None, typer.Option(help="Name of the run's folder; by default the date and time.")] = None,
     processes: Annotated[int, typer.Option(min=1, help="Train data-parallel in N processes, one on each GPU; on a CPU they share the "
                                                              "cores, which seldom pays off.")] = 1,
-    parallel_runs: Annotated[int, typer.Option(min=1, help="Train N seeds at the same time, one thread each.")] = 1,
+    parallel_runs: Annotated[int, typer.Option(min=1, help="Train N of several runs at the same time.")] = 1,
     threads: Annotated[int | None, typer.Option(min=1, max=1024, help="CPU threads; the default depends on the model.")] = None,
+    list_: Annotated[bool, typer.Option("--list", help="Print a command for each run instead of training.")] = False,
+    task: Annotated[int | None, typer.Option(min=0, help="Train only this run of --list, counted from 0; by default the one that a Slurm "
+                                                           "or Kubernetes array asks for.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Take a few steps, and estimate the time and memory of a full run.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print the results as JSON.")] = False,
 ) -> None:
-    """Train the model of a recipe, evaluate it, and save the run under runs/."""
-    from ..training.jobs import new_jobs, resumed_jobs
-    from ..training.parallel_runs import train_in_processes, train_side_by_side
-    from ..training.run import train_jobs
-    from .report import print_results
+    """Train the model of a recipe, evaluate it, and save the run under runs/.
 
+    Several recipes, seeds, splits or shares are a study: a run that is finished is not trained again, and the same command goes on where
+    it was stopped.
+    """
+    from ..configs.load import load_recipe
+    from ..training.jobs import new_jobs
+    from ..training.study.plan import plan_study, resumed_runs
+    from .study import numbers, pick, print_commands, shares, task_number
+
+    many = {"--seeds": seeds, "--splits": splits, "--share": share, "--list": list_, "--task": task is not None}
+    _refuse_both(processes, parallel_runs)
     if resume is not None:
         _refuse_new_settings({"--config": config, "--set": set_, "--name": name, "--threads": threads, "--dry-run": dry_run,
-                              "--processes": processes > 1, "--parallel-runs": parallel_runs > 1})
-        jobs = resumed_jobs(_runs_to_resume(resume), device)
-    else:
-        _refuse_both(processes, parallel_runs)
-        recipe, threads = _load(config, set_), 1 if parallel_runs > 1 else threads
-        if dry_run:
-            return print_dry_run(recipe, device, threads)
-        jobs = new_jobs(recipe, config or "", name, device, threads, processes)
+                              "--processes": processes > 1, "--parallel-runs": parallel_runs > 1, **many})
+        return _train(resumed_runs(_runs_to_resume(resume)), device, None, 1, 1, json)
+    configs = _given(config)
+    runs = plan_study(configs, set_ or (), numbers(seeds, "--seeds", 1), numbers(splits, "--splits", 0), shares(share), name)
+    if dry_run:
+        return print_dry_runs(runs, device, threads)
+    if list_:
+        return print_commands(runs, device, threads)
+    if len(runs) == 1 and runs[0].config == configs[0] and not any(many.values()):
+        recipe = load_recipe(configs[0], set_ or ())
+        return _train_here(new_jobs(recipe, configs[0], name, device, threads, processes), processes, json)
+    if (number := task_number(task, len(runs))) is not None:
+        runs = [pick(runs, number)]
+    _train(runs, device, threads, processes, parallel_runs, json)
+
+
+def _train(runs: "Sequence[PlannedRun]", device: str, threads: int | None, processes: int, parallel_runs: int, json: bool) -> None:
+    """One run, or what several processes train together, in this process; the runs of a study each in one of its own."""
+    from ..training.jobs import job_in
+    from ..training.study.engine import Study
+    from ..training.study.worker import Options
+    from .console import explain
+    from .study import report
+
+    if len(runs) == 1 or processes > 1 or "RANK" in os.environ:
+        jobs = [job_in(run.directory, run.recipe, run.config, device, threads, processes) for run in runs]
+        return _train_here(jobs, processes, json)
+    report(runs, Study(runs, Options(device, threads, parallel_runs, explain)).train(), json)
+
+
+def _train_here(jobs: "Sequence[Job]", processes: int, json: bool) -> None:
+    from ..training.data_parallel import train_in_processes
+    from ..training.folder.run_directory import group_address
+    from ..training.run import train_jobs
+    from .report import print_results
+    from .study import stop
+
     if processes > 1:
         return print_results(train_in_processes(jobs, processes), json)
-    if parallel_runs > 1:
-        return print_results(train_side_by_side(jobs, parallel_runs), json)
     trained = train_jobs(jobs)
-    if trained.stopped:
-        _exit_stopped([job.directory for job in jobs])
+    if trained.stopped_by is not None:
+        stop(trained.stopped_by, ["nlp", "train", "--resume", group_address([job.directory for job in jobs])])
     print_results(trained.results, json)
+
+
+def _given(config: list[str] | None) -> list[str]:
+    from ..errors import ConfigError
+
+    if not config:
+        raise ConfigError("Nothing to train: give --config NAME-or-PATH (`nlp config list` shows the names) or --resume RUN.")
+    return config
 
 
 def _refuse_new_settings(options: dict[str, object]) -> None:
@@ -71,7 +121,7 @@ def _refuse_both(processes: int, parallel_runs: int) -> None:
     from ..errors import ConfigError
 
     if processes > 1 and parallel_runs > 1:
-        raise ConfigError("--processes spreads one run over several processes, --parallel-runs trains several seeds at once; use one.")
+        raise ConfigError("--processes spreads one run over several processes, --parallel-runs trains several at once; use one.")
 
 
 def _runs_to_resume(resume: str) -> "list[RunDirectory]":
@@ -86,27 +136,17 @@ def _runs_to_resume(resume: str) -> "list[RunDirectory]":
     return runs
 
 
-def _load(config: str | None, set_: list[str] | None) -> "Recipe":
-    from ..configs.load import load_recipe
-    from ..errors import ConfigError
-
-    if config is None:
-        raise ConfigError("Nothing to train: give --config NAME-or-PATH (`nlp config list` shows the names) or --resume RUN.")
-    return load_recipe(config, set_ or ())
-
-
-def _exit_stopped(directories: "Sequence[RunDirectory]") -> None:
-    from ..training.folder.run_directory import group_address
-
-    typer.echo(f"Stopped; a checkpoint is saved. Resume with: nlp train --resume {group_address(directories)}", err=True)
-    raise typer.Exit(STOPPED)
-
-
-def print_dry_run(recipe: "Recipe", device: str, threads: int | None) -> None:
-    """What a full run needs, estimated from a few steps."""
+def print_dry_runs(runs: "Sequence[PlannedRun]", device: str, threads: int | None) -> None:
+    """What a full run of each method needs, estimated from a few steps."""
     from ..training.devices import choose_device, thread_count
     from ..training.dry_run import dry_run
 
-    count = thread_count(recipe, threads)
-    for line in dry_run(recipe, choose_device(recipe, device), count):
-        say(line)
+    methods: dict[str, list[PlannedRun]] = {}
+    for run in runs:
+        methods.setdefault(run.method, []).append(run)
+    for name, seeds in methods.items():
+        if len(methods) > 1:
+            say(f"{name}:")
+        recipe = seeds[0].recipe.model_copy(update={"seeds": [run.seed for run in seeds]})
+        for line in dry_run(recipe, choose_device(recipe, device), thread_count(recipe, threads)):
+            say(line)

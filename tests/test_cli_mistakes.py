@@ -2,7 +2,7 @@
 
 import json
 import os
-import shutil
+import shlex
 import signal
 import subprocess
 import time
@@ -62,31 +62,24 @@ def test_settings_that_only_networks_read_are_refused_elsewhere(folder, setting,
     assert words in done.stderr
 
 
-def test_seeds_that_were_stopped_go_on_together(folder):
-    write_recipe(folder, "mlp")
-    nlp("train", "--config", "mlp.yaml", "--name", "whole", *SEEDS, cwd=folder)
-    long = TRAINING.replace("epochs: 3", "epochs: 4000")
-    write_recipe(folder, "mlp", long, "long")
-    process = subprocess.Popen([str(NLP), "train", "--config", "long.yaml", "--name", "cut", *SEEDS], cwd=folder, stderr=subprocess.PIPE,
-                               encoding="utf-8", env={**os.environ, "OMP_NUM_THREADS": "1"}, preexec_fn=heeds_ctrl_c)
+def test_seeds_that_were_stopped_go_on_with_the_same_command(folder):
+    write_recipe(folder, "mlp", TRAINING.replace("epochs: 3", "epochs: 60"), "long")
+    command = [str(NLP), "train", "--config", "long.yaml", "--name", "cut", *SEEDS, "--threads", "1"]
+    process = subprocess.Popen(command, cwd=folder, stderr=subprocess.PIPE, encoding="utf-8", preexec_fn=heeds_ctrl_c)
     while not (folder / "runs/long/cut-seed-1/checkpoints/last").exists():
-        time.sleep(0.05)
+        time.sleep(0.01)
     process.send_signal(signal.SIGINT)
     printed = process.communicate(timeout=120)[1]
     assert process.returncode == 130
-    assert "Stopping after this step" in printed
-    assert f"Resume with: nlp train --resume {folder}/runs/long/cut\n" in printed
-    for seed in (1, 2):
-        path = folder / f"runs/long/cut-seed-{seed}/config.yaml"
-        path.write_text(path.read_text(encoding="utf-8").replace("epochs: 4000", "epochs: 3"), encoding="utf-8")
-        if seed == 1:  # start again, since more steps were taken than the recipe now has
-            shutil.rmtree(path.parent / "checkpoints")
-            for file in (*path.parent.glob("metrics.jsonl"), *path.parent.glob("*/events*")):
-                file.unlink()
-    done = nlp("train", "--resume", "long", cwd=folder)
+    assert "Stopping all runs after their current steps" in printed
+    assert f"Go on with: nlp {shlex.join(command[1:])}\n" in printed
+    assert not (folder / "runs/long/cut-seed-2").exists()
+    nlp("train", "--resume", "long/cut", cwd=folder)
+    done = nlp(*command[1:], cwd=folder)
     assert "seeds 1, 2; mean ± standard deviation" in done.stdout
+    nlp("train", "--config", "long.yaml", "--name", "whole", *SEEDS, cwd=folder)
     for seed in (1, 2):
-        assert weights(folder / f"runs/long/cut-seed-{seed}") == weights(folder / f"runs/mlp/whole-seed-{seed}")
+        assert weights(folder / f"runs/long/cut-seed-{seed}") == weights(folder / f"runs/long/whole-seed-{seed}")
     again = nlp("train", "--resume", "long/cut", cwd=folder)
     assert "all runs long/cut-seed-* are finished" in again.stderr
     assert again.stdout == done.stdout

@@ -152,12 +152,12 @@ def test_equal_seeds_give_equal_bytes(model, trained, folder):
 LONG = TRAINING.replace("epochs: 3", "epochs: 12, checkpoints: {every_steps: 7}, ema: 0.9, accumulate: 2, early_stopping: {patience: 50}")
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_finishes_the_step_and_prints_how_to_resume(number, folder):
+@pytest.mark.parametrize(("number", "exit_code"), [(signal.SIGINT, 130), (signal.SIGTERM, 75), (signal.SIGUSR1, 75)])
+def test_a_signal_finishes_the_step_and_prints_how_to_resume(number, exit_code, folder):
     write_recipe(folder, "lstm", training=LONG, name="long")
     name = f"stopped-{number}"
     code, printed = interrupted(folder, "long.yaml", name, number, 0.05)
-    assert code == 130, printed
+    assert code == exit_code, printed
     assert f"nlp train --resume {folder / 'runs' / 'long' / name}" in printed
     nlp("train", "--resume", f"long/{name}", cwd=folder)
     nlp("train", "--config", "long.yaml", "--name", f"whole-{number}", cwd=folder)

@@ -8,7 +8,7 @@ import time
 import pytest
 from nlp.datasets.interruptible import interruptible
 from nlp.training.jobs import Job, discarded_unless_started
-from nlp.training.session import StopSignal
+from nlp.training.stop_signal import StopSignal
 
 
 @pytest.fixture

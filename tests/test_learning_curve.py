@@ -9,6 +9,7 @@ from html.parser import HTMLParser
 
 import numpy as np
 import pytest
+import yaml
 from command import nlp, write_names, write_recipe
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -18,10 +19,13 @@ from nlp.analysis.curves.learning_curves import LearningCurves, MethodCurve, lea
 from nlp.analysis.curves.noise import Noise, noise_of
 from nlp.analysis.curves.page import page
 from nlp.analysis.curves.picture import picture
+from nlp.analysis.curves.plan import training_sizes
 from nlp.analysis.curves.points import Point, Scale, levels_of, scale_of
 from nlp.analysis.curves.power_law import Estimate, Fit, PowerLaw, fit_levels, fit_power_laws
 from nlp.analysis.curves.sentences import about_crossing, about_method, count, sentences
 from nlp.analysis.curves.table import KEYS, as_csv, as_json, rows
+from nlp.configs.load import load_recipe
+from nlp.errors import ConfigError
 from scipy.optimize import least_squares
 
 ACCURACY, LOSS = Scale("accuracy"), scale_of("loss", lower_is_better=True)
@@ -397,8 +401,19 @@ def test_the_command_trains_what_is_missing_and_writes_all_files(tmp_path, monke
     read = json.loads(nlp(*arguments, "--json", cwd=tmp_path).stdout)
     assert [path.stat().st_mtime_ns for path in sorted((tmp_path / "runs").glob("*/*/results.json"))] == times
     assert [size["examples"] for size in read["methods"][0]["sizes"]] == [20, 40, 80, 160]
+    used = {yaml.safe_load(path.with_name("config.yaml").read_text(encoding="utf-8"))["data"].get("train_rows") for path in runs_made}
+    assert used == {20, 40, 80, 160}
     values = [size["mean"] for size in read["methods"][0]["sizes"]]
     assert values[0] < values[-1]
+
+
+def test_sizes_are_numbers_of_examples_and_all_of_them_are_the_plain_recipe():
+    recipe = load_recipe("names/rules", ())
+    assert training_sizes(recipe) == {388: 388, 777: 777, 1554: 1554, 3108: 3108, 6215: 6215, 12430: 1.0}
+    assert training_sizes(recipe, [200, 100, 200]) == {100: 100, 200: 200}
+    assert training_sizes(load_recipe("names/rules", ("data.train_share=0.5",)), shares=[0.1, 1.0]) == {1243: 1243, 12430: 1.0}
+    with pytest.raises(ConfigError, match="one long text"):
+        training_sizes(load_recipe("pydocs/ngram", ()))
 
 
 @pytest.mark.parametrize(("options", "message"), [

@@ -3,13 +3,16 @@
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..configs.schema.networks import NetworkConfig
 from ..configs.schema.recipe import Recipe
 from ..errors import DeviceError
 from .distributed import World
 from .folder.environment import cores
+
+if TYPE_CHECKING:
+    from .log.display import Display
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
 M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_THRESHOLD = -1, -2, -3
@@ -21,12 +24,16 @@ be several times as much."""
 
 @dataclass(frozen=True)
 class Setting:
-    """Where and how a run goes: seed, device, threads, and its place among the processes that train together."""
+    """Where and how a run goes: seed, device, threads, and its place among the processes that train together.
+
+    `show` makes, of the number of steps and the first one, what displays the run; by default a display on this terminal.
+    """
 
     seed: int
     device: str = "cpu"
     threads: int = 1
     world: World = field(default_factory=World)
+    show: "Callable[[int, int], Display] | None" = None
 
 
 def thread_count(recipe: Recipe, asked: int | None = None, processes: int = 1) -> int:

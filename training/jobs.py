@@ -11,13 +11,14 @@ from typing import Annotated
 
 from pydantic import Field
 
-from ..configs.load import dump_recipe, find_recipe, load_recipe, recipe_name
+from ..configs.load import dump_recipe, find_recipe, recipe_name
 from ..configs.schema.recipe import Recipe
 from ..configs.schema.saved import OpenSaved
+from ..errors import Preempted
 from .devices import choose_device, thread_count
-from .distributed import join_world, refuse_ranks
+from .distributed import World, join_world, refuse_ranks
 from .folder.environment import environment
-from .folder.files import read_saved, write_atomically, write_json
+from .folder.files import disk_errors, read_saved, write_atomically, write_json
 from .folder.run_directory import RunDirectory, create_run, group_address, runs_root
 from .log.display import announce
 
@@ -44,14 +45,36 @@ def new_jobs(recipe: Recipe, config: str, name: str | None, device: str, threads
 
     Raises DeviceError for a device that is missing, ConfigError for several `processes` of a model without steps.
     """
-    processes = max(processes, int(os.environ.get("LOCAL_WORLD_SIZE", "1")))
-    device, count = choose_device(recipe, device, processes), thread_count(recipe, threads, processes)
-    world = join_world(device)
-    refuse_ranks(recipe.model, max(world.size, processes))
+    device, count, world = _place(recipe, device, threads, processes)
     recipes = [recipe.model_copy(update={"seeds": [seed]}) for seed in recipe.seeds]
     directories = world.from_main(lambda: _create(recipes, config, name, device, count))
     pairs = zip(recipes, directories, strict=True)
     return [Job(each, directory, device, count, is_new=world.is_main) for each, directory in pairs]
+
+
+def job_in(directory: RunDirectory, recipe: Recipe, config: str, device: str, threads: int | None, processes: int = 1) -> Job:
+    """The job of the run that belongs in this folder: a new one, or the one that was begun there, with its number of threads."""
+    device, count, world = _place(recipe, device, threads, processes)
+
+    def begin() -> bool:
+        if directory.config.exists():
+            return False
+        with disk_errors(directory.path):
+            directory.path.mkdir(parents=True, exist_ok=True)
+        _describe(directory, recipe, config, device, count)
+        return True
+
+    is_new = world.from_main(begin)
+    return Job(recipe, directory, device, _threads(directory), is_new=is_new and world.is_main)
+
+
+def _place(recipe: Recipe, device: str, threads: int | None, processes: int) -> tuple[str, int, World]:
+    """The device, the number of threads, and the processes that train together."""
+    processes = max(processes, int(os.environ.get("LOCAL_WORLD_SIZE", "1")))
+    device, count = choose_device(recipe, device, processes), thread_count(recipe, threads, processes)
+    world = join_world(device)
+    refuse_ranks(recipe.model, max(world.size, processes))
+    return device, count, world
 
 
 def _create(recipes: Sequence[Recipe], config: str, name: str | None, device: str, threads: int) -> list[RunDirectory]:
@@ -64,7 +87,7 @@ def _create(recipes: Sequence[Recipe], config: str, name: str | None, device: st
     except BaseException as error:
         for directory in made:
             _remove(directory)
-        if isinstance(error, KeyboardInterrupt):
+        if isinstance(error, KeyboardInterrupt | Preempted):
             announce(NOTHING_KEPT)
         raise
     return made
@@ -82,15 +105,6 @@ def _name_of(config: str) -> str:
     folder = find_recipe(config).parent.resolve()
     run = RunDirectory(folder, runs_root())
     return run.recipe if run.environment.is_file() else recipe_name(config)
-
-
-def resumed_jobs(directories: Sequence[RunDirectory], device: str) -> list[Job]:
-    """Jobs for earlier runs, with the recipe and the number of threads that each was started with."""
-    jobs = []
-    for directory in directories:
-        recipe = load_recipe(str(directory.config))
-        jobs.append(Job(recipe, directory, choose_device(recipe, device), _threads(directory)))
-    return jobs
 
 
 class SavedEnvironment(OpenSaved):
@@ -114,7 +128,7 @@ def discarded_unless_started(jobs: Sequence[Job]) -> Iterator[None]:
         empty = bool(directories) and not any(directory.data.exists() for directory in directories)
         for directory in directories if empty else ():
             _remove(directory)
-        if isinstance(error, KeyboardInterrupt):
+        if isinstance(error, KeyboardInterrupt | Preempted):
             address = group_address([job.directory for job in jobs])
             announce(NOTHING_KEPT if empty else f"Stopped. Resume with: nlp train --resume {address}")
         raise

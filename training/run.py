@@ -1,6 +1,7 @@
 """The story of a run: data, task, model, plan, learner; then fit, and evaluate the result. Read this file first."""
 
-from collections.abc import Sequence
+import signal
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -16,43 +17,47 @@ from .distributed import World, join_world, leave_world, refuse_ranks
 from .finish import Results, finish
 from .folder.run_directory import RunDirectory
 from .jobs import Job, discarded_unless_started
-from .log.display import announce
+from .log.display import Display, announce
 from .loop.learner import Learner, build_learner, build_plan
 from .loop.trainer import fit
 from .session import open_session
+from .stop_signal import preemptible
 
 
 class Trained(NamedTuple):
-    """The results of the runs that finished, and whether a signal stopped the last one before its end."""
+    """The results of the runs that finished, and the signal that stopped the last one before its end."""
 
     results: list[Results]
-    stopped: bool = False
+    stopped_by: int | None = None
 
 
-def train_jobs(jobs: Sequence[Job]) -> Trained:
-    """Train one job after the other, each from its last checkpoint if it has one; the results of a finished run are read."""
+def train_jobs(jobs: Sequence[Job], show: Callable[[int, int], Display] | None = None) -> Trained:
+    """Train one job after the other, each from its last checkpoint if it has one; the results of a finished run are read.
+
+    `show` makes what displays a run, in place of a display on this terminal; see Setting.
+    """
     results, world = [], World()
-    with discarded_unless_started(jobs):
+    with discarded_unless_started(jobs), preemptible():
         for job in jobs:
             if job.directory.status() == "finished":
                 results.append(Results.read(job.directory))
                 continue
             world = join_world(job.device)
             refuse_ranks(job.recipe.model, world.size)
-            result = run_recipe(job.recipe, Setting(job.seed, job.device, job.threads, world), job.directory)
-            if result is None:
-                return Trained(results, stopped=True)
+            result = run_recipe(job.recipe, Setting(job.seed, job.device, job.threads, world, show), job.directory)
+            if isinstance(result, int):
+                return Trained(results, stopped_by=result)
             results.append(result)
         leave_world(world)
     return Trained(results)
 
 
-def run_recipe(recipe: Recipe, setting: Setting, directory: RunDirectory) -> Results | None:
-    """Train, evaluate and save one run, from its last checkpoint if it has one. Returns None where a signal stopped it."""
+def run_recipe(recipe: Recipe, setting: Setting, directory: RunDirectory) -> Results | int:
+    """Train, evaluate and save one run, from its last checkpoint if it has one. Returns the signal that stopped it, if one did."""
     run = build_run(recipe, setting)
     with open_session(recipe, setting, directory, run.data, run.plan, run.learner) as session:
         finished = fit(run.learner, run.task, run.data, run.plan, session)
-        return finish(run.learner, run.task, run.data, session) if finished else None
+        return finish(run.learner, run.task, run.data, session) if finished else session.stop.received or signal.SIGTERM
 
 
 @dataclass(frozen=True)

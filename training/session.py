@@ -1,11 +1,11 @@
 """What a run needs throughout training: progress, log, display, and the signal to stop."""
 
-import signal
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from typing import Annotated, Any
 
 from pydantic import Field
@@ -23,9 +23,10 @@ from .folder.checkpoints import checkpoint_path, has_checkpoint, restore_pointer
 from .folder.data_file import save_data
 from .folder.files import REMEDY, read_saved
 from .folder.run_directory import RunDirectory
-from .log.display import Display, announce
+from .log.display import Display
 from .log.tracking import Tracker
 from .loop.learner import Learner
+from .stop_signal import StopSignal
 
 
 @dataclass
@@ -80,34 +81,6 @@ class SavedState(Saved):
 
     progress: SavedProgress
     learner: dict[str, Any]
-
-
-class StopSignal:
-    """SIGINT and SIGTERM request a stop at the end of the step; a second one ends the program at once.
-
-    `at_once`: so does the first one, where the end of a step would save nothing: in a solver's fit, and once training is over.
-    """
-
-    def __init__(self, at_once: bool = False) -> None:
-        self.received: int | None = None
-        self.at_once = at_once
-
-    @contextmanager
-    def listening(self) -> "Iterator[StopSignal]":
-        """Catch the signals inside the block, and leave them as they were after it."""
-        kinds = (signal.SIGINT, signal.SIGTERM)
-        before = {kind: signal.signal(kind, self._receive) for kind in kinds}
-        try:
-            yield self
-        finally:
-            for kind, handler in before.items():
-                signal.signal(kind, handler)
-
-    def _receive(self, number: int, _frame: Any) -> None:
-        if self.at_once or self.received is not None:
-            raise KeyboardInterrupt
-        self.received = number
-        announce("Stopping after this step; press Ctrl-C again to stop at once, without a checkpoint of it.")
 
 
 class Meter:
@@ -199,7 +172,8 @@ def open_session(
             save_data(directory, data)  # first: another vocabulary would otherwise be reported as weights that do not fit
         progress = _resumed(learner, directory, main)
         tracker = Tracker(directory, resume_step=progress.step) if main else None
-        with tracker or nullcontext(), Display(plan.n_steps, progress.step, silent=not main, seed=directory.seed) as display:
+        show = setting.show or partial(Display, silent=not main, seed=directory.seed)
+        with tracker or nullcontext(), show(plan.n_steps, progress.step) as display:
             for notice in notices:
                 display.line(f"Notice: {shortened(notice)}")
             yield Session(recipe, setting, directory, tracker, display, stop, progress)

@@ -7,6 +7,7 @@ from ...configs.schema.recipe import Recipe
 from ...datasets.build import count_training_examples
 from ...errors import ConfigError
 from ...tasks.build import preparation
+from ...training.study.plan import Size
 from .points import Scale, scale_of
 
 N_SIZES = 6
@@ -26,39 +27,26 @@ def check_methods(recipes: Mapping[str, Recipe]) -> None:
                               "both recipes extend the same base.")
 
 
-def training_sizes(recipe: Recipe, sizes: Sequence[int] = (), shares: Sequence[float] = ()) -> list[int]:
-    """The numbers of examples to train on, in rising order; by default all examples, half of them and so on, six sizes in all.
+def training_sizes(recipe: Recipe, sizes: Sequence[int] = (), shares: Sequence[float] = ()) -> dict[int, Size]:
+    """The numbers of examples to train on, in rising order, as a study takes them; by default all examples, half of them and so on.
 
-    Raises ConfigError for sizes that the training split does not have, and for one long text, which has no examples.
+    All examples are the share 1, so that runs of the plain recipe count. Raises ConfigError for sizes that the training split does not
+    have, and for one long text, which has no examples.
     """
-    whole = whole_data(recipe)
-    n_examples = count_training_examples(whole.data, preparation(whole.task))
+    assert not isinstance(recipe.data, SizesData)
+    whole = recipe.data.model_copy(update={"train_rows": None, "train_share": 1.0})
+    n_examples = count_training_examples(whole, preparation(recipe.task))
     if n_examples == 1:
         raise ConfigError("The training split is one long text, and learning curves count examples. Use data with one example per row.")
     if sizes and (largest := max(sizes)) > n_examples:
         raise ConfigError(f"--sizes asks for {largest:,} examples, but the training split has {n_examples:,}. Leave larger sizes out.")
     chosen = sizes or [max(1, round(share * n_examples)) for share in shares] or _halves(n_examples)
-    return sorted(set(chosen))
+    return {size: 1.0 if size == n_examples else size for size in sorted(set(chosen))}
 
 
 def _halves(n_examples: int) -> list[int]:
     halves = [round(n_examples / 2**power) for power in range(N_SIZES)]
     return [size for size in halves if size >= SMALLEST] or [n_examples]
-
-
-def whole_data(recipe: Recipe) -> Recipe:
-    """A recipe with all of its training examples, whatever part it asks for."""
-    assert not isinstance(recipe.data, SizesData)
-    data = recipe.data.model_copy(update={"train_rows": None, "train_share": 1.0})
-    return recipe.model_copy(update={"data": data})
-
-
-def trained_on(recipe: Recipe, size: int, largest: int) -> Recipe:
-    """A recipe with so many training examples; with all of them it is the plain recipe, whose runs count."""
-    whole = whole_data(recipe)
-    if size == largest:
-        return whole
-    return whole.model_copy(update={"data": whole.data.model_copy(update={"train_rows": size})})
 
 
 def choose_scale(recipe: Recipe, metric: str | None) -> Scale:

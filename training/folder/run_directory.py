@@ -185,6 +185,12 @@ def list_runs(root: Path | None = None) -> list[RunDirectory]:
     return sorted(runs, key=lambda run: (run.started(), run.name), reverse=True)
 
 
+def runs_in(folder: Path, root: Path | None = None) -> list[RunDirectory]:
+    """The runs of one recipe, which are folders in its folder, the newest first."""
+    runs = [RunDirectory(path, root or runs_root()) for path in _run_folders(folder, 1)]
+    return sorted(runs, key=lambda run: (run.started(), run.name), reverse=True)
+
+
 def _run_folders(folder: Path, depth: int) -> Iterator[Path]:
     if not folder.is_dir():
         return

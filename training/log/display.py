@@ -53,9 +53,13 @@ class Display:
 
     def evaluation(self, step: int, metrics: Mapping[str, float], is_best: bool) -> None:
         """One row for an evaluation of the validation split."""
+        self.line(self.row(step, metrics, is_best))
+
+    def row(self, step: int, metrics: Mapping[str, float], is_best: bool) -> str:
+        """Whose run, the time since it was started, the step, and the figures."""
         figures = "  ".join(f"{name} {figure(value)}" for name, value in metrics.items())
         clock = f"{time.monotonic() - self.started:7.1f} s"
-        self.line(f"{self.whose}{clock}  step {step:>6}/{self.n_steps}{self.train_loss}  validation {figures}{'  best' if is_best else ''}")
+        return f"{self.whose}{clock}  step {step:>6}/{self.n_steps}{self.train_loss}  validation {figures}{'  best' if is_best else ''}"
 
     def line(self, text: str) -> None:
         """One line, above the bar where there is one."""

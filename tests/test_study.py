@@ -1,0 +1,331 @@
+"""Many runs: which ones, where each is found again, what survives kills and failures, and what schedulers are given."""
+
+import json
+import os
+import random
+import re
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from command import NLP, TRAINING, heeds_ctrl_c, nlp, nlp_process, results, timeless, weights, write_names, write_recipe
+from nlp.cli.study import numbers, pick, shares, task_number
+from nlp.configs.load import load_recipe
+from nlp.errors import ConfigError
+from nlp.training.study.address import method_address
+from nlp.training.study.plan import matching, plan_study
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write_names(tmp_path)
+    for model in ("rules", "naive_bayes", "mlp"):
+        write_recipe(tmp_path, model)
+    return tmp_path
+
+
+def runs_of(folder: Path) -> dict[str, Path]:
+    return {str(path.parent.relative_to(folder / "runs")): path.parent for path in sorted(folder.glob("runs/*/*/config.yaml"))}
+
+
+# What is asked for
+
+
+@pytest.mark.parametrize(("text", "found"), [("3", [1, 2, 3]), ("1", [1]), ("[3]", [3]), ("3,", [3]), ("8, 2", [8, 2]), ("[0,5]", [0, 5]),
+                                             (None, [])])
+def test_a_number_is_a_count_and_a_list_is_a_list(text, found):
+    assert numbers(text, "--seeds", 1) == found
+
+
+@pytest.mark.parametrize("text", ["", "0", "-1", "a", "[]", "1,1", "1.5", "99999999", "[-1]", f"[{2**32}]"])
+def test_what_is_neither_is_refused(text):
+    with pytest.raises(ConfigError, match="neither a number of runs"):
+        numbers(text, "--seeds", 1)
+
+
+def test_splits_are_counted_from_the_first_seed():
+    assert numbers("2", "--splits", 0) == [0, 1]
+
+
+def test_shares():
+    assert (shares("0.5,1"), shares(None)) == ([0.5, 1.0], [])
+    for text in ("0", "1.5", "x", "", "nan"):
+        with pytest.raises(ConfigError, match="is not a share"):
+            shares(text)
+
+
+def test_the_task_is_the_one_given_or_that_of_the_array(monkeypatch):
+    for name in ("SLURM_ARRAY_TASK_ID", "JOB_COMPLETION_INDEX"):
+        monkeypatch.delenv(name, raising=False)
+    assert task_number(None, 5) is None
+    for name in ("JOB_COMPLETION_INDEX", "SLURM_ARRAY_TASK_ID"):
+        monkeypatch.setenv(name, "3" if name.startswith("S") else "2")
+        assert task_number(None, 5) == (3 if name.startswith("S") else 2)
+    assert task_number(0, 5) == 0
+    assert task_number(None, 1) is None, "the command of a single run inside an array"
+    assert pick(["a", "b"], 1) == "b"
+    with pytest.raises(ConfigError, match=r"no run 2: this study has 2, from 0 to 1 .*--array=0-1\."):
+        pick(["a", "b"], 2)
+
+
+# The plan
+
+
+def test_recipes_parts_splits_and_seeds_in_their_order(folder):
+    runs = plan_study(["rules.yaml", "mlp.yaml"], seeds=[1, 2], splits=[0, 3], sizes=[0.5, 20])
+    assert len(runs) == len({run.directory for run in runs}) == 2 * 2 * 2 * 2
+    assert [run.name for run in runs[:8]] == [
+        "rules, 50 % of the data, seed 1", "rules, 50 % of the data, seed 2", "rules, 50 % of the data, split 3, seed 1",
+        "rules, 50 % of the data, split 3, seed 2", "rules, 20 examples, seed 1", "rules, 20 examples, seed 2",
+        "rules, 20 examples, split 3, seed 1", "rules, 20 examples, split 3, seed 2"]
+    assert [run.recipe.seeds for run in runs[:2]] == [[1], [2]]
+    assert (runs[4].recipe.data.train_rows, runs[4].recipe.data.train_share) == (20, 1.0)
+    assert not (folder / "runs").exists()
+
+
+def test_seeds_are_the_recipes_own_where_none_are_given(folder):
+    assert [run.seed for run in plan_study(["mlp.yaml"], ["seeds=[4, 9]"])] == [4, 9]
+
+
+def test_the_address_is_what_the_run_is(folder):
+    address = method_address(load_recipe("mlp.yaml"))
+    assert re.fullmatch("[0-9a-f]{8}", address)
+    assert method_address(load_recipe("mlp.yaml", ["seeds=[7]", "description=other"])) == address
+    assert method_address(load_recipe("mlp.yaml", ["data.train_share=1.0"])) == address, "a default that is stated"
+    (folder / "elsewhere").mkdir()
+    for path in (*folder.glob("*.csv"), folder / "mlp.yaml"):
+        (folder / "elsewhere" / path.name).write_bytes(path.read_bytes())
+    assert method_address(load_recipe("elsewhere/mlp.yaml")) == address
+    for setting in ("model.dropout=0.3", "data.train_share=0.5", "data.split_seed=1", "training.epochs=4"):
+        assert method_address(load_recipe("mlp.yaml", [setting])) != address
+    with (folder / "train.csv").open("a", encoding="utf-8") as file:
+        file.write("Novak,Polish\n")
+    assert method_address(load_recipe("mlp.yaml")) != address
+
+
+def test_parallel_files_and_rules_in_a_file_count_by_their_content(tmp_path):
+    (tmp_path / "rules.yaml").write_text("[{label: a, keywords: [x]}]", encoding="utf-8")
+    for ending in ("source", "target"):
+        (tmp_path / f"pairs.{ending}").write_text("a\n", encoding="utf-8")
+    recipe = tmp_path / "recipe.yaml"
+    recipe.write_text("data: {type: files, train: pairs, format: parallel}\ntask: {type: classification}\n"
+                      "model: {type: rules, default: a, rules_file: rules.yaml}\n", encoding="utf-8")
+    seen = {method_address(load_recipe(str(recipe)))}
+    for changed in ("pairs.target", "rules.yaml"):
+        (tmp_path / changed).write_text("[{label: b, keywords: [x]}]", encoding="utf-8")
+        seen.add(method_address(load_recipe(str(recipe))))
+    assert len(seen) == 3
+
+
+def test_patterns_stand_for_recipes_with_data_or_for_files(folder):
+    assert matching(["names/l*", "names/lstm", "names/[r]ules"]) == [
+        "names/linear-svm", "names/logistic-regression", "names/lstm", "names/rules"]
+    assert matching(["*.yaml"]) == ["mlp.yaml", "naive_bayes.yaml", "rules.yaml"]
+    for pattern in ("counting/*", "nothing/*", "*.yml"):
+        with pytest.raises(ConfigError, match="No recipe with data matches"):
+            matching([pattern])
+
+
+def test_data_with_a_validation_split_of_its_own_has_no_others(folder):
+    assert len(plan_study(["names/rules", "sst2/cnn"], splits=[0, 1, 2])) == 2
+    assert len(plan_study(["trec/cnn"], splits=[0, 1, 2])) == 3
+
+
+def test_a_name_belongs_to_one_recipe(folder):
+    nlp("train", "--config", "rules.yaml", "--seeds", "2", "--name", "mine", cwd=folder)
+    assert set(runs_of(folder)) == {"rules/mine-seed-1", "rules/mine-seed-2"}
+    done = nlp("train", "--config", "rules.yaml", "--seeds", "2", "--name", "mine", "--set", "model.default=Polish", cwd=folder, code=2)
+    assert "is a run of another recipe" in done.stderr
+    done = nlp("train", "--config", "rules.yaml", "--share", "0.5,1", "--name", "other", cwd=folder, code=2)
+    assert "--name is for runs that differ in their seeds alone" in done.stderr
+
+
+# Training
+
+
+def test_a_study_trains_each_run_once_and_as_it_would_be_alone(folder):
+    command = ["train", "--config", "rules.yaml", "--config", "naive_bayes.yaml", "--config", "mlp.yaml", "--seeds", "2",
+               "--parallel-runs", "2"]
+    done = nlp_process(*command, cwd=folder)
+    assert [line.split("  ")[0] for line in done.stderr.splitlines() if "validation accuracy" in line] == [f"{n}/6" for n in range(1, 7)]
+    assert re.search(r"^rules +2 .*\nnaive_bayes +2 .*\nmlp +2 .*±", done.stdout, re.MULTILINE)
+    assert "Next: nlp compare rules naive_bayes mlp" in done.stdout
+    runs = runs_of(folder)
+    assert len(runs) == 6
+    for run in runs.values():
+        recipe = run.parent.name
+        seed = results(run)["seed"]
+        nlp("train", "--config", f"{recipe}.yaml", "--set", f"seeds=[{seed}]", "--name", f"alone-{seed}", cwd=folder)
+        alone = run.parent / f"alone-{seed}"
+        assert results(alone)["test"] == results(run)["test"]
+        assert timeless(alone) == timeless(run)
+        if recipe == "mlp":
+            assert weights(alone) == weights(run)
+    written = {run: (run / "results.json").stat().st_mtime_ns for run in runs.values()}
+    again = nlp(*command, cwd=folder)
+    assert again.stdout == done.stdout
+    assert again.stderr == ""
+    assert written == {run: (run / "results.json").stat().st_mtime_ns for run in runs.values()}
+    read = json.loads(nlp(*command, "--json", cwd=folder).stdout)
+    assert [Path(each["run"]).name[-6:] for each in read] == ["seed-1", "seed-2"] * 3
+
+
+def test_a_recipe_that_fails_does_not_end_the_others(folder):
+    write_recipe(folder, "mlp", TRAINING.replace("learning_rate: 0.01", "learning_rate: 1e30").replace("clip_norm: 1.0, ", ""), "bad")
+    lost = (folder / "rules.yaml").read_text(encoding="utf-8").replace("train.csv", "none.csv")
+    (folder / "lost.yaml").write_text(lost, encoding="utf-8")
+    done = nlp("train", "--config", "bad.yaml", "--config", "lost.yaml", "--config", "rules.yaml", "--seeds", "2", cwd=folder, code=1)
+    assert "seeds 1, 2; mean ± standard deviation" in done.stdout, "of the rules"
+    assert re.search(r"Error: lost, seed 1, lost, seed 2: .*none\.csv", done.stderr)
+    assert re.search(r"Error: bad, seed 1: .*not a finite number", done.stderr)
+    assert {path.split("/")[0] for path in runs_of(folder)} == {"bad", "rules"}
+    only = nlp("train", "--config", "lost.yaml", "--seeds", "2", cwd=folder, code=2)
+    assert only.stderr.count("Error: ") == 1
+
+
+def test_a_process_that_is_killed_is_a_failed_run(folder):
+    write_recipe(folder, "mlp", TRAINING.replace("epochs: 3", "epochs: 3000"), "long")
+    command = [str(NLP), "train", "--config", "long.yaml", "--config", "rules.yaml", "--seeds", "1,", "--threads", "1"]
+    process = subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8")
+    lock = wait_for(folder, "runs/long/*/checkpoints/last").parent.parent / ".lock"
+    os.kill(int(re.findall(r"process (\d+)", lock.read_text(encoding="utf-8"))[0]), signal.SIGKILL)
+    printed = process.communicate(timeout=120)
+    assert process.returncode == 1
+    assert "Error: long, seed 1: its process ended with signal 9; there may be too little memory" in printed[1]
+    assert "seed 1" in printed[0], "of the rules"
+
+
+def wait_for(folder: Path, pattern: str) -> Path:
+    while not (found := list(folder.glob(pattern))):
+        time.sleep(0.01)
+    return found[0]
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 75), (signal.SIGINT, 130)])
+def test_a_signal_saves_all_runs_and_the_same_command_goes_on(number, code, folder):
+    write_recipe(folder, "mlp", TRAINING.replace("epochs: 3", "epochs: 40"), "long")
+    command = ["train", "--config", "long.yaml", "--seeds", "2", "--parallel-runs", "2", "--threads", "1"]
+    process = subprocess.Popen([str(NLP), *command], cwd=folder, stderr=subprocess.PIPE, encoding="utf-8", preexec_fn=heeds_ctrl_c)
+    for seed in (1, 2):
+        wait_for(folder, f"runs/long/*-seed-{seed}/checkpoints/last")
+    process.send_signal(number)
+    printed = process.communicate(timeout=120)[1]
+    assert process.returncode == code
+    assert f"Go on with: nlp {shlex.join(command)}\n" in printed
+    assert not list(folder.glob("runs/long/*/results.json"))
+    nlp(*command, cwd=folder)
+    nlp("train", "--config", "long.yaml", "--seeds", "2", "--name", "whole", cwd=folder)
+    for seed in (1, 2):
+        cut = next(folder.glob(f"runs/long/*[0-9a-f]-seed-{seed}"))
+        assert weights(cut) == weights(folder / f"runs/long/whole-seed-{seed}")
+
+
+def killed_at_random(folder: Path, kills: int) -> None:
+    """A study ends as if it had never been killed, and its processes end with it."""
+    write_recipe(folder, "mlp", TRAINING.replace("epochs: 3", "epochs: 8"), "mlp")
+    command = ["train", *(part for model in ("rules", "naive_bayes", "mlp") for part in ("--config", f"{model}.yaml")), "--seeds", "3",
+               "--parallel-runs", "2", "--threads", "1"]
+    variables = {**os.environ, "NLP_RUNS": str(folder / "whole")}
+    started = time.monotonic()
+    subprocess.run([str(NLP), *command], cwd=folder, env=variables, capture_output=True, check=True)
+    seconds, chance = time.monotonic() - started, random.Random(kills)
+    for _ in range(kills):
+        process = subprocess.Popen([str(NLP), *command], cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        time.sleep(chance.uniform(0.3, 0.7) * seconds)
+        process.kill()
+        process.wait()
+    nlp(*command, cwd=folder)
+    whole = {path.relative_to(folder / "whole") for path in (folder / "whole").glob("*/*/results.json")}
+    assert whole == {path.relative_to(folder / "runs") for path in (folder / "runs").glob("*/*/results.json")}
+    for path in whole:
+        one, other = (folder / root / path.parent for root in ("whole", "runs"))
+        assert [results(one)[split] for split in ("train", "validation", "test")] == [
+            results(other)[split] for split in ("train", "validation", "test")]
+        assert timeless(one) == timeless(other)
+        if path.parts[0] == "mlp":
+            assert weights(one) == weights(other)
+
+
+def test_a_killed_study_goes_on(folder):
+    killed_at_random(folder, 2)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_a_study_killed_ten_times_goes_on(folder):
+    killed_at_random(folder, 10)
+
+
+# Schedulers
+
+
+def test_the_commands_of_a_list_train_the_runs_of_the_study(folder):
+    command = ["train", "--config", "rules.yaml", "--config", "naive_bayes.yaml", "--seeds", "1,4", "--share", "0.5,1", "--set",
+               "description=a b"]
+    lines = nlp(*command, "--list", cwd=folder).stdout.splitlines()
+    assert len(lines) == 8
+    assert lines[0] == "nlp train --config rules.yaml --set 'description=a b' --share 0.5 --seeds '[1]'"
+    assert not (folder / "runs").exists()
+    for line in lines:
+        nlp(*shlex.split(line)[1:], cwd=folder)
+    trained = runs_of(folder)
+    assert len(trained) == 8
+    assert nlp(*command, cwd=folder).stderr == "", "all of them are there"
+    assert runs_of(folder) == trained
+
+
+def test_a_task_trains_its_run_alone(folder):
+    command = ["train", "--config", "rules.yaml", "--config", "naive_bayes.yaml", "--seeds", "2"]
+    nlp(*command, "--task", "3", cwd=folder)
+    assert [path[:11] + path[-7:] for path in runs_of(folder)] == ["naive_bayes-seed-2"]
+    nlp_process(*command, cwd=folder, SLURM_ARRAY_TASK_ID="0")
+    assert [path[:5] + path[-7:] for path in runs_of(folder)] == ["naive-seed-2", "rules-seed-1"]
+    assert "no run 4" in nlp(*command, "--task", "4", cwd=folder, code=2).stderr
+
+
+SBATCH = """#!/bin/bash
+# Runs each task of the array's script as Slurm would: the signal comes to the batch shell, and a requeued task starts again.
+script=$1
+last=$(sed -n 's/^#SBATCH --array=0-//p' "$script")
+for task in $(seq 0 "$last"); do
+    echo requeue > "$TMPDIR/requeue"
+    while [ -e "$TMPDIR/requeue" ]; do
+        rm -f "$TMPDIR/requeue"
+        SLURM_ARRAY_TASK_ID=$task SLURM_JOB_ID=$task bash "$script" & shell=$!
+        if [ ! -e "$TMPDIR/signalled" ]; then
+            until ls runs/long/*/checkpoints/last > /dev/null 2>&1; do sleep 0.02; done
+            touch "$TMPDIR/signalled"
+            kill -USR1 $shell
+        fi
+        wait $shell
+        echo "task $task ended with $?"
+    done
+done
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a script for bash")
+def test_the_slurm_script_of_the_docs(folder):
+    page = (ROOT / "docs/studies.md").read_text(encoding="utf-8")
+    (script,) = re.findall(r"```sh\n(#!/bin/bash\n.*?)```", page, re.DOTALL)
+    assert len([line for line in script.splitlines() if line]) <= 15
+    write_recipe(folder, "mlp", TRAINING.replace("epochs: 3", "epochs: 150"), "long")
+    script = script.replace("'names/*'", "long.yaml").replace("--seeds 5", "--seeds 2").replace("0-74", "0-1")
+    binaries = folder / "bin"
+    binaries.mkdir()
+    for name, text in (("sbatch", SBATCH), ("scontrol", "#!/bin/bash\n[ $1 = requeue ] && touch $TMPDIR/requeue\n")):
+        (binaries / name).write_text(text, encoding="utf-8")
+        (binaries / name).chmod(0o755)
+    (folder / "names.sbatch").write_text(script, encoding="utf-8")
+    path = os.pathsep.join([str(binaries), str(NLP.parent), os.environ["PATH"]])
+    done = subprocess.run(["sbatch", "names.sbatch"], cwd=folder, capture_output=True, encoding="utf-8", timeout=240, check=False,
+                          env={**os.environ, "PATH": path, "TMPDIR": str(folder)})
+    assert re.findall(r"task (\d) ended with (\d+)", done.stdout) == [("0", "75"), ("0", "0"), ("1", "0")], done.stderr
+    assert sorted(results(run)["seed"] for run in runs_of(folder).values()) == [1, 2]

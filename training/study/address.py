@@ -1,0 +1,37 @@
+"""What a run is: a hash of its resolved recipe and of the files that it names, so that the same run is found again."""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from ...configs.schema.data import FileData
+from ...configs.schema.recipe import Recipe
+
+LENGTH = 8
+
+
+def method_address(recipe: Recipe) -> str:
+    """Eight hexadecimal digits for a recipe without its seeds and its description.
+
+    Only settings that differ from their defaults count, so that a version with new settings finds the runs of older ones. Of files it is
+    the content that counts, not their place. The files of named datasets have checksums of their own.
+    """
+    settings: dict[str, Any] = recipe.model_dump(mode="json", exclude={"seeds", "description"}, exclude_defaults=True)
+    if isinstance(recipe.data, FileData):
+        paths = {name: getattr(recipe.data, name) for name in ("train", "validation", "test")}
+        settings["data"] |= {name: _content(path) for name, path in paths.items() if path is not None}
+    if (rules := getattr(recipe.model, "rules_file", None)) is not None:
+        settings["model"]["rules_file"] = _content(rules)
+    return hashlib.sha256(json.dumps(settings, sort_keys=True).encode("utf-8")).hexdigest()[:LENGTH]
+
+
+def _content(path: str) -> list[str]:
+    """The SHA-256 of the file, or of each of the parallel files of this path; the path of one that is missing, which training reports."""
+    file = Path(path).expanduser()
+    files = [file] if file.is_file() else sorted(file.parent.glob(f"{file.name}.*")) if file.parent.is_dir() else []
+    digests = []
+    for each in files:
+        with each.open("rb") as stream:
+            digests.append(hashlib.file_digest(stream, "sha256").hexdigest())
+    return digests or [path]

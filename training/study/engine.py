@@ -1,0 +1,180 @@
+"""The runs of a study, several at a time: what is finished is read, what was begun goes on, the rest is trained, the longest runs first."""
+
+import math
+import signal
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection, wait
+from typing import Any
+
+from ...errors import UserError
+from ..finish import Results
+from ..log.study_display import StudyDisplay
+from ..stop_signal import KINDS
+from .expected_time import ExpectedTimes
+from .plan import PlannedRun
+from .worker import Event, Failed, Finished, Line, Options, Step, Stopped, context_for, start
+
+POLL_SECONDS = 0.5
+"""How long to wait for an event before signals, and runs that another process trains, are looked at."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a study: results in the order of its runs, those that failed with their reasons, and the signal that stopped it."""
+
+    results: Sequence[Results]
+    failures: Mapping[PlannedRun, Failed]
+    stopped_by: int | None
+
+
+@dataclass
+class Going:
+    """A run in progress."""
+
+    run: PlannedRun
+    process: Any
+    events: Connection
+    started: float = field(default_factory=time.monotonic)
+    share_done: float = 0.0
+    is_built: bool = False
+    outcome: Event | None = None
+
+
+class Study:
+    """Keeps so many runs going until all are finished, have failed, or a signal stops them."""
+
+    def __init__(self, runs: Sequence[PlannedRun], options: Options) -> None:
+        self.runs, self.options, self.context = runs, options, context_for(runs)
+        self.results: dict[PlannedRun, Results] = {}
+        self.failures: dict[PlannedRun, Failed] = {}
+        self.going: dict[Connection, Going] = {}
+        self.expected = ExpectedTimes(runs)
+        self.to_come = [run for run in runs if not self._read(run)]
+        self.to_come.sort(key=self.expected.of, reverse=True)
+        self.stopped_by: int | None = None
+
+    def train(self) -> Outcome:
+        """Train what is not finished."""
+        with StudyDisplay(len(self.runs), len({run.directory.group for run in self.runs}) == 1) as self.display, self._listening():
+            while self.going or (self.to_come and self.stopped_by is None):
+                self._start_some()
+                for connection in wait([*self.going], POLL_SECONDS) if self.going else self._nothing_to_wait_for():
+                    assert isinstance(connection, Connection)
+                    self._receive(self.going[connection])
+                self._show()
+        return Outcome([self.results[run] for run in self.runs if run in self.results], self.failures, self.stopped_by)
+
+    def _start_some(self) -> None:
+        """Start runs while there is room. Of runs with the same data the first one builds it before others start, which find it cached."""
+        building = {_data(going.run) for going in self.going.values() if not going.is_built}
+        for run in list(self.to_come):
+            if len(self.going) >= self.options.n_workers or self.stopped_by is not None:
+                return
+            if _data(run) in building or run.directory.status() == "running":
+                continue
+            self.to_come.remove(run)
+            if self._read(run):
+                continue
+            process, events = start(self.context, run, self.options)
+            self.going[events] = Going(run, process, events)
+            building.add(_data(run))
+
+    def _nothing_to_wait_for(self) -> Iterator[Connection]:
+        """All that is left is being trained by other processes."""
+        if self.to_come:
+            self.display.once(f"{self.to_come[0].name} is being trained by another process; waiting for it to end.")
+            time.sleep(POLL_SECONDS)
+        return iter(())
+
+    def _receive(self, going: Going) -> None:
+        try:
+            event: Event = going.events.recv()
+        except (EOFError, OSError):
+            return self._end(going)
+        match event:
+            case Step(step, n_steps):
+                going.is_built, going.share_done = True, step / max(n_steps, 1)
+            case Line(text, is_evaluation):
+                self.display.line(going.run.name, text, is_evaluation)
+            case _:
+                going.outcome = event
+
+    def _end(self, going: Going) -> None:
+        """The process has closed its end, so it is over; without an outcome it was killed."""
+        going.process.join()
+        del self.going[going.events]
+        going.events.close()
+        match going.outcome:
+            case Finished():
+                self._read(going.run)
+                if going.run in self.results:
+                    self.expected.learn(going.run, self.results[going.run])
+                    self.display.finished(going.run.name, self.results[going.run])
+            case Failed() as failed if going.run.directory.status() != "running":
+                self._fail(going.run, failed)
+            case Stopped() | Failed():  # a signal of its own; or another process took this run at the same moment
+                self.to_come.append(going.run)
+                self.stopped_by = self.stopped_by or (signal.SIGTERM if isinstance(going.outcome, Stopped) else None)
+            case _ if self.stopped_by is not None:  # before it could listen
+                self.to_come.append(going.run)
+            case _:
+                self._fail(going.run, Failed(f"its process ended with {_ending(going.process.exitcode)}", 1))
+
+    def _read(self, run: PlannedRun) -> bool:
+        """Whether the run is over: its results are there, or cannot be read."""
+        if run.directory.status() != "finished":
+            return False
+        try:
+            self.results[run] = Results.read(run.directory)
+        except UserError as error:
+            self.failures[run] = Failed(str(error), error.exit_code)
+        return True
+
+    def _fail(self, run: PlannedRun, failed: Failed) -> None:
+        self.failures[run] = failed
+        self.display.failed(run.name, failed.reason)
+
+    def _show(self) -> None:
+        running = {going.run.name: going.share_done for going in self.going.values()}
+        self.display.update(len(self.results), len(self.failures), running, len(self.to_come), self._seconds_left())
+
+    def _seconds_left(self) -> float:
+        """The expected time of all that is left, shared among the workers; not a number while nothing is known."""
+        now = time.monotonic()
+        started = (max(self.expected.of(going.run) - (now - going.started), 0) for going in self.going.values())
+        total = sum(started) + sum(map(self.expected.of, self.to_come))
+        return total / self.options.n_workers if math.isfinite(total) else math.nan
+
+    @contextmanager
+    def _listening(self) -> Iterator[None]:
+        """Signals are for the study, which has each of its processes save its state and stop; a second one, stop at once."""
+        before = {kind: signal.signal(kind, self._stop) for kind in KINDS}
+        try:
+            yield
+        finally:
+            for going in self.going.values():  # after an error of the study itself
+                going.process.terminate()
+            for kind, handler in before.items():
+                signal.signal(kind, handler)
+
+    def _stop(self, number: int, _frame: Any) -> None:
+        if self.stopped_by is None:
+            self.display.once("Stopping all runs after their current steps; press Ctrl-C again to stop at once, without checkpoints.")
+        self.stopped_by = number
+        for going in self.going.values():
+            going.process.terminate()
+
+
+def _data(run: PlannedRun) -> str:
+    """What is read and encoded once for all runs that have it in common."""
+    return run.recipe.model_dump_json(include={"data", "tokenizer", "task"})
+
+
+def _ending(code: int | None) -> str:
+    if code is None or code >= 0:
+        return f"exit code {code}"
+    memory = "; there may be too little memory for so many runs at once" if -code == 9 else ""
+    return f"signal {-code}{memory}"

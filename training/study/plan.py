@@ -1,0 +1,123 @@
+"""The runs of a study: recipes x sizes of the training data x splits x seeds, each addressed by what it is."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from glob import glob
+from pathlib import Path
+
+from ...configs.load import load_recipe, recipe_name, recipe_names
+from ...configs.schema.data import FileData, NamedData, SizesData
+from ...configs.schema.recipe import Recipe
+from ...datasets.named.catalog import find_dataset
+from ...errors import ConfigError
+from ..folder.run_directory import RunDirectory, runs_root
+from .address import method_address
+
+Size = float | int
+"""Of the training data: a share, or a number of examples."""
+
+
+@dataclass(frozen=True, eq=False)
+class PlannedRun:
+    """One run of a study: its recipe with one seed, and where that recipe was found."""
+
+    recipe: Recipe
+    config: str
+    overrides: tuple[str, ...]
+    directory: RunDirectory
+
+    @property
+    def seed(self) -> int:
+        return self.recipe.seeds[0]
+
+    @property
+    def method(self) -> str:
+        """For people: the recipe, and on which part of the data."""
+        data = self.recipe.data
+        if isinstance(data, SizesData):
+            return self.directory.recipe
+        share = f", {100 * data.train_share:.4g} % of the data" if data.train_share < 1 else ""
+        rows = f", {data.train_rows:,} examples" if data.train_rows is not None else ""
+        split = f", split {data.split_seed}" if data.split_seed else ""
+        return f"{self.directory.recipe}{share}{rows}{split}"
+
+    @property
+    def name(self) -> str:
+        """The same with the seed."""
+        return f"{self.method}, seed {self.seed}"
+
+
+def plan_study(configs: Sequence[str], overrides: Sequence[str] = (), seeds: Sequence[int] = (), splits: Sequence[int] = (),
+               sizes: Sequence[Size] = (), name: str | None = None) -> list[PlannedRun]:
+    """The runs, recipe by recipe, in an order that depends on these arguments alone; what is not given is as the recipes say.
+
+    `configs` are names, paths, or patterns of either (`names/*`). `splits` are seeds of the validation split, for data that has none of
+    its own. Runs are found again by what they are, or by `name` where one is given. Raises ConfigError for a recipe that is not valid, a
+    pattern that nothing matches, and a name that belongs to another recipe.
+    """
+    planned: dict[Path, PlannedRun] = {}
+    for config in matching(configs):
+        recipe = load_recipe(config, overrides)
+        for part in _parts(recipe, sizes, splits):
+            address = method_address(part)
+            for seed in seeds or part.seeds:
+                folder = runs_root() / recipe_name(config) / f"{name or address}-seed-{seed}"
+                run = PlannedRun(part.model_copy(update={"seeds": [seed]}), config, tuple(overrides), RunDirectory(folder, runs_root()))
+                if name is not None:
+                    _refuse_other(run, address, planned)
+                planned.setdefault(folder, run)
+    return list(planned.values())
+
+
+def resumed_runs(directories: Sequence[RunDirectory]) -> list[PlannedRun]:
+    """Earlier runs, each as it was started."""
+    return [PlannedRun(load_recipe(str(directory.config)), str(directory.config), (), directory) for directory in directories]
+
+
+def _refuse_other(run: PlannedRun, address: str, planned: Mapping[Path, PlannedRun]) -> None:
+    """A name means one recipe on one part of its data."""
+    if run.directory.path in planned:
+        raise ConfigError("--name is for runs that differ in their seeds alone. Leave it out: such runs are named by what they are.")
+    if run.directory.config.exists() and method_address(load_recipe(str(run.directory.config))) != address:
+        raise ConfigError(f"{run.directory.path} is a run of another recipe, or of the same with other settings or data. "
+                          "Choose another --name, or leave it out.")
+
+
+def matching(configs: Sequence[str]) -> list[str]:
+    """Each recipe once; a pattern stands for the recipes with data that come with the tool, or else for files."""
+    found: dict[str, None] = {}
+    for config in configs:
+        found |= dict.fromkeys(_matches(config) if set(config) & set("*?[") else [config])
+    return list(found)
+
+
+def _matches(pattern: str) -> list[str]:
+    packaged = [name for name in recipe_names() if fnmatchcase(name, pattern)]
+    found = [name for name in packaged if not isinstance(load_recipe(name).data, SizesData)] or sorted(
+        path for path in glob(pattern) if path.endswith((".yaml", ".yml")))  # noqa: PTH207 - absolute patterns too
+    if not found:
+        raise ConfigError(f"No recipe with data matches {pattern!r}. `nlp config list` shows the recipes that come with the tool; "
+                          "a pattern of files of your own ends in .yaml.")
+    return found
+
+
+def _parts(recipe: Recipe, sizes: Sequence[Size], splits: Sequence[int]) -> Iterator[Recipe]:
+    """The recipe on each part of its data."""
+    data = recipe.data
+    if isinstance(data, SizesData):
+        yield recipe  # refused when its data is built
+        return
+    for size in sizes or (None,):
+        cut = {} if size is None else {"train_share": 1.0, "train_rows": size} if isinstance(size, int) else {
+            "train_share": size, "train_rows": None}
+        for split in splits if splits and not has_own_validation(data) else (data.split_seed,):
+            yield recipe.model_copy(update={"data": data.model_copy(update={**cut, "split_seed": split})})
+
+
+def has_own_validation(data: NamedData | FileData) -> bool:
+    """Whether the validation split is fixed, so that no seed draws it."""
+    if isinstance(data, FileData):
+        return data.validation is not None
+    files = find_dataset(data.name).files
+    return not files or bool(files.keys() & {"validation", "all"})

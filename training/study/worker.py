@@ -1,0 +1,164 @@
+"""One run in a process of its own, forked from one in which the libraries are loaded; it tells the study how it is getting on."""
+
+import io
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from multiprocessing.context import BaseContext
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from ...errors import Preempted
+from ..devices import thread_count
+from ..jobs import job_in
+from ..log.display import Display
+from ..run import train_jobs
+from .plan import PlannedRun
+
+Explain = Callable[[Exception], tuple[str, int]]
+"""From an error to its message, one paragraph, and the exit code."""
+
+ALWAYS = ("nlp.cli.main", "nlp.training.study.worker", "nlp.tasks.classification", "nlp.training.log.tensorboard_events", "rich.table")
+BY_KIND = {
+    "gradient": ("torch", "nlp.training.loop.gradient", "tokenizers", "safetensors.torch"),
+    "solver": ("sklearn.feature_extraction.text", "sklearn.linear_model", "sklearn.naive_bayes", "sklearn.svm", "skops.io"),
+    "nothing": (),
+}
+"""What is loaded once for all runs, by how their models learn."""
+
+
+class Step(NamedTuple):
+    """The run is at this step of so many."""
+
+    step: int
+    n_steps: int
+
+
+class Line(NamedTuple):
+    """Something to read: an evaluation, which is one of many, or a notice."""
+
+    text: str
+    is_evaluation: bool = False
+
+
+class Finished(NamedTuple):
+    """The run is done; its results are in its folder."""
+
+
+class Stopped(NamedTuple):
+    """A signal stopped the run, and it can go on from there."""
+
+
+class Failed(NamedTuple):
+    """Why the run ended before its time."""
+
+    reason: str
+    exit_code: int
+
+
+Event = Step | Line | Finished | Stopped | Failed
+
+
+@dataclass(frozen=True)
+class Options:
+    """How each run of a study is trained."""
+
+    device: str
+    threads: int | None
+    n_workers: int
+    explain: Explain
+
+
+def context_for(runs: Sequence[PlannedRun]) -> BaseContext:
+    """How processes are started: on Linux by forking one that has loaded what these runs need, so that each starts in a moment.
+
+    Elsewhere system libraries do not survive a fork, and each process loads them anew.
+    """
+    if sys.platform != "linux":
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    kinds = {run.recipe.model.learns_by for run in runs}
+    context.set_forkserver_preload([*ALWAYS, *(name for kind in sorted(kinds) for name in BY_KIND[kind])])
+    return context
+
+
+def start(context: BaseContext, run: PlannedRun, options: Options) -> tuple[Any, Connection]:
+    """The process, and where its events are received, the last of which is Finished, Stopped or Failed unless it is killed."""
+    receiver, sender = context.Pipe(duplex=False)
+    process = context.Process(target=_train, args=(run, options, sender, dict(os.environ), str(Path.cwd())), name=run.name)  # pyright: ignore[reportAttributeAccessIssue]
+    process.start()
+    sender.close()
+    return process, receiver
+
+
+def _train(run: PlannedRun, options: Options, events: Connection, variables: Mapping[str, str], cwd: str) -> None:
+    """The whole life of the process. It has a process group of its own: Ctrl-C reaches the study, which then tells its processes."""
+    os.setpgid(0, 0)
+    os.environ.clear()
+    os.environ.update(variables)
+    os.chdir(cwd)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    with redirect_stderr(_Lines(events.send)), redirect_stdout(io.StringIO()):
+        events.send(_outcome(run, options, events.send))
+
+
+def _outcome(run: PlannedRun, options: Options, send: Callable[[Event], None]) -> Event:
+    try:
+        threads = thread_count(run.recipe, options.threads, options.n_workers)
+        job = job_in(run.directory, run.recipe, run.config, options.device, threads)
+        trained = train_jobs([job], lambda n_steps, first: RelayedDisplay(n_steps, first, send))
+        return Finished() if trained.stopped_by is None else Stopped()
+    except (KeyboardInterrupt, Preempted):
+        return Stopped()
+    except Exception as error:
+        return Failed(*options.explain(error))
+
+
+def _end_with_parent() -> None:
+    """A study that is killed takes its runs with it: each saves its state, or else would go on unseen."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
+class RelayedDisplay(Display):
+    """Sends what a display would show."""
+
+    def __init__(self, n_steps: int, first_step: int, send: Callable[[Event], None]) -> None:
+        super().__init__(n_steps, first_step)
+        self.send = send
+        send(Step(first_step, n_steps))
+
+    def step(self, step: int, values: Mapping[str, float]) -> None:
+        """The step alone."""
+        super().step(step, values)
+        self.send(Step(step, self.n_steps))
+
+    def evaluation(self, step: int, metrics: Mapping[str, float], is_best: bool) -> None:
+        """The row that a display would show."""
+        self.send(Line(self.row(step, metrics, is_best), is_evaluation=True))
+
+    def line(self, text: str) -> None:
+        """The line."""
+        self.send(Line(text))
+
+
+class _Lines(io.TextIOBase):
+    """A text stream whose lines are sent."""
+
+    def __init__(self, send: Callable[[Event], None]) -> None:
+        self.send_event, self.begun = send, ""
+
+    def write(self, text: str) -> int:
+        *lines, self.begun = (self.begun + text).split("\n")
+        for line in lines:
+            if line.strip():
+                self.send_event(Line(line))
+        return len(text)
