@@ -9,6 +9,7 @@ from html.parser import HTMLParser
 
 import numpy as np
 import pytest
+import tiny_runs
 import yaml
 from command import nlp, write_names, write_recipe
 from hypothesis import given, settings
@@ -407,13 +408,14 @@ def test_the_command_trains_what_is_missing_and_writes_all_files(tmp_path, monke
     assert values[0] < values[-1]
 
 
-def test_sizes_are_numbers_of_examples_and_all_of_them_are_the_plain_recipe():
+def test_sizes_are_numbers_of_examples_and_all_of_them_are_the_plain_recipe(tmp_path):
     recipe = load_recipe("names/rules", ())
     assert training_sizes(recipe) == {388: 388, 777: 777, 1554: 1554, 3108: 3108, 6215: 6215, 12430: 1.0}
     assert training_sizes(recipe, [200, 100, 200]) == {100: 100, 200: 200}
     assert training_sizes(load_recipe("names/rules", ("data.train_share=0.5",)), shares=[0.1, 1.0]) == {1243: 1243, 12430: 1.0}
+    tiny_runs.write_data(tmp_path)
     with pytest.raises(ConfigError, match="one long text"):
-        training_sizes(load_recipe("pydocs/ngram", ()))
+        training_sizes(load_recipe(str(tiny_runs.write_recipe(tmp_path, "ngram")), ()))
 
 
 @pytest.mark.parametrize(("options", "message"), [
