@@ -17,6 +17,7 @@ from .console import explain, print_error
 from .count_params import count_params
 from .doctor import doctor
 from .eval import eval_
+from .learning_curve import learning_curve
 from .predict import predict
 from .runs import runs
 from .sweep import sweep
@@ -39,6 +40,7 @@ app.command("train")(train)
 app.command("sweep")(sweep)
 app.command("eval")(eval_)
 app.command("predict")(predict)
+app.command("learning-curve")(learning_curve)
 app.command("count-params")(count_params)
 app.add_typer(config.app, name="config")
 app.add_typer(data.app, name="data")

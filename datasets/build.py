@@ -82,6 +82,11 @@ def read_texts(data: DataConfig, preparation: Preparation) -> Mapping[str, Seque
     return {name: preparation.tokenizer_texts(table) for name, table in dataset.splits.items()}
 
 
+def count_training_examples(data: DataConfig, preparation: Preparation) -> int:
+    """The rows of the training split; 1 for one long text."""
+    return len(_read(_with_texts(data), preparation).splits["train"])
+
+
 def _read(data: NamedData | FileData, preparation: Preparation) -> Dataset:
     """The splits without the rows that the task leaves out, and of the training split the part that the recipe asks for."""
     dataset = read_dataset(data, preparation.columns)

@@ -1,0 +1,55 @@
+"""How far runs of one size lie apart by chance."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from ...datasets.arrays import FloatArray
+from .points import Levels
+
+TRENDS = np.linspace(-2, 0, 41)
+PENALTY = 2.0
+"""Akaike's (1974) for one parameter: without it few seeds show trends that are not there, and the largest size looks surer than it is."""
+NEARLY = 1e-12
+"""Deviations this small beside the errors are rounding."""
+
+
+class Noise(NamedTuple):
+    """The standard deviation of one run at each size (m,), and of how many degrees of freedom it comes."""
+
+    deviations: FloatArray
+    degrees: float
+    from_seeds: bool
+
+
+def noise_of(levels: Levels) -> Noise:
+    """From the spread over seeds; where seeds make no difference, or there is one, from how rough the curve is."""
+    smallest = NEARLY * max(float(np.abs(levels.means).max(initial=0)), NEARLY)
+    squares = np.nan_to_num(levels.spreads) ** 2
+    if (squares > smallest**2).any():
+        return Noise(np.maximum(_pooled(levels, squares), smallest), float((levels.runs - 1).sum()), from_seeds=True)
+    rough = max(_roughness(np.log(levels.examples), levels.means), smallest)
+    return Noise(np.full(len(levels.means), rough), max(len(levels.means) - 2.0, 1.0), from_seeds=False)
+
+
+def _pooled(levels: Levels, squares: FloatArray) -> FloatArray:
+    """The variance over seeds at all sizes together as σ² n^β, since runs on more examples lie closer together.
+
+    With ν_i = k_i - 1 for k_i seeds, (k_i - 1) s_i² / σ_i² has a χ² distribution, whose likelihood is largest where
+    ν log σ²(β) + β Σ ν_i log n_i is smallest, σ²(β) being Σ ν_i s_i² n_i^-β / ν. β is held between -2 and 0, and is 0 unless the
+    likelihood says otherwise by more than a parameter may by chance.
+    """
+    degrees, relative = levels.runs - 1, np.log(levels.examples / levels.largest)
+    scales = (degrees * squares * np.exp(-np.outer(TRENDS, relative))).sum(axis=1) / degrees.sum()
+    misfits = degrees.sum() * np.log(scales) + TRENDS * (degrees * relative).sum() + PENALTY * (TRENDS != 0)
+    best = int(np.argmin(misfits))
+    return np.sqrt(scales[best] * np.exp(TRENDS[best] * relative))
+
+
+def _roughness(places: FloatArray, means: FloatArray) -> float:
+    """From how far each size lies off the straight line between its neighbours, over log n (Gasser, Sroka and Jennen-Steinmetz 1986)."""
+    if len(means) < 3:
+        return 0.0
+    left = (places[2:] - places[1:-1]) / (places[2:] - places[:-2])
+    off = left * means[:-2] + (1 - left) * means[2:] - means[1:-1]
+    return float(np.sqrt(np.mean(off**2 / (left**2 + (1 - left) ** 2 + 1))))

@@ -1,0 +1,98 @@
+"""What a learning curve is made of: one run for each method, number of training examples and seed."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from ...datasets.arrays import FloatArray, IntArray
+
+PERCENTAGES = frozenset({"bleu", "bleu_lowercase", "chrf", "ter"})
+"""Metrics up to 100; other metrics that have points are shares."""
+SHARES_OF_ERRORS = ("_rate", "zero_one_loss", "invalid")
+"""How the names of those end that are shares, and better the lower they are."""
+
+
+class Point(NamedTuple):
+    """One run."""
+
+    examples: int
+    seed: int
+    value: float
+    seconds: float
+
+
+class Scale(NamedTuple):
+    """How a metric is turned into an error.
+
+    `best` is None where lower is better, and the metric is its own error. `point` is what people call one point; None for a loss or a
+    perplexity, which has none.
+    """
+
+    metric: str
+    best: float | None = 1.0
+    point: float | None = 0.01
+
+    def errors(self, values: FloatArray) -> FloatArray:
+        return values if self.best is None else self.best - values
+
+    def values(self, errors: FloatArray) -> FloatArray:
+        """The other way round, which is the same sum."""
+        return self.errors(errors)
+
+    def step(self, error: float) -> float:
+        """An improvement that is worth asking for: one point, or about 5 % of a metric without points, rounded to one digit."""
+        return float(f"{error / 20:.0e}") if self.point is None else self.point
+
+
+def scale_of(metric: str, lower_is_better: bool) -> Scale:
+    """The scale of a metric by its name."""
+    if metric in PERCENTAGES:
+        return Scale(metric, None if lower_is_better else 100.0, 1.0)
+    has_points = not lower_is_better or metric.endswith(SHARES_OF_ERRORS)
+    return Scale(metric, None if lower_is_better else 1.0, 0.01 if has_points else None)
+
+
+@dataclass(frozen=True)
+class Levels:
+    """The errors of one method at m sizes, in rising order; all arrays are (m,) but `errors` and `places`, which have one entry per run."""
+
+    examples: FloatArray
+    runs: IntArray
+    means: FloatArray
+    seconds: FloatArray
+    errors: FloatArray
+    places: IntArray
+    left_out: int
+
+    @property
+    def spreads(self) -> FloatArray:
+        """The standard deviation over seeds at each size; NaN for a single run."""
+        squares = np.bincount(self.places, (self.errors - self.means[self.places]) ** 2, len(self.means))
+        return np.sqrt(np.divide(squares, self.runs - 1, out=np.full(len(self.means), np.nan), where=self.runs > 1))
+
+    @property
+    def largest(self) -> float:
+        return float(self.examples[-1])
+
+
+def levels_of(points: Sequence[Point], scale: Scale) -> Levels:
+    """Gather the runs of one method by size; those without a finite value are left out and counted.
+
+    Of the seconds it is the median, since the first run may load libraries.
+    """
+    kept = [point for point in points if np.isfinite(point.value)]
+    sizes, places, runs = np.unique([point.examples for point in kept], return_inverse=True, return_counts=True)
+    errors = scale.errors(np.array([point.value for point in kept], dtype=np.float64))
+    seconds = np.array([np.median([point.seconds for point in kept if point.examples == size]) for size in sizes])
+    means = _exact_where_equal(np.bincount(places, errors, len(sizes)) / runs, errors, places)
+    return Levels(sizes.astype(np.float64), runs, means, seconds, errors, places, len(points) - len(kept))
+
+
+def _exact_where_equal(means: FloatArray, errors: FloatArray, places: IntArray) -> FloatArray:
+    """The mean of equal values is that value, to the last digit, so that runs without chance have a spread of exactly 0."""
+    low, high = np.full(len(means), np.inf), np.full(len(means), -np.inf)
+    np.minimum.at(low, places, errors)
+    np.maximum.at(high, places, errors)
+    return np.clip(means, low, high)

@@ -1,0 +1,137 @@
+"""`nlp learning-curve`: train on parts of the training examples, and say what more of them would bring."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from .console import complete_recipe, explain, print_json, say
+from .tables import table
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ..analysis.curves.learning_curves import LearningCurves
+    from ..training.finish import Results
+    from ..training.study.plan import PlannedRun
+    from ..training.study.worker import Options
+
+PICTURES = {".png": "png", ".svg": "svg"}
+
+
+def learning_curve(
+    recipes: Annotated[list[str], typer.Argument(help="Recipes: names such as names/lstm, YAML files or patterns, all on the same data.",
+                                                 autocompletion=complete_recipe)],
+    sizes: Annotated[str | None, typer.Option(help="Numbers of training examples, such as 100,200,400; by default all, half of them and so "
+                                                   "on, six sizes.")] = None,
+    shares: Annotated[str | None, typer.Option(help="The same as shares of the training examples, such as 0.1,0.2,0.5,1.")] = None,
+    seeds: Annotated[str, typer.Option(help="How many seeds for each recipe and size, such as 5, or which, such as 1,2,8.")] = "3",
+    metric: Annotated[str | None, typer.Option(help="By default the one that decides which checkpoint is best.")] = None,
+    label_price: Annotated[float | None, typer.Option(min=0, help="What one labelled example costs; answers are in money too.")] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
+    parallel_runs: Annotated[int, typer.Option(min=1, help="Train N runs at the same time.")] = 1,
+    threads: Annotated[int | None, typer.Option(min=1, max=1024, help="CPU threads; the default depends on the model.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print the curves as JSON.")] = False,
+    csv: Annotated[Path | None, typer.Option(help="Write the table to this file.")] = None,
+    plot: Annotated[Path | None, typer.Option(help="Draw the curves into this .png or .svg file.")] = None,
+    html: Annotated[Path | None, typer.Option(help="Write sentences, picture and table as one page to this file.")] = None,
+) -> None:
+    """Train recipes on growing parts of the training examples; runs that are there already are not trained again."""
+    from ..analysis.curves.sentences import sentences
+    from ..analysis.curves.table import COLUMNS, as_json, rows
+    from ..training.study.worker import Options
+    from .study import numbers
+
+    _check_files(csv, plot, html)
+    options = Options(device, threads, parallel_runs, explain)
+    curves = _curves(recipes, _numbers("--sizes", sizes, whole=True), _numbers("--shares", shares), numbers(seeds, "--seeds", 1), metric,
+                     options)
+    said = sentences(curves, label_price)
+    _write(curves, said, csv, plot, html)
+    if json:
+        print_json(as_json(curves, said))
+        return
+    for sentence in said:
+        say(sentence)
+    table(COLUMNS, rows(curves), title=f"{curves.scale.metric} on {curves.split}")
+
+
+def _curves(names: list[str], sizes: list[float], shares: list[float], seeds: list[int], metric: str | None,
+            options: "Options") -> "LearningCurves":
+    from ..analysis.curves.learning_curves import learning_curves
+    from ..analysis.curves.plan import check_methods, choose_scale, training_sizes
+    from ..analysis.curves.runs import points_of
+    from ..configs.load import load_recipe
+    from ..errors import ConfigError
+    from ..training.study.plan import matching, plan_study
+
+    if sizes and shares:
+        raise ConfigError("--sizes and --shares both say how many examples to train on; give one of them.")
+    recipes = {name: load_recipe(name, ()) for name in matching(names)}
+    check_methods(recipes)
+    first = next(iter(recipes.values()))
+    scale, chosen = choose_scale(first, metric), training_sizes(first, [int(size) for size in sizes], shares)
+    runs = plan_study([*recipes], seeds=seeds, sizes=[*chosen.values()])
+    points, split = points_of(runs, _trained(runs, options), max(chosen), scale)
+    return learning_curves(points, scale, split)
+
+
+def _trained(runs: "Sequence[PlannedRun]", options: "Options") -> "Sequence[Results]":
+    """The results of all runs. Raises TrainingError where some failed."""
+    from ..errors import TrainingError
+    from ..training.study.engine import Study
+    from .study import stop
+
+    outcome = Study(runs, options).train()
+    if outcome.stopped_by is not None:
+        stop(outcome.stopped_by, ["nlp", *sys.argv[1:]])
+    if outcome.failures:
+        reasons = dict.fromkeys(failed.reason for failed in outcome.failures.values())
+        raise TrainingError(f"{', '.join(run.name for run in outcome.failures)} failed: {' '.join(reasons)} "
+                            "The same command trains them again, and reads the runs that are finished.")
+    return outcome.results
+
+
+def _numbers(option: str, text: str | None, whole: bool = False) -> list[float]:
+    """The numbers of an option; ConfigError for one that is no size or share."""
+    from ..errors import ConfigError
+
+    numbers = []
+    for part in text.split(",") if text is not None else ():
+        try:
+            number = int(part) if whole else float(part)
+        except ValueError:
+            number = 0
+        if not (number >= 1 if whole else 0 < number <= 1):
+            what = "whole numbers from 1 on, such as 100,200,400" if whole else "shares above 0 and up to 1, such as 0.1,0.2,0.5,1"
+            raise ConfigError(f"{option}: {part.strip()!r} is not one of them; give {what}.")
+        numbers.append(number)
+    return numbers
+
+
+def _check_files(csv: Path | None, plot: Path | None, html: Path | None) -> None:
+    """Before hours of training."""
+    from ..errors import ConfigError
+
+    if plot is not None and plot.suffix.lower() not in PICTURES:
+        raise ConfigError(f"--plot {plot}: pictures are .png or .svg; give the file one of these endings.")
+    for path in (csv, plot, html):
+        if path is not None and not path.absolute().parent.is_dir():
+            raise ConfigError(f"{path}: there is no folder {path.parent}. Make it, or name another file.")
+
+
+def _write(curves: "LearningCurves", said: list[str], csv: Path | None, plot: Path | None, html: Path | None) -> None:
+    from ..analysis.curves.table import as_csv
+    from ..storage import write_file
+
+    if csv is not None:
+        write_file(csv.resolve(), as_csv(curves).encode("utf-8"))
+    if plot is not None:
+        from ..analysis.curves.picture import picture
+
+        write_file(plot.resolve(), picture(curves, PICTURES[plot.suffix.lower()]))
+    if html is not None:
+        from ..analysis.curves.page import page
+
+        write_file(html.resolve(), page(curves, said).encode("utf-8"))
