@@ -12,6 +12,7 @@ import typer
 from .. import __version__
 from ..terminal import open_streams
 from . import config, data, tokenizer
+from .compare import compare
 from .console import explain, print_error
 from .count_params import count_params
 from .doctor import doctor
@@ -34,6 +35,7 @@ app = typer.Typer(
 )
 app.command("train")(train)
 app.command("eval")(eval_)
+app.command("compare")(compare)
 app.command("predict")(predict)
 app.command("count-params")(count_params)
 app.add_typer(config.app, name="config")

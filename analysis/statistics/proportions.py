@@ -23,7 +23,7 @@ class PairedCounts(NamedTuple):
         return cls(*(int(np.count_nonzero(rows)) for rows in (a & b, a & ~b, ~a & b, ~a & ~b)))
 
 
-def wilson_interval(successes: int, n: int, confidence: float = 0.95) -> tuple[float, float]:
+def wilson_interval(successes: float, n: float, confidence: float = 0.95) -> tuple[float, float]:
     """The score interval of a share p = successes / n (Wilson 1927); from 0 to 1 where there are no rows.
 
     With z the normal quantile: (p + z²/2n ± z √(p (1 - p)/n + z²/4n²)) / (1 + z²/n). Unlike p ± z √(p (1 - p)/n) it keeps its
