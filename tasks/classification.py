@@ -16,6 +16,7 @@ from ..models.head import Head
 from . import metrics
 from .baselines import trivial_accuracies
 from .predictions import Predictions
+from .row_scores import MetricColumns, compact, ones
 from .task import Confusion, Task, stated
 
 if TYPE_CHECKING:
@@ -88,10 +89,26 @@ class Classification(Task):
         """`accuracy`, `f1` (macro), and `loss` (log loss in nats) or, where there are no probabilities, `hinge_loss`."""
         loss_name = "loss" if predictions.probabilities is not None else "hinge_loss"
         return {
-            loss_name: float(predictions.losses.mean()) if len(predictions.losses) else 0.0,
+            loss_name: float(predictions.losses.mean(dtype=np.float64)) if len(predictions.losses) else 0.0,
             "accuracy": metrics.accuracy(predictions.gold, predictions.predicted),
             "f1": metrics.f1_macro(self.confusion(predictions).matrix),
         }
+
+    def metric_columns(self, predictions: ClassPredictions) -> MetricColumns:
+        """The loss and whether the class is right, each with a one to count rows; the classes, those that training never saw by name."""
+        numbers = {name: number for number, name in enumerate(self.row_labels(predictions))}
+        rows, gold = ones(len(predictions.rows)), predictions.gold.copy()
+        gold[gold < 0] = [numbers[name] for name in _unseen(predictions)]
+        losses, right = predictions.losses.astype(np.float64), compact(predictions.gold == predictions.predicted)
+        return {
+            "loss" if predictions.probabilities is not None else "hinge_loss": ("ratio", {"losses": losses, "rows": rows}),
+            "accuracy": ("share", {"right": right, "rows": rows}),
+            "f1": ("macro_f1", {"gold": compact(gold), "predicted": compact(predictions.predicted)}),
+        }
+
+    def row_labels(self, predictions: ClassPredictions) -> tuple[str, ...]:
+        """The classes, and those of gold answers that training never saw."""
+        return (*self.labels, *sorted(set(_unseen(predictions))))
 
     def counted_rows(self, predictions: ClassPredictions) -> Mapping[str, BoolArray]:
         """Accuracy is the share of rows whose class is right."""
@@ -116,3 +133,8 @@ class Classification(Task):
             order = np.argsort(-shares, kind="stable")
             fields["probabilities"] = {self.labels[number]: round(float(shares[number]), 6) for number in order}
         return fields
+
+
+def _unseen(predictions: ClassPredictions) -> list[str]:
+    """The gold labels of the rows whose label training never saw."""
+    return [predictions.gold_names[place] for place in np.flatnonzero(predictions.gold < 0).tolist()]

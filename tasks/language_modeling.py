@@ -12,12 +12,14 @@ from ..configs.schema.data import SizesData
 from ..configs.schema.language_modeling import LanguageModelingConfig
 from ..configs.schema.tokenizer import BOS
 from ..datasets.arrays import FloatArray, IntArray
-from ..datasets.encoded.split import Batch, Encoding
-from ..datasets.encoded.token_stream import RunningText
+from ..datasets.encoded.split import Batch, Encoding, Split
+from ..datasets.encoded.token_stream import RunningText, TokenStream
 from ..datasets.tokenizers.token_sequences import TokenSequences
 from ..models.generation import generate
 from ..models.head import Head, Sampling
+from .figures import LARGEST_EXPONENT
 from .predictions import Predictions
+from .row_scores import MetricColumns, RowTexts, compact
 from .task import Explain, PredictOptions, StreamedAnswer, Task, stated
 
 if TYPE_CHECKING:
@@ -50,7 +52,7 @@ class LanguageModeling(Task):
 
     def __init__(self, config: LanguageModelingConfig, encoding: Encoding) -> None:
         super().__init__(config, encoding)
-        self.config, self.head = config, self.head_for(config, encoding.spec)
+        self.config, self.head, self.tokenizer = config, self.head_for(config, encoding.spec), encoding.tokenizer
 
     @classmethod
     def prepare(cls, config: LanguageModelingConfig) -> RunningText:
@@ -94,6 +96,26 @@ class LanguageModeling(Task):
             "word_perplexity": _exp(nats / max(float(predictions.words.sum()), 1e-9)),
         }
 
+    def metric_columns(self, predictions: BlockPredictions) -> MetricColumns:
+        """Of each block: nats, tokens and those that are right, and its share of the raw text."""
+        losses, tokens = {"losses": predictions.losses.astype(np.float64)}, {"tokens": compact(predictions.tokens)}
+        accuracy: MetricColumns = {}
+        if not (predictions.right < 0).any():
+            accuracy = {"accuracy": ("ratio", {"right": compact(predictions.right), **tokens})}
+        return {
+            "loss": ("ratio", losses | tokens),
+            "perplexity": ("exp_ratio", losses | tokens),
+            **accuracy,
+            "bits_per_character": ("bits", losses | {"characters": predictions.characters.astype(np.float64)}),
+            "word_perplexity": ("exp_ratio", losses | {"words": predictions.words.astype(np.float64)}),
+        }
+
+    def row_texts(self, predictions: BlockPredictions, split: Split) -> RowTexts:
+        """The text of each block, so that runs with other blocks, or a tokenizer that cuts them elsewhere, have other rows."""
+        assert isinstance(split, TokenStream) and isinstance(self.tokenizer, TokenSequences)
+        texts = [self.tokenizer.decode(split.block(row).tolist()) for row in predictions.rows.tolist()]
+        return RowTexts(texts, texts, [""] * len(texts))
+
     def baselines(self, predictions: BlockPredictions) -> Mapping[str, float]:
         """Perplexity of a uniform distribution over the vocabulary."""
         return {"uniform": float(self.head.n_outputs)}
@@ -132,4 +154,4 @@ def pieces(decode: Callable[[Sequence[int]], str], before: Sequence[int], ids: I
 
 def _exp(nats: float) -> float:
     """exp, without an overflow where a model is very wrong."""
-    return math.exp(min(nats, 700.0))
+    return math.exp(min(nats, LARGEST_EXPONENT))

@@ -16,6 +16,7 @@ from ..datasets.tokenizers.token_sequences import TokenSequences
 from ..errors import ConfigError
 from ..models.head import Head
 from .predictions import Predictions
+from .row_scores import MetricColumns, RowTexts, compact, ones
 from .task import Alignment, Answer, Explain, PredictOptions, Task, stated, unanswered
 from .text_scores import EditScores, TextScores, TranslationScores
 
@@ -132,6 +133,24 @@ class SequenceToSequence(Task):
             "exact_match": _mean(predictions.exact),
             **self.scores.figures(predictions.sums.sum(axis=0)),
         }
+
+    def metric_columns(self, predictions: TextPredictions) -> MetricColumns:
+        """Of each row: its loss, target tokens and those that are right, whether its text is a reference, and sums of `scored_as`."""
+        tokens = {"tokens": compact(predictions.tokens)}
+        return {
+            "loss": ("ratio", {"losses": predictions.losses.astype(np.float64), **tokens}),
+            "accuracy": ("ratio", {"right": compact(predictions.right), **tokens}),
+            "exact_match": ("share", {"exact": compact(predictions.exact), "rows": ones(len(predictions.rows))}),
+            **self.scores.columns(predictions.sums),
+        }
+
+    def row_texts(self, predictions: TextPredictions, split: Split) -> RowTexts:
+        """Sources, references and the texts that were found; for one of several references, all of them, since it is right."""
+        answers = [" | ".join(raw.references) for raw in predictions.raw]
+        best = [found[0][0] for found in predictions.found]
+        predicted = [answer if text in raw.references else text
+                     for text, raw, answer in zip(best, predictions.raw, answers, strict=True)]
+        return RowTexts([raw.source for raw in predictions.raw], answers, predicted)
 
     def counted_rows(self, predictions: TextPredictions) -> Mapping[str, BoolArray]:
         """`exact_match`, and of the metrics of `scored_as` those that count rows; the others count tokens or n-grams."""

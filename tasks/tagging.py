@@ -16,6 +16,7 @@ from ..models.head import Head
 from . import metrics
 from .baselines import trivial_accuracies
 from .predictions import Predictions
+from .row_scores import MetricColumns, compact
 from .spans import Counts, invalid_places, precision_recall_f1, span_counts, summed
 from .task import Confusion, Task, stated
 
@@ -118,6 +119,27 @@ class Tagging(Task):
             return figures
         scores, _ = precision_recall_f1({"all": predictions.n_spans.sum(axis=0)})
         return figures | scores._asdict() | {"invalid": float(predictions.invalid.sum()) / n_tokens}
+
+    def metric_columns(self, predictions: TagPredictions) -> MetricColumns:
+        """Of each sentence: its loss, tokens and those that are right; spans that are correct, predicted and gold; forbidden tags."""
+        tokens = {"tokens": compact(predictions.tokens)}
+        loss_name = "loss" if predictions.has_probabilities.all() else "zero_one_loss"
+        losses, right = predictions.losses.astype(np.float64), compact(predictions.right)
+        columns: MetricColumns = {
+            loss_name: ("ratio", {"losses": losses, **tokens}),
+            "accuracy": ("ratio", {"right": right, **tokens}),
+        }
+        if self.config.scheme is None:
+            return columns
+        correct, predicted, gold = map(compact, predictions.n_spans.T)
+        spans = {"correct_spans": correct, "predicted_spans": predicted, "gold_spans": gold}
+        return {
+            **columns,
+            "precision": ("precision", spans),
+            "recall": ("recall", spans),
+            "f1": ("f1", spans),
+            "invalid": ("ratio", {"invalid": compact(predictions.invalid), **tokens}),
+        }
 
     def baselines(self, predictions: TagPredictions) -> Mapping[str, float]:
         """Token accuracy of the most frequent tag, and of drawing by frequency."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 import numpy as np
 
 from ..configs.schema.data import SizesData
-from ..configs.schema.task_base import TaskBase
+from ..configs.schema.task import TaskConfig
 from ..datasets.arrays import BoolArray, FloatArray, IntArray
 from ..datasets.encoded.preparation import Preparation
 from ..datasets.encoded.split import Batch, Encoding, Split
@@ -18,6 +18,7 @@ from ..errors import ConfigError
 from ..models.head import Head, Sampling
 from ..terminal import on_one_line
 from .metrics import confusion_matrix
+from .row_scores import MetricColumns, MetricRows, RowScores, RowTexts, hashes, keys_of
 from .spans import Counts
 
 if TYPE_CHECKING:
@@ -135,7 +136,8 @@ class Task(ABC):
     predict_options: ClassVar[frozenset[str]] = frozenset()
     """The names in `PredictOptions` that the task uses."""
 
-    def __init__(self, config: TaskBase, encoding: Encoding) -> None:
+    def __init__(self, config: TaskConfig, encoding: Encoding) -> None:
+        self.type, self.lower_is_better = config.type, config.lower_is_better
         self.labels, self.label_counts = encoding.labels, np.asarray(encoding.label_counts)
         self.preparation = self.prepare(config)
 
@@ -171,6 +173,28 @@ class Task(ABC):
 
         `prediction` is what a person reads first.
         """
+
+    @abstractmethod
+    def metric_columns(self, predictions: Any) -> MetricColumns:
+        """The same metrics by what each row adds to them: the kind, and columns (rows, ...); see `MetricRows`."""
+
+    def row_scores(self, predictions: Any, split: Split) -> RowScores:
+        """All that statistics need of each row."""
+        read, answers, predicted = self.row_texts(predictions, split)
+        labels = self.row_labels(predictions)
+        metrics = {name: MetricRows(kind, columns, name in self.lower_is_better, len(labels))
+                   for name, (kind, columns) in self.metric_columns(predictions).items()}
+        return RowScores(self.type, self.main_metric, labels, keys_of(read), hashes(answers), hashes(predicted), metrics)
+
+    def row_texts(self, predictions: Any, split: Split) -> RowTexts:
+        """What the model read in each row, the gold answer, and what it predicted."""
+        examples = [split.example(row) for row in predictions.rows.tolist()]
+        predicted = [str(self.describe(predictions, place)["prediction"]) for place in range(len(examples))]
+        return RowTexts([each["text"] for each in examples], [each["label"] for each in examples], predicted)
+
+    def row_labels(self, predictions: Any) -> tuple[str, ...]:
+        """The names of the labels that gold answers and predictions have."""
+        return self.labels
 
     def counted_rows(self, predictions: Any) -> Mapping[str, BoolArray]:
         """For each metric that is the share of rows of some kind, by name: which rows (rows,) are of that kind."""

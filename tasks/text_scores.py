@@ -7,6 +7,8 @@ from typing import Any, Literal, Protocol
 import numpy as np
 
 from ..datasets.arrays import BoolArray, FloatArray
+from .figures import FIGURES, Kind
+from .row_scores import MetricColumns, compact
 
 
 class TextScores(Protocol):
@@ -18,6 +20,10 @@ class TextScores(Protocol):
 
     def figures(self, totals: FloatArray) -> dict[str, float]:
         """(n_sums,) added up over rows -> figures by name."""
+        ...
+
+    def columns(self, sums: FloatArray) -> MetricColumns:
+        """(rows, n_sums) -> for each figure its kind, and the columns that it follows from."""
         ...
 
     def counted_rows(self, sums: FloatArray) -> Mapping[str, BoolArray]:
@@ -63,6 +69,12 @@ class TranslationScores:
             start += size
         return figures
 
+    def columns(self, sums: FloatArray) -> MetricColumns:
+        """What sacrebleu sums of each row, in one column (rows, n) for each score."""
+        kinds: tuple[Kind, ...] = ("bleu", "bleu_lowercase", "chrf", "ter")
+        parts = np.split(sums, np.cumsum([FIGURES[kind].n_columns for kind in kinds])[:-1], axis=1)
+        return {kind: (kind, {kind: compact(part)}) for kind, part in zip(kinds, parts, strict=True)}
+
     def counted_rows(self, sums: FloatArray) -> Mapping[str, BoolArray]:
         """None."""
         return {}
@@ -92,6 +104,13 @@ class EditScores:
         edits, length, wrong, rows = totals.tolist()
         rate = {f"{self.unit}_error_rate": edits / max(length, 1)}
         return rate | {"word_error_rate": wrong / max(rows, 1)} if self.unit == "phoneme" else rate
+
+    def columns(self, sums: FloatArray) -> MetricColumns:
+        """Edits and lengths; and for words whether there is an edit, with a one to count rows."""
+        edits, length, wrong, rows = map(compact, sums.T)
+        rate: MetricColumns = {f"{self.unit}_error_rate": ("ratio", {"edits": edits, "length": length})}
+        words: MetricColumns = {"word_error_rate": ("share", {"wrong": wrong, "rows": rows})}
+        return {**rate, **words} if self.unit == "phoneme" else rate
 
     def counted_rows(self, sums: FloatArray) -> Mapping[str, BoolArray]:
         """The word error rate is the share of rows with an edit."""

@@ -50,7 +50,8 @@ def test_every_generation_writes_the_same_files(trained):
         names = {path.name for path in run.iterdir()}
         wanted = {"config.yaml", "original.yaml", "environment.json", "metrics.jsonl", "results.json", "data.json", "predictions"}
         assert wanted <= names, (model, names)
-        assert {path.name for path in (run / "predictions").iterdir()} == {"validation.jsonl", "test.jsonl"}
+        assert {path.name for path in (run / "predictions").iterdir()} == {
+            f"{split}.{kind}" for split in ("validation", "test") for kind in ("jsonl", "safetensors")}
         assert json.loads((run / "environment.json").read_text())["versions"]["torch"].startswith("2.")
 
 

@@ -163,12 +163,13 @@ def test_what_stays_unloaded(tmp_path: Path, arguments: tuple[str, ...]) -> None
 
 
 def test_what_a_rules_run_leaves_unloaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Training, predictions and evaluation need NumPy, but of TensorBoard only its protocol buffers."""
+    """NumPy is needed, but of TensorBoard only its protocol buffers, and safetensors only where predictions are saved."""
     monkeypatch.setenv("NLP_RUNS", str(tmp_path))
-    slow = HEAVY - {"numpy", "tensorboard"} | {"numpy.ma", "sacrebleu", "asyncio", "fsspec", "tensorboard.summary", "tensorboard.util"}
+    slow = HEAVY - {"numpy", "tensorboard", "safetensors"}
+    slow |= {"numpy.ma", "sacrebleu", "asyncio", "fsspec", "tensorboard.summary", "tensorboard.util"}
     assert not loaded_by("train", "--config", "names/rules", cwd=tmp_path) & slow
     asked = loaded_by("predict", "names/rules", "Kowalski", cwd=tmp_path)
-    assert not asked & (slow | {"tensorboard", "google.protobuf", "PIL", "rich"})
+    assert not asked & (slow | {"safetensors", "tensorboard", "google.protobuf", "PIL", "rich"})
     assert not loaded_by("eval", "names/rules", cwd=tmp_path) & (slow - {"numpy.ma"} | {"tensorboard", "google.protobuf", "PIL"})
 
 

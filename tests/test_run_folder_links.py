@@ -10,7 +10,7 @@ from command import nlp, results, write_names, write_recipe
 MODEL = "naive_bayes"
 FOLDERS = ["train", "validation", "test", "hparams", "predictions", "tokenizer", "checkpoints", "checkpoints/step-1"]
 FILES = [".lock", "metrics.jsonl", "data.json", "failure.json", "original.yaml", "tokenizer/about.json", "predictions/test.jsonl",
-         "checkpoints/best", "checkpoints/.step-1.tmp-1-host", "notes/anything"]
+         "predictions/test.safetensors", "checkpoints/best", "checkpoints/.step-1.tmp-1-host", "notes/anything"]
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +61,7 @@ def test_a_run_with_a_link_in_it_is_not_trained(run, work, tmp_path, place, dang
     assert contents(outside) == before and contents(run) == inside
 
 
-@pytest.mark.parametrize("place", ["predictions", "predictions/test.jsonl"])
+@pytest.mark.parametrize("place", ["predictions", "predictions/test.jsonl", "predictions/test.safetensors"])
 @pytest.mark.parametrize("dangling", [False, True], ids=["", "dangling"])
 def test_predictions_are_not_written_through_a_link(run, work, tmp_path, place, dangling):
     outside = tmp_path / "outside"

@@ -17,6 +17,7 @@ from .evaluate import TRAIN_SAMPLE, predict
 from .folder.checkpoints import checkpoint_path, has_checkpoint
 from .folder.files import disk_errors, write_atomically, write_json
 from .folder.results_file import read_results
+from .folder.row_scores_file import write_row_scores
 from .folder.run_directory import RunDirectory
 from .log.pictures import alignment_png, confusion_matrix_png
 from .loop.learner import Learner
@@ -100,7 +101,10 @@ def _score(model: Any, task: Task, split: Split, session: Session) -> dict[str, 
 
 
 def save_predictions(task: Task, predictions: Any, split: Split, directory: RunDirectory) -> Path:
-    """One JSON object per line: row, start of the text, label, prediction, probability. Returns the file's path."""
+    """One JSON object per line: row, start of the text, label, prediction, probability; and beside it the file for statistics.
+
+    Returns the path of the first.
+    """
     lines = []
     for place, row in enumerate(predictions.rows):
         fields = {"row": int(row), **_shortened(split.example(int(row))), **task.describe(predictions, place)}
@@ -109,6 +113,7 @@ def save_predictions(task: Task, predictions: Any, split: Split, directory: RunD
     with disk_errors(path):
         make_folder(path.parent)
     write_atomically(path, "".join(lines))
+    write_row_scores(directory.row_scores(split.name), task.row_scores(predictions, split))
     return path
 
 

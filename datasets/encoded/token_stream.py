@@ -132,6 +132,10 @@ class TokenStream:
         """Tokens of each block."""
         return np.minimum(self.block_size, len(self.ids) - self.starts)
 
+    def block(self, row: int) -> IntArray:
+        """The ids of a block."""
+        return self.ids[row : row + self.block_size]
+
     def batch(self, rows: IntArray, inputs: Inputs, random: StepRandom | None = None) -> Batch:
         """Blocks of the stream: the tokens before each position, and as targets the tokens at it."""
         lengths = np.minimum(self.block_size, len(self.ids) - rows)

@@ -106,6 +106,10 @@ class RunDirectory:
     def predictions(self, split: str) -> Path:
         return self.folder / "predictions" / f"{split}.jsonl"
 
+    def row_scores(self, split: str) -> Path:
+        """What statistics need of each row of a split; see `row_scores_file.py`."""
+        return self.folder / "predictions" / f"{split}.safetensors"
+
     def status(self) -> Status:
         """The state of the run, inferred from its files."""
         if is_locked(self.folder / ".lock"):

@@ -1,0 +1,113 @@
+"""Metrics as functions of summed statistics (..., k) -> (...), so that thousands of resamples of the rows are scored at once."""
+
+from collections.abc import Callable, Mapping
+from math import log
+from typing import Literal, NamedTuple
+
+import numpy as np
+
+from ..datasets.arrays import FloatArray
+
+Kind = Literal["share", "ratio", "exp_ratio", "bits", "f1", "precision", "recall", "macro_f1", "bleu", "bleu_lowercase", "chrf", "ter"]
+
+LARGEST_EXPONENT = 700.0
+"""exp of more is too large for a float."""
+BETA = 2
+"""How many times chrF weighs recall above precision."""
+
+
+class Figure(NamedTuple):
+    """A kind of metric: from the sums over rows to its values, and how many numbers are kept of each row."""
+
+    of_sums: Callable[[FloatArray], FloatArray]
+    n_columns: int
+
+
+def ratio(sums: FloatArray) -> FloatArray:
+    """The first sum over the second; 0 where both are 0."""
+    return sums[..., 0] / np.maximum(sums[..., 1], 1e-9)
+
+
+def exp_ratio(sums: FloatArray) -> FloatArray:
+    """exp of the ratio, without an overflow where a model is very wrong."""
+    return np.exp(np.minimum(ratio(sums), LARGEST_EXPONENT))
+
+
+def bits(sums: FloatArray) -> FloatArray:
+    """The ratio of nats, in bits."""
+    return ratio(sums) / log(2)
+
+
+def precision(sums: FloatArray) -> FloatArray:
+    """Of sums of correct, predicted and gold: correct over predicted."""
+    return _shares(sums[..., 0], sums[..., 1])
+
+
+def recall(sums: FloatArray) -> FloatArray:
+    """Of the same sums: correct over gold."""
+    return _shares(sums[..., 0], sums[..., 2])
+
+
+def f1(sums: FloatArray) -> FloatArray:
+    """Of the same sums: the harmonic mean of precision and recall."""
+    return _shares(2 * sums[..., 0], sums[..., 1] + sums[..., 2])
+
+
+def macro_f1(sums: FloatArray) -> FloatArray:
+    """Mean F1 over the classes that occur or are predicted.
+
+    Of two sums for each class: first how often it is predicted rightly, for all classes; then how often it is predicted plus how often
+    it is the gold answer, for all classes.
+    """
+    right, occurrences = np.split(sums, 2, axis=-1)
+    seen = np.count_nonzero(occurrences > 0, axis=-1)
+    return _shares(2 * right, occurrences).sum(axis=-1) / np.maximum(seen, 1)
+
+
+def bleu(sums: FloatArray) -> FloatArray:
+    """sacrebleu's BLEU of up to 4-grams with its default smoothing, `exp`: the i-th precision that would be 0 is 1 over 2^i possible.
+
+    Of the lengths of the predictions and references in tokens, then 4 sums of matched n-grams, then 4 of possible ones.
+    """
+    predicted, reference, matched, possible = sums[..., 0], sums[..., 1], sums[..., 2:6], sums[..., 6:10]
+    halved = np.cumsum(matched == 0, axis=-1)
+    precisions = np.where(matched == 0, 0.5**halved, matched) / np.maximum(possible, 1)
+    brevity = np.exp(np.minimum(1 - reference / np.maximum(predicted, 1), 0))
+    scored = np.any(matched != 0, axis=-1) & np.all(possible > 0, axis=-1) & (predicted > 0)
+    return np.where(scored, 100 * brevity * np.exp(np.log(precisions).mean(axis=-1)), 0.0)
+
+
+def chrf(sums: FloatArray) -> FloatArray:
+    """sacrebleu's chrF of up to 6 characters: for each length n-grams of the predictions, of the references, and matched ones."""
+    predicted, reference, matched = (sums[..., start::3] for start in range(3))
+    counted = (predicted > 0) & (reference > 0)
+    lengths = np.maximum(np.count_nonzero(counted, axis=-1), 1)
+    precisions, recalls = (np.where(counted, _shares(matched, total), 0).sum(axis=-1) / lengths for total in (predicted, reference))
+    return 100 * _shares((1 + BETA**2) * precisions * recalls, BETA**2 * precisions + recalls)
+
+
+def ter(sums: FloatArray) -> FloatArray:
+    """sacrebleu's TER, of edits and lengths of references; without any reference 100 for any edit."""
+    edits, length = sums[..., 0], sums[..., 1]
+    return 100 * np.where(length > 0, edits / np.where(length > 0, length, 1), edits > 0)
+
+
+def _shares(part: FloatArray, whole: FloatArray) -> FloatArray:
+    """Part over whole, 0 where there is nothing."""
+    return part / np.where(whole > 0, whole, np.inf)
+
+
+FIGURES: Mapping[Kind, Figure] = {
+    "share": Figure(ratio, 2),
+    "ratio": Figure(ratio, 2),
+    "exp_ratio": Figure(exp_ratio, 2),
+    "bits": Figure(bits, 2),
+    "f1": Figure(f1, 3),
+    "precision": Figure(precision, 3),
+    "recall": Figure(recall, 3),
+    "macro_f1": Figure(macro_f1, 2),
+    "bleu": Figure(bleu, 10),
+    "bleu_lowercase": Figure(bleu, 10),
+    "chrf": Figure(chrf, 18),
+    "ter": Figure(ter, 2),
+}
