@@ -91,8 +91,7 @@ def _print_prospects(found: "list[Prospect]", rows: int, json: bool) -> None:
     if json:
         print_json(plain({"examples": rows, "prospects": [each._asdict() for each in found]}))
         return
-    for each in found:
-        say(sentence(each, rows))
+    say(sentence(found[0], rows))
     heads = ["two systems", "disagree on", "smallest difference shown", "examples for one point"]
     table(heads, [[each.what, f"{100 * each.disagreement:.1f} %", _points(each.smallest), f"{each.rows_for_a_point:,.0f}"]
                   for each in found])

@@ -72,12 +72,18 @@ def choose(texts: Sequence[str], split: str) -> Choice:
 def _usable(text: str, split: str, notices: list[str]) -> list[Candidate]:
     """The runs of one text that can be compared. The others are named in one notice; RunError where there are only those."""
     meant = _meant(text)
-    reasons = {each.run.folder: reason for each in meant if (reason := _reason(each.run, split)) is not None}
-    if len(reasons) == len(meant):
-        raise RunError(f"Nothing of {text} can be compared: {'; '.join(reasons.values())}.")
+    usable, reasons = [], dict[str, list[str]]()
+    for each in meant:
+        if (reason := _reason(each.run, split)) is None:
+            usable.append(each)
+        else:
+            reasons.setdefault(reason, []).append(each.run.address)
+    listed = "; ".join(f"{', '.join(names)}: {reason}" for reason, names in reasons.items())
+    if not usable:
+        raise RunError(f"Nothing of {text} can be compared. {listed}.")
     if reasons:
-        notices.append(f"Left out: {'; '.join(reasons.values())}.")
-    return [each for each in meant if each.run.folder not in reasons]
+        notices.append(f"Left out: {listed}.")
+    return usable
 
 
 def _meant(text: str) -> list[Candidate]:
@@ -111,13 +117,13 @@ def _reason(run: RunDirectory, split: str) -> str | None:
     """Why a run cannot be compared, and what to do; None where it can."""
     match run.status():
         case "running":
-            return f"{run.address} is still training; wait for it"
+            return "still training; wait for it to finish"
         case "failed":
-            return f"{run.address} failed; `nlp train --resume {run.address}` tries again"
+            return "failed; `nlp train --resume RUN` tries again"
         case "interrupted":
-            return f"{run.address} is not finished; `nlp train --resume {run.address}` goes on with it"
+            return "not finished; `nlp train --resume RUN` goes on with it"
     if not run.row_scores(split).exists():
-        return f"{run.address} has no row scores of the split {split}; `nlp eval {run.address} --split {split}` writes them"
+        return f"no row scores of the split {split}; `nlp eval RUN --split {split}` writes them, if the data has that split"
     return None
 
 

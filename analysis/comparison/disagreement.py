@@ -46,7 +46,8 @@ def disagreement(a: Method, b: Method) -> Disagreement:
 
 
 def clearest(a: Method, b: Method, most: int) -> IntArray:
-    """The rows, at most so many, that most runs of a get right and most of b get wrong, the clearest first."""
+    """The rows, at most so many, that most runs of a get right and most of b get wrong, the clearest first; among equals drawn."""
     gap: FloatArray = a.right - b.right
-    order = np.argsort(-gap, kind="stable")[:most]
+    mixed = np.random.default_rng(0).permutation(len(gap))
+    order = mixed[np.argsort(-gap[mixed], kind="stable")][:most]
     return order[gap[order] > 0]

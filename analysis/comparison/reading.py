@@ -95,7 +95,7 @@ def _cost(run: RunDirectory) -> dict[str, float]:
     cost = {name: float(value) for name, value in read_results(run.results).cost.model_dump().items()}
     if (size := best_bytes(run)) is not None:
         cost["checkpoint_bytes"] = float(size)
-    return {name: value for name, value in cost.items() if value or name not in ("peak_bytes", "train_seconds")}
+    return {name: value for name, value in cost.items() if value or name != "peak_bytes"}
 
 
 def examples_of(run: RunDirectory, split: str) -> list[Mapping[str, Any]] | None:

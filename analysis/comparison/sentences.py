@@ -6,8 +6,10 @@ from math import isfinite
 
 from .comparison import Compared, Comparison, Standing
 from .units import percent, probability
-from .verdicts import Pair, Test
+from .verdicts import Pair
 
+FEW_UNITS = 30
+"""Fewer texts or clusters than that are too few for Student's t and the bootstrap to be near their level."""
 FEW = 3
 """Methods of which each is compared with the next; of more, only the best with the others."""
 
@@ -17,7 +19,7 @@ def headline(found: Comparison) -> str:
     if len(found.standings) == 1:
         return _alone(found)
     text = "; ".join(_clauses(found))
-    return f"{text[0].upper() if text.startswith(('of ', 'on ')) else text[0]}{text[1:]}."
+    return f"O{text[1:]}." if text.startswith("of these") else f"{text}."
 
 
 def _alone(found: Comparison) -> str:
@@ -57,21 +59,25 @@ def _clause(each: Compared, found: Comparison) -> str:
     pair = each.pair
     if not pair.is_different(found.alpha):
         return _undecided(each, found)
-    value, (low, high) = (pair.value, pair.interval)
-    text = (f"{pair.first} beats {pair.second} by {found.unit.difference(value)} "
-            f"({_confidence(found)} interval {found.unit.interval((low, high))}, {probability(pair.adjusted)}{_after(found.pairs)})")
-    return text if pair.of_methods else f"{text}, {_only(pair)}"
+    first, second = _called(pair.first, pair), _called(pair.second, pair)
+    return (f"{'of these two runs, ' * (len(pair.only_run) == 2)}{first} beats {second} by {found.unit.difference(pair.value)} "
+            f"({_confidence(found)} interval {found.unit.interval(pair.interval)}, {probability(pair.adjusted)}{_after(found.pairs)})")
+
+
+def _called(name: str, pair: Pair) -> str:
+    """A method, or its one run where the verdict is limited to that."""
+    return f"this run of {name}" if pair.only_run == (name,) else name
 
 
 def _undecided(each: Compared, found: Comparison) -> str:
     pair = each.pair
-    names = f"{pair.first} and {pair.second}"
+    names = f"{_called(pair.first, pair)} and {_called(pair.second, pair)}"
+    names = f"these two runs of {names}" if len(pair.only_run) == 2 else names
     if pair.difference.standard_error == 0 and pair.value == 0:
         return f"{names} score the same on every row"
     if each.equivalence is not None and each.equivalence <= found.alpha and found.settings.margin is not None:
         return f"{names} are the same in practice: they differ by less than {found.unit.difference(found.settings.margin)}"
-    text = f"{names} cannot be told apart{_least(each.smallest, found)}"
-    return text if pair.of_methods else f"{text} ({_only(pair)})"
+    return f"{names} cannot be told apart{_least(each.smallest, found)}"
 
 
 def _least(smallest: float, found: Comparison) -> str:
@@ -79,13 +85,6 @@ def _least(smallest: float, found: Comparison) -> str:
     if not isfinite(smallest):
         return f": {found.n_rows:,} {what} and so few disagreements could show no difference at all"
     return f": this test set shows nothing under {found.unit.difference(smallest)}"
-
-
-def _only(pair: Pair) -> str:
-    """What a verdict is limited to where a method with chance has one run."""
-    if len(pair.only_run) == 2:
-        return "of these two runs; other seeds may differ"
-    return f"with the one run of {pair.only_run[0]}; other seeds may differ"
 
 
 def _after(pairs: Sequence[Compared]) -> str:
@@ -107,8 +106,9 @@ def cautions(found: Comparison) -> list[str]:
         if each.pair.two_seeds and each.pair.seed_share > 0.5:
             texts.append(f"{each.pair.first} and {each.pair.second}: with two seeds on one side only, and seeds that make most of the "
                          "variance, about 13 % of equal methods would be called different at 5 %. Train a third seed, better five.")
-    if any(each.pair.test == Test.T for each in found.pairs):
-        texts.append("So many texts differ that p comes from the paired t-test, which permutations would agree with.")
+    units = len(found.methods[0].rows)
+    if units < FEW_UNITS:
+        texts.append(f"{units} {'clusters' if found.settings.clusters is not None else 'texts'} are few: intervals and p are rough.")
     return [text for text in texts if text]
 
 
@@ -127,7 +127,8 @@ def agreement(each: Compared, found: Comparison) -> list[str]:
     lines = []
     if parts.better != parts.only_first or not parts.oracle:
         lines.append(f"On a text {first} does better than {second} in {percent(parts.better)} of cases and worse in "
-                     f"{percent(parts.worse)}, {_odds(parts.odds)}; the chance that it does better, ties counted half, is {percent(parts.superiority)}.")
+                     f"{percent(parts.worse)}, {_odds(parts.odds)}; the chance that it does better, ties counted half, is "
+                     f"{percent(parts.superiority)}.")
     if parts.oracle:
         odds = "" if lines else f" ({_odds(parts.odds)})"
         lines.append(f"Only {first} is right on {percent(parts.only_first)} of the texts, only {second} on {percent(parts.only_second)}"
