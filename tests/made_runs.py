@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 from nlp.tasks.row_scores import MetricRows, RowScores, compact, hashes, ones
+from nlp.training.folder.files import write_json
 from nlp.training.folder.row_scores_file import write_row_scores
 
 CLASSES = ("cat", "dog", "owl")
@@ -41,6 +42,5 @@ def made_run(folder: Path, recipe: str, scores: RowScores | None, *, seed: int =
                  for row, text in enumerate(texts or [f"text {row}" for row in range(len(scores))])]
         (run / "predictions" / "test.jsonl").write_text("".join(f"{json.dumps(line)}\n" for line in lines), encoding="utf-8")
     figures = {} if scores is None else {name: each.value() for name, each in scores.metrics.items()}
-    (run / "results.json").write_text(json.dumps({"validation": figures, "test": figures, "cost": {**COST, **(cost or {})}, "seed": seed}),
-                                      encoding="utf-8")
+    write_json(run / "results.json", {"validation": figures, "test": figures, "cost": {**COST, **(cost or {})}, "seed": seed})
     return run

@@ -158,4 +158,4 @@ def power(each: Compared, found: Comparison) -> str:
     point = found.unit.difference(found.unit.point) if found.unit.has_points else f"{found.unit.point:g}"
     needed = (f"{each.rows_for_a_point:,.0f} texts" if isfinite(each.rows_for_a_point) else "more seeds, since no number of texts would do")
     return (f"{names}: {each.pair.n:,} texts show a difference of {found.unit.difference(each.smallest)} or more with 80 % power; "
-            f"{point.replace('1.0 points', 'one point')} would need {needed}.")
+            f"{point.replace('1.0 points', 'one point')} needs {needed}.")

@@ -107,8 +107,14 @@ def _p(a: Method, b: Method, difference: Difference, counts: PairedCounts | None
     if np.count_nonzero(changed) >= MANY:
         return Test.T, difference.p()
     if a.rows.kind in LOSSES:
-        return Test.SIGN_FLIPS, sign_flip_p((a.scores - b.scores)[0])
+        return Test.SIGN_FLIPS, sign_flip_p(_gaps(a, b))
     return Test.RANDOMISATION, randomisation_p(a.rows.figure, _condensed(a.rows.sums, changed), _condensed(b.rows.sums, changed))
+
+
+def _gaps(a: Method, b: Method) -> FloatArray:
+    """(rows,): differences of the rows' losses, or where they have different lengths of what they add to the metric."""
+    one, other = a.rows.sums, b.rows.sums
+    return one[:, 0] - other[:, 0] if np.array_equal(one[:, 1:], other[:, 1:]) else (a.scores - b.scores)[0]
 
 
 def _condensed(sums: FloatArray, changed: BoolArray) -> FloatArray:
