@@ -17,6 +17,9 @@ def compare(
         metavar="[RUN|RECIPE|PATTERN]...", autocompletion=complete_run,
         help="Runs (a path, RECIPE/NAME, or RECIPE/HASH for all its seeds), recipes (the latest method of each) or patterns such as "
              "'names/*'. Runs of one recipe with different seeds are one method.")] = None,
+    predictions: Annotated[list[Path] | None, typer.Option(
+        help="A file with another system's predictions for the same texts, CSV, TSV or JSONL with the columns text, gold and prediction; "
+             "may be given several times.")] = None,
     split: Annotated[str, typer.Option(help="The split that they are compared on.")] = "test",
     metric: Annotated[str | None, typer.Option(help="Another metric than the main one of the task.")] = None,
     margin: Annotated[float | None, typer.Option(min=0, help="A difference too small to matter, in points (or in the metric's own unit "
@@ -41,11 +44,11 @@ def compare(
     from ..analysis.comparison.from_runs import Wanted, compare_runs
     from .console import notice
 
-    if not runs:
+    if not runs and not predictions:
         _print_prospects(_assumed(power, rows, accuracy, disagreement, confidence), rows or 0, json)
         return
     _refuse_assumptions(rows, accuracy, disagreement)
-    outcome = compare_runs(runs, Wanted(split, metric, margin, confidence, cluster))
+    outcome = compare_runs(runs or [], predictions or [], Wanted(split, metric, margin, confidence, cluster))
     for each in outcome.notices:
         notice(each)
     _write(outcome, examples, {"csv": csv, "markdown": markdown, "latex": latex, "html": html})

@@ -1,4 +1,4 @@
-"""`nlp eval`: the metrics of a run with confidence intervals, and trivial baselines."""
+"""`nlp eval`: the metrics of runs with confidence intervals, and trivial baselines."""
 
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,14 +14,17 @@ if TYPE_CHECKING:
 
 
 def eval_(
-    run: Annotated[str, typer.Argument(help="A run: its path, RECIPE (the latest) or RECIPE/NAME.", autocompletion=complete_run)],
+    run: Annotated[list[str], typer.Argument(help="Runs: paths, RECIPE (the latest) or RECIPE/NAME.", autocompletion=complete_run)],
     split: Annotated[str | None, typer.Option(help="train, validation, test or another split; by default test, or validation if there is "
                                                    "no test.")] = None,
     data: Annotated[str | None, typer.Option(help="Score this file instead; it needs the columns of the recipe.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
     json: Annotated[bool, typer.Option("--json", help="Print the results as JSON.")] = False,
 ) -> None:
-    """Score a run on a split: metrics with 95 % confidence intervals, trivial baselines, scores per span type, confusion matrix."""
+    """Score runs on a split: metrics with 95 % confidence intervals, trivial baselines, scores per span type, confusion matrix.
+
+    The predictions are saved with each run, as text and as what comparisons of runs read.
+    """
     from ..analysis.evaluation import evaluate_run
     from ..errors import ConfigError
     from ..training.folder.run_directory import find_run
@@ -30,8 +33,14 @@ def eval_(
 
     if split is not None and data is not None:
         raise ConfigError("--split is a split of the run's own data, --data another file; give one of them.")
-    report = evaluate_run(open_run(find_run(run), device), split, data)
-    print_json(_as_json(report)) if json else _print(report)
+    runs = [find_run(each) for each in run]
+    reports = (evaluate_run(open_run(each, device), split, data) for each in runs)
+    if json:
+        printed = [_as_json(report) for report in reports]
+        print_json(printed if len(printed) > 1 else printed[0])
+    else:
+        for report in reports:
+            _print(report)
 
 
 def _as_json(report: "Report") -> dict[str, Any]:

@@ -72,8 +72,8 @@ def bleu(sums: FloatArray) -> FloatArray:
     predicted, reference, matched, possible = sums[..., 0], sums[..., 1], sums[..., 2:6], sums[..., 6:10]
     halved = np.cumsum(matched == 0, axis=-1)
     precisions = np.where(matched == 0, 0.5**halved, matched) / np.maximum(possible, 1)
-    brevity = np.exp(np.minimum(1 - reference / np.maximum(predicted, 1), 0))
-    scored = np.any(matched != 0, axis=-1) & np.all(possible > 0, axis=-1) & (predicted > 0)
+    brevity = np.where(predicted > 0, np.exp(np.minimum(1 - reference / np.maximum(predicted, 1), 0)), reference == 0)
+    scored = np.any(matched != 0, axis=-1) & np.all(possible > 0, axis=-1)
     return np.where(scored, 100 * brevity * np.exp(np.log(precisions).mean(axis=-1)), 0.0)
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import blake2b
+from pathlib import Path
 from typing import Any, NamedTuple
 from unicodedata import normalize
 
@@ -70,7 +71,7 @@ class MetricRows:
         """The rows by what they add: a metric of right and wrong has two kinds of rows, macro F1 one for each pair of classes found."""
         places = np.zeros(len(next(iter(self.columns.values()))), dtype=np.int64)
         for column in self.columns.values():
-            for numbers in column.reshape(len(column), -1).T:
+            for numbers in np.column_stack([column]).T:
                 values, found = np.unique(numbers, return_inverse=True)
                 places = np.unique(places * len(values) + found, return_inverse=True)[1]
         _, first = np.unique(places, return_index=True)
@@ -79,6 +80,11 @@ class MetricRows:
     def take(self, rows: IntArray) -> "MetricRows":
         """These rows, in their order."""
         return replace(self, columns={name: column[rows] for name, column in self.columns.items()})
+
+    def with_ids(self, ids: Column, n_labels: int) -> "MetricRows":
+        """The same with label i as `ids[i]`, out of `n_labels`."""
+        columns = {name: ids[column] for name, column in self.columns.items()} if self.kind == "macro_f1" else self.columns
+        return replace(self, columns=columns, n_labels=n_labels)
 
     def _class_sums(self, gold: IntArray, predicted: IntArray) -> FloatArray:
         """(rows, 2 n_labels): 1 where a class is predicted rightly; how often it is the gold or the predicted class."""
@@ -96,7 +102,7 @@ class RowScores:
     keys, answers, predicted: (rows,) 64-bit hashes of what the model read, of the gold answer and of the prediction, as text; equal texts
     have equal hashes. Where several answers are right, a prediction that is one of them has the hash of the gold answer. A language model
     reads and predicts the text of a block, and `predicted` means nothing. `labels`: the names of the classes or tags, those that only the
-    gold answers have at the end. `metrics` by name, all over the same rows.
+    gold answers have at the end. `metrics` by name, all over the same rows. `lines`: a JSONL file with the rows' texts, where there is one.
     """
 
     task: str
@@ -106,6 +112,7 @@ class RowScores:
     answers: Keys
     predicted: Keys
     metrics: Mapping[str, MetricRows]
+    lines: Path | None = None
 
     def __len__(self) -> int:
         return len(self.keys)
@@ -118,7 +125,17 @@ class RowScores:
     def take(self, rows: IntArray) -> "RowScores":
         """These rows, in their order."""
         metrics = {name: metric.take(rows) for name, metric in self.metrics.items()}
-        return replace(self, keys=self.keys[rows], answers=self.answers[rows], predicted=self.predicted[rows], metrics=metrics)
+        keys, answers, predicted = (texts[rows] for texts in (self.keys, self.answers, self.predicted))
+        return replace(self, keys=keys, answers=answers, predicted=predicted, metrics=metrics, lines=None)
+
+    def with_labels(self, labels: Sequence[str]) -> "RowScores":
+        """The same with ids from a list that has all of the labels and maybe more."""
+        if tuple(labels) == self.labels:
+            return self
+        numbers = {label: number for number, label in enumerate(labels)}
+        ids = compact([numbers[label] for label in self.labels])
+        metrics = {name: metric.with_ids(ids, len(labels)) for name, metric in self.metrics.items()}
+        return replace(self, labels=tuple(labels), metrics=metrics)
 
 
 class RowTexts(NamedTuple):

@@ -466,8 +466,8 @@ def test_examples_are_shown_on_one_line_without_control_characters(folder):
 
 @pytest.mark.parametrize(("other", "says"), [
     (classified(GOLD, GOLD), "score the same on every row"),
-    (classified([0, 1], [0, 1]), "other rows|test sets differ"),
-    (classified([*GOLD[:-1], 0], GOLD), "other rows|answers differ"),
+    (classified([0, 1], [0, 1]), "test sets differ"),
+    (classified([*GOLD[:-1], 0], GOLD), "answers differ"),
 ])
 def test_equal_runs_and_unequal_tests(folder, other, says):
     made_run(folder, "names/a", classified(GOLD, GOLD), size=1)
@@ -516,6 +516,23 @@ def test_a_loss_that_is_not_finite_is_refused(folder):
     made_run(folder, "names/b", classified(GOLD, some(30)), size=2)
     assert "not finite" in nlp("compare", "names/a", "names/b", "--metric", "loss", cwd=folder, code=2).stderr
     assert nlp("compare", "names/a", "names/b", cwd=folder).stdout
+
+
+def test_predictions_from_elsewhere_are_a_method_with_one_run(folder):
+    for seed in (1, 2):
+        made_run(folder, "names/lstm", classified(GOLD, some(54, seed)), seed=seed)
+    mixed = np.random.default_rng(5).permutation(60).tolist()
+    lines = [f"text {row},{CLASSES[GOLD[row]]},{CLASSES[some(30, 7)[row]]}\n" for row in mixed]
+    (folder / "other.csv").write_text("text,gold,prediction\n" + "".join(lines), encoding="utf-8")
+    done = nlp("compare", "names/lstm", "--predictions", "other.csv", "--examples", "1", cwd=folder)
+    assert done.stdout.startswith("lstm beats this run of other by 40.0 points")
+    found = json.loads(nlp("compare", "names/lstm", "--predictions", "other.csv", "--json", "--metric", "f1", cwd=folder).stdout)
+    assert found["methods"][1]["runs"][0]["run"] == "other.csv"
+    assert found["methods"][1]["value"] == pytest.approx(classified(GOLD, some(30, 7)).metrics["f1"].value())
+    alone = nlp("compare", "--predictions", "other.csv", cwd=folder)
+    assert "other reaches accuracy 50.0 %" in alone.stdout
+    for wish in (("--cluster", "name"), ("--predictions", "other.csv", "--examples", "1")):
+        nlp("compare", "--predictions", "other.csv", *wish, cwd=folder, code=2)
 
 
 def test_power_without_runs(folder):

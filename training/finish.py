@@ -18,12 +18,11 @@ from .folder.checkpoints import checkpoint_path, has_checkpoint
 from .folder.files import disk_errors, write_atomically, write_json
 from .folder.results_file import read_results
 from .folder.row_scores_file import write_row_scores
-from .folder.run_directory import RunDirectory
+from .folder.run_directory import SHOWN_CHARACTERS, RunDirectory
 from .log.pictures import alignment_png, confusion_matrix_png
 from .loop.learner import Learner
 from .session import Session, peak_bytes
 
-SHOWN_CHARACTERS = 200
 SAMPLES = 20
 ALIGNED = 4
 """Rows of a split whose attention is drawn, and the most tokens of either side."""

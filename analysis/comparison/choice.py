@@ -164,7 +164,7 @@ def _age(run: RunDirectory) -> tuple[float, str]:
 def names_of(groups: Sequence[Group]) -> list[str]:
     """The shortest names that tell the methods apart: the recipe without its dataset where all have the same one, then by settings."""
     recipes = [group.latest.recipe for group in groups]
-    same = len({recipe.rpartition("/")[0] for recipe in recipes}) == 1
+    same = len({recipe.rpartition("/")[0] for recipe in recipes}) <= 1
     names = [recipe.rpartition("/")[2] if same else recipe for recipe in recipes]
     pairs = list(zip(groups, names, strict=True))
     return [name if names.count(name) == 1 else f"{name} ({_apart(group, [each for each, other in pairs if other == name])})"

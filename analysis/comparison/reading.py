@@ -2,50 +2,80 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice, repeat
 from math import isfinite
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ...datasets.arrays import IntArray
 from ...errors import RunError
 from ...storage import parse_json, read_file
-from ...tasks.row_scores import Keys, MetricRows, RowScores
+from ...tasks.row_scores import MetricRows, RowScores
 from ...training.folder.checkpoints import best_bytes
 from ...training.folder.results_file import read_results
 from ...training.folder.row_scores_file import read_row_scores
 from ...training.folder.run_directory import RunDirectory
+from .alignment import align
 from .choice import Group, names_of
+from .foreign import read_predictions
 from .methods import MeasuredRows, MeasuredRun, Method
 from .slices import Slice, by_class, by_length
 
 
 @dataclass(frozen=True)
 class Tested:
-    """What all runs of a comparison were tested on."""
+    """What all runs of a comparison were tested on: so many rows, and the class of each; no classes for tasks that have none."""
 
-    task: str
-    split: str
     metric: str
-    metrics: tuple[str, ...]
-    keys: Keys
-    answers: Keys
+    n_rows: int
     classes: Sequence[str]
-    """The class of each row; empty for tasks without classes."""
 
 
-def read_methods(groups: Sequence[Group], split: str, metric: str | None) -> tuple[list[Method], Tested]:
-    """The methods, and what they were tested on. One run is in memory at a time.
+class Source(NamedTuple):
+    """Where row scores come from: a run, or a file of predictions from elsewhere, which has no seed and no cost."""
 
-    Raises RunError where a file is damaged, the test sets differ, or the metric is not there or not finite.
+    name: str
+    scores: RowScores
+    seed: int = 0
+    cost: Mapping[str, float] = {}
+
+
+class Part(NamedTuple):
+    """What becomes a method."""
+
+    name: str
+    sources: Sequence[Source]
+    has_chance: bool = True
+    recipe: str = ""
+
+
+def read_methods(groups: Sequence[Group], files: Sequence[Path], split: str, metric: str | None) -> tuple[list[Method], Tested]:
+    """The methods, runs before files, and what they were tested on.
+
+    Raises RunError where a file is damaged, or the metric is not there or not finite; DataError where the test sets differ.
     """
-    first = read_row_scores(groups[0].latest.row_scores(split))
-    tested = Tested(first.task, split, metric or first.main_metric, tuple(first.metrics), first.keys, first.answers, _classes(first))
-    methods = []
+    parts = [*_of_groups(groups, split), *_of_files(files, set(names_of(groups)))]
+    sources = [source for part in parts for source in part.sources]
+    aligned = align([source.scores for source in sources], [source.name for source in sources])
+    metric = metric or aligned[0].main_metric
+    measured = map(_measured, sources, aligned, repeat(metric))
+    methods = [Method(part.name, tuple(islice(measured, len(part.sources))), part.has_chance, part.recipe) for part in parts]
+    return methods, Tested(metric, len(aligned[0]), _classes(aligned[0]))
+
+
+def _of_groups(groups: Sequence[Group], split: str) -> Iterator[Part]:
     for name, group in zip(names_of(groups), groups, strict=True):
-        runs = tuple(_measured(each.run, each.seed, tested) for each in group.runs)
-        methods.append(Method(name, runs, group.has_chance, group.latest.recipe))
-    return methods, tested
+        sources = [Source(run.address, read_row_scores(run.row_scores(split)), seed, _cost(run)) for run, _, seed in group.runs]
+        yield Part(name, sources, group.has_chance, group.latest.recipe)
+
+
+def _of_files(files: Sequence[Path], taken: set[str]) -> Iterator[Part]:
+    """Named by their file names, in full where a short name is taken."""
+    short = [path.name.partition(".")[0] for path in files]
+    for path, name in zip(files, short, strict=True):
+        yield Part(str(path) if name in taken or short.count(name) > 1 else name, [Source(str(path), read_predictions(path))])
 
 
 def _classes(scores: RowScores) -> Sequence[str]:
@@ -57,37 +87,21 @@ def _classes(scores: RowScores) -> Sequence[str]:
     return names[metric.columns["gold"]].tolist()
 
 
-def _measured(run: RunDirectory, seed: int, tested: Tested) -> MeasuredRun:
-    scores = read_row_scores(run.row_scores(tested.split))
-    _check(scores, run, tested)
+def _measured(source: Source, scores: RowScores, metric: str) -> MeasuredRun:
+    """Raises RunError where the run lacks the metric, or it is not finite."""
+    has = ", ".join(scores.metrics)
+    if metric not in scores.metrics:
+        raise RunError(f"{source.name} has no metric {metric!r}; it has {has}. Choose one that all have with --metric.")
+    if not _is_finite(scores.metrics[metric]):
+        raise RunError(f"The {metric} of {source.name} is not finite on some rows, so it cannot be compared. Choose another metric with "
+                       f"--metric: {has}.")
     figures = {name: each.value() for name, each in scores.metrics.items()}
-    rows = MeasuredRows.of(scores.metrics[tested.metric])
-    return MeasuredRun(run.address, seed, rows, scores.right, scores.predicted, figures, _cost(run))
-
-
-def _check(scores: RowScores, run: RunDirectory, tested: Tested) -> None:
-    """Raises RunError where a run cannot be compared with the first one."""
-    if scores.task != tested.task:
-        raise RunError(f"{run.address} was tested on {scores.task}, the others on {tested.task}; only runs of one task can be compared.")
-    if not np.array_equal(scores.keys, tested.keys) or not np.array_equal(scores.answers, tested.answers):
-        raise RunError(_different_tests(scores, run, tested))
-    if tested.metric not in scores.metrics:
-        raise RunError(f"{run.address} has no metric {tested.metric!r} on {tested.split}; it has {', '.join(scores.metrics)}. "
-                       "Choose one that all runs have with --metric.")
-    if not _is_finite(scores.metrics[tested.metric]):
-        raise RunError(f"The {tested.metric} of {run.address} is not finite on some rows of {tested.split}, so it cannot be compared. "
-                       f"Choose another metric with --metric: {', '.join(scores.metrics)}.")
+    rows = MeasuredRows.of(scores.metrics[metric])
+    return MeasuredRun(source.name, source.seed, rows, scores.right, scores.predicted, figures, source.cost)
 
 
 def _is_finite(metric: MetricRows) -> bool:
     return all(np.isfinite(column).all() for column in metric.columns.values()) and isfinite(metric.value())
-
-
-def _different_tests(scores: RowScores, run: RunDirectory, tested: Tested) -> str:
-    common = len(np.intersect1d(scores.keys, tested.keys))
-    return (f"{run.address} was tested on other rows than the others: {len(scores):,} rows instead of {len(tested.keys):,}, of which "
-            f"{common:,} texts are in both. Only runs that were tested on the same rows can be compared; score them on one file with "
-            "`nlp eval RUN --data FILE`, and compare with --split NAME-OF-THE-FILE.")
 
 
 def _cost(run: RunDirectory) -> dict[str, float]:
@@ -120,7 +134,7 @@ def _lines(content: bytes) -> Iterator[Mapping[str, Any]]:
 def slices_of(tested: Tested, examples: Sequence[Mapping[str, Any]] | None) -> list[Slice]:
     """By class, and by length where the texts are known; the predictions hold the first 200 characters of each."""
     slices = by_class(tested.classes) if len(tested.classes) else []
-    if examples is not None and len(examples) == len(tested.keys):
+    if examples is not None and len(examples) == tested.n_rows:
         lengths: IntArray = np.array([len(each["text"]) for each in examples], dtype=np.int64)
         slices += by_length(lengths)
     return slices

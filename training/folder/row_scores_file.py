@@ -6,6 +6,7 @@ Tensors: `keys`, `answers` and `predicted`, and the columns of all metrics, each
 
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -78,13 +79,14 @@ def read_row_scores(path: Path) -> RowScores:
     except OSError as error:
         raise RunError(f"{path} cannot be read: {error.strerror or error}. {_remedy(path)}") from error
     try:
-        return _parsed(content)
+        return replace(_parsed(content), lines=path.with_suffix(".jsonl"))
     except ValueError as error:
         raise RunError(f"{path} is damaged, or not in the format that this version of nlp reads: {error}. {_remedy(path)}") from error
 
 
 def _remedy(path: Path) -> str:
-    return f"`nlp eval {path.parent.parent} --split {path.stem}` writes it again."
+    of_file = path.stem.startswith("file-")
+    return f"`nlp eval {path.parent.parent} {'--data FILE' if of_file else f'--split {path.stem}'}` writes it again."
 
 
 def _parsed(content: bytes) -> RowScores:

@@ -24,6 +24,9 @@ SEED = r"-seed-(\d+)"
 DEPTH = 4
 """Folders between the runs folder and a run, at most: a dataset, a recipe, a name, and one to spare."""
 
+SHOWN_CHARACTERS = 200
+"""Of each text that are kept in `predictions/<split>.jsonl`."""
+
 
 @dataclass(frozen=True)
 class RunDirectory:
