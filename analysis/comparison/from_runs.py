@@ -7,10 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ...configs.load import load_recipe
-from ...configs.schema.data import SizesData
 from ...datasets.arrays import IntArray
-from ...datasets.read import read_dataset
 from ...errors import ConfigError, DataError, RunError
 from ...training.folder.run_directory import RunDirectory
 from .choice import choose
@@ -70,6 +67,10 @@ def compare_runs(texts: Sequence[str], files: Sequence[Path], wanted: Wanted) ->
 
 def _clusters(run: RunDirectory | None, wanted: Wanted, tested: Tested) -> IntArray:
     """(rows,): the number of the cluster that each row belongs to, from a column of the run's data."""
+    from ...configs.load import load_recipe
+    from ...configs.schema.data import SizesData
+    from ...datasets.read import read_dataset
+
     if run is None:
         raise ConfigError("--cluster reads the data of a run, and files of predictions have none. Compare a run too, or leave it out.")
     data, column = load_recipe(str(run.config)).data, str(wanted.cluster)

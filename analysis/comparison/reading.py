@@ -19,7 +19,6 @@ from ...training.folder.row_scores_file import read_row_scores
 from ...training.folder.run_directory import RunDirectory
 from .alignment import align
 from .choice import Group, names_of
-from .foreign import read_predictions
 from .methods import MeasuredRows, MeasuredRun, Method
 from .slices import Slice, by_class, by_length
 
@@ -56,7 +55,7 @@ def read_methods(groups: Sequence[Group], files: Sequence[Path], split: str, met
 
     Raises RunError where a file is damaged, or the metric is not there or not finite; DataError where the test sets differ.
     """
-    parts = [*_of_groups(groups, split), *_of_files(files, set(names_of(groups)))]
+    parts = [*_of_groups(groups, split), *(_of_files(files, set(names_of(groups))) if files else ())]
     sources = [source for part in parts for source in part.sources]
     aligned = align([source.scores for source in sources], [source.name for source in sources])
     metric = metric or aligned[0].main_metric
@@ -73,6 +72,8 @@ def _of_groups(groups: Sequence[Group], split: str) -> Iterator[Part]:
 
 def _of_files(files: Sequence[Path], taken: set[str]) -> Iterator[Part]:
     """Named by their file names, in full where a short name is taken."""
+    from .foreign import read_predictions
+
     short = [path.name.partition(".")[0] for path in files]
     for path, name in zip(files, short, strict=True):
         yield Part(str(path) if name in taken or short.count(name) > 1 else name, [Source(str(path), read_predictions(path))])

@@ -80,9 +80,7 @@ def judge(a: Method, b: Method, confidence: float = 0.95) -> Pair:
     verdict = compare_methods(sign * a.scores, sign * b.scores)
     counts = _counts(a, b)
     test, p = _p(a, b, verdict.difference, counts)
-    interval = verdict.difference.interval(confidence)
-    if counts is not None:
-        interval = newcombe_interval(counts, confidence)
+    interval = newcombe_interval(counts, confidence) if counts is not None else verdict.difference.interval(confidence)
     alone = tuple(method.name for method in (a, b) if not method.is_known)
     runs = sorted((len(a.runs), len(b.runs)))
     return Pair(a.name, b.name, verdict.difference.value, interval, test, p, p, verdict.difference, verdict.seed_share,
