@@ -69,6 +69,8 @@ def test_the_influences_of_equal_rows_are_those_of_all_rows():
     assert compact.value() == pytest.approx(metric.value())
     part = compact.take(gold > 0)
     assert part.value() == pytest.approx(classified(gold[gold > 0], predicted[gold > 0]).metrics["f1"].value())
+    two = MeasuredRows.of(classified([1, 0], [1, 2]).metrics["f1"]).take(np.array([True, False]))
+    assert two.value() == 1, "rows that are all different come in another order"
 
 
 def test_two_runs_by_accuracy_are_compared_by_mcnemar_and_newcombe():

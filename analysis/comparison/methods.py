@@ -67,6 +67,9 @@ class MeasuredRows:
 
     def take(self, rows: npt.NDArray[np.intp] | BoolArray) -> Self:
         """Only these rows."""
+        if len(self.different) == len(self):
+            different = self.different[self.places[rows]]
+            return replace(self, different=different, places=np.arange(len(different)))
         used, places = np.unique(self.places[rows], return_inverse=True)
         return replace(self, different=self.different[used], places=places)
 

@@ -38,16 +38,17 @@ class SliceVerdict:
 
 def by_class(labels: Sequence[str]) -> list[Slice]:
     """A slice for each class, from the class of each row; none where there are so many that they are no classes."""
-    names, places = np.unique(np.asarray(labels, dtype=np.str_), return_inverse=True)
-    if not 2 <= len(names) <= MOST_CLASSES:
+    numbers = {name: number for number, name in enumerate(sorted(set(labels)))}
+    if not 2 <= len(numbers) <= MOST_CLASSES:
         return []
-    return [Slice("class", str(name), places == number) for number, name in enumerate(names)]
+    places = np.array([numbers[label] for label in labels])
+    return [Slice("class", name, places == number) for name, number in numbers.items()]
 
 
 def by_length(lengths: IntArray, unit: str = "characters") -> list[Slice]:
     """Thirds of the rows from the shortest to the longest, as far as their lengths differ."""
-    edges = np.unique(np.quantile(lengths, [1 / 3, 2 / 3], method="lower"))
-    ends = [-1, *edges.tolist(), int(lengths.max())]
+    ordered = np.sort(lengths)
+    ends = [-1, *(int(ordered[(len(ordered) - 1) * third // 3]) for third in (1, 2, 3))]
     bounds = [(low + 1, high) for low, high in pairwise(ends) if high > low]
     if len(bounds) < 2:
         return []
