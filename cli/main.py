@@ -13,6 +13,7 @@ from .. import __version__
 from ..errors import Preempted
 from ..terminal import open_streams
 from . import config, data, tokenizer
+from .compare import compare
 from .console import explain, print_error
 from .count_params import count_params
 from .doctor import doctor
@@ -39,6 +40,7 @@ app = typer.Typer(
 app.command("train")(train)
 app.command("sweep")(sweep)
 app.command("eval")(eval_)
+app.command("compare")(compare)
 app.command("predict")(predict)
 app.command("learning-curve")(learning_curve)
 app.command("count-params")(count_params)

@@ -22,7 +22,7 @@ class Column(NamedTuple):
 
     @property
     def holds_figures(self) -> bool:
-        return bool(self.cells) and all(re.match(r"([-+]?\.?\d|$)", cell) for cell in self.cells)
+        return bool(self.cells) and all(re.match(r"<?([-+]?\.?\d|$)", cell) for cell in self.cells)
 
     @property
     def width(self) -> int:

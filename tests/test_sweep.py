@@ -11,6 +11,7 @@ from command import nlp, results
 from forked import run as run_command
 from forked import start
 from nlp.analysis.statistics.expected_best import expected_best
+from nlp.cli.console import explain
 from nlp.configs import search_space
 from nlp.configs.load import load_recipe
 from nlp.configs.search_space import load_space, sweep_space
@@ -203,10 +204,11 @@ def test_a_database_holds_the_trials(work, optuna):
 
 
 def searched(config: str, *options: str, pruner: object = None, trials: int = 1):
+    from nlp.training.study.worker import Options
     from nlp.training.sweep.search import Limits, Sweep, prepare, search
     from nlp.training.sweep.trials import Trials
 
-    sweep = Sweep(sweep_space(config, options), config, "one", "cpu")
+    sweep = Sweep(sweep_space(config, options), config, "one", Options("cpu", None, 1, explain))
     prepare(sweep)
     held = Trials(sweep.space, sweep.folder, sweep.address, None)
     held.search_by("random", "none", 0)

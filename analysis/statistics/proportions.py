@@ -7,6 +7,8 @@ from typing import NamedTuple, Self
 import numpy as np
 import numpy.typing as npt
 
+MANY_THROWS = 5_000
+
 
 class PairedCounts(NamedTuple):
     """How many rows both systems get right, only a, only b, and neither."""
@@ -23,7 +25,7 @@ class PairedCounts(NamedTuple):
         return cls(*(int(np.count_nonzero(rows)) for rows in (a & b, a & ~b, ~a & b, ~a & ~b)))
 
 
-def wilson_interval(successes: int, n: int, confidence: float = 0.95) -> tuple[float, float]:
+def wilson_interval(successes: float, n: float, confidence: float = 0.95) -> tuple[float, float]:
     """The score interval of a share p = successes / n (Wilson 1927); from 0 to 1 where there are no rows.
 
     With z the normal quantile: (p + z²/2n ± z √(p (1 - p)/n + z²/4n²)) / (1 + z²/n). Unlike p ± z √(p (1 - p)/n) it keeps its
@@ -58,10 +60,21 @@ def mcnemar_p(counts: PairedCounts) -> float:
 
     Twice the chance of at most min(only_a, only_b) heads in only_a + only_b throws of a fair coin (McNemar 1947; Dietterich 1998).
     """
-    from scipy.special import bdtr
-
     fewer, disagreements = min(counts.only_a, counts.only_b), counts.only_a + counts.only_b
-    return min(1.0, 2 * float(bdtr(fewer, disagreements, 0.5))) if disagreements else 1.0
+    return min(1.0, 2 * _at_most_heads(fewer, disagreements))
+
+
+def _at_most_heads(heads: int, throws: int) -> float:
+    """The chance of at most so many heads. Whole numbers are exact, and quicker than loading scipy, up to some thousand throws."""
+    if throws > MANY_THROWS:
+        from scipy.special import bdtr
+
+        return float(bdtr(heads, throws, 0.5))
+    ways = total = 1
+    for number in range(heads):
+        ways = ways * (throws - number) // (number + 1)
+        total += ways
+    return total / 2**throws
 
 
 def _joined(own: float, other: float, phi: float) -> float:

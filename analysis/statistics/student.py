@@ -21,9 +21,7 @@ class Difference(NamedTuple):
 
     def interval(self, confidence: float = 0.95) -> tuple[float, float]:
         """The value plus and minus t standard errors."""
-        from scipy.special import stdtrit
-
-        half = float(stdtrit(self.degrees_of_freedom, (1 + confidence) / 2)) * self.standard_error
+        half = quantile((1 + confidence) / 2, self.degrees_of_freedom) * self.standard_error
         return self.value - half, self.value + half
 
     def below(self, limit: float) -> float:
@@ -33,6 +31,13 @@ class Difference(NamedTuple):
     def beyond(self, limit: float) -> float:
         """The p, one-sided, that the difference is `limit` or more."""
         return _student(self.value - limit, self.standard_error, self.degrees_of_freedom)
+
+
+def quantile(share: float, degrees_of_freedom: float) -> float:
+    """The value of Student's t that this share of values lies below."""
+    from scipy.special import stdtrit
+
+    return float(stdtrit(degrees_of_freedom, share))
 
 
 def _student(distance: float, standard_error: float, degrees_of_freedom: float) -> float:

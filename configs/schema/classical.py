@@ -22,6 +22,8 @@ class ClassicalConfig(ModelBase):
 class NaiveBayesConfig(ClassicalConfig):
     """Naive Bayes over counts or TF-IDF weights."""
 
+    has_chance: ClassVar[bool] = False
+
     type: Literal["naive_bayes"]
     variant: Literal["multinomial", "complement", "bernoulli"] = "multinomial"
     """Event model; `complement` is Rennie et al. (2003)."""
@@ -34,6 +36,8 @@ class NaiveBayesConfig(ClassicalConfig):
 class LogisticRegressionConfig(ClassicalConfig):
     """Multinomial logistic regression, fitted by L-BFGS."""
 
+    has_chance: ClassVar[bool] = False
+
     type: Literal["logistic_regression"]
     C: PositiveFloat = 1.0
     """Inverse strength of the L2 penalty."""
@@ -45,6 +49,8 @@ class LogisticRegressionConfig(ClassicalConfig):
 
 class LinearSvmConfig(ClassicalConfig):
     """Linear support vector machine, one-vs-rest, fitted by liblinear."""
+
+    has_chance: ClassVar[bool] = False
 
     type: Literal["linear_svm"]
     C: PositiveFloat = 1.0
@@ -84,6 +90,8 @@ class RandomForestConfig(ClassicalConfig):
 class KnnConfig(ClassicalConfig):
     """k-nearest neighbours."""
 
+    has_chance: ClassVar[bool] = False
+
     type: Literal["knn"]
     n_neighbors: PositiveInt = 5
     """Number of neighbours that vote."""
@@ -107,11 +115,15 @@ class TaggerConfig(ModelBase):
 class MostFrequentTagConfig(TaggerConfig):
     """Each word's most frequent tag in training; for unknown words, the most frequent tag overall."""
 
+    has_chance: ClassVar[bool] = False
+
     type: Literal["most_frequent_tag"]
 
 
 class HmmConfig(TaggerConfig):
     """Hidden Markov model with a suffix model for unknown words, as in TnT (Brants 2000)."""
+
+    has_chance: ClassVar[bool] = False
 
     type: Literal["hmm"]
     order: Literal[1, 2] = 2
@@ -133,6 +145,7 @@ class NgramConfig(ModelBase):
 
     learns_by: ClassVar[LearnsBy] = "solver"
     gives: ClassVar[frozenset[str]] = frozenset({"vocabulary"})
+    has_chance: ClassVar[bool] = False
 
     type: Literal["ngram"]
     order: Annotated[int, Field(ge=1, le=8)] = 3

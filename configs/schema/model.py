@@ -1,6 +1,6 @@
 """Which model: the union of all classes that the `model:` section of a recipe may have. `model_base.py` explains what each states."""
 
-from typing import Annotated
+from typing import Annotated, get_args
 
 from pydantic import Field
 
@@ -40,3 +40,9 @@ ModelConfig = Annotated[
     | TransformerSeq2SeqConfig,
     Field(discriminator="type"),
 ]
+
+
+def has_chance(model_type: str) -> bool:
+    """Whether models of this `model.type` differ by their seeds; so too one that this version does not know."""
+    classes = get_args(get_args(ModelConfig)[0])
+    return next((each.has_chance for each in classes if model_type in get_args(each.model_fields["type"].annotation)), True)

@@ -34,6 +34,8 @@ class ModelBase(Config):
     learns_by: ClassVar[LearnsBy]
     gives: ClassVar[frozenset[str]]
     """The tasks that it can serve, by what they need."""
+    has_chance: ClassVar[bool] = True
+    """Whether another seed gives another model, so that what one run shows is true of that run only."""
     carries_state: ClassVar[bool] = False
     """Whether a language model of this kind starts a block in the state that the block before it ended in."""
 

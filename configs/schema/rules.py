@@ -39,6 +39,7 @@ class RulesConfig(ModelBase):
 
     learns_by: ClassVar[LearnsBy] = "nothing"
     gives: ClassVar[frozenset[str]] = frozenset({"classes"})
+    has_chance: ClassVar[bool] = False
 
     type: Literal["rules"]
     mode: Literal["ordered", "weighted"] = "ordered"

@@ -80,6 +80,12 @@ def checkpoint_path(run: RunDirectory, which: Literal["best", "last"] | int = "l
     return _newest_whole(folder, which)
 
 
+def best_bytes(run: RunDirectory) -> int | None:
+    """The size of the best checkpoint's files; None where there is none."""
+    folder = run.checkpoints / (_pointed(run.checkpoints, "best") or "none")
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) if folder.is_dir() else None
+
+
 def has_checkpoint(run: RunDirectory) -> bool:
     """Whether the run was ever saved."""
     return bool(_steps(run.checkpoints)) or (run.checkpoints / "last").exists()

@@ -1,0 +1,98 @@
+"""All that a comparison finds, from methods to what is printed and saved."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ...datasets.arrays import IntArray
+from ..statistics.equivalence import Shares, equivalence_p, practical_shares
+from .disagreement import Disagreement, disagreement
+from .estimates import interval
+from .methods import Method
+from .ranking import Offer, front, groups, judged, ranked
+from .slices import Slice, SliceVerdict, judged_slices
+from .units import Unit, unit_of
+from .verdicts import Pair, detectable, rows_for
+
+COSTS = {"parameters": "parameters", "train_seconds": "time", "peak_bytes": "memory", "checkpoint_bytes": "checkpoint"}
+"""What a method costs, and the head of its column."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a person chose: the confidence, the clusters that rows are drawn in, the margin in the metric's own unit."""
+
+    confidence: float = 0.95
+    clusters: IntArray | None = None
+    margin: float | None = None
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A method in the ranking: its metric, and the letters of its groups."""
+
+    method: Method
+    interval: tuple[float, float]
+    letters: str
+
+
+@dataclass(frozen=True)
+class Compared:
+    """Two methods: the verdict, what it could have shown, where they differ, and how likely the difference is no larger than a margin."""
+
+    pair: Pair
+    smallest: float
+    rows_for_a_point: float
+    disagreement: Disagreement
+    equivalence: float | None
+    practical: Shares | None
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Methods from the best to the worst, all pairs of them, the front of quality against each cost, and the first two on slices."""
+
+    unit: Unit
+    split: str
+    n_rows: int
+    lower_is_better: bool
+    settings: Settings
+    standings: list[Standing]
+    pairs: list[Compared]
+    fronts: dict[str, list[Offer]]
+    slices: list[SliceVerdict]
+
+    @property
+    def alpha(self) -> float:
+        """The level at which a difference is called real."""
+        return 1 - self.settings.confidence
+
+    @property
+    def methods(self) -> list[Method]:
+        """From the best to the worst."""
+        return [standing.method for standing in self.standings]
+
+
+def compare(methods: Sequence[Method], metric: str, split: str, slices: Sequence[Slice] = (),
+            settings: Settings = Settings()) -> Comparison:
+    """Everything about these methods on the same rows."""
+    unit, confidence = unit_of(metric, methods[0].rows.kind), settings.confidence
+    plain = {method.name: method for method in methods}
+    order = ranked([method.clustered(settings.clusters) for method in methods])
+    pairs = judged(order, confidence)
+    letters = groups(order, pairs, 1 - confidence)
+    standings = [Standing(method, interval(method, confidence), group) for method, group in zip(order, letters, strict=True)]
+    open_ = sum(not pair.is_different(1 - confidence) for pair in pairs)
+    compared = [_compared(pair, plain, settings, open_, unit) for pair in pairs]
+    first_two = plain[order[0].name], plain[order[min(1, len(order) - 1)].name]
+    sliced = judged_slices(slices, *first_two, settings.clusters, confidence) if pairs else []
+    return Comparison(unit, split, len(methods[0].right), order[0].rows.lower_is_better, settings, standings, compared,
+                      {cost: front(order, cost, unit.point) for cost in COSTS}, sliced)
+
+
+def _compared(pair: Pair, methods: dict[str, Method], settings: Settings, open_: int, unit: Unit) -> Compared:
+    """What a pair could have shown is at the level that Holm's correction leaves to it among those without a verdict."""
+    alpha, margin = (1 - settings.confidence) / max(open_, 1), settings.margin
+    return Compared(pair, detectable(pair, alpha), rows_for(pair, unit.point, alpha),
+                    disagreement(methods[pair.first], methods[pair.second]),
+                    None if margin is None else equivalence_p(pair.difference, margin),
+                    None if margin is None else practical_shares(pair.difference, margin))

@@ -1,0 +1,50 @@
+"""The metric of one method with its interval."""
+
+from math import inf
+from statistics import NormalDist
+
+import numpy as np
+
+from ..statistics.bootstrap import percentile_interval
+from ..statistics.proportions import wilson_interval
+from ..statistics.student import quantile
+from .methods import LOSSES, MeasuredRows, Method
+
+MANY = 2_000
+"""From so many different rows on the interval of one run comes from its standard error, which is then as good and takes no second."""
+
+
+def interval(method: Method, confidence: float = 0.95) -> tuple[float, float]:
+    """Where the metric lies: Wilson's interval for a share, the bootstrap for other metrics of one run, Student's t for several seeds."""
+    rows = method.rows
+    if rows.kind == "share":
+        return _share_interval(method, confidence)
+    if len(method.runs) == 1 and len(rows) > 1 and len(rows.different) < MANY:
+        return percentile_interval(rows.figure, rows.sums, confidence)
+    low, high = method.itself.interval(confidence)
+    return max(low, _least(rows)), min(high, _most(rows))
+
+
+def _share_interval(method: Method, confidence: float) -> tuple[float, float]:
+    """Wilson's interval. For several seeds, of as many rows as would give the mean share the standard error that it has, and with Student's
+    quantile instead of the normal one: both seeds and rows are in it, and it holds near 0 and 1 (Dean and Pagano 2015).
+    """
+    share, n = method.value, float(len(method.rows))
+    if len(method.runs) == 1:
+        return wilson_interval(round(share * n), n, confidence)
+    _, error, degrees = method.itself
+    if error > 0 and 0 < share < 1:
+        n = share * (1 - share) / error**2
+    as_normal = 2 * NormalDist().cdf(quantile((1 + confidence) / 2, degrees)) - 1
+    return wilson_interval(share * n, n, min(as_normal, 1 - 1e-12))
+
+
+def _least(rows: MeasuredRows) -> float:
+    return 0.0 if np.all(rows.different >= 0) else -inf
+
+
+def _most(rows: MeasuredRows) -> float:
+    """1 for shares of one thing in another, 100 for sacrebleu's scores (which it gives in percent), no limit for losses and error rates."""
+    if rows.kind in LOSSES or rows.kind == "ter":
+        return inf
+    return 100.0 if rows.kind in ("bleu", "bleu_lowercase", "chrf") else 1.0

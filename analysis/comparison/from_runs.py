@@ -1,0 +1,121 @@
+"""From what a person names to the findings, and the examples behind them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ...datasets.arrays import IntArray
+from ...errors import ConfigError, DataError, RunError
+from ...training.folder.run_directory import RunDirectory
+from .choice import choose
+from .comparison import Comparison, Settings, compare
+from .disagreement import clearest
+from .reading import Tested, examples_of, read_methods, slices_of
+from .units import unit_of
+
+
+class Wanted(NamedTuple):
+    """What a person asks for; `margin` is in points, or in the metric's own unit where it has none."""
+
+    split: str = "test"
+    metric: str | None = None
+    margin: float | None = None
+    confidence: float = 0.95
+    cluster: str | None = None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The findings, what a reader should know of how they came about, and the latest run of each method by its name."""
+
+    found: Comparison
+    notices: list[str]
+    runs: Mapping[str, RunDirectory]
+
+
+class Example(NamedTuple):
+    """A row that only `right` gets right: the start of its text, the gold answer, and what both said."""
+
+    row: int
+    text: str
+    label: str
+    right: str
+    said: tuple[str, str]
+
+
+def compare_runs(texts: Sequence[str], files: Sequence[Path], wanted: Wanted) -> Outcome:
+    """Find the runs, read their rows and those of files of predictions, and compare them. Raises RunError, DataError or ConfigError."""
+    if not 0.5 <= wanted.confidence < 1:
+        raise ConfigError(f"--confidence is a share such as 0.95, from 0.5 to below 1; {wanted.confidence:g} is not.")
+    chosen = choose(texts, wanted.split)
+    methods, tested = read_methods(chosen.groups, files, wanted.split, wanted.metric)
+    if not tested.n_rows:
+        raise RunError(f"The split {wanted.split} has no rows, so nothing can be compared on it.")
+    runs = {method.name: group.latest for method, group in zip(methods, chosen.groups, strict=False)}  # files come last
+    first = next(iter(runs.values()), None)
+    clusters = None if wanted.cluster is None else _clusters(first, wanted, tested)
+    lines = None if first is None or len(methods) < 2 else examples_of(first, wanted.split)
+    slices = slices_of(tested, lines) if len(methods) > 1 else []
+    unit = unit_of(tested.metric, methods[0].rows.kind)
+    margin = None if wanted.margin is None else wanted.margin * (unit.point if unit.has_points else 1)
+    found = compare(methods, tested.metric, wanted.split, slices, Settings(wanted.confidence, clusters, margin))
+    return Outcome(found, chosen.notices, runs)
+
+
+def _clusters(run: RunDirectory | None, wanted: Wanted, tested: Tested) -> IntArray:
+    """(rows,): the number of the cluster that each row belongs to, from a column of the run's data."""
+    from ...configs.load import load_recipe
+    from ...configs.schema.data import SizesData
+    from ...datasets.read import read_dataset
+
+    if run is None:
+        raise ConfigError("--cluster reads the data of a run, and files of predictions have none. Compare a run too, or leave it out.")
+    data, column = load_recipe(str(run.config)).data, str(wanted.cluster)
+    if isinstance(data, SizesData):
+        raise ConfigError("A recipe of sizes has no data, so there are no clusters.")
+    splits = read_dataset(data, [column]).splits
+    values = splits[wanted.split].columns[column] if wanted.split in splits else ()
+    if len(values) != tested.n_rows:
+        raise DataError(f"The data has {len(values):,} rows in {wanted.split}, the run was tested on {tested.n_rows:,}, so `{column}` "
+                        "cannot tell which rows belong together. Take the data that the run was trained with.")
+    clusters = np.unique(np.asarray(values, dtype=np.str_), return_inverse=True)[1].astype(np.int64)
+    if clusters.max() == 0:
+        raise DataError(f"All rows of {wanted.split} have the same `{column}`, so there is one cluster, which says nothing of chance. "
+                        "Name another column with --cluster.")
+    return clusters
+
+
+def examples(outcome: Outcome, most: int) -> list[Example]:
+    """Rows that one of the two best methods gets right and the other wrong, at most so many each way; empty for one method.
+
+    The texts are those of any run; what a file of predictions says is not kept in a form that can be shown.
+    """
+    found = outcome.found
+    if len(found.methods) < 2 or not most:
+        return []
+    if not outcome.runs:
+        raise RunError("Files of predictions keep no texts here, so --examples needs a run among what is compared.")
+    a, b = found.methods[:2]
+    texts = _predictions(next(iter(outcome.runs.values())), found.split)
+    said = [_predictions(outcome.runs[method.name], found.split) if method.name in outcome.runs else None for method in (a, b)]
+    rows = [(a.name, row) for row in clearest(a, b, most).tolist()] + [(b.name, row) for row in clearest(b, a, most).tolist()]
+    return [Example(row, texts[row]["text"], str(texts[row].get("label", "")), name,
+                    (_said(said[0], texts, row), _said(said[1], texts, row))) for name, row in rows]
+
+
+def _said(lines: Sequence[Mapping[str, Any]] | None, texts: Sequence[Mapping[str, Any]], row: int) -> str:
+    """Nothing where a run has its rows in another order, which only the row scores are brought out of."""
+    if lines is None or row >= len(lines) or lines[row]["text"] != texts[row]["text"]:
+        return ""
+    return str(lines[row].get("prediction", ""))
+
+
+def _predictions(run: RunDirectory, split: str) -> Sequence[Mapping[str, Any]]:
+    found = examples_of(run, split)
+    if found is None:
+        raise RunError(f"{run.predictions(split)} is missing, so its texts cannot be shown. `nlp eval {run.address} --split {split}` "
+                       "writes it again.")
+    return found

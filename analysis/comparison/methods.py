@@ -1,0 +1,175 @@
+"""A method: all runs of one recipe, which differ by their seeds, and what each row of the test adds to the metric in each of them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Self
+
+import numpy as np
+import numpy.typing as npt
+
+from ...datasets.arrays import BoolArray, FloatArray, IntArray
+from ...tasks.row_scores import Keys, Kind, MetricRows
+from ..statistics.influence import influences
+from ..statistics.methods import compare_methods
+from ..statistics.student import Difference
+from ..statistics.sums import Metric, blocks, by_cluster
+
+LOSSES: frozenset[Kind] = frozenset({"ratio", "exp_ratio", "bits"})
+"""Metrics of which each row has its own value: the first of its sums."""
+
+
+@dataclass(frozen=True)
+class MeasuredRows:
+    """One metric of one run: its different rows (m, k), and which of them each row is (rows,).
+
+    Rows of a confusion matrix are mostly 0 and few are different, so that what is computed of them costs little, in memory too.
+    """
+
+    kind: Kind
+    figure: Metric
+    different: FloatArray
+    places: IntArray
+    lower_is_better: bool
+
+    @classmethod
+    def of(cls, metric: MetricRows) -> Self:
+        """Equal rows of a confusion matrix are found; of other metrics a row takes few numbers."""
+        different, places = metric.grouped() if metric.kind == "macro_f1" else (metric.sums, np.arange(len(metric.sums)))
+        return cls(metric.kind, metric.figure, np.asarray(different, dtype=np.float64), places, metric.lower_is_better)
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+    @property
+    def sums(self) -> FloatArray:
+        """(rows, k)."""
+        return self.different[self.places]
+
+    @property
+    def firsts(self) -> FloatArray:
+        """(rows,): the first of the sums of each row."""
+        return self.different[self.places, 0]
+
+    def value(self) -> float:
+        """The metric of all rows."""
+        return float(self.figure(self._counts @ self.different))
+
+    def influences(self) -> FloatArray:
+        """(rows,), as `influences` of the statistics has them, computed once for rows that are equal."""
+        if len(self.different) == len(self):
+            return influences(self.figure, self.sums)
+        total = self._counts @ self.different
+        sizes = list(blocks(len(self.different), self.different.shape[1]))
+        parts = np.split(self.different, np.cumsum(sizes)[:-1])
+        without = np.concatenate([self.figure(total - part) for part in parts])
+        return (float(self.figure(total)) + (len(self) - 1) * (self._counts @ without / len(self) - without))[self.places]
+
+    def take(self, rows: npt.NDArray[np.intp] | BoolArray) -> Self:
+        """Only these rows."""
+        if len(self.different) == len(self):
+            different = self.different[self.places[rows]]
+            return replace(self, different=different, places=np.arange(len(different)))
+        used, places = np.unique(self.places[rows], return_inverse=True)
+        return replace(self, different=self.different[used], places=places)
+
+    def clustered(self, clusters: IntArray) -> Self:
+        """Rows that belong together as one row, the sum of theirs; a share of rows is then a ratio."""
+        kind: Kind = "ratio" if self.kind == "share" else self.kind
+        sums = by_cluster(self.sums, clusters)
+        return replace(self, kind=kind, different=sums, places=np.arange(len(sums)))
+
+    @cached_property
+    def _counts(self) -> FloatArray:
+        return np.bincount(self.places, minlength=len(self.different)).astype(np.float64)
+
+
+@dataclass(frozen=True)
+class MeasuredRun:
+    """What a comparison needs of one run: the compared metric, which rows are right, and the figures of all metrics."""
+
+    address: str
+    seed: int
+    rows: MeasuredRows
+    right: BoolArray
+    predicted: Keys
+    figures: Mapping[str, float]
+    cost: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Method:
+    """Runs of one recipe, and whether another seed would have given another model."""
+
+    name: str
+    runs: tuple[MeasuredRun, ...]
+    has_chance: bool = True
+    recipe: str = ""
+
+    @property
+    def is_known(self) -> bool:
+        """Whether the runs tell of the method, and not only of themselves."""
+        return not self.has_chance or len(self.runs) > 1
+
+    @property
+    def rows(self) -> MeasuredRows:
+        """Of its first run."""
+        return self.runs[0].rows
+
+    @cached_property
+    def scores(self) -> FloatArray:
+        """(runs, rows): what each row adds to the metric."""
+        return np.stack([run.rows.influences() for run in self.runs])
+
+    @cached_property
+    def values(self) -> FloatArray:
+        """(runs,): the metric of each run."""
+        return np.array([run.rows.value() for run in self.runs])
+
+    @property
+    def value(self) -> float:
+        """The metric, as the mean over runs."""
+        return float(self.values.mean())
+
+    @property
+    def spread(self) -> float | None:
+        """The standard deviation over seeds; None for one run."""
+        return float(self.values.std(ddof=1)) if len(self.runs) > 1 else None
+
+    @cached_property
+    def right(self) -> FloatArray:
+        """(rows,): the share of its runs that are right."""
+        return np.mean([run.right for run in self.runs], axis=0)
+
+    @cached_property
+    def on_rows(self) -> FloatArray:
+        """(runs, rows): how good each row is, more is better: its own value where the metric has one, otherwise whether it is right."""
+        if self.rows.kind != "share" and self.rows.kind not in LOSSES:
+            return np.stack([run.right for run in self.runs]).astype(np.float64)
+        return np.stack([run.rows.firsts for run in self.runs]) * (-1 if self.rows.lower_is_better else 1)
+
+    @cached_property
+    def itself(self) -> Difference:
+        """The metric, with the standard error that both the rows and the seeds give it: the difference from a method that scores 0."""
+        return compare_methods(self.scores, np.zeros(self.scores.shape[1])).difference
+
+    def figure(self, name: str) -> float | None:
+        """Another metric, as the mean over the runs that have it; None where none has."""
+        found = [run.figures[name] for run in self.runs if name in run.figures]
+        return float(np.mean(found)) if found else None
+
+    def cost(self, name: str) -> float | None:
+        """A cost, as the mean over the runs that state it; None where none does."""
+        found = [run.cost[name] for run in self.runs if name in run.cost]
+        return float(np.mean(found)) if found else None
+
+    def take(self, rows: BoolArray) -> Self:
+        """The same method on some rows."""
+        runs = (replace(run, rows=run.rows.take(rows), right=run.right[rows], predicted=run.predicted[rows]) for run in self.runs)
+        return replace(self, runs=tuple(runs))
+
+    def clustered(self, clusters: IntArray | None) -> Self:
+        """The same method, tested on clusters of rows; as it is for None."""
+        if clusters is None:
+            return self
+        return replace(self, runs=tuple(replace(run, rows=run.rows.clustered(clusters)) for run in self.runs))

@@ -1,0 +1,141 @@
+"""From the folders of finished runs to methods that were tested on the same rows."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice, repeat
+from math import isfinite
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ...datasets.arrays import IntArray
+from ...errors import RunError
+from ...storage import parse_json, read_file
+from ...tasks.row_scores import MetricRows, RowScores
+from ...training.folder.checkpoints import best_bytes
+from ...training.folder.results_file import read_results
+from ...training.folder.row_scores_file import read_row_scores
+from ...training.folder.run_directory import RunDirectory
+from .alignment import align
+from .choice import Group, names_of
+from .methods import MeasuredRows, MeasuredRun, Method
+from .slices import Slice, by_class, by_length
+
+
+@dataclass(frozen=True)
+class Tested:
+    """What all runs of a comparison were tested on: so many rows, and the class of each; no classes for tasks that have none."""
+
+    metric: str
+    n_rows: int
+    classes: Sequence[str]
+
+
+class Source(NamedTuple):
+    """Where row scores come from: a run, or a file of predictions from elsewhere, which has no seed and no cost."""
+
+    name: str
+    scores: RowScores
+    seed: int = 0
+    cost: Mapping[str, float] = {}
+
+
+class Part(NamedTuple):
+    """What becomes a method."""
+
+    name: str
+    sources: Sequence[Source]
+    has_chance: bool = True
+    recipe: str = ""
+
+
+def read_methods(groups: Sequence[Group], files: Sequence[Path], split: str, metric: str | None) -> tuple[list[Method], Tested]:
+    """The methods, runs before files, and what they were tested on.
+
+    Raises RunError where a file is damaged, or the metric is not there or not finite; DataError where the test sets differ.
+    """
+    parts = [*_of_groups(groups, split), *(_of_files(files, set(names_of(groups))) if files else ())]
+    sources = [source for part in parts for source in part.sources]
+    aligned = align([source.scores for source in sources], [source.name for source in sources])
+    metric = metric or aligned[0].main_metric
+    measured = map(_measured, sources, aligned, repeat(metric))
+    methods = [Method(part.name, tuple(islice(measured, len(part.sources))), part.has_chance, part.recipe) for part in parts]
+    return methods, Tested(metric, len(aligned[0]), _classes(aligned[0]))
+
+
+def _of_groups(groups: Sequence[Group], split: str) -> Iterator[Part]:
+    for name, group in zip(names_of(groups), groups, strict=True):
+        sources = [Source(run.address, read_row_scores(run.row_scores(split)), seed, _cost(run)) for run, _, seed in group.runs]
+        yield Part(name, sources, group.has_chance, group.latest.recipe)
+
+
+def _of_files(files: Sequence[Path], taken: set[str]) -> Iterator[Part]:
+    """Named by their file names, in full where a short name is taken."""
+    from .foreign import read_predictions
+
+    short = [path.name.partition(".")[0] for path in files]
+    for path, name in zip(files, short, strict=True):
+        yield Part(str(path) if name in taken or short.count(name) > 1 else name, [Source(str(path), read_predictions(path))])
+
+
+def _classes(scores: RowScores) -> Sequence[str]:
+    """The gold class of each row, from the metric that counts classes."""
+    metric = next((each for each in scores.metrics.values() if each.kind == "macro_f1"), None)
+    if metric is None:
+        return ()
+    names = np.array(scores.labels, dtype=object)
+    return names[metric.columns["gold"]].tolist()
+
+
+def _measured(source: Source, scores: RowScores, metric: str) -> MeasuredRun:
+    """Raises RunError where the run lacks the metric, or it is not finite."""
+    has = ", ".join(scores.metrics)
+    if metric not in scores.metrics:
+        raise RunError(f"{source.name} has no metric {metric!r}; it has {has}. Choose one that all have with --metric.")
+    if not _is_finite(scores.metrics[metric]):
+        raise RunError(f"The {metric} of {source.name} is not finite on some rows, so it cannot be compared. Choose another metric with "
+                       f"--metric: {has}.")
+    figures = {name: each.value() for name, each in scores.metrics.items()}
+    rows = MeasuredRows.of(scores.metrics[metric])
+    return MeasuredRun(source.name, source.seed, rows, scores.right, scores.predicted, figures, source.cost)
+
+
+def _is_finite(metric: MetricRows) -> bool:
+    return all(np.isfinite(column).all() for column in metric.columns.values()) and isfinite(metric.value())
+
+
+def _cost(run: RunDirectory) -> dict[str, float]:
+    """What the run states, without what it could not measure, and the size of its best checkpoint."""
+    cost = {name: float(value) for name, value in read_results(run.results).cost.model_dump().items()}
+    if (size := best_bytes(run)) is not None:
+        cost["checkpoint_bytes"] = float(size)
+    return {name: value for name, value in cost.items() if value or name != "peak_bytes"}
+
+
+def examples_of(run: RunDirectory, split: str) -> list[Mapping[str, Any]] | None:
+    """The lines of `predictions/<split>.jsonl` as objects; None where there is no such file. Raises RunError where it is damaged."""
+    path = run.predictions(split)
+    try:
+        return list(_lines(read_file(path)))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        raise RunError(f"{path} is damaged: {error}. `nlp eval {run.address} --split {split}` writes it again.") from error
+
+
+def _lines(content: bytes) -> Iterator[Mapping[str, Any]]:
+    for number, line in enumerate(content.splitlines(), 1):
+        read = parse_json(line)
+        if not isinstance(read, dict) or not isinstance(read.get("text"), str):
+            raise ValueError(f"its line {number} is no prediction")
+        yield read
+
+
+def slices_of(tested: Tested, examples: Sequence[Mapping[str, Any]] | None) -> list[Slice]:
+    """By class, and by length where the texts are known; the predictions hold the first 200 characters of each."""
+    slices = by_class(tested.classes) if len(tested.classes) else []
+    if examples is not None and len(examples) == tested.n_rows:
+        lengths: IntArray = np.array([len(each["text"]) for each in examples], dtype=np.int64)
+        slices += by_length(lengths)
+    return slices

@@ -1,0 +1,161 @@
+"""The findings as sentences that a person can quote."""
+
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from math import isfinite
+
+from .comparison import Compared, Comparison, Standing
+from .units import percent, probability
+from .verdicts import Pair
+
+FEW_UNITS = 30
+"""Fewer texts or clusters than that are too few for Student's t and the bootstrap to be near their level."""
+FEW = 3
+"""Methods of which each is compared with the next; of more, only the best with the others."""
+
+
+def headline(found: Comparison) -> str:
+    """The verdict in one sentence."""
+    if len(found.standings) == 1:
+        return _alone(found)
+    text = "; ".join(_clauses(found))
+    return f"O{text[1:]}." if text.startswith("of these") else f"{text}."
+
+
+def _alone(found: Comparison) -> str:
+    standing = found.standings[0]
+    runs = standing.method.runs
+    over = f"{len(runs)} seeds" if len(runs) > 1 else "one run"
+    return (f"{standing.method.name} reaches {found.unit.metric} {found.unit.value(standing.method.value)} on {found.split} "
+            f"({_confidence(found)} interval {found.unit.interval(standing.interval)}, {over}); there is nothing to compare it with.")
+
+
+def _clauses(found: Comparison) -> Iterator[str]:
+    pairs, names = _by_names(found), [standing.method.name for standing in found.standings]
+    if len(names) <= FEW:
+        neighbours = [pairs[couple] for couple in pairwise(names)]
+        ends = pairs[names[0], names[-1]]
+        if ends.pair.is_different(found.alpha) and not any(each.pair.is_different(found.alpha) for each in neighbours):
+            neighbours.insert(0, ends)
+        yield from (_clause(each, found) for each in neighbours)
+        return
+    best, others = names[0], names[1:]
+    beaten = [name for name in others if pairs[best, name].pair.is_different(found.alpha)]
+    level = [name for name in others if name not in beaten]
+    if beaten:
+        yield _clause(pairs[best, beaten[0]], found)
+    if beaten[1:]:
+        yield f"it also beats {_listed(beaten[1:])}"
+    if level:
+        smallest = max(pairs[best, name].smallest for name in level)
+        yield f"{best} and {_listed(level)} cannot be told apart{_least(smallest, found)}"
+
+
+def _by_names(found: Comparison) -> dict[tuple[str, str], Compared]:
+    return {(each.pair.first, each.pair.second): each for each in found.pairs}
+
+
+def _clause(each: Compared, found: Comparison) -> str:
+    pair = each.pair
+    if not pair.is_different(found.alpha):
+        return _undecided(each, found)
+    first, second = _called(pair.first, pair), _called(pair.second, pair)
+    return (f"{'of these two runs, ' * (len(pair.only_run) == 2)}{first} beats {second} by {found.unit.difference(pair.value)} "
+            f"({_confidence(found)} interval {found.unit.interval(pair.interval)}, {probability(pair.adjusted)}{_after(found.pairs)})")
+
+
+def _called(name: str, pair: Pair) -> str:
+    """A method, or its one run where the verdict is limited to that."""
+    return f"this run of {name}" if pair.only_run == (name,) else name
+
+
+def _undecided(each: Compared, found: Comparison) -> str:
+    pair = each.pair
+    names = f"{_called(pair.first, pair)} and {_called(pair.second, pair)}"
+    names = f"these two runs of {names}" if len(pair.only_run) == 2 else names
+    if pair.difference.standard_error == 0 and pair.value == 0:
+        return f"{names} score the same on every row"
+    if each.equivalence is not None and each.equivalence <= found.alpha and found.settings.margin is not None:
+        return f"{names} are the same in practice: they differ by less than {found.unit.difference(found.settings.margin)}"
+    return f"{names} cannot be told apart{_least(each.smallest, found)}"
+
+
+def _least(smallest: float, found: Comparison) -> str:
+    what = "texts" if found.settings.clusters is None else "clusters"
+    if not isfinite(smallest):
+        return f": {found.n_rows:,} {what} and so few disagreements could show no difference at all"
+    return f": this test set shows nothing under {found.unit.difference(smallest)}"
+
+
+def _after(pairs: Sequence[Compared]) -> str:
+    return f" after Holm over {len(pairs)} pairs" if len(pairs) > 1 else ""
+
+
+def _confidence(found: Comparison) -> str:
+    return f"{100 * found.settings.confidence:g} %"
+
+
+def _listed(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def cautions(found: Comparison) -> list[str]:
+    """What a reader of the verdicts should know: single runs, two seeds only, equal-looking methods."""
+    texts = [_single_runs([s for s in found.standings if not s.method.is_known])] if len(found.standings) > 1 else []
+    for each in found.pairs:
+        if each.pair.two_seeds and each.pair.seed_share > 0.5:
+            texts.append(f"{each.pair.first} and {each.pair.second}: with two seeds on one side only, and seeds that make most of the "
+                         "variance, about 13 % of equal methods would be called different at 5 %. Train a third seed, better five.")
+    units = len(found.methods[0].rows)
+    if units < FEW_UNITS:
+        texts.append(f"{units} {'clusters' if found.settings.clusters is not None else 'texts'} are few: intervals and p are rough.")
+    return [text for text in texts if text]
+
+
+def _single_runs(alone: Sequence[Standing]) -> str:
+    if not alone:
+        return ""
+    names = _listed([standing.method.name for standing in alone])
+    one = len(alone) == 1
+    what = "has one run, so verdicts are on that run" if one else "have one run each, so verdicts are on those runs"
+    return f"{names} {what}. Other seeds may differ: train several (`seeds: [1, 2, 3]`) for verdicts on methods."
+
+
+def agreement(each: Compared, found: Comparison) -> list[str]:
+    """Where two methods differ, in sentences."""
+    first, second, parts = each.pair.first, each.pair.second, each.disagreement
+    lines = []
+    if parts.better != parts.only_first or not parts.oracle:
+        lines.append(f"On a text {first} does better than {second} in {percent(parts.better)} of cases and worse in "
+                     f"{percent(parts.worse)}, {_odds(parts.odds)}; the chance that it does better, ties counted half, is "
+                     f"{percent(parts.superiority)}.")
+    if parts.oracle:
+        odds = "" if lines else f" ({_odds(parts.odds)})"
+        lines.append(f"Only {first} is right on {percent(parts.only_first)} of the texts, only {second} on {percent(parts.only_second)}"
+                     f"{odds}; at least one on {percent(parts.oracle)}, which an oracle over both would reach. They give the same answer "
+                     f"to {percent(parts.agreement)}.")
+    if each.pair.seed_share or each.pair.test_set_share:
+        lines.append(f"Of the variance of the difference, {percent(each.pair.test_set_share)} comes from the texts of the test and "
+                     f"{percent(each.pair.seed_share)} from the seeds.")
+    lines.append(power(each, found))
+    if each.practical is not None and found.settings.margin is not None:
+        margin = found.unit.difference(found.settings.margin)
+        lines.append(f"{first} is better by more than {margin} with probability {percent(each.practical.better)}, the same in practice "
+                     f"{percent(each.practical.same)}, worse by more {percent(each.practical.worse)} (two one-sided tests "
+                     f"that they are the same: {probability(each.equivalence or 0.0)}).")
+    return lines
+
+
+def _odds(odds: float) -> str:
+    return f"odds of {odds:.2f} to 1" if isfinite(odds) else "never the other way"
+
+
+def power(each: Compared, found: Comparison) -> str:
+    """What a test set of this size can show of a pair."""
+    names = f"{each.pair.first} and {each.pair.second}"
+    if not isfinite(each.smallest):
+        return f"{names}: no difference could have been shown on {each.pair.n:,} texts where they disagree so little."
+    point = found.unit.difference(found.unit.point) if found.unit.has_points else f"{found.unit.point:g}"
+    needed = (f"{each.rows_for_a_point:,.0f} texts" if isfinite(each.rows_for_a_point) else "more seeds, since no number of texts would do")
+    return (f"{names}: {each.pair.n:,} texts show a difference of {found.unit.difference(each.smallest)} or more with 80 % power; "
+            f"{point.replace('1.0 points', 'one point')} needs {needed}.")

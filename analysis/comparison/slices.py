@@ -1,0 +1,70 @@
+"""Kinds of rows on which methods may differ more than on all: by class, and by length of text."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+
+from ...datasets.arrays import BoolArray, IntArray
+from ..statistics.many import holm
+from .methods import Method
+from .verdicts import Pair, judge
+
+FEWEST = 5
+"""Rows that a slice has at least."""
+MOST_CLASSES = 200
+
+
+@dataclass(frozen=True)
+class Slice:
+    """Some rows of the test, under a name for people; `by` is `class` or `length`."""
+
+    by: str
+    name: str
+    rows: BoolArray
+
+
+@dataclass(frozen=True)
+class SliceVerdict:
+    """How two methods do on a slice; p is corrected for all slices of the comparison."""
+
+    by: str
+    name: str
+    n: int
+    values: tuple[float, float]
+    pair: Pair
+
+
+def by_class(labels: Sequence[str]) -> list[Slice]:
+    """A slice for each class, from the class of each row; none where there are so many that they are no classes."""
+    numbers = {name: number for number, name in enumerate(sorted(set(labels)))}
+    if not 2 <= len(numbers) <= MOST_CLASSES:
+        return []
+    places = np.array([numbers[label] for label in labels])
+    return [Slice("class", name, places == number) for name, number in numbers.items()]
+
+
+def by_length(lengths: IntArray, unit: str = "characters") -> list[Slice]:
+    """Thirds of the rows from the shortest to the longest, as far as their lengths differ."""
+    ordered = np.sort(lengths)
+    ends = [-1, *(int(ordered[(len(ordered) - 1) * third // 3]) for third in (1, 2, 3))]
+    bounds = [(low + 1, high) for low, high in pairwise(ends) if high > low]
+    if len(bounds) < 2:
+        return []
+    return [Slice("length", f"{max(low, int(lengths.min()))} to {high} {unit}", (lengths >= low) & (lengths <= high))
+            for low, high in bounds]
+
+
+def judged_slices(slices: Sequence[Slice], a: Method, b: Method, clusters: IntArray | None, confidence: float) -> list[SliceVerdict]:
+    """The two methods on each slice, the same metric and the same tests, with Holm's correction over the slices."""
+    found = []
+    for part in slices:
+        if np.count_nonzero(part.rows) >= FEWEST:
+            own = None if clusters is None else clusters[part.rows]
+            first, second = (method.take(part.rows).clustered(own) for method in (a, b))
+            found.append(SliceVerdict(part.by, part.name, int(part.rows.sum()), (first.value, second.value),
+                                      judge(first, second, confidence)))
+    adjusted = holm([each.pair.p for each in found]).tolist()
+    return [SliceVerdict(each.by, each.name, each.n, each.values, each.pair.with_adjusted(p))
+            for each, p in zip(found, adjusted, strict=True)]

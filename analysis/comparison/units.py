@@ -1,0 +1,75 @@
+"""Figures in the words of their metric: shares of one in percent, their differences in points; losses as they are."""
+
+from dataclasses import dataclass
+from math import isfinite
+
+from ...tasks.row_scores import Kind
+
+SHARES: frozenset[Kind] = frozenset({"share", "f1", "precision", "recall", "macro_f1"})
+SCORES: frozenset[Kind] = frozenset({"bleu", "bleu_lowercase", "chrf", "ter"})
+RATIOS_OF_ONE = ("accuracy", "invalid", "zero_one_loss", "error_rate")
+
+
+@dataclass(frozen=True)
+class Unit:
+    """How a metric is written; `point` is the difference that people call a point."""
+
+    metric: str
+    point: float
+    is_share: bool
+    has_points: bool
+
+    def value(self, number: float) -> str:
+        """78.4 %, 34.2 or 0.3127."""
+        return f"{self.plain(number)} %" if self.is_share else self.plain(number)
+
+    def plain(self, number: float) -> str:
+        """The same without a sign of percent."""
+        scaled = number / self.point if self.has_points else number
+        return _decimals(scaled, 1 if self.has_points else 4)
+
+    def difference(self, number: float) -> str:
+        """2.4 points, or 0.0213."""
+        return f"{self.plain(number)} points" if self.has_points else self.plain(number)
+
+    def interval(self, ends: tuple[float, float]) -> str:
+        """0.9 to 3.9."""
+        return " to ".join(map(self.plain, ends))
+
+
+def unit_of(metric: str, kind: Kind) -> Unit:
+    """Shares lie between 0 and 1, sacrebleu's scores mostly between 0 and 100."""
+    is_share = kind in SHARES or (kind == "ratio" and metric.endswith(RATIOS_OF_ONE))
+    return Unit(metric, 0.01 if is_share else 1.0, is_share, is_share or kind in SCORES)
+
+
+def _decimals(number: float, fewest: int) -> str:
+    """So many decimals, and more where only they show that it is not 0."""
+    if not isfinite(number):
+        return "unknown"
+    places = fewest
+    while number and places < fewest + 2 and abs(number) < 0.5 * 10.0**-places * 2:
+        places += 1
+    text = f"{number:,.{places}f}"
+    return text.removeprefix("-") if not float(text.replace(",", "")) else text
+
+
+def probability(p: float) -> str:
+    """p = 0.002; never rounded to 0."""
+    return f"p = {p_figure(p)}" if p >= 0.0001 else "p < 0.0001"
+
+
+def p_figure(p: float) -> str:
+    """Two digits; `<0.0001` below that, and 1 for 1."""
+    if p < 0.0001:
+        return "<0.0001"
+    if p >= 0.995:
+        return "1"
+    if abs(p - 0.05) < 0.0005:
+        return f"{p:.4f}"  # on which side of 0.05 it is
+    return f"{p:.2f}" if p >= 0.1 else f"{p:.3f}" if p >= 0.001 else f"{p:.4f}"
+
+
+def percent(share: float) -> str:
+    """A share in percent, with one decimal."""
+    return f"{100 * share:.1f} %"
