@@ -8,6 +8,7 @@ import typer
 
 from .console import complete_recipe, explain, print_json, say
 from .tables import table
+from .train import Overrides
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,6 +28,7 @@ def learning_curve(
                                                    "on, six sizes.")] = None,
     shares: Annotated[str | None, typer.Option(help="The same as shares of the training examples, such as 0.1,0.2,0.5,1.")] = None,
     seeds: Annotated[str, typer.Option(help="How many seeds for each recipe and size, such as 5, or which, such as 1,2,8.")] = "3",
+    set_: Overrides = None,
     metric: Annotated[str | None, typer.Option(help="By default the one that decides which checkpoint is best.")] = None,
     label_price: Annotated[float | None, typer.Option(min=0, help="What one labelled example costs; answers are in money too.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
@@ -45,8 +47,8 @@ def learning_curve(
 
     _check_files(csv, plot, html)
     options = Options(device, threads, parallel_runs, explain)
-    curves = _curves(recipes, _numbers("--sizes", sizes, whole=True), _numbers("--shares", shares), numbers(seeds, "--seeds", 1), metric,
-                     options)
+    curves = _curves(recipes, set_ or [], _numbers("--sizes", sizes, whole=True), _numbers("--shares", shares),
+                     numbers(seeds, "--seeds", 1), metric, options)
     said = sentences(curves, label_price)
     _write(curves, said, csv, plot, html)
     if json:
@@ -57,7 +59,7 @@ def learning_curve(
     table(COLUMNS, rows(curves), title=f"{curves.scale.metric} on {curves.split}")
 
 
-def _curves(names: list[str], sizes: list[float], shares: list[float], seeds: list[int], metric: str | None,
+def _curves(names: list[str], overrides: list[str], sizes: list[float], shares: list[float], seeds: list[int], metric: str | None,
             options: "Options") -> "LearningCurves":
     from ..analysis.curves.learning_curves import learning_curves
     from ..analysis.curves.plan import check_methods, choose_scale, training_sizes
@@ -68,11 +70,13 @@ def _curves(names: list[str], sizes: list[float], shares: list[float], seeds: li
 
     if sizes and shares:
         raise ConfigError("--sizes and --shares both say how many examples to train on; give one of them.")
-    recipes = {name: load_recipe(name, ()) for name in matching(names)}
+    recipes = {name: load_recipe(name, overrides) for name in matching(names)}
     check_methods(recipes)
     first = next(iter(recipes.values()))
     scale, chosen = choose_scale(first, metric), training_sizes(first, [int(size) for size in sizes], shares)
-    runs = plan_study([*recipes], seeds=seeds, sizes=[*chosen.values()])
+    # Each seed draws its own examples, since which they are matters as much; seed 1 draws those of the plain recipe.
+    runs = [run for seed in seeds
+            for run in plan_study([*recipes], overrides, [seed], splits=[(seed - 1) % 2**32], sizes=[*chosen.values()])]
     points, split = points_of(runs, _trained(runs, options), max(chosen), scale)
     return learning_curves(points, scale, split)
 

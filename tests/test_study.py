@@ -136,6 +136,7 @@ def test_patterns_stand_for_recipes_with_data_or_for_files(folder):
 def test_data_with_a_validation_split_of_its_own_has_no_others(folder):
     assert len(plan_study(["names/rules", "sst2/cnn"], splits=[0, 1, 2])) == 2
     assert len(plan_study(["trec/cnn"], splits=[0, 1, 2])) == 3
+    assert len(plan_study(["names/rules"], splits=[0, 1, 2], sizes=[0.5, 1.0])) == 3 + 1, "other parts of its training examples"
 
 
 def test_a_name_belongs_to_one_recipe(folder):
@@ -168,6 +169,8 @@ def test_a_study_trains_each_run_once_and_as_it_would_be_alone(folder):
         assert timeless(alone) == timeless(run)
         if recipe == "mlp":
             assert weights(alone) == weights(run)
+    memory = {run.parent.name: results(run)["cost"]["peak_bytes"] for run in runs.values()}
+    assert memory["rules"] < memory["mlp"] / 2, "what networks need is not loaded for rules"
     written = {run: (run / "results.json").stat().st_mtime_ns for run in runs.values()}
     again = nlp(*command, cwd=folder)
     assert again.stdout == done.stdout

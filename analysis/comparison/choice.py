@@ -16,7 +16,7 @@ from ...training.folder.run_directory import RunDirectory, find_runs, list_runs,
 
 
 class Candidate(NamedTuple):
-    """A run with its recipe, seeds and description left out, and its seed."""
+    """A run with its recipe, without what makes no other model (seeds, description, score_test), and its seed."""
 
     run: RunDirectory
     recipe: Mapping[str, Any]
@@ -134,7 +134,8 @@ def _candidate(run: RunDirectory) -> Candidate:
         (seed,), _ = recipe.pop("seeds"), recipe["model"]["type"]
     except (OSError, ValueError, TypeError, KeyError, RecursionError, yaml.YAMLError):
         raise RunError(f"{run.config} is damaged: it is no recipe of a run. {REMEDY}") from None
-    recipe.pop("description", None)
+    for key in ("description", "score_test"):
+        recipe.pop(key, None)
     return Candidate(run, recipe, seed)
 
 

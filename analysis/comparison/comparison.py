@@ -13,7 +13,8 @@ from .slices import Slice, SliceVerdict, judged_slices
 from .units import Unit, unit_of
 from .verdicts import Pair, detectable, rows_for
 
-COSTS = {"parameters": "parameters", "train_seconds": "time", "peak_bytes": "memory", "checkpoint_bytes": "checkpoint"}
+COSTS = {"parameters": "parameters", "train_seconds": "time", "peak_bytes": "memory", "checkpoint_bytes": "checkpoint",
+         "latency_1": "1 text", "latency_64": "64 texts"}
 """What a method costs, and the head of its column."""
 
 

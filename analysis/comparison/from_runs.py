@@ -13,6 +13,7 @@ from ...training.folder.run_directory import RunDirectory
 from .choice import choose
 from .comparison import Comparison, Settings, compare
 from .disagreement import clearest
+from .methods import Method
 from .reading import Tested, examples_of, read_methods, slices_of
 from .units import unit_of
 
@@ -25,6 +26,7 @@ class Wanted(NamedTuple):
     margin: float | None = None
     confidence: float = 0.95
     cluster: str | None = None
+    latency: bool = False
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,8 @@ def compare_runs(texts: Sequence[str], files: Sequence[Path], wanted: Wanted) ->
     if not tested.n_rows:
         raise RunError(f"The split {wanted.split} has no rows, so nothing can be compared on it.")
     runs = {method.name: group.latest for method, group in zip(methods, chosen.groups, strict=False)}  # files come last
+    if wanted.latency:
+        methods = _with_latencies(methods, runs, wanted.split)
     first = next(iter(runs.values()), None)
     clusters = None if wanted.cluster is None else _clusters(first, wanted, tested)
     lines = None if first is None or len(methods) < 2 else examples_of(first, wanted.split)
@@ -63,6 +67,17 @@ def compare_runs(texts: Sequence[str], files: Sequence[Path], wanted: Wanted) ->
     margin = None if wanted.margin is None else wanted.margin * (unit.point if unit.has_points else 1)
     found = compare(methods, tested.metric, wanted.split, slices, Settings(wanted.confidence, clusters, margin))
     return Outcome(found, chosen.notices, runs)
+
+
+def _with_latencies(methods: Sequence[Method], runs: Mapping[str, RunDirectory], split: str) -> list[Method]:
+    """The same with the milliseconds that the latest run of each method takes over 1 and 64 texts, measured now and in turns."""
+    from ...training.open_run import open_run
+    from .latency import latencies
+
+    found: dict[str, dict[str, float]] = {run.address: {} for run in runs.values()}
+    for each in latencies([open_run(run) for run in runs.values()], split):
+        found[each.run][f"latency_{each.texts}"] = each.milliseconds
+    return [method.with_cost(found[runs[method.name].address]) if method.name in runs else method for method in methods]
 
 
 def _clusters(run: RunDirectory | None, wanted: Wanted, tested: Tested) -> IntArray:

@@ -64,11 +64,13 @@ def _number(value: float | None) -> str:
 
 
 def cost_text(cost: str, value: float | None) -> str:
-    """With its unit, such as 12.3 s or 4.1 MB."""
+    """With its unit, such as 12.3 s, 4.1 MB or 0.82 ms."""
     if value is None:
         return ""
     if cost == "train_seconds":
         return f"{value:,.1f} s"
+    if cost.startswith("latency"):
+        return f"{value:,.2f} ms" if value < 10 else f"{value:,.0f} ms"
     return f"{value / 1e6:,.1f} MB" if cost.endswith("bytes") else f"{value:,.0f}"
 
 

@@ -163,6 +163,11 @@ class Method:
         found = [run.cost[name] for run in self.runs if name in run.cost]
         return float(np.mean(found)) if found else None
 
+    def with_cost(self, more: Mapping[str, float]) -> Self:
+        """The same method with further costs, of its first run."""
+        first, *others = self.runs
+        return replace(self, runs=(replace(first, cost={**first.cost, **more}), *others))
+
     def take(self, rows: BoolArray) -> Self:
         """The same method on some rows."""
         runs = (replace(run, rows=run.rows.take(rows), right=run.right[rows], predicted=run.predicted[rows]) for run in self.runs)

@@ -105,7 +105,7 @@ def cautions(found: Comparison) -> list[str]:
     for each in found.pairs:
         if each.pair.two_seeds and each.pair.seed_share > 0.5:
             texts.append(f"{each.pair.first} and {each.pair.second}: with two seeds on one side only, and seeds that make most of the "
-                         "variance, about 13 % of equal methods would be called different at 5 %. Train a third seed, better five.")
+                         "variance, up to 8 % of equal methods would be called different at 5 %. Train a third seed, better five.")
     units = len(found.methods[0].rows)
     if units < FEW_UNITS:
         texts.append(f"{units} {'clusters' if found.settings.clusters is not None else 'texts'} are few: intervals and p are rough.")

@@ -15,7 +15,7 @@ from ..log.study_display import StudyDisplay
 from ..stop_signal import KINDS
 from .expected_time import ExpectedTimes
 from .plan import PlannedRun
-from .worker import Event, Failed, Finished, Line, Options, Step, Stopped, context_for, start
+from .worker import Contexts, Event, Failed, Finished, Line, Options, Step, Stopped, start
 
 POLL_SECONDS = 0.5
 """How long to wait for an event before signals, and runs that another process trains, are looked at."""
@@ -47,7 +47,7 @@ class Study:
     """Keeps so many runs going until all are finished, have failed, or a signal stops them."""
 
     def __init__(self, runs: Sequence[PlannedRun], options: Options) -> None:
-        self.runs, self.options, self.context = runs, options, context_for(runs)
+        self.runs, self.options, self.contexts = runs, options, Contexts(runs)
         self.results: dict[PlannedRun, Results] = {}
         self.failures: dict[PlannedRun, Failed] = {}
         self.going: dict[Connection, Going] = {}
@@ -78,7 +78,7 @@ class Study:
             self.to_come.remove(run)
             if self._read(run):
                 continue
-            process, events = start(self.context, run, self.options)
+            process, events = start(self.contexts, run, self.options)
             self.going[events] = Going(run, process, events)
             building.add(_data(run))
 

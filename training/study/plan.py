@@ -53,9 +53,9 @@ def plan_study(configs: Sequence[str], overrides: Sequence[str] = (), seeds: Seq
                sizes: Sequence[Size] = (), name: str | None = None) -> list[PlannedRun]:
     """The runs, recipe by recipe, in an order that depends on these arguments alone; what is not given is as the recipes say.
 
-    `configs` are names, paths, or patterns of either (`names/*`). `splits` are seeds of the validation split, for data that has none of
-    its own. Runs are found again by what they are, or by `name` where one is given. Raises ConfigError for a recipe that is not valid, a
-    pattern that nothing matches, and a name that belongs to another recipe.
+    `configs` are names, paths, or patterns of either (`names/*`). `splits` are seeds that draw the validation split, for data that has none
+    of its own, and the part of the training examples, where it is a part. Runs are found again by what they are, or by `name` where one is
+    given. Raises ConfigError for a recipe that is not valid, a pattern that nothing matches, and a name that belongs to another recipe.
     """
     planned: dict[Path, PlannedRun] = {}
     for config in matching(configs):
@@ -112,8 +112,14 @@ def _parts(recipe: Recipe, sizes: Sequence[Size], splits: Sequence[int]) -> Iter
     for size in sizes or (None,):
         cut = {} if size is None else {"train_share": 1.0, "train_rows": size} if isinstance(size, int) else {
             "train_share": size, "train_rows": None}
-        for split in splits if splits and not has_own_validation(data) else (data.split_seed,):
-            yield recipe.model_copy(update={"data": data.model_copy(update={**cut, "split_seed": split})})
+        part = data.model_copy(update=cut)
+        for split in splits if splits and is_drawn(part) else (data.split_seed,):
+            yield recipe.model_copy(update={"data": part.model_copy(update={"split_seed": split})})
+
+
+def is_drawn(data: NamedData | FileData) -> bool:
+    """Whether a seed decides which examples are trained on."""
+    return data.train_share < 1 or data.train_rows is not None or not has_own_validation(data)
 
 
 def has_own_validation(data: NamedData | FileData) -> bool:

@@ -76,21 +76,28 @@ class Options:
     explain: Explain
 
 
-def context_for(runs: Sequence[PlannedRun]) -> BaseContext:
-    """How processes are started: on Linux by forking one that has loaded what these runs need, so that each starts in a moment.
+class Contexts:
+    """How processes are started: on Linux by forking one that has loaded what the runs of a study need, so that each starts in a moment.
 
-    Elsewhere system libraries do not survive a fork, and each process loads them anew.
+    There is one such process, for networks where there are any. Other runs then load what they need anew: with the libraries of networks
+    they would seem to need as much memory. Elsewhere system libraries do not survive a fork, and each process loads them anew.
     """
-    if sys.platform != "linux":
-        return multiprocessing.get_context("spawn")
-    context = multiprocessing.get_context("forkserver")
-    kinds = {run.recipe.model.learns_by for run in runs}
-    context.set_forkserver_preload([*ALWAYS, *(name for kind in sorted(kinds) for name in BY_KIND[kind])])
-    return context
+
+    def __init__(self, runs: Sequence[PlannedRun]) -> None:
+        kinds = {run.recipe.model.learns_by for run in runs}
+        self.forked = set() if sys.platform != "linux" else {"gradient"} if "gradient" in kinds else kinds
+        if self.forked:
+            multiprocessing.get_context("forkserver").set_forkserver_preload(
+                [*ALWAYS, *(name for kind in sorted(self.forked) for name in BY_KIND[kind])])
+
+    def of(self, run: PlannedRun) -> BaseContext:
+        """The context that starts this run."""
+        return multiprocessing.get_context("forkserver" if run.recipe.model.learns_by in self.forked else "spawn")
 
 
-def start(context: BaseContext, run: PlannedRun, options: Options) -> tuple[Any, Connection]:
+def start(contexts: Contexts, run: PlannedRun, options: Options) -> tuple[Any, Connection]:
     """The process, and where its events are received, the last of which is Finished, Stopped or Failed unless it is killed."""
+    context = contexts.of(run)
     receiver, sender = context.Pipe(duplex=False)
     process = context.Process(target=_train, args=(run, options, sender, dict(os.environ), str(Path.cwd())), name=run.name)  # pyright: ignore[reportAttributeAccessIssue]
     process.start()

@@ -2,13 +2,12 @@
 
 import signal
 from contextlib import suppress
-from multiprocessing.context import BaseContext
 from pathlib import Path
 from typing import Literal, NamedTuple
 
 from ..folder.files import disk_errors
 from ..study.plan import PlannedRun
-from ..study.worker import Event, Failed, Finished, Line, Options, Step, Stopped, start
+from ..study.worker import Contexts, Event, Failed, Finished, Line, Options, Step, Stopped, start
 
 
 class Ended(NamedTuple):
@@ -21,12 +20,12 @@ class Ended(NamedTuple):
 class ChildRun:
     """One run that trains in a child process; what it says goes to a file."""
 
-    def __init__(self, context: BaseContext, run: PlannedRun, options: Options, output: Path) -> None:
+    def __init__(self, contexts: Contexts, run: PlannedRun, options: Options, output: Path) -> None:
         self.output, self.stopping = output, False
         with disk_errors(output):
             output.parent.mkdir(parents=True, exist_ok=True)
             output.touch()
-        self.process, self.events = start(context, run, options)
+        self.process, self.events = start(contexts, run, options)
         self.outcome: Event | None = None
 
     def stop(self) -> None:

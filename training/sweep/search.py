@@ -26,7 +26,7 @@ from ..log.tracking import read_metrics
 from ..loop.trainer import followed_metric, score_of
 from ..study.engine import Outcome, Study
 from ..study.plan import PlannedRun
-from ..study.worker import Options, context_for
+from ..study.worker import Contexts, Options
 from .child import ChildRun
 from .trials import PATIENCE, Setting, Trials, Tried, best_of
 
@@ -152,7 +152,7 @@ class Search:
     def __init__(self, sweep: Sweep, trials: Trials, limits: Limits, worker: str) -> None:
         self.sweep, self.trials, self.limits, self.worker = sweep, trials, limits, worker
         self.began = time.monotonic()
-        self.context = context_for([sweep.run(sweep.recipe(next(sweep.space.corners())), "first")])
+        self.contexts = Contexts([sweep.run(sweep.recipe(next(sweep.space.corners())), "first")])
         self.running: list[RunningTrial] = []
         self.ended: list[Tried] = []
 
@@ -199,7 +199,7 @@ class Search:
         while is_locked(self.sweep.folder / name / ".lock") and time.monotonic() - began < PATIENCE:
             time.sleep(GLANCE)  # the process of a killed search is about to end
         run = self.sweep.run(recipe, name)
-        child = ChildRun(self.context, run, self.sweep.options, self.sweep.folder / "output" / f"{name}.txt")
+        child = ChildRun(self.contexts, run, self.sweep.options, self.sweep.folder / "output" / f"{name}.txt")
         self.running.append(RunningTrial(trial, dict(trial.params), run, child))
 
     def _judge(self, each: RunningTrial) -> None:
