@@ -8,7 +8,7 @@ import typer
 from .console import complete_recipe, complete_run, notice, say
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from ..training.folder.run_directory import RunDirectory
     from ..training.jobs import Job
@@ -67,7 +67,7 @@ def train(
         return print_commands(runs, device, threads)
     if len(runs) == 1 and runs[0].config == configs[0] and not any(many.values()):
         recipe = load_recipe(configs[0], set_ or ())
-        return _train_here(new_jobs(recipe, configs[0], name, device, threads, processes), processes, json)
+        return _train_here(lambda: new_jobs(recipe, configs[0], name, device, threads, processes), processes, json)
     if (number := task_number(task, len(runs))) is not None:
         runs = [pick(runs, number)]
     _train(runs, device, threads, processes, parallel_runs, json)
@@ -82,18 +82,20 @@ def _train(runs: "Sequence[PlannedRun]", device: str, threads: int | None, proce
     from .study import report
 
     if len(runs) == 1 or processes > 1 or "RANK" in os.environ:
-        jobs = [job_in(run.directory, run.recipe, run.config, device, threads, processes) for run in runs]
-        return _train_here(jobs, processes, json)
+        return _train_here(lambda: [job_in(run.directory, run.recipe, run.config, device, threads, processes) for run in runs],
+                           processes, json)
     report(runs, Study(runs, Options(device, threads, parallel_runs, explain)).train(), json)
 
 
-def _train_here(jobs: "Sequence[Job]", processes: int, json: bool) -> None:
+def _train_here(make_jobs: "Callable[[], Sequence[Job]]", processes: int, json: bool) -> None:
+    """Folders are made when everything is loaded, since Ctrl-C between the two would leave them."""
     from ..training.data_parallel import train_in_processes
     from ..training.folder.run_directory import group_address
     from ..training.run import train_jobs
     from .report import print_results
     from .study import stop
 
+    jobs = make_jobs()
     if processes > 1:
         return print_results(train_in_processes(jobs, processes), json)
     trained = train_jobs(jobs)

@@ -23,7 +23,8 @@ svg .tick { font-size: 11px; fill: #555; } .grid { stroke: #eee; } .axis { strok
 .bar { stroke: #2b6cb0; stroke-width: 3; opacity: .55; } circle { fill: #2b6cb0; } .other { fill: #aaa; }
 .front { fill: none; stroke: #2b6cb0; stroke-width: 1.5; }
 .part0 { fill: #9ec5e8; } .part1 { fill: #2b6cb0; } .part2 { fill: #d9822b; } .part3 { fill: #ccc; }
-@media print { body { max-width: none; padding: 0; } .wide { overflow: visible; } table { font-size: .7rem; }
+@media print { body { max-width: none; padding: 0; } .wide { overflow: visible; } table { font-size: .65rem; }
+  th, td { white-space: normal; padding: .15rem .3rem; }
   section { break-inside: avoid; } }
 """
 

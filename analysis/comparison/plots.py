@@ -63,10 +63,15 @@ def intervals(bars: Sequence[Bar], title: str, write: Callable[[float], str], ze
 
 
 def front(points: Sequence[Point], title: str, across: str, write: Callable[[float], str], write_cost: Callable[[float], str]) -> str:
-    """Quality against cost, which grows by factors; the line joins the methods that nothing cheaper equals."""
-    shown = [point for point in points if point.cost > 0 and isfinite(point.value)]
-    if len(shown) < 2:
+    """Quality against cost, which grows by factors; the line joins the methods that nothing cheaper equals.
+
+    What costs nothing, such as training rules, has no place on such an axis and stands at its left end.
+    """
+    known = [point for point in points if isfinite(point.value)]
+    least = min((point.cost for point in known if point.cost > 0), default=None)
+    if least is None or len(known) < 2:
         return ""
+    shown = [point._replace(cost=max(point.cost, least / 3)) for point in known]
     left, bottom = 56, 250
     low, high = (end(point.cost for point in shown) for end in (min, max))
     across_scale = Scale(low / 1.6, high * 1.6, left, WIDTH - RIGHT, logarithmic=True)
