@@ -230,11 +230,11 @@ def test_a_signal_saves_all_runs_and_the_same_command_goes_on(number, code, fold
         assert weights(cut) == weights(folder / f"runs/long/whole-seed-{seed}")
 
 
-def killed_at_random(folder: Path, kills: int) -> None:
+def killed_at_random(folder: Path, kills: int, seeds: int) -> None:
     """A study ends as if it had never been killed, and its processes end with it."""
     write_recipe(folder, "mlp", TRAINING.replace("epochs: 3", "epochs: 8"), "mlp")
-    command = ["train", *(part for model in ("rules", "naive_bayes", "mlp") for part in ("--config", f"{model}.yaml")), "--seeds", "3",
-               "--parallel-runs", "2", "--threads", "1"]
+    command = ["train", *(part for model in ("rules", "naive_bayes", "mlp") for part in ("--config", f"{model}.yaml")), "--seeds",
+               str(seeds), "--parallel-runs", "2", "--threads", "1"]
     variables = {**os.environ, "NLP_RUNS": str(folder / "whole")}
     started = time.monotonic()
     subprocess.run([str(NLP), *command], cwd=folder, env=variables, capture_output=True, check=True)
@@ -257,13 +257,13 @@ def killed_at_random(folder: Path, kills: int) -> None:
 
 
 def test_a_killed_study_goes_on(folder):
-    killed_at_random(folder, 2)
+    killed_at_random(folder, kills=1, seeds=2)
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_a_study_killed_ten_times_goes_on(folder):
-    killed_at_random(folder, 10)
+    killed_at_random(folder, kills=10, seeds=3)
 
 
 # Schedulers

@@ -12,7 +12,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullLocator
 
 from .crossing import DRAWN
 from .learning_curves import LearningCurves, MethodCurve
@@ -94,6 +94,7 @@ def _label_time(axes: Axes, shown: list[MethodCurve]) -> None:
     axes.set_ylabel("training time (s)")
     if all((method.levels.seconds > 0).all() for method in shown):
         axes.set_yscale("log")
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axes.yaxis.set_major_formatter(FuncFormatter(lambda seconds, _: f"{seconds:,.10g}"))
         axes.yaxis.set_minor_locator(NullLocator())
 

@@ -24,7 +24,8 @@ from .plan import PlannedRun
 Explain = Callable[[Exception], tuple[str, int]]
 """From an error to its message, one paragraph, and the exit code."""
 
-ALWAYS = ("nlp.cli.main", "nlp.training.study.worker", "nlp.tasks.classification", "nlp.training.log.tensorboard_events", "rich.table")
+ALWAYS = ("nlp.cli.main", "nlp.training.study.worker", "nlp.tasks.classification", "nlp.training.log.tensorboard_events",
+          "nlp.training.folder.row_scores_file", "PIL.ImageFont")
 BY_KIND = {
     "gradient": ("torch", "nlp.training.loop.gradient", "tokenizers", "safetensors.torch"),
     "solver": ("sklearn.feature_extraction.text", "sklearn.linear_model", "sklearn.naive_bayes", "sklearn.svm", "skops.io"),
