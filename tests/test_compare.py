@@ -30,6 +30,7 @@ from nlp.analysis.statistics.influence import influences
 from nlp.analysis.statistics.methods import compare_methods
 from nlp.analysis.statistics.power import smallest_difference
 from nlp.analysis.statistics.proportions import newcombe_interval, wilson_interval
+from nlp.analysis.statistics.sums import ratio
 from nlp.configs.schema.model import has_chance
 from nlp.errors import RunError
 from scipy import stats
@@ -108,6 +109,15 @@ def test_several_seeds_are_compared_by_components_of_variance():
     assert pair.interval == expected.difference.interval()
     assert (pair.seed_share, pair.test_set_share) == (expected.seed_share, expected.test_set_share)
     assert pair.of_methods
+
+
+def test_perfect_tokens_are_as_sure_as_so_many_perfect_sentences():
+    """Neither the bootstrap nor a standard error of 0 says that the method may be wrong on the next sentence."""
+    perfect, losses = np.tile([5.0, 5.0], (40, 1)), np.tile([0.0, 3.0], (40, 1))
+    for sums, lower, expected in ((perfect, False, wilson_interval(40, 40)), (losses, True, wilson_interval(0, 40))):
+        metric = MeasuredRows("ratio", ratio, sums, np.arange(40), lower)
+        run = MeasuredRun("a/1", 1, metric, np.ones(40, dtype=bool), np.zeros(40, dtype=np.uint64), {})
+        assert interval(Method("a", (run, run))) == expected == interval(Method("a", (run,)))
 
 
 @pytest.mark.parametrize(("runs_a", "chance_a", "runs_b", "chance_b", "limited"), [

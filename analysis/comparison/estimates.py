@@ -10,15 +10,22 @@ from ..statistics.proportions import wilson_interval
 from ..statistics.student import quantile
 from .methods import LOSSES, MeasuredRows, Method
 
+PARTS = ("f1", "precision", "recall", "macro_f1")
 MANY = 2_000
 """From so many different rows on the interval of one run comes from its standard error, which is then as good and takes no second."""
 
 
 def interval(method: Method, confidence: float = 0.95) -> tuple[float, float]:
-    """Where the metric lies: Wilson's interval for a share, the bootstrap for other metrics of one run, Student's t for several seeds."""
+    """Where the metric lies: Wilson's interval for a share, the bootstrap for other metrics of one run, Student's t for several seeds.
+
+    Where every row is perfect (or none right at all) neither of the last two has any variance to go by; so many rows that are each right
+    or wrong say at least as much.
+    """
     rows = method.rows
     if rows.kind == "share":
         return _share_interval(method, confidence)
+    if method.value in (0, 1) and _is_part_of_one(rows):
+        return wilson_interval(round(method.value) * len(rows), len(rows), confidence)
     if len(method.runs) == 1 and len(rows) > 1 and len(rows.different) < MANY:
         return percentile_interval(rows.figure, rows.sums, confidence)
     low, high = method.itself.interval(confidence)
@@ -37,6 +44,11 @@ def _share_interval(method: Method, confidence: float) -> tuple[float, float]:
         n = share * (1 - share) / error**2
     as_normal = 2 * NormalDist().cdf(quantile((1 + confidence) / 2, degrees)) - 1
     return wilson_interval(share * n, n, min(as_normal, 1 - 1e-12))
+
+
+def _is_part_of_one(rows: MeasuredRows) -> bool:
+    """Whether the metric is a share of tokens or spans, which lies between 0 and 1."""
+    return rows.kind in PARTS or (rows.kind == "ratio" and bool(np.all(rows.different[:, 0] <= rows.different[:, 1])))
 
 
 def _least(rows: MeasuredRows) -> float:

@@ -4,6 +4,7 @@ import csv
 import io
 import re
 from collections.abc import Sequence
+from math import isfinite
 from typing import NamedTuple
 
 from .comparison import COSTS, Compared, Comparison, Standing
@@ -89,7 +90,8 @@ def _pair_row(each: Compared, found: Comparison) -> list[str]:
     pair, parts = each.pair, each.disagreement
     same = [] if each.practical is None else [f"{percent(each.practical.same)} (p {p_figure(each.equivalence or 0.0)})"]
     return [pair.first, pair.second, found.unit.difference(pair.value), found.unit.interval(pair.interval), p_figure(pair.adjusted),
-            pair.test.value, percent(parts.superiority), f"{parts.odds:.2f}", found.unit.difference(each.smallest),
+            pair.test.value, percent(parts.superiority), f"{parts.odds:.2f}" if isfinite(parts.odds) else "never worse",
+            found.unit.difference(each.smallest) if isfinite(each.smallest) else "none",
             percent(pair.seed_share), *same]
 
 
