@@ -34,6 +34,7 @@ def compare(
     cluster: Annotated[str | None, typer.Option(help="A column of the data: rows with the same value, such as the sentences of one "
                                                      "document, are drawn together.")] = None,
     latency: Annotated[bool, typer.Option("--latency", help="Measure how long each method takes to answer 1 and 64 texts.")] = False,
+    words: Annotated[bool, typer.Option("--words", help="Also compare by words that training lacks and by how rare words are.")] = False,
     examples: Annotated[int, typer.Option(min=0, help="Show so many examples that only one of the two best methods gets right.")] = 0,
     json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
     csv: Annotated[Path | None, typer.Option(help="Write the methods to this file as CSV.")] = None,
@@ -49,7 +50,7 @@ def compare(
         _print_prospects(_assumed(power, rows, accuracy, disagreement, confidence), rows or 0, json)
         return
     _refuse_assumptions(rows, accuracy, disagreement)
-    outcome = compare_runs(runs or [], predictions or [], Wanted(split, metric, margin, confidence, cluster, latency))
+    outcome = compare_runs(runs or [], predictions or [], Wanted(split, metric, margin, confidence, cluster, latency, words))
     for each in outcome.notices:
         notice(each)
     _write(outcome, examples, {"csv": csv, "markdown": markdown, "latex": latex, "html": html})

@@ -87,6 +87,12 @@ def count_training_examples(data: DataConfig, preparation: Preparation) -> int:
     return len(_read(_with_texts(data), preparation).splits["train"])
 
 
+def read_row_texts(data: DataConfig, preparation: Preparation) -> Mapping[str, Sequence[str]]:
+    """What a model is given of each row, of every split: the column that the task reads first."""
+    dataset = _read(_with_texts(data), preparation)
+    return {name: table.columns[preparation.columns[0]] for name, table in dataset.splits.items()}
+
+
 def _read(data: NamedData | FileData, preparation: Preparation) -> Dataset:
     """The splits without the rows that the task leaves out, and of the training split the part that the recipe asks for."""
     dataset = read_dataset(data, preparation.columns)

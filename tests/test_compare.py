@@ -11,6 +11,7 @@ from statistics import NormalDist
 
 import numpy as np
 import pytest
+import tiny_runs
 from command import nlp, nlp_process, write_names, write_recipe
 from made_runs import CLASSES, classified, made_run
 from nlp.analysis.comparison.choice import choose, names_of
@@ -22,7 +23,7 @@ from nlp.analysis.comparison.plots import Bar, Point, front, intervals
 from nlp.analysis.comparison.prospects import expected_disagreements, prospects
 from nlp.analysis.comparison.ranking import front as pareto
 from nlp.analysis.comparison.sentences import cautions, headline, power
-from nlp.analysis.comparison.slices import by_class, by_length
+from nlp.analysis.comparison.slices import by_class, by_length, by_words
 from nlp.analysis.comparison.units import p_figure, probability, unit_of
 from nlp.analysis.comparison.verdicts import Test as Kind
 from nlp.analysis.comparison.verdicts import detectable, judge, rows_for
@@ -265,6 +266,15 @@ def test_slices_by_class_and_length():
     assert sum(each.rows.astype(int) for each in thirds).tolist() == [1] * 6
     assert by_length(np.array([7, 7, 7])) == []
     assert [each.name for each in by_length(np.array([1, 1, 1, 1, 9]))] == ["1 to 1 characters", "2 to 9 characters"]
+
+
+def test_slices_by_unknown_words_and_by_frequency():
+    train = ["the cat", "the Dog", "the owl"]
+    found = {part.name: part.rows.tolist() for part in by_words(["The dog", "a dog", "a lion", "the the the", ""], train)}
+    assert found == {"no unknown word": [True, False, False, True, True], "one unknown word": [False, True, False, False, False],
+                     "more unknown words": [False, False, True, False, False], "rarest words": [False, False, True, False, True],
+                     "words between": [False, True, False, False, False], "most frequent words": [True, False, False, True, False]}
+    assert by_words(["the", "the"], train) == []
 
 
 def test_slices_are_corrected_and_those_of_few_rows_left_out():
@@ -579,3 +589,14 @@ def test_real_runs(folder):
     clustered = json.loads(nlp("compare", "rules", "naive_bayes", "--cluster", "language", "--json", cwd=folder).stdout)
     assert clustered["clusters"] == 3
     assert "no column" in nlp("compare", "rules", "mlp", "--cluster", "author", cwd=folder, code=2).stderr
+
+
+def test_words_are_those_of_the_data_of_the_runs(folder):
+    tiny_runs.write_data(folder)
+    for kind in ("rules", "naive_bayes"):
+        nlp("train", "--config", tiny_runs.write_recipe(folder, kind), cwd=folder)
+    found = json.loads(nlp("compare", "rules", "naive_bayes", "--words", "--json", cwd=folder).stdout)
+    assert {part["by"] for part in found["slices"]} >= {"class", "frequency"}
+    with (folder / "texts.csv").open("a", encoding="utf-8") as file:
+        file.write("the big cat runs,cat\n")
+    assert "cannot tell which text is which row" in nlp("compare", "rules", "naive_bayes", "--words", cwd=folder, code=2).stderr

@@ -15,6 +15,7 @@ from .comparison import Comparison, Settings, compare
 from .disagreement import clearest
 from .methods import Method
 from .reading import Tested, examples_of, read_methods, slices_of
+from .slices import Slice, by_words
 from .units import unit_of
 
 
@@ -27,6 +28,7 @@ class Wanted(NamedTuple):
     confidence: float = 0.95
     cluster: str | None = None
     latency: bool = False
+    words: bool = False
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,8 @@ def compare_runs(texts: Sequence[str], files: Sequence[Path], wanted: Wanted) ->
     clusters = None if wanted.cluster is None else _clusters(first, wanted, tested)
     lines = None if first is None or len(methods) < 2 else examples_of(first, wanted.split)
     slices = slices_of(tested, lines) if len(methods) > 1 else []
+    if wanted.words:
+        slices += _by_words(first, wanted.split, tested)
     unit = unit_of(tested.metric, methods[0].rows.kind)
     margin = None if wanted.margin is None else wanted.margin * (unit.point if unit.has_points else 1)
     found = compare(methods, tested.metric, wanted.split, slices, Settings(wanted.confidence, clusters, margin))
@@ -78,6 +82,23 @@ def _with_latencies(methods: Sequence[Method], runs: Mapping[str, RunDirectory],
     for each in latencies([open_run(run) for run in runs.values()], split):
         found[each.run][f"latency_{each.texts}"] = each.milliseconds
     return [method.with_cost(found[runs[method.name].address]) if method.name in runs else method for method in methods]
+
+
+def _by_words(run: RunDirectory | None, split: str, tested: Tested) -> list[Slice]:
+    """Slices by the words of the texts, which are read again together with those of training."""
+    from ...configs.load import load_recipe
+    from ...datasets.build import read_row_texts
+    from ...tasks.build import preparation
+
+    if run is None:
+        raise ConfigError("--words reads the training texts of a run, and files of predictions have none. Compare a run too, or leave "
+                          "it out.")
+    recipe = load_recipe(str(run.config))
+    texts = read_row_texts(recipe.data, preparation(recipe.task))
+    if len(texts.get(split, ())) != tested.n_rows:
+        raise DataError(f"The data has {len(texts.get(split, ())):,} texts in {split}, the run was tested on {tested.n_rows:,} rows, so "
+                        "--words cannot tell which text is which row. It works where rows are texts, with the data of the run's training.")
+    return by_words(texts[split], texts["train"])
 
 
 def _clusters(run: RunDirectory | None, wanted: Wanted, tested: Tested) -> IntArray:

@@ -105,7 +105,8 @@ def slices_grid(found: Comparison) -> Grid:
              found.unit.interval(each.pair.interval), p_figure(each.pair.adjusted)] for each in shown]
     left = f"; the {len(shown)} surest of {len(found.slices)}" if len(found.slices) > len(shown) else ""
     heads = ["by", "slice", "examples", first, second, "difference", interval_head(found), f"p after Holm over {len(found.slices)}"]
-    return Grid(f"{first} and {second} by class and length{left}", heads, rows)
+    kinds = list(dict.fromkeys(each.by for each in found.slices))
+    return Grid(f"{first} and {second} by {' and '.join(kinds)}{left}", heads, rows)
 
 
 def markdown(headline: str, found: Comparison) -> str:

@@ -1,5 +1,6 @@
-"""Kinds of rows on which methods may differ more than on all: by class, and by length of text."""
+"""Kinds of rows on which methods may differ more than on all: by class, by length of text, by how well training knew the words."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -18,7 +19,7 @@ MOST_CLASSES = 200
 
 @dataclass(frozen=True)
 class Slice:
-    """Some rows of the test, under a name for people; `by` is `class` or `length`."""
+    """Some rows of the test, under a name for people; `by` is `class`, `length`, `words` or `frequency`."""
 
     by: str
     name: str
@@ -54,6 +55,24 @@ def by_length(lengths: IntArray, unit: str = "characters") -> list[Slice]:
         return []
     return [Slice("length", f"{max(low, int(lengths.min()))} to {high} {unit}", (lengths >= low) & (lengths <= high))
             for low, high in bounds]
+
+
+def by_words(texts: Sequence[str], train: Sequence[str]) -> list[Slice]:
+    """By the number of words that no training text has, and thirds by how often training has the words (mean of ln(1 + count)).
+
+    A word is what stands between blanks, whatever its case.
+    """
+    counts = Counter(word for text in train for word in text.lower().split())
+    words = [text.lower().split() for text in texts]
+    unknown = np.array([sum(word not in counts for word in row) for row in words])
+    kinds = (("no unknown word", unknown == 0), ("one unknown word", unknown == 1), ("more unknown words", unknown > 1))
+    found = [Slice("words", name, rows) for name, rows in kinds if rows.any()]
+    often = np.array([np.mean([np.log1p(counts[word]) for word in row]) if row else 0.0 for row in words])
+    ends = np.quantile(often, [1 / 3, 2 / 3])
+    thirds = (("rarest words", often <= ends[0]), ("words between", (often > ends[0]) & (often <= ends[1])),
+              ("most frequent words", often > ends[1]))
+    return (found if len(found) > 1 else []) + ([Slice("frequency", name, rows) for name, rows in thirds if rows.any()]
+                                                 if ends[0] < ends[1] else [])
 
 
 def judged_slices(slices: Sequence[Slice], a: Method, b: Method, clusters: IntArray | None, confidence: float) -> list[SliceVerdict]:
