@@ -64,7 +64,8 @@ def train(
     if dry_run:
         return print_dry_runs(runs, device, threads)
     if list_:
-        return print_commands(runs, device, threads)
+        return print_commands(runs, {"--name": name, "--device": device if device != "auto" else None, "--threads": threads,
+                                     "--processes": processes if processes > 1 else None})
     if len(runs) == 1 and runs[0].config == configs[0] and not any(many.values()):
         recipe = load_recipe(configs[0], set_ or ())
         return _train_here(lambda: new_jobs(recipe, configs[0], name, device, threads, processes), processes, json)
