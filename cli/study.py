@@ -99,14 +99,19 @@ def _arguments(run: "PlannedRun", recipe: "Recipe") -> list[str]:
 
 def report(runs: "Sequence[PlannedRun]", outcome: "Outcome", as_json: bool) -> None:
     """Print what the study found, and what failed and why."""
+    print_found(runs, outcome.results, as_json)
+    end_unless_finished(runs, outcome)
+
+
+def print_found(runs: "Sequence[PlannedRun]", results: "Sequence[Results]", as_json: bool) -> None:
+    """The results of one method with its seeds, or a table of several methods."""
     from .report import print_results
 
-    methods = _by_method(runs, outcome.results)
-    if outcome.results and (as_json or len(methods) == 1):
-        print_results(outcome.results, as_json)
-    elif outcome.results:
+    methods = _by_method(runs, results)
+    if results and (as_json or len(methods) == 1):
+        print_results(results, as_json)
+    elif results and os.environ.get("RANK", "0") == "0":  # only the first of several processes prints
         _print_methods(methods)
-    end_unless_finished(runs, outcome)
 
 
 def end_unless_finished(runs: "Sequence[PlannedRun]", outcome: "Outcome") -> None:

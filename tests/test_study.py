@@ -17,11 +17,12 @@ import pytest
 import yaml
 from command import NLP, TRAINING, heeds_ctrl_c, nlp, nlp_process, results, timeless, weights, write_names, write_recipe
 from nlp.cli.console import explain
-from nlp.cli.study import numbers, pick, shares, task_number
+from nlp.cli.study import numbers, pick, print_found, shares, task_number
 from nlp.configs.load import load_recipe
 from nlp.configs.schema.recipe import Recipe
 from nlp.errors import ConfigError, RunError
 from nlp.training.devices import Setting
+from nlp.training.finish import Results
 from nlp.training.folder.run_lock import RunLock
 from nlp.training.jobs import discarded_unless_started, job_in
 from nlp.training.run import Run, build_run, train_jobs
@@ -194,6 +195,20 @@ def test_a_study_trains_each_run_once_and_as_it_would_be_alone(folder):
     assert written == {run: (run / "results.json").stat().st_mtime_ns for run in runs.values()}
     read = json.loads(nlp(*command, "--json", cwd=folder).stdout)
     assert [Path(each["run"]).name[-6:] for each in read] == ["seed-1", "seed-2"] * 3
+
+
+def test_several_recipes_that_are_trained_data_parallel_are_not_averaged(folder, monkeypatch, capsys):
+    write_recipe(folder, "lstm")
+    command = ["train", "--config", "mlp.yaml", "--config", "lstm.yaml", "--seeds", "2"]
+    study = nlp(*command, cwd=folder)
+    done = nlp(*command, "--processes", "2", cwd=folder)
+    assert done.stdout == study.stdout
+    assert "nothing to resume" not in done.stderr, "what is finished starts no processes"
+    monkeypatch.setenv("RANK", "1")
+    runs = plan_study(["mlp.yaml", "lstm.yaml"])
+    capsys.readouterr()
+    print_found(runs, [Results.read(run.directory) for run in runs], as_json=False)
+    assert capsys.readouterr().out == "", "only the first process prints"
 
 
 def test_a_run_that_another_process_finishes_meanwhile_is_read(folder, monkeypatch):
