@@ -4,6 +4,7 @@
     ├── ConfigError         a recipe that cannot be read, or that makes no sense
     ├── DataError           a data file that is missing, malformed or not matching its checksum
     ├── RunError            a run directory that is missing, damaged or does not fit
+    │   └── TakenError      a run that another process trains, or has trained meanwhile
     ├── DeviceError         a device that is not there, or has too little memory or disk
     ├── TrainingError       training that cannot continue, such as a loss that is not finite
     └── MissingExtraError   an optional dependency that is not installed
@@ -28,6 +29,10 @@ class DataError(UserError):
 
 class RunError(UserError):
     """A run directory that is missing, damaged or does not fit."""
+
+
+class TakenError(RunError):
+    """A run that another process trains, or has trained meanwhile."""
 
 
 class DeviceError(UserError):

@@ -3,7 +3,7 @@
 import os
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from statistics import mean, stdev
 from typing import TYPE_CHECKING
 
@@ -13,6 +13,7 @@ from ..terminal import figure
 from .console import print_error, say
 
 if TYPE_CHECKING:
+    from ..configs.schema.recipe import Recipe
     from ..training.finish import Results
     from ..training.study.engine import Outcome
     from ..training.study.plan import PlannedRun
@@ -57,7 +58,7 @@ def shares(text: str | None) -> list[float | int]:
 
 def task_number(given: int | None, n_runs: int) -> int | None:
     """The number given, or of several runs that of this process in an array of a scheduler; None where there is neither."""
-    named = next((os.environ[name] for name in TASK_VARIABLES if os.environ.get(name, "").isdigit()), None)
+    named = next((os.environ[name] for name in TASK_VARIABLES if os.environ.get(name, "").isdecimal()), None)
     return given if given is not None or named is None or n_runs == 1 else int(named)
 
 
@@ -71,39 +72,46 @@ def pick(runs: "Sequence[PlannedRun]", task: int) -> "PlannedRun":
     return runs[task]
 
 
-def print_commands(runs: "Sequence[PlannedRun]", device: str, threads: int | None) -> None:
-    """One command a line that trains one run, for `parallel`, `xargs` or a scheduler."""
+def print_commands(runs: "Sequence[PlannedRun]", options: Mapping[str, str | int | None]) -> None:
+    """One command a line that trains one run, for `parallel`, `xargs` or a scheduler; `options` are alike for all, None for a default."""
+    from ..configs.load import load_recipe
+
+    alike = [text for option, value in options.items() if value is not None for text in (option, str(value))]
+    recipes = {config: load_recipe(config, overrides) for config, overrides in dict.fromkeys((run.config, run.overrides) for run in runs)}
     for run in runs:
-        print(shlex.join(["nlp", "train", *_arguments(run), *(["--device", device] if device != "auto" else []),
-                          *(["--threads", str(threads)] if threads is not None else [])]))
+        print(shlex.join(["nlp", "train", *_arguments(run, recipes[run.config]), *alike]))
 
 
-def _arguments(run: "PlannedRun") -> list[str]:
+def _arguments(run: "PlannedRun", recipe: "Recipe") -> list[str]:
+    """What makes this run of the recipe. The part of the data is stated where the recipe itself states another one."""
     from ..configs.schema.data import SizesData
 
-    data, options = run.recipe.data, ["--config", run.config]
+    data, own, options = run.recipe.data, recipe.data, ["--config", run.config]
     for each in run.overrides:
         options += ["--set", each]
-    assert not isinstance(data, SizesData)
-    if data.train_rows is not None:
-        options += ["--set", f"data.train_rows={data.train_rows}"]
-    if data.train_share < 1:
-        options += ["--share", f"{data.train_share:g}"]
-    if data.split_seed:
-        options += ["--splits", f"[{data.split_seed}]"]
+    if not isinstance(data, SizesData) and not isinstance(own, SizesData):
+        if (data.train_share, data.train_rows) != (own.train_share, own.train_rows):
+            options += ["--share", repr(data.train_share)]  # which is exact
+        if data.split_seed != own.split_seed:
+            options += ["--splits", f"[{data.split_seed}]"]
     return [*options, "--seeds", f"[{run.seed}]"]
 
 
 def report(runs: "Sequence[PlannedRun]", outcome: "Outcome", as_json: bool) -> None:
     """Print what the study found, and what failed and why."""
+    print_found(runs, outcome.results, as_json)
+    end_unless_finished(runs, outcome)
+
+
+def print_found(runs: "Sequence[PlannedRun]", results: "Sequence[Results]", as_json: bool) -> None:
+    """The results of one method with its seeds, or a table of several methods."""
     from .report import print_results
 
-    methods = _by_method(runs, outcome.results)
-    if outcome.results and (as_json or len(methods) == 1):
-        print_results(outcome.results, as_json)
-    elif outcome.results:
+    methods = _by_method(runs, results)
+    if results and (as_json or len(methods) == 1):
+        print_results(results, as_json)
+    elif results and os.environ.get("RANK", "0") == "0":  # only the first of several processes prints
         _print_methods(methods)
-    end_unless_finished(runs, outcome)
 
 
 def end_unless_finished(runs: "Sequence[PlannedRun]", outcome: "Outcome") -> None:

@@ -1,6 +1,7 @@
 """`nlp train`: train, evaluate and save one run, or many."""
 
 import os
+import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -10,6 +11,7 @@ from .console import complete_recipe, complete_run, notice, say
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from ..training.finish import Results
     from ..training.folder.run_directory import RunDirectory
     from ..training.jobs import Job
     from ..training.study.plan import PlannedRun
@@ -51,6 +53,7 @@ def train(
     from ..configs.load import load_recipe
     from ..training.jobs import new_jobs
     from ..training.study.plan import plan_study, resumed_runs
+    from .report import print_results
     from .study import numbers, pick, print_commands, shares, task_number
 
     many = {"--seeds": seeds, "--splits": splits, "--share": share, "--list": list_, "--task": task is not None}
@@ -64,10 +67,12 @@ def train(
     if dry_run:
         return print_dry_runs(runs, device, threads)
     if list_:
-        return print_commands(runs, device, threads)
+        return print_commands(runs, {"--name": name, "--device": device if device != "auto" else None, "--threads": threads,
+                                     "--processes": processes if processes > 1 else None})
     if len(runs) == 1 and runs[0].config == configs[0] and not any(many.values()):
         recipe = load_recipe(configs[0], set_ or ())
-        return _train_here(lambda: new_jobs(recipe, configs[0], name, device, threads, processes), processes, json)
+        return _train_here(lambda: new_jobs(recipe, configs[0], name, device, threads, processes), processes,
+                           lambda results: print_results(results, json))
     if (number := task_number(task, len(runs))) is not None:
         runs = [pick(runs, number)]
     _train(runs, device, threads, processes, parallel_runs, json)
@@ -79,29 +84,30 @@ def _train(runs: "Sequence[PlannedRun]", device: str, threads: int | None, proce
     from ..training.study.engine import Study
     from ..training.study.worker import Options
     from .console import explain
-    from .study import report
+    from .study import print_found, report
 
     if len(runs) == 1 or processes > 1 or "RANK" in os.environ:
         return _train_here(lambda: [job_in(run.directory, run.recipe, run.config, device, threads, processes) for run in runs],
-                           processes, json)
+                           processes, lambda results: print_found(runs, results, json))
     report(runs, Study(runs, Options(device, threads, parallel_runs, explain)).train(), json)
 
 
-def _train_here(make_jobs: "Callable[[], Sequence[Job]]", processes: int, json: bool) -> None:
+def _train_here(make_jobs: "Callable[[], Sequence[Job]]", processes: int, show: "Callable[[Sequence[Results]], None]") -> None:
     """Folders are made when everything is loaded, since Ctrl-C between the two would leave them."""
     from ..training.data_parallel import train_in_processes
     from ..training.folder.run_directory import group_address
     from ..training.run import train_jobs
-    from .report import print_results
     from .study import stop
 
     jobs = make_jobs()
     if processes > 1:
-        return print_results(train_in_processes(jobs, processes), json)
+        return show(train_in_processes(jobs, processes))
     trained = train_jobs(jobs)
     if trained.stopped_by is not None:
-        stop(trained.stopped_by, ["nlp", "train", "--resume", group_address([job.directory for job in jobs])])
-    print_results(trained.results, json)
+        one_group = len({job.directory.group for job in jobs}) == 1
+        again = ["train", "--resume", group_address([job.directory for job in jobs])] if one_group else sys.argv[1:]
+        stop(trained.stopped_by, ["nlp", *again])
+    show(trained.results)
 
 
 def _given(config: list[str] | None) -> list[str]:

@@ -149,6 +149,8 @@ def test_one_class_is_nothing_to_classify(labels, tmp_path):
     data = files(tmp_path, train=[("a", "yes"), ("b", "yes")])
     with pytest.raises(DataError, match=r"All 2 training examples of .*train\.csv have the same class, 'yes' in column `label`"):
         build_data(data, None, preparation(TASK.model_copy(update={"labels": labels})))
+    with pytest.raises(DataError, match=r"train\.csv has a single training example, .* is data\.train_share or data\.train_rows"):
+        build_data(data.model_copy(update={"train_rows": 1}), None, preparation(TASK.model_copy(update={"labels": labels})))
 
 
 def test_no_training_example_is_an_error(tmp_path, monkeypatch):

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from nlp.errors import DeviceError, RunError
+from nlp.errors import DeviceError, RunError, TakenError
 from nlp.training.folder import environment as environment_module
 from nlp.training.folder.environment import environment, git_state, package_name, requirements
 from nlp.training.folder.files import disk_errors, read_json, write_atomically, write_json
@@ -193,6 +193,14 @@ def test_one_process_at_a_time_and_a_killed_one_blocks_nobody():
     assert run.status() == "interrupted"
     with run.hold():
         assert run.status() == "running"
+
+
+def test_a_run_that_was_finished_meanwhile_is_not_trained_again():
+    run = made("names/lstm", "x", "2026-01-01T10:00:00+00:00")
+    write_json(run.results, {})
+    with pytest.raises(TakenError, match="names/lstm/x has been finished by another process"), run.hold():
+        pytest.fail("it would be trained again")
+    assert run.status() == "finished"
 
 
 def test_the_lock_names_its_holder_and_nothing_else(root):

@@ -1,6 +1,7 @@
 """Many runs: which ones, where each is found again, what survives kills and failures, and what schedulers are given."""
 
 import json
+import multiprocessing
 import os
 import random
 import re
@@ -10,14 +11,25 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 from command import NLP, TRAINING, heeds_ctrl_c, nlp, nlp_process, results, timeless, weights, write_names, write_recipe
-from nlp.cli.study import numbers, pick, shares, task_number
+from nlp.cli.console import explain
+from nlp.cli.study import numbers, pick, print_found, shares, task_number
 from nlp.configs.load import load_recipe
-from nlp.errors import ConfigError
+from nlp.configs.schema.recipe import Recipe
+from nlp.errors import ConfigError, RunError
+from nlp.training.devices import Setting
+from nlp.training.finish import Results
+from nlp.training.folder.run_lock import RunLock
+from nlp.training.jobs import discarded_unless_started, job_in
+from nlp.training.run import Run, build_run, train_jobs
 from nlp.training.study.address import method_address
-from nlp.training.study.plan import matching, plan_study
+from nlp.training.study.engine import Going, Study
+from nlp.training.study.plan import PlannedRun, matching, plan_study
+from nlp.training.study.worker import Finished, Options, start
 
 ROOT = Path(__file__).parent.parent
 
@@ -69,6 +81,8 @@ def test_the_task_is_the_one_given_or_that_of_the_array(monkeypatch):
         monkeypatch.setenv(name, "3" if name.startswith("S") else "2")
         assert task_number(None, 5) == (3 if name.startswith("S") else 2)
     assert task_number(0, 5) == 0
+    monkeypatch.setenv("SLURM_ARRAY_TASK_ID", "²")
+    assert task_number(None, 5) == 2, "no number"
     assert task_number(None, 1) is None, "the command of a single run inside an array"
     assert pick(["a", "b"], 1) == "b"
     with pytest.raises(ConfigError, match=r"no run 2: this study has 2, from 0 to 1 .*--array=0-1\."):
@@ -146,6 +160,9 @@ def test_a_name_belongs_to_one_recipe(folder):
     assert "is a run of another recipe" in done.stderr
     done = nlp("train", "--config", "rules.yaml", "--share", "0.5,1", "--name", "other", cwd=folder, code=2)
     assert "--name is for runs that differ in their seeds alone" in done.stderr
+    for name in ("../mine", "a/b"):
+        with pytest.raises(RunError, match="cannot be a run's name"):
+            plan_study(["rules.yaml"], seeds=[1, 2], name=name)
 
 
 # Training
@@ -178,6 +195,74 @@ def test_a_study_trains_each_run_once_and_as_it_would_be_alone(folder):
     assert written == {run: (run / "results.json").stat().st_mtime_ns for run in runs.values()}
     read = json.loads(nlp(*command, "--json", cwd=folder).stdout)
     assert [Path(each["run"]).name[-6:] for each in read] == ["seed-1", "seed-2"] * 3
+
+
+def test_several_recipes_that_are_trained_data_parallel_are_not_averaged(folder, monkeypatch, capsys):
+    write_recipe(folder, "lstm")
+    command = ["train", "--config", "mlp.yaml", "--config", "lstm.yaml", "--seeds", "2"]
+    study = nlp(*command, cwd=folder)
+    done = nlp(*command, "--processes", "2", cwd=folder)
+    assert done.stdout == study.stdout
+    assert "nothing to resume" not in done.stderr, "what is finished starts no processes"
+    monkeypatch.setenv("RANK", "1")
+    runs = plan_study(["mlp.yaml", "lstm.yaml"])
+    capsys.readouterr()
+    print_found(runs, [Results.read(run.directory) for run in runs], as_json=False)
+    assert capsys.readouterr().out == "", "only the first process prints"
+
+
+def test_a_run_that_another_process_finishes_meanwhile_is_read(folder, monkeypatch):
+    nlp("train", "--config", "rules.yaml", "--seeds", "1,", cwd=folder)
+    run, = plan_study(["rules.yaml"])
+    written = run.directory.results.read_bytes() + b"\n"
+    run.directory.results.unlink()
+
+    def slowly(recipe: Recipe, setting: Setting) -> Run:
+        run.directory.results.write_bytes(written)
+        return build_run(recipe, setting)
+
+    monkeypatch.setattr("nlp.training.run.build_run", slowly)
+    trained = train_jobs([job_in(run.directory, run.recipe, run.config, "cpu", 1)])
+    assert [each.directory for each in trained.results] == [run.directory]
+    assert run.directory.results.read_bytes() == written
+
+
+def test_the_folder_of_a_run_that_another_process_has_taken_is_not_removed(folder):
+    run, = plan_study(["rules.yaml"])
+    job = job_in(run.directory, run.recipe, run.config, "cpu", 1)
+    assert job.is_new
+    with RunLock(run.directory.path / ".lock", "it"), pytest.raises(KeyboardInterrupt), discarded_unless_started([job]):
+        raise KeyboardInterrupt
+    assert run.directory.config.exists()
+    with pytest.raises(KeyboardInterrupt), discarded_unless_started([job]):
+        raise KeyboardInterrupt
+    assert not run.directory.path.exists()
+
+
+def test_a_finished_run_that_another_process_looks_at_is_read_later(folder):
+    nlp("train", "--config", "rules.yaml", "--seeds", "1,", cwd=folder)
+    run, = plan_study(["rules.yaml"])
+    study = Study([run], Options("cpu", 1, 1, explain))
+    study.results.clear()
+    ended = multiprocessing.get_context("spawn").Process(target=int)
+    ended.start()
+    study.going = {pipe: Going(run, ended, pipe, outcome=Finished()) for pipe in multiprocessing.Pipe()[:1]}
+    with RunLock(run.directory.path / ".lock", "it"):
+        study._end(*study.going.values())
+    assert (study.to_come, study.failures) == ([run], {})
+    assert len(study.train().results) == 1
+
+
+def test_a_signal_while_a_process_is_being_started_reaches_it(folder, monkeypatch):
+    write_recipe(folder, "mlp", TRAINING.replace("epochs: 3", "epochs: 100000"), "long")
+
+    def interrupted_start(*arguments: Any) -> Any:
+        os.kill(os.getpid(), signal.SIGINT)
+        return start(*arguments)
+
+    monkeypatch.setattr("nlp.training.study.engine.start", interrupted_start)
+    outcome = Study(plan_study(["long.yaml"]), Options("cpu", 1, 1, explain)).train()
+    assert (outcome.stopped_by, list(outcome.results), outcome.failures) == (signal.SIGINT, [], {})
 
 
 def test_a_recipe_that_fails_does_not_end_the_others(folder):
@@ -282,6 +367,28 @@ def test_the_commands_of_a_list_train_the_runs_of_the_study(folder):
     assert len(trained) == 8
     assert nlp(*command, cwd=folder).stderr == "", "all of them are there"
     assert runs_of(folder) == trained
+
+
+@pytest.mark.parametrize(("settings", "options"), [
+    (["data.train_rows=9"], []), (["data.train_rows=9", "data.split_seed=5"], ["--share", "0.123456789,1e-9,1", "--splits", "[0,5]"]),
+    (["data.train_share=0.5", "data.split_seed=5"], ["--share", "1", "--splits", "2"]), ([], ["--name", "mine"])])
+def test_the_commands_of_a_list_mean_the_same_runs(settings, options, folder):
+    written = {"data": yaml.safe_load((folder / "rules.yaml").read_text(encoding="utf-8"))["data"]}
+    for key, value in (setting.removeprefix("data.").split("=") for setting in settings):
+        written["data"][key] = yaml.safe_load(value)
+    (folder / "part.yaml").write_text(yaml.safe_dump({"extends": "rules.yaml"} | written), encoding="utf-8")
+    lines = nlp("train", "--config", "part.yaml", "--seeds", "2", *options, "--list", cwd=folder).stdout.splitlines()
+    given = dict(zip(options[::2], options[1::2], strict=True))
+    for line, run in zip(lines, planned(given, [1, 2]), strict=True):
+        words = shlex.split(line)[2:]
+        words = words[:words.index("--threads")] if "--threads" in words else words
+        told = dict(zip(words[::2], words[1::2], strict=True))
+        assert [each.directory for each in planned(told, numbers(told["--seeds"], "--seeds", 1))] == [run.directory]
+
+
+def planned(given: dict[str, str], seeds: list[int]) -> list[PlannedRun]:
+    splits, sizes = numbers(given.get("--splits"), "--splits", 0), shares(given.get("--share"))
+    return plan_study(["part.yaml"], (), seeds, splits, sizes, given.get("--name"))
 
 
 def test_a_task_trains_its_run_alone(folder):

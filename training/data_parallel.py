@@ -19,7 +19,7 @@ def train_in_processes(jobs: Sequence[Job], processes: int) -> list[Results]:
     with discarded_unless_started(jobs):
         for recipe in (job.recipe for job in jobs):  # the processes find it in the cache, and errors are reported once
             build_data(recipe.data, recipe.tokenizer, preparation(recipe.task), report=announce)
-        codes = [_train(job, processes, threads) for job in jobs]
+        codes = [0 if job.directory.status() == "finished" else _train(job, processes, threads) for job in jobs]
     if failed := [job.directory.address for job, code in zip(jobs, codes, strict=True) if code]:
         raise TrainingError(f"These runs did not finish: {', '.join(failed)}. Their messages are above; "
                             "`nlp train --resume RUN` resumes one.")

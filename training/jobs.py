@@ -120,12 +120,15 @@ def _threads(directory: RunDirectory) -> int:
 
 @contextmanager
 def discarded_unless_started(jobs: Sequence[Job]) -> Iterator[None]:
-    """Remove new runs whose data or model could not be built: they are empty, and `nlp eval RECIPE` means the latest run."""
+    """Remove new runs whose data or model could not be built: they are empty, and `nlp eval RECIPE` means the latest run.
+
+    A run that another process has taken meanwhile is left to it.
+    """
     directories = [job.directory for job in jobs if job.is_new]
     try:
         yield
     except BaseException as error:
-        empty = bool(directories) and not any(directory.data.exists() for directory in directories)
+        empty = bool(directories) and not any(each.data.exists() or each.status() == "running" for each in directories)
         for directory in directories if empty else ():
             _remove(directory)
         if isinstance(error, KeyboardInterrupt | Preempted):

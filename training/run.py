@@ -9,6 +9,7 @@ from ..configs.schema.recipe import Recipe
 from ..datasets.build import build_data
 from ..datasets.encoded.batching import Plan
 from ..datasets.encoded.split import Data, Encoding
+from ..errors import TakenError
 from ..models.build import build_model
 from ..tasks.build import build_task, preparation
 from ..tasks.task import Task
@@ -44,7 +45,12 @@ def train_jobs(jobs: Sequence[Job], show: Callable[[int | None, int], Display] |
                 continue
             world = join_world(job.device)
             refuse_ranks(job.recipe.model, world.size)
-            result = run_recipe(job.recipe, Setting(job.seed, job.device, job.threads, world, show), job.directory)
+            try:
+                result = run_recipe(job.recipe, Setting(job.seed, job.device, job.threads, world, show), job.directory)
+            except TakenError:
+                if job.directory.status() != "finished":
+                    raise
+                result = Results.read(job.directory)
             if isinstance(result, int):
                 return Trained(results, stopped_by=result)
             results.append(result)

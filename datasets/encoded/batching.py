@@ -170,7 +170,7 @@ def steps_within(order: Order, tokens_of: TokensOf, most: int, accumulate: int =
     each = sum(_tokens_of_steps(order, 0, tokens_of, accumulate))
     epochs, left = divmod(most, each) if each else (most_epochs, 0)
     if epochs >= most_epochs:
-        raise ValueError(f"an epoch has {each:,} tokens, so they are more than {most_epochs:,} epochs")
+        raise ValueError(f"an epoch has {each:,} tokens, so it would take more than {most_epochs:,} epochs")
     ends = _ends(order, epochs, None, accumulate)
     inside = np.cumsum(_tokens_of_steps(order, epochs, tokens_of, accumulate))
     return max(1, (ends[-1] if ends else 0) + int(np.searchsorted(inside, left, side="right")))

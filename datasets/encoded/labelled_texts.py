@@ -143,8 +143,10 @@ class LabelledTexts(Preparation):
         task = self.task
         present = sorted(set(train.columns[task.label]))
         if len(present) < 2:
-            raise DataError(f"All {len(train):,} training examples of {train.source} have the same class, {present[0]!r} in column "
-                            f"`{task.label}`, so there is nothing to classify. Is task.label the right column?")
+            many = f"All {len(train):,} training examples of {train.source} have the same class"
+            found = many if len(train) > 1 else f"{train.source} has a single training example, which has one class"
+            raise DataError(f"{found}, {present[0]!r} in column `{task.label}`, so there is nothing to classify. "
+                            "Is task.label the right column, and is data.train_share or data.train_rows, if set, large enough?")
         return declared_or(task.labels, present)
 
     def _refuse_unknown_weights(self, labels: Sequence[str]) -> None:

@@ -198,7 +198,8 @@ class RunningText(Preparation):
         texts = self.tokenizer_texts(table)
         encoded, block = cache.encode(encoding.tokenizer, texts), self.task.block_size
         if len(encoded.ids) < 2:
-            raise DataError(f"{table.source} has {len(encoded.ids)} tokens in column `{self.task.text}`; a language model needs text.")
+            found = "a single token" if len(encoded.ids) else "no token"
+            raise DataError(f"{table.source} has {found} in column `{self.task.text}`; a language model needs more text.")
         characters, words = sum(map(len, texts)), sum(len(text.split()) for text in texts)
         return TokenStream(name, table.source, _joined(encoded), block, characters, words), []
 

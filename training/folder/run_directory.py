@@ -12,7 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
-from ...errors import RunError, UserError
+from ...errors import RunError, TakenError, UserError
 from ...storage import find_link, refuse_links, remove
 from .files import disk_errors, read_json, write_json
 from .run_lock import RunLock, is_locked
@@ -131,12 +131,15 @@ class RunDirectory:
     def hold(self) -> Iterator[None]:
         """Keep every other process from training this run meanwhile; an error that ends the training is noted down.
 
-        The lock ends with the process, however it ends. Raises RunError where another process has it.
+        The lock ends with the process, however it ends. Raises TakenError where another process has it, or has finished the run since
+        this one looked.
         """
         with disk_errors(self.path):
             if (link := find_link(self.folder)) is not None:
                 refuse_links(link)  # now, rather than when it is written to after hours of training
         with RunLock(self.folder / ".lock", self.address):
+            if self.results.exists() and not self.failure.exists():
+                raise TakenError(f"{self.address} has been finished by another process. Run the command again to see its results.")
             with disk_errors(self.path):
                 self._clear()
             try:
@@ -166,13 +169,18 @@ def create_run(recipe_name: str, name: str | None = None) -> RunDirectory:
     Raises RunError where the name is no folder name or the folder cannot be made, DeviceError where the disk is full.
     """
     name = name or datetime.now().strftime("%Y%m%d-%H%M%S")
-    if not re.fullmatch(r"\w[\w.+-]*", name):
-        raise RunError(f"{name!r} cannot be a run's name: use letters, digits, `-`, `_`, `+` and `.`, a letter or digit first.")
+    check_name(name)
     root = runs_root()
     parent = root / recipe_name
     with disk_errors(parent / name):
         parent.mkdir(parents=True, exist_ok=True)
         return RunDirectory(_new_folder(parent, name), root)
+
+
+def check_name(name: str) -> None:
+    """Raises RunError for what is no name of a folder in the folder of its recipe."""
+    if not re.fullmatch(r"\w[\w.+-]*", name):
+        raise RunError(f"{name!r} cannot be a run's name: use letters, digits, `-`, `_`, `+` and `.`, a letter or digit first.")
 
 
 def _new_folder(parent: Path, name: str) -> Path:

@@ -10,7 +10,7 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import IO, Self
 
-from ...errors import RunError
+from ...errors import RunError, TakenError
 from ...storage import refuse_links
 from .files import disk_errors
 
@@ -23,7 +23,7 @@ _FAR = 1 << 40
 
 
 class RunLock:
-    """An exclusive lock on a run: `with RunLock(path, "names/lstm/monday"):`. Raises RunError where another has it."""
+    """An exclusive lock on a run: `with RunLock(path, "names/lstm/monday"):`. Raises TakenError where another process has it."""
 
     def __init__(self, path: Path, what: str) -> None:
         self.path, self.what = path, what
@@ -37,7 +37,7 @@ class RunLock:
         if not _lock(file, exclusive=True):
             holder = _holder(file)
             file.close()
-            raise RunError(f"{self.what} is being trained by {holder}, and two processes would corrupt it. "
+            raise TakenError(f"{self.what} is being trained by {holder}, and two processes would corrupt it. "
                            "Wait until that one ends, or stop it, and try again.")
         if os.fstat(file.fileno()).st_nlink == 1:  # a file elsewhere that shares the content (a hard link) keeps it
             file.truncate()

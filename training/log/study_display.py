@@ -35,7 +35,7 @@ class StudyDisplay:
             columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %"))
             self.bars = Progress(*columns, console=Console(file=drawing_stream(sys.stderr)))
             self.bars.start()
-            self.total = self.bars.add_task("", total=self.n_runs)
+            self.total = self.bars.add_task(f"{self.n_runs} runs", total=self.n_runs)
         return self
 
     def __exit__(self, *_: object) -> None:

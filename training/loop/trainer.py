@@ -172,7 +172,8 @@ def _is_over(session: Session, cadence: Cadence) -> bool:
     if isinstance(plan, TimedPlan) and progress.step >= plan.n_steps:
         return True  # batches of more steps may have been made ahead
     if stopping is not None and progress.waited >= stopping.patience:
-        session.display.line(f"no better {session.best_metric} for {progress.waited} evaluations: stopped early")
+        many = "1 evaluation" if progress.waited == 1 else f"{progress.waited} evaluations"
+        session.display.line(f"no better {session.best_metric} for {many}: stopped early")
         return True
     if session.world.size > 1 and not cadence.logs(progress.step):
         return False

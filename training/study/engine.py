@@ -15,7 +15,7 @@ from ..log.study_display import StudyDisplay
 from ..stop_signal import KINDS
 from .expected_time import ExpectedTimes
 from .plan import PlannedRun
-from .worker import Contexts, Event, Failed, Finished, Line, Options, Step, Stopped, start
+from .worker import Contexts, Event, Failed, Finished, Line, Options, Step, Stopped, Taken, start
 
 POLL_SECONDS = 0.5
 """How long to wait for an event before signals, and runs that another process trains, are looked at."""
@@ -81,6 +81,8 @@ class Study:
             process, events = start(self.contexts, run, self.options)
             self.going[events] = Going(run, process, events)
             building.add(_data(run))
+            if self.stopped_by is not None:  # the signal came while the process was being started, and could not be passed on to it
+                process.terminate()
 
     def _nothing_to_wait_for(self) -> Iterator[Connection]:
         """All that is left is being trained by other processes."""
@@ -108,16 +110,17 @@ class Study:
         del self.going[going.events]
         going.events.close()
         match going.outcome:
-            case Finished():
-                self._read(going.run)
+            case Finished() if self._read(going.run):
                 if going.run in self.results:
                     self.expected.learn(going.run, self.results[going.run])
                     self.display.finished(going.run.name, self.results[going.run])
-            case Failed() as failed if going.run.directory.status() != "running":
-                self._fail(going.run, failed)
-            case Stopped() | Failed():  # a signal of its own; or another process took this run at the same moment
+            case Finished() | Taken():  # or another process has locked it for a moment, to see that it is finished
                 self.to_come.append(going.run)
-                self.stopped_by = self.stopped_by or (signal.SIGTERM if isinstance(going.outcome, Stopped) else None)
+            case Failed() as failed:
+                self._fail(going.run, failed)
+            case Stopped():  # by a signal of its own
+                self.to_come.append(going.run)
+                self.stopped_by = self.stopped_by or signal.SIGTERM
             case _ if self.stopped_by is not None:  # before it could listen
                 self.to_come.append(going.run)
             case _:

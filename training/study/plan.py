@@ -11,7 +11,7 @@ from ...configs.schema.data import FileData, NamedData, SizesData
 from ...configs.schema.recipe import Recipe
 from ...datasets.named.catalog import find_dataset
 from ...errors import ConfigError
-from ..folder.run_directory import RunDirectory, runs_root
+from ..folder.run_directory import RunDirectory, check_name, runs_root
 from ..jobs import name_of
 from .address import method_address
 
@@ -39,7 +39,7 @@ class PlannedRun:
         if isinstance(data, SizesData):
             return self.directory.recipe
         share = f", {100 * data.train_share:.4g} % of the data" if data.train_share < 1 else ""
-        rows = f", {data.train_rows:,} examples" if data.train_rows is not None else ""
+        rows = "" if data.train_rows is None else f", {data.train_rows:,} example{'s' * (data.train_rows != 1)}"
         split = f", split {data.split_seed}" if data.split_seed else ""
         return f"{self.directory.recipe}{share}{rows}{split}"
 
@@ -55,8 +55,11 @@ def plan_study(configs: Sequence[str], overrides: Sequence[str] = (), seeds: Seq
 
     `configs` are names, paths, or patterns of either (`names/*`). `splits` are seeds that draw the validation split, for data that has none
     of its own, and the part of the training examples, where it is a part. Runs are found again by what they are, or by `name` where one is
-    given. Raises ConfigError for a recipe that is not valid, a pattern that nothing matches, and a name that belongs to another recipe.
+    given. Raises ConfigError for a recipe that is not valid, a pattern that nothing matches, and a name that belongs to another recipe;
+    RunError for a name that is none.
     """
+    if name is not None:
+        check_name(name)
     planned: dict[Path, PlannedRun] = {}
     for config in matching(configs):
         recipe = load_recipe(config, overrides)

@@ -14,7 +14,7 @@ from multiprocessing.context import BaseContext
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ...errors import Preempted, TrainingError
+from ...errors import Preempted, TakenError, TrainingError
 from ..devices import thread_count
 from ..jobs import job_in
 from ..log.display import Display
@@ -56,6 +56,10 @@ class Stopped(NamedTuple):
     """A signal stopped the run, and it can go on from there."""
 
 
+class Taken(NamedTuple):
+    """Another process was quicker to train the run."""
+
+
 class Failed(NamedTuple):
     """Why the run ended before its time; `diverged`: its loss was no longer a number."""
 
@@ -64,7 +68,7 @@ class Failed(NamedTuple):
     diverged: bool = False
 
 
-Event = Step | Line | Finished | Stopped | Failed
+Event = Step | Line | Finished | Stopped | Taken | Failed
 
 
 @dataclass(frozen=True)
@@ -97,7 +101,7 @@ class Contexts:
 
 
 def start(contexts: Contexts, run: PlannedRun, options: Options) -> tuple[Any, Connection]:
-    """The process, and where its events are received, the last of which is Finished, Stopped or Failed unless it is killed."""
+    """The process, and where its events are received, the last of which is Finished, Stopped, Taken or Failed unless it is killed."""
     context = contexts.of(run)
     receiver, sender = context.Pipe(duplex=False)
     process = context.Process(target=_train, args=(run, options, sender, dict(os.environ), str(Path.cwd())), name=run.name)  # pyright: ignore[reportAttributeAccessIssue]
@@ -125,6 +129,8 @@ def _outcome(run: PlannedRun, options: Options, send: Callable[[Event], None]) -
         return Finished() if trained.stopped_by is None else Stopped()
     except (KeyboardInterrupt, Preempted):
         return Stopped()
+    except TakenError:
+        return Taken()
     except Exception as error:
         return Failed(*options.explain(error), diverged=isinstance(error, TrainingError))
 

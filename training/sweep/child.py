@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple
 
 from ..folder.files import disk_errors
 from ..study.plan import PlannedRun
-from ..study.worker import Contexts, Event, Failed, Finished, Line, Options, Step, Stopped, start
+from ..study.worker import Contexts, Event, Failed, Finished, Line, Options, Step, Stopped, Taken, start
 
 
 class Ended(NamedTuple):
@@ -48,6 +48,8 @@ class ChildRun:
                 return Ended("finished")
             case Failed(reason, _, diverged):
                 return Ended("diverged" if diverged else "failed", reason)
+            case Taken():
+                return Ended("failed", "another process trains it")
         code = self.process.exitcode or 0
         if self.stopping or isinstance(self.outcome, Stopped):
             return Ended("stopped")
