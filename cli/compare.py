@@ -1,5 +1,6 @@
 """`nlp compare`: which method is better, by how much, and whether the difference is real."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -8,7 +9,7 @@ import typer
 from .console import complete_run
 
 if TYPE_CHECKING:
-    from ..analysis.comparison.from_runs import Outcome
+    from ..analysis.comparison.from_runs import Example, Outcome
     from ..analysis.comparison.prospects import Prospect
 
 
@@ -46,14 +47,17 @@ def compare(
     from ..analysis.comparison.from_runs import Wanted, compare_runs
     from .console import notice
 
+    files = {"csv": csv, "markdown": markdown, "latex": latex, "html": html}
+    _refuse_outputs(files)
     if not runs and not predictions:
+        _refuse_without_runs([metric, margin, cluster, latency or None, examples or None, *files.values()])
         _print_prospects(_assumed(power, rows, accuracy, disagreement, confidence), rows or 0, json)
         return
     _refuse_assumptions(rows, accuracy, disagreement)
     outcome = compare_runs(runs or [], predictions or [], Wanted(split, metric, margin, confidence, cluster, latency, words))
     for each in outcome.notices:
         notice(each)
-    _write(outcome, examples, {"csv": csv, "markdown": markdown, "latex": latex, "html": html})
+    _write(outcome, examples, files)
     if power:
         _print_power(outcome, json)
     elif json:
@@ -76,7 +80,32 @@ def _assumed(power: bool, rows: int | None, accuracy: float | None, disagreement
         raise ConfigError(f"--confidence is a share such as 0.95, from 0.5 to below 1; {confidence:g} is not.")
     shares = expected_disagreements(accuracy) if accuracy is not None else []
     stated = [("as stated", disagreement)] if disagreement is not None else []
-    return prospects(rows, stated or shares, 1 - confidence)
+    return prospects(rows, [*stated, *shares], 1 - confidence)
+
+
+def _refuse_without_runs(options: Sequence[object]) -> None:
+    from ..errors import ConfigError
+
+    if any(each is not None for each in options):
+        raise ConfigError("Without runs, compare takes only --power with --rows, --accuracy, --disagreement, --confidence and --json. "
+                          "Name what to compare: runs, recipes or patterns such as 'names/*'; `nlp runs` lists all runs.")
+
+
+def _refuse_outputs(files: dict[str, Path | None]) -> None:
+    """Raises ConfigError for files that cannot be written, before anything is read or measured."""
+    from ..errors import ConfigError
+
+    options: dict[Path, str] = {}
+    for option, path in files.items():
+        if path is None:
+            continue
+        full = path.expanduser().resolve()
+        if full.is_dir():
+            raise ConfigError(f"--{option} {path} is a folder. Name a file.")
+        if not full.parent.is_dir():
+            raise ConfigError(f"--{option} {path} cannot be written: there is no folder {full.parent}. Make it first.")
+        if (other := options.setdefault(full, option)) != option:
+            raise ConfigError(f"--{other} and --{option} would both be written to {path}. Name two files.")
 
 
 def _refuse_assumptions(rows: int | None, accuracy: float | None, disagreement: float | None) -> None:
@@ -143,12 +172,13 @@ def _as_json(outcome: "Outcome", most: int) -> dict[str, Any]:
 
 def _print(outcome: "Outcome", most: int) -> None:
     """The sentence first, then the tables, then how they differ."""
+    from ..analysis.comparison.from_runs import examples
     from ..analysis.comparison.grids import grids
     from ..analysis.comparison.sentences import agreement, cautions, headline
     from .console import say
     from .tables import table
 
-    found = outcome.found
+    found, shown = outcome.found, examples(outcome, most)
     say(headline(found))
     for grid in grids(found):
         print()
@@ -159,17 +189,15 @@ def _print(outcome: "Outcome", most: int) -> None:
             say(line)
     for line in cautions(found):
         say(f"Note: {line}")
-    if most:
-        _print_examples(outcome, most)
+    if most and found.pairs:
+        _print_examples(outcome, shown)
 
 
-def _print_examples(outcome: "Outcome", most: int) -> None:
-    from ..analysis.comparison.from_runs import examples
+def _print_examples(outcome: "Outcome", shown: "Sequence[Example]") -> None:
     from ..terminal import on_one_line
     from .console import say
     from .tables import table
 
-    shown = examples(outcome, most)
     if not shown:
         say("There is no example that one gets right and the other wrong.")
         return
@@ -183,6 +211,7 @@ def _write(outcome: "Outcome", most: int, files: dict[str, Path | None]) -> None
     """The files that are asked for."""
     from ..analysis.comparison.grids import as_csv, latex, markdown
     from ..analysis.comparison.sentences import headline
+    from ..terminal import visible
     from ..training.folder.files import write_atomically
 
     found, made = outcome.found, {}
@@ -196,6 +225,6 @@ def _write(outcome: "Outcome", most: int, files: dict[str, Path | None]) -> None
         from ..analysis.comparison.from_runs import examples
         from ..analysis.comparison.page import page
 
-        made[files["html"]] = page(found, examples(outcome, most))
+        made[files["html"]] = visible(page(found, examples(outcome, most)))
     for path, content in made.items():
         write_atomically(path.expanduser().resolve(), content)

@@ -439,3 +439,13 @@ def test_the_slurm_script_of_the_docs(folder):
                           env={**os.environ, "PATH": path, "TMPDIR": str(folder)})
     assert re.findall(r"task (\d) ended with (\d+)", done.stdout) == [("0", "75"), ("0", "0"), ("1", "0")], done.stderr
     assert sorted(results(run)["seed"] for run in runs_of(folder).values()) == [1, 2]
+
+
+def test_events_of_a_killed_study_go_nowhere():
+    from multiprocessing import Pipe
+
+    from nlp.training.study.worker import Finished, sending
+
+    receiver, sender = Pipe(duplex=False)
+    receiver.close()
+    sending(sender)(Finished())

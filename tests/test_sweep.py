@@ -199,6 +199,9 @@ def test_a_database_holds_the_trials(work, optuna):
     assert found["best"]["figure"] == min(each["figure"] for each in found["trials"]) == -found["best"]["score"]
     assert found["expected_best"][-1] < found["expected_best"][0]
     assert len(optuna.load_study(study_name="ngram/sweep-db", storage="sqlite:///trials.db").trials) == 2
+    for other in ([], ["--storage", "sqlite:///other.db"]):
+        printed = nlp(*options, *other, cwd=work, code=2).stderr
+        assert "Name the --storage that it was started with" in printed, "its runs would be taken for trials of other settings"
     printed = nlp(*options, "--storage", "nothing://trials.db", cwd=work, code=2).stderr
     assert printed.startswith("Error: --storage 'nothing://trials.db' cannot be opened: ")
 

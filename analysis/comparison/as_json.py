@@ -53,7 +53,8 @@ def _verdict(pair: Pair) -> dict[str, Any]:
         "first": pair.first, "second": pair.second, "difference": pair.value, "interval": list(pair.interval), "p": pair.p,
         "p_adjusted": pair.adjusted, "test": pair.test.value, "of": "methods" if pair.of_methods else "runs",
         "standard_error": pair.difference.standard_error, "degrees_of_freedom": pair.difference.degrees_of_freedom,
-        "variance_from_seeds": pair.seed_share, "variance_from_test_set": pair.test_set_share,
+        "variance_from_seeds": pair.seed_share if pair.of_methods else None,
+        "variance_from_test_set": pair.test_set_share if pair.of_methods else None,
         "counts": pair.counts and pair.counts._asdict(),
     }
 

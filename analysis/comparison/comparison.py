@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import inf
 
 from ...datasets.arrays import IntArray
 from ..statistics.equivalence import Shares, equivalence_p, practical_shares
@@ -93,7 +94,8 @@ def compare(methods: Sequence[Method], metric: str, split: str, slices: Sequence
 def _compared(pair: Pair, methods: dict[str, Method], settings: Settings, open_: int, unit: Unit) -> Compared:
     """What a pair could have shown is at the level that Holm's correction leaves to it among those without a verdict."""
     alpha, margin = (1 - settings.confidence) / max(open_, 1), settings.margin
-    return Compared(pair, detectable(pair, alpha), rows_for(pair, unit.point, alpha),
+    smallest = detectable(pair, alpha)
+    return Compared(pair, inf if unit.is_share and smallest > 1 else smallest, rows_for(pair, unit.point, alpha),
                     disagreement(methods[pair.first], methods[pair.second]),
                     None if margin is None else equivalence_p(pair.difference, margin),
                     None if margin is None else practical_shares(pair.difference, margin))

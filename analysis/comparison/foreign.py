@@ -36,9 +36,8 @@ OF_A_RUN = {"row", "text", "label", "prediction"}
 
 def read_predictions(path: Path) -> RowScores:
     """A file of predictions from elsewhere, or one that a run wrote; see above. Raises DataError with file and line, or RunError."""
-    of_run = path.with_suffix(".safetensors")
-    if path.suffix == ".safetensors" or (path.suffix == ".jsonl" and of_run.is_file()):
-        return read_row_scores(of_run)
+    if path.suffix == ".safetensors" or (path.suffix == ".jsonl" and path.with_suffix(".safetensors").is_file()):
+        return read_row_scores(path.with_suffix(".safetensors"))
     form = Form(_format(path))
     table = read_table(read_content(path), str(path), form)
     gold, predicted = _answers(table, GOLD), _answers(table, PREDICTION)
@@ -125,6 +124,14 @@ def _column(table: Table, names: Sequence[str], called: str) -> str:
     """The name of a column that the file must have."""
     if (column := _find(table, names)) is None:
         present = ", ".join(f"`{name}`" for name in table.columns)
+        remedy = ("Put commas between its fields, as .csv needs; a file with tabs is .tsv." if _is_one_column_of_several(table)
+                  else "Rename its columns.")
         raise DataError(f"{table.source} has no column {called}; it has {present}. A file of predictions needs `text` (or `key`), `gold` "
-                        "and `prediction`: rename its columns.")
+                        f"and `prediction`. {remedy}")
     return column
+
+
+def _is_one_column_of_several(table: Table) -> bool:
+    """Whether another delimiter than that of the format stands between the fields, as in the CSV of many spreadsheets."""
+    heads = list(table.columns)
+    return len(heads) == 1 and any(sign in heads[0] for sign in ";\t,|")

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import isfinite
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,7 +17,7 @@ from .disagreement import clearest
 from .methods import Method
 from .reading import Tested, examples_of, read_methods, slices_of
 from .slices import Slice, by_words
-from .units import unit_of
+from .units import Unit, unit_of
 
 
 class Wanted(NamedTuple):
@@ -55,7 +56,7 @@ def compare_runs(texts: Sequence[str], files: Sequence[Path], wanted: Wanted) ->
     if not 0.5 <= wanted.confidence < 1:
         raise ConfigError(f"--confidence is a share such as 0.95, from 0.5 to below 1; {wanted.confidence:g} is not.")
     chosen = choose(texts, wanted.split)
-    methods, tested = read_methods(chosen.groups, files, wanted.split, wanted.metric)
+    methods, tested = read_methods(chosen.groups, _each_once(files, chosen.notices), wanted.split, wanted.metric)
     if not tested.n_rows:
         raise RunError(f"The split {wanted.split} has no rows, so nothing can be compared on it.")
     runs = {method.name: group.latest for method, group in zip(methods, chosen.groups, strict=False)}  # files come last
@@ -68,9 +69,27 @@ def compare_runs(texts: Sequence[str], files: Sequence[Path], wanted: Wanted) ->
     if wanted.words:
         slices += _by_words(first, wanted.split, tested)
     unit = unit_of(tested.metric, methods[0].rows.kind)
-    margin = None if wanted.margin is None else wanted.margin * (unit.point if unit.has_points else 1)
+    margin = None if wanted.margin is None else _margin(wanted.margin, unit)
     found = compare(methods, tested.metric, wanted.split, slices, Settings(wanted.confidence, clusters, margin))
     return Outcome(found, chosen.notices, runs)
+
+
+def _each_once(files: Sequence[Path], notices: list[str]) -> list[Path]:
+    """The files without those that are named again, which are told in a notice."""
+    found = dict[Path, Path]()
+    for path in files:
+        if found.setdefault(path.expanduser().resolve(), path) is not path:
+            notices.append(f"{path} is named twice and counts once.")
+    return list(found.values())
+
+
+def _margin(wanted: float, unit: Unit) -> float:
+    """In the metric's own figures. Raises ConfigError for a margin that every difference is below."""
+    margin = wanted * (unit.point if unit.has_points else 1)
+    if not isfinite(margin) or (unit.is_share and margin >= 1):
+        raise ConfigError(f"--margin {wanted:g} is no difference too small to matter in {unit.metric}: "
+                          + ("give points below 100, such as 0.5 for half a point." if unit.is_share else "give a finite number."))
+    return margin
 
 
 def _with_latencies(methods: Sequence[Method], runs: Mapping[str, RunDirectory], split: str) -> list[Method]:
@@ -130,10 +149,10 @@ def examples(outcome: Outcome, most: int) -> list[Example]:
     The texts are those of any run; what a file of predictions says is not kept in a form that can be shown.
     """
     found = outcome.found
+    if most and not outcome.runs:
+        raise RunError("Files of predictions keep no texts here, so --examples needs a run among what is compared.")
     if len(found.methods) < 2 or not most:
         return []
-    if not outcome.runs:
-        raise RunError("Files of predictions keep no texts here, so --examples needs a run among what is compared.")
     a, b = found.methods[:2]
     texts = _predictions(next(iter(outcome.runs.values())), found.split)
     said = [_predictions(outcome.runs[method.name], found.split) if method.name in outcome.runs else None for method in (a, b)]

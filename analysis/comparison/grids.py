@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from math import isfinite
 from typing import NamedTuple
 
+from ...terminal import visible
 from .comparison import COSTS, Compared, Comparison, Standing
 from .units import p_figure, percent
 
@@ -43,7 +44,7 @@ def methods_grid(found: Comparison) -> Grid:
 
 def interval_head(found: Comparison) -> str:
     """95 % interval."""
-    return f"{100 * found.settings.confidence:g} % interval"
+    return f"{100 * found.settings.confidence:.10g} % interval"
 
 
 def other_metrics(found: Comparison) -> list[str]:
@@ -92,7 +93,7 @@ def _pair_row(each: Compared, found: Comparison) -> list[str]:
     return [pair.first, pair.second, found.unit.difference(pair.value), found.unit.interval(pair.interval), p_figure(pair.adjusted),
             pair.test.value, percent(parts.superiority), f"{parts.odds:.2f}" if isfinite(parts.odds) else "never worse",
             found.unit.difference(each.smallest) if isfinite(each.smallest) else "none",
-            percent(pair.seed_share), *same]
+            percent(pair.seed_share) if pair.of_methods else "not known", *same]
 
 
 def slices_grid(found: Comparison) -> Grid:
@@ -121,7 +122,7 @@ def markdown(headline: str, found: Comparison) -> str:
 
 def _literal(text: str) -> str:
     """Text that Markdown shows as it is."""
-    escaped = re.sub(r"([\\`*_\[\]|#])", r"\\\1", " ".join(text.split()))
+    escaped = re.sub(r"([\\`*_\[\]|#])", r"\\\1", _on_one_line(text))
     return escaped.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
@@ -131,16 +132,21 @@ LATEX = {"\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\
 
 def latex(headline: str, found: Comparison) -> str:
     """A tabular for each table, with the sentence and the titles as comments; needs no package."""
-    parts = [f"% {' '.join(headline.split())}"]
+    parts = [f"% {_on_one_line(headline)}"]
     for grid in grids(found):
         lines = [" & ".join(map(_latex, line)) + r" \\" for line in grid.rows]
-        parts += [f"% {' '.join(grid.title.split())}", rf"\begin{{tabular}}{{l{'r' * (len(grid.heads) - 1)}}}", r"\hline",
+        parts += [f"% {_on_one_line(grid.title)}", rf"\begin{{tabular}}{{l{'r' * (len(grid.heads) - 1)}}}", r"\hline",
                   " & ".join(map(_latex, grid.heads)) + r" \\", r"\hline", *lines, r"\hline", r"\end{tabular}"]
     return "\n".join(parts) + "\n"
 
 
 def _latex(text: str) -> str:
-    return "".join(LATEX.get(character, character) for character in " ".join(text.split()))
+    return "".join(LATEX.get(character, character) for character in _on_one_line(text))
+
+
+def _on_one_line(text: str) -> str:
+    """Without control characters, since such files are printed in terminals too."""
+    return visible(" ".join(text.split()))
 
 
 def as_csv(found: Comparison) -> str:

@@ -64,7 +64,7 @@ def _table(grid: Grid, kind: str = "") -> str:
 
 def _quality(found: Comparison) -> str:
     bars = [plots.Bar(each.method.name, each.method.value, *each.interval) for each in found.standings]
-    return plots.intervals(bars, f"{_axis_title(found.unit)} with {100 * found.settings.confidence:g} % intervals", found.unit.plain)
+    return plots.intervals(bars, f"{_axis_title(found.unit)} with {100 * found.settings.confidence:.10g} % intervals", found.unit.plain)
 
 
 def _axis_title(unit: Unit) -> str:

@@ -47,4 +47,5 @@ def sentence(each: Prospect, n: int) -> str:
     """What to expect, in words."""
     shows = (f"show a difference of {100 * each.smallest:.1f} points or more with 80 % power" if isfinite(each.smallest)
              else "show no difference")
-    return f"Where two systems disagree on {100 * each.disagreement:.1f} % of the examples ({each.what}), {n:,} examples {shows}."
+    size = f"{n:,} examples {shows}" if n > 1 else f"1 example {shows.replace('show ', 'shows ', 1)}"
+    return f"Where two systems disagree on {100 * each.disagreement:.1f} % of the examples ({each.what}), {size}."

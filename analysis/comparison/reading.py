@@ -13,6 +13,7 @@ from ...datasets.arrays import IntArray
 from ...errors import RunError
 from ...storage import parse_json, read_file
 from ...tasks.row_scores import MetricRows, RowScores
+from ...terminal import on_one_line
 from ...training.folder.checkpoints import best_bytes
 from ...training.folder.results_file import read_results
 from ...training.folder.row_scores_file import read_row_scores
@@ -71,12 +72,13 @@ def _of_groups(groups: Sequence[Group], split: str) -> Iterator[Part]:
 
 
 def _of_files(files: Sequence[Path], taken: set[str]) -> Iterator[Part]:
-    """Named by their file names, in full where a short name is taken."""
+    """Named by their file names, in full where a short name is taken; on one line, since names stand in sentences and tables."""
     from .foreign import read_predictions
 
     short = [path.name.partition(".")[0] for path in files]
     for path, name in zip(files, short, strict=True):
-        yield Part(str(path) if name in taken or short.count(name) > 1 else name, [Source(str(path), read_predictions(path))])
+        full = str(path) if name in taken or short.count(name) > 1 else name
+        yield Part(on_one_line(full), [Source(str(path), read_predictions(path))])
 
 
 def _classes(scores: RowScores) -> Sequence[str]:
@@ -90,12 +92,13 @@ def _classes(scores: RowScores) -> Sequence[str]:
 
 def _measured(source: Source, scores: RowScores, metric: str) -> MeasuredRun:
     """Raises RunError where the run lacks the metric, or it is not finite."""
-    has = ", ".join(scores.metrics)
     if metric not in scores.metrics:
-        raise RunError(f"{source.name} has no metric {metric!r}; it has {has}. Choose one that all have with --metric.")
+        raise RunError(f"{source.name} has no metric {metric!r}; it has {', '.join(scores.metrics)}. Choose one that all have with "
+                       "--metric.")
     if not _is_finite(scores.metrics[metric]):
-        raise RunError(f"The {metric} of {source.name} is not finite on some rows, so it cannot be compared. Choose another metric with "
-                       f"--metric: {has}.")
+        others = ", ".join(name for name, rows in scores.metrics.items() if _is_finite(rows))
+        raise RunError(f"The {metric} of {source.name} is not finite on some rows, so it cannot be compared. "
+                       + (f"Choose another metric with --metric: {others}." if others else "It has no other metric."))
     figures = {name: each.value() for name, each in scores.metrics.items()}
     rows = MeasuredRows.of(scores.metrics[metric])
     return MeasuredRun(source.name, source.seed, rows, scores.right, scores.predicted, figures, source.cost)

@@ -19,7 +19,8 @@ def headline(found: Comparison) -> str:
     if len(found.standings) == 1:
         return _alone(found)
     text = "; ".join(_clauses(found))
-    return f"O{text[1:]}." if text.startswith("of these") else f"{text}."
+    starts_with_name = not text.startswith(("of these two", "these two runs of ", "this run of "))
+    return f"{text}." if starts_with_name else f"{text[0].upper()}{text[1:]}."
 
 
 def _alone(found: Comparison) -> str:
@@ -47,8 +48,8 @@ def _clauses(found: Comparison) -> Iterator[str]:
     if beaten[1:]:
         yield f"it also beats {_listed(beaten[1:])}"
     if level:
-        smallest = max(pairs[best, name].smallest for name in level)
-        yield f"{best} and {_listed(level)} cannot be told apart{_least(smallest, found)}"
+        weakest = max((pairs[best, name] for name in level), key=lambda each: each.smallest)
+        yield f"{best} and {_listed(level)} cannot be told apart{_least(weakest, found)}"
 
 
 def _by_names(found: Comparison) -> dict[tuple[str, str], Compared]:
@@ -77,14 +78,15 @@ def _undecided(each: Compared, found: Comparison) -> str:
         return f"{names} score the same on every row"
     if each.equivalence is not None and each.equivalence <= found.alpha and found.settings.margin is not None:
         return f"{names} are the same in practice: they differ by less than {found.unit.difference(found.settings.margin)}"
-    return f"{names} cannot be told apart{_least(each.smallest, found)}"
+    return f"{names} cannot be told apart{_least(each, found)}"
 
 
-def _least(smallest: float, found: Comparison) -> str:
+def _least(each: Compared, found: Comparison) -> str:
+    if isfinite(each.smallest):
+        return f": this test set shows nothing under {found.unit.difference(each.smallest)}"
     what = "texts" if found.settings.clusters is None else "clusters"
-    if not isfinite(smallest):
-        return f": {found.n_rows:,} {what} and so few disagreements could show no difference at all"
-    return f": this test set shows nothing under {found.unit.difference(smallest)}"
+    few = "disagreements" if each.pair.counts is not None or not each.pair.difference.standard_error else "seeds"
+    return f": {found.n_rows:,} {what} and so few {few} could show no difference at all"
 
 
 def _after(pairs: Sequence[Compared]) -> str:
@@ -92,7 +94,7 @@ def _after(pairs: Sequence[Compared]) -> str:
 
 
 def _confidence(found: Comparison) -> str:
-    return f"{100 * found.settings.confidence:g} %"
+    return f"{100 * found.settings.confidence:.10g} %"
 
 
 def _listed(names: Sequence[str]) -> str:
@@ -130,11 +132,11 @@ def agreement(each: Compared, found: Comparison) -> list[str]:
                      f"{percent(parts.worse)}, {_odds(parts.odds)}; the chance that it does better, ties counted half, is "
                      f"{percent(parts.superiority)}.")
     if parts.oracle:
-        odds = "" if lines else f" ({_odds(parts.odds)})"
+        odds = f" ({_odds(parts.odds)})" if not lines and parts.better + parts.worse else ""
         lines.append(f"Only {first} is right on {percent(parts.only_first)} of the texts, only {second} on {percent(parts.only_second)}"
                      f"{odds}; at least one on {percent(parts.oracle)}, which an oracle over both would reach. They give the same answer "
                      f"to {percent(parts.agreement)}.")
-    if each.pair.seed_share or each.pair.test_set_share:
+    if each.pair.of_methods and (each.pair.seed_share or each.pair.test_set_share):
         lines.append(f"Of the variance of the difference, {percent(each.pair.test_set_share)} comes from the texts of the test and "
                      f"{percent(each.pair.seed_share)} from the seeds.")
     lines.append(power(each, found))
@@ -154,8 +156,9 @@ def power(each: Compared, found: Comparison) -> str:
     """What a test set of this size can show of a pair."""
     names = f"{each.pair.first} and {each.pair.second}"
     if not isfinite(each.smallest):
-        return f"{names}: no difference could have been shown on {each.pair.n:,} texts where they disagree so little."
-    point = found.unit.difference(found.unit.point) if found.unit.has_points else f"{found.unit.point:g}"
+        why = " by so few seeds" if each.pair.counts is None and each.pair.difference.standard_error else " where they disagree so little"
+        return f"{names}: no difference could have been shown on {each.pair.n:,} texts{why}."
+    point = found.unit.difference(found.unit.point) if found.unit.has_points else f"a difference of {found.unit.point:g}"
     needed = (f"{each.rows_for_a_point:,.0f} texts" if isfinite(each.rows_for_a_point) else "more seeds, since no number of texts would do")
     return (f"{names}: {each.pair.n:,} texts show a difference of {found.unit.difference(each.smallest)} or more with 80 % power; "
             f"{point.replace('1.0 points', 'one point')} needs {needed}.")

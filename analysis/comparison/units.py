@@ -50,6 +50,8 @@ def _decimals(number: float, fewest: int) -> str:
     places = fewest
     while number and places < fewest + 2 and abs(number) < 0.5 * 10.0**-places * 2:
         places += 1
+    if abs(number) < 0.5 * 10.0**-places:
+        number, places = 0.0, fewest
     text = f"{number:,.{places}f}"
     return text.removeprefix("-") if not float(text.replace(",", "")) else text
 

@@ -7,7 +7,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import redirect_stderr, redirect_stdout
+from contextlib import redirect_stderr, redirect_stdout, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from multiprocessing.context import BaseContext
@@ -117,8 +117,18 @@ def _train(run: PlannedRun, options: Options, events: Connection, variables: Map
     os.environ.update(variables)
     os.chdir(cwd)
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    with redirect_stderr(_Lines(events.send)), redirect_stdout(io.StringIO()):
-        events.send(_outcome(run, options, events.send))
+    send = sending(events)
+    with redirect_stderr(_Lines(send)), redirect_stdout(io.StringIO()):
+        send(_outcome(run, options, send))
+
+
+def sending(events: Connection) -> Callable[[Event], None]:
+    """Sends an event; to no one where the study was killed, for the run is then about to be told to save its state and end."""
+    def send(event: Event) -> None:
+        with suppress(BrokenPipeError):
+            events.send(event)
+
+    return send
 
 
 def _outcome(run: PlannedRun, options: Options, send: Callable[[Event], None]) -> Event:

@@ -158,6 +158,10 @@ class Trials:
 
     def _refuse_another_recipe(self) -> None:
         """The trials of one sweep are of one recipe, and their values from the same ranges."""
+        runs = sorted(path.parent.name for path in self.folder.glob("[0-9]*/config.yaml"))  # before its trial, which is noted first
+        if runs and not self.study.get_trials(deepcopy=False):
+            raise ConfigError(f"{self.folder} has runs of a sweep ({runs[0]} to {runs[-1]}), and the storage has no trials of it, so "
+                              "it cannot go on. Name the --storage that it was started with, or start another sweep with --name.")
         now = json.loads(json.dumps(self.space.plain()))
         before = self.study.user_attrs.get("recipe")
         if before is None or not self.study.get_trials(deepcopy=False):
