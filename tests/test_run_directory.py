@@ -187,7 +187,7 @@ def test_one_process_at_a_time_and_a_killed_one_blocks_nobody():
     with pytest.raises(RunError, match=f"being trained by process {other.pid} on .*two processes would"), run.hold():
         pytest.fail("two processes hold the run")
     second = python(HOLD)
-    assert "RunError" in second.communicate(timeout=20)[1]
+    assert "TakenError" in second.communicate(timeout=20)[1]
     other.kill()
     other.communicate()
     assert run.status() == "interrupted"
