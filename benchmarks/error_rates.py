@@ -2,8 +2,8 @@
 
 `--table rates`: McNemar's test of one run each, the bootstrap over examples, the bootstrap over seeds and examples, and components of
 variance; the last also for seeds against a single run of a method that has no chance; and how often its 95 % interval holds a real
-difference. `--table families`: five equal methods, ten comparisons, after Holm's correction. `--table power`: whether McNemar's test has the
-power for which `rows_needed` plans.
+difference. `--table families`: five equal methods, ten comparisons, after Holm's correction. `--table power`: whether McNemar's test
+has the power for which `rows_needed` plans.
 """
 
 import json
