@@ -90,12 +90,17 @@ def _seeds(scores: FloatArray) -> _Seeds:
 
 def _degrees_of_freedom(variance: float, of_rows: float, n_rows: int, seeds: list[_Seeds]) -> float:
     """Satterthwaite's, with the parts of the seeds raised to estimates that are not more often too low than too high."""
-    from scipy.special import chdtri
-
     chance = 0.5 if len(seeds) > 1 else ALONE
-    raised = [part.whole * part.degrees / float(chdtri(part.degrees, 1 - chance)) for part in seeds]
+    raised = [part.whole * part.degrees / _chi_square(chance, part.degrees) for part in seeds]
     certain = variance - sum(part.whole for part in seeds)
     total = certain + sum(raised)
     varying = [(max(of_rows, certain), n_rows - 1), *((part, seed.degrees) for part, seed in zip(raised, seeds, strict=True))]
     spread = sum((part / total) ** 2 / degrees for part, degrees in varying)
     return max(1 / spread, float(min(degrees for _, degrees in varying)))
+
+
+def _chi_square(share: float, degrees: int) -> float:
+    """The quantile below which this share lies."""
+    from scipy.special import chdtri
+
+    return float(chdtri(degrees, 1 - share))
