@@ -24,7 +24,7 @@ def compare(
     split: Annotated[str, typer.Option(help="The split that they are compared on.")] = "test",
     metric: Annotated[str | None, typer.Option(help="Another metric than the main one of the task.")] = None,
     margin: Annotated[float | None, typer.Option(min=0, help="A difference too small to matter, in points (or in the metric's own unit "
-                                                             "for losses): tells whether methods are the same in practice.")] = None,
+                                                             "for losses): shows whether methods are the same in practice.")] = None,
     power: Annotated[bool, typer.Option("--power", help="Only what the test set can show; without runs from --rows, --accuracy and "
                                                         "--disagreement.")] = False,
     rows: Annotated[int | None, typer.Option(min=1, help="With --power: examples in the test set.")] = None,

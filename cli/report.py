@@ -26,7 +26,7 @@ def print_results(results: "Sequence[Results]", as_json: bool) -> None:
     # Runs that were resumed together need not have been made by the same version.
     names = [name for name in results[0].metrics["validation"] if all(name in result.metrics["validation"] for result in results)]
     splits = [split for split in results[0].metrics if all(split in result.metrics for result in results)]
-    rows = [[split, *(_figure([result.metrics[split][name] for result in results]) for name in names)] for split in splits]
+    rows = [[split, *(mean_and_spread([result.metrics[split][name] for result in results]) for name in names)] for split in splits]
     seeds = ", ".join(str(result.seed) for result in results)
     spread = "; mean ± standard deviation" if len(results) > 1 else ""
     table(["split", *names], rows, title=f"seed{'s' if len(results) > 1 else ''} {seeds}{spread}")
@@ -38,7 +38,8 @@ def print_results(results: "Sequence[Results]", as_json: bool) -> None:
     _say_next(results[-1])
 
 
-def _figure(values: Sequence[float]) -> str:
+def mean_and_spread(values: Sequence[float]) -> str:
+    """Mean ± standard deviation; the value itself where there is one."""
     if len(values) == 1:
         return figure(values[0])
     return f"{figure(mean(values))} ± {figure(stdev(values) if all(map(math.isfinite, values)) else math.nan)}"

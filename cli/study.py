@@ -4,13 +4,13 @@ import os
 import shlex
 import sys
 from collections.abc import Mapping, Sequence
-from statistics import mean, stdev
+from statistics import mean
 from typing import TYPE_CHECKING
 
 import typer
 
-from ..terminal import figure
 from .console import print_error, say
+from .report import mean_and_spread, print_results
 
 if TYPE_CHECKING:
     from ..configs.schema.recipe import Recipe
@@ -105,8 +105,6 @@ def report(runs: "Sequence[PlannedRun]", outcome: "Outcome", as_json: bool) -> N
 
 def print_found(runs: "Sequence[PlannedRun]", results: "Sequence[Results]", as_json: bool) -> None:
     """The results of one method with its seeds, or a table of several methods."""
-    from .report import print_results
-
     methods = _by_method(runs, results)
     if results and (as_json or len(methods) == 1):
         print_results(results, as_json)
@@ -161,9 +159,5 @@ def _print_methods(methods: "dict[str, list[Results]]") -> None:
 
 def _row(results: "list[Results]", split: str) -> dict[str, str]:
     figures = [result.metrics[split] for result in results]
-    row = {name: _spread([each[name] for each in figures if name in each]) for name in figures[0]}
+    row = {name: mean_and_spread([each[name] for each in figures if name in each]) for name in figures[0]}
     return row | {"seconds": f"{mean(float(result.cost['train_seconds']) for result in results):.1f}"}
-
-
-def _spread(values: Sequence[float]) -> str:
-    return f"{figure(mean(values))} ± {figure(stdev(values))}" if len(values) > 1 else figure(values[0])

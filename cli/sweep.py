@@ -46,7 +46,7 @@ def sweep(
                                                            "given.")] = None,
     seconds: Annotated[float | None, typer.Option(min=0, help="Start no trial after this time.")] = None,
     sampler: Annotated[Sampler, typer.Option(help="tpe learns from the trials so far; random does not.")] = Sampler.tpe,
-    pruner: Annotated[Pruner, typer.Option(help="How hopeless trials are told, which end early.")] = Pruner.median,
+    pruner: Annotated[Pruner, typer.Option(help="How hopeless trials are recognised, which end early.")] = Pruner.median,
     name: Annotated[str, typer.Option(help="Name of the sweep; the same name continues it, also in several processes at once.")] = "",
     workers: Annotated[int, typer.Option(min=1, help="Trials at the same time; they share the cores.")] = 1,
     seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Seed of the search.")] = 0,
@@ -63,11 +63,13 @@ def sweep(
     space = sweep_space(config, set_ or ())
     _require_optuna()
     from ..analysis.sweep_report import report
+    from ..training.folder.run_directory import check_name
     from ..training.study.worker import Options
     from ..training.sweep.search import Limits, Sweep, prepare, search, train_chosen, write_chosen
     from ..training.sweep.trials import Trials
 
-    _refuse_name(name)
+    if name:
+        check_name(name, "sweep")
     plan = Sweep(space, config, name, Options(device, None, workers, explain))
     prepare(plan)
     held = Trials(space, plan.folder, plan.address, storage)
@@ -89,15 +91,6 @@ def _require_optuna() -> None:
 
     if find_spec("optuna") is None:
         raise MissingExtraError("nlp sweep needs the extra: pip install 'nlp-generations[sweep]'.")
-
-
-def _refuse_name(name: str) -> None:
-    import re
-
-    from ..errors import ConfigError
-
-    if name and not re.fullmatch(r"\w[\w.+-]*", name):
-        raise ConfigError(f"{name!r} cannot be a sweep's name: use letters, digits, `-`, `_`, `+` and `.`, a letter or digit first.")
 
 
 def _print_json(plan: "Sweep", found: "SweepReport", results: "Sequence[Results] | None") -> None:

@@ -52,7 +52,7 @@ def train(
     """
     from ..configs.load import load_recipe
     from ..training.jobs import new_jobs
-    from ..training.study.plan import plan_study, resumed_runs
+    from ..training.study.plan import is_pattern, plan_study, resumed_runs
     from .report import print_results
     from .study import numbers, pick, print_commands, shares, task_number
 
@@ -63,16 +63,17 @@ def train(
                               "--processes": processes > 1, "--parallel-runs": parallel_runs > 1, **many})
         return _train(resumed_runs(_runs_to_resume(resume)), device, None, 1, 1, json)
     configs = _given(config)
+    if len(configs) == 1 and not is_pattern(configs[0]) and not dry_run and not any(many.values()):
+        recipe = load_recipe(configs[0], set_ or ())
+        if len(recipe.seeds) == 1:
+            return _train_here(lambda: new_jobs(recipe, configs[0], name, device, threads, processes), processes,
+                               lambda results: print_results(results, json))
     runs = plan_study(configs, set_ or (), numbers(seeds, "--seeds", 1), numbers(splits, "--splits", 0), shares(share), name)
     if dry_run:
         return print_dry_runs(runs, device, threads)
     if list_:
         return print_commands(runs, {"--name": name, "--device": device if device != "auto" else None, "--threads": threads,
                                      "--processes": processes if processes > 1 else None})
-    if len(runs) == 1 and runs[0].config == configs[0] and not any(many.values()):
-        recipe = load_recipe(configs[0], set_ or ())
-        return _train_here(lambda: new_jobs(recipe, configs[0], name, device, threads, processes), processes,
-                           lambda results: print_results(results, json))
     if (number := task_number(task, len(runs))) is not None:
         runs = [pick(runs, number)]
     _train(runs, device, threads, processes, parallel_runs, json)
@@ -115,7 +116,7 @@ def _given(config: list[str] | None) -> list[str]:
 
     if not config:
         raise ConfigError("Nothing to train: give --config NAME-or-PATH (`nlp config list` shows the names) or --resume RUN.")
-    return config
+    return list(dict.fromkeys(config))
 
 
 def _refuse_new_settings(options: dict[str, object]) -> None:

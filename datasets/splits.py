@@ -57,7 +57,7 @@ def train_part(train: Table, strata: Sequence[str] | None, size: float | int, se
 
     The rows join in an order that depends on the seed alone, so that a smaller part lies inside a larger one. With `strata` (rows,) each
     stratum has its share of any part: its rows, shuffled, are spread evenly over the order from a random start (systematic sampling).
-    Of one long text the part is its beginning; DataError where a number of rows is asked for.
+    Of one long text the part is its beginning; DataError where a number of rows is given.
     """
     n_rows = len(train)
     if n_rows == 1:

@@ -155,7 +155,7 @@ def test_intervals_of_shares_are_wilsons_also_for_perfect_methods():
     assert interval(method("a", right)) == wilson_interval(45, 50)
     assert interval(method("a", [1] * 50, [1] * 50))[0] == pytest.approx(wilson_interval(50, 50)[0], abs=0.01)
     low, high = interval(method("a", right, right))
-    assert (low, high) == pytest.approx(wilson_interval(45, 50), abs=0.01), "equal runs tell what one tells"
+    assert (low, high) == pytest.approx(wilson_interval(45, 50), abs=0.01), "equal runs are worth as much as one"
     wide = interval(method("a", [1] * 50, [1] * 30 + [0] * 20))
     assert wide[0] < 0.3
     assert wide[1] <= 1

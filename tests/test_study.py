@@ -47,7 +47,7 @@ def runs_of(folder: Path) -> dict[str, Path]:
     return {str(path.parent.relative_to(folder / "runs")): path.parent for path in sorted(folder.glob("runs/*/*/config.yaml"))}
 
 
-# What is asked for
+# Options
 
 
 @pytest.mark.parametrize(("text", "found"), [("3", [1, 2, 3]), ("1", [1]), ("[3]", [3]), ("3,", [3]), ("8, 2", [8, 2]), ("[0,5]", [0, 5]),

@@ -12,7 +12,7 @@ import yaml
 from ...configs.schema.model import has_chance
 from ...errors import RunError
 from ...training.folder.files import REMEDY
-from ...training.folder.run_directory import RunDirectory, find_runs, list_runs, runs_root
+from ...training.folder.run_directory import RunDirectory, find_runs, list_runs, runs_in, runs_root
 
 
 class Candidate(NamedTuple):
@@ -91,9 +91,8 @@ def _meant(text: str) -> list[Candidate]:
     if any(sign in text for sign in "*?["):
         return _fitting(text)
     found = find_runs(text)
-    if found[0].path.parent in (Path(text).expanduser().resolve(), runs_root() / text.strip("/")):
-        folders = sorted(path.parent for path in found[0].path.parent.glob("*/config.yaml"))
-        return _latest_method([RunDirectory(folder, runs_root()) for folder in folders])
+    if (recipe := found[0].path.parent) in (Path(text).expanduser().resolve(), runs_root() / text.strip("/")):
+        return _latest_method(runs_in(recipe))
     return [_candidate(run) for run in found]
 
 
@@ -121,7 +120,7 @@ def _reason(run: RunDirectory, split: str) -> str | None:
         case "failed":
             return "failed; `nlp train --resume RUN` tries again"
         case "interrupted":
-            return "not finished; `nlp train --resume RUN` goes on with it"
+            return "not finished; `nlp train --resume RUN` continues it"
     if not run.row_scores(split).exists():
         return f"no row scores of the split {split}; `nlp eval RUN --split {split}` writes them, if the data has that split"
     return None

@@ -75,7 +75,7 @@ def compare_runs(texts: Sequence[str], files: Sequence[Path], wanted: Wanted) ->
 
 
 def _each_once(files: Sequence[Path], notices: list[str]) -> list[Path]:
-    """The files without those that are named again, which are told in a notice."""
+    """Each file once; those that are named again are listed in a notice."""
     found = dict[Path, Path]()
     for path in files:
         if found.setdefault(path.expanduser().resolve(), path) is not path:

@@ -108,7 +108,7 @@ class Method:
 
     @property
     def is_known(self) -> bool:
-        """Whether the runs tell of the method, and not only of themselves."""
+        """Whether its runs allow a verdict on the method, and not only on themselves."""
         return not self.has_chance or len(self.runs) > 1
 
     @property

@@ -7,7 +7,9 @@ from ...tasks.row_scores import Kind
 
 SHARES: frozenset[Kind] = frozenset({"share", "f1", "precision", "recall", "macro_f1"})
 SCORES: frozenset[Kind] = frozenset({"bleu", "bleu_lowercase", "chrf", "ter"})
+"""Metrics up to 100; other metrics that have points are shares."""
 RATIOS_OF_ONE = ("accuracy", "invalid", "zero_one_loss", "error_rate")
+"""How the names of those end that are shares of tokens or other parts of a row."""
 
 
 @dataclass(frozen=True)

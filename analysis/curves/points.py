@@ -7,11 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ...datasets.arrays import FloatArray, IntArray
-
-PERCENTAGES = frozenset({"bleu", "bleu_lowercase", "chrf", "ter"})
-"""Metrics up to 100; other metrics that have points are shares."""
-SHARES_OF_ERRORS = ("_rate", "zero_one_loss", "invalid")
-"""How the names of those end that are shares, and better the lower they are."""
+from ..comparison.units import RATIOS_OF_ONE, SCORES
 
 
 class Point(NamedTuple):
@@ -48,9 +44,9 @@ class Scale(NamedTuple):
 
 def scale_of(metric: str, lower_is_better: bool) -> Scale:
     """The scale of a metric by its name."""
-    if metric in PERCENTAGES:
+    if metric in SCORES:
         return Scale(metric, None if lower_is_better else 100.0, 1.0)
-    has_points = not lower_is_better or metric.endswith(SHARES_OF_ERRORS)
+    has_points = not lower_is_better or metric.endswith(RATIOS_OF_ONE)
     return Scale(metric, None if lower_is_better else 1.0, 0.01 if has_points else None)
 
 

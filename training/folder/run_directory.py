@@ -177,10 +177,10 @@ def create_run(recipe_name: str, name: str | None = None) -> RunDirectory:
         return RunDirectory(_new_folder(parent, name), root)
 
 
-def check_name(name: str) -> None:
+def check_name(name: str, owner: str = "run") -> None:
     """Raises RunError for what is no name of a folder in the folder of its recipe."""
     if not re.fullmatch(r"\w[\w.+-]*", name):
-        raise RunError(f"{name!r} cannot be a run's name: use letters, digits, `-`, `_`, `+` and `.`, a letter or digit first.")
+        raise RunError(f"{name!r} cannot be a {owner}'s name: use letters, digits, `-`, `_`, `+` and `.`, a letter or digit first.")
 
 
 def _new_folder(parent: Path, name: str) -> Path:

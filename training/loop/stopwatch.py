@@ -23,7 +23,7 @@ class Stopwatch:
         self.started = time.monotonic()
 
     def stop(self, wait: bool) -> None:
-        """End a step. A GPU takes steps later than it is told to; `wait` until it has."""
+        """End a step. A GPU runs steps after the call has returned; `wait` until it is done."""
         if wait:
             self.learner.bad_step()
         self.session.progress.step_seconds += time.monotonic() - self.started

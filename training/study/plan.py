@@ -89,11 +89,16 @@ def _refuse_other(run: PlannedRun, address: str, planned: Mapping[Path, PlannedR
 
 
 def matching(configs: Sequence[str]) -> list[str]:
-    """Each recipe once; a pattern stands for the recipes with data that come with the tool, or else for files."""
+    """Each recipe once; a pattern matches the packaged recipes with data, or else files."""
     found: dict[str, None] = {}
     for config in configs:
-        found |= dict.fromkeys(_matches(config) if set(config) & set("*?[") else [config])
+        found |= dict.fromkeys(_matches(config) if is_pattern(config) else [config])
     return list(found)
+
+
+def is_pattern(config: str) -> bool:
+    """Whether it may mean several recipes."""
+    return bool(set(config) & set("*?["))
 
 
 def _matches(pattern: str) -> list[str]:

@@ -111,7 +111,7 @@ def start(contexts: Contexts, run: PlannedRun, options: Options) -> tuple[Any, C
 
 
 def _train(run: PlannedRun, options: Options, events: Connection, variables: Mapping[str, str], cwd: str) -> None:
-    """The whole life of the process. It has a process group of its own: Ctrl-C reaches the study, which then tells its processes."""
+    """The whole life of the process. It has a process group of its own: Ctrl-C reaches the study, which then signals its processes."""
     os.setpgid(0, 0)
     os.environ.clear()
     os.environ.update(variables)
