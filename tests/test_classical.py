@@ -9,12 +9,14 @@ import sys
 import tempfile
 import zipfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import skops.io
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from joblib import effective_n_jobs
 from nlp.configs.schema.classical import (
     DecisionTreeConfig,
     KnnConfig,
@@ -28,6 +30,7 @@ from nlp.errors import ConfigError, RunError, TrainingError
 from nlp.models.classical.classifier import Classical
 from nlp.models.classical.skops_file import write_estimator
 from nlp.models.head import Head
+from nlp.training.loop.learner import ScikitLearner
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression, Perceptron
 from sklearn.naive_bayes import BernoulliNB, ComplementNB, MultinomialNB
@@ -36,6 +39,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 from sklearn.svm import LinearSVC
 from sklearn.tree import DecisionTreeClassifier
+from threadpoolctl import threadpool_info
 
 N_FEATURES, LABELS, SEED = 30, ("a", "b", "c"), 7
 
@@ -282,6 +286,19 @@ def test_why_of_a_linear_model_is_weight_times_coefficient():
     best = [feature for feature in np.argsort(-shares)[:10] if shares[feature] > 0]
     assert [feature for feature, _ in why] == best
     np.testing.assert_allclose([share for _, share in why], shares[best], rtol=1e-3)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_fit_takes_as_many_threads_as_the_run_may(threads):
+    taken = {}
+
+    def fit(**_):
+        taken["libraries"] = {each["num_threads"] for each in threadpool_info() if each["user_api"] == "blas"}
+        taken["trees"] = effective_n_jobs(None)
+
+    learner = ScikitLearner(SimpleNamespace(fit=fit), SEED, threads)
+    learner.update([SimpleNamespace(inputs={}, targets={})], step=1, watched=False)
+    assert taken == {"libraries": {threads}, "trees": threads}
 
 
 @pytest.mark.parametrize("family", ["multinomial", "complement", "bernoulli", "logistic", "svm", "forest"])

@@ -57,9 +57,10 @@ def test_cores_are_those_that_the_control_group_gets(tmp_path, monkeypatch, file
 
 def test_processes_share_the_cores(monkeypatch):
     monkeypatch.setattr("nlp.training.devices.cores", lambda: 8)
-    cnn, lstm, bag, rules = (load_recipe(f"names/{name}") for name in ("cnn", "lstm", "mlp", "rules"))
+    cnn, lstm, bag, rules, forest = (load_recipe(f"names/{name}") for name in ("cnn", "lstm", "mlp", "rules", "random-forest"))
     assert [thread_count(cnn, None, processes) for processes in (1, 3, 4, 16)] == [8, 2, 2, 1]
     assert [thread_count(each) for each in (bag, rules, lstm)] == [1, 1, 1]
+    assert thread_count(forest) == 8
     assert thread_count(cnn, 5, 4) == thread_count(lstm, 5) == 5
 
 

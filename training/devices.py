@@ -40,7 +40,7 @@ def thread_count(recipe: Recipe, asked: int | None = None, processes: int = 1) -
     """Threads of each process of a run on a CPU: the number given, or a fixed rule by class of model, at most its share of the cores."""
     if asked is not None:
         return asked
-    rule = recipe.model.threads if isinstance(recipe.model, NetworkConfig) else 1
+    rule = recipe.model.threads
     share = max(1, cores() // processes)
     return share if rule is None else min(rule, share)
 

@@ -86,6 +86,11 @@ class RandomForestConfig(ClassicalConfig):
     min_samples_leaf: PositiveInt = 1
     """Minimum number of training examples in a leaf."""
 
+    @property
+    def threads(self) -> None:
+        """All cores fit trees."""
+        return None
+
 
 class KnnConfig(ClassicalConfig):
     """k-nearest neighbours."""

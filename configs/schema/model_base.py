@@ -49,6 +49,11 @@ class ModelBase(Config):
         """Most tokens of an input sequence; None where there is no limit."""
         return None
 
+    @property
+    def threads(self) -> int | None:
+        """Threads that a run uses on a CPU; None: all cores. A fixed rule by class and size, so that equal seeds give equal bytes."""
+        return 1
+
     def problems(self, recipe: "Recipe") -> "Iterator[Problem]":
         """What does not fit between the model and the sections for tokenizer and training."""
         has_sizes_only = isinstance(recipe.data, SizesData)

@@ -26,7 +26,6 @@ class NetworkConfig(ModelBase):
 
     @property
     def threads(self) -> int | None:
-        """Threads that a run uses on a CPU; None: all cores. A fixed rule by class and size, so that equal seeds give equal bytes."""
         return None
 
 

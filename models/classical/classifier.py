@@ -161,7 +161,7 @@ class Classical:
                 from sklearn.ensemble import RandomForestClassifier
 
                 # Every tree has a seed drawn beforehand, so the number of threads that fit them changes nothing.
-                return RandomForestClassifier(n_trees, max_depth=depth, min_samples_leaf=leaf, random_state=seed, n_jobs=-1)
+                return RandomForestClassifier(n_trees, max_depth=depth, min_samples_leaf=leaf, random_state=seed)
             case KnnConfig(n_neighbors=n_neighbors, weights=weights, metric=metric):
                 from sklearn.neighbors import KNeighborsClassifier
 

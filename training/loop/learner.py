@@ -5,6 +5,7 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from ...configs.schema.classical import ClassicalConfig
 from ...configs.schema.recipe import Recipe
 from ...datasets.encoded.batching import Plan
 from ...datasets.encoded.split import Batch, Data
@@ -117,8 +118,11 @@ class SolverLearner(FixedLearner):
 
     def update(self, window: Window, step: int, watched: bool) -> Mapping[str, Any]:
         (batch,) = window
-        interruptible(lambda: self.model.fit(**batch.inputs, targets=batch.targets, seed=self.seed))
+        interruptible(lambda: self._fit(batch))
         return {}
+
+    def _fit(self, batch: Batch) -> None:
+        self.model.fit(**batch.inputs, targets=batch.targets, seed=self.seed)
 
     def save(self, folder: Path) -> None:
         self.model.save(folder)
@@ -127,11 +131,30 @@ class SolverLearner(FixedLearner):
         self.model.load(folder)
 
 
+class ScikitLearner(SolverLearner):
+    """scikit-learn's classifiers, on as many threads as the run may take; left alone, some libraries take every core."""
+
+    def __init__(self, model: "Classical", seed: int, threads: int) -> None:
+        super().__init__(model, seed)
+        self.threads = threads
+
+    def _fit(self, batch: Batch) -> None:
+        import scipy.linalg  # noqa: F401  # pyright: ignore[reportUnusedImport]  # only libraries that are loaded can be limited
+        import sklearn.utils  # noqa: F401  # pyright: ignore[reportUnusedImport]
+        from joblib import parallel_config
+        from threadpoolctl import threadpool_limits
+
+        with threadpool_limits(self.threads), parallel_config("threading", n_jobs=self.threads):
+            super()._fit(batch)
+
+
 def build_learner(recipe: Recipe, task: Task, model: Any, plan: Plan, setting: Setting) -> Learner:
     """The learner that this model learns by."""
     match recipe.model.learns_by:
         case "nothing":
             return FixedLearner(model)
+        case "solver" if isinstance(recipe.model, ClassicalConfig):
+            return ScikitLearner(model, setting.seed, setting.threads)
         case "solver":
             return SolverLearner(model, setting.seed)
         case "gradient":

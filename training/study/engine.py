@@ -53,7 +53,6 @@ class Study:
         self.going: dict[Connection, Going] = {}
         self.expected = ExpectedTimes(runs)
         self.to_come = [run for run in runs if not self._read(run)]
-        self.to_come.sort(key=self.expected.of, reverse=True)
         self.stopped_by: int | None = None
 
     def train(self) -> Outcome:
@@ -70,7 +69,7 @@ class Study:
     def _start_some(self) -> None:
         """Start runs while there is room. Of runs with the same data the first one builds it before others start, which find it cached."""
         building = {_data(going.run) for going in self.going.values() if not going.is_built}
-        for run in list(self.to_come):
+        for run in sorted(self.to_come, key=self.expected.of, reverse=True):
             if len(self.going) >= self.options.n_workers or self.stopped_by is not None:
                 return
             if _data(run) in building or run.directory.status() == "running":
