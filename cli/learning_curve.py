@@ -1,6 +1,5 @@
 """`nlp learning-curve`: train on parts of the training examples, and say what more of them would bring."""
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -44,10 +43,11 @@ def learning_curve(
     from ..analysis.curves.table import COLUMNS, as_json, rows
     from ..training.study.worker import Options
     from .study import numbers
+    from .study import shares as parts
 
     _check_files(csv, plot, html)
     options = Options(device, threads, parallel_runs, explain)
-    curves = _curves(recipes, set_ or [], _numbers("--sizes", sizes, whole=True), _numbers("--shares", shares),
+    curves = _curves(recipes, set_ or [], _whole(sizes), parts(shares, "--shares"),
                      numbers(seeds, "--seeds", 1), metric, options)
     said = sentences(curves, label_price)
     _write(curves, said, csv, plot, html)
@@ -59,7 +59,7 @@ def learning_curve(
     table(COLUMNS, rows(curves), title=f"{curves.scale.metric} on {curves.split}")
 
 
-def _curves(names: list[str], overrides: list[str], sizes: list[float], shares: list[float], seeds: list[int], metric: str | None,
+def _curves(names: list[str], overrides: list[str], sizes: list[int], shares: list[float], seeds: list[int], metric: str | None,
             options: "Options") -> "LearningCurves":
     from ..analysis.curves.learning_curves import learning_curves
     from ..analysis.curves.plan import check_methods, choose_scale, training_sizes
@@ -73,7 +73,7 @@ def _curves(names: list[str], overrides: list[str], sizes: list[float], shares: 
     recipes = {name: load_recipe(name, overrides) for name in matching(names)}
     check_methods(recipes)
     first = next(iter(recipes.values()))
-    scale, chosen = choose_scale(first, metric), training_sizes(first, [int(size) for size in sizes], shares)
+    scale, chosen = choose_scale(first, metric), training_sizes(first, sizes, shares)
     # Each seed draws its own examples, since which they are matters as much; seed 1 draws those of the plain recipe.
     runs = [run for seed in seeds
             for run in plan_study([*recipes], overrides, [seed], splits=[(seed - 1) % 2**32], sizes=[*chosen.values()])]
@@ -82,36 +82,26 @@ def _curves(names: list[str], overrides: list[str], sizes: list[float], shares: 
 
 
 def _trained(runs: "Sequence[PlannedRun]", options: "Options") -> "Sequence[Results]":
-    """The results of all runs. Raises TrainingError where some failed."""
-    from ..errors import TrainingError
+    """The results of all runs; the command ends where some failed, for a curve without them would be another one."""
     from ..training.study.engine import Study
-    from .study import stop
+    from .study import end_unless_finished
 
     outcome = Study(runs, options).train()
-    if outcome.stopped_by is not None:
-        stop(outcome.stopped_by, ["nlp", *sys.argv[1:]])
-    if outcome.failures:
-        reasons = dict.fromkeys(failed.reason for failed in outcome.failures.values())
-        raise TrainingError(f"{', '.join(run.name for run in outcome.failures)} failed: {' '.join(reasons)} "
-                            "The same command trains them again, and reads the runs that are finished.")
+    end_unless_finished(runs, outcome)
     return outcome.results
 
 
-def _numbers(option: str, text: str | None, whole: bool = False) -> list[float]:
-    """The numbers of an option; ConfigError for one that is no size or share."""
+def _whole(sizes: str | None) -> list[int]:
+    """The numbers of --sizes. Raises ConfigError for one that is no size."""
     from ..errors import ConfigError
 
-    numbers = []
-    for part in text.split(",") if text is not None else ():
-        try:
-            number = int(part) if whole else float(part)
-        except ValueError:
-            number = 0
-        if not (number >= 1 if whole else 0 < number <= 1):
-            what = "whole numbers from 1 on, such as 100,200,400" if whole else "shares above 0 and up to 1, such as 0.1,0.2,0.5,1"
-            raise ConfigError(f"{option}: {part.strip()!r} is not one of them; give {what}.")
-        numbers.append(number)
-    return numbers
+    try:
+        found = [int(size) for size in sizes.split(",")] if sizes is not None else []
+    except ValueError:
+        found = [0]
+    if found and min(found) < 1:
+        raise ConfigError(f"--sizes {sizes} is not a list of numbers of training examples from 1 on, such as 100,200,400.")
+    return found
 
 
 def _check_files(csv: Path | None, plot: Path | None, html: Path | None) -> None:

@@ -43,7 +43,7 @@ def numbers(text: str | None, option: str, first: int) -> list[int]:
     return list(range(first, first + found[0])) if is_count else found
 
 
-def shares(text: str | None) -> list[float | int]:
+def shares(text: str | None, option: str) -> list[float]:
     """`0.1` or `0.1,0.3,1`. Raises ConfigError for what is no share."""
     from ..errors import ConfigError
 
@@ -52,8 +52,8 @@ def shares(text: str | None) -> list[float | int]:
     except ValueError:
         found = [0.0]
     if not all(0 < each <= 1 for each in found):
-        raise ConfigError(f"--share {text} is not a share of the training examples above 0 and up to 1, such as 0.1, nor a list of some.")
-    return [*found]
+        raise ConfigError(f"{option} {text} is not a share of the training examples above 0 and up to 1, such as 0.1, nor a list of some.")
+    return found
 
 
 def task_number(given: int | None, n_runs: int) -> int | None:

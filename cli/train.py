@@ -68,7 +68,7 @@ def train(
         if len(recipe.seeds) == 1:
             return _train_here(lambda: new_jobs(recipe, configs[0], name, device, threads, processes), processes,
                                lambda results: print_results(results, json))
-    runs = plan_study(configs, set_ or (), numbers(seeds, "--seeds", 1), numbers(splits, "--splits", 0), shares(share), name)
+    runs = plan_study(configs, set_ or (), numbers(seeds, "--seeds", 1), numbers(splits, "--splits", 0), shares(share, "--share"), name)
     if dry_run:
         return print_dry_runs(runs, device, threads)
     if list_:

@@ -136,6 +136,7 @@ def run(tmp_path_factory):
     return folder / "runs" / "dates" / "transformer" / "one"
 
 
+@pytest.mark.slow
 def test_searches_in_turns(run):
     from searching import compare
 
@@ -144,6 +145,7 @@ def test_searches_in_turns(run):
         assert row["one_per_s"] / row["other_per_s"] == pytest.approx(row["ratio"])
 
 
+@pytest.mark.slow
 def test_the_search_by_hand_finds_what_the_tool_finds(run):
     from nlp.training.folder.run_directory import find_run
     from nlp.training.open_run import open_run
@@ -155,6 +157,7 @@ def test_the_search_by_hand_finds_what_the_tool_finds(run):
     assert len(set(by_tool)) > 1
 
 
+@pytest.mark.slow
 def test_complete_processes(tmp_path):
     from side_by_side import compare
 
@@ -163,6 +166,7 @@ def test_complete_processes(tmp_path):
     assert_row(compare(str(recipe), pairs=1), str(recipe))
 
 
+@pytest.mark.slow
 def test_runs_that_share_a_machine(tmp_path):
     from shared_machine import compare
 
@@ -184,6 +188,7 @@ def test_the_script_for_gpus_runs_on_a_cpu():
     assert 2 < complete["validation_loss"] < 5
 
 
+@pytest.mark.slow
 def test_waiting_times():
     from startup import COMMANDS, all_commands
 
@@ -208,6 +213,7 @@ def test_a_fasttext_file_holds_the_tokens_that_are_known(tmp_path):
     assert asked == [4, 1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("peer", ["lightning", "hugging-face"])
 def test_peers_run_or_report_how_to_get_them(peer, tmp_path):
     """In a process of its own: other people's warnings are not this project's, and this project's `datasets/` is not theirs."""

@@ -118,7 +118,7 @@ def test_the_budget_is_more_than_the_epochs_or_less(folder, monkeypatch):
     assert short.n_steps < short.epoch_ends[0]
 
 
-@pytest.mark.parametrize("budget", ["tokens: 8000", "flops: 1.5e+7"])
+@pytest.mark.parametrize("budget", ["tokens: 8000", pytest.param("flops: 1.5e+7", marks=pytest.mark.slow)])
 def test_a_resumed_run_ends_as_one_that_never_stopped(folder, budget):
     kind = budget.split(":")[0]
     text = (folder / "gru.yaml").read_text(encoding="utf-8")

@@ -62,6 +62,7 @@ def test_settings_that_only_networks_read_are_refused_elsewhere(folder, setting,
     assert words in done.stderr
 
 
+@pytest.mark.slow
 def test_seeds_that_were_stopped_go_on_with_the_same_command(folder):
     write_recipe(folder, "mlp", TRAINING.replace("epochs: 3", "epochs: 60"), "long")
     command = [str(NLP), "train", "--config", "long.yaml", "--name", "cut", *SEEDS, "--threads", "1"]
@@ -99,6 +100,7 @@ def test_a_run_that_was_stopped_before_it_began_leaves_nothing(folder):
     assert not started or (started[0] / "data.json").exists()
 
 
+@pytest.mark.slow
 def test_under_torchrun_one_process_speaks(folder):
     write_recipe(folder, "lstm")
     done = nlp_process("train", "--config", "lstm.yaml", "--name", "two", "--processes", "2", cwd=folder)

@@ -153,7 +153,8 @@ def test_equal_seeds_give_equal_bytes(model, trained, folder):
 LONG = TRAINING.replace("epochs: 3", "epochs: 12, checkpoints: {every_steps: 7}, ema: 0.9, accumulate: 2, early_stopping: {patience: 50}")
 
 
-@pytest.mark.parametrize(("number", "exit_code"), [(signal.SIGINT, 130), (signal.SIGTERM, 75), (signal.SIGUSR1, 75)])
+@pytest.mark.parametrize(("number", "exit_code"), [
+    (signal.SIGINT, 130), pytest.param(signal.SIGTERM, 75, marks=pytest.mark.slow), (signal.SIGUSR1, 75)])
 def test_a_signal_finishes_the_step_and_prints_how_to_resume(number, exit_code, folder):
     write_recipe(folder, "lstm", training=LONG, name="long")
     name = f"stopped-{number}"
@@ -169,7 +170,10 @@ def test_a_signal_finishes_the_step_and_prints_how_to_resume(number, exit_code, 
     assert timeless(stopped) == timeless(full)
 
 
-@pytest.mark.parametrize("model", ["mlp", "lstm", "transformer"])
+OTHERS = [pytest.param(model, marks=pytest.mark.slow) for model in ("mlp", "transformer")]
+
+
+@pytest.mark.parametrize("model", ["lstm", *OTHERS])
 def test_a_killed_run_resumes_to_the_same_bytes(model, folder):
     write_recipe(folder, model, training=LONG, name=f"kill-{model}")
     nlp("train", "--config", f"kill-{model}.yaml", "--name", "whole", cwd=folder)
@@ -226,6 +230,7 @@ def test_seeds_report_mean_and_spread_alone_and_side_by_side(folder):
         assert weights(serial) == weights(parallel)
 
 
+@pytest.mark.slow
 def test_bad_data_is_reported_once_by_several_processes_too(folder):
     for option in ("--processes", "--parallel-runs"):
         done = nlp_process("train", "--config", "mlp.yaml", option, "2", "--set", "data.train=none.csv", "--set", "seeds=[1, 2]",

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import tiny_runs
 import yaml
-from command import nlp, write_names, write_recipe
+from command import TRAINING, nlp, write_names, write_recipe
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from nlp.analysis.curves.behaviour import Trouble
@@ -419,9 +419,10 @@ def test_sizes_are_numbers_of_examples_and_all_of_them_are_the_plain_recipe(tmp_
 
 
 @pytest.mark.parametrize(("options", "message"), [
-    (("--sizes", "100,x"), "--sizes: 'x' is not one of them"),
-    (("--shares", "0,1"), "--shares: '0' is not one of them"),
-    (("--shares", "nan"), "--shares: 'nan' is not one of them"),
+    (("--sizes", "100,x"), "--sizes 100,x is not a list of numbers of training examples"),
+    (("--sizes", "100,0"), "--sizes 100,0 is not a list of numbers of training examples"),
+    (("--shares", "0,1"), "--shares 0,1 is not a share of the training examples"),
+    (("--shares", "nan"), "--shares nan is not a share of the training examples"),
     (("--sizes", "100", "--shares", "0.5"), "give one of them"),
     (("--sizes", "100000"), "but the training split has"),
     (("--plot", "curve.pdf"), "pictures are .png or .svg"),
@@ -432,6 +433,13 @@ def test_mistakes_are_told_before_anything_is_trained(tmp_path, options, message
     write_names(tmp_path)
     assert message in nlp("learning-curve", write_recipe(tmp_path, "rules").name, *options, cwd=tmp_path, code=2).stderr
     assert not (tmp_path / "runs").exists()
+
+
+def test_a_curve_that_fails_ends_as_a_study_does(tmp_path):
+    write_names(tmp_path)
+    recipe = write_recipe(tmp_path, "mlp", TRAINING.replace("learning_rate: 0.01", "learning_rate: 1e30").replace("clip_norm: 1.0, ", ""))
+    failed = nlp("learning-curve", recipe.name, "--sizes", "20,40", "--seeds", "1,", cwd=tmp_path, code=1).stderr
+    assert re.search(r"Error: mlp, 20 examples, seed 1.*not a finite number", failed)
 
 
 def test_methods_on_different_data_are_refused(tmp_path):

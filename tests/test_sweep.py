@@ -204,6 +204,9 @@ def test_a_database_holds_the_trials(work, optuna):
         assert "Name the --storage that it was started with" in printed, "its runs would be taken for trials of other settings"
     printed = nlp(*options, "--storage", "nothing://trials.db", cwd=work, code=2).stderr
     assert printed.startswith("Error: --storage 'nothing://trials.db' cannot be opened: ")
+    printed = nlp(*options, "--storage", "nothing://me:secret@host/trials", cwd=work, code=2).stderr
+    assert "secret" not in printed
+    assert "me:***@host" in printed
 
 
 def searched(config: str, *options: str, pruner: object = None, trials: int = 1):

@@ -15,7 +15,7 @@ from ..log.study_display import StudyDisplay
 from ..stop_signal import KINDS
 from .expected_time import ExpectedTimes
 from .plan import PlannedRun
-from .worker import Contexts, Event, Failed, Finished, Line, Options, Step, Stopped, Taken, start
+from .worker import Contexts, Event, Failed, Finished, Line, Options, Step, Stopped, Taken, ending, start
 
 POLL_SECONDS = 0.5
 """How long to wait for an event before signals, and runs that another process trains, are looked at."""
@@ -123,7 +123,7 @@ class Study:
             case _ if self.stopped_by is not None:  # before it could listen
                 self.to_come.append(going.run)
             case _:
-                self._fail(going.run, Failed(f"its process ended with {_ending(going.process.exitcode)}", 1))
+                self._fail(going.run, Failed(ending(going.process.exitcode, self.options.n_workers), 1))
 
     def _read(self, run: PlannedRun) -> bool:
         """Whether the run is over: its results are there, or cannot be read."""
@@ -173,10 +173,3 @@ class Study:
 def _data(run: PlannedRun) -> str:
     """What is read and encoded once for all runs that have it in common."""
     return run.recipe.model_dump_json(include={"data", "tokenizer", "task"})
-
-
-def _ending(code: int | None) -> str:
-    if code is None or code >= 0:
-        return f"exit code {code}"
-    memory = "; there may be too little memory for so many runs at once" if -code == 9 else ""
-    return f"signal {-code}{memory}"

@@ -145,6 +145,16 @@ def _outcome(run: PlannedRun, options: Options, send: Callable[[Event], None]) -
         return Failed(*options.explain(error), diverged=isinstance(error, TrainingError))
 
 
+def ending(code: int | None, n_workers: int) -> str:
+    """How a process ended that sent no outcome."""
+    if code is None or code >= 0:
+        return f"its process ended with exit code {code}"
+    remedy = ""
+    if -code == signal.SIGKILL:
+        remedy = "; the system may have run out of memory" + (", which fewer --parallel-runs leave more of" if n_workers > 1 else "")
+    return f"its process was ended by {signal.Signals(-code).name}{remedy}"
+
+
 def _end_with_parent() -> None:
     """A study that is killed takes its runs with it: each saves its state, or else would go on unseen."""
     parent = multiprocessing.parent_process()

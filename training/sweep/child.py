@@ -1,13 +1,12 @@
 """A trial's run in a process of its own, and how it ended."""
 
-import signal
 from contextlib import suppress
 from pathlib import Path
 from typing import Literal, NamedTuple
 
 from ..folder.files import disk_errors
 from ..study.plan import PlannedRun
-from ..study.worker import Contexts, Event, Failed, Finished, Line, Options, Step, Stopped, Taken, start
+from ..study.worker import Contexts, Event, Failed, Finished, Line, Options, Step, Stopped, Taken, ending, start
 
 
 class Ended(NamedTuple):
@@ -50,11 +49,9 @@ class ChildRun:
                 return Ended("diverged" if diverged else "failed", reason)
             case Taken():
                 return Ended("failed", "another process trains it")
-        code = self.process.exitcode or 0
         if self.stopping or isinstance(self.outcome, Stopped):
             return Ended("stopped")
-        name = signal.Signals(-code).name if code < 0 else f"exit code {code}"
-        return Ended("failed", f"its process ended with {name}" + ("; is there enough memory?" if -code == signal.SIGKILL else ""))
+        return Ended("failed", ending(self.process.exitcode, n_workers=1))
 
     def _read(self, wait: bool = False) -> None:
         """Read what has been sent so far, or until the process closes its end."""

@@ -234,9 +234,13 @@ def _storage(folder: Path, url: str | None) -> optuna.storages.BaseStorage:
             warnings.simplefilter("ignore")  # heartbeats are experimental
             return optuna.storages.RDBStorage(url, heartbeat_interval=HEARTBEAT)
     except Exception as error:
-        reason = str(error).partition("\n")[0]
-        raise ConfigError(f"--storage {url!r} cannot be opened: {reason}. "
-                          "It takes a URL as SQLAlchemy does, such as sqlite:///sweep.db.") from None
+        said = _without_password(f"--storage {url!r} cannot be opened: {str(error).partition(chr(10))[0]}")
+        raise ConfigError(f"{said}. It takes a URL as SQLAlchemy does, such as sqlite:///sweep.db.") from None
+
+
+def _without_password(text: str) -> str:
+    """For screens and logs: `user:***@host` for `user:password@host` in every URL."""
+    return re.sub(r"(://[^:/@\s]*):[^@\s]*@", r"\1:***@", text)
 
 
 def best_of(tried: Sequence[Tried]) -> Tried | None:
