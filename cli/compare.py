@@ -139,8 +139,8 @@ def _points(share: float) -> str:
 
 def _print_power(outcome: "Outcome", json: bool) -> None:
     """What the test set can show of these methods, or of one method and others like it."""
+    from ..analysis.comparison.output.sentences import power
     from ..analysis.comparison.prospects import expected_disagreements, of_seeds, prospects
-    from ..analysis.comparison.sentences import power
     from .console import say
 
     found = outcome.found
@@ -163,8 +163,8 @@ def _print_json(outcome: "Outcome", examples: int) -> None:
 
 
 def _as_json(outcome: "Outcome", most: int) -> dict[str, Any]:
-    from ..analysis.comparison.as_json import as_json
     from ..analysis.comparison.from_runs import examples
+    from ..analysis.comparison.output.as_json import as_json
 
     return {**as_json(outcome.found), "notices": outcome.notices,
             **({"examples_apart": [each._asdict() for each in examples(outcome, most)]} if most else {})}
@@ -173,8 +173,8 @@ def _as_json(outcome: "Outcome", most: int) -> dict[str, Any]:
 def _print(outcome: "Outcome", most: int) -> None:
     """The sentence first, then the tables, then how they differ."""
     from ..analysis.comparison.from_runs import examples
-    from ..analysis.comparison.grids import grids
-    from ..analysis.comparison.sentences import agreement, cautions, headline
+    from ..analysis.comparison.output.grids import grids
+    from ..analysis.comparison.output.sentences import agreement, cautions, headline
     from .console import say
     from .tables import table
 
@@ -209,8 +209,8 @@ def _print_examples(outcome: "Outcome", shown: "Sequence[Example]") -> None:
 
 def _write(outcome: "Outcome", most: int, files: dict[str, Path | None]) -> None:
     """The files that are asked for."""
-    from ..analysis.comparison.grids import as_csv, latex, markdown
-    from ..analysis.comparison.sentences import headline
+    from ..analysis.comparison.output.grids import as_csv, latex, markdown
+    from ..analysis.comparison.output.sentences import headline
     from ..terminal import visible
     from ..training.folder.files import write_atomically
 
@@ -223,7 +223,7 @@ def _write(outcome: "Outcome", most: int, files: dict[str, Path | None]) -> None
         made[files["latex"]] = latex(headline(found), found)
     if files["html"] is not None:
         from ..analysis.comparison.from_runs import examples
-        from ..analysis.comparison.page import page
+        from ..analysis.comparison.output.page import page
 
         made[files["html"]] = visible(page(found, examples(outcome, most)))
     for path, content in made.items():

@@ -19,10 +19,10 @@ from nlp.analysis.comparison.comparison import Settings, compare
 from nlp.analysis.comparison.disagreement import clearest, disagreement
 from nlp.analysis.comparison.estimates import interval
 from nlp.analysis.comparison.methods import MeasuredRows, MeasuredRun, Method
-from nlp.analysis.comparison.plots import Bar, Point, front, intervals
+from nlp.analysis.comparison.output.plots import Bar, Point, front, intervals
+from nlp.analysis.comparison.output.sentences import cautions, headline, power
 from nlp.analysis.comparison.prospects import expected_disagreements, prospects
 from nlp.analysis.comparison.ranking import front as pareto
-from nlp.analysis.comparison.sentences import cautions, headline, power
 from nlp.analysis.comparison.slices import by_class, by_length, by_words
 from nlp.analysis.comparison.units import p_figure, probability, unit_of
 from nlp.analysis.comparison.verdicts import Test as Kind
@@ -571,7 +571,7 @@ def test_two_runs_by_accuracy_load_neither_torch_nor_scipy(folder):
               "print('\\n' + ' '.join(sys.modules))")
     done = subprocess.run([sys.executable, "-c", script], cwd=folder, capture_output=True, encoding="utf-8", check=True)
     loaded = set(done.stdout.splitlines()[-1].split())
-    assert "nlp.analysis.comparison.page" in loaded
+    assert "nlp.analysis.comparison.output.page" in loaded
     assert not loaded & {"torch", "sklearn", "scipy.special", "tensorboard", "matplotlib"}
 
 

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from math import isfinite
 from typing import NamedTuple
 
-from ...terminal import visible
-from .comparison import COSTS, Compared, Comparison, Standing
-from .units import p_figure, percent
+from ....terminal import visible
+from ..comparison import COSTS, Compared, Comparison, Standing
+from ..units import p_figure, percent
 
 MOST_PAIRS = 15
 """Of more pairs only those with the best method are shown; all are in the JSON."""

@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from .comparison import Compared, Comparison, Standing
+from ..comparison import Compared, Comparison, Standing
+from ..slices import SliceVerdict
+from ..verdicts import Pair
 from .sentences import cautions, headline
-from .slices import SliceVerdict
-from .verdicts import Pair
 
 
 def as_json(found: Comparison) -> dict[str, Any]:

@@ -4,9 +4,9 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from math import isfinite
 
-from .comparison import Compared, Comparison, Standing
-from .units import percent, probability
-from .verdicts import Pair
+from ..comparison import Compared, Comparison, Standing
+from ..units import percent, probability
+from ..verdicts import Pair
 
 FEW_UNITS = 30
 """Fewer texts or clusters than that are too few for Student's t and the bootstrap to be near their level."""

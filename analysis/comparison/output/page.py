@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from html import escape
 from itertools import pairwise
 
+from ..comparison import COSTS, Compared, Comparison
+from ..from_runs import Example
+from ..units import Unit
 from . import plots
-from .comparison import COSTS, Compared, Comparison
-from .from_runs import Example
 from .grids import Grid, cost_text, grids
 from .sentences import agreement, cautions, headline
-from .units import Unit
 
 STYLE = """
 :root { color-scheme: light; }
