@@ -588,6 +588,9 @@ def test_real_runs(folder):
     assert {"latency_1", "latency_64"} <= timed["fronts"].keys()
     clustered = json.loads(nlp("compare", "rules", "naive_bayes", "--cluster", "language", "--json", cwd=folder).stdout)
     assert clustered["clusters"] == 3
+    costs = {method["name"]: method["runs"][0]["cost"] for method in clustered["methods"]}
+    assert costs["naive_bayes"]["parameters"] == costs["naive_bayes"]["coefficients"] > 0
+    assert "parameters" not in costs["rules"]
     assert "no column" in nlp("compare", "rules", "mlp", "--cluster", "author", cwd=folder, code=2).stderr
 
 

@@ -109,8 +109,12 @@ def _is_finite(metric: MetricRows) -> bool:
 
 
 def _cost(run: RunDirectory) -> dict[str, float]:
-    """What the run states, without what it could not measure, and the size of its best checkpoint."""
+    """What the run states, without what it could not measure, and the size of its best checkpoint. A linear model's coefficients are its
+    parameters, as in `nlp count-params`.
+    """
     cost = {name: float(value) for name, value in read_results(run.results).cost.model_dump().items()}
+    if "coefficients" in cost:
+        cost["parameters"] = cost["coefficients"]
     if (size := best_bytes(run)) is not None:
         cost["checkpoint_bytes"] = float(size)
     return {name: value for name, value in cost.items() if value or name != "peak_bytes"}
