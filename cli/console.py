@@ -125,3 +125,14 @@ def complete_run(incomplete: str) -> list[str]:
 
     addresses = (name for run in list_runs() for name in (run.recipe, run.address))
     return [name for name in dict.fromkeys(addresses) if name.startswith(incomplete)]
+
+
+def only_recipe(argument: str | None, option: str | None) -> str:
+    """The recipe of a command that takes one, as an argument or with --config. Raises ConfigError for none and for two."""
+    from ..errors import ConfigError
+
+    if argument is not None and option is not None and argument != option:
+        raise ConfigError(f"This takes one recipe, and there are two: {argument} and --config {option}.")
+    if (recipe := argument or option) is None:
+        raise ConfigError("Name a recipe, such as names/lstm, or a YAML file; `nlp config list` shows the names.")
+    return recipe

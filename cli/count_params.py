@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from .console import complete_recipe, notice, print_json, say
+from .console import complete_recipe, notice, only_recipe, print_json, say
 from .tables import table
 
 if TYPE_CHECKING:
@@ -22,16 +22,18 @@ SHORT_SUM = 60
 
 
 def count_params(
-    config: Annotated[str, typer.Option("--config", "-c", help="Recipe: a name such as counting/gpt2-small, or a YAML file.",
-                                        autocompletion=complete_recipe)],
+    recipe: Annotated[str | None, typer.Argument(help="Recipe: a name such as counting/gpt2-small, or a YAML file.",
+                                                    autocompletion=complete_recipe)] = None,
+    config: Annotated[str | None, typer.Option("--config", "-c", help="The same as an option.", autocompletion=complete_recipe)] = None,
     set_: Annotated[list[str] | None, typer.Option("--set", help="Override a key, such as model.n_layers=24.")] = None,
     depth: Annotated[int | None, typer.Option(min=1, help="Depth of the module tree to show; by default every layer.")] = None,
     format_: Annotated[Literal["table", "json"], typer.Option("--format", help="Output format.")] = "table",
 ) -> None:
     """Count a model's parameters and estimate its memory and FLOPs, without training it."""
-    counted = count(config, set_ or (), depth)
+    name = only_recipe(recipe, config)
+    counted = count(name, set_ or (), depth)
     if format_ == "json":
-        print_json({"recipe": config, **counted.to_json()})
+        print_json({"recipe": name, **counted.to_json()})
         return
     if counted.network is not None:
         print_network(counted.network)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..terminal import figure
-from .console import complete_recipe, explain, notice, print_json, say
+from .console import complete_recipe, explain, notice, only_recipe, print_json, say
 from .study import end_unless_finished
 from .train import Device, Overrides
 
@@ -39,8 +39,9 @@ class Pruner(StrEnum):
 
 
 def sweep(
-    config: Annotated[str, typer.Option("--config", "-c", help="Recipe with open values: a YAML file, or a name with --set.",
-                                        autocompletion=complete_recipe)],
+    recipe: Annotated[str | None, typer.Argument(help="Recipe with open values: a YAML file, or a name with --set.",
+                                                    autocompletion=complete_recipe)] = None,
+    config: Annotated[str | None, typer.Option("--config", "-c", help="The same as an option.", autocompletion=complete_recipe)] = None,
     set_: Overrides = None,
     trials: Annotated[int | None, typer.Option(min=1, help=f"Settings to try, with those of earlier calls; {TRIALS} unless --seconds is "
                                                            "given.")] = None,
@@ -60,7 +61,8 @@ def sweep(
     """
     from ..configs.search_space import sweep_space
 
-    space = sweep_space(config, set_ or ())
+    name_or_path = only_recipe(recipe, config)
+    space = sweep_space(name_or_path, set_ or ())
     _require_optuna()
     from ..analysis.sweep_report import report
     from ..training.folder.run_directory import check_name
@@ -70,7 +72,7 @@ def sweep(
 
     if name:
         check_name(name, "sweep")
-    plan = Sweep(space, config, name, Options(device, None, workers, explain))
+    plan = Sweep(space, name_or_path, name, Options(device, None, workers, explain))
     prepare(plan)
     held = Trials(space, plan.folder, plan.address, storage)
     held.search_by(sampler.value, pruner.value, seed)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
-from .console import complete_recipe, notice, print_json, say
+from .console import complete_recipe, notice, only_recipe, print_json, say
 from .tables import table
 
 if TYPE_CHECKING:
@@ -36,16 +36,18 @@ class Trained(NamedTuple):
 
 @app.command()
 def train(
-    config: Annotated[str, typer.Option("--config", "-c", help="Recipe: a name such as names/lstm, or a YAML file.",
-                                        autocompletion=complete_recipe)],
+    recipe: Annotated[str | None, typer.Argument(help="Recipe: a name such as names/lstm, or a YAML file.",
+                                                    autocompletion=complete_recipe)] = None,
+    config: Annotated[str | None, typer.Option("--config", "-c", help="The same as an option.", autocompletion=complete_recipe)] = None,
     set_: Overrides = None,
     output: Annotated[Path | None, typer.Option(help="Write the tokenizer to this folder.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print the results as JSON.")] = False,
 ) -> None:
     """Train the tokenizer of a recipe on its training split, as `nlp train` does."""
+    name = only_recipe(recipe, config)
     if output is not None:
         _refuse_taken(output)
-    trained = train_recipe(config, set_ or ())
+    trained = train_recipe(name, set_ or ())
     if output is not None:
         trained.tokenizer.save(output.resolve())
     if json:
@@ -57,7 +59,7 @@ def train(
             for name, each in _figures(trained)["splits"].items()]
     table(["split", "texts", "tokens per text", _coverage_name(trained.tokenizer)], rows)
     _print_pieces(trained.tokenizer, samples(trained.texts["train"]))
-    print(f"Written to {output}." if output is not None else f"Next: nlp tokenizer show {config} \"TEXT\"")
+    print(f"Written to {output}." if output is not None else f"Next: nlp tokenizer show {name} \"TEXT\"")
 
 
 @app.command()

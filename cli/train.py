@@ -16,8 +16,10 @@ if TYPE_CHECKING:
     from ..training.jobs import Job
     from ..training.study.plan import PlannedRun
 
+Recipes = Annotated[list[str] | None, typer.Argument(autocompletion=complete_recipe,
+                    help="Recipes: names such as names/lstm, YAML files, or patterns such as 'names/*'.")]
 Configs = Annotated[list[str] | None, typer.Option("--config", "-c", autocompletion=complete_recipe,
-                    help="Recipe: a name such as names/lstm, a YAML file, or a pattern such as 'names/*'; may be given several times.")]
+                    help="The same as an option; may be given several times.")]
 Overrides = Annotated[list[str] | None, typer.Option("--set", help="Override a key, such as model.hidden_size=256.")]
 Resume = Annotated[str | None, typer.Option(help="Resume an interrupted run, or all seeds of one.", autocompletion=complete_run)]
 Seeds = Annotated[str | None, typer.Option(help="How many seeds, such as 5, or which, such as 1,2,8 or [3].")]
@@ -27,6 +29,7 @@ Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
 
 
 def train(
+    recipes: Recipes = None,
     config: Configs = None,
     set_: Overrides = None,
     seeds: Seeds = None,
@@ -59,10 +62,10 @@ def train(
     many = {"--seeds": seeds, "--splits": splits, "--share": share, "--list": list_, "--task": task is not None}
     _refuse_both(processes, parallel_runs)
     if resume is not None:
-        _refuse_new_settings({"--config": config, "--set": set_, "--name": name, "--threads": threads, "--dry-run": dry_run,
-                              "--processes": processes > 1, "--parallel-runs": parallel_runs > 1, **many})
+        _refuse_new_settings({"recipes": recipes, "--config": config, "--set": set_, "--name": name, "--threads": threads,
+                              "--dry-run": dry_run, "--processes": processes > 1, "--parallel-runs": parallel_runs > 1, **many})
         return _train(resumed_runs(_runs_to_resume(resume)), device, None, 1, 1, json)
-    configs = _given(config)
+    configs = _given([*(recipes or ()), *(config or ())])
     if len(configs) == 1 and not is_pattern(configs[0]) and not dry_run and not any(many.values()):
         recipe = load_recipe(configs[0], set_ or ())
         if len(recipe.seeds) == 1:
@@ -111,12 +114,13 @@ def _train_here(make_jobs: "Callable[[], Sequence[Job]]", processes: int, show: 
     show(trained.results)
 
 
-def _given(config: list[str] | None) -> list[str]:
+def _given(configs: list[str]) -> list[str]:
     from ..errors import ConfigError
 
-    if not config:
-        raise ConfigError("Nothing to train: give --config NAME-or-PATH (`nlp config list` shows the names) or --resume RUN.")
-    return list(dict.fromkeys(config))
+    if not configs:
+        raise ConfigError("Nothing to train: name a recipe, such as `nlp train --config names/lstm` (`nlp config list` shows the names), "
+                          "or resume a run with --resume RUN.")
+    return list(dict.fromkeys(configs))
 
 
 def _refuse_new_settings(options: dict[str, object]) -> None:

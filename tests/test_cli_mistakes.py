@@ -19,6 +19,21 @@ def folder(tmp_path):
     return tmp_path
 
 
+def test_a_recipe_may_stand_without_its_option(folder):
+    write_recipe(folder, "naive_bayes")
+    write_recipe(folder, "rules")
+    nlp("train", "naive_bayes.yaml", "--name", "one", cwd=folder)
+    assert (folder / "runs/naive_bayes/one/results.json").exists()
+    listed = nlp("train", "naive_bayes.yaml", "--config", "rules.yaml", "--list", cwd=folder).stdout.splitlines()
+    assert [line.split()[3] for line in listed] == ["naive_bayes.yaml", "rules.yaml"]
+    assert "leave recipes out" in nlp("train", "rules.yaml", "--resume", "naive_bayes/one", cwd=folder, code=2).stderr
+    for verb in (["count-params"], ["tokenizer", "train"], ["sweep"]):
+        two = nlp(*verb, "rules.yaml", "--config", "naive_bayes.yaml", cwd=folder, code=2).stderr
+        assert "there are two: rules.yaml and --config naive_bayes.yaml" in two
+        assert "Name a recipe" in nlp(*verb, cwd=folder, code=2).stderr
+    assert nlp("count-params", "counting/gpt2-small", cwd=folder).stdout.endswith("Total: 124,439,808 parameters\n")
+
+
 def test_a_model_without_steps_is_not_spread_over_processes(folder):
     write_recipe(folder, "naive_bayes")
     done = nlp("train", "--config", "naive_bayes.yaml", "--processes", "2", cwd=folder, code=2)
