@@ -29,7 +29,7 @@ class Report:
     metrics: Mapping[str, float]
     intervals: Mapping[str, tuple[float, float]]
     baselines: Mapping[str, float]
-    main_metric: str
+    baseline_metric: str
     signatures: Mapping[str, str]
     confusion: Confusion | None
     spans: Counts | None
@@ -51,7 +51,7 @@ def evaluate_run(run: OpenedRun, split_name: str | None, file: str | None) -> Re
         metrics=run.task.metrics(predictions),
         intervals=intervals(run.task, predictions),
         baselines={**run.task.baselines(predictions), **_best_possible(run, split)},
-        main_metric=run.task.main_metric,
+        baseline_metric=run.task.baseline_metric,
         signatures=run.task.signatures(),
         confusion=run.task.confusion(predictions),
         spans=run.task.spans(predictions),

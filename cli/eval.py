@@ -76,7 +76,7 @@ def _print(report: "Report") -> None:
     table(["metric", "value", "95 % interval"], rows, title=f"{report.run} on {report.split}, {report.examples:,} examples")
     for name, signature in report.signatures.items():
         print(f"{name}: {signature}")
-    table(["baseline", report.main_metric], [[name, figure(value)] for name, value in report.baselines.items()])
+    table(["baseline", report.baseline_metric], [[name, figure(value)] for name, value in report.baselines.items()])
     if report.spans is not None:
         _print_spans(report.spans)
     if report.confusion is not None:

@@ -47,8 +47,6 @@ class ClassPredictions(Predictions):
 class Classification(Task):
     """The task: the head it needs, the loss, the predictions and the metrics."""
 
-    main_metric = "accuracy"
-
     def __init__(self, config: ClassificationConfig, encoding: Encoding) -> None:
         super().__init__(config, encoding)
         self.config, self.head = config, self.head_for(config, encoding.spec, encoding.labels)

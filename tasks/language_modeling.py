@@ -47,7 +47,6 @@ class BlockPredictions(Predictions):
 class LanguageModeling(Task):
     """The task: the head it needs, the loss, metrics over every token once, and the text that follows a prompt."""
 
-    main_metric = "perplexity"
     predict_options: ClassVar[frozenset[str]] = frozenset({"length", "temperature", "top_k", "top_p"})
 
     def __init__(self, config: LanguageModelingConfig, encoding: Encoding) -> None:

@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from ..models.networks.encoder_decoder import EncoderDecoder
     from .losses import Objective
 
-MAIN_METRIC = {"translation": "bleu", "transduction": "exact_match", "pronunciation": "word_error_rate"}
-
 Found = Sequence[tuple[str, float]]
 """The texts that a search found for one source, the best first, with their scores."""
 
@@ -60,7 +58,6 @@ class SequenceToSequence(Task):
         source, target = encoding.tokenizer, encoding.target_tokenizer
         assert isinstance(source, TokenSequences) and isinstance(target, TokenSequences)
         self.config, self.source, self.target = config, source, target
-        self.main_metric = MAIN_METRIC[config.scored_as]
         self.head = self.head_for(config, encoding.spec)
         self.scores: TextScores = _scores(config)
 

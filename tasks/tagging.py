@@ -48,8 +48,6 @@ class TagPredictions(Predictions):
 class Tagging(Task):
     """The task: the head it needs, the loss, the predictions and the metrics."""
 
-    main_metric = "accuracy"
-
     def __init__(self, config: TaggingConfig, encoding: Encoding) -> None:
         super().__init__(config, encoding)
         self.config, self.head = config, self.head_for(config, encoding.spec, encoding.labels)
@@ -144,6 +142,11 @@ class Tagging(Task):
     def baselines(self, predictions: TagPredictions) -> Mapping[str, float]:
         """Token accuracy of the most frequent tag, and of drawing by frequency."""
         return trivial_accuracies(self.label_counts.tolist(), np.concatenate([np.zeros(0, np.int64), *predictions.gold]))
+
+    @property
+    def baseline_metric(self) -> str:
+        """Of tokens, since the most frequent tag makes no spans."""
+        return "accuracy"
 
     def confusion(self, predictions: TagPredictions) -> Confusion:
         """Counts of tokens (n_tags, n_tags), gold in rows; one tag more where there are some that training never saw."""

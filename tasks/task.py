@@ -132,12 +132,12 @@ class Task(ABC):
 
     head: Head
     main_metric: str
-    """The metric that `baselines` gives."""
+    """The metric that people judge a system by."""
     predict_options: ClassVar[frozenset[str]] = frozenset()
     """The names in `PredictOptions` that the task uses."""
 
     def __init__(self, config: TaskConfig, encoding: Encoding) -> None:
-        self.type, self.lower_is_better = config.type, config.lower_is_better
+        self.type, self.main_metric, self.lower_is_better = config.type, config.main_metric, config.lower_is_better
         self.labels, self.label_counts = encoding.labels, np.asarray(encoding.label_counts)
         self.preparation = self.prepare(config)
 
@@ -165,7 +165,12 @@ class Task(ABC):
 
     @abstractmethod
     def baselines(self, predictions: Any) -> Mapping[str, float]:
-        """The main metric of what can be reached without looking at the text, by name."""
+        """The `baseline_metric` of what can be reached without looking at the text, by name."""
+
+    @property
+    def baseline_metric(self) -> str:
+        """The metric that `baselines` gives."""
+        return self.main_metric
 
     @abstractmethod
     def describe(self, predictions: Any, place: int, full: bool = False) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from collections import namedtuple
 
 import pytest
 import typer
+import yaml
 from command import heeds_ctrl_c
 from nlp.cli import doctor as doctor_module
 from nlp.cli.doctor import Finding, doctor, embedded_data, folders, packages, probe, recipes, satisfies
@@ -79,8 +80,43 @@ def test_runs_are_listed_with_what_they_reached():
     assert (reported[1]["parameters"], reported[1]["train_seconds"]) == (5560, 61.2)
     assert reported[1]["bytes"] == sum(path.stat().st_size for path in (os.scandir(reported[1]["path"])))
     rows = [line.split() for line in call("runs").splitlines()[1:]]  # below the title
-    assert rows[1][:7] == ["names/rules/second", "interrupted", "rules", "3", "100", "0.2500", "nan"]
-    assert rows[2][:10] == ["names/lstm/first", "finished", "lstm", "3", "1,200", "0.8000", "0.5000", "0.7000", "5,560", "1:01"]
+    assert rows[1][:7] == ["names/rules/second", "interrupted", "rules", "3", "100", "accuracy", "0.2500"]
+    assert rows[2][:11] == ["names/lstm/first", "finished", "lstm", "3", "1,200", "accuracy", "0.8000", "0.7000", "0.5000", "5,560", "1:01"]
+
+
+@pytest.mark.parametrize(("task", "tokenizer", "metric"), [
+    ({"type": "classification"}, "words", "accuracy"), ({"type": "tagging"}, "words", "accuracy"),
+    ({"type": "tagging", "scheme": "IOB2"}, "words", "f1"), ({"type": "language_modeling"}, "words", "perplexity"),
+    ({"type": "language_modeling"}, "characters", "bits_per_character"), ({"type": "sequence_to_sequence"}, "words", "bleu"),
+    ({"type": "sequence_to_sequence", "scored_as": "pronunciation"}, "words", "word_error_rate"),
+    ({"type": "no longer"}, "words", "accuracy"), (None, "words", "accuracy"), ([], [], "accuracy"),
+])
+def test_each_task_is_judged_by_its_own_metric(task, tokenizer, metric):
+    run = made("mine/one", "first", "lstm", 1)
+    sections = yaml.safe_load(run.config.read_text(encoding="utf-8"))
+    run.config.write_text(yaml.safe_dump(sections | {"task": task, "tokenizer": {"type": tokenizer}}), encoding="utf-8")
+    figures = {"train": {metric: 1.0}, "validation": {metric: 0.25}, "test": {metric: 0.75}}
+    write_json(run.results, {**figures, "cost": {"train_seconds": 1.0, "steps": 1}, "seed": 3})
+    (reported,) = json.loads(call("runs", "--json"))
+    assert reported["metric"] == metric
+    assert call("runs").splitlines()[2].split()[5:8] == [metric, "0.2500", "0.7500"]
+
+
+@pytest.mark.parametrize(("command", "data", "changed"), [
+    ("nlp train --config x", {}, ""), ("nlp train --set model.d_model=8 --config x --set=training.epochs=2 --set 'seeds=[3]'", {},
+                                       "model.d_model=8, training.epochs=2"),
+    ("nlp train --share 0.1,1", {"train_share": 0.1}, "data.train_share=0.1"),
+    ("nlp train 'open quote", {"train_rows": 9}, "data.train_rows=9"),
+    (7, {"train_share": 1.0, "train_rows": None}, ""), ("nlp train --set", 3, ""),
+])
+def test_what_a_command_changed_is_listed(command, data, changed):
+    run = made("mine/one", "first", "lstm", 1)
+    sections = yaml.safe_load(run.config.read_text(encoding="utf-8"))
+    run.config.write_text(yaml.safe_dump(sections | {"data": data}), encoding="utf-8")
+    write_json(run.environment, {"command": command})
+    (reported,) = json.loads(call("runs", "--json"))
+    assert reported["changed"] == changed
+    assert ("changed" in call("runs")) == bool(changed)
 
 
 def test_runs_of_one_recipe_or_dataset():

@@ -35,6 +35,10 @@ class LanguageModelingConfig(TaskBase):
     counted as parameters, but no word is ever read or predicted by them."""
 
     @property
+    def main_metric(self) -> str:
+        return "perplexity"
+
+    @property
     def metrics(self) -> tuple[str, ...]:
         return ("loss", "perplexity", "accuracy", "bits_per_character", "word_perplexity")
 

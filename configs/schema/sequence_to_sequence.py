@@ -86,6 +86,10 @@ class SequenceToSequenceConfig(TaskBase):
     decoding: DecodingConfig = DecodingConfig()
 
     @property
+    def main_metric(self) -> str:
+        return {"translation": "bleu", "transduction": "exact_match", "pronunciation": "word_error_rate"}[self.scored_as]
+
+    @property
     def metrics(self) -> tuple[str, ...]:
         by_kind = {
             "translation": ("bleu", "bleu_lowercase", "chrf", "ter"),

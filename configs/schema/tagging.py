@@ -51,6 +51,10 @@ class TaggingConfig(TaskBase):
     """Score whole tag sequences with a linear-chain conditional random field (Lafferty et al. 2001), not each tag independently."""
 
     @property
+    def main_metric(self) -> str:
+        return "f1" if self.scheme else "accuracy"
+
+    @property
     def metrics(self) -> tuple[str, ...]:
         return ("loss", "accuracy", *(("precision", "recall", "f1") if self.scheme else ()))
 

@@ -34,6 +34,11 @@ class TaskBase(Config):
     """The metric that decides which checkpoint is `best` where the recipe names none."""
 
     @property
+    def main_metric(self) -> str:
+        """The metric that people judge a system by."""
+        return "accuracy"
+
+    @property
     def metrics(self) -> tuple[str, ...]:
         """Metrics that `training.best_metric` may name."""
         raise NotImplementedError
