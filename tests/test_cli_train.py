@@ -252,6 +252,20 @@ def test_two_processes_take_the_same_steps_as_one(folder):
             assert theirs["loss"] == pytest.approx(mine["loss"], abs=1e-3)
 
 
+@pytest.mark.parametrize(("model", "settings", "learns"), [
+    ("lstm", ["training.epochs=1"], r"training +17 steps in 1 epoch\n"),
+    ("lstm", ["training.epochs=null", "training.budget={seconds: 0.1}"], r"training +for 0.1 seconds of steps\n"),
+    ("naive_bayes", [], r"training +one fit"), ("rules", [], ""),
+])
+def test_a_run_begins_with_what_it_will_do(model, settings, learns, folder):
+    options = [part for setting in settings for part in ("--set", setting)]
+    name = f"said-{len(settings)}"
+    printed = nlp("train", "--config", f"{model}.yaml", "--name", name, *options, cwd=folder).stderr
+    assert re.search(r"^data +train \d+, validation \d+, test \d+ examples; 3 classes", printed)
+    assert re.search(rf"\nmodel +{model}.*: .*\ndevice +cpu, 1 thread\n{learns}", printed)
+    assert f"run         {folder / 'runs' / model / name}\n" in printed
+
+
 def test_a_dry_run_reports_what_is_needed_and_writes_nothing(folder):
     before = sorted((folder / "runs").rglob("*"))
     printed = nlp("train", "--config", "lstm.yaml", "--dry-run", cwd=folder).stdout

@@ -7,6 +7,7 @@ from statistics import median
 from ..configs.schema.recipe import Recipe
 from ..configs.schema.training import BudgetConfig
 from ..datasets.encoded.batching import TimedPlan, tokens_until
+from . import description
 from .devices import Setting
 from .evaluate import predict
 from .flops import training_flops_per_token
@@ -24,13 +25,8 @@ def dry_run(recipe: Recipe, device: str, threads: int) -> Iterator[str]:
     """One line for each thing that a person wants to know before a long run; nothing is written."""
     setting = Setting(recipe.seeds[0], device, threads)
     run = build_run(recipe, setting)
-    encoding, splits = run.data.encoding, run.data.splits
-    sizes = ", ".join(f"{name} {len(split):,}" for name, split in splits.items())
-    labels = f"; {len(encoding.labels)} classes" if encoding.labels else ""
-    yield f"data        {sizes} examples{labels}; vocabulary {encoding.spec.vocab_size or 0:,}"
-    yield from (f"notice      {each}" for split in splits.values() for each in split.length_notices(recipe.model.longest_input))
-    yield f"model       {recipe.model.type}: " + ", ".join(f"{name} {value:,}" for name, value in run.model.describe().items())
-    yield f"device      {device}, {threads} thread{'s' if threads > 1 else ''}"
+    yield from description.parts(recipe, run, setting)
+    yield from (f"notice      {each}" for split in run.data.splits.values() for each in split.length_notices(recipe.model.longest_input))
     yield from _timed(recipe, run, setting)
 
 

@@ -13,6 +13,7 @@ from ..errors import TakenError
 from ..models.build import build_model
 from ..tasks.build import build_task, preparation
 from ..tasks.task import Task
+from . import description
 from .devices import Setting, placed
 from .distributed import World, join_world, leave_world, refuse_ranks
 from .finish import Results, finish
@@ -62,6 +63,8 @@ def run_recipe(recipe: Recipe, setting: Setting, directory: RunDirectory) -> Res
     """Train, evaluate and save one run, from its last checkpoint if it has one. Returns the signal that stopped it, if one did."""
     run = build_run(recipe, setting)
     with open_session(recipe, setting, directory, run.data, run.plan, run.learner) as session:
+        session.display.begin([*description.parts(recipe, run, setting), *description.steps(recipe, run.plan),
+                               f"run         {directory.path}"])
         finished = fit(run.learner, run.task, run.data, run.plan, session)
         return finish(run.learner, run.task, run.data, run.plan, session) if finished else session.stop.received or signal.SIGTERM
 

@@ -3,7 +3,7 @@
 import os
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Self
 
 from ...terminal import drawing_stream, figure, visible
@@ -39,6 +39,13 @@ class Display:
     def __exit__(self, *_: object) -> None:
         if self.bar is not None:
             self.bar.stop()
+
+    def begin(self, lines: Sequence[str]) -> None:
+        """What the run is about to do."""
+        for line in lines:
+            self.line(line)
+        if self.first_step:
+            self.line(f"resumed     after step {self.first_step:,}")
 
     def step(self, step: int, values: Mapping[str, float]) -> None:
         """New running figures of the training split."""

@@ -171,6 +171,9 @@ class RelayedDisplay(Display):
         self.send = send
         send(Step(first_step, n_steps))
 
+    def begin(self, lines: Sequence[str]) -> None:
+        """Nothing: one run of many is no news."""
+
     def step(self, step: int, values: Mapping[str, float]) -> None:
         """The step alone."""
         super().step(step, values)

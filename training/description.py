@@ -1,0 +1,36 @@
+"""What a run is about to do, in a few lines, before it takes its first step."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from ..configs.schema.recipe import Recipe
+from ..datasets.encoded.batching import Plan, TimedPlan
+from .devices import Setting
+
+if TYPE_CHECKING:
+    from .run import Run
+
+
+def parts(recipe: Recipe, run: "Run", setting: Setting) -> Iterator[str]:
+    """Data, model and device."""
+    encoding = run.data.encoding
+    sizes = ", ".join(f"{name} {len(split):,}" for name, split in run.data.splits.items())
+    labels = f"; {len(encoding.labels)} classes" if encoding.labels else ""
+    vocabulary = f"; vocabulary {encoding.spec.vocab_size:,}" if encoding.spec.vocab_size else ""
+    yield f"data        {sizes} examples{labels}{vocabulary}"
+    yield f"model       {recipe.model.type}: " + ", ".join(f"{name} {value:,}" for name, value in run.model.describe().items())
+    yield f"device      {setting.device}, {setting.threads} thread{'s' if setting.threads > 1 else ''}"
+
+
+def steps(recipe: Recipe, plan: Plan) -> Iterator[str]:
+    """How long the model learns; nothing for rules."""
+    if recipe.model.learns_by == "solver":
+        yield "training    one fit to all training examples, which says nothing until it is done"
+    if recipe.training is None:
+        return
+    if isinstance(plan, TimedPlan):
+        yield f"training    for {plan.seconds:,g} seconds of steps"
+        return
+    epochs = plan.epoch_of(plan.n_steps) + 1
+    stops = ", or fewer where it stops early" if recipe.training.early_stopping else ""
+    yield f"training    {plan.n_steps:,} steps in {epochs:,} epoch{'s' if epochs > 1 else ''}{stops}"
