@@ -15,15 +15,26 @@ Overrides = Annotated[list[str] | None, typer.Option("--set", help="Override a k
 
 
 @app.command("list")
-def list_(json: Annotated[bool, typer.Option("--json", help="Print the recipes as JSON.")] = False) -> None:
-    """List the recipes that come with the tool."""
+def list_(
+    group: Annotated[str, typer.Argument(help="Only recipes of this dataset, such as names.", autocompletion=complete_recipe)] = "",
+    json: Annotated[bool, typer.Option("--json", help="Print the recipes as JSON.")] = False,
+) -> None:
+    """List the recipes that come with the tool, with their task and where their data is."""
     from ..configs.yaml.inheritance import packaged_recipes
+    from ..errors import ConfigError
+    from .data import place_of
 
-    recipes = packaged_recipes()
+    recipes = packaged_recipes(group)
+    if not recipes:
+        raise ConfigError(f"No recipe that comes with the tool is called {group} or begins with {group}/; `nlp config list` shows all.")
+    places = {name: "" if name is None else place_of(name) for name in {recipe.dataset for recipe in recipes.values()}}
     if json:
-        print_json([{"name": name, "description": description} for name, description in recipes.items()])
-    else:
-        table(["recipe", "description"], [[name, description] for name, description in recipes.items()])
+        print_json([{"name": name, **recipe._asdict(), "data": places[recipe.dataset]} for name, recipe in recipes.items()])
+        return
+    rows = [[name, recipe.task.replace("_", " "), places[recipe.dataset], recipe.description] for name, recipe in recipes.items()]
+    table(["recipe", "task", "data", "description"], rows, dispensable=["task", "data"])
+    if "to download" in places.values():
+        print("Next: nlp data get DATASET, for data that is to be downloaded")
 
 
 @app.command()

@@ -45,7 +45,8 @@ def list_(json: Annotated[bool, typer.Option("--json", help="Print the datasets 
         print_json([_about(each) for each in DATASETS.values()])
         return
     rows = [[each.name, each.language, _sizes(each), each.licence, _here(each), each.description] for each in DATASETS.values()]
-    table(["dataset", "language", "train / validation / test", "licence", "local", "description"], rows)
+    table(["dataset", "language", "train / validation / test", "licence", "local", "description"], rows,
+          dispensable=["licence", "language"])
     print(f"If there is no validation split, one is taken from train. Data folder (NLP_DATA): {data_folder()}")
     print("Next: nlp data get NAME, nlp data show NAME")
 
@@ -69,6 +70,13 @@ def _sizes(named: "NamedDataset") -> str:
     splits = dict.fromkeys(("train", "validation", "test", *sizes))
     shown = " / ".join(f"{sizes[split]:,}" if split in sizes else "-" for split in splits)
     return f"{shown} characters" if named.characters else shown
+
+
+def place_of(name: str) -> str:
+    """Where the data of a named dataset is: `built in`, `here` or `to download`."""
+    from ..datasets.named.catalog import find_dataset
+
+    return {"built in": "built in", "yes": "here", "no": "to download"}[_here(find_dataset(name))]
 
 
 def _here(named: "NamedDataset") -> str:

@@ -37,19 +37,19 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command("train")(train)
-app.command("sweep")(sweep)
-app.command("eval")(eval_)
-app.command("compare")(compare)
-app.command("predict")(predict)
-app.command("learning-curve")(learning_curve)
-app.command("count-params")(count_params)
-app.add_typer(config.app, name="config")
-app.add_typer(data.app, name="data")
-app.add_typer(tokenizer.app, name="tokenizer")
+app.command("train", short_help="Train recipes and save the runs.")(train)
+app.command("sweep", short_help="Search for the best settings.")(sweep)
+app.command("eval", short_help="Score runs, with confidence intervals.")(eval_)
+app.command("compare", short_help="Say which method is better.")(compare)
+app.command("predict", short_help="Predict texts with a run.")(predict)
+app.command("learning-curve", short_help="What would more training examples bring?")(learning_curve)
+app.command("count-params", short_help="Count parameters, memory and FLOPs.")(count_params)
+app.add_typer(config.app, name="config", short_help="List, show, check and write recipes.")
+app.add_typer(data.app, name="data", short_help="List, download and check datasets.")
+app.add_typer(tokenizer.app, name="tokenizer", short_help="Train and show tokenizers.")
 app.command("runs")(runs)
-app.command("tensorboard")(tensorboard)
-app.command("doctor")(doctor)
+app.command("tensorboard", short_help="Show the curves of runs in TensorBoard.")(tensorboard)
+app.command("doctor", short_help="Check the installation.")(doctor)
 
 
 def _print_version(wanted: bool) -> None:

@@ -41,19 +41,22 @@ class Column(NamedTuple):
 def table(columns: Sequence[str], rows: Sequence[Sequence[str]], title: str | None = None, dispensable: Sequence[str] = ()) -> None:
     """Print a table; figures are right-aligned.
 
-    Where the terminal is too narrow, `dispensable` columns are left out, in the order given; then texts are folded; and where
-    that is not enough, each row is printed line by line, as `column: cell`.
+    Where the terminal is too narrow, `dispensable` columns are left out, in the order given, and named below the table; then texts are
+    folded; and where that is not enough, each row is printed line by line, as `column: cell`.
     """
     screen, shown = console(), _columns(columns, rows)
     for name in dispensable:
         if _row_width([column.width for column in shown]) > screen.width:
             shown = [column for column in shown if column.name != name]
+    left_out = [name for name in columns if name not in {column.name for column in shown}]
     if title:
         screen.print(visible(title), style="bold")
     if (widths := _fitted(shown, screen.width)) is not None:
         _draw(screen, shown, widths)
     else:
         _print_records(shown)
+    if left_out:
+        say(f"A wider terminal also shows: {', '.join(left_out)}.")
 
 
 def fits(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:

@@ -5,8 +5,11 @@ import sys
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 
 os.environ["CUDA_VISIBLE_DEVICES"] = ""
+settings.register_profile("quick", deadline=None, max_examples=50)  # no test here is about time, and machines are busy
+settings.load_profile("quick")
 
 
 @pytest.fixture(autouse=True)

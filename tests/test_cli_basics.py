@@ -157,9 +157,9 @@ def test_completion_of_recipes_and_runs(tmp_path: Path, monkeypatch: pytest.Monk
 
 def test_config_list_and_show(tmp_path: Path) -> None:
     listed = json.loads(nlp("config", "list", "--json", cwd=tmp_path).stdout)
-    assert {"name", "description"} == set(listed[0])
-    rows = nlp("config", "list", cwd=tmp_path).stdout.splitlines()
-    assert len(rows) == len(listed) + 1
+    assert {"name", "description", "task", "dataset", "data"} == set(listed[0])
+    rows = [line.split()[0] for line in nlp("config", "list", cwd=tmp_path).stdout.splitlines()]
+    assert [row for row in rows if row not in ("recipe", "Next:")] == [each["name"] for each in listed]
     shown = nlp("config", "show", "names/lstm", "--set", "training.epochs=3", cwd=tmp_path).stdout
     assert "  epochs: 3                               # --set training.epochs=3\n" in shown
     plain = nlp("config", "show", "names/lstm", "--plain", cwd=tmp_path).stdout
@@ -195,3 +195,21 @@ def test_a_run_s_recipe_can_be_shown_and_trained_again_under_its_own_name(tmp_pa
     nlp("train", "--config", "runs/names/rules/first/config.yaml", "--name", "second", cwd=tmp_path)
     assert (tmp_path / "runs" / "names" / "rules" / "second" / "results.json").exists()
     assert [path.name for path in (tmp_path / "runs").iterdir()] == ["names"]
+
+
+def test_the_summaries_of_all_commands_fit_on_a_narrow_terminal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    commands = nlp("--help", cwd=tmp_path).stdout.partition("Commands:\n")[2].strip().splitlines()[:-2]
+    assert len(commands) == 13
+    assert all(line[-1] in ".?" and not line.endswith("...") and len(line) <= 60 for line in commands)
+
+
+def test_recipes_are_listed_with_task_and_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NLP_DATA", str(tmp_path))
+    listed = nlp("config", "list", "names/lstm", cwd=tmp_path).stdout.splitlines()
+    assert [line.split()[:4] for line in listed] == [["recipe", "task", "data", "description"],
+                                                     ["names/lstm", "classification", "built", "in"]]
+    assert "to download" in nlp("config", "list", "trec/cnn", cwd=tmp_path).stdout
+    (listed,) = json.loads(nlp("config", "list", "counting/gpt2-small", "--json", cwd=tmp_path).stdout)
+    assert (listed["name"], listed["task"], listed["data"]) == ("counting/gpt2-small", "language_modeling", "")
+    assert "`nlp config list` shows all" in nlp("config", "list", "nothing", cwd=tmp_path, code=2).stderr

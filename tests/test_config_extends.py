@@ -202,4 +202,12 @@ def test_parents_without_a_model_are_not_listed() -> None:
     recipes = packaged_recipes()
     assert "names/lstm" in recipes
     assert not {"names/base", "names/networks"} & recipes.keys()
-    assert all(recipes.values()), "each recipe has a description"
+    assert all(recipe.description for recipe in recipes.values())
+    assert recipes["names/lstm"][1:] == ("classification", "names")
+    assert recipes["counting/gpt2-small"][1:] == ("language_modeling", None)
+    assert all(recipe.task in ("classification", "tagging", "language_modeling", "sequence_to_sequence") or recipe.dataset is None
+               for recipe in recipes.values())
+    assert packaged_recipes("names") == packaged_recipes("names/") == {
+        name: recipe for name, recipe in recipes.items() if name.startswith("names/")}
+    assert list(packaged_recipes("names/lstm")) == ["names/lstm"]
+    assert packaged_recipes("name") == {}

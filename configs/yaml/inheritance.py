@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, reduce
 from pathlib import Path
+from typing import NamedTuple
 
 from ...errors import ConfigError
 from ..catalog import find_recipe, own_name, packaged
@@ -28,15 +29,29 @@ def resolve(name_or_path: str, overrides: Sequence[str] = ()) -> Located:
     return reduce(_overridden, _ordered([Override.parse(text) for text in overrides]), reduce(merge, documents))
 
 
-def packaged_recipes() -> dict[str, str]:
-    """The recipes that come with the tool and can be run (parents lack a model): name -> description."""
+class PackagedRecipe(NamedTuple):
+    """What a list of recipes says of each; `dataset` is None for `data: {type: sizes}`."""
+
+    description: str
+    task: str
+    dataset: str | None
+
+
+def packaged_recipes(group: str = "") -> dict[str, PackagedRecipe]:
+    """The recipes that come with the tool and can be run (parents lack a model), by name; of a group (`names`) only its own."""
     found, read = {}, cache(read_yaml)
     for name, path in packaged().items():
-        if re.search(r"^(extends|model):", path.read_text(encoding="utf-8"), re.MULTILINE):
-            recipe = reduce(merge, [document for _, document in read_chain(path, read)]).mapping
+        if f"{name}/".startswith(group and f"{group.rstrip('/')}/") and _may_have_a_model(path):
+            recipe = reduce(merge, [document for _, document in read_chain(path, read)]).plain()
             if "model" in recipe:
-                found[name] = str(recipe["description"].value) if "description" in recipe else ""
+                task = (recipe.get("task") or {}).get("type", "")
+                found[name] = PackagedRecipe(recipe.get("description", ""), task, recipe["data"].get("name"))
     return found
+
+
+def _may_have_a_model(path: Path) -> bool:
+    """Without reading it as YAML, which takes longer."""
+    return re.search(r"^(extends|model):", path.read_text(encoding="utf-8"), re.MULTILINE) is not None
 
 
 def recipe_names() -> list[str]:
