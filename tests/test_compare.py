@@ -386,6 +386,17 @@ def test_of_a_recipe_the_latest_method_counts_and_of_a_seed_the_latest_run(folde
     assert "named twice" in old_and_new.notices[0]
 
 
+def test_points_of_a_learning_curve_are_no_methods_of_their_recipe(folder):
+    made_run(folder, "names/lstm", classified(GOLD, GOLD), name="whole")
+    part = made_run(folder, "names/lstm", classified(GOLD, GOLD), name="part", started="2026-02-01T10:00:00")
+    (part / "config.yaml").write_text("data:\n  train_rows: 9\nmodel:\n  type: lstm\nseeds: [1]\n", encoding="utf-8")
+    for text in ("names/lstm", "names/*"):
+        assert [each.run.name for group in choose([text], "test").groups for each in group.runs] == ["whole"]
+    assert choose(["names/lstm/part"], "test").groups[0].latest.name == "part"
+    (folder / "runs/names/lstm/whole/results.json").unlink()
+    assert choose(["names/lstm"], "test").groups[0].latest.name == "part"
+
+
 def test_names_are_as_short_as_tells_them_apart(folder):
     for recipe in ("names/lstm", "trec/lstm"):
         made_run(folder, recipe, classified(GOLD, GOLD), model="gru" if recipe == "trec/lstm" else "lstm")

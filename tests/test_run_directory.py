@@ -18,7 +18,7 @@ from nlp.errors import DeviceError, RunError, TakenError
 from nlp.training.folder import environment as environment_module
 from nlp.training.folder.environment import environment, git_state, package_name, requirements
 from nlp.training.folder.files import disk_errors, read_json, write_atomically, write_json
-from nlp.training.folder.run_directory import RunDirectory, create_run, find_run, list_runs, runs_root
+from nlp.training.folder.run_directory import RunDirectory, create_run, find_run, find_runs, list_runs, runs_root
 from nlp.training.folder.run_lock import RunLock
 
 
@@ -109,6 +109,23 @@ def test_a_run_is_found_by_recipe_by_name_and_by_path(root, tmp_path, monkeypatc
     monkeypatch.chdir(tmp_path)
     assert find_run("runs/names/lstm") == newer
     assert list_runs() == [other, newer, older]
+
+
+@pytest.mark.parametrize(("part", "is_of_part"), [
+    ("train_share: 1.0\n  train_rows: null", False), ("train_share: 1\n  train_rows: null", False), ("split_seed: 0", False),
+    ("train_share: 0.1\n  train_rows: null", True), ("train_share: 1.0\n  train_rows: 100", True), ("train_share: 1.0e-09", True),
+])
+def test_of_a_recipe_the_latest_run_on_all_data_is_meant(part, is_of_part):
+    whole = made("names/lstm", "whole", "2026-01-01T10:00:00+00:00")
+    later = made("names/lstm", "later", "2026-01-02T10:00:00+00:00")
+    for run in (whole, later):
+        write_atomically(run.data, "{}")
+    write_atomically(later.config, f"data:\n  type: named\n  {part}\nmodel:\n  type: lstm\n")
+    assert later.is_of_part() == is_of_part
+    meant = whole if is_of_part else later
+    assert find_run("names/lstm") == meant
+    assert find_runs("names/lstm") == [meant]
+    assert find_run("names/lstm/later") == later
 
 
 def test_a_moved_run_is_found_by_its_path_and_keeps_its_age(tmp_path):

@@ -108,8 +108,11 @@ def _fitting(pattern: str) -> list[Candidate]:
 
 
 def _latest_method(runs: Sequence[RunDirectory]) -> list[Candidate]:
-    """Of one recipe's runs those of the method that has the latest finished run, or the latest at all."""
-    return max(_by_method(map(_candidate, runs)), key=lambda part: max((each.run.status() == "finished", _age(each.run)) for each in part))
+    """Of one recipe's runs those of the method that has the latest finished run, or the latest at all. A method that learns from a part of
+    the training examples is meant only where there is no other.
+    """
+    return max(_by_method(map(_candidate, runs)), key=lambda method: max(
+        (each.run.status() == "finished", not each.run.is_of_part(), _age(each.run)) for each in method))
 
 
 def _reason(run: RunDirectory, split: str) -> str | None:

@@ -24,6 +24,9 @@ SEED = r"-seed-(\d+)"
 DEPTH = 4
 """Folders between the runs folder and a run, at most: a dataset, a recipe, a name, and one to spare."""
 
+PART = re.compile(rb"^  train_(?:share: (?!1(?:\.0)?\s*$)|rows: \d)", re.MULTILINE)
+"""In a resolved recipe, which states all keys: the run trained on a part of the training examples."""
+
 SHOWN_CHARACTERS = 200
 """Of each text that are kept in `predictions/<split>.jsonl`."""
 
@@ -127,6 +130,12 @@ class RunDirectory:
             return datetime.fromisoformat(read_json(self.environment)["started"]).timestamp()
         return self.config.stat().st_mtime if self.config.exists() else self.path.stat().st_mtime
 
+    def is_of_part(self) -> bool:
+        """Whether the run trained on a part of the training examples, as the points of a learning curve do."""
+        with suppress(OSError):
+            return PART.search(self.config.read_bytes()) is not None
+        return False
+
     @contextmanager
     def hold(self) -> Iterator[None]:
         """Keep every other process from training this run meanwhile; an error that ends the training is noted down.
@@ -217,7 +226,8 @@ def _run_folders(folder: Path, depth: int) -> Iterator[Path]:
 
 
 def find_run(text: str) -> RunDirectory:
-    """The run of this name: its path, `<recipe>/<name>`, or `<recipe>` for the latest run of that recipe that has started to train.
+    """The run of this name: its path, `<recipe>/<name>`, or `<recipe>` for the latest run of that recipe that has started to train. Runs on
+    a part of the training examples come after all others.
 
     Raises RunError, naming the nearest and the latest runs, where there is none.
     """
@@ -226,7 +236,7 @@ def find_run(text: str) -> RunDirectory:
         if (folder / "config.yaml").is_file():
             return RunDirectory(folder, root)
         if runs := [RunDirectory(child, root) for child in _run_folders(folder, 1)]:
-            return max(runs, key=lambda run: (run.data.exists(), run.started(), run.name))
+            return max(runs, key=lambda run: (run.data.exists(), not run.is_of_part(), run.started(), run.name))
     raise RunError(_nothing_found(text, root, list_runs(root)))
 
 
@@ -239,7 +249,7 @@ def find_runs(text: str) -> list[RunDirectory]:
         if (folder / "config.yaml").is_file():
             return [RunDirectory(folder, root)]
         if runs := [RunDirectory(child, root) for child in _run_folders(folder, 1)]:
-            latest = max(runs, key=lambda run: (run.started(), run.name))
+            latest = max(runs, key=lambda run: (not run.is_of_part(), run.started(), run.name))
             return _seeds_of(latest.group, root) or [latest]
     raise RunError(_nothing_found(text, root, list_runs(root)))
 
