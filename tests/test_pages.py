@@ -23,6 +23,12 @@ def test_every_key_has_help():
     assert not empty
 
 
+def test_the_page_of_other_tools_names_is_what_the_script_makes():
+    made = script("make_names_elsewhere_page").content()
+    assert (ROOT / "docs" / "names_elsewhere.md").read_text(encoding="utf-8") == made, "run `python scripts/make_names_elsewhere_page.py`"
+    assert "| `gradient_accumulation_steps` | `training.accumulate` |  |" in made
+
+
 def variables(path: Path) -> set[str]:
     """Names of environment variables in a file that reads or sets any: texts in capitals."""
     text = path.read_text(encoding="utf-8")
