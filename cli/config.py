@@ -73,8 +73,8 @@ def recipe_or_run(name: str) -> str:
 def schema() -> None:
     """Print the JSON Schema of recipes, for editors.
 
-    It contains the help of every key. `nlp config schema > recipe.schema.json` writes it to a file; docs/recipes.md explains how
-    to use it in an editor.
+    It contains the help of every key. `nlp config schema > recipe.schema.json` writes it to a file; docs/environment.md explains
+    how to use it in an editor.
     """
     from ..configs.yaml.help import json_schema
 

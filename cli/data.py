@@ -80,7 +80,7 @@ def place_of(name: str) -> str:
 
 
 def _here(named: "NamedDataset") -> str:
-    from ..datasets.read import is_here
+    from ..datasets.named.catalog import is_here
 
     return "built in" if not named.files else "yes" if is_here(named) else "no"
 

@@ -69,8 +69,7 @@ def _check_options(run: "OpenedRun", options: "PredictOptions") -> None:
     """Refuse options that this kind of run does not use, and those that exclude each other."""
     from ..errors import ConfigError
 
-    given = [name for name, value in vars(options).items() if name != "seed" and value is not None]
-    if unused := [name for name in given if name not in run.task.predict_options]:
+    if unused := run.unused(options):
         option, kind = unused[0].replace("_", "-"), "map one text to another" if unused[0] in SEARCHING else "generate text"
         raise ConfigError(f"--{option} is for runs that {kind}; {run.directory.address} does not. Leave it out.")
     run.task.check_options(run.model, options)

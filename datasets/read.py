@@ -36,11 +36,6 @@ def normalized(texts: Iterable[str], form: Literal["nfc", "none"]) -> Iterator[s
     return iter(texts) if form == "none" else (normalize("NFC", text) for text in texts)
 
 
-def is_here(named: NamedDataset) -> bool:
-    """Whether all files are in the data folder; their content is looked at only when they are read."""
-    return all(find_file(data_folder() / named.name / source.path) for source in named.sources)
-
-
 def _read_named(config: NamedData, columns: Sequence[str]) -> Dataset:
     named = find_dataset(config.name)
     dataset = _embedded(named) if not named.files else _read_sources(named)

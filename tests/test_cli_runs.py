@@ -17,13 +17,14 @@ import yaml
 from command import heeds_ctrl_c
 from nlp.cli import doctor as doctor_module
 from nlp.cli.doctor import Finding, doctor, embedded_data, folders, packages, probe, recipes, satisfies
-from nlp.cli.runs import duration, runs, summary
+from nlp.cli.runs import duration, runs
 from nlp.cli.tensorboard import log_folders, tensorboard
 from nlp.datasets.named import shipped
 from nlp.errors import RunError
 from nlp.training.folder.files import write_atomically, write_json
 from nlp.training.folder.run_directory import RunDirectory, create_run
 from nlp.training.log.tracking import Tracker
+from nlp.training.run_summary import summary
 from typer.testing import CliRunner
 
 app = typer.Typer(pretty_exceptions_enable=False)

@@ -11,8 +11,8 @@ from nlp.datasets import read
 from nlp.datasets.check import find_leaks
 from nlp.datasets.files import checksum_as, data_folder, same_content, sha256
 from nlp.datasets.named import published_formats as native
-from nlp.datasets.named.catalog import DATASETS, NamedDataset, Source
-from nlp.datasets.read import is_here, read_dataset
+from nlp.datasets.named.catalog import DATASETS, NamedDataset, Source, is_here
+from nlp.datasets.read import read_dataset
 from nlp.errors import DataError
 
 REAL = Path(os.environ.get("NLP_DATA", "not-set"))

@@ -19,8 +19,8 @@ from nlp.datasets.formats.file_format import Form
 from nlp.datasets.formats.lines import pair_lines, split_lines
 from nlp.datasets.formats.table_reader import read_table
 from nlp.datasets.named import published_formats as native
-from nlp.datasets.named.catalog import DATASETS
-from nlp.datasets.read import is_here, read_dataset, read_file
+from nlp.datasets.named.catalog import DATASETS, is_here
+from nlp.datasets.read import read_dataset, read_file
 from nlp.datasets.splits import cut_end, split_at_words
 from nlp.datasets.tables import Table
 from nlp.errors import DataError

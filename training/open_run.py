@@ -7,7 +7,7 @@ from ..configs.load import load_recipe
 from ..configs.schema.recipe import Recipe
 from ..datasets.encoded.split import Encoding
 from ..tasks.build import build_task
-from ..tasks.task import Task
+from ..tasks.task import PredictOptions, Task
 from .devices import Setting, choose_device, thread_count
 from .folder.checkpoints import checkpoint_path
 from .folder.data_file import load_encoding
@@ -26,6 +26,11 @@ class OpenedRun:
     model: Any
     encoding: Encoding
     hashes: frozenset[str]
+
+    def unused(self, options: PredictOptions) -> list[str]:
+        """The names of the options that are given but that this kind of run does not use."""
+        given = [name for name, value in vars(options).items() if name != "seed" and value is not None]
+        return [name for name in given if name not in self.task.predict_options]
 
 
 def open_run(directory: RunDirectory, device: str = "auto") -> OpenedRun:

@@ -1,7 +1,8 @@
 """Signals that end training: Ctrl-C, and those that a scheduler sends before it takes the machine away."""
 
 import signal
-from collections.abc import Iterator
+import threading
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -25,7 +26,7 @@ class StopSignal:
     @contextmanager
     def listening(self) -> "Iterator[StopSignal]":
         """Catch the signals inside the block, and leave them as they were after it."""
-        before = {kind: signal.signal(kind, self._receive) for kind in KINDS}
+        before = {kind: signal.signal(kind, self._receive) for kind in _heard(KINDS)}
         try:
             yield self
         finally:
@@ -42,12 +43,17 @@ class StopSignal:
 @contextmanager
 def preemptible() -> Iterator[None]:
     """Where nothing listens for a stop, SIGTERM and SIGUSR1 end the block at once, as Ctrl-C does, but by Preempted."""
-    before = {kind: signal.signal(kind, lambda number, _: raise_interrupt(number)) for kind in PREEMPTING}
+    before = {kind: signal.signal(kind, lambda number, _: raise_interrupt(number)) for kind in _heard(PREEMPTING)}
     try:
         yield
     finally:
         for kind, handler in before.items():
             signal.signal(kind, handler)
+
+
+def _heard(kinds: Sequence[signal.Signals]) -> Sequence[signal.Signals]:
+    """Python delivers signals to the main thread alone: a run in another thread, as of a notebook or a server, cannot listen for any."""
+    return kinds if threading.current_thread() is threading.main_thread() else ()
 
 
 def raise_interrupt(number: int) -> None:

@@ -18,18 +18,20 @@ class Recipe(Config):
     description: str = ""
     """One line for `nlp config list`."""
     data: DataConfig
+    """Where the examples come from."""
     tokenizer: TokenizerConfig | None = None
     """How text is split into tokens; rules and statistical taggers read the text itself and have none."""
     task: TaskConfig | None = None
     """What to predict. May be left out only with `data: {type: sizes}`; then the bare encoder is built."""
     model: ModelConfig
+    """Which model, and its sizes."""
     training: TrainingConfig | None = None
     """How a network is trained; rules and classical models have none."""
     seeds: list[Seed] = Field(default=[1], min_length=1)
     """One run for each seed."""
     score_test: bool = True
-    """Whether a run scores the test split at its end. Leave it out while you choose settings: what is chosen by its test score says
-    little about new data."""
+    """Whether a run scores the test split at its end. Set it to false while you choose settings: what is chosen by its test score
+    says little about new data."""
 
     @property
     def best_metric(self) -> str:

@@ -158,6 +158,7 @@ class TrainingConfig(Config):
     accumulate: PositiveInt = 1
     """Micro-batches whose gradients are summed into one step; exact, since the loss is divided once."""
     optimizer: OptimizerConfig
+    """How gradients change the weights."""
     schedule: ScheduleConfig = ScheduleConfig()
     clip_norm: PositiveFloat | None = None
     """Maximum gradient norm; larger gradients are scaled down to it (Pascanu et al. 2013)."""

@@ -8,6 +8,7 @@ from typing import Any, Literal, NamedTuple, get_args, get_origin
 from ..schema.base import Config
 from ..schema.recipe import Recipe
 from .locations import Located, Place
+from .names_elsewhere import meant_by
 
 Part = str | int
 
@@ -146,12 +147,37 @@ def _unknown_type(tag: Located, target: Target) -> str:
 def _unknown_key(target: Target) -> str:
     key, known = str(target.path[-1]), list(target.holder.model_fields)
     known += ["extends"] if target.holder is Recipe else []
-    homes = list(_homes(key))
+    homes, elsewhere = list(dict.fromkeys(_homes(key))), meant_by(key)
+    if elsewhere is not None and elsewhere.key in {_named((*target.path[:-1], each)) for each in known}:
+        return f"unknown key {key!r}; {elsewhere}"
+    if elsewhere is not None and not homes:
+        return f"unknown key {key!r}; {elsewhere}{_of_types(elsewhere.key)}"
     if meant := _suggestion(key, known):
         return f"unknown key {key!r}{meant}"
     if homes:
         return f"unknown key {key!r} here; it belongs to {' or '.join(homes)}"
     return f"unknown key {key!r}; valid keys: {', '.join(known)}"
+
+
+def _named(path: Sequence[Part]) -> str:
+    return ".".join(map(str, path))
+
+
+def _of_types(key: str) -> str:
+    """The types of its section that have this key, where only some have it."""
+    section, _, last = key.rpartition(".")
+    return next((f", which {home} has" for home in _homes(last) if home.startswith(f"{section} of type")), "")
+
+
+def paths_of(name: str) -> list[str]:
+    """The shortest paths of the keys with this name; of a section, that of its type."""
+    found = dict.fromkeys((*path, name) for path, classes in _sections(Recipe, ()) for each in classes if name in each.model_fields)
+    shortest = min(map(len, found), default=0)
+    return [_named(path) + (".type" if _has_types(path) else "") for path in found if len(path) == shortest]
+
+
+def _has_types(path: tuple[str, ...]) -> bool:
+    return any(found == path and any(map(types_of, classes)) for found, classes in _sections(Recipe, ()))
 
 
 def _homes(key: str) -> Iterator[str]:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from ...errors import DataError
+from ..files import data_folder, find_file
 from ..formats.file_format import nearest
 from ..splits import cut_end, split_at_words, split_by_content
 from ..tables import Table
@@ -74,6 +75,11 @@ class NamedDataset:
     @property
     def sources(self) -> tuple[Source, ...]:
         return tuple(source for sources in self.files.values() for source in sources)
+
+
+def is_here(named: NamedDataset) -> bool:
+    """Whether all files are in the data folder; their content is looked at only when they are read."""
+    return all(find_file(data_folder() / named.name / source.path) for source in named.sources)
 
 
 def find_dataset(name: str) -> NamedDataset:
