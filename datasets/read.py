@@ -1,6 +1,7 @@
 """From the `data:` section of a recipe to the splits of a dataset, as text."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal, get_args
 from unicodedata import normalize
@@ -9,6 +10,7 @@ from ..configs.schema.data import FileData, NamedData
 from ..errors import DataError
 from .files import checksum_as, data_folder, find_file, read_content, sha256
 from .formats.file_format import Form, nearest
+from .formats.guess import readable_form
 from .formats.lines import pair_lines
 from .formats.table_reader import read_table
 from .named.catalog import NamedDataset, Source, find_dataset
@@ -143,19 +145,76 @@ def _read_files(config: FileData, columns: Sequence[str]) -> Dataset:
     return Dataset(Path(config.train).name, _with_validation(tables, config), hashes)
 
 
-def read_file(config: FileData, path: str, columns: Sequence[str] = ()) -> tuple[Table, Mapping[str, str]]:
+def read_file(config: FileData, path: str, columns: Sequence[str] = (), remedy: str | None = None) -> tuple[Table, Mapping[str, str]]:
     """One file of the format that `config` gives, whichever files it names itself; with the SHA-256 of its unpacked content by its path.
 
-    Where the format is `parallel`, the files whose names start with `path`.
+    Where the format is `parallel`, the files whose names start with `path`. `remedy` says what to do where a column is missing.
     """
     kind = _format(config, path)
     if kind == "parallel":
         table, hashes = _read_parallel(config, path, columns)
     else:
         content = read_content(Path(path).expanduser())
-        form = Form(kind, config.header, config.quoting, config.columns)
+        form = form_of(config.model_copy(update={"train": path}))
+        form = form if remedy is None else replace(form, remedy=remedy)
         table, hashes = read_table(content, path, form, columns), {path: sha256(content)}
     return _normalized(table, config), hashes
+
+
+def form_of(config: FileData) -> Form:
+    """The form of the files that a recipe names."""
+    kind = _format(config, config.train)
+    assert kind != "parallel", "parallel files are not read one by one"
+    return Form(kind, config.header, config.quoting, config.columns, config.delimiter)
+
+
+def is_table(config: NamedData | FileData, path: str) -> bool:
+    """Whether a file has rows and columns by its name, or since the recipe's own files have and this one has the same ending."""
+    ending = _ending(path)
+    if isinstance(config, FileData) and ending == _ending(config.train):
+        return _format(config, config.train) not in ("parallel", "text")
+    return _FORMATS.get(ending, "text") != "text"
+
+
+def adapted(config: NamedData | FileData, path: str, columns: Mapping[str, str]) -> FileData:
+    """How a file that the recipe does not name is read: as the recipe's own files where its name has the same ending, else by its ending.
+
+    `columns` are those that the caller has named, by their names in the recipe. A delimiter that is not the usual one is found.
+    """
+    form = _for_ending(config, path)
+    places = {name: int(given) if given.isdecimal() and not form.header else given for name, given in columns.items()}
+    header = form.header or any(isinstance(place, str) for place in places.values())
+    form = form.model_copy(update={"train": path, "header": header, "columns": {**form.columns, **places}})
+    if _format(form, path) in ("csv", "tsv"):
+        found = readable_form(read_content(Path(path).expanduser()), path, form_of(form))
+        form = form.model_copy(update={"quoting": found.quoting, "delimiter": found.delimiter})
+    return form
+
+
+def columns_taken(form: FileData, path: str, names: Sequence[str]) -> str:
+    """Which columns of a file are read as the texts and, where two are named, as the labels; for a notice."""
+    keys = [form.columns.get(name, name) for name in names]
+    shown = [f"{key} (the first is 0)" if isinstance(key, int) else f"`{key}`" for key in keys]
+    roles = [f"{role} from column {key}" for role, key in zip(("texts", "labels"), shown, strict=False)]
+    divided = f"; fields divided by {form.delimiter!r}" if form.delimiter is not None else ""
+    return f"{path}: {' and '.join(roles)}{divided}."
+
+
+def _for_ending(config: NamedData | FileData, path: str) -> FileData:
+    """The recipe's own settings as far as they make sense for a file with this ending."""
+    usual = FileData(type="files", train=path, normalization=config.normalization)
+    ending = _ending(path)
+    if isinstance(config, NamedData):
+        return usual
+    if ending == _ending(config.train) or ending not in _FORMATS:
+        return config
+    if _FORMATS[ending] in ("csv", "tsv") and _format(config, config.train) in ("csv", "tsv"):
+        return usual.model_copy(update={"header": config.header, "columns": config.columns})
+    return usual.model_copy(update={"columns": {name: key for name, key in config.columns.items() if isinstance(key, str)}})
+
+
+def _ending(path: str) -> str:
+    return Path(path.removesuffix(".gz")).suffix.lower()
 
 
 def _format(config: FileData, path: str) -> _Format:

@@ -85,6 +85,12 @@ def test_columns_by_position_and_by_another_name():
     assert list(read("a\tb\n", Form("tsv", header=False)).columns) == ["0", "1"]
 
 
+def test_any_character_can_divide_fields():
+    assert read("text;label\na, b;1\n", Form("csv", delimiter=";"), "text").columns["text"] == ("a, b",)
+    assert read('text\tlabel\n"a\tb"\t1\n', Form("csv", delimiter="\t"), "text").columns["text"] == ("a\tb",)
+    assert read("text|label\na\tb|1\n", Form("tsv", delimiter="|"), "text").columns["text"] == ["a\tb"]
+
+
 def test_quotes_are_characters_in_tsv_unless_quoting_is_set():
     assert read('text\tlabel\n"a" b\t1\n', Form("tsv"), "text").columns["text"] == ['"a" b']
     assert read('text\tlabel\n"a\tb"\t1\n', Form("tsv", quoting=True), "text").columns["text"] == ("a\tb",)

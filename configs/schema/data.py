@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal, Self, TypeVar
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from .base import Config, PositiveInt, Seed, Share, WholeShare
 
@@ -59,6 +59,8 @@ class FileData(Config):
     file extension."""
     quoting: bool | None = None
     """Whether `"` quotes fields; by default yes in CSV and no in TSV."""
+    delimiter: str | None = None
+    """The character between two fields of a CSV or TSV file, such as `;`; by default a comma in CSV and a tab in TSV."""
     validation_share: Share = 0.1
     """Share of the training examples, or of the characters of a text, held out for validation if there is no validation file."""
     split_seed: Seed = 0
@@ -71,6 +73,13 @@ class FileData(Config):
     normalization: Literal["nfc", "none"] = "nfc"
     """Unicode normalisation of texts and labels when they are read, here and by `nlp predict`: NFC encodes é, or a Korean syllable, as
     one character, so that equal words are equal whatever program wrote the file."""
+
+    @field_validator("delimiter")
+    @classmethod
+    def _one_character(cls, delimiter: str | None) -> str | None:
+        if delimiter is not None and (len(delimiter) != 1 or delimiter in '"\r\n\0'):
+            raise ValueError("must be one character, such as `;` or `\\t`, and neither a quote nor a line break")
+        return delimiter
 
     @model_validator(mode="after")
     def _one_size(self) -> Self:

@@ -16,10 +16,14 @@ class Form:
     header: bool = True
     quoting: bool | None = None
     columns: Mapping[str, str | int] = field(default_factory=dict)
+    delimiter: str | None = None
+    remedy: str = "Set `data.columns: {{{name}: THE NAME IN THE FILE}}`, or the task's column."
+    """What to do where a column is missing; `name` is its name in the recipe."""
 
     @property
-    def delimiter(self) -> str:
-        return "\t" if self.format == "tsv" else ","
+    def separator(self) -> str:
+        """What stands between two fields of a CSV or TSV file."""
+        return self.delimiter or ("\t" if self.format == "tsv" else ",")
 
     @property
     def quoted(self) -> bool:
@@ -42,11 +46,11 @@ def decode(content: bytes, source: str) -> str:
         ) from None
 
 
-def refuse_column(name: str, key: str, names: Sequence[str], where: str) -> NoReturn:
+def refuse_column(name: str, key: str, names: Sequence[str], where: str, form: Form) -> NoReturn:
     """Raise DataError for the column `name`, which `key` should name; the message lists those that are there."""
-    remedy = f"Set `data.columns: {{{name}: THE NAME IN THE FILE}}`, or the task's column."
-    if len(names) == 1 and any(mark in names[0] for mark in ",;\t"):
-        remedy = "Its fields look divided by another character: set `data.format` to csv or tsv."
+    remedy = form.remedy.format(name=name)
+    if len(names) == 1 and form.format in ("csv", "tsv") and any(mark in names[0] for mark in ",;|\t"):
+        remedy = "Its fields look divided by another character: set `data.delimiter` to it."
     present = ", ".join(f"`{each}`" for each in names)
     raise DataError(f"{where} has no column `{key}`; it has {present}.{nearest(key, names)} {remedy}")
 

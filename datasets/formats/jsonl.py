@@ -23,7 +23,7 @@ def read_jsonl(text: str, source: str, form: Form, wanted: Sequence[str]) -> Tab
             keys = _keys(record, form, wanted, source)
             columns = {name: [] for name in keys}
         for name, key in keys.items():
-            columns[name].append(_value(record, name, key, where))
+            columns[name].append(_value(record, name, key, where, form))
         lines.append(number)
     return Table(columns, source, lines)
 
@@ -59,9 +59,9 @@ def _keys(record: Mapping[str, Any], form: Form, wanted: Sequence[str], source: 
     return plain | renamed
 
 
-def _value(record: Mapping[str, Any], name: str, key: str, where: str) -> str:
+def _value(record: Mapping[str, Any], name: str, key: str, where: str, form: Form) -> str:
     if key not in record:
-        refuse_column(name, key, list(record), where)
+        refuse_column(name, key, list(record), where, form)
     value = record[key]
     if isinstance(value, bool):
         return "true" if value else "false"
