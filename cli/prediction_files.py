@@ -73,7 +73,7 @@ def find_target(source: Source, output: str, as_json: bool) -> Path:
     """The file that predictions are written to. Raises UserError, before anything is predicted, where they cannot be."""
     if as_json:
         raise ConfigError("--json prints the predictions, --output writes them into a file; leave one of them out.")
-    if source.table is None or source.data is None:
+    if source.table is None or source.data is None or Path(source.name).expanduser().is_dir():
         raise ConfigError("--output writes the table that --input names, a .csv, .tsv, .jsonl or .conll file, with the predictions "
                           "beside its rows. For other texts, redirect the standard output: nlp predict ... > predictions.txt")
     path = Path(output).expanduser().resolve()

@@ -9,7 +9,8 @@ from unicodedata import normalize
 from ..configs.schema.data import FileData, NamedData
 from ..errors import DataError
 from .files import checksum_as, data_folder, find_file, read_content, sha256
-from .formats.file_format import Form, nearest
+from .formats.file_format import Form, TextFormat, nearest
+from .formats.folders import read_folders
 from .formats.guess import readable_form
 from .formats.lines import pair_lines
 from .formats.table_reader import read_table
@@ -18,9 +19,9 @@ from .named.published_formats import strip_message
 from .splits import cut_end, cut_validation
 from .tables import Dataset, Table
 
-_Format = Literal["csv", "tsv", "jsonl", "conll", "conllu", "parallel", "text"]
+_Format = Literal[TextFormat, "parallel", "folders"]
 _FORMATS: Mapping[str, _Format] = {
-    ".csv": "csv", ".tsv": "tsv", ".jsonl": "jsonl", ".conll": "conll", ".conllu": "conllu", ".txt": "text",
+    ".csv": "csv", ".tsv": "tsv", ".jsonl": "jsonl", ".json": "json", ".conll": "conll", ".conllu": "conllu", ".txt": "text",
 }
 
 
@@ -154,25 +155,31 @@ def read_file(config: FileData, path: str, columns: Sequence[str] = (), remedy: 
     if kind == "parallel":
         table, hashes = _read_parallel(config, path, columns)
     else:
-        content = read_content(Path(path).expanduser())
         form = form_of(config.model_copy(update={"train": path}))
         form = form if remedy is None else replace(form, remedy=remedy)
-        table, hashes = read_table(content, path, form, columns), {path: sha256(content)}
+        if kind == "folders":
+            table, digest = read_folders(path, form, columns)
+        else:
+            content = read_content(Path(path).expanduser())
+            table, digest = read_table(content, path, form, columns), sha256(content)
+        hashes = {path: digest}
     return _normalized(table, config), hashes
 
 
 def form_of(config: FileData) -> Form:
-    """The form of the files that a recipe names."""
+    """The form of the files that a recipe names; in folders, each is a text."""
     kind = _format(config, config.train)
     assert kind != "parallel", "parallel files are not read one by one"
-    return Form(kind, config.header, config.quoting, config.columns, config.delimiter)
+    return Form("text" if kind == "folders" else kind, config.header, config.quoting, config.columns, config.delimiter)
 
 
 def is_table(config: NamedData | FileData, path: str) -> bool:
     """Whether a file has rows and columns by its name, or since the recipe's own files have and this one has the same ending."""
     ending = _ending(path)
+    if Path(path).expanduser().is_dir():
+        return True
     if isinstance(config, FileData) and ending == _ending(config.train):
-        return _format(config, config.train) not in ("parallel", "text")
+        return _own_format(config) not in (None, "parallel", "text", "folders")
     return _FORMATS.get(ending, "text") != "text"
 
 
@@ -204,13 +211,18 @@ def _for_ending(config: NamedData | FileData, path: str) -> FileData:
     """The recipe's own settings as far as they make sense for a file with this ending."""
     usual = FileData(type="files", train=path, normalization=config.normalization)
     ending = _ending(path)
-    if isinstance(config, NamedData):
+    if isinstance(config, NamedData) or Path(path).expanduser().is_dir():
         return usual
-    if ending == _ending(config.train) or ending not in _FORMATS:
+    if config.format != "folders" and (ending == _ending(config.train) or ending not in _FORMATS):
         return config
-    if _FORMATS[ending] in ("csv", "tsv") and _format(config, config.train) in ("csv", "tsv"):
+    if _FORMATS.get(ending) in ("csv", "tsv") and _own_format(config) in ("csv", "tsv"):
         return usual.model_copy(update={"header": config.header, "columns": config.columns})
     return usual.model_copy(update={"columns": {name: key for name, key in config.columns.items() if isinstance(key, str)}})
+
+
+def _own_format(config: FileData) -> _Format | None:
+    """The format of the recipe's own files, which need not be there any more."""
+    return config.format or _FORMATS.get(_ending(config.train))
 
 
 def _ending(path: str) -> str:
@@ -218,12 +230,12 @@ def _ending(path: str) -> str:
 
 
 def _format(config: FileData, path: str) -> _Format:
-    name = Path(path.removesuffix(".gz"))
-    if name.is_dir():
-        raise DataError(f"{path} is a folder, which cannot be read as data. Name a file in it.")
-    kind = config.format or _FORMATS.get(name.suffix.lower())
+    folder = Path(path).expanduser().is_dir()
+    kind = config.format or ("folders" if folder else _FORMATS.get(_ending(path)))
+    if folder and kind not in ("folders", "parallel"):
+        raise DataError(f"{path} is a folder, which cannot be read as {kind}. Name a file in it.")
     if kind is None:
-        known = ", ".join(get_args(_Format))
+        known = ", ".join(sorted(get_args(_Format)))
         raise DataError(f"The format of {path} is not clear from its name. Set `data.format` to one of {known}, or rename the file.")
     return kind
 

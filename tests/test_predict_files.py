@@ -136,7 +136,7 @@ def test_lines_stay_texts(folder):
     (("--input", "done.jsonl", "--output", "x.jsonl"), "done.jsonl:1 has a column `probability` already"),
     (("--output", "x.csv", "good"), "--output writes the table that --input names"),
     (("--text", "review", "good"), "--text names a column of the file"),
-    (("--input", "null.jsonl"), "null.jsonl:1: `review` is null, not text or a number"),
+    (("--input", "null.jsonl"), "null.jsonl:1: the value of the JSON key `review` is null, not text or a number"),
 ])
 def test_what_cannot_be_read_or_written_is_one_paragraph(folder, arguments, printed):
     (folder / "says.csv").write_text("says\ngood\n", encoding="utf-8")

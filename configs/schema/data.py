@@ -44,14 +44,17 @@ class FileData(Config):
 
     type: Literal["files"]
     train: str
-    """Training file: .csv, .tsv, .jsonl, .conll, .conllu, .txt, each also with .gz; for parallel files, the path without extension."""
+    """Training file: .csv, .tsv, .jsonl, .json, .conll, .conllu, .txt, each also with .gz; a folder with a subfolder for each class; for
+    parallel files, the path without extension."""
     validation: str | None = None
     """Validation file; without one, part of the training file is held out (of a single long text, its end)."""
     test: str | None = None
     """Test file; without one, the run reports validation results only."""
-    format: Literal["csv", "tsv", "jsonl", "conll", "conllu", "parallel", "text"] | None = None
-    """File format; by default inferred from the file name. `conll` and `conllu` contain tagged sentences, `text` is one long text.
-    `parallel` is one file per column, such as train.en and train.de, with one sentence per line; it is never inferred."""
+    format: Literal["csv", "tsv", "jsonl", "json", "conll", "conllu", "fasttext", "folders", "parallel", "text"] | None = None
+    """File format; by default inferred from the file name. `json` is a list of objects, `fasttext` has lines such as `__label__x text`,
+    `folders` is a folder with a subfolder of text files for each class. `conll` and `conllu` contain tagged sentences, `text` is one long
+    text. `parallel` is one file per column, such as train.en and train.de, with one sentence per line. `fasttext` and `parallel` are never
+    inferred."""
     header: bool = True
     """Whether the first line of a CSV or TSV file contains the column names."""
     columns: dict[str, str | int] = {}

@@ -29,7 +29,7 @@ def append_columns(content: bytes, source: str, form: Form, columns: Mapping[str
             text = _with_tags(text, next(iter(columns.values())))
         case _:
             raise DataError(f"{source}: predictions can be written beside the rows of CSV, TSV, JSONL and CoNLL files (.csv, .tsv, .jsonl, "
-                            f".conll), not into the format {form.format}. Leave out --output, or convert the file.")
+                            f".conll), not into {form.format}. Leave out --output, or convert the file.")
     return _MARK * content.startswith(_MARK) + text.encode("utf-8")
 
 

@@ -7,12 +7,14 @@ from typing import Literal, NoReturn
 
 from ...errors import DataError
 
+TextFormat = Literal["csv", "tsv", "jsonl", "json", "conll", "conllu", "fasttext", "text"]
+
 
 @dataclass(frozen=True)
 class Form:
     """How the text of a file is cut into named columns; the fields mean what they mean in `configs.data.FileData`."""
 
-    format: Literal["csv", "tsv", "jsonl", "conll", "conllu", "text"]
+    format: TextFormat
     header: bool = True
     quoting: bool | None = None
     columns: Mapping[str, str | int] = field(default_factory=dict)
@@ -53,6 +55,15 @@ def refuse_column(name: str, key: str, names: Sequence[str], where: str, form: F
         remedy = "Its fields look divided by another character: set `data.delimiter` to it."
     present = ", ".join(f"`{each}`" for each in names)
     raise DataError(f"{where} has no column `{key}`; it has {present}.{nearest(key, names)} {remedy}")
+
+
+def choose_columns(columns: Mapping[str, Sequence[str]], form: Form, wanted: Sequence[str], where: str) -> dict[str, Sequence[str]]:
+    """The wanted ones of columns that a format has by itself, or all where none is named."""
+    keys = {name: str(form.columns.get(name, name)) for name in wanted or form.columns or columns}
+    for name, key in keys.items():
+        if key not in columns:
+            refuse_column(name, key, list(columns), where, form)
+    return {name: columns[key] for name, key in keys.items()}
 
 
 def nearest(name: str, names: Iterable[str]) -> str:
