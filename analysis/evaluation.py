@@ -37,10 +37,17 @@ class Report:
     notices: Sequence[str]
 
 
-def evaluate_run(run: OpenedRun, split_name: str | None, file: str | None) -> Report:
-    """Score one split (test, or validation where there is no test), or a file of the same columns; predictions are saved with the run."""
+def evaluate_run(run: OpenedRun, split_name: str | None, file: str | None, columns: Sequence[str | None] = ()) -> Report:
+    """Score one split (test, or validation where there is no test), or a file; predictions are saved with the run.
+
+    `columns` are those of the file in the order of the task's, None where it has the name that the recipe gives.
+    """
     sections = (run.recipe.data, run.task.preparation, run.encoding)
-    split, notices = read_file_as_split(*sections, file) if file is not None else read_split(*sections, split_name, run.hashes)
+    if file is not None:
+        named = {name: key for name, key in zip(run.task.preparation.columns, columns, strict=False) if key is not None}
+        split, notices = read_file_as_split(*sections, file, named)
+    else:
+        split, notices = read_split(*sections, split_name, run.hashes)
     notices = [*notices, *split.length_notices(run.recipe.model.longest_input)]
     predictions = predict(run.task, run.model, split)
     path = save_predictions(run.task, predictions, split, run.directory)

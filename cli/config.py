@@ -109,21 +109,33 @@ def validate(
 
 @app.command()
 def init(
-    file: Annotated[Path, typer.Argument(help="Your data: .csv, .tsv or .jsonl, also with .gz.")],
-    model: Annotated[str, typer.Option(help="The model.type of the new recipe.")] = "logistic_regression",
+    file: Annotated[Path, typer.Argument(help="Your data: .csv, .tsv, .jsonl, .json, .conll, fastText lines, also with .gz, or a folder "
+                                              "with a subfolder for each class.")],
+    model: Annotated[str | None, typer.Option(help="The model.type of the new recipe; by default logistic_regression, or for tagging "
+                                                   "averaged_perceptron.")] = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Recipe file; by default named after the data.")] = None,
-    text: Annotated[str | None, typer.Option(help="Text column; by default inferred from column names and content.")] = None,
-    label: Annotated[str | None, typer.Option(help="Class column; by default inferred from column names and content.")] = None,
+    text: Annotated[str | None, typer.Option(help="Column of the text or tokens; by default inferred from names and content.")] = None,
+    label: Annotated[str | None, typer.Option(help="Column of the class or tags; by default inferred from names and content.")] = None,
+    validation: Annotated[Path | None, typer.Option(help="Validation file; by default one named like a training file, with `dev`, `valid` "
+                                                         "or `validation` in place of `train`.")] = None,
+    test: Annotated[Path | None, typer.Option(help="Test file; by default one named like a training file, with `test` in place of "
+                                                   "`train`.")] = None,
+    task: Annotated[str | None, typer.Option(help="classification or tagging; by default inferred from the content.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite an existing file.")] = False,
 ) -> None:
     """Write a commented recipe for a data file."""
     from ..configs.load import load_recipe
-    from .init_recipe import write_recipe
-    from .sample import look_at
+    from ..errors import ConfigError
+    from .init_recipe import DEFAULT_MODELS, write_recipe
+    from .init_report import predict_arguments, print_data
+    from .sample import look_at, with_splits
 
-    written = output or Path(f"{file.name.split('.')[0]}.yaml")
-    sample = look_at(file, text, label)
+    if task not in (None, *DEFAULT_MODELS):
+        raise ConfigError(f"--task {task}: a recipe can be written for {' or '.join(DEFAULT_MODELS)}. For other tasks, start from a recipe "
+                          "in `nlp config list`.")
+    sample, notices = with_splits(look_at(file, text, label, task), {"validation": validation, "test": test})
+    written, model = output or Path(f"{file.resolve().name.split('.')[0]}.yaml"), model or DEFAULT_MODELS[sample.task]
     write_recipe(sample, model, written, force)
-    load_recipe(str(written))
-    print(f"{written}: text from column {sample.text!r}, {len(set(sample.labels))} classes from column {sample.label!r}, "
-          f"model {model}. The file lists every other key too, with its help.\nNext: nlp train --config {written}")
+    print(f"{written}: a recipe for {sample.task} with the model {model}. It lists every other key too, with its help.")
+    print_data(load_recipe(str(written)), sample, notices)
+    print(f"Next:\n  nlp train --config {written}\n  nlp predict {written.stem} {predict_arguments(sample)}")

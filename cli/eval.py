@@ -17,7 +17,9 @@ def eval_(
     run: Annotated[list[str], typer.Argument(help="Runs: paths, RECIPE (the latest) or RECIPE/NAME.", autocompletion=complete_run)],
     split: Annotated[str | None, typer.Option(help="train, validation, test or another split; by default test, or validation if there is "
                                                    "no test.")] = None,
-    data: Annotated[str | None, typer.Option(help="Score this file instead; it needs the columns of the recipe.")] = None,
+    data: Annotated[str | None, typer.Option(help="Score this file instead, such as a .csv, .tsv or .jsonl.")] = None,
+    text: Annotated[str | None, typer.Option(help="Text column of that file; by default that of the recipe.")] = None,
+    label: Annotated[str | None, typer.Option(help="Column of that file with the answers; by default that of the recipe.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
     json: Annotated[bool, typer.Option("--json", help="Print the results as JSON.")] = False,
 ) -> None:
@@ -33,8 +35,10 @@ def eval_(
 
     if split is not None and data is not None:
         raise ConfigError("--split is a split of the run's own data, --data another file; give one of them.")
+    if data is None and (text is not None or label is not None):
+        raise ConfigError("--text and --label name columns of the file that --data names. Give --data, or leave them out.")
     runs = [find_run(each) for each in run]
-    reports = (evaluate_run(open_run(each, device), split, data) for each in runs)
+    reports = (evaluate_run(open_run(each, device), split, data, (text, label)) for each in runs)
     if json:
         printed = [_as_json(report) for report in reports]
         print_json(printed if len(printed) > 1 else printed[0])

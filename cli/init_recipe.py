@@ -3,7 +3,7 @@
 import difflib
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -12,12 +12,18 @@ from ..configs.catalog import own_name
 from ..configs.schema.networks import MlpConfig, NetworkConfig
 from ..configs.schema.recipe import Recipe, problems
 from ..configs.schema.rules import RulesConfig
+from ..configs.schema.tagging import is_tag
 from ..configs.yaml.error_report import config_classes, types_of
 from ..configs.yaml.template import commented
+from ..datasets.encoded.labelled_texts import MISSING
+from ..datasets.formats.conll import split_tokens
 from ..errors import ConfigError, DataError
 from .sample import Sample
 
 KEYWORDS = 5
+DEFAULT_MODELS = {"classification": "logistic_regression", "tagging": "averaged_perceptron"}
+SCHEMA = "recipe.schema.json"
+"""Where docs/recipes.md has `nlp config schema` write to."""
 TRAINING = {
     "epochs": 10,
     "batch_size": 64,
@@ -37,12 +43,13 @@ def write_recipe(sample: Sample, model: str, path: Path, force: bool) -> None:
     if path.exists() and not force:
         raise ConfigError(f"{path} already exists and was not changed. Give another --output, or --force to overwrite it.")
     settings = first_settings(sample, model, path.parent)
-    _refuse_unfit(settings, model)
-    heading = f"# A recipe for {sample.file.name}. Commented-out keys show their defaults.\n\n"
+    _refuse_unfit(settings, model, "tokens and tags" if sample.task == "tagging" else "texts and classes")
+    editor = f"# yaml-language-server: $schema={SCHEMA}\n" if (path.parent / SCHEMA).is_file() else ""
+    heading = f"{editor}# A recipe for {sample.file.name}. Commented-out keys show their defaults.\n\n"
     write_atomically(path, heading + commented(settings))
 
 
-def _refuse_unfit(settings: Mapping[str, Any], model: str) -> None:
+def _refuse_unfit(settings: Mapping[str, Any], model: str, columns: str) -> None:
     """Raises ConfigError where the recipe would not be valid, so that no such file is left behind."""
     from pydantic import ValidationError
 
@@ -51,7 +58,7 @@ def _refuse_unfit(settings: Mapping[str, Any], model: str) -> None:
     except ValidationError as error:
         found = [f"it needs {'.'.join(map(str, each['loc'][1:]))}" for each in error.errors()]
     if found:
-        raise ConfigError(f"A recipe with --model {model} cannot be written from texts and classes alone: {found[0].removesuffix('.')}. "
+        raise ConfigError(f"A recipe with --model {model} cannot be written from {columns} alone: {found[0].removesuffix('.')}. "
                           "Use another --model, or start from a recipe in `nlp config list`.")
 
 
@@ -62,25 +69,50 @@ def first_settings(sample: Sample, model: str, folder: Path) -> dict[str, Any]:
         near = "".join(f" Did you mean {name}?" for name in difflib.get_close_matches(model, classes, n=1))
         raise ConfigError(f"There is no model {model!r}.{near} --model must be one of {', '.join(classes)}.")
     section = classes[model]
-    values: dict[str, Any] = {"description": f"Predict the class of the texts in {sample.file.name}", "data": _data(sample, folder)}
+    what = "the tags of the tokens" if sample.task == "tagging" else "the class of the texts"
+    values: dict[str, Any] = {"description": f"Predict {what} in {sample.file.name}", "data": _data(sample, folder)}
+    if sample.task == "tagging":
+        return {**values, **_tagging(sample, model, section), "seeds": [1]}
     if section is not RulesConfig:
         bag = section is MlpConfig or not issubclass(section, NetworkConfig)
         values["tokenizer"] = _tokenizer(sample, bag, dense=section is MlpConfig)
-    names = (sample.text, sample.label) if sample.header else ("text", "label")
-    values["task"] = {"type": "classification", "text": names[0], "label": names[1]}
+    names, missing = sample.names, MISSING.intersection(map(str.strip, sample.labels))
+    values["task"] = {"type": "classification", "text": names[0], "label": names[1], **({"missing_labels": "drop"} if missing else {})}
     values["model"] = {"type": model, **_model(section, sample)}
     if issubclass(section, NetworkConfig):
         values["training"] = TRAINING
     return {**values, "seeds": [1]}
 
 
+def _tagging(sample: Sample, model: str, section: type) -> dict[str, Any]:
+    """The sections of a tagger; networks read words and their characters."""
+    scheme = scheme_of(tag for cell in sample.labels for tag in split_tokens(cell))
+    task = {"type": "tagging", "tokens": sample.names[0], "tags": sample.names[1], **({"scheme": scheme} if scheme else {})}
+    if not issubclass(section, NetworkConfig):
+        return {"task": task, "model": {"type": model}}
+    both = {"bidirectional": True} if "bidirectional" in section.model_fields else {}
+    characters = {"characters": {"type": "cnn"}} if "characters" in section.model_fields else {}
+    return {"task": task, "tokenizer": {"type": "words", "split": "whitespace", "lowercase": True, "min_frequency": 2},
+            "model": {"type": model, **both, **characters},
+            "training": {**TRAINING, "batch_size": 32, **({"best_metric": "f1"} if scheme else {})}}
+
+
+def scheme_of(tags: Iterable[str]) -> str | None:
+    """IOB2 or BIOES where all tags are of it and mark spans; None for others. IOB1, which tags alone do not tell apart, is set by hand."""
+    kinds = set(tags)
+    prefixes = {tag[:2] for tag in kinds} & {"B-", "I-", "E-", "S-"}
+    name = "BIOES" if prefixes & {"E-", "S-"} else "IOB2"
+    return name if "B-" in prefixes and all(is_tag(tag, name) for tag in kinds) else None
+
+
 def _data(sample: Sample, folder: Path) -> dict[str, Any]:
-    file, folder = own_name(sample.file), folder.resolve()
-    train = file.relative_to(folder) if file.is_relative_to(folder) else file
-    data: dict[str, Any] = {"type": "files", "train": train.as_posix()}
-    if not sample.header:
-        data |= {"header": False, "columns": {"text": sample.text, "label": sample.label}}
-    return data | ({} if sample.quoting is None else {"quoting": sample.quoting})
+    files = {"train": _relative(sample.file, folder), **{split: _relative(path, folder) for split, path in sample.splits.items()}}
+    return {"type": "files", **files, **sample.settings()}
+
+
+def _relative(file: Path, folder: Path) -> str:
+    file, folder = own_name(file), folder.resolve()
+    return (file.relative_to(folder) if file.is_relative_to(folder) else file).as_posix()
 
 
 def _tokenizer(sample: Sample, bag: bool, dense: bool) -> dict[str, Any]:

@@ -25,7 +25,11 @@ SEARCHING = ("beam_size", "n_best", "attention")
 def predict(
     run: Annotated[str, typer.Argument(help="A run: its path, RECIPE (the latest) or RECIPE/NAME.", autocompletion=complete_run)],
     texts: Annotated[list[str] | None, typer.Argument(help="Texts; if none are given, lines of standard input.")] = None,
-    input_: Annotated[str | None, typer.Option("--input", help="A file with one text per line.")] = None,
+    input_: Annotated[str | None, typer.Option("--input", help="A file: .csv, .tsv, .jsonl or .conll, also with .gz; any other has one "
+                                                               "text per line.")] = None,
+    text: Annotated[str | None, typer.Option(help="Text column of that file; by default that of the recipe.")] = None,
+    output: Annotated[str | None, typer.Option("--output", "-o", help="Write the input file, with prediction and probability beside each "
+                                                                      "row, to this file.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object per line.")] = False,
     length: Annotated[int | None, typer.Option(min=1, help="Maximum number of generated tokens.")] = None,
@@ -42,25 +46,31 @@ def predict(
     """Predict the class or tags of each text, continue it, or translate it."""
     from ..analysis.explain import explain
     from ..configs.schema.data import SizesData
-    from ..datasets.read import normalized
     from ..tasks.task import PredictOptions
     from ..training.folder.run_directory import find_run
     from ..training.open_run import open_run
+    from .prediction_files import find_target, find_texts, write_predictions
 
     opened = open_run(find_run(run), device)
     assert not isinstance(opened.recipe.data, SizesData), "a run was trained on texts"
-    waiting = normalized(_texts(texts, input_), opened.recipe.data.normalization)
+    source = find_texts(opened.recipe.data, opened.task.preparation.columns[0], texts, input_, text)
     options = PredictOptions(length, temperature, top_k, top_p, beam_size, n_best, attention, seed)
     _check_options(opened, options)
-    chunks = _chunks(waiting)
+    target = None if output is None else find_target(source, output, json)
+    chunks = _chunks(iter(source.texts))
     if attention is not None:
         chunks = _draw_first(opened, chunks, options, attention)
-    unanswered = 0
-    for number, answer in enumerate(opened.task.answers(opened.model, opened.encoding, chunks, options, partial(explain, opened)), 1):
-        _print(answer, json)
+    unanswered, answers = 0, []
+    for row, answer in enumerate(opened.task.answers(opened.model, opened.encoding, chunks, options, partial(explain, opened))):
+        if target is None:
+            _print(answer, json)
+        else:
+            answers.append(answer.to_json())
         if answer.problem is not None:
             unanswered += 1
-            print_error(f"{_place(number, texts, input_)}: {answer.problem}.")
+            print_error(f"{source.where(row)}: {answer.problem}.")
+    if target is not None:
+        write_predictions(source, answers, target)
     if unanswered:
         raise typer.Exit(UserError.exit_code)
 
@@ -89,39 +99,6 @@ def _draw_first(run: "OpenedRun", chunks: Iterator[list[str]], options: "Predict
                 raise DataError(f"{path!r} cannot be written: {error.strerror}. --attention takes the name of a PNG file in an existing "
                                 "folder.") from None
         yield chunk
-
-
-def _texts(texts: list[str] | None, path: str | None) -> Iterator[str]:
-    """The texts of the command line, of a file, or of standard input as they come."""
-    if texts and path is not None:
-        from ..errors import ConfigError
-
-        raise ConfigError("Give texts on the command line or a file with --input, not both.")
-    if texts:
-        yield from texts
-    elif path is not None:
-        yield from _lines(path)
-    else:
-        from ..datasets.formats.lines import stream_lines
-
-        yield from stream_lines(sys.stdin.buffer, "standard input")
-
-
-def _lines(path: str) -> list[str]:
-    """The lines of a file, split as those of parallel files are: a text may contain other characters that break lines."""
-    from ..datasets.formats.file_format import decode
-    from ..datasets.formats.lines import split_lines
-    from ..errors import DataError
-
-    try:
-        return split_lines(decode(Path(path).read_bytes(), path))
-    except OSError as error:
-        raise DataError(f"{path!r} cannot be read: {error.strerror}. --input takes a UTF-8 file with one text per line.") from None
-
-
-def _place(number: int, texts: list[str] | None, path: str | None) -> str:
-    """Where a text comes from, counted from 1."""
-    return f"text {number} of the command line" if texts else f"{path or 'standard input'}:{number}"
 
 
 def _chunks(texts: Iterator[str]) -> Iterator[list[str]]:

@@ -1,28 +1,34 @@
 """The columns of a data file, and which of them are text and class, inferred from names and content."""
 
+import json
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
+from ..configs.schema.data import FileData
 from ..datasets.files import read_content
-from ..datasets.formats.file_format import Form, nearest
+from ..datasets.formats.file_format import Form, decode, nearest
+from ..datasets.formats.guess import is_fasttext, readable_form, tagged_columns
 from ..datasets.formats.table_reader import read_table
-from ..datasets.tables import Table
+from ..datasets.read import read_file
 from ..errors import DataError
 
-TEXT_NAMES = ("text", "sentence", "document", "review", "comment", "comments", "message", "content", "body", "question",
+TEXT_NAMES = ("text", "tokens", "sentence", "document", "review", "comment", "comments", "message", "content", "body", "question",
               "utterance", "tweet", "description", "headline", "title", "query", "name", "input", "review_text", "sms")
 LABEL_NAMES = ("label", "class", "category", "intent", "target", "sentiment", "language", "topic", "labels", "tag", "genre", "hate",
-               "rating", "stars", "label_text", "emotion", "output", "lang", "y")
+               "rating", "stars", "label_text", "emotion", "output", "lang", "y", "tags")
+TABLES = ("csv", "tsv", "jsonl", "json")
+SPLIT_NAMES = {"validation": ("validation", "valid", "dev", "val"), "test": ("test",)}
 
 Columns = Mapping[str, Sequence[str]]
 
 
 @dataclass(frozen=True)
 class Sample:
-    """What was found: the columns by name or (without a header) position, their values, and what differs from the defaults."""
+    """What was found: the columns by name or (without a header) position, their values, the task, and what differs from the defaults."""
 
     file: Path
     text: str | int
@@ -31,47 +37,157 @@ class Sample:
     labels: Sequence[str]
     header: bool = True
     quoting: bool | None = None
+    delimiter: str | None = None
+    format: str | None = None
+    task: Literal["classification", "tagging"] = "classification"
+    columns: Mapping[str, str | int] = field(default_factory=dict)
+    splits: Mapping[str, Path] = field(default_factory=dict)
+
+    @property
+    def names(self) -> tuple[str, str]:
+        """The names of the two columns in the recipe."""
+        first, second = self.columns or (self.text, self.label)
+        return str(first), str(second)
+
+    def settings(self) -> dict[str, Any]:
+        """The keys of the recipe's `data` but for the names of the files."""
+        stated = {"format": self.format, "header": None if self.header else False, "columns": dict(self.columns) or None,
+                  "quoting": self.quoting, "delimiter": self.delimiter}
+        return {"type": "files", **{key: value for key, value in stated.items() if value is not None}}
 
 
-def look_at(file: Path, text: str | None = None, label: str | None = None) -> Sample:
-    """Read a file and infer its columns, unless they are named. Raises DataError."""
-    kind = _format(file)
-    table, quoting = _read(file, kind)
-    header = kind == "jsonl" or _has_header(table.columns)
-    columns = _below_header(table.columns) if header and kind != "jsonl" else table.columns
+def look_at(file: Path, text: str | None = None, label: str | None = None, task: str | None = None) -> Sample:
+    """Read a file and infer its task and columns, unless they are named. Raises DataError."""
+    if file.is_dir():
+        table, _ = read_file(FileData(type="files", train=str(file)), str(file), ("text", "label"))
+        return Sample(file, "text", "label", table.columns["text"], table.columns["label"])
+    content = read_content(file)
+    ending, shown = file.name.removesuffix(".gz").rpartition(".")[2].lower(), decode(content, str(file))
+    if task != "classification" and (ending == "conllu" or (ending not in ("jsonl", "json") and tagged_columns(shown))):
+        return _tagged(file, content, text, label)
+    if ending == "csv" and task != "classification" and tagged_columns(shown, ","):
+        raise DataError(f"{file} looks like tagging, with a token and a tag in each line and a blank line between sentences. Put tabs "
+                        "in place of the commas and name it .conll; if each line is a text and its class, give --task classification.")
+    if ending not in TABLES and is_fasttext(shown):
+        table = read_table(content, str(file), Form("fasttext"))
+        return Sample(file, "text", "label", table.columns["text"], table.columns["label"], format="fasttext")
+    return _in_table(file, content, ending, (text, label), "tagging" if task == "tagging" else "classification")
+
+
+def _tagged(file: Path, content: bytes, text: str | None, label: str | None) -> Sample:
+    """Tagged sentences: the first and the last column of CoNLL, form and upos of CoNLL-U, unless others are named."""
+    kind = "conllu" if file.name.removesuffix(".gz").endswith(".conllu") else "conll"
+    last = max(tagged_columns(decode(content, str(file))) - 1, 1)
+    usual = ("form", "upos") if kind == "conllu" else (0, last)
+    tokens, tags = (int(name) if name.isdecimal() else name for name in (text or str(usual[0]), label or str(usual[1])))
+    columns = {"tokens": tokens, "tags": tags}
+    table = read_table(content, str(file), Form(kind, columns=columns), ("tokens", "tags"))
+    stated = None if file.name.removesuffix(".gz").endswith(f".{kind}") else kind
+    return Sample(file, tokens, tags, table.columns["tokens"], table.columns["tags"], format=stated, task="tagging", columns=columns)
+
+
+def _in_table(file: Path, content: bytes, ending: str, named: tuple[str | None, str | None],
+              task: Literal["classification", "tagging"]) -> Sample:
+    """A text and a class in each row."""
+    kind = _format(file, content, ending)
+    form = Form(kind) if kind in ("jsonl", "json") else readable_form(content, str(file), Form(kind, header=False))
+    table = read_table(content, str(file), form)
+    header = form.header or _has_header(table.columns)
+    columns = _below_header(table.columns) if header and not form.header else table.columns
+    if form.header:
+        _refuse_no_text(file, content, form, named)
     rows = len(next(iter(columns.values()), ()))
     if len(columns) < 2 or not rows:
         raise DataError(f"{file} has {len(columns)} columns and {rows} rows, but at least two columns (text and class) and one row "
-                        "are needed. Fields are separated by commas in .csv and by tabs in .tsv.")
+                        f"are needed. {_HOW_DIVIDED[form.header]}")
+    text, label = _text_and_label(file, columns, *named)
+    places = (text, label) if header else (int(text), int(label))
+    if task == "classification":
+        _refuse_several(file, label, columns[label])
+    names = ("text", "label") if task == "classification" else ("tokens", "tags")
+    return Sample(file, *places, columns[text], columns[label], header, form.quoting, form.delimiter, None if ending == kind else kind,
+                  task, {} if header else dict(zip(names, places, strict=True)))
+
+
+_HOW_DIVIDED = {True: "Each JSON object needs a key for each, whose values are text or numbers.",
+                False: "Fields are divided by commas in .csv and by tabs in .tsv."}
+
+
+def _text_and_label(file: Path, columns: Columns, text: str | None, label: str | None) -> tuple[str, str]:
+    """The names of the two columns; given ones are checked, others inferred."""
     text = _named(file, text, columns) or _text_column({name: values for name, values in columns.items() if name != label})
     label = _named(file, label, columns) or _label_column({name: values for name, values in columns.items() if name != text})
     if text is None or label is None or text == label:
         raise DataError(f"{file}: cannot infer which column contains the text and which the class. Name them with --text and --label; "
                         f"the columns are {', '.join(columns)}.")
-    places = (text, label) if header else (int(text), int(label))
-    return Sample(file, *places, columns[text], columns[label], header, quoting)
+    return text, label
 
 
-def _format(file: Path) -> Literal["csv", "tsv", "jsonl"]:
-    match file.name.removesuffix(".gz").rpartition(".")[2].lower():
-        case "csv" | "tsv" | "jsonl" as kind:
-            return kind
-    raise DataError(f"{file}: the format is inferred from the file name, which must end in .csv, .tsv or .jsonl (also with .gz).")
-
-
-def _read(file: Path, kind: Literal["csv", "tsv", "jsonl"]) -> tuple[Table, bool | None]:
-    """All columns, by position where the format has a header, and `quoting` where the file can only be read with the unusual value."""
-    content = read_content(file)
-    if kind == "jsonl":
-        return read_table(content, str(file), Form(kind)), None
+def _format(file: Path, content: bytes, ending: str) -> Literal["csv", "tsv", "jsonl", "json"]:
+    """By the ending; a file with another is TSV where every line has a tab."""
+    match ending:
+        case "csv" | "tsv" | "jsonl" | "json":
+            return ending
     try:
-        return read_table(content, str(file), Form(kind, header=False)), None
-    except DataError as usual:
-        other = kind == "tsv"
+        if len(read_table(content, str(file), Form("tsv", header=False)).columns) > 1:
+            return "tsv"
+    except DataError as error:
+        if "is empty" in str(error):
+            raise
+    raise DataError(f"{file}: the format is inferred from the file name, which must end in .csv, .tsv, .jsonl, .json, .conll or .conllu "
+                    "(also with .gz), or from the content: lines with tabs, fastText's `__label__` lines, or tokens with their tags. "
+                    "This is none of these.")
+
+
+def _refuse_no_text(file: Path, content: bytes, form: Form, named: tuple[str | None, str | None]) -> None:
+    """Raises the reader's DataError where the text or the class of a JSON object is null, a list or an object."""
+    first = json.loads(decode(content, str(file)).strip().split("\n")[0] if form.format == "jsonl" else content.decode("utf-8-sig"))
+    record = first if form.format == "jsonl" else first[0]
+    known = [str(key) for key, value in record.items() if key in named or (not isinstance(value, str | int | float) and _is_known(key))]
+    if known:
+        read_table(content, str(file), form, known)
+
+
+def _is_known(name: str) -> bool:
+    return name.strip().lower() in (*TEXT_NAMES, *LABEL_NAMES)
+
+
+def _refuse_several(file: Path, column: str, labels: Sequence[str]) -> None:
+    """Raises DataError where most cells are lists of labels, whose parts recur in other lists."""
+    for mark in ",|;":
+        lists = {label for label in labels if mark in label}
+        parts = Counter(part.strip() for label in set(labels) for part in set(label.split(mark)))
+        recurring = sum(times > 1 for times in parts.values())
+        if sum(mark in label for label in labels) > len(labels) / 2 and len(lists) > 1 and recurring >= len(parts) / 2:
+            raise DataError(f"{file}: column {column!r} has several labels in most rows, divided by {mark!r}, such as {min(lists)[:60]!r}. "
+                            "A text has one class here: keep one label a row, or make a column of yes and no for each label and train a "
+                            "model for each.")
+
+
+def with_splits(sample: Sample, given: Mapping[str, Path | None]) -> tuple[Sample, list[str]]:
+    """The sample with the files of its other splits: those that are given, and those beside a training file; and why one is not used."""
+    splits, notices = {}, []
+    for split, named in given.items():
+        path = named or _beside(sample.file, split)
         try:
-            return read_table(content, str(file), Form(kind, header=False, quoting=other)), other
-        except DataError:
-            raise usual from None
+            if path is not None:
+                read_file(FileData(train=str(sample.file), **sample.settings()), str(path), sample.names)
+                splits[split] = path
+        except DataError as error:
+            if named is not None:
+                raise
+            notices.append(f"{path} lies beside the training file but is not used as {split} split. {error}")
+    return replace(sample, splits=splits), notices
+
+
+def _beside(file: Path, split: str) -> Path | None:
+    """A file whose name has the split in place of `train`."""
+    for word in SPLIT_NAMES[split]:
+        name = re.sub(r"(?i)(?<![a-z])train(ing)?(?![a-z])", word, file.name)
+        names = (name, f"{name}.gz", name.removesuffix(".gz"))
+        if name != file.name and (found := next((file.with_name(each) for each in names if file.with_name(each).exists()), None)):
+            return found
+    return None
 
 
 def _has_header(columns: Columns) -> bool:

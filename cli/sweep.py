@@ -79,10 +79,10 @@ def sweep(
     most = trials or (TRIALS if seconds is None else float("inf"))
     search(plan, held, Limits(most, float("inf") if seconds is None else seconds))
     found = report(held)
-    recipe = write_chosen(plan, found.best, len(found.trials))
+    chosen = write_chosen(plan, found.best, len(found.trials))
     results = None
     if not held.running():
-        runs, outcome = train_chosen(plan, held, found.best, recipe)
+        runs, outcome = train_chosen(plan, held, found.best, chosen)
         end_unless_finished(runs, outcome)
         results = outcome.results
     _print_json(plan, found, results) if json else _print(plan, found, results)

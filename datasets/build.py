@@ -3,6 +3,7 @@
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import TypeVar
 
 from ..configs.schema.data import DataConfig, FileData, NamedData, SizesData
@@ -11,12 +12,13 @@ from ..errors import ConfigError, DataError
 from .encoded.cache import Cache
 from .encoded.preparation import Preparation, Tokenizers
 from .encoded.split import Data, Encoding, Split
-from .read import read_dataset, read_file
+from .read import adapted, columns_taken, is_table, read_dataset, read_file
 from .splits import train_part
 from .tables import Dataset, Table
 from .tokenizers.tokenizer import Tokenizer
 
 T = TypeVar("T")
+EMPTY: Mapping[str, str] = MappingProxyType({})
 
 
 def build_data(
@@ -64,16 +66,20 @@ def read_split(
     return split, [*_changed(dataset, hashes), *dataset.notices, *more, *cache.notices]
 
 
-def read_file_as_split(data: DataConfig, preparation: Preparation, encoding: Encoding, file: str) -> tuple[Split, Sequence[str]]:
+def read_file_as_split(data: DataConfig, preparation: Preparation, encoding: Encoding, file: str,
+                       columns: Mapping[str, str] = EMPTY) -> tuple[Split, Sequence[str]]:
     """A file as a split of its own, prepared for a finished run; and notices.
 
-    Columns are named as in the recipe's own files; for a recipe with a named dataset, as the task names them.
+    Columns are named as in the recipe's own files, or for a recipe with a named dataset as the task names them, unless `columns` names
+    others by these.
     """
     data, cache = _with_texts(data), Cache()
-    form = data if isinstance(data, FileData) else FileData(type="files", train=file, normalization=data.normalization)
-    table, left_out = preparation.checked(read_file(form, file, preparation.columns)[0])
+    form = adapted(data, file, columns)
+    remedy = "Name the columns with --text and --label."
+    table, left_out = preparation.checked(read_file(form, file, preparation.columns, remedy)[0])
     split, more = preparation.split(_name_of(file), table, encoding, cache)
-    return split, [*left_out, *more, *cache.notices]
+    taken = [columns_taken(form, file, preparation.columns)] if is_table(data, file) else []
+    return split, [*taken, *left_out, *more, *cache.notices]
 
 
 def read_texts(data: DataConfig, preparation: Preparation) -> Mapping[str, Sequence[str]]:

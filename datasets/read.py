@@ -1,6 +1,7 @@
 """From the `data:` section of a recipe to the splits of a dataset, as text."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal, get_args
 from unicodedata import normalize
@@ -8,7 +9,9 @@ from unicodedata import normalize
 from ..configs.schema.data import FileData, NamedData
 from ..errors import DataError
 from .files import checksum_as, data_folder, find_file, read_content, sha256
-from .formats.file_format import Form, nearest
+from .formats.file_format import Form, TextFormat, nearest
+from .formats.folders import read_folders
+from .formats.guess import readable_form
 from .formats.lines import pair_lines
 from .formats.table_reader import read_table
 from .named.catalog import NamedDataset, Source, find_dataset
@@ -16,9 +19,9 @@ from .named.published_formats import strip_message
 from .splits import cut_end, cut_validation
 from .tables import Dataset, Table
 
-_Format = Literal["csv", "tsv", "jsonl", "conll", "conllu", "parallel", "text"]
+_Format = Literal[TextFormat, "parallel", "folders"]
 _FORMATS: Mapping[str, _Format] = {
-    ".csv": "csv", ".tsv": "tsv", ".jsonl": "jsonl", ".conll": "conll", ".conllu": "conllu", ".txt": "text",
+    ".csv": "csv", ".tsv": "tsv", ".jsonl": "jsonl", ".json": "json", ".conll": "conll", ".conllu": "conllu", ".txt": "text",
 }
 
 
@@ -138,28 +141,96 @@ def _read_files(config: FileData, columns: Sequence[str]) -> Dataset:
     return Dataset(Path(config.train).name, _with_validation(tables, config), hashes)
 
 
-def read_file(config: FileData, path: str, columns: Sequence[str] = ()) -> tuple[Table, Mapping[str, str]]:
+def read_file(config: FileData, path: str, columns: Sequence[str] = (), remedy: str | None = None) -> tuple[Table, Mapping[str, str]]:
     """One file of the format that `config` gives, whichever files it names itself; with the SHA-256 of its unpacked content by its path.
 
-    Where the format is `parallel`, the files whose names start with `path`.
+    Where the format is `parallel`, the files whose names start with `path`. `remedy` says what to do where a column is missing.
     """
     kind = _format(config, path)
     if kind == "parallel":
         table, hashes = _read_parallel(config, path, columns)
     else:
-        content = read_content(Path(path).expanduser())
-        form = Form(kind, config.header, config.quoting, config.columns)
-        table, hashes = read_table(content, path, form, columns), {path: sha256(content)}
+        form = form_of(config.model_copy(update={"train": path}))
+        form = form if remedy is None else replace(form, remedy=remedy)
+        if kind == "folders":
+            table, digest = read_folders(path, form, columns)
+        else:
+            content = read_content(Path(path).expanduser())
+            table, digest = read_table(content, path, form, columns), sha256(content)
+        hashes = {path: digest}
     return _normalized(table, config), hashes
 
 
+def form_of(config: FileData) -> Form:
+    """The form of the files that a recipe names; in folders, each is a text."""
+    kind = _format(config, config.train)
+    assert kind != "parallel", "parallel files are not read one by one"
+    return Form("text" if kind == "folders" else kind, config.header, config.quoting, config.columns, config.delimiter)
+
+
+def is_table(config: NamedData | FileData, path: str) -> bool:
+    """Whether a file has rows and columns by its name, or since the recipe's own files have and this one has the same ending."""
+    ending = _ending(path)
+    if Path(path).expanduser().is_dir():
+        return True
+    if isinstance(config, FileData) and ending == _ending(config.train):
+        return _own_format(config) not in (None, "parallel", "text", "folders")
+    return _FORMATS.get(ending, "text") != "text"
+
+
+def adapted(config: NamedData | FileData, path: str, columns: Mapping[str, str]) -> FileData:
+    """How a file that the recipe does not name is read: as the recipe's own files where its name has the same ending, else by its ending.
+
+    `columns` are those that the caller has named, by their names in the recipe. A delimiter that is not the usual one is found.
+    """
+    form = _for_ending(config, path)
+    places = {name: int(given) if given.isdecimal() and not form.header else given for name, given in columns.items()}
+    header = form.header or any(isinstance(place, str) for place in places.values())
+    form = form.model_copy(update={"train": path, "header": header, "columns": {**form.columns, **places}})
+    if _format(form, path) in ("csv", "tsv"):
+        found = readable_form(read_content(Path(path).expanduser()), path, form_of(form))
+        form = form.model_copy(update={"quoting": found.quoting, "delimiter": found.delimiter})
+    return form
+
+
+def columns_taken(form: FileData, path: str, names: Sequence[str]) -> str:
+    """Which columns of a file are read as the texts and, where two are named, as the labels; for a notice."""
+    keys = [form.columns.get(name, name) for name in names]
+    shown = [f"{key} (the first is 0)" if isinstance(key, int) else f"`{key}`" for key in keys]
+    roles = [f"{role} from column {key}" for role, key in zip(("texts", "labels"), shown, strict=False)]
+    divided = f"; fields divided by {form.delimiter!r}" if form.delimiter is not None else ""
+    return f"{path}: {' and '.join(roles)}{divided}."
+
+
+def _for_ending(config: NamedData | FileData, path: str) -> FileData:
+    """The recipe's own settings as far as they make sense for a file with this ending."""
+    usual = FileData(type="files", train=path, normalization=config.normalization)
+    ending = _ending(path)
+    if isinstance(config, NamedData) or Path(path).expanduser().is_dir():
+        return usual
+    if config.format != "folders" and (ending == _ending(config.train) or ending not in _FORMATS):
+        return config
+    if _FORMATS.get(ending) in ("csv", "tsv") and _own_format(config) in ("csv", "tsv"):
+        return usual.model_copy(update={"header": config.header, "columns": config.columns})
+    return usual.model_copy(update={"columns": {name: key for name, key in config.columns.items() if isinstance(key, str)}})
+
+
+def _own_format(config: FileData) -> _Format | None:
+    """The format of the recipe's own files, which need not be there any more."""
+    return config.format or _FORMATS.get(_ending(config.train))
+
+
+def _ending(path: str) -> str:
+    return Path(path.removesuffix(".gz")).suffix.lower()
+
+
 def _format(config: FileData, path: str) -> _Format:
-    name = Path(path.removesuffix(".gz"))
-    if name.is_dir():
-        raise DataError(f"{path} is a folder, which cannot be read as data. Name a file in it.")
-    kind = config.format or _FORMATS.get(name.suffix.lower())
+    folder = Path(path).expanduser().is_dir()
+    kind = config.format or ("folders" if folder else _FORMATS.get(_ending(path)))
+    if folder and kind not in ("folders", "parallel"):
+        raise DataError(f"{path} is a folder, which cannot be read as {kind}. Name a file in it.")
     if kind is None:
-        known = ", ".join(get_args(_Format))
+        known = ", ".join(sorted(get_args(_Format)))
         raise DataError(f"The format of {path} is not clear from its name. Set `data.format` to one of {known}, or rename the file.")
     return kind
 

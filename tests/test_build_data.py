@@ -222,7 +222,8 @@ def test_a_finished_run_reads_a_new_file_without_its_training_data(tmp_path):
     assert split.name == "file-new"
     assert split.labels.tolist() == [1, -1]
     assert built.encoding.tokenizer.tokens(split.encoded.ids) == ["good", "dog", "[UNK]"]
-    assert "1 of 2 file-new examples" in notices[0]
+    assert "texts from column `text` and labels from column `label`" in notices[0]
+    assert "1 of 2 file-new examples" in notices[1]
     strict = TASK.model_copy(update={"labels": ["no", "yes"]})
     with pytest.raises(DataError, match=r"new\.csv:3 has the label 'other'"):
         read_file_as_split(data, preparation(strict), built.encoding, new)

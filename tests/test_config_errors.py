@@ -51,6 +51,15 @@ def changed(old: str, new: str) -> str:
     return GOOD.replace(old, new)
 
 
+
+@pytest.mark.parametrize("delimiter", ['""', "';;'", "'\"'", '"\\n"'])
+def test_a_delimiter_is_one_character(tmp_path, delimiter):
+    (tmp_path / "mine.yaml").write_text(f"data: {{type: files, train: a.csv, delimiter: {delimiter}}}\ntask: {{type: classification}}\n"
+                                        "model: {type: rules, default: a, rules: []}", encoding="utf-8")
+    with pytest.raises(ConfigError, match=r"data\.delimiter: must be one character"):
+        load_recipe(str(tmp_path / "mine.yaml"))
+
+
 def test_the_good_recipe_is_good_and_5e_5_is_a_number(folder: Path) -> None:
     recipe = loaded(GOOD)
     assert recipe.training is not None

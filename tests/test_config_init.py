@@ -5,8 +5,11 @@ import json
 from pathlib import Path
 
 import pytest
-from nlp.cli.init_recipe import first_settings, typical_words, write_recipe
-from nlp.cli.sample import look_at
+from command import nlp
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from nlp.cli.init_recipe import first_settings, scheme_of, typical_words, write_recipe
+from nlp.cli.sample import Sample, look_at, with_splits
 from nlp.configs.load import load_recipe, recipe_name
 from nlp.configs.schema.task_base import models_that_give
 from nlp.errors import ConfigError, DataError
@@ -66,7 +69,7 @@ def test_columns_can_be_named(tmp_path: Path) -> None:
         ("a.csv", b"", "is empty"), ("a.csv", b"text,label\n", "2 columns and 0 rows"), ("a.csv", b"text\nx\ny\n", "1 columns"),
         ("a.csv", b"text,label\n\xff,x\n", "a.csv:2 is not UTF-8"), ("a.csv", b"a,b\n1,2\n3,4\n", "Name them with --text"),
         ("a.csv", b"text,label\nx,y\nx,y,z\n", "a.csv:3 has 3 fields"), ("a.jsonl", b"{\n", "a.jsonl:1 is not valid JSON"),
-        ("a.csv.gz", b"text", "is not a complete gzip file"), ("a.txt", b"x", "must end in .csv, .tsv or .jsonl"),
+        ("a.csv.gz", b"text", "is not a complete gzip file"), ("a.txt", b"x", "must end in .csv, .tsv, .jsonl"),
         ("gone.csv", None, "There is no file"),
     ],
 )
@@ -146,3 +149,100 @@ def test_a_model_that_does_not_classify_is_refused_and_leaves_no_file(data: Path
         with pytest.raises(ConfigError, match=rf"--model {model} cannot be written from texts and classes alone: .*{model}"):
             write_recipe(look_at(data), model, data.with_name("recipe.yaml"), force=False)
         assert not data.with_name("recipe.yaml").exists()
+
+
+def sample_of(folder: Path, name: str, content: str, **options: str) -> Sample:
+    (folder / name).write_text(content, encoding="utf-8")
+    return look_at(folder / name, **options)
+
+
+TAGGED = "John B-PER\nsaw O\nNew B-LOC\nYork I-LOC\n\nMary B-PER\nslept O\n"
+
+
+@pytest.mark.parametrize(("name", "content", "data", "columns"), [
+    ("a.csv", "text;label\na, b;x\nc;y\nd;x\ne;y\n", {"delimiter": ";"}, ("text", "label")),
+    ("a.csv", 'text\tlabel\n"a\tb"\tx\nc\ty\nd\tx\n', {"delimiter": "\t"}, ("text", "label")),
+    ("a.txt", "id\tdocument\tlabel\n1\tso good\tx\n2\tc\ty\n3\td\tx\n4\te\ty\n", {"format": "tsv"}, ("document", "label")),
+    ("cooking.train", "__label__x a b\n__label__y c\n", {"format": "fasttext"}, ("text", "label")),
+    ("a.json", '[{"text": "a", "label": "x"}, {"text": "b", "label": "y"}]', {}, ("text", "label")),
+    ("a.conll", TAGGED, {"columns": {"tokens": 0, "tags": 1}}, ("tokens", "tags")),
+    ("a.tsv", TAGGED.replace(" ", "\t"), {"format": "conll", "columns": {"tokens": 0, "tags": 1}}, ("tokens", "tags")),
+    ("a.txt", TAGGED.replace(" ", " X "), {"format": "conll", "columns": {"tokens": 0, "tags": 2}}, ("tokens", "tags")),
+])
+def test_files_are_read_as_people_write_them(tmp_path, name, content, data, columns):
+    sample = sample_of(tmp_path, name, content)
+    assert sample.settings() == {"type": "files", **data}
+    assert sample.names == columns
+    model = "averaged_perceptron" if sample.task == "tagging" else "naive_bayes"
+    write_recipe(sample, model, tmp_path / "a.yaml", force=False)
+    assert load_recipe(str(tmp_path / "a.yaml")).model_dump()["task"]["type"] == sample.task
+
+
+def test_a_tagger_gets_the_scheme_of_its_tags_and_a_network_reads_characters(tmp_path):
+    sample = sample_of(tmp_path, "a.txt", TAGGED)
+    assert first_settings(sample, "averaged_perceptron", tmp_path)["task"]["scheme"] == "IOB2"
+    write_recipe(sample, "lstm", tmp_path / "lstm.yaml", force=False)
+    model = load_recipe(str(tmp_path / "lstm.yaml")).model.model_dump()
+    assert model["bidirectional"] is True and model["characters"]["type"] == "cnn"
+    assert [scheme_of(tags) for tags in (["O", "S-x", "B-x"], ["NOUN", "VERB"], ["O", "I-x"], ["B-x", "B"])] == ["BIOES", None, None, None]
+    assert sample_of(tmp_path, "b.tsv", TAGGED.replace(" ", "\t"), task="classification", text="0", label="1").task == "classification"
+
+
+def test_what_has_no_single_class_is_refused_with_the_reason(tmp_path):
+    several = "".join(f"{n},a|b\n{n},a|c\n{n},b\n{n},b|c\n" for n in "xyz")
+    with pytest.raises(DataError, match=r"several labels in most rows, divided by '\|'"):
+        sample_of(tmp_path, "a.csv", f"text,label\n{several}")
+    with pytest.raises(DataError, match="several labels"):
+        sample_of(tmp_path, "a.txt", "__label__a __label__b x\n")
+    with pytest.raises(DataError, match=r"a.jsonl:1: the value of the JSON key `label` is a list"):
+        sample_of(tmp_path, "a.jsonl", '{"id": 1, "text": "a", "label": ["b"]}\n')
+    with pytest.raises(DataError, match="looks like tagging"):
+        sample_of(tmp_path, "b.csv", TAGGED.replace(" ", ","))
+    names = "".join(f"{n},Home; Garden\n{n},Toys; Games\n" for n in "xyz")
+    assert set(sample_of(tmp_path, "c.csv", f"text,label\n{names}").labels) == {"Home; Garden", "Toys; Games"}
+
+
+def test_files_beside_a_training_file_are_its_other_splits(tmp_path):
+    rows = csv_of([("text", "label"), *ROWS])
+    for name in ("films_train.csv", "films_dev.csv", "other.csv"):
+        (tmp_path / name).write_text(rows, encoding="utf-8")
+    (tmp_path / "films_test.csv").write_text("text\na\n", encoding="utf-8")
+    sample = look_at(tmp_path / "films_train.csv")
+    found, notices = with_splits(sample, {"validation": None, "test": None})
+    assert found.splits == {"validation": tmp_path / "films_dev.csv"}
+    assert "films_test.csv lies beside the training file but is not used as test split" in notices[0]
+    found, _ = with_splits(sample, {"validation": None, "test": tmp_path / "other.csv"})
+    assert first_settings(found, "naive_bayes", tmp_path)["data"] == {
+        "type": "files", "train": "films_train.csv", "validation": "films_dev.csv", "test": "other.csv"}
+    with pytest.raises(DataError, match="no column `label`"):
+        with_splits(sample, {"validation": None, "test": tmp_path / "films_test.csv"})
+
+
+def test_it_says_what_it_found_and_what_to_do_about_it(tmp_path):
+    (tmp_path / "recipe.schema.json").write_text("{}", encoding="utf-8")
+    rows = [(f"text {n}", "pos") for n in range(40)] + [("text 1", "neg"), ("y", "neg"), ("z", "NaN"), ("v", "")]
+    (tmp_path / "train.csv").write_text(csv_of([("text", "label"), *rows]), encoding="utf-8")
+    test = [("text", "label"), ("text 2", "pos"), ("text 3", "pos"), ("text 4", "pos"), ("new", "odd")]
+    (tmp_path / "test.csv").write_text(csv_of(test), encoding="utf-8")
+    done = nlp("config", "init", "train.csv", cwd=tmp_path)
+    for printed in ("Text from column 'text', class from column 'label'; train", "2 classes in train: pos "):
+        assert printed in done.stdout
+    for printed in ("there is no validation file", "classes are unbalanced", "fewer than 10 training rows", "train lacks the classes odd",
+                    "of 4 test texts occur in train too", "rows have no class in column `label`"):
+        assert printed in done.stderr, printed
+    written = (tmp_path / "train.yaml").read_text(encoding="utf-8")
+    assert written.startswith("# yaml-language-server: $schema=recipe.schema.json\n") and "missing_labels: drop" in written
+    assert "--task rules" in nlp("config", "init", "train.csv", "--task", "rules", cwd=tmp_path, code=2).stderr
+
+
+@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.one_of(st.binary(max_size=60), st.text("ab_label,;|[]{}\":\t\n\r #O-B", max_size=80).map(str.encode)),
+       st.sampled_from(["csv", "tsv", "jsonl", "json", "txt", "conll", "conllu"]), st.sampled_from([None, "text", "0"]))
+def test_any_bytes_have_columns_or_are_refused(tmp_path, content, ending, name):
+    file = tmp_path / f"file.{ending}"
+    file.write_bytes(content)
+    try:
+        sample = look_at(file, name)
+    except DataError:
+        return
+    assert len(sample.texts) == len(sample.labels) > 0

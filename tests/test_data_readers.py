@@ -85,6 +85,12 @@ def test_columns_by_position_and_by_another_name():
     assert list(read("a\tb\n", Form("tsv", header=False)).columns) == ["0", "1"]
 
 
+def test_any_character_can_divide_fields():
+    assert read("text;label\na, b;1\n", Form("csv", delimiter=";"), "text").columns["text"] == ("a, b",)
+    assert read('text\tlabel\n"a\tb"\t1\n', Form("csv", delimiter="\t"), "text").columns["text"] == ("a\tb",)
+    assert read("text|label\na\tb|1\n", Form("tsv", delimiter="|"), "text").columns["text"] == ["a\tb"]
+
+
 def test_quotes_are_characters_in_tsv_unless_quoting_is_set():
     assert read('text\tlabel\n"a" b\t1\n', Form("tsv"), "text").columns["text"] == ['"a" b']
     assert read('text\tlabel\n"a\tb"\t1\n', Form("tsv", quoting=True), "text").columns["text"] == ("a\tb",)
@@ -131,9 +137,9 @@ def test_numbers_in_json_keep_their_spelling():
     (Form("csv"), "text,label,label\na,b,c\n", "2 columns called `label`"),
     (Form("jsonl"), '{"text": "a", "label": "b"}\n{"text": "a", \n', "file:2 is not valid JSON"),
     (Form("jsonl"), '{"text": "a", "label": "b"}\n["a", "b"]\n', "file:2 is JSON, but not an object"),
-    (Form("jsonl"), '{"text": "a", "label": null}\n', "file:1: `label` is null"),
-    (Form("jsonl"), '{"text": "a", "label": {"b": 1}}\n', "file:1: `label` is an object"),
-    (Form("jsonl"), '{"text": ["a"], "label": "b"}\n', "file:1: `text` is a list"),
+    (Form("jsonl"), '{"text": "a", "label": null}\n', "file:1: the value of the JSON key `label` is null"),
+    (Form("jsonl"), '{"text": "a", "label": {"b": 1}}\n', "file:1: the value of the JSON key `label` is an object"),
+    (Form("jsonl"), '{"text": ["a"], "label": "b"}\n', "file:1: the value of the JSON key `text` is a list"),
     (Form("jsonl"), '{"text": "a", "label": NaN}\n', "file:1 is not valid JSON: NaN"),
     (Form("jsonl"), '{"text": "a", "label": "b"}\n{"text": "a"}\n', "file:2 has no column `label`"),
     (Form("jsonl"), '{"text": "\\ud83d", "label": "b"}\n', "file:1: `text` holds \\ud83d, half a character"),

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal, Self, TypeVar
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from .base import Config, PositiveInt, Seed, Share, WholeShare
 
@@ -44,14 +44,17 @@ class FileData(Config):
 
     type: Literal["files"]
     train: str
-    """Training file: .csv, .tsv, .jsonl, .conll, .conllu, .txt, each also with .gz; for parallel files, the path without extension."""
+    """Training file: .csv, .tsv, .jsonl, .json, .conll, .conllu, .txt, each also with .gz; a folder with a subfolder for each class; for
+    parallel files, the path without extension."""
     validation: str | None = None
     """Validation file; without one, part of the training file is held out (of a single long text, its end)."""
     test: str | None = None
     """Test file; without one, the run reports validation results only."""
-    format: Literal["csv", "tsv", "jsonl", "conll", "conllu", "parallel", "text"] | None = None
-    """File format; by default inferred from the file name. `conll` and `conllu` contain tagged sentences, `text` is one long text.
-    `parallel` is one file per column, such as train.en and train.de, with one sentence per line; it is never inferred."""
+    format: Literal["csv", "tsv", "jsonl", "json", "conll", "conllu", "fasttext", "folders", "parallel", "text"] | None = None
+    """File format; by default inferred from the file name. `json` is a list of objects, `fasttext` has lines such as `__label__x text`,
+    `folders` is a folder with a subfolder of text files for each class. `conll` and `conllu` contain tagged sentences, `text` is one long
+    text. `parallel` is one file per column, such as train.en and train.de, with one sentence per line. `fasttext` and `parallel` are never
+    inferred."""
     header: bool = True
     """Whether the first line of a CSV or TSV file contains the column names."""
     columns: dict[str, str | int] = {}
@@ -59,6 +62,8 @@ class FileData(Config):
     file extension."""
     quoting: bool | None = None
     """Whether `"` quotes fields; by default yes in CSV and no in TSV."""
+    delimiter: str | None = None
+    """The character between two fields of a CSV or TSV file, such as `;`; by default a comma in CSV and a tab in TSV."""
     validation_share: Share = 0.1
     """Share of the training examples, or of the characters of a text, held out for validation if there is no validation file."""
     split_seed: Seed = 0
@@ -71,6 +76,13 @@ class FileData(Config):
     normalization: Literal["nfc", "none"] = "nfc"
     """Unicode normalisation of texts and labels when they are read, here and by `nlp predict`: NFC encodes é, or a Korean syllable, as
     one character, so that equal words are equal whatever program wrote the file."""
+
+    @field_validator("delimiter")
+    @classmethod
+    def _one_character(cls, delimiter: str | None) -> str | None:
+        if delimiter is not None and (len(delimiter) != 1 or delimiter in '"\r\n\0'):
+            raise ValueError("must be one character, such as `;` or `\\t`, and neither a quote nor a line break")
+        return delimiter
 
     @model_validator(mode="after")
     def _one_size(self) -> Self:

@@ -100,6 +100,15 @@ def _conll_sentences(lines: Sequence[str], source: str, first: str, width: int) 
         rows.append(fields)
 
 
+def token_lines(lines: Sequence[str]) -> list[int]:
+    """The places of the lines of a CoNLL file, as `split_lines` cuts it, that hold a token."""
+    first = _first_line(lines, "the file")
+    tabs = "\t" in first
+    width = len(_fields(first, tabs))
+    return [place for place, line in enumerate(lines) if line.strip() and not line.startswith(_BETWEEN_DOCUMENTS)
+            and not (line.startswith("#") and len(_fields(line, tabs)) != width)]
+
+
 def _check_row(fields: Sequence[str], width: int, first: str, where: str) -> None:
     if len(fields) != width:
         raise DataError(
@@ -201,7 +210,7 @@ def _standard(key: str | int) -> str:
 def _key(name: str, form: Form, source: str) -> str:
     key = _standard(form.columns.get(name, name))
     if key not in (*CONLLU_COLUMNS, "text"):
-        refuse_column(name, key, [*CONLLU_COLUMNS, "text"], source)
+        refuse_column(name, key, [*CONLLU_COLUMNS, "text"], source, form)
     return key
 
 

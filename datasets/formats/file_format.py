@@ -7,19 +7,25 @@ from typing import Literal, NoReturn
 
 from ...errors import DataError
 
+TextFormat = Literal["csv", "tsv", "jsonl", "json", "conll", "conllu", "fasttext", "text"]
+
 
 @dataclass(frozen=True)
 class Form:
     """How the text of a file is cut into named columns; the fields mean what they mean in `configs.data.FileData`."""
 
-    format: Literal["csv", "tsv", "jsonl", "conll", "conllu", "text"]
+    format: TextFormat
     header: bool = True
     quoting: bool | None = None
     columns: Mapping[str, str | int] = field(default_factory=dict)
+    delimiter: str | None = None
+    remedy: str = "Set `data.columns: {{{name}: THE NAME IN THE FILE}}`, or the task's column."
+    """What to do where a column is missing; `name` is its name in the recipe."""
 
     @property
-    def delimiter(self) -> str:
-        return "\t" if self.format == "tsv" else ","
+    def separator(self) -> str:
+        """What stands between two fields of a CSV or TSV file."""
+        return self.delimiter or ("\t" if self.format == "tsv" else ",")
 
     @property
     def quoted(self) -> bool:
@@ -42,13 +48,22 @@ def decode(content: bytes, source: str) -> str:
         ) from None
 
 
-def refuse_column(name: str, key: str, names: Sequence[str], where: str) -> NoReturn:
+def refuse_column(name: str, key: str, names: Sequence[str], where: str, form: Form) -> NoReturn:
     """Raise DataError for the column `name`, which `key` should name; the message lists those that are there."""
-    remedy = f"Set `data.columns: {{{name}: THE NAME IN THE FILE}}`, or the task's column."
-    if len(names) == 1 and any(mark in names[0] for mark in ",;\t"):
-        remedy = "Its fields look divided by another character: set `data.format` to csv or tsv."
+    remedy = form.remedy.format(name=name)
+    if len(names) == 1 and form.format in ("csv", "tsv") and any(mark in names[0] for mark in ",;|\t"):
+        remedy = "Its fields look divided by another character: set `data.delimiter` to it."
     present = ", ".join(f"`{each}`" for each in names)
     raise DataError(f"{where} has no column `{key}`; it has {present}.{nearest(key, names)} {remedy}")
+
+
+def choose_columns(columns: Mapping[str, Sequence[str]], form: Form, wanted: Sequence[str], where: str) -> dict[str, Sequence[str]]:
+    """The wanted ones of columns that a format has by itself, or all where none is named."""
+    keys = {name: str(form.columns.get(name, name)) for name in wanted or form.columns or columns}
+    for name, key in keys.items():
+        if key not in columns:
+            refuse_column(name, key, list(columns), where, form)
+    return {name: columns[key] for name, key in keys.items()}
 
 
 def nearest(name: str, names: Iterable[str]) -> str:

@@ -1,7 +1,7 @@
-"""JSONL: one JSON object a line."""
+"""JSONL, one JSON object a line; and JSON, a list of such objects."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NoReturn
 
 from ...errors import DataError
@@ -11,21 +11,35 @@ from .file_format import Form, refuse_column
 
 def read_jsonl(text: str, source: str, form: Form, wanted: Sequence[str]) -> Table:
     """The wanted keys of a JSONL file's text, or those of its first line that hold text or numbers where none is named."""
+    filled = [(number, line) for number, line in enumerate(text.split("\n"), start=1) if line.strip()]
+    records = ((f"{source}:{number}", _record(line, f"{source}:{number}")) for number, line in filled)
+    return Table(_columns(records, source, form, wanted), source, [number for number, _ in filled])
+
+
+def read_json(text: str, source: str, form: Form, wanted: Sequence[str]) -> Table:
+    """The same of a JSON list of objects."""
+    try:
+        found = _DECODER.decode(text)
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{source} is not valid JSON: {error}. It must be a list of objects, such as [{_EXAMPLE}]; the name of a file "
+                        "with an object in each line ends in .jsonl.") from None
+    if not isinstance(found, list) or not found:
+        raise DataError(f"{source} is JSON, but not a list of objects. It must be one, such as [{_EXAMPLE}].")
+    records = ((f"{source}, row {number}", _object(record, f"{source}, row {number}")) for number, record in enumerate(found, start=1))
+    return Table(_columns(records, source, form, wanted), source)
+
+
+def _columns(records: Iterable[tuple[str, dict[str, Any]]], source: str, form: Form, wanted: Sequence[str]) -> dict[str, list[str]]:
+    """The values of each column, from records with their places. The first record has the keys where no column is named."""
     columns: dict[str, list[str]] = {}
-    keys: dict[str, str] = {}
-    lines: list[int] = []
-    for number, line in enumerate(text.split("\n"), start=1):
-        if not line.strip():
-            continue
-        where = f"{source}:{number}"
-        record = _record(line, where)
-        if not lines:
+    keys: dict[str, str] | None = None
+    for where, record in records:
+        if keys is None:
             keys = _keys(record, form, wanted, source)
             columns = {name: [] for name in keys}
         for name, key in keys.items():
-            columns[name].append(_value(record, name, key, where))
-        lines.append(number)
-    return Table(columns, source, lines)
+            columns[name].append(_value(record, name, key, where, form))
+    return columns
 
 
 def _not_json(constant: str) -> NoReturn:
@@ -36,14 +50,20 @@ def _not_json(constant: str) -> NoReturn:
 _DECODER = json.JSONDecoder(parse_int=str, parse_float=str, parse_constant=_not_json)
 
 
+_EXAMPLE = '{"text": "...", "label": "..."}'
+
+
 def _record(line: str, where: str) -> dict[str, Any]:
-    example = '{"text": "...", "label": "..."}'
     try:
         record = _DECODER.decode(line)
     except (ValueError, RecursionError) as error:
-        raise DataError(f"{where} is not valid JSON: {error}. Each line must be one complete object, such as {example}.") from None
+        raise DataError(f"{where} is not valid JSON: {error}. Each line must be one complete object, such as {_EXAMPLE}.") from None
+    return _object(record, where)
+
+
+def _object(record: Any, where: str) -> dict[str, Any]:
     if not isinstance(record, dict):
-        raise DataError(f"{where} is JSON, but not an object. Each line must be one, such as {example}.")
+        raise DataError(f"{where} is JSON, but not an object. Each must be one, such as {_EXAMPLE}.")
     return record
 
 
@@ -59,15 +79,17 @@ def _keys(record: Mapping[str, Any], form: Form, wanted: Sequence[str], source: 
     return plain | renamed
 
 
-def _value(record: Mapping[str, Any], name: str, key: str, where: str) -> str:
+def _value(record: Mapping[str, Any], name: str, key: str, where: str, form: Form) -> str:
     if key not in record:
-        refuse_column(name, key, list(record), where)
+        refuse_column(name, key, list(record), where, form)
     value = record[key]
     if isinstance(value, bool):
         return "true" if value else "false"
     if not isinstance(value, str):
         kind = {dict: "an object", list: "a list"}.get(type(value), "null")
-        raise DataError(f'{where}: `{key}` is {kind}, not text or a number. Leave the line out, or write "" for an empty text.')
+        remedy = ("Write one text: tokens or tags with a space between each, or one class." if kind == "a list"
+                  else 'Leave the object out, or write "" for an empty text.' if kind == "null" else "Write its text alone.")
+        raise DataError(f"{where}: the value of the JSON key `{key}` is {kind}, not text or a number. {remedy}")
     if not value.isascii():
         _check_characters(value, key, where)
     return value

@@ -14,7 +14,7 @@ def read_text(text: str, source: str, form: Form, wanted: Sequence[str]) -> Tabl
     names = wanted or form.columns or ("text",)
     for name in names:
         if form.columns.get(name, name) not in ("text", 0):
-            refuse_column(name, str(form.columns.get(name, name)), ["text"], f"{source}, read as one long text,")
+            refuse_column(name, str(form.columns.get(name, name)), ["text"], f"{source}, read as one long text,", form)
     return Table({name: [text.replace("\r\n", "\n")] for name in names}, source, [1])
 
 

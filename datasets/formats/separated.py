@@ -2,7 +2,8 @@
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import NamedTuple, NoReturn
 
 from ...errors import DataError
@@ -30,7 +31,7 @@ class _Grid(NamedTuple):
 
 def _plain_grid(text: str, source: str, form: Form) -> _Grid:
     """A file where quotes mean nothing. Cut at line feeds alone: `splitlines` would also cut at characters inside a text."""
-    delimiter = form.delimiter
+    delimiter = form.separator
     lines = (text.replace("\r\n", "\n") if "\r" in text else text).split("\n")
     if not lines[-1]:
         lines.pop()
@@ -47,8 +48,8 @@ def _plain_grid(text: str, source: str, form: Form) -> _Grid:
 
 def _plain_columns(lines: Sequence[str], numbers: Sequence[int], form: Form) -> _Grid:
     """One long split and a stride for each column: no list for each row, which would keep the garbage collector busy."""
-    first, rest = lines[0].split(form.delimiter), lines[1:] if form.header else lines
-    fields = form.delimiter.join(rest).split(form.delimiter)
+    first, rest = lines[0].split(form.separator), lines[1:] if form.header else lines
+    fields = form.separator.join(rest).split(form.separator)
     columns = [fields[place::len(first)] for place in range(len(first))]
     return _Grid(first if form.header else None, columns, numbers[1:] if form.header else numbers)
 
@@ -66,22 +67,43 @@ def _quoted_grid(text: str, source: str, form: Form) -> _Grid:
 def _quoted_rows(text: str, source: str, form: Form) -> tuple[list[list[str]], list[int]]:
     """All rows except blank lines, and the number of the line where each starts."""
     rows, numbers, number = [], [], 1
-    usual_limit = csv.field_size_limit(_FIELD_LIMIT)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=form.delimiter, strict=True)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=form.separator, strict=True)
     try:
-        for row in reader:
-            if row:
-                rows.append(row)
-                numbers.append(number)
-            number = reader.line_num + 1
+        with _long_fields():
+            for row in reader:
+                if row:
+                    rows.append(row)
+                    numbers.append(number)
+                number = reader.line_num + 1
     except csv.Error as error:
         raise DataError(
             f"{source}:{number} starts a row whose quotes do not match ({error}; read as far as line {reader.line_num}). Inside a "
             'quoted field each quote is doubled, as in "say ""yes""". Where quotes are plain characters, set `data.quoting: false`.'
         ) from None
+    return rows, numbers
+
+
+@contextmanager
+def _long_fields() -> Iterator[None]:
+    """The csv module refuses long fields unless told otherwise, and has one limit for the whole process."""
+    usual_limit = csv.field_size_limit(_FIELD_LIMIT)
+    try:
+        yield
     finally:
         csv.field_size_limit(usual_limit)
-    return rows, numbers
+
+
+def row_ends(text: str, form: Form) -> tuple[list[str], list[int]]:
+    """The lines of a file that `read_separated` reads, with their line ends; and the place of the line that ends each row, the header
+    among them."""
+    if not form.quoted:
+        lines = list(io.StringIO(text, newline="\n"))
+        kept = form.separator not in text  # the blank lines of a single column are empty texts
+        return lines, [place for place, line in enumerate(lines) if kept or line not in ("\n", "\r\n")]
+    lines = list(io.StringIO(text, newline=""))
+    reader = csv.reader(lines, delimiter=form.separator, strict=True)
+    with _long_fields():
+        return lines, [reader.line_num - 1 for row in reader if row]
 
 
 def _refuse_width(got: int, first: Sequence[str], where: str, form: Form) -> NoReturn:
@@ -118,5 +140,5 @@ def _place(name: str, grid: _Grid, form: Form, source: str) -> int:
         raise DataError(f"{source} has {header.count(key)} columns called `{key}`. Give its position: "
                         f"`columns: {{{name}: {header.index(key)}}}`.")
     if key not in header:
-        refuse_column(name, key, header, source)
+        refuse_column(name, key, header, source, form)
     return header.index(key)

@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from ...errors import DataError
 from ..tables import Table
 from .conll import read_conll, read_conllu
+from .fasttext import read_fasttext
 from .file_format import Form, decode
-from .jsonl import read_jsonl
+from .jsonl import read_json, read_jsonl
 from .lines import read_text
 from .separated import read_separated
 
@@ -14,6 +15,8 @@ _READERS = {
     "csv": read_separated,
     "tsv": read_separated,
     "jsonl": read_jsonl,
+    "json": read_json,
+    "fasttext": read_fasttext,
     "conll": read_conll,
     "conllu": read_conllu,
     "text": read_text,

@@ -1,0 +1,88 @@
+"""What `nlp config init` says of the data that it found: rows, classes, lengths, and what to do about what looks wrong."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from ..configs.schema.recipe import Recipe
+from ..datasets.check import SplitCheck, check_splits, find_leaks
+from ..datasets.read import read_dataset
+from ..tasks.build import task_class
+from .console import notice, say
+from .sample import Sample
+
+if TYPE_CHECKING:
+    from ..datasets.tables import Dataset
+
+SHOWN, FEW_ROWS, IMBALANCE = 20, 10, 10
+"""Classes that are listed; rows that are few for a class; and how many times as many rows of another class are an imbalance."""
+
+
+def print_data(recipe: Recipe, sample: Sample, notices: Sequence[str]) -> None:
+    """Read the data as a run does, and say what is in it."""
+    dataset = _read(recipe, notices)
+    tagged = sample.task == "tagging"
+    checks = check_splits(dataset.splits, *sample.names, tagged)
+    texts, labels = ("tokens", "tags") if tagged else ("text", "class")
+    say(f"{texts.capitalize()} from column {sample.text!r}, {labels} from column {sample.label!r}; "
+        f"{', '.join(f'{split} {each.examples:,}' for split, each in checks.items())} rows.")
+    train = checks["train"]
+    say(f"A {'sentence' if tagged else 'text'} has {train.words.minimum:,} to {train.words.maximum:,} words, half of them up to "
+        f"{train.words.median:,}.")
+    say(f"{len(train.labels)} {'tags' if tagged else 'classes'} in train: {_counts(train.labels)}.")
+    for each in [*dataset.notices, *_warnings(sample, checks), *_leaks(dataset, sample, checks)]:
+        notice(each)
+
+
+def predict_arguments(sample: Sample) -> str:
+    """What follows `nlp predict RUN`: a table like the training file where predictions can be written beside its rows."""
+    ending = sample.file.name.removesuffix(".gz").rpartition(".")[2]
+    written = ending in ("csv", "tsv", "jsonl", "conll") or sample.format in ("tsv", "conll")
+    return f"--input NEW.{ending} --output PREDICTED.{ending}" if written else "--input LINES.txt"
+
+
+def _read(recipe: Recipe, notices: Sequence[str]) -> "Dataset":
+    """The splits without the rows that the task leaves out, and notices of them."""
+    from ..configs.schema.data import SizesData
+
+    assert recipe.task is not None and not isinstance(recipe.data, SizesData), "the recipe was written for files"
+    preparation = task_class(recipe.task).prepare(recipe.task)
+    dataset = read_dataset(recipe.data, preparation.columns)
+    checked = {name: preparation.checked(table) for name, table in dataset.splits.items()}
+    found = [f"{name}: {each}" for name, (_, more) in checked.items() for each in more]
+    return replace(dataset, splits={name: table for name, (table, _) in checked.items()}, notices=[*notices, *found])
+
+
+def _counts(labels: Mapping[str, int]) -> str:
+    listed = [f"{label} {count:,}" for label, count in list(labels.items())[:SHOWN]]
+    return ", ".join(listed) + (f", and {len(labels) - SHOWN} more" if len(labels) > SHOWN else "")
+
+
+def _warnings(sample: Sample, checks: Mapping[str, SplitCheck]) -> list[str]:
+    found, labels = [], checks["train"].labels
+    if "validation" not in sample.splits:
+        found.append(f"there is no validation file, so {checks['validation'].examples:,} rows are held out of the training file at random. "
+                     "If rows belong together (one author, one document), split them yourself and give --validation.")
+    if sample.task == "tagging":
+        return found
+    counts = list(labels.values())
+    if few := [label for label, count in labels.items() if count < FEW_ROWS]:
+        found.append(f"{len(few)} of {len(labels)} classes have fewer than {FEW_ROWS} training rows ({', '.join(few[:5])}"
+                     f"{', ...' * (len(few) > 5)}), too few to learn from or to measure. Collect more, merge them or leave them out.")
+    if counts and counts[0] >= IMBALANCE * counts[-1]:
+        found.append(f"classes are unbalanced: {counts[0]:,} training rows of {next(iter(labels))} and {counts[-1]:,} of "
+                     f"{list(labels)[-1]}. Look at `f1` rather than accuracy; `class_weight: balanced` (in `model`, or `class_weights` in "
+                     "`task` for networks) gives rare classes more weight.")
+    if unseen := {label for each in checks.values() for label in each.unseen_labels}:
+        found.append(f"train lacks the classes {', '.join(sorted(unseen)[:5])}, which other splits have; a model gets these rows wrong.")
+    return found
+
+
+def _leaks(dataset: "Dataset", sample: Sample, checks: Mapping[str, SplitCheck]) -> list[str]:
+    """Texts of a split that training sees too."""
+    leaks = [leak for leak in find_leaks(dataset.splits, *sample.names) if leak.rows and leak.other == "train"]
+    remedy = ("remove the duplicates from the file, or give a --validation file of your own"
+              if "validation" not in sample.splits else "remove them from the training file")
+    return [f"{leak.rows:,} of {checks[leak.split].examples:,} {leak.split} texts occur in train too (the first: {leak.places[0]}), so its "
+            f"scores say too little about new texts: {remedy if leak.split == 'validation' else 'remove them from one of the files'}."
+            for leak in leaks]

@@ -1,0 +1,106 @@
+"""What `nlp predict` reads, texts or a table, and the same table with the predictions, which it writes."""
+
+import gzip
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..configs.schema.data import FileData, NamedData
+from ..datasets.files import read_content
+from ..datasets.formats.append import append_columns
+from ..datasets.formats.file_format import decode
+from ..datasets.formats.lines import split_lines, stream_lines
+from ..datasets.read import adapted, columns_taken, form_of, is_table, normalized, read_file
+from ..datasets.tables import Table
+from ..errors import ConfigError, DataError
+from ..storage import write_file
+from .console import notice
+
+REMEDY = "Name the column with the texts with --text. A file with one text per line can be given as standard input."
+ARGUMENTS = "the command line"
+
+
+@dataclass(frozen=True)
+class Source:
+    """Texts, and the name of where they come from; where they are a column of a file, also its rows and how it is read."""
+
+    texts: Iterable[str]
+    name: str
+    table: Table | None = None
+    data: FileData | None = None
+
+    def where(self, row: int) -> str:
+        """Where a text comes from, counted from 1."""
+        if self.table is not None:
+            return self.table.where(row)
+        return f"{self.name}:{row + 1}" if self.name != ARGUMENTS else f"text {row + 1} of the command line"
+
+
+def find_texts(data: NamedData | FileData, column: str, texts: list[str] | None, path: str | None, named: str | None) -> Source:
+    """The texts of the command line, of a file, or of standard input as they come. `column` is the recipe's name for the texts."""
+    if texts and path is not None:
+        raise ConfigError("Give texts on the command line or a file with --input, not both.")
+    if path is not None and is_table(data, path):
+        return _column(data, column, path, named)
+    if named is not None:
+        raise ConfigError("--text names a column of the file that --input names, which has to be a table such as .csv, .tsv or .jsonl.")
+    if texts:
+        return Source(normalized(texts, data.normalization), ARGUMENTS)
+    lines = stream_lines(sys.stdin.buffer, "standard input") if path is None else _lines(path)
+    return Source(normalized(lines, data.normalization), path or "standard input")
+
+
+def _column(data: NamedData | FileData, column: str, path: str, named: str | None) -> Source:
+    form = adapted(data, path, {} if named is None else {column: named})
+    table, _ = read_file(form, path, (column,), REMEDY)
+    notice(columns_taken(form, path, (column,)))
+    return Source(table.columns[column], path, table, form)
+
+
+def _lines(path: str) -> Iterator[str]:
+    """The lines of a file, split as those of parallel files are: a text may contain other characters that break lines."""
+    try:
+        content = read_content(Path(path)) if path.endswith(".gz") else Path(path).read_bytes()
+        yield from split_lines(decode(content, path))
+    except OSError as error:
+        raise DataError(f"{path!r} cannot be read: {error.strerror}. --input takes a table, or a UTF-8 file with one text per "
+                        "line.") from None
+
+
+def find_target(source: Source, output: str, as_json: bool) -> Path:
+    """The file that predictions are written to. Raises UserError, before anything is predicted, where they cannot be."""
+    if as_json:
+        raise ConfigError("--json prints the predictions, --output writes them into a file; leave one of them out.")
+    if source.table is None or source.data is None or Path(source.name).expanduser().is_dir():
+        raise ConfigError("--output writes the table that --input names, a .csv, .tsv, .jsonl or .conll file, with the predictions "
+                          "beside its rows. For other texts, redirect the standard output: nlp predict ... > predictions.txt")
+    path = Path(output).expanduser().resolve()
+    endings = [Path(each.removesuffix(".gz")).suffix for each in (source.name, output)]
+    if endings[0] != endings[1]:
+        raise ConfigError(f"--output {output}: the predictions are written in the form of {source.name}; give a name that ends in "
+                          f"{endings[0]}, with .gz or without.")
+    if path.exists() and path.samefile(Path(source.name).expanduser()):
+        raise ConfigError(f"--output {output} is the file that --input names, which is never overwritten. Give another name.")
+    if not path.parent.is_dir():
+        raise ConfigError(f"--output {output}: there is no folder {path.parent}. Make it first, or name another.")
+    (texts,) = source.table.columns.values()  # as long as predictions are, in tokens too
+    _appended(source, {"prediction": texts, "probability": texts})
+    return path
+
+
+def _appended(source: Source, columns: Mapping[str, Sequence[Any]]) -> bytes:
+    assert source.data is not None, "only tables can be added to"
+    return append_columns(read_content(Path(source.name).expanduser()), source.name, form_of(source.data), columns)
+
+
+def write_predictions(source: Source, answers: Sequence[Mapping[str, Any]], path: Path) -> None:
+    """Write the table with `prediction` and, where the answers have one, `probability` beside each row; all at once or not at all."""
+    names = ["prediction", *(["probability"] if any("probability" in answer for answer in answers) else [])]
+    content = _appended(source, {name: [answer.get(name) for answer in answers] for name in names})
+    try:
+        write_file(path, gzip.compress(content, mtime=0) if path.suffix == ".gz" else content)
+    except OSError as error:
+        raise DataError(f"{path} cannot be written: {error.strerror or error}. Give another --output.") from None
+    print(f"{path}: {len(answers):,} rows with {' and '.join(f'`{name}`' for name in names)}")
