@@ -14,11 +14,14 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from nlp.configs.load import load_recipe
 from nlp.errors import DeviceError, RunError
 from nlp.terminal import on_one_line
 from nlp.training.finish import literal
 from nlp.training.folder.checkpoints import save_checkpoint
+from nlp.training.folder.files import write_atomically
 from nlp.training.folder.run_directory import RunDirectory, create_run
+from nlp.training.log.hyperparameters import hyperparameters
 from nlp.training.log.pictures import _font, _label, _short, confusion_matrix_png
 from nlp.training.log.records import record
 from nlp.training.log.tensorboard_events import hparams
@@ -53,7 +56,7 @@ def test_the_same_figures_occur_in_both_logs(run):
         tracker.scalars("validation", 10, {"loss": 0.75, "accuracy": 1.0})
         tracker.scalars("train", 20, {"loss": 0.125})
     assert points(run, "train", "loss") == [(10, 0.5), (20, 0.125)]
-    assert points(run, "train", "gradient_norm/encoder.layers.0") == [(10, 0.25)]
+    assert points(run, "train", "training/gradient_norm/encoder.layers.0") == [(10, 0.25)]
     assert points(run, "validation", "accuracy") == [(10, 1.0)]
     assert [{name: value for name, value in line.items() if name != "seconds"} for line in read_metrics(run)] == [
         {"step": 10, "split": "train", "loss": 0.5, "gradient_norm/encoder.layers.0": 0.25},
@@ -89,6 +92,24 @@ def test_every_figure_is_a_line_that_any_program_can_read(run, reported):
             assert found == value or (math.isnan(found) and math.isnan(value))
 
 
+def test_a_run_has_two_sub_runs_in_which_loss_and_metrics_come_before_what_is_of_training(run):
+    with Tracker(run) as tracker:
+        tracker.scalars("train", 10, {"loss": 0.5, "learning_rate": 0.1, "memory/peak_bytes": 7.0})
+        tracker.scalars("validation", 10, {"loss": 0.75, "f1": 0.5})
+        tracker.scalars("test", 10, {"loss": 0.25, "f1": 1.0})
+        tracker.text("test", "predictions", 10, "a")
+        tracker.image("test", "confusion_matrix", 10, confusion_matrix_png(np.eye(2, dtype=np.int64), ["no", "yes"]))
+        tracker.hparams({"recipe": "names/lstm"}, {"loss": 0.75, "f1": 0.5}, 10)
+    assert {path.parent.name for path in run.path.glob("*/events.out.tfevents.*")} == {"train", "validation"}
+    assert sorted(events(run, "train").Tags()["scalars"]) == ["loss", "training/learning_rate", "training/memory/peak_bytes"]
+    read = events(run, "validation")
+    assert sorted(read.Tags()["scalars"]) == ["f1", "loss", "scored/f1", "scored/loss", "test/f1", "test/loss"]
+    assert points(run, "validation", "loss") == [(10, 0.75)]
+    assert points(run, "validation", "test/f1") == [(10, 1.0)]
+    assert read.Tags()["images"] == ["test/confusion_matrix"]
+    assert "test/predictions" in read.Tags()["tensors"]
+
+
 def test_a_loss_that_is_not_finite_is_reported_as_it_is(run):
     with Tracker(run) as tracker:
         tracker.scalars("train", 1, {"loss": float("nan"), "norm": float("inf")})
@@ -121,7 +142,8 @@ def test_tensorboard_s_table_of_runs_has_settings_and_results(run):
 
     with Tracker(run) as tracker:
         tracker.scalars("train", 1, {"loss": 0.5, "gradient_norm/head": 0.25})
-        tracker.hparams({"model.type": "lstm", "model.sizes": [3, 4], "training.batch_size": 64, "ema": True}, {"accuracy": 0.75})
+        tracker.scalars("test", 1, {"accuracy": 0.5})
+        tracker.hparams({"model": "lstm", "sizes": [3, 4], "batch_size": 64, "ema": True}, {"accuracy": 0.75}, 1)
     multiplexer = EventMultiplexer()
     multiplexer.AddRunsFromDirectory(str(run.root))
     multiplexer.Reload()
@@ -129,15 +151,34 @@ def test_tensorboard_s_table_of_runs_has_settings_and_results(run):
     context = Context(TBContext(data_provider=MultiplexerDataProvider(multiplexer, logdir), logdir=logdir, multiplexer=multiplexer))
     request = api_pb2.GetExperimentRequest(include_metrics=True)
     experiment = get_experiment.Handler(RequestContext(), context, "x", request).run()
-    assert {info.name for info in experiment.hparam_infos} == {"model.type", "model.sizes", "training.batch_size", "ema"}
-    assert [info.name.tag for info in experiment.metric_infos] == ["best/accuracy"]
-    columns = [api_pb2.ColParams(hparam="model.type", include_in_result=True)]
+    assert {info.name for info in experiment.hparam_infos} == {"model", "sizes", "batch_size", "ema"}
+    assert [info.name.tag for info in experiment.metric_infos] == ["scored/accuracy", "test/accuracy"]
+    columns = [api_pb2.ColParams(hparam="model", include_in_result=True)]
     asked = api_pb2.ListSessionGroupsRequest(
         allowed_statuses=[api_pb2.STATUS_SUCCESS], col_params=columns, start_index=0, slice_size=9, include_metrics=True)
     (group,) = list_session_groups.Handler(RequestContext(), context, "x", asked).run().session_groups
-    assert group.metric_values[0].value == 0.75
-    assert group.hparams["model.type"].string_value == "lstm"
-    assert group.sessions[0].name == "names/lstm/x/hparams"
+    assert {each.name.tag: each.value for each in group.metric_values} == {"scored/accuracy": 0.75, "test/accuracy": 0.5}
+    assert group.hparams["model"].string_value == "lstm"
+    assert group.sessions[0].name == "names/lstm/x/validation"
+
+
+def test_a_row_of_that_table_tells_run_and_sizes(run):
+    write_atomically(run.config, """
+data: {type: named, name: names}
+tokenizer: {type: characters}
+task: {type: classification}
+model: {type: lstm, d_embedding: 8, hidden_size: 16, bidirectional: true}
+training: {epochs: 3, batch_size: 4, optimizer: {type: adamw, learning_rate: 0.01}}
+seeds: [7]
+""")
+    row = hyperparameters(run, load_recipe(str(run.config)), {"parameters": 5_560, "train_seconds": 1.0})
+    assert row.items() >= {"recipe": "names/lstm", "run": "x", "seed": 7, "model": "lstm", "hidden_size": 16, "bidirectional": True,
+                           "learning_rate": 0.01, "batch_size": 4, "epochs": 3, "parameters": 5_560}.items()
+    write_atomically(run.config, "data: {type: named, name: names}\ntokenizer: {type: ngrams, words: [1, 2]}\n"
+                                 "task: {type: classification}\nmodel: {type: naive_bayes, alpha: 0.5}\n")
+    row = hyperparameters(run, load_recipe(str(run.config)), {"coefficients": 90, "features": 30})
+    assert (row["model"], row["alpha"], row["parameters"]) == ("naive_bayes", 0.5, 90)
+    assert "learning_rate" not in row
 
 
 def test_a_full_disk_is_reported(run, monkeypatch):
@@ -201,14 +242,14 @@ def train(run: RunDirectory, resume_step: int | None, last: int, *, every: int =
         if last == 12:
             tracker.text("validation", "predictions", 12, "the last words")
             tracker.scalars("test", 12, {"accuracy": 0.5})
-            tracker.hparams({"model.type": "lstm"}, {"accuracy": 0.5})
+            tracker.hparams({"model": "lstm"}, {"accuracy": 0.5}, 12)
 
 
 def log(run: RunDirectory) -> dict[str, object]:
     """All that was logged, without the clock."""
     lines = [{name: value for name, value in line.items() if name != "seconds"} for line in read_metrics(run)]
     found: dict[str, object] = {"lines": lines}
-    for split in ("train", "validation", "test", "hparams"):
+    for split in ("train", "validation"):
         if (run.path / split).exists() and any((run.path / split).iterdir()):
             read = events(run, split)
             found |= {f"{split}/{tag}": points(run, split, tag) for tag in read.Tags()["scalars"]}
