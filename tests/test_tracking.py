@@ -21,8 +21,9 @@ from nlp.training.finish import literal
 from nlp.training.folder.checkpoints import save_checkpoint
 from nlp.training.folder.files import write_atomically
 from nlp.training.folder.run_directory import RunDirectory, create_run
+from nlp.training.log import pictures
 from nlp.training.log.hyperparameters import hyperparameters
-from nlp.training.log.pictures import _font, _label, _short, confusion_matrix_png
+from nlp.training.log.pictures import _fitting, _font, _name, _short, confusion_matrix_png
 from nlp.training.log.records import record
 from nlp.training.log.tensorboard_events import hparams
 from nlp.training.log.tracking import Tracker, read_metrics
@@ -159,6 +160,7 @@ def test_tensorboard_s_table_of_runs_has_settings_and_results(run):
     (group,) = list_session_groups.Handler(RequestContext(), context, "x", asked).run().session_groups
     assert {each.name.tag: each.value for each in group.metric_values} == {"scored/accuracy": 0.75, "test/accuracy": 0.5}
     assert group.hparams["model"].string_value == "lstm"
+    assert group.name == "names/lstm/x"
     assert group.sessions[0].name == "names/lstm/x/validation"
 
 
@@ -201,7 +203,7 @@ def test_a_full_disk_is_reported(run, monkeypatch):
 
 def test_little_is_imported_to_write_logs():
     code = ("import sys, nlp.training.log.pictures\nfrom nlp.training.log.tensorboard_events import hparams\n"
-            "hparams({}, 0.0); print(*sys.modules)")
+            "hparams('x', {}, 0.0); print(*sys.modules)")
     loaded = subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert "tensorboard.compat.proto.event_pb2" in loaded
     assert not set(loaded) & {"torch", "tensorflow", "matplotlib", "sklearn", "PIL", "tensorboard.summary", "tensorboard.util", "fsspec"}
@@ -221,7 +223,7 @@ def test_settings_are_written_as_tensorboard_writes_them():
     from tensorboard.plugins.hparams.summary_v2 import hparams_pb
 
     settings = {"model.type": "lstm", "lr": 0.5, "epochs": 3, "ema": True, "größe": "é"}
-    ours, (theirs,) = hparams(settings, 5.5)[0], hparams_pb(settings, start_time_secs=5.5).value
+    ours, (theirs,) = hparams("names/lstm/x", settings, 5.5)[0], hparams_pb(settings, "names/lstm/x", 5.5).value
     assert (ours.tag, ours.tensor) == (theirs.tag, theirs.tensor)
     plugin, expected = ours.metadata.plugin_data, theirs.metadata.plugin_data
     assert plugin.plugin_name == expected.plugin_name
@@ -335,10 +337,15 @@ def pixels(matrix: list[list[int]], labels: list[str]) -> np.ndarray:
     return np.asarray(Image.open(io.BytesIO(confusion_matrix_png(np.array(matrix), labels))).convert("L")).astype(int)
 
 
+def top_of(picture: np.ndarray) -> int:
+    """The first row of the cells of two classes: no row above it has as much ink as their frame."""
+    return int(np.argmax((picture < 60).sum(axis=1) >= 2 * 46))
+
+
 def test_a_confusion_matrix_is_dark_where_the_texts_are():
     diagonal = pixels([[1000, 0], [0, 5]], ["a", "b"])
     other = pixels([[0, 1000], [5, 0]], ["a", "b"])
-    cell, corner = 46, (diagonal.shape[0] - 2 * 46 - 34, 0)
+    cell, corner = 46, (top_of(diagonal), 0)
     column = np.flatnonzero((diagonal < 60).sum(axis=0) > 30)[0]
     assert corner[0] > 0
     assert diagonal[corner[0] + 6, column + 6] < other[corner[0] + 6, column + 6] == 255
@@ -368,7 +375,7 @@ def test_samples_in_tensorboard_show_markdown_and_html_as_text():
 
 def test_the_colour_of_a_cell_is_its_share_of_the_row():
     picture = pixels([[1, 3], [0, 4]], ["a", "b"])
-    top = picture.shape[0] - 2 * 46 - 34
+    top = top_of(picture)
     left = np.flatnonzero((picture[top : top + 92] < 60).sum(axis=0) >= 46)[0]
     shades = [int(picture[top + 4 + 46 * row, left + 4 + 46 * column]) for row, column in ((1, 0), (0, 0), (0, 1), (1, 1))]
     dark = shades[3]
@@ -378,7 +385,7 @@ def test_the_colour_of_a_cell_is_its_share_of_the_row():
 
 def test_counts_stand_inside_their_cells():
     picture = pixels([[7, 0], [0, 7]], ["a", "b"])
-    top = picture.shape[0] - 2 * 46 - 34
+    top = top_of(picture)
     left = np.flatnonzero((picture[top : top + 46] < 60).sum(axis=0) > 30)[0]
     first, second = (picture[top + 46 * n + 4 : top + 46 * n + 42, left + 46 * n + 4 : left + 46 * n + 42] for n in (0, 1))
     assert (first > 200).any()
@@ -387,16 +394,43 @@ def test_counts_stand_inside_their_cells():
 
 
 @pytest.mark.parametrize(("label", "shown"), [
-    ("sport", "sport"), ("two\nlines", "two lines"), ("x" * 24, "x" * 24), ("x" * 25, "x" * 23 + "…"), ("한국", "#4"),
+    ("sport", "sport"), ("two\nlines", "two lines"), ("x" * 24, "x" * 24), ("x" * 25, "x" * 23 + "…"), ("Ελληνικά", "Ελληνικά"),
+    ("한국어", "hangugeo"), ("ひらがな 3", "hiragana 3"), ("中文", "#4"),
 ])
-def test_labels_are_shortened_and_numbered_where_the_font_lacks_a_letter(label, shown):
-    assert _label(label, 4, _font(14)) == shown
-
-
-def test_fonts_have_the_letters_of_most_alphabets():
+def test_labels_are_shortened_and_spelled_or_numbered_where_no_font_has_their_letters(label, shown, monkeypatch):
     if find_spec("matplotlib") is None:
         pytest.skip("matplotlib, whose font is used, is not installed")
-    assert _label("Ελληνικά", 0, _font(14)) == "Ελληνικά"
+    monkeypatch.setattr(pictures, "_installed_font", lambda _: None)
+    assert _name(label, 4, 14).text == shown
+
+
+def test_accents_are_left_out_where_the_font_has_plain_latin_only(monkeypatch):
+    monkeypatch.setattr(pictures, "_installed_font", lambda _: None)
+    monkeypatch.setattr(pictures, "_has", lambda _, text: text.isascii())
+    assert _name("Čeština", 4, 14).text == "Cestina"
+
+
+def test_a_label_is_drawn_in_an_installed_font_that_has_its_letters(monkeypatch):
+    manager = pytest.importorskip("matplotlib.font_manager").fontManager
+    path = next(font.fname for font in manager.ttflist if font.name == "STIXGeneral" and font.style == "normal")
+    monkeypatch.setattr(pictures, "_has", lambda *_: False)
+    monkeypatch.setattr(pictures, "_letters_of", lambda found: {ord("한")} if found == path else set())
+    name = _name("한", 4, 14)
+    assert (name.text, name.font.path) == ("한", path)
+
+
+def test_numbers_of_labels_are_explained_below(monkeypatch):
+    monkeypatch.setattr(pictures, "_installed_font", lambda _: None)
+    explained = pixels([[7, 0], [0, 7]], ["中", "b"])
+    plain = pixels([[7, 0], [0, 7]], ["#1", "b"])
+    assert explained.shape[0] - plain.shape[0] == round(1.3 * 22), "one line more below"
+
+
+def test_letters_are_as_large_as_cells_allow():
+    assert _fitting(["7", "12"], 46, 22) == 22
+    four = _fitting(["7", "9999"], 46, 22)
+    assert 12 < four < 22
+    assert _font(four).getlength("9999") <= 46 < _font(22).getlength("9999") + 4
 
 
 @pytest.mark.parametrize(("count", "shown"), [(9_999, "9999"), (10_000, "10k"), (999_499, "999k"), (999_500, "1M"), (3_400_000, "3M")])

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 MARKS = "logs.json"
 SUB_RUN = {"train": "train", "validation": "validation", "test": "validation"}
 """Where TensorBoard finds a split. It shows 40 sub-runs at first, so a run has two: a test split is a single point."""
+TAIL = 100_000
+"""Bytes at the end of a log in which its last line is looked for."""
 OF_TRAINING = ("learning_rate", "gradient_norm/", "update_ratio/", "throughput/", "memory/")
 """How tags begin that are no figures of a model."""
 
@@ -79,8 +81,9 @@ class Tracker:
         from .tensorboard_events import hparams, scalar
 
         reached = [scalar(f"scored/{name}", value) for name, value in metrics.items()]
+        row = hparams(f"{self.run.recipe}/{self.run.name}", values, time.time() - self._seconds())
         with disk_errors(self.run.path):
-            self._events("validation").add(step, *hparams(values, time.time() - self._seconds()), *reached)
+            self._events("validation").add(step, *row, *reached)
 
     def flush(self) -> None:
         """Make sure that all that was logged outlives a power cut."""
@@ -136,6 +139,20 @@ def read_metrics(run: RunDirectory) -> list[dict[str, Any]]:
         with suppress(ValueError):
             lines.append(checked(adapter, parse_json(line)).model_dump())
     return lines
+
+
+def last_step(run: RunDirectory) -> int | None:
+    """The step of the last line of `metrics.jsonl`, without reading all of it; None where there is none."""
+    try:
+        with run.metrics.open("rb") as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - TAIL))
+            lines = file.read().splitlines()
+    except OSError:
+        return None
+    for line in reversed(lines):
+        with suppress(ValueError):  # the last one may be half written
+            return checked(TypeAdapter(LogLine), parse_json(line)).step
+    return None
 
 
 def _log_files(run: RunDirectory) -> dict[str, Path]:
