@@ -19,6 +19,7 @@ from .count_params import count_params
 from .doctor import doctor
 from .eval import eval_
 from .learning_curve import learning_curve
+from .plot import plot
 from .predict import predict
 from .runs import runs
 from .sweep import sweep
@@ -49,6 +50,7 @@ app.add_typer(data.app, name="data")
 app.add_typer(tokenizer.app, name="tokenizer")
 app.command("runs")(runs)
 app.command("tensorboard")(tensorboard)
+app.command("plot")(plot)
 app.command("doctor")(doctor)
 
 

@@ -16,7 +16,8 @@ from nlp.cli.tables import table
 from nlp.configs.load import load_recipe
 from nlp.errors import DataError, MissingExtraError, TrainingError
 
-VERBS = ("train", "eval", "predict", "learning-curve", "count-params", "config", "data", "tokenizer", "runs", "tensorboard", "doctor")
+VERBS = ("train", "eval", "predict", "learning-curve", "count-params", "config", "data", "tokenizer", "runs", "tensorboard", "plot",
+         "doctor")
 
 
 def test_help_names_every_verb(tmp_path: Path) -> None:
