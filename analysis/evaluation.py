@@ -9,10 +9,12 @@ from ..configs.schema.data import NamedData
 from ..datasets.build import read_file_as_split, read_split
 from ..datasets.encoded.split import Split
 from ..datasets.named.catalog import find_dataset
+from ..errors import ConfigError
 from ..tasks.spans import Counts
 from ..tasks.task import Confusion
 from ..training.evaluate import predict
 from ..training.finish import save_predictions
+from ..training.log.pictures import confusion_matrix_png
 from ..training.open_run import OpenedRun
 from .statistics.intervals import intervals
 
@@ -74,6 +76,19 @@ def _best_possible(run: OpenedRun, split: Split) -> Mapping[str, float]:
         return {}
     ceiling = find_dataset(data.name).ceilings.get(tuple(run.task.preparation.columns))
     return {"the best possible": ceiling(split.example(row)["text"] for row in range(len(split)))} if ceiling is not None else {}
+
+
+def confusion_png(run: OpenedRun, split_name: str | None) -> bytes:
+    """The confusion matrix of a run on one split (test, or validation where there is no test) as a PNG file.
+
+    Raises ConfigError where the task has no classes to confuse.
+    """
+    split, _ = read_split(run.recipe.data, run.task.preparation, run.encoding, split_name, run.hashes)
+    confusion = run.task.confusion(predict(run.task, run.model, split))
+    if confusion is None:
+        raise ConfigError(f"{run.directory.address} predicts no classes or tags, so it has no confusion matrix. Leave --confusion out, or "
+                          "use a run that classifies or tags.")
+    return confusion_matrix_png(confusion.matrix, confusion.labels)
 
 
 def worst(confusion: Confusion) -> list[tuple[str, str, int]]:

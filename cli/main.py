@@ -19,6 +19,7 @@ from .count_params import count_params
 from .doctor import doctor
 from .eval import eval_
 from .learning_curve import learning_curve
+from .plot import plot
 from .predict import predict
 from .runs import runs
 from .sweep import sweep
@@ -49,6 +50,7 @@ app.add_typer(data.app, name="data", short_help="List, download and check datase
 app.add_typer(tokenizer.app, name="tokenizer", short_help="Train and show tokenizers.")
 app.command("runs")(runs)
 app.command("tensorboard", short_help="Show the curves of runs in TensorBoard.")(tensorboard)
+app.command("plot", short_help="Draw curves and pictures into a file.")(plot)
 app.command("doctor", short_help="Check the installation.")(doctor)
 
 

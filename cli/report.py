@@ -51,6 +51,6 @@ def _say_next(result: "Results") -> None:
     for command, what in (
         (f"nlp eval {run}", "confidence intervals, baselines, detailed scores"),
         (f'nlp predict {run} "TEXT"', "predict your own text"),
-        ("nlp tensorboard", "the curves of all runs"),
+        ("nlp tensorboard", "the curves of the latest runs"),
     ):
         print(f"  {command:<52} {what}")

@@ -1,45 +1,141 @@
-"""`nlp tensorboard`: the curves of all runs, or of some, in the browser."""
+"""`nlp tensorboard`: the curves of the latest runs, of all runs, or of some, in the browser."""
 
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .console import complete_run
+from .console import complete_run, say
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
+    from typing import IO
+
+    from ..training.folder.run_directory import RunDirectory
+    from ..training.log.board import Board
+
+REFRESH_SECONDS = 5
+DEFAULTS = """
+(() => {
+  const key = "_tb_global_settings", settings = JSON.parse(localStorage.getItem(key) || "{}");
+  if (!("ignoreOutliers" in settings)) localStorage.setItem(key, JSON.stringify({...settings, ignoreOutliers: false}));
+  if (!location.search && !location.hash) history.replaceState(null, "", "?pinnedCards=" + encodeURIComponent(%s) + "#timeseries");
+})();
+"""
+"""What TensorBoard's page is opened with: whole curves, and the charts of loss and main metric before all others."""
 
 
 def tensorboard(
-    run: Annotated[list[str] | None, typer.Argument(help="Runs: paths, RECIPE (the latest) or RECIPE/NAME; all by default.",
+    run: Annotated[list[str] | None, typer.Argument(help="Runs: paths, RECIPE (the latest) or RECIPE/NAME; by default the latest run of "
+                                                         "each recipe of the dataset last used, at most ten.",
                                                     autocompletion=complete_run)] = None,
+    all_: Annotated[bool, typer.Option("--all", help="Show all runs.")] = False,
     port: Annotated[int | None, typer.Option(min=0, max=65_535, help="Port; by default 6006, or the next free one.")] = None,
     host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 gives other machines access.")] = "localhost",
 ) -> None:
     """Show the curves of runs in TensorBoard; Ctrl-C stops it."""
-    import threading
+    import tempfile
+    import time
+    from pathlib import Path
 
-    where = ["--host", host, *(["--port", str(port)] if port is not None else [])]
-    print(f"TensorBoard is at {launch([*log_folders(run or ()), *where])} (Ctrl-C to stop)", flush=True)
-    try:
-        threading.Event().wait()
-    except KeyboardInterrupt:
-        print()
+    from ..errors import ConfigError
+    from ..training.log.board import Board, main_metrics
+
+    if run and all_:
+        raise ConfigError("--all shows all runs; leave it out, or the names of runs.")
+    with tempfile.TemporaryDirectory(prefix="nlp-tensorboard-") as folder:
+        board = Board(Path(folder))
+        take_in(board, run or (), all_)
+        where = ["--host", host, *(["--port", str(port)] if port is not None else [])]
+        pinned = dict.fromkeys(["loss", *main_metrics([*board.runs.values()][:10])])
+        print(f"TensorBoard is at {launch(['--logdir', folder, *where], page([*pinned]))} (Ctrl-C to stop)", flush=True)
+        try:
+            tell(board, bool(run), all_)
+            while True:
+                time.sleep(REFRESH_SECONDS)
+                take_in(board, run or (), all_)
+        except KeyboardInterrupt:
+            print()
+        finally:
+            board.close()
 
 
-def log_folders(names: "Sequence[str]") -> list[str]:
-    """TensorBoard's arguments for the given runs; without any, for all runs, also those still to come."""
-    from ..training.folder.run_directory import find_run, runs_root
+def take_in(board: "Board", names: "Sequence[str]", all_: bool) -> None:
+    """Put the runs that are asked for on the board; when it is called again, also those that have been started since."""
+    from ..training.folder.run_directory import find_run, list_runs
+    from ..training.log.board import dataset_of, latest_runs, short_name
 
-    if not names:
-        return ["--logdir", str(runs_root())]
-    found = [find_run(name) for name in names]
-    if len(found) == 1:
-        return ["--logdir", str(found[0].path)]
-    return ["--logdir_spec", ",".join(f"{run.recipe}/{run.name}:{run.path}" for run in found)]
+    if names and not board.runs:
+        found = [find_run(name) for name in names]
+        for each in found:
+            board.add(each, f"{each.recipe}/{each.name}" if len(found) > 1 else ".")
+    elif not names:
+        runs, shown = list_runs(), [*board.runs.values()]
+        dataset = dataset_of((shown or runs)[0]) if runs else ""
+        for each in runs if all_ else latest_runs(runs, dataset):
+            board.add(each, f"{each.recipe}/{each.name}" if all_ else short_name(each))
+    board.refresh()
 
 
-def launch(arguments: "Sequence[str]") -> str:
+def tell(board: "Board", by_name: bool, all_: bool) -> None:
+    """Which runs are shown, which are not, and how to see those."""
+    import sys
+
+    from ..training.folder.run_directory import list_runs, runs_root
+    from ..training.log.board import MOST_RUNS, dataset_of
+
+    if not board.runs:
+        say(f"There are no runs in {runs_root()} yet; they are shown as soon as they start.")
+    elif not by_name and not all_:
+        dataset, width = dataset_of(next(iter(board.runs.values()))), max(map(len, board.runs))
+        say(f"Shown is the latest run of each recipe{f' of {dataset}' if dataset else ''}:")
+        for name, run in board.runs.items():
+            print(f"  {name:<{width}}  {run.address}")
+        if others := left_out(list_runs(), board):
+            say(f"Not shown: {'; '.join(others)}. `nlp tensorboard RUN...` shows the runs that you name, `nlp tensorboard --all` all.")
+    if len(board.runs) > MOST_RUNS:
+        say(f"These are {len(board.runs)} runs. TensorBoard selects none of more than {MOST_RUNS}: tick some in the list at the left, or "
+            "type a part of their names above it and tick all that are left.")
+    sys.stdout.flush()
+
+
+def left_out(runs: "Sequence[RunDirectory]", board: "Board") -> list[str]:
+    """How many runs are not on the board, and of what."""
+    from ..training.log.board import dataset_of
+
+    shown = {run.path for run in board.runs.values()}
+    recipes, dataset = {run.recipe for run in board.runs.values()}, dataset_of(next(iter(board.runs.values())))
+    rest = [run for run in runs if run.path not in shown]
+    earlier = sum(run.recipe in recipes for run in rest)
+    more = sorted({run.recipe for run in rest if dataset_of(run) == dataset} - recipes)
+    datasets = sorted({dataset_of(run) or run.recipe for run in rest if dataset_of(run) != dataset})
+    return [*([f"{earlier} other run{'s' * (earlier > 1)} of the same recipes"] if earlier else []),
+            *([f"runs of {len(more)} more recipe{'s' * (len(more) > 1)} ({', '.join(more)})"] if more else []),
+            *([f"runs of {', '.join(datasets)}"] if datasets else [])]
+
+
+def page(pinned: "Sequence[str]") -> "Callable[[], IO[bytes]] | None":
+    """TensorBoard's own page with our defaults, as it is read from its package; the charts of these tags are pinned."""
+    import io
+    import json
+    import warnings
+    import zipfile
+
+    from tensorboard.assets import get_default_assets_zip_provider
+
+    if (original := get_default_assets_zip_provider()) is None:
+        return None
+    with original() as file:
+        content = io.BytesIO(file.read())
+    cards = json.dumps(json.dumps([{"plugin": "scalars", "tag": tag} for tag in pinned]))
+    with zipfile.ZipFile(content, "a") as archive, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of a second index.html, which takes the place of the first
+        index = archive.read("index.html").replace(b"<head>", b'<head><script src="defaults.js"></script>', 1)
+        archive.writestr("index.html", index)
+        archive.writestr("defaults.js", DEFAULTS % cards)
+    return lambda: io.BytesIO(content.getvalue())
+
+
+def launch(arguments: "Sequence[str]", assets: "Callable[[], IO[bytes]] | None") -> str:
     """Start TensorBoard's server in a thread; its address. Raises DeviceError where the port is taken or the host is not ours."""
     import io
     import logging
@@ -50,7 +146,7 @@ def launch(arguments: "Sequence[str]") -> str:
     from ..errors import DeviceError
 
     logging.getLogger("tensorboard").setLevel(logging.ERROR)
-    server, output = program.TensorBoard(), io.StringIO()
+    server, output = program.TensorBoard(assets_zip_provider=assets), io.StringIO()
     server.configure(argv=["tensorboard", *arguments])
     try:
         with redirect_stderr(output):  # it advertises its fast loader there

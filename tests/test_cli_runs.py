@@ -18,11 +18,13 @@ from command import heeds_ctrl_c
 from nlp.cli import doctor as doctor_module
 from nlp.cli.doctor import Finding, doctor, embedded_data, folders, packages, probe, recipes, satisfies
 from nlp.cli.runs import duration, runs
-from nlp.cli.tensorboard import log_folders, tensorboard
+from nlp.cli.tensorboard import take_in, tell, tensorboard
 from nlp.datasets.named import shipped
-from nlp.errors import RunError
+from nlp.errors import ConfigError, RunError
 from nlp.training.folder.files import write_atomically, write_json
 from nlp.training.folder.run_directory import RunDirectory, create_run
+from nlp.training.log.board import Board
+from nlp.training.log.tensorboard_events import EventFile, scalar
 from nlp.training.log.tracking import Tracker
 from nlp.training.run_summary import summary
 from typer.testing import CliRunner
@@ -155,14 +157,128 @@ def test_durations(seconds, reported):
 # nlp tensorboard
 
 
-def test_which_folders_tensorboard_reads(root):
-    first, second = made("names/lstm", "a", "lstm", 1), made("names/rules", "b", "rules", 2)
-    assert log_folders([]) == ["--logdir", str(root)]
-    assert log_folders(["names/lstm"]) == ["--logdir", str(first.path)]
-    both = f"names/lstm/a:{first.path},names/rules/b:{second.path}"
-    assert log_folders(["names/lstm/a", "names/rules"]) == ["--logdir_spec", both]
+RULES = """
+data: {type: named, name: names}
+task: {type: classification}
+model: {type: rules, default: Italian, rules: [{label: Polish, pattern: 'ski$'}]}
+"""
+
+
+def trained(run: RunDirectory, steps: int, *, old: bool = False) -> RunDirectory:
+    """A finished run with its log: of 0 or 1 steps, as rules and classical models have, or of more; `old` has four sub-runs."""
+    reached = {"accuracy": 0.75, "loss": 0.5}
+    with Tracker(run) as tracker:
+        for step in range(10, steps + 1, 10) if steps > 1 else [steps]:
+            tracker.scalars("train", step, reached)
+            tracker.scalars("validation", step, reached)
+        tracker.scalars("test", steps, {"accuracy": 0.7, "loss": 0.6})
+    if old:
+        for name in ("test", "hparams"):
+            EventFile(run.path / name).close()
+        for path in run.path.glob("validation/*"):
+            path.unlink()
+        events = EventFile(run.path / "validation")
+        events.add(steps, scalar("accuracy", 0.75))
+        events.close()
+        write_atomically(run.config, RULES)
+    return finished(run)
+
+
+@pytest.fixture
+def board_of():
+    boards = []
+
+    def make(folder, *names: str, all_: bool = False) -> Board:
+        boards.append(Board(folder))
+        take_in(boards[-1], names, all_)
+        return boards[-1]
+
+    yield make
+    for board in boards:
+        board.close()
+
+
+def points(folder, tag: str) -> list[tuple[int, float]]:
+    from tensorboard.backend.event_processing.event_multiplexer import EventMultiplexer
+
+    multiplexer = EventMultiplexer(size_guidance={"scalars": 0})
+    multiplexer.AddRunsFromDirectory(str(folder.parent))
+    multiplexer.Reload()
+    return [(event.step, round(event.value, 3)) for event in multiplexer.Scalars(folder.name, tag)]
+
+
+def test_the_latest_run_of_each_recipe_of_the_dataset_last_used_is_shown(tmp_path, board_of, capsys):
+    for minute, (recipe, name) in enumerate([("names/lstm", "a"), ("names/lstm", "b"), ("names/cnn", "c-seed-2"), ("trec/lstm", "d"),
+                                             ("names/gru", "e")]):
+        under_way(made(recipe, name, "lstm", minute))
+    board = board_of(tmp_path)
+    assert [(name, run.address) for name, run in board.runs.items()] == [
+        ("gru", "names/gru/e"), ("cnn, seed 2", "names/cnn/c-seed-2"), ("lstm", "names/lstm/b")]
+    tell(board, by_name=False, all_=False)
+    printed = capsys.readouterr().out
+    assert "each recipe of names" in printed and "cnn, seed 2  names/cnn/c-seed-2" in printed
+    assert "Not shown: 1 other run of the same recipes; runs of trec." in printed and "--all" in printed
+
+
+def test_at_most_ten_recipes_are_shown(tmp_path, board_of, capsys):
+    for number in range(12):
+        made(f"names/r{number}", "x", "lstm", number)
+    board = board_of(tmp_path)
+    assert [*board.runs] == [f"r{number}" for number in range(11, 1, -1)]
+    tell(board, by_name=False, all_=False)
+    assert "runs of 2 more recipes (names/r0, names/r1)" in capsys.readouterr().out
+    assert len(board_of(tmp_path, all_=True).runs) == 12
+
+
+def test_runs_that_are_named_are_shown_by_their_whole_names(tmp_path, board_of):
+    under_way(made("names/lstm", "a", "lstm", 1)), made("names/rules", "b", "rules", 2)
+    assert [*board_of(tmp_path, "names/lstm/a", "names/rules").runs] == ["names/lstm/a", "names/rules/b"]
+    alone = board_of(tmp_path / "alone", "names/lstm")
+    assert {path.parent.name for path in alone.folder.glob("*/events*")} == {"train", "validation"}
     with pytest.raises(RunError, match="no run"):
-        log_folders(["names/gru"])
+        board_of(tmp_path, "names/gru")
+    with pytest.raises(ConfigError, match="--all shows all"):
+        tensorboard(["names/lstm"], all_=True, port=None, host="localhost")
+
+
+def test_a_run_that_starts_later_is_shown_beside_the_earlier_one(tmp_path, board_of):
+    under_way(made("names/lstm", "a", "lstm", 1))
+    board = board_of(tmp_path)
+    under_way(made("names/lstm", "b", "lstm", 2))
+    under_way(made("trec/lstm", "c", "lstm", 3))
+    take_in(board, (), all_=False)
+    take_in(board, (), all_=False)
+    assert [*board.runs] == ["lstm", "lstm, b"]
+    assert [*(tmp_path / "lstm, b").glob("train/events*")]
+
+
+def test_models_without_steps_are_lines_as_long_as_the_curves_of_others(tmp_path, board_of):
+    trained(made("names/rules", "a", "rules", 1), 0)
+    trained(made("names/knn", "b", "knn", 2), 1)
+    board = board_of(tmp_path)
+    assert points(tmp_path / "rules" / "validation", "accuracy") == [(0, 0.75), (2, 0.75)], "no others are there yet"
+    run = under_way(made("names/lstm", "c", "lstm", 3))
+    take_in(board, (), all_=False)
+    assert points(tmp_path / "rules" / "validation", "accuracy") == [(0, 0.75), (2, 0.75), (100, 0.75)]
+    assert points(tmp_path / "knn" / "train", "loss") == [(1, 0.5), (2, 0.5), (100, 0.5)]
+    assert points(tmp_path / "knn" / "validation", "test/loss") == [(1, 0.6), (2, 0.6), (100, 0.6)]
+    with Tracker(run, None) as tracker:
+        tracker.scalars("train", 300, {"loss": 0.3})
+    take_in(board, (), all_=False)
+    take_in(board, (), all_=False)
+    assert points(tmp_path / "knn" / "train", "loss")[-2:] == [(100, 0.5), (300, 0.5)]
+
+
+def test_a_run_of_an_earlier_version_gets_its_test_figures_and_its_row_in_two_sub_runs(tmp_path, board_of):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    trained(made("names/rules", "a", "rules", 1), 0, old=True)
+    board_of(tmp_path)
+    assert {path.name for path in (tmp_path / "rules").iterdir()} == {"train", "validation"}
+    assert points(tmp_path / "rules" / "validation", "test/accuracy") == [(0, 0.7), (2, 0.7)]
+    assert points(tmp_path / "rules" / "validation", "scored/accuracy") == [(0, 0.8)]
+    read = EventAccumulator(str(tmp_path / "rules" / "validation")).Reload()
+    assert {"_hparams_/session_start_info", "_hparams_/session_end_info"} <= set(read.Tags()["tensors"])
 
 
 def served(*arguments: str) -> tuple[subprocess.Popen[str], str]:
@@ -177,6 +293,7 @@ def served(*arguments: str) -> tuple[subprocess.Popen[str], str]:
 def test_tensorboard_shows_the_runs_until_it_is_interrupted():
     under_way(made("names/lstm", "a", "lstm", 1))
     process, line = served("--port", "0")
+    assert process.stdout is not None
     address = line.split()[3]
     for _ in range(100):
         with urllib.request.urlopen(f"{address}data/runs") as answer:
@@ -184,9 +301,15 @@ def test_tensorboard_shows_the_runs_until_it_is_interrupted():
         if len(found) == 2:
             break
         time.sleep(0.1)
+    with urllib.request.urlopen(address) as answer:
+        assert b'<head><script src="defaults.js"></script>' in answer.read()
+    with urllib.request.urlopen(f"{address}defaults.js") as answer:
+        assert b"ignoreOutliers" in answer.read()
+    shown = [process.stdout.readline() for _ in range(2)]
     process.send_signal(signal.SIGINT)
     printed, errors = process.communicate(timeout=30)
-    assert sorted(found) == ["names/lstm/a/train", "names/lstm/a/validation"]
+    assert sorted(found) == ["lstm/train", "lstm/validation"]
+    assert shown == ["Shown is the latest run of each recipe of names:\n", "  lstm  names/lstm/a\n"]
     assert (process.returncode, printed.strip(), errors) == (0, "", "")
 
 

@@ -8,7 +8,7 @@ import pytest
 from command import nlp, results, write_names, write_recipe
 
 MODEL = "naive_bayes"
-FOLDERS = ["train", "validation", "test", "hparams", "predictions", "tokenizer", "checkpoints", "checkpoints/step-1"]
+FOLDERS = ["train", "validation", "predictions", "tokenizer", "checkpoints", "checkpoints/step-1"]
 FILES = [".lock", "metrics.jsonl", "data.json", "failure.json", "original.yaml", "tokenizer/about.json", "predictions/test.jsonl",
          "predictions/test.safetensors", "checkpoints/best", "checkpoints/.step-1.tmp-1-host", "notes/anything"]
 

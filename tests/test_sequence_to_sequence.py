@@ -107,8 +107,8 @@ def test_attention_is_drawn(trained):
     with Image.open(trained / "looks.png") as picture:
         assert picture.format == "PNG"
         assert min(picture.size) > 100
-    logged = EventAccumulator(str(trained / "runs" / "recurrent" / "one" / "test"), size_guidance={"images": 0}).Reload()
-    assert {"attention/1", "attention/4"} <= set(logged.Tags()["images"])
+    logged = EventAccumulator(str(trained / "runs" / "recurrent" / "one" / "validation"), size_guidance={"images": 0}).Reload()
+    assert {"attention/1", "attention/4", "test/attention/1", "test/attention/4"} <= set(logged.Tags()["images"])
 
 
 @pytest.mark.parametrize(("arguments", "reported"), [

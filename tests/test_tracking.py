@@ -14,12 +14,16 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from nlp.configs.load import load_recipe
 from nlp.errors import DeviceError, RunError
 from nlp.terminal import on_one_line
 from nlp.training.finish import literal
 from nlp.training.folder.checkpoints import save_checkpoint
+from nlp.training.folder.files import write_atomically
 from nlp.training.folder.run_directory import RunDirectory, create_run
-from nlp.training.log.pictures import _font, _label, _short, confusion_matrix_png
+from nlp.training.log import pictures
+from nlp.training.log.hyperparameters import hyperparameters
+from nlp.training.log.pictures import _fitting, _font, _name, _short, confusion_matrix_png
 from nlp.training.log.records import record
 from nlp.training.log.tensorboard_events import hparams
 from nlp.training.log.tracking import Tracker, read_metrics
@@ -53,7 +57,7 @@ def test_the_same_figures_occur_in_both_logs(run):
         tracker.scalars("validation", 10, {"loss": 0.75, "accuracy": 1.0})
         tracker.scalars("train", 20, {"loss": 0.125})
     assert points(run, "train", "loss") == [(10, 0.5), (20, 0.125)]
-    assert points(run, "train", "gradient_norm/encoder.layers.0") == [(10, 0.25)]
+    assert points(run, "train", "training/gradient_norm/encoder.layers.0") == [(10, 0.25)]
     assert points(run, "validation", "accuracy") == [(10, 1.0)]
     assert [{name: value for name, value in line.items() if name != "seconds"} for line in read_metrics(run)] == [
         {"step": 10, "split": "train", "loss": 0.5, "gradient_norm/encoder.layers.0": 0.25},
@@ -89,6 +93,24 @@ def test_every_figure_is_a_line_that_any_program_can_read(run, reported):
             assert found == value or (math.isnan(found) and math.isnan(value))
 
 
+def test_a_run_has_two_sub_runs_in_which_loss_and_metrics_come_before_what_is_of_training(run):
+    with Tracker(run) as tracker:
+        tracker.scalars("train", 10, {"loss": 0.5, "learning_rate": 0.1, "memory/peak_bytes": 7.0})
+        tracker.scalars("validation", 10, {"loss": 0.75, "f1": 0.5})
+        tracker.scalars("test", 10, {"loss": 0.25, "f1": 1.0})
+        tracker.text("test", "predictions", 10, "a")
+        tracker.image("test", "confusion_matrix", 10, confusion_matrix_png(np.eye(2, dtype=np.int64), ["no", "yes"]))
+        tracker.hparams({"recipe": "names/lstm"}, {"loss": 0.75, "f1": 0.5}, 10)
+    assert {path.parent.name for path in run.path.glob("*/events.out.tfevents.*")} == {"train", "validation"}
+    assert sorted(events(run, "train").Tags()["scalars"]) == ["loss", "training/learning_rate", "training/memory/peak_bytes"]
+    read = events(run, "validation")
+    assert sorted(read.Tags()["scalars"]) == ["f1", "loss", "scored/f1", "scored/loss", "test/f1", "test/loss"]
+    assert points(run, "validation", "loss") == [(10, 0.75)]
+    assert points(run, "validation", "test/f1") == [(10, 1.0)]
+    assert read.Tags()["images"] == ["test/confusion_matrix"]
+    assert "test/predictions" in read.Tags()["tensors"]
+
+
 def test_a_loss_that_is_not_finite_is_reported_as_it_is(run):
     with Tracker(run) as tracker:
         tracker.scalars("train", 1, {"loss": float("nan"), "norm": float("inf")})
@@ -121,7 +143,8 @@ def test_tensorboard_s_table_of_runs_has_settings_and_results(run):
 
     with Tracker(run) as tracker:
         tracker.scalars("train", 1, {"loss": 0.5, "gradient_norm/head": 0.25})
-        tracker.hparams({"model.type": "lstm", "model.sizes": [3, 4], "training.batch_size": 64, "ema": True}, {"accuracy": 0.75})
+        tracker.scalars("test", 1, {"accuracy": 0.5})
+        tracker.hparams({"model": "lstm", "sizes": [3, 4], "batch_size": 64, "ema": True}, {"accuracy": 0.75}, 1)
     multiplexer = EventMultiplexer()
     multiplexer.AddRunsFromDirectory(str(run.root))
     multiplexer.Reload()
@@ -129,15 +152,35 @@ def test_tensorboard_s_table_of_runs_has_settings_and_results(run):
     context = Context(TBContext(data_provider=MultiplexerDataProvider(multiplexer, logdir), logdir=logdir, multiplexer=multiplexer))
     request = api_pb2.GetExperimentRequest(include_metrics=True)
     experiment = get_experiment.Handler(RequestContext(), context, "x", request).run()
-    assert {info.name for info in experiment.hparam_infos} == {"model.type", "model.sizes", "training.batch_size", "ema"}
-    assert [info.name.tag for info in experiment.metric_infos] == ["best/accuracy"]
-    columns = [api_pb2.ColParams(hparam="model.type", include_in_result=True)]
+    assert {info.name for info in experiment.hparam_infos} == {"model", "sizes", "batch_size", "ema"}
+    assert [info.name.tag for info in experiment.metric_infos] == ["scored/accuracy", "test/accuracy"]
+    columns = [api_pb2.ColParams(hparam="model", include_in_result=True)]
     asked = api_pb2.ListSessionGroupsRequest(
         allowed_statuses=[api_pb2.STATUS_SUCCESS], col_params=columns, start_index=0, slice_size=9, include_metrics=True)
     (group,) = list_session_groups.Handler(RequestContext(), context, "x", asked).run().session_groups
-    assert group.metric_values[0].value == 0.75
-    assert group.hparams["model.type"].string_value == "lstm"
-    assert group.sessions[0].name == "names/lstm/x/hparams"
+    assert {each.name.tag: each.value for each in group.metric_values} == {"scored/accuracy": 0.75, "test/accuracy": 0.5}
+    assert group.hparams["model"].string_value == "lstm"
+    assert group.name == "names/lstm/x"
+    assert group.sessions[0].name == "names/lstm/x/validation"
+
+
+def test_a_row_of_that_table_tells_run_and_sizes(run):
+    write_atomically(run.config, """
+data: {type: named, name: names}
+tokenizer: {type: characters}
+task: {type: classification}
+model: {type: lstm, d_embedding: 8, hidden_size: 16, bidirectional: true}
+training: {epochs: 3, batch_size: 4, optimizer: {type: adamw, learning_rate: 0.01}}
+seeds: [7]
+""")
+    row = hyperparameters(run, load_recipe(str(run.config)), {"parameters": 5_560, "train_seconds": 1.0})
+    assert row.items() >= {"recipe": "names/lstm", "run": "x", "seed": 7, "model": "lstm", "hidden_size": 16, "bidirectional": True,
+                           "learning_rate": 0.01, "batch_size": 4, "epochs": 3, "parameters": 5_560}.items()
+    write_atomically(run.config, "data: {type: named, name: names}\ntokenizer: {type: ngrams, words: [1, 2]}\n"
+                                 "task: {type: classification}\nmodel: {type: naive_bayes, alpha: 0.5}\n")
+    row = hyperparameters(run, load_recipe(str(run.config)), {"coefficients": 90, "features": 30})
+    assert (row["model"], row["alpha"], row["parameters"]) == ("naive_bayes", 0.5, 90)
+    assert "learning_rate" not in row
 
 
 def test_a_full_disk_is_reported(run, monkeypatch):
@@ -160,7 +203,7 @@ def test_a_full_disk_is_reported(run, monkeypatch):
 
 def test_little_is_imported_to_write_logs():
     code = ("import sys, nlp.training.log.pictures\nfrom nlp.training.log.tensorboard_events import hparams\n"
-            "hparams({}, 0.0); print(*sys.modules)")
+            "hparams('x', {}, 0.0); print(*sys.modules)")
     loaded = subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert "tensorboard.compat.proto.event_pb2" in loaded
     assert not set(loaded) & {"torch", "tensorflow", "matplotlib", "sklearn", "PIL", "tensorboard.summary", "tensorboard.util", "fsspec"}
@@ -180,7 +223,7 @@ def test_settings_are_written_as_tensorboard_writes_them():
     from tensorboard.plugins.hparams.summary_v2 import hparams_pb
 
     settings = {"model.type": "lstm", "lr": 0.5, "epochs": 3, "ema": True, "größe": "é"}
-    ours, (theirs,) = hparams(settings, 5.5)[0], hparams_pb(settings, start_time_secs=5.5).value
+    ours, (theirs,) = hparams("names/lstm/x", settings, 5.5)[0], hparams_pb(settings, "names/lstm/x", 5.5).value
     assert (ours.tag, ours.tensor) == (theirs.tag, theirs.tensor)
     plugin, expected = ours.metadata.plugin_data, theirs.metadata.plugin_data
     assert plugin.plugin_name == expected.plugin_name
@@ -201,14 +244,14 @@ def train(run: RunDirectory, resume_step: int | None, last: int, *, every: int =
         if last == 12:
             tracker.text("validation", "predictions", 12, "the last words")
             tracker.scalars("test", 12, {"accuracy": 0.5})
-            tracker.hparams({"model.type": "lstm"}, {"accuracy": 0.5})
+            tracker.hparams({"model": "lstm"}, {"accuracy": 0.5}, 12)
 
 
 def log(run: RunDirectory) -> dict[str, object]:
     """All that was logged, without the clock."""
     lines = [{name: value for name, value in line.items() if name != "seconds"} for line in read_metrics(run)]
     found: dict[str, object] = {"lines": lines}
-    for split in ("train", "validation", "test", "hparams"):
+    for split in ("train", "validation"):
         if (run.path / split).exists() and any((run.path / split).iterdir()):
             read = events(run, split)
             found |= {f"{split}/{tag}": points(run, split, tag) for tag in read.Tags()["scalars"]}
@@ -294,10 +337,15 @@ def pixels(matrix: list[list[int]], labels: list[str]) -> np.ndarray:
     return np.asarray(Image.open(io.BytesIO(confusion_matrix_png(np.array(matrix), labels))).convert("L")).astype(int)
 
 
+def top_of(picture: np.ndarray) -> int:
+    """The first row of the cells of two classes: no row above it has as much ink as their frame."""
+    return int(np.argmax((picture < 60).sum(axis=1) >= 2 * 46))
+
+
 def test_a_confusion_matrix_is_dark_where_the_texts_are():
     diagonal = pixels([[1000, 0], [0, 5]], ["a", "b"])
     other = pixels([[0, 1000], [5, 0]], ["a", "b"])
-    cell, corner = 46, (diagonal.shape[0] - 2 * 46 - 34, 0)
+    cell, corner = 46, (top_of(diagonal), 0)
     column = np.flatnonzero((diagonal < 60).sum(axis=0) > 30)[0]
     assert corner[0] > 0
     assert diagonal[corner[0] + 6, column + 6] < other[corner[0] + 6, column + 6] == 255
@@ -327,7 +375,7 @@ def test_samples_in_tensorboard_show_markdown_and_html_as_text():
 
 def test_the_colour_of_a_cell_is_its_share_of_the_row():
     picture = pixels([[1, 3], [0, 4]], ["a", "b"])
-    top = picture.shape[0] - 2 * 46 - 34
+    top = top_of(picture)
     left = np.flatnonzero((picture[top : top + 92] < 60).sum(axis=0) >= 46)[0]
     shades = [int(picture[top + 4 + 46 * row, left + 4 + 46 * column]) for row, column in ((1, 0), (0, 0), (0, 1), (1, 1))]
     dark = shades[3]
@@ -337,7 +385,7 @@ def test_the_colour_of_a_cell_is_its_share_of_the_row():
 
 def test_counts_stand_inside_their_cells():
     picture = pixels([[7, 0], [0, 7]], ["a", "b"])
-    top = picture.shape[0] - 2 * 46 - 34
+    top = top_of(picture)
     left = np.flatnonzero((picture[top : top + 46] < 60).sum(axis=0) > 30)[0]
     first, second = (picture[top + 46 * n + 4 : top + 46 * n + 42, left + 46 * n + 4 : left + 46 * n + 42] for n in (0, 1))
     assert (first > 200).any()
@@ -346,16 +394,43 @@ def test_counts_stand_inside_their_cells():
 
 
 @pytest.mark.parametrize(("label", "shown"), [
-    ("sport", "sport"), ("two\nlines", "two lines"), ("x" * 24, "x" * 24), ("x" * 25, "x" * 23 + "…"), ("한국", "#4"),
+    ("sport", "sport"), ("two\nlines", "two lines"), ("x" * 24, "x" * 24), ("x" * 25, "x" * 23 + "…"), ("Ελληνικά", "Ελληνικά"),
+    ("한국어", "hangugeo"), ("ひらがな 3", "hiragana 3"), ("中文", "#4"),
 ])
-def test_labels_are_shortened_and_numbered_where_the_font_lacks_a_letter(label, shown):
-    assert _label(label, 4, _font(14)) == shown
-
-
-def test_fonts_have_the_letters_of_most_alphabets():
+def test_labels_are_shortened_and_spelled_or_numbered_where_no_font_has_their_letters(label, shown, monkeypatch):
     if find_spec("matplotlib") is None:
         pytest.skip("matplotlib, whose font is used, is not installed")
-    assert _label("Ελληνικά", 0, _font(14)) == "Ελληνικά"
+    monkeypatch.setattr(pictures, "_installed_font", lambda _: None)
+    assert _name(label, 4, 14).text == shown
+
+
+def test_accents_are_left_out_where_the_font_has_plain_latin_only(monkeypatch):
+    monkeypatch.setattr(pictures, "_installed_font", lambda _: None)
+    monkeypatch.setattr(pictures, "_has", lambda _, text: text.isascii())
+    assert _name("Čeština", 4, 14).text == "Cestina"
+
+
+def test_a_label_is_drawn_in_an_installed_font_that_has_its_letters(monkeypatch):
+    manager = pytest.importorskip("matplotlib.font_manager").fontManager
+    path = next(font.fname for font in manager.ttflist if font.name == "STIXGeneral" and font.style == "normal")
+    monkeypatch.setattr(pictures, "_has", lambda *_: False)
+    monkeypatch.setattr(pictures, "_letters_of", lambda found: {ord("한")} if found == path else set())
+    name = _name("한", 4, 14)
+    assert (name.text, name.font.path) == ("한", path)
+
+
+def test_numbers_of_labels_are_explained_below(monkeypatch):
+    monkeypatch.setattr(pictures, "_installed_font", lambda _: None)
+    explained = pixels([[7, 0], [0, 7]], ["中", "b"])
+    plain = pixels([[7, 0], [0, 7]], ["#1", "b"])
+    assert explained.shape[0] - plain.shape[0] == round(1.3 * 22), "one line more below"
+
+
+def test_letters_are_as_large_as_cells_allow():
+    assert _fitting(["7", "12"], 46, 22) == 22
+    four = _fitting(["7", "9999"], 46, 22)
+    assert 12 < four < 22
+    assert _font(four).getlength("9999") <= 46 < _font(22).getlength("9999") + 4
 
 
 @pytest.mark.parametrize(("count", "shown"), [(9_999, "9999"), (10_000, "10k"), (999_499, "999k"), (999_500, "1M"), (3_400_000, "3M")])

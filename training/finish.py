@@ -21,6 +21,7 @@ from .folder.files import disk_errors, write_atomically, write_json
 from .folder.results_file import read_results
 from .folder.row_scores_file import write_row_scores
 from .folder.run_directory import SHOWN_CHARACTERS, RunDirectory
+from .log.hyperparameters import hyperparameters
 from .log.pictures import alignment_png, confusion_matrix_png
 from .loop.learner import Learner
 from .session import Session, peak_bytes
@@ -73,8 +74,8 @@ def finish(learner: Learner, task: Task, data: Data, plan: Plan, session: Sessio
     results = Results(session.directory, session.setting.seed, metrics, cost | {"best_step": session.progress.best_step})
     if session.tracker is not None:
         _log_last_point(metrics, session)
-        settings = session.recipe.model_dump(exclude={"description", "seeds", "score_test"}, exclude_none=True)
-        session.tracker.hparams(_flat(settings), metrics["validation"])
+        row = hyperparameters(session.directory, session.recipe, results.cost)
+        session.tracker.hparams(row, metrics["validation"], session.progress.step)
         write_json(session.directory.results, results.to_json())
     return results
 
@@ -164,12 +165,3 @@ def _log_last_point(metrics: Mapping[str, Mapping[str, float]], session: Session
         session.log("validation", step, metrics["validation"])
     if "test" in metrics:
         session.log("test", step, metrics["test"])
-
-
-def _flat(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """`{"model": {"type": "lstm"}}` -> `{"model.type": "lstm"}`, for the table of hyper-parameters."""
-    flat: dict[str, Any] = {}
-    for key, value in tree.items():
-        name = f"{prefix}{key}"
-        flat |= _flat(value, f"{name}.") if isinstance(value, Mapping) else {name: value}
-    return flat

@@ -1,10 +1,12 @@
 """Pictures for the log, drawn by Pillow: ready in a few hundredths of a second, where a plotting library takes half of one."""
 
-from collections.abc import Mapping, Sequence
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from importlib.util import find_spec
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -16,49 +18,77 @@ if TYPE_CHECKING:
 DARK = np.array([8, 48, 107])
 LONGEST_LABEL = 24
 GAP = 6
-CAPTION = "rows: labelled   columns: predicted   colour: share of the row"
-LOOKED_AT = "rows: written   columns: read   colour: share of the row"
+CAPTION = ("rows: labelled", "columns: predicted", "colour: share of the row")
+LOOKED_AT = ("rows: written", "columns: read", "colour: share of the row")
+NUMBERED = "#n: the n-th one, no installed font has its letters"
+
+
+class Name(NamedTuple):
+    """What is written beside a row or column, and a font that has its letters."""
+
+    text: str
+    font: Any
+    is_number: bool = False
 
 
 def confusion_matrix_png(matrix: IntArray, labels: Sequence[str]) -> bytes:
     """`matrix[i, j]` counts texts of class i that were called class j; colours show the share of each row. Returns a PNG file.
 
-    Above 50 classes the counts would be too small to read, and only the colours are drawn.
+    Letters are as large as cells allow, since TensorBoard shows pictures at half their size or less. Above 50 classes the counts would be
+    too small to read, and only the colours are drawn.
     """
-    cell, size = (46, 14) if len(labels) <= 20 else (32, 10) if len(labels) <= 50 else (13, 10)
-    font = _font(size)
+    cell, largest = (46, 22) if len(labels) <= 20 else (32, 16) if len(labels) <= 50 else (14, 12)
     counts = np.asarray(matrix)
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     written = {place: _short(int(counts[place])) for place in map(tuple, np.argwhere(counts))} if len(labels) <= 50 else {}
-    names = [_label(label, number, font) for number, label in enumerate(labels)]
-    return _png(_framed(_cells(shares, cell, written, font), names, names, cell, size, CAPTION))
+    size = _fitting(written.values(), cell, largest)
+    names = _names(labels, size)
+    return _png(_framed(_cells(shares, cell, written, _font(size)), names, names, cell, size, CAPTION))
 
 
 def alignment_png(weights: FloatArray, source: Sequence[str], target: Sequence[str]) -> bytes:
     """`weights[i, j]`, from 0 to 1: how much target token i looked at source token j. Returns a PNG file."""
-    cell, size = (32, 14) if max(len(source), len(target)) <= 30 else (16, 10)
-    font = _font(size)
-    columns, rows = ([_label(token, number, font) for number, token in enumerate(tokens)] for tokens in (source, target))
-    return _png(_framed(_cells(np.asarray(weights), cell, {}, font), rows, columns, cell, size, LOOKED_AT))
+    cell, size = (32, 20) if max(len(source), len(target)) <= 30 else (16, 12)
+    columns, rows = _names(source, size), _names(target, size)
+    return _png(_framed(_cells(np.asarray(weights), cell, {}, _font(size)), rows, columns, cell, size, LOOKED_AT))
 
 
-def _framed(cells: "Image", rows: Sequence[str], columns: Sequence[str], cell: int, size: int, caption: str) -> "Image":
+def _fitting(texts: Iterable[str], cell: int, largest: int) -> int:
+    """The size of letters, up to the largest, in which every text fits into a cell."""
+    widest = max((_font(largest).getlength(text) for text in set(texts)), default=0.0)
+    return min(largest, int(largest * (cell - 4) / widest)) if widest else largest
+
+
+def _framed(cells: "Image", rows: Sequence[Name], columns: Sequence[Name], cell: int, size: int, caption: Sequence[str]) -> "Image":
     """The cells with a name before each row and over each column, and a caption below."""
     from PIL import Image, ImageDraw
 
-    font = _font(size)
-    left, top = (round(max(font.getlength(name) for name in names)) + 3 * GAP for names in (rows, columns))
+    left, top = (round(max(name.font.getlength(name.text) for name in names)) + 3 * GAP for names in (rows, columns))
     beside, over = Image.new("RGB", (left, cells.height), "white"), Image.new("RGB", (top, cells.width), "white")
     for number, name in enumerate(rows):
-        ImageDraw.Draw(beside).text((left - GAP, number * cell + cell // 2), name, "black", font, anchor="rm")
+        ImageDraw.Draw(beside).text((left - GAP, number * cell + cell // 2), name.text, "black", name.font, anchor="rm")
     for number, name in enumerate(columns):
-        ImageDraw.Draw(over).text((GAP, number * cell + cell // 2), name, "black", font, anchor="lm")
-    width = max(left + cells.width, round(font.getlength(caption))) + 2 * GAP
-    picture = Image.new("RGB", (width, top + cells.height + 2 * size + GAP), "white")
+        ImageDraw.Draw(over).text((GAP, number * cell + cell // 2), name.text, "black", name.font, anchor="lm")
+    numbered = any(name.is_number for name in (*rows, *columns))
+    below = _caption([*caption, NUMBERED] if numbered else caption, left + cells.width, _font(size))
+    picture = Image.new("RGB", (max(left + cells.width + 2 * GAP, below.width), top + cells.height + below.height), "white")
     picture.paste(beside, (0, top))
     picture.paste(over.rotate(90, expand=True), (left, 0))
     picture.paste(cells, (left, top))
-    ImageDraw.Draw(picture).text((GAP, top + cells.height + size), caption, "black", font, anchor="lm")
+    picture.paste(below, (0, top + cells.height))
+    return picture
+
+
+def _caption(parts: Sequence[str], width: int, font: Any) -> "Image":
+    """The parts on one line, or on lines of their own where they are wider than the picture."""
+    from PIL import Image, ImageDraw
+
+    one = "   ".join(parts)
+    lines = [one] if font.getlength(one) <= width else parts
+    height = round(1.3 * font.size)
+    picture = Image.new("RGB", (round(max(map(font.getlength, lines))) + 2 * GAP, len(lines) * height + 2 * GAP), "white")
+    for number, line in enumerate(lines):
+        ImageDraw.Draw(picture).text((GAP, GAP + number * height), line, "black", font)
     return picture
 
 
@@ -76,6 +106,7 @@ def _cells(shares: FloatArray, cell: int, written: Mapping[tuple[int, ...], str]
     return picture
 
 
+@cache
 def _font(size: int) -> Any:
     """DejaVu Sans from matplotlib's files, which has most alphabets; without it Pillow's own, which has plain Latin only."""
     from PIL import ImageFont
@@ -84,17 +115,70 @@ def _font(size: int) -> Any:
     for folder in (spec.submodule_search_locations or ()) if spec is not None else ():
         path = Path(folder) / "mpl-data" / "fonts" / "ttf" / "DejaVuSans.ttf"
         if path.is_file():
-            return ImageFont.truetype(path, size)
+            return _true_type(str(path), size)
     return ImageFont.load_default(size)
 
 
-def _label(label: str, number: int, font: Any) -> str:
-    """The label, shortened; its number in the list of labels where the font lacks a letter of it."""
+@cache
+def _true_type(path: str, size: int) -> Any:
+    from PIL import ImageFont
+
+    return ImageFont.truetype(path, size)
+
+
+def _names(labels: Sequence[str], size: int) -> list[Name]:
+    return [_name(label, number, size) for number, label in enumerate(labels, 1)]
+
+
+def _name(label: str, number: int, size: int) -> Name:
+    """The label, shortened, with a font that has its letters; where none is installed, the label in other letters or its number."""
     label = "".join(letter if letter.isprintable() else " " for letter in label)  # a line break cannot be drawn
+    label = label if len(label) <= LONGEST_LABEL else label[: LONGEST_LABEL - 1] + "…"
+    font = _font(size)
+    if _has(font, label):
+        return Name(label, font)
+    if (path := _installed_font(frozenset(label))) is not None:
+        return Name(label, _true_type(path, size))
+    spelled = "".join(letter if _has(font, letter) else _spelled(letter) for letter in label)
+    return Name(spelled, font) if _has(font, spelled) else Name(f"#{number}", font, is_number=True)
+
+
+def _has(font: Any, text: str) -> bool:
     lacking = bytes(font.getmask("\uffff"))
-    if any(bytes(font.getmask(letter)) == lacking for letter in set(label) if not letter.isspace()):
-        return f"#{number}"
-    return label if len(label) <= LONGEST_LABEL else label[: LONGEST_LABEL - 1] + "…"
+    return all(letter.isspace() or bytes(font.getmask(letter)) != lacking for letter in set(text))
+
+
+def _installed_font(letters: frozenset[str]) -> str | None:
+    """A font of this machine that has these letters, as matplotlib finds it; searched for where ours lacks one."""
+    if find_spec("matplotlib") is None:
+        return None
+    from matplotlib.font_manager import fontManager
+
+    wanted = {ord(letter) for letter in letters if not letter.isspace()}
+    fonts = {font.fname: font.name for font in fontManager.ttflist if font.style == "normal" and "Last Resort" not in font.name}
+    for path in sorted(fonts, key=lambda path: ("Sans" not in fonts[path], path)):
+        if wanted <= _letters_of(path):
+            return path
+    return None
+
+
+@cache
+def _letters_of(path: str) -> frozenset[int]:
+    from matplotlib.ft2font import FT2Font
+
+    try:
+        return frozenset(FT2Font(path).get_charmap())
+    except (OSError, RuntimeError):  # a file that has gone, or is no font
+        return frozenset()
+
+
+def _spelled(letter: str) -> str:
+    """A letter in Latin ones: without its accents, or by its sound, which the Unicode names of Korean and Japanese letters state."""
+    plain = "".join(part for part in unicodedata.normalize("NFKD", letter) if not unicodedata.combining(part))
+    name = unicodedata.name(letter, "")
+    if name.startswith(("HANGUL SYLLABLE", "HIRAGANA LETTER", "KATAKANA LETTER")):
+        return name.rpartition(" ")[2].lower()
+    return plain if plain.isascii() else letter
 
 
 def _short(count: int) -> str:

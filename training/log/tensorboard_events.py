@@ -3,8 +3,6 @@
 # pyright: reportAttributeAccessIssue=false
 # (protocol buffers make their classes at run time, where pyright cannot see them)
 
-import hashlib
-import json
 import os
 import re
 import socket
@@ -75,14 +73,13 @@ def image(tag: str, png: bytes) -> Summary.Value:
     return Summary.Value(tag=tag, image=Summary.Image(encoded_image_string=png, width=width, height=height, colorspace=4))
 
 
-def hparams(values: Mapping[str, Any], started: float) -> list[Summary.Value]:
-    """What the HParams tab needs to know of one run: its settings, when it started, and that it ended well."""
+def hparams(trial: str, values: Mapping[str, Any], started: float) -> list[Summary.Value]:
+    """What the HParams tab needs to know of one run: its name there, its settings, when it started, and that it ended well."""
     from tensorboard.plugins.hparams.api_pb2 import STATUS_SUCCESS
     from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData, SessionEndInfo, SessionStartInfo
 
     shown = {name: value if isinstance(value, bool | int | float) else str(value) for name, value in sorted(values.items())}
-    group = hashlib.sha256(json.dumps(shown, separators=(",", ":")).encode()).hexdigest()  # one for all runs with these settings
-    start = SessionStartInfo(group_name=group, start_time_secs=started)
+    start = SessionStartInfo(group_name=trial, start_time_secs=started)
     for name, value in shown.items():
         kind = "bool_value" if isinstance(value, bool) else "string_value" if isinstance(value, str) else "number_value"
         setattr(start.hparams[name], kind, value)

@@ -19,10 +19,16 @@ if TYPE_CHECKING:
     from .tensorboard_events import EventFile
 
 MARKS = "logs.json"
+SUB_RUN = {"train": "train", "validation": "validation", "test": "validation"}
+"""Where TensorBoard finds a split. It shows 40 sub-runs at first, so a run has two: a test split is a single point."""
+TAIL = 100_000
+"""Bytes at the end of a log in which its last line is looked for."""
+OF_TRAINING = ("learning_rate", "gradient_norm/", "update_ratio/", "throughput/", "memory/")
+"""How tags begin that are no figures of a model."""
 
 
 class Tracker:
-    """Writes a run's log. Each split is a TensorBoard sub-run (`train/`, `validation/`, `test/`), so that their curves overlay.
+    """Writes a run's log. TensorBoard gets two sub-runs, `train/` and `validation/`, so that their curves overlay; see `shown_as`.
 
     Every figure is handed to the system at once, so a killed process loses none and TensorBoard shows a run under way.
     With `resume_step` the log is cut back to where it was when that checkpoint was saved; without it, or with 0, it starts empty.
@@ -51,30 +57,33 @@ class Tracker:
         line = {"step": step, "split": split, "seconds": round(self._seconds(), 3), **values}
         with disk_errors(self.run.metrics):
             self.lines.write(json.dumps(plain(line), ensure_ascii=False) + "\n")
-            self._events(split).add(step, *(scalar(tag, value) for tag, value in values.items()))
+            self._events(SUB_RUN[split]).add(step, *(scalar(shown_as(split, tag), value) for tag, value in values.items()))
 
     def text(self, split: str, tag: str, step: int, markdown: str) -> None:
         """A text in Markdown, for TensorBoard."""
         from .tensorboard_events import text
 
         with disk_errors(self.run.path):
-            self._events(split).add(step, text(tag, markdown))
+            self._events(SUB_RUN[split]).add(step, text(shown_as(split, tag), markdown))
 
     def image(self, split: str, tag: str, step: int, png: bytes) -> None:
         """A picture, for TensorBoard."""
         from .tensorboard_events import image
 
         with disk_errors(self.run.path):
-            self._events(split).add(step, image(tag, png))
+            self._events(SUB_RUN[split]).add(step, image(shown_as(split, tag), png))
 
-    def hparams(self, values: Mapping[str, Any], metrics: Mapping[str, float]) -> None:
-        """The settings of a run, by dotted key, and the figures that it ended with, for TensorBoard's table of runs."""
+    def hparams(self, values: Mapping[str, Any], metrics: Mapping[str, float], step: int) -> None:
+        """The settings of a run, and the validation figures of the finished model, for TensorBoard's table of runs.
+
+        They are in `validation`, or the table would have a column for the gradient of every layer.
+        """
         from .tensorboard_events import hparams, scalar
 
-        # In a sub-run of their own, or the table would have a column for the last point of every curve.
-        reached = [scalar(f"best/{name}", value) for name, value in metrics.items()]
+        reached = [scalar(f"scored/{name}", value) for name, value in metrics.items()]
+        row = hparams(f"{self.run.recipe}/{self.run.name}", values, time.time() - self._seconds())
         with disk_errors(self.run.path):
-            self._events("hparams").add(0, *hparams(values, time.time() - self._seconds()), *reached)
+            self._events("validation").add(step, *row, *reached)
 
     def flush(self) -> None:
         """Make sure that all that was logged outlives a power cut."""
@@ -94,15 +103,22 @@ class Tracker:
             with suppress(OSError):  # a full disk, which the last write has reported
                 file.close()
 
-    def _events(self, split: str) -> "EventFile":
+    def _events(self, sub_run: str) -> "EventFile":
         from .tensorboard_events import EventFile
 
-        if split not in self.events:
-            self.events[split] = EventFile(self.run.folder / split)
-        return self.events[split]
+        if sub_run not in self.events:
+            self.events[sub_run] = EventFile(self.run.folder / sub_run)
+        return self.events[sub_run]
 
     def _seconds(self) -> float:
         return time.monotonic() - self.began
+
+
+def shown_as(split: str, tag: str) -> str:
+    """A tag in TensorBoard, which sorts its charts by it: loss and metrics come first."""
+    if split == "test":
+        return f"test/{tag}"
+    return f"training/{tag}" if tag.startswith(OF_TRAINING) else tag
 
 
 class LogLine(OpenSaved):
@@ -123,6 +139,20 @@ def read_metrics(run: RunDirectory) -> list[dict[str, Any]]:
         with suppress(ValueError):
             lines.append(checked(adapter, parse_json(line)).model_dump())
     return lines
+
+
+def last_step(run: RunDirectory) -> int | None:
+    """The step of the last line of `metrics.jsonl`, without reading all of it; None where there is none."""
+    try:
+        with run.metrics.open("rb") as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - TAIL))
+            lines = file.read().splitlines()
+    except OSError:
+        return None
+    for line in reversed(lines):
+        with suppress(ValueError):  # the last one may be half written
+            return checked(TypeAdapter(LogLine), parse_json(line)).step
+    return None
 
 
 def _log_files(run: RunDirectory) -> dict[str, Path]:
