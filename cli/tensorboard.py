@@ -93,8 +93,8 @@ def tell(board: "Board", by_name: bool, all_: bool) -> None:
         if others := left_out(list_runs(), board):
             say(f"Not shown: {'; '.join(others)}. `nlp tensorboard RUN...` shows the runs that you name, `nlp tensorboard --all` all.")
     if len(board.runs) > MOST_RUNS:
-        say(f"These are {len(board.runs)} runs. TensorBoard selects none of more than {MOST_RUNS}: tick some in the list at the left, or "
-            "type a part of their names above it and tick all that are left.")
+        say(f"These are {len(board.runs)} runs. Some versions of TensorBoard tick none of more than {MOST_RUNS}: then tick some in the "
+            "list at the left, or type a part of their names above it and tick all that are left.")
     sys.stdout.flush()
 
 
@@ -107,9 +107,10 @@ def left_out(runs: "Sequence[RunDirectory]", board: "Board") -> list[str]:
     rest = [run for run in runs if run.path not in shown]
     earlier = sum(run.recipe in recipes for run in rest)
     more = sorted({run.recipe for run in rest if dataset_of(run) == dataset} - recipes)
+    named = ", ".join(more[:3]) + ", ..." * (len(more) > 3)
     datasets = sorted({dataset_of(run) or run.recipe for run in rest if dataset_of(run) != dataset})
     return [*([f"{earlier} other run{'s' * (earlier > 1)} of the same recipes"] if earlier else []),
-            *([f"runs of {len(more)} more recipe{'s' * (len(more) > 1)} ({', '.join(more)})"] if more else []),
+            *([f"runs of {len(more)} more recipe{'s' * (len(more) > 1)} ({named})"] if more else []),
             *([f"runs of {', '.join(datasets)}"] if datasets else [])]
 
 

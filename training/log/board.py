@@ -16,7 +16,7 @@ from .tracking import SUB_RUN, last_step, read_metrics, shown_as
 
 MOST_RECIPES = 10
 MOST_RUNS = 20
-"""Runs that TensorBoard shows without being asked: it ticks no sub-run where there are more than 40."""
+"""Runs that every version of TensorBoard shows without being asked: some tick no sub-run where there are more than 40."""
 
 
 def dataset_of(run: RunDirectory) -> str:

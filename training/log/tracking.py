@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 MARKS = "logs.json"
 SUB_RUN = {"train": "train", "validation": "validation", "test": "validation"}
-"""Where TensorBoard finds a split. It shows 40 sub-runs at first, so a run has two: a test split is a single point."""
+"""Where TensorBoard finds a split. Some versions show 40 sub-runs at first, so a run has two: a test split is a single point."""
 TAIL = 100_000
 """Bytes at the end of a log in which its last line is looked for."""
 OF_TRAINING = ("learning_rate", "gradient_norm/", "update_ratio/", "throughput/", "memory/")
