@@ -220,6 +220,13 @@ def test_the_latest_run_of_each_recipe_of_the_dataset_last_used_is_shown(tmp_pat
     assert "Not shown: 1 other run of the same recipes; runs of trec." in printed and "--all" in printed
 
 
+def test_points_of_a_learning_curve_are_not_shown_for_their_recipe(tmp_path, board_of):
+    made("names/lstm", "whole", "lstm", 0)
+    part = made("names/lstm", "part", "lstm", 1)
+    write_atomically(part.config, "data:\n  train_rows: 100\nmodel:\n  type: lstm\nseeds: [3]\n")
+    assert [run.name for run in board_of(tmp_path).runs.values()] == ["whole"]
+
+
 def test_at_most_ten_recipes_are_shown(tmp_path, board_of, capsys):
     for number in range(12):
         made(f"names/r{number}", "x", "lstm", number)

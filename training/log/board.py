@@ -26,11 +26,12 @@ def dataset_of(run: RunDirectory) -> str:
 
 
 def latest_runs(runs: Sequence[RunDirectory], dataset: str) -> list[RunDirectory]:
-    """The latest run of each recipe of a dataset; `runs` are the newest first, and so are these."""
+    """The latest run of each recipe of a dataset; `runs` are the newest first, and so are these. Runs on a part of the training examples
+    come after all others.
+    """
     latest: dict[str, RunDirectory] = {}
-    for run in runs:
-        if dataset_of(run) == dataset:
-            latest.setdefault(run.recipe, run)
+    for run in sorted((run for run in runs if dataset_of(run) == dataset), key=RunDirectory.is_of_part):
+        latest.setdefault(run.recipe, run)
     return [*latest.values()][:MOST_RECIPES]
 
 
