@@ -117,7 +117,9 @@ def quality(device: str, settings: Sequence[str]) -> dict[str, Any]:
     recipe = load_recipe(LANGUAGE_MODEL, ["training.precision=bf16", "training.cuda_graphs=true", *settings])
     started = time.perf_counter()
     with TemporaryDirectory() as folder:
-        results = run_recipe(recipe, Setting(1, device), RunDirectory(Path(folder), Path(folder)))
+        directory = RunDirectory(Path(folder) / LANGUAGE_MODEL / "run", Path(folder))
+        directory.path.mkdir(parents=True)
+        results = run_recipe(recipe, Setting(1, device), directory)
     assert results is not None
     return {"case": f"{LANGUAGE_MODEL}, complete", "validation_loss": results.metrics["validation"]["loss"],
             "seconds": time.perf_counter() - started}

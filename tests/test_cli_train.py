@@ -221,6 +221,7 @@ def test_a_classical_run_whose_results_are_lost_is_resumed_from_its_model(traine
     assert results(copy)["cost"]["steps"] == 1
 
 
+@pytest.mark.slow
 def test_seeds_report_mean_and_spread_alone_and_side_by_side(folder):
     done = nlp("train", "--config", "mlp.yaml", "--name", "serial", "--set", "seeds=[1, 2]", "--threads", "1", cwd=folder)
     assert "±" in done.stdout

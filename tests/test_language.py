@@ -374,7 +374,8 @@ def assert_equal(one, other, printed=""):
     assert timeless(one) == timeless(other), printed
 
 
-@pytest.mark.parametrize("model", ["lstm", pytest.param("transformer", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("model", ["lstm", "transformer"])
 def test_a_run_killed_inside_an_epoch_resumes_to_the_same_bytes(tmp_path, model):
     write_long(tmp_path, model)
     nlp("train", "--config", f"long-{model}.yaml", "--name", "whole", cwd=tmp_path)

@@ -105,7 +105,7 @@ def test_an_entry_of_the_cache_that_is_a_link_is_made_again(work, tmp_path, monk
     monkeypatch.setenv("NLP_CACHE", str(tmp_path / "reached"))
     (tmp_path / "reached").symlink_to(cache)
     cache.mkdir()
-    train = ("train", "--config", f"{MODEL}.yaml", "--name", "cached")
+    train = ("train", "--config", f"{MODEL}.yaml", "--name", "linked")
     nlp(*train, cwd=work)
     made = sorted(cache.iterdir())
     assert len(made) == 4  # the tokenizer and three splits

@@ -168,7 +168,8 @@ def test_without_attention_there_is_nothing_to_draw(tmp_path):
     assert "no attention to draw" in nlp("predict", "fixed", "a cat", "--attention", "a.png", cwd=tmp_path, code=2).stderr
 
 
-@pytest.mark.parametrize("model", [pytest.param("recurrent", marks=pytest.mark.slow), "transformer"])
+@pytest.mark.slow
+@pytest.mark.parametrize("model", ["recurrent", "transformer"])
 def test_killed_inside_an_epoch_and_resumed_it_ends_with_the_same_bytes(tmp_path, model):
     recipe = write(tmp_path, model, epochs=20)
     nlp("train", "--config", recipe, "--name", "whole", cwd=tmp_path)

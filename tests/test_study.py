@@ -67,10 +67,10 @@ def test_splits_are_counted_from_the_first_seed():
 
 
 def test_shares():
-    assert (shares("0.5,1"), shares(None)) == ([0.5, 1.0], [])
+    assert (shares("0.5,1", "--share"), shares(None, "--share")) == ([0.5, 1.0], [])
     for text in ("0", "1.5", "x", "", "nan"):
-        with pytest.raises(ConfigError, match="is not a share"):
-            shares(text)
+        with pytest.raises(ConfigError, match=r"--shares .* is not a share"):
+            shares(text, "--shares")
 
 
 def test_the_task_is_the_one_given_or_that_of_the_array(monkeypatch):
@@ -296,9 +296,10 @@ def wait_for(folder: Path, pattern: str) -> Path:
     return found[0]
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 75), (signal.SIGINT, 130)])
+@pytest.mark.parametrize(("number", "code"), [
+    (signal.SIGTERM, 75), pytest.param(signal.SIGINT, 130, marks=pytest.mark.slow)])
 def test_a_signal_saves_all_runs_and_the_same_command_goes_on(number, code, folder):
-    write_recipe(folder, "mlp", TRAINING.replace("epochs: 3", "epochs: 60"), "long")
+    write_recipe(folder, "mlp", TRAINING.replace("epochs: 3", "epochs: 30"), "long")
     command = ["train", "--config", "long.yaml", "--seeds", "2", "--parallel-runs", "2", "--threads", "1"]
     process = subprocess.Popen([str(NLP), *command], cwd=folder, stderr=subprocess.PIPE, encoding="utf-8", preexec_fn=heeds_ctrl_c)
     for seed in (1, 2):
@@ -388,7 +389,7 @@ def test_the_commands_of_a_list_mean_the_same_runs(settings, options, folder):
 
 
 def planned(given: dict[str, str], seeds: list[int]) -> list[PlannedRun]:
-    splits, sizes = numbers(given.get("--splits"), "--splits", 0), shares(given.get("--share"))
+    splits, sizes = numbers(given.get("--splits"), "--splits", 0), shares(given.get("--share"), "--share")
     return plan_study(["part.yaml"], (), seeds, splits, sizes, given.get("--name"))
 
 

@@ -299,6 +299,7 @@ def test_which_setting_mattered(optuna):
     assert _importance(study)["matters"] > 0.9
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL and forks")
 def test_a_killed_sweep_goes_on_where_it_was(work, optuna):
     write_recipe(work, "mlp")

@@ -288,6 +288,7 @@ def test_the_command_from_training_to_prediction(tmp_path):
     assert "total_parameters" in nlp("count-params", "--config", "tags.yaml", "--format", "json", cwd=tmp_path).stdout
 
 
+@pytest.mark.slow
 def test_killed_inside_an_epoch_and_resumed_it_ends_with_the_same_bytes(tmp_path):
     changed(tmp_path, training="{epochs: 8, batch_size: 2, log_every: 3, optimizer: {type: adamw, learning_rate: 0.01}, best_metric: f1, "
                                "checkpoints: {every_steps: 3}}")
