@@ -27,7 +27,7 @@ Explain = Callable[[Exception], tuple[str, int]]
 ALWAYS = ("nlp.cli.main", "nlp.training.study.worker", "nlp.tasks.classification", "nlp.training.log.tensorboard_events",
           "nlp.training.folder.row_scores_file", "PIL.ImageFont")
 BY_KIND = {
-    "gradient": ("torch", "nlp.training.loop.gradient", "tokenizers", "safetensors.torch"),
+    "gradient": ("torch._dynamo", "nlp.training.loop.gradient", "tokenizers", "safetensors.torch"),  # optimisers load the first
     "solver": ("sklearn.feature_extraction.text", "sklearn.linear_model", "sklearn.naive_bayes", "sklearn.svm", "skops.io"),
     "nothing": (),
 }
