@@ -38,14 +38,14 @@ def train(recipe: str | Path, settings: Mapping[str, Any] | None = None, *, seed
     """
     from .configs.load import load_recipe
     from .training.jobs import new_jobs
-    from .training.log.progress_line import on_one_line
+    from .training.log.progress_line import LineDisplay, on_one_line
     from .training.run import train_jobs
 
     overrides = [*_overrides(settings), *([f"seeds={json.dumps(list(seeds))}"] if seeds is not None else [])]
     loaded = load_recipe(str(recipe), overrides)
     with on_one_line(str(recipe), progress) as line:
         jobs = new_jobs(loaded, str(recipe), name, device, threads)
-        trained = train_jobs(jobs, lambda n_steps, first: _display(n_steps, first, line))
+        trained = train_jobs(jobs, lambda n_steps, first: LineDisplay(n_steps, first, line))
         if trained.stopped_by is not None:
             raise KeyboardInterrupt(f"stopped and saved; `nlp train --resume {jobs[len(trained.results)].directory.address}` goes on")
         found = [_figures(each) for each in trained.results]
@@ -178,12 +178,6 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Path):
         return str(value)
     raise TypeError(f"{value!r} of type {type(value).__name__} cannot be written in a recipe")
-
-
-def _display(n_steps: int | None, first_step: int, line: Any) -> Any:
-    from .training.log.progress_line import LineDisplay
-
-    return LineDisplay(n_steps, first_step, line)
 
 
 def _figures(results: "Results") -> dict[str, Any]:

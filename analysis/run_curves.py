@@ -15,7 +15,7 @@ from matplotlib.lines import Line2D
 
 from ..errors import RunError
 from ..training.folder.run_directory import RunDirectory
-from ..training.log.tracking import read_metrics
+from ..training.log.tracking import figures_of, read_metrics
 from .curves.picture import COLOURS, SETTINGS
 
 LOSSES = ("loss", "hinge_loss")
@@ -47,9 +47,9 @@ def curves(runs: Sequence[RunDirectory], metric: str, format_: str) -> bytes:
     if empty := [run.name for run in logged if not run.lines]:
         raise RunError(f"{empty[0]} has no figures in its metrics.jsonl, so there is nothing to draw. Leave it out, or train it again.")
     if not any(run.points("validation", metric) for run in logged):
-        known = sorted({tag for run in logged for line in run.lines if line["split"] == "validation" for tag in line})
-        named = ", ".join(tag for tag in known if tag not in ("step", "split", "seconds"))
-        raise RunError(f"None of these runs has logged the metric {metric!r} on validation; they have {named}. Choose one with --metric.")
+        known = sorted({tag for run in logged for line in run.lines if line["split"] == "validation" for tag in figures_of(line)})
+        raise RunError(f"None of these runs has logged the metric {metric!r} on validation; they have {', '.join(known)}. Choose one with "
+                       "--metric.")
     with matplotlib.rc_context(SETTINGS), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing from font")
         figure, written = _drawn(logged, metric), io.BytesIO()

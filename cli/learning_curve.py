@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from .console import complete_recipe, explain, print_json, say
+from .picture_files import picture_format
 from .tables import table
 from .train import Overrides
 
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from ..training.study.plan import PlannedRun
     from ..training.study.worker import Options
 
-PICTURES = {".png": "png", ".svg": "svg"}
 
 
 def learning_curve(
@@ -108,8 +108,8 @@ def _check_files(csv: Path | None, plot: Path | None, html: Path | None) -> None
     """Before hours of training."""
     from ..errors import ConfigError
 
-    if plot is not None and plot.suffix.lower() not in PICTURES:
-        raise ConfigError(f"--plot {plot}: pictures are .png or .svg; give the file one of these endings.")
+    if plot is not None:
+        picture_format("--plot", plot)
     for path in (csv, plot, html):
         if path is not None and not path.absolute().parent.is_dir():
             raise ConfigError(f"{path}: there is no folder {path.parent}. Make it, or name another file.")
@@ -124,7 +124,7 @@ def _write(curves: "LearningCurves", said: list[str], csv: Path | None, plot: Pa
     if plot is not None:
         from ..analysis.curves.picture import picture
 
-        write_file(plot.resolve(), picture(curves, PICTURES[plot.suffix.lower()]))
+        write_file(plot.resolve(), picture(curves, picture_format("--plot", plot)))
     if html is not None:
         from ..analysis.curves.page import page
 

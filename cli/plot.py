@@ -6,13 +6,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from .console import complete_run
+from .picture_files import picture_format
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ..training.folder.run_directory import RunDirectory
-
-FORMATS = {".png": "png", ".svg": "svg"}
 
 
 def plot(
@@ -33,7 +32,7 @@ def plot(
     single = "--confusion" if confusion else "--attention" if attention is not None else None
     _check(output, single, len(run), both=confusion and attention is not None, split_alone=split is not None and not confusion)
     runs = [find_run(each) for each in run]
-    picture = _curves(runs, metric, FORMATS[output.suffix.lower()]) if single is None else _of_one(runs[0], split, attention, device)
+    picture = _curves(runs, metric, picture_format("--output", output)) if single is None else _of_one(runs[0], split, attention, device)
     write_file(output.resolve(), picture)
     print(f"The picture is in {output}")
 
@@ -41,8 +40,7 @@ def plot(
 def _check(output: Path, single: str | None, n_runs: int, *, both: bool, split_alone: bool) -> None:
     from ..errors import ConfigError
 
-    if output.suffix.lower() not in FORMATS:
-        raise ConfigError(f"--output {output}: pictures are .png or .svg; give the file one of these endings.")
+    format_ = picture_format("--output", output)
     if not output.absolute().parent.is_dir():
         raise ConfigError(f"--output {output}: there is no folder {output.parent}. Make it, or name another file.")
     if both:
@@ -51,7 +49,7 @@ def _check(output: Path, single: str | None, n_runs: int, *, both: bool, split_a
         raise ConfigError("--split is for --confusion: curves show training and validation. Add --confusion, or leave --split out.")
     if single is not None and n_runs > 1:
         raise ConfigError(f"{single} draws one run, and {n_runs} are named. Name one.")
-    if single is not None and output.suffix.lower() != ".png":
+    if single is not None and format_ != "png":
         raise ConfigError(f"--output {output}: {single} draws .png files only; give the file that ending.")
 
 

@@ -53,9 +53,10 @@ def train(
     Several recipes, seeds, splits or shares are a study: a run that is finished is not trained again, and the same command goes on where
     it was stopped.
     """
+    from ..configs.catalog import is_pattern
     from ..configs.load import load_recipe
     from ..training.jobs import new_jobs
-    from ..training.study.plan import is_pattern, plan_study, resumed_runs
+    from ..training.study.plan import plan_study, resumed_runs
     from .report import print_results
     from .study import numbers, pick, print_commands, shares, task_number
 

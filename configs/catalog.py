@@ -31,6 +31,11 @@ def find_recipe(name_or_path: str, folder: Path | None = None) -> Path:
     return path
 
 
+def is_pattern(text: str) -> bool:
+    """Whether it may mean several recipes, such as `names/*`."""
+    return bool(set(text) & set("*?["))
+
+
 def own_name(path: Path) -> Path:
     """The full path of a file under the name that it was given by: a link may point to a file whose name says nothing."""
     return path.parent.resolve() / path.name

@@ -1,4 +1,4 @@
-"""What `nlp runs` tells of each run, finished or not: its settings, status and metrics."""
+"""What `nlp runs` shows of each run, finished or not: its settings, status and metrics."""
 
 import json
 import shlex
@@ -12,9 +12,11 @@ from pydantic import TypeAdapter, ValidationError
 
 from ..configs.schema.task import TaskConfig
 from ..errors import RunError
-from .folder.results_file import read_results
+from .folder.results_file import parameters_of, read_results
 from .folder.run_directory import RunDirectory, list_runs
-from .log.tracking import read_metrics
+from .log.tracking import figures_of, read_metrics
+
+_TASK = TypeAdapter[TaskConfig](TaskConfig)
 
 
 def summaries_of(recipe: str | None = None) -> list[dict[str, Any]]:
@@ -39,7 +41,7 @@ def summary(run: RunDirectory) -> dict[str, Any]:
         "steps": cost.get("steps", max((line["step"] for line in lines), default=0)),
         "validation": results.get("validation") or (figures_of(validation[-1]) if validation else {}),
         "test": results.get("test") or {},
-        "parameters": cost.get("parameters", cost.get("coefficients")),
+        "parameters": parameters_of(cost),
         "train_seconds": cost.get("train_seconds", lines[-1]["seconds"] if lines else 0.0),
         "bytes": size_of(run.path),
     }
@@ -71,7 +73,7 @@ def main_metric(sections: Mapping[str, Any]) -> str:
     if named(sections.get("task"), "type") == "language_modeling" and named(sections.get("tokenizer"), "type") in ("characters", "bytes"):
         return "bits_per_character"
     try:
-        return TypeAdapter[TaskConfig](TaskConfig).validate_python(sections.get("task")).main_metric
+        return _TASK.validate_python(sections.get("task")).main_metric
     except ValidationError:
         return "accuracy"
 
@@ -101,11 +103,6 @@ def saved_results(run: RunDirectory) -> Mapping[str, Any]:
         return read_results(run.results).to_json()
     except RunError:
         return {}
-
-
-def figures_of(line: Mapping[str, Any]) -> dict[str, Any]:
-    """The metrics in a line of the log."""
-    return {name: value for name, value in line.items() if name not in ("step", "split", "seconds")}
 
 
 def size_of(folder: Path) -> int:

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import yaml
 
+from ...configs.catalog import is_pattern
 from ...configs.schema.model import has_chance
 from ...errors import RunError
 from ...training.folder.files import REMEDY
@@ -88,7 +89,7 @@ def _usable(text: str, split: str, notices: list[str]) -> list[Candidate]:
 
 def _meant(text: str) -> list[Candidate]:
     """Of a recipe its latest method, a run, or all seeds of a group; a pattern means all recipes that it fits, or else all runs."""
-    if any(sign in text for sign in "*?["):
+    if is_pattern(text):
         return _fitting(text)
     found = find_runs(text)
     if (recipe := found[0].path.parent) in (Path(text).expanduser().resolve(), runs_root() / text.strip("/")):

@@ -15,7 +15,7 @@ from ...storage import parse_json, read_file
 from ...tasks.row_scores import MetricRows, RowScores
 from ...terminal import on_one_line
 from ...training.folder.checkpoints import best_bytes
-from ...training.folder.results_file import read_results
+from ...training.folder.results_file import parameters_of, read_results
 from ...training.folder.row_scores_file import read_row_scores
 from ...training.folder.run_directory import RunDirectory
 from .alignment import align
@@ -109,12 +109,10 @@ def _is_finite(metric: MetricRows) -> bool:
 
 
 def _cost(run: RunDirectory) -> dict[str, float]:
-    """What the run states, without what it could not measure, and the size of its best checkpoint. A linear model's coefficients are its
-    parameters, as in `nlp count-params`.
-    """
+    """What the run states, without what it could not measure, its parameters, and the size of its best checkpoint."""
     cost = {name: float(value) for name, value in read_results(run.results).cost.model_dump().items()}
-    if "coefficients" in cost:
-        cost["parameters"] = cost["coefficients"]
+    if (parameters := parameters_of(cost)) is not None:
+        cost["parameters"] = parameters
     if (size := best_bytes(run)) is not None:
         cost["checkpoint_bytes"] = float(size)
     return {name: value for name, value in cost.items() if value or name != "peak_bytes"}

@@ -51,7 +51,9 @@ def _parted(line: str, line_ends: Sequence[str]) -> tuple[str, str]:
 
 
 def _cell(value: Cell, form: Form) -> str:
-    """A value as a field. Without quotes it cannot hold a delimiter or a line break: another character stands for each."""
+    """A value as a field. Without quotes it cannot hold a delimiter or a line break; a blank is written instead, or `_` where
+    the delimiter is a blank.
+    """
     text = "" if value is None else str(value)
     marks = [mark for mark in (form.separator, "\n", "\r") if mark in text]
     if form.quoted:

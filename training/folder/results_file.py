@@ -1,5 +1,6 @@
 """`results.json`: what a run ended with."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
 
@@ -44,6 +45,11 @@ class SavedResults(OpenSaved):
             if lacking := sorted(self.validation.keys() - figures.keys()):
                 raise ValueError(f"lacks `{split}.{lacking[0]}`, which validation has")
         return self
+
+
+def parameters_of(cost: Mapping[str, Any]) -> Any:
+    """The parameters of a model from its cost, as `nlp count-params` has them: of a linear model its coefficients; None for others."""
+    return cost.get("parameters", cost.get("coefficients"))
 
 
 def read_results(path: Path) -> SavedResults:

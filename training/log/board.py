@@ -12,7 +12,7 @@ from ..folder.results_file import read_results
 from ..folder.run_directory import RunDirectory
 from .hyperparameters import hyperparameters
 from .tensorboard_events import PREFIX, EventFile, hparams, scalar
-from .tracking import SUB_RUN, last_step, read_metrics, shown_as
+from .tracking import SUB_RUN, figures_of, last_step, read_metrics, shown_as
 
 MOST_RECIPES = 10
 MOST_RUNS = 20
@@ -113,7 +113,7 @@ class Board:
 
 def _figures(line: Mapping[str, Any]) -> dict[str, float]:
     """A line of the log by the tags that TensorBoard shows."""
-    return {shown_as(line["split"], tag): value for tag, value in line.items() if tag not in ("step", "split", "seconds")}
+    return {shown_as(line["split"], tag): value for tag, value in figures_of(line).items()}
 
 
 def _scalars(values: Mapping[str, Any]) -> Iterator[Any]:

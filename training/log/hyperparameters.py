@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ...configs.schema.recipe import Recipe
+from ..folder.results_file import parameters_of
 from ..folder.run_directory import RunDirectory
 
 
@@ -12,7 +13,7 @@ def hyperparameters(run: RunDirectory, recipe: Recipe, cost: Mapping[str, Any]) 
     model = recipe.model.model_dump()
     sizes = {name: value for name, value in model.items() if isinstance(value, bool | int | float)}
     columns = {"recipe": run.recipe, "run": run.name, "seed": recipe.seeds[0], "model": recipe.model.type, **sizes, **_training(recipe)}
-    parameters = cost.get("parameters", cost.get("coefficients"))  # of a linear model
+    parameters = parameters_of(cost)
     return columns if parameters is None else {**columns, "parameters": parameters}
 
 

@@ -132,12 +132,20 @@ class LogLine(OpenSaved):
     seconds: NonNegative
 
 
+_LOG_LINE = TypeAdapter(LogLine)
+
+
+def figures_of(line: Mapping[str, Any]) -> dict[str, Any]:
+    """The figures in a line of the log, by tag."""
+    return {tag: value for tag, value in line.items() if tag not in LogLine.model_fields}
+
+
 def read_metrics(run: RunDirectory) -> list[dict[str, Any]]:
     """All lines of `metrics.jsonl`; what is no such line, as a killed process leaves one, is left out."""
-    lines, adapter = [], TypeAdapter(LogLine)
+    lines = []
     for line in read_file(run.metrics).splitlines() if run.metrics.is_file() else ():
         with suppress(ValueError):
-            lines.append(checked(adapter, parse_json(line)).model_dump())
+            lines.append(checked(_LOG_LINE, parse_json(line)).model_dump())
     return lines
 
 
@@ -151,7 +159,7 @@ def last_step(run: RunDirectory) -> int | None:
         return None
     for line in reversed(lines):
         with suppress(ValueError):  # the last one may be half written
-            return checked(TypeAdapter(LogLine), parse_json(line)).step
+            return checked(_LOG_LINE, parse_json(line)).step
     return None
 
 

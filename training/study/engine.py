@@ -68,6 +68,8 @@ class Study:
 
     def _start_some(self) -> None:
         """Start runs while there is room. Of runs with the same data the first one builds it before others start, which find it cached."""
+        if len(self.going) >= self.options.n_workers:  # as after nearly every event, of which each step is one
+            return
         building = {_data(going.run) for going in self.going.values() if not going.is_built}
         for run in sorted(self.to_come, key=self.expected.of, reverse=True):
             if len(self.going) >= self.options.n_workers or self.stopped_by is not None:

@@ -6,6 +6,7 @@ from fnmatch import fnmatchcase
 from glob import glob
 from pathlib import Path
 
+from ...configs.catalog import is_pattern
 from ...configs.load import load_recipe, recipe_names
 from ...configs.schema.data import FileData, NamedData, SizesData
 from ...configs.schema.recipe import Recipe
@@ -94,11 +95,6 @@ def matching(configs: Sequence[str]) -> list[str]:
     for config in configs:
         found |= dict.fromkeys(_matches(config) if is_pattern(config) else [config])
     return list(found)
-
-
-def is_pattern(config: str) -> bool:
-    """Whether it may mean several recipes."""
-    return bool(set(config) & set("*?["))
 
 
 def _matches(pattern: str) -> list[str]:
