@@ -1,15 +1,22 @@
 """The bootstrap: how much a metric moves when the rows of its test are drawn again (Efron 1979)."""
 
+from collections.abc import Iterator
+from functools import lru_cache
 from math import exp, factorial, sqrt
 
 import numpy as np
+import numpy.typing as npt
 
 from ...datasets.arrays import FloatArray, IntArray
 from .sums import Metric, blocks, grouped
 
+Counts = npt.NDArray[np.uint8]
+
 DRAWS = 10_000
 MANY = 1_000
 """From so many different rows on, Poisson counts are faster."""
+KEPT = 20_000_000
+"""The most counts that are kept for the next method (20 MB)."""
 
 
 def percentile_interval(metric: Metric, statistics: FloatArray, confidence: float = 0.95, draws: int = DRAWS,
@@ -26,25 +33,41 @@ def percentile_interval(metric: Metric, statistics: FloatArray, confidence: floa
 
 def resampled_sums(statistics: FloatArray, draws: int = DRAWS, seed: int = 0) -> FloatArray:
     """(draws, k): sums of the statistics (rows, k) over as many rows, drawn with replacement."""
-    generator = np.random.default_rng(seed)
     different, frequencies = grouped(np.asarray(statistics, dtype=np.float64))
-    return np.concatenate([_counts(generator, frequencies, size) @ different for size in blocks(draws, len(different))])
-
-
-def _counts(generator: np.random.Generator, frequencies: IntArray, draws: int) -> FloatArray:
-    """(draws, m): how often each of m different rows is drawn, by the fastest of three ways: together, each row is one of n drawn."""
     n_rows = int(frequencies.sum())
-    if len(frequencies) < n_rows:
-        return generator.multinomial(n_rows, frequencies / n_rows, size=draws).astype(np.float64)
-    if n_rows >= MANY:
-        return _counts_of_many(generator, n_rows, draws)
-    counts = np.empty((draws, n_rows))
-    for row in counts:
-        row[:] = np.bincount(generator.integers(n_rows, size=n_rows), minlength=n_rows)
-    return counts
+    if len(different) < n_rows:
+        counts = _counts_of_groups(frequencies, draws, seed)
+    else:
+        counts = _kept_counts(n_rows, draws, seed) if n_rows * draws <= KEPT else _counts_of_rows(n_rows, draws, seed)
+    return np.concatenate([block.astype(np.float64) @ different for block in counts])
 
 
-def _counts_of_many(generator: np.random.Generator, n_rows: int, draws: int) -> FloatArray:
+def _counts_of_groups(frequencies: IntArray, draws: int, seed: int) -> Iterator[IntArray]:
+    """Blocks (draws of the block, m): how often the rows of each group are drawn together; each row is one of n drawn."""
+    generator, n_rows = np.random.default_rng(seed), frequencies.sum()
+    yield from (generator.multinomial(n_rows, frequencies / n_rows, size=size) for size in blocks(draws, len(frequencies)))
+
+
+@lru_cache(maxsize=1)
+def _kept_counts(n_rows: int, draws: int, seed: int) -> list[Counts]:
+    """The same for every method that is tested on as many rows, so that they are drawn once for all of them."""
+    return list(_counts_of_rows(n_rows, draws, seed))
+
+
+def _counts_of_rows(n_rows: int, draws: int, seed: int) -> Iterator[Counts]:
+    """Blocks (draws of the block, n_rows): how often each row is drawn, by the faster of two ways."""
+    generator = np.random.default_rng(seed)
+    counts = _counts_of_many if n_rows >= MANY else _counts_of_few
+    yield from (counts(generator, n_rows, size) for size in blocks(draws, n_rows))
+
+
+def _counts_of_few(generator: np.random.Generator, n_rows: int, draws: int) -> Counts:
+    """(draws, n_rows): n rows are drawn one by one."""
+    drawn = generator.integers(n_rows, size=(draws, n_rows)) + n_rows * np.arange(draws)[:, None]
+    return np.bincount(drawn.ravel(), minlength=draws * n_rows).astype(np.uint8).reshape(draws, n_rows)
+
+
+def _counts_of_many(generator: np.random.Generator, n_rows: int, draws: int) -> Counts:
     """(draws, n_rows): first each row a Poisson number of times, a little less than once on average, then what lacks of n rows one by one.
 
     Rows that are drawn by independent Poisson numbers are, given their total, drawn uniformly, so that all n are (Hanley and MacGibbon
@@ -58,6 +81,7 @@ def _counts_of_many(generator: np.random.Generator, n_rows: int, draws: int) -> 
     for step in np.rint(chances * 2**16):
         if step < 2**16:
             counts += (random >= np.uint16(step)).view(np.uint8)
-    for row, lacking in zip(counts, n_rows - counts.sum(axis=1, dtype=np.int64), strict=True):
-        np.add.at(row, generator.integers(n_rows, size=max(lacking, 0)), np.uint8(1))
-    return counts.astype(np.float64)
+    lacking = np.maximum(n_rows - counts.sum(axis=1, dtype=np.int64), 0)
+    rest = generator.integers(n_rows, size=lacking.sum()) + n_rows * np.repeat(np.arange(draws), lacking)
+    np.add.at(counts.reshape(-1), rest, np.uint8(1))
+    return counts
