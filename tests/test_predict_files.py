@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from nlp.datasets.formats.append import append_columns
 from nlp.datasets.formats.file_format import Form
-from nlp.datasets.formats.guess import DELIMITERS, readable_form
+from nlp.datasets.formats.guess import DELIMITERS, readable_table
 from nlp.datasets.formats.table_reader import read_table
 from nlp.errors import DataError
 
@@ -198,7 +198,7 @@ def test_keys_come_back_behind_those_of_jsonl(rows, ascii_only):
 @given(st.one_of(st.binary(max_size=60), st.text("a;,|\t\n\r\" ", max_size=40).map(str.encode)), st.sampled_from(["csv", "tsv"]))
 def test_any_bytes_have_a_form_or_are_refused(content, kind):
     try:
-        form = readable_form(content, "file", Form(kind, header=False))
+        form, _ = readable_table(content, "file", Form(kind, header=False))
     except DataError:
         return
     table = read_table(content, "file", form)
@@ -211,6 +211,6 @@ def test_any_bytes_have_a_form_or_are_refused(content, kind):
 def test_another_delimiter_is_found(delimiter, kind):
     rows = ROWS if kind == "csv" else [(text.replace('"', "").replace(",", " "), label) for text, label in ROWS]
     content = quoted([("text", "label"), *rows], delimiter).encode()
-    form = readable_form(content, "file", Form(kind))
+    form, _ = readable_table(content, "file", Form(kind))
     table = read_table(content, "file", form, ("text", "label"))
     assert list(zip(table.columns["text"], table.columns["label"], strict=True)) == rows
