@@ -10,10 +10,14 @@ import pytest
 from command import nlp
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from nlp.configs.schema.data import FileData
+from nlp.datasets.formats import guess, separated
 from nlp.datasets.formats.append import append_columns
 from nlp.datasets.formats.file_format import Form
 from nlp.datasets.formats.guess import DELIMITERS, readable_table
+from nlp.datasets.formats.separated import separated_grid
 from nlp.datasets.formats.table_reader import read_table
+from nlp.datasets.read import read_given
 from nlp.errors import DataError
 
 ROWS = [("a good film, really", "pos"), ("bad film", "neg"), ('"good"', "pos"), ("what a mess", "neg"), ("good", "pos"), ("bad", "neg")]
@@ -204,6 +208,21 @@ def test_any_bytes_have_a_form_or_are_refused(content, kind):
     table = read_table(content, "file", form)
     rows = [str(number) for number in range(len(table))]
     assert read_table(append_columns(content, "file", form, {"new": rows}), "file", form).columns[str(len(table.columns))] is not None
+
+
+def test_a_table_is_parsed_once(tmp_path, monkeypatch):
+    (tmp_path / "new.csv").write_text("text,label\na,b\n", encoding="utf-8")
+    parsed = []
+
+    def counted(text: str, source: str, form: Form):
+        parsed.append(source)
+        return separated_grid(text, source, form)
+
+    for module in (guess, separated):
+        monkeypatch.setattr(module, "separated_grid", counted)
+    path = str(tmp_path / "new.csv")
+    given = read_given(FileData(type="files", train=path), path, {}, ("text",), "")
+    assert given.table.columns == {"text": ["a"]} and parsed == [path]
 
 
 @pytest.mark.parametrize("delimiter", DELIMITERS)
