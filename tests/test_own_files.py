@@ -103,6 +103,7 @@ def hub(folder: Path) -> tuple[str, str, str]:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("write", [semicolons, tabs, jsonl, json_list, fasttext, tags, folders, parquet_file, workbook, hub],
                          ids=lambda write: write.__name__)
 def test_from_a_file_to_a_table_of_predictions(tmp_path: Path, write: Callable[[Path], tuple[str, str, str]]) -> None:
