@@ -109,8 +109,8 @@ def validate(
 
 @app.command()
 def init(
-    file: Annotated[Path, typer.Argument(help="Your data: .csv, .tsv, .jsonl, .json, .conll, fastText lines, also with .gz, or a folder "
-                                              "with a subfolder for each class.")],
+    file: Annotated[Path, typer.Argument(help="Your data: .csv, .tsv, .jsonl, .json, .parquet, .xlsx, .conll, fastText lines, also with "
+                                              ".gz; a folder with a subfolder for each class; or a dataset of Hugging Face.")],
     model: Annotated[str | None, typer.Option(help="The model.type of the new recipe; by default logistic_regression, or for tagging "
                                                    "averaged_perceptron.")] = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Recipe file; by default named after the data.")] = None,
@@ -121,6 +121,8 @@ def init(
     test: Annotated[Path | None, typer.Option(help="Test file; by default one named like a training file, with `test` in place of "
                                                    "`train`.")] = None,
     task: Annotated[str | None, typer.Option(help="classification or tagging; by default inferred from the content.")] = None,
+    encoding: Annotated[str | None, typer.Option(help="Encoding of the characters, such as cp1252 or cp949; by default UTF-8, or one that "
+                                                      "reads the file.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite an existing file.")] = False,
 ) -> None:
     """Write a commented recipe for a data file."""
@@ -133,7 +135,7 @@ def init(
     if task not in (None, *DEFAULT_MODELS):
         raise ConfigError(f"--task {task}: a recipe can be written for {' or '.join(DEFAULT_MODELS)}. For other tasks, start from a recipe "
                           "in `nlp config list`.")
-    sample, notices = with_splits(look_at(file, text, label, task), {"validation": validation, "test": test})
+    sample, notices = with_splits(look_at(file, text, label, task, encoding), {"validation": validation, "test": test})
     written, model = output or Path(f"{file.resolve().name.split('.')[0]}.yaml"), model or DEFAULT_MODELS[sample.task]
     write_recipe(sample, model, written, force)
     print(f"{written}: a recipe for {sample.task} with the model {model}. It lists every other key too, with its help.")

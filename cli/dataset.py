@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from ..datasets.check import TokenCheck
     from ..datasets.tables import Dataset, Table
 
-_DATA_SUFFIXES = (".csv", ".tsv", ".jsonl")
+_DATA_SUFFIXES = (".csv", ".tsv", ".jsonl", ".json", ".parquet", ".xlsx")
 
 
 class Opened(NamedTuple):

@@ -17,7 +17,7 @@ def eval_(
     run: Annotated[list[str], typer.Argument(help="Runs: paths, RECIPE (the latest) or RECIPE/NAME.", autocompletion=complete_run)],
     split: Annotated[str | None, typer.Option(help="train, validation, test or another split; by default test, or validation if there is "
                                                    "no test.")] = None,
-    data: Annotated[str | None, typer.Option(help="Score this file instead, such as a .csv, .tsv or .jsonl.")] = None,
+    data: Annotated[str | None, typer.Option(help="Score this file instead, such as a .csv, .tsv, .jsonl, .parquet or .xlsx.")] = None,
     text: Annotated[str | None, typer.Option(help="Text column of that file; by default that of the recipe.")] = None,
     label: Annotated[str | None, typer.Option(help="Column of that file with the answers; by default that of the recipe.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",

@@ -45,7 +45,7 @@ def write_recipe(sample: Sample, model: str, path: Path, force: bool) -> None:
     settings = first_settings(sample, model, path.parent)
     _refuse_unfit(settings, model, "tokens and tags" if sample.task == "tagging" else "texts and classes")
     editor = f"# yaml-language-server: $schema={SCHEMA}\n" if (path.parent / SCHEMA).is_file() else ""
-    heading = f"{editor}# A recipe for {sample.file.name}. Commented-out keys show their defaults.\n\n"
+    heading = f"{editor}# A recipe for {sample.title}. Commented-out keys show their defaults.\n\n"
     write_atomically(path, heading + commented(settings))
 
 
@@ -70,7 +70,7 @@ def first_settings(sample: Sample, model: str, folder: Path) -> dict[str, Any]:
         raise ConfigError(f"There is no model {model!r}.{near} --model must be one of {', '.join(classes)}.")
     section = classes[model]
     what = "the tags of the tokens" if sample.task == "tagging" else "the class of the texts"
-    values: dict[str, Any] = {"description": f"Predict {what} in {sample.file.name}", "data": _data(sample, folder)}
+    values: dict[str, Any] = {"description": f"Predict {what} in {sample.title}", "data": _data(sample, folder)}
     if sample.task == "tagging":
         return {**values, **_tagging(sample, model, section), "seeds": [1]}
     if section is not RulesConfig:

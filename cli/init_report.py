@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from ..configs.schema.recipe import Recipe
 from ..datasets.check import SplitCheck, check_splits, find_leaks
+from ..datasets.formats.encodings import UTF8, first_foreign_line
 from ..datasets.read import read_dataset
 from ..tasks.build import task_class
 from .console import notice, say
@@ -26,6 +27,9 @@ def print_data(recipe: Recipe, sample: Sample, notices: Sequence[str]) -> None:
     texts, labels = ("tokens", "tags") if tagged else ("text", "class")
     say(f"{texts.capitalize()} from column {sample.text!r}, {labels} from column {sample.label!r}; "
         f"{', '.join(f'{split} {each.examples:,}' for split, each in checks.items())} rows.")
+    if sample.encoding != UTF8:
+        shown = first_foreign_line("\n".join(sample.texts))
+        say(f"Characters are read as {sample.encoding}: {shown!r}. If that looks wrong, give the right one with --encoding.")
     train = checks["train"]
     say(f"A {'sentence' if tagged else 'text'} has {train.words.minimum:,} to {train.words.maximum:,} words, half of them up to "
         f"{train.words.median:,}.")
@@ -36,8 +40,8 @@ def print_data(recipe: Recipe, sample: Sample, notices: Sequence[str]) -> None:
 
 def predict_arguments(sample: Sample) -> str:
     """What follows `nlp predict RUN`: a table like the training file where predictions can be written beside its rows."""
-    ending = sample.file.name.removesuffix(".gz").rpartition(".")[2]
-    written = ending in ("csv", "tsv", "jsonl", "conll") or sample.format in ("tsv", "conll")
+    ending = sample.file.name.removesuffix(".gz").rpartition(".")[2] if sample.format != "huggingface" else "csv"
+    written = ending in ("csv", "tsv", "jsonl", "conll", "parquet", "xlsx") or sample.format in ("tsv", "conll")
     return f"--input NEW.{ending} --output PREDICTED.{ending}" if written else "--input LINES.txt"
 
 

@@ -25,8 +25,8 @@ SEARCHING = ("beam_size", "n_best", "attention")
 def predict(
     run: Annotated[str, typer.Argument(help="A run: its path, RECIPE (the latest) or RECIPE/NAME.", autocompletion=complete_run)],
     texts: Annotated[list[str] | None, typer.Argument(help="Texts; if none are given, lines of standard input.")] = None,
-    input_: Annotated[str | None, typer.Option("--input", help="A file: .csv, .tsv, .jsonl or .conll, also with .gz; any other has one "
-                                                               "text per line.")] = None,
+    input_: Annotated[str | None, typer.Option("--input", help="A file: .csv, .tsv, .jsonl, .conll, .parquet or .xlsx, also with .gz; "
+                                                               "any other has one text per line.")] = None,
     text: Annotated[str | None, typer.Option(help="Text column of that file; by default that of the recipe.")] = None,
     output: Annotated[str | None, typer.Option("--output", "-o", help="Write the input file, with prediction and probability beside each "
                                                                       "row, to this file.")] = None,

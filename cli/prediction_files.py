@@ -10,9 +10,9 @@ from typing import Any
 from ..configs.schema.data import FileData, NamedData
 from ..datasets.files import read_content
 from ..datasets.formats.append import append_columns
-from ..datasets.formats.file_format import decode
+from ..datasets.formats.encodings import UTF8, decode, is_utf8_after_all
 from ..datasets.formats.lines import split_lines, stream_lines
-from ..datasets.read import adapted, columns_taken, form_of, is_table, normalized, read_file
+from ..datasets.read import form_of, is_table, normalized, read_given
 from ..datasets.tables import Table
 from ..errors import ConfigError, DataError
 from ..storage import write_file
@@ -48,24 +48,25 @@ def find_texts(data: NamedData | FileData, column: str, texts: list[str] | None,
         raise ConfigError("--text names a column of the file that --input names, which has to be a table such as .csv, .tsv or .jsonl.")
     if texts:
         return Source(normalized(texts, data.normalization), ARGUMENTS)
-    lines = stream_lines(sys.stdin.buffer, "standard input") if path is None else _lines(path)
+    encoding = data.encoding if isinstance(data, FileData) else UTF8
+    lines = stream_lines(sys.stdin.buffer, "standard input") if path is None else _lines(path, encoding)
     return Source(normalized(lines, data.normalization), path or "standard input")
 
 
 def _column(data: NamedData | FileData, column: str, path: str, named: str | None) -> Source:
-    form = adapted(data, path, {} if named is None else {column: named})
-    table, _ = read_file(form, path, (column,), REMEDY)
-    notice(columns_taken(form, path, (column,)))
-    return Source(table.columns[column], path, table, form)
+    given = read_given(data, path, {} if named is None else {column: named}, (column,), REMEDY)
+    for each in given.notices:
+        notice(each)
+    return Source(given.table.columns[column], path, given.table, given.data)
 
 
-def _lines(path: str) -> Iterator[str]:
+def _lines(path: str, encoding: str) -> Iterator[str]:
     """The lines of a file, split as those of parallel files are: a text may contain other characters that break lines."""
     try:
         content = read_content(Path(path)) if path.endswith(".gz") else Path(path).read_bytes()
-        yield from split_lines(decode(content, path))
+        yield from split_lines(decode(content, path, UTF8 if is_utf8_after_all(content, encoding) else encoding))
     except OSError as error:
-        raise DataError(f"{path!r} cannot be read: {error.strerror}. --input takes a table, or a UTF-8 file with one text per "
+        raise DataError(f"{path!r} cannot be read: {error.strerror}. --input takes a table, or a file with one text per "
                         "line.") from None
 
 
@@ -73,9 +74,9 @@ def find_target(source: Source, output: str, as_json: bool) -> Path:
     """The file that predictions are written to. Raises UserError, before anything is predicted, where they cannot be."""
     if as_json:
         raise ConfigError("--json prints the predictions, --output writes them into a file; leave one of them out.")
-    if source.table is None or source.data is None or Path(source.name).expanduser().is_dir():
-        raise ConfigError("--output writes the table that --input names, a .csv, .tsv, .jsonl or .conll file, with the predictions "
-                          "beside its rows. For other texts, redirect the standard output: nlp predict ... > predictions.txt")
+    if source.table is None or source.data is None or not Path(source.name).expanduser().is_file():
+        raise ConfigError("--output writes the table that --input names, a .csv, .tsv, .jsonl, .conll, .parquet or .xlsx file, with the "
+                          "predictions beside its rows. For other texts, redirect the standard output: nlp predict ... > predictions.txt")
     path = Path(output).expanduser().resolve()
     endings = [Path(each.removesuffix(".gz")).suffix for each in (source.name, output)]
     if endings[0] != endings[1]:

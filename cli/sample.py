@@ -10,20 +10,27 @@ from typing import Any, Literal
 
 from ..configs.schema.data import FileData
 from ..datasets.files import read_content
-from ..datasets.formats.file_format import Form, decode, nearest
-from ..datasets.formats.guess import is_fasttext, readable_form, tagged_columns
+from ..datasets.formats.arrow import list_columns
+from ..datasets.formats.encodings import UTF8, decode, find_encoding
+from ..datasets.formats.excel import other_sheets
+from ..datasets.formats.file_format import Form, nearest
+from ..datasets.formats.folders import folder_encoding
+from ..datasets.formats.guess import is_fasttext, readable_table, tagged_columns
+from ..datasets.formats.hub_folder import SPLITS, find_dataset_folder, find_splits
 from ..datasets.formats.table_reader import read_table
 from ..datasets.read import read_file
-from ..errors import DataError
+from ..datasets.tables import Table
+from ..errors import ConfigError, DataError
 
 TEXT_NAMES = ("text", "tokens", "sentence", "document", "review", "comment", "comments", "message", "content", "body", "question",
               "utterance", "tweet", "description", "headline", "title", "query", "name", "input", "review_text", "sms")
 LABEL_NAMES = ("label", "class", "category", "intent", "target", "sentiment", "language", "topic", "labels", "tag", "genre", "hate",
                "rating", "stars", "label_text", "emotion", "output", "lang", "y", "tags")
-TABLES = ("csv", "tsv", "jsonl", "json")
-SPLIT_NAMES = {"validation": ("validation", "valid", "dev", "val"), "test": ("test",)}
+TAG_NAMES = ("tags", "ner_tags", "ner", "labels", "upos", "pos_tags", "pos", "chunk_tags")
+TABLES = ("csv", "tsv", "jsonl", "json", "parquet", "xlsx")
 
 Columns = Mapping[str, Sequence[str]]
+Task = Literal["classification", "tagging"]
 
 
 @dataclass(frozen=True)
@@ -39,9 +46,17 @@ class Sample:
     quoting: bool | None = None
     delimiter: str | None = None
     format: str | None = None
-    task: Literal["classification", "tagging"] = "classification"
+    task: Task = "classification"
     columns: Mapping[str, str | int] = field(default_factory=dict)
     splits: Mapping[str, Path] = field(default_factory=dict)
+    encoding: str = UTF8
+    named: str = ""
+    notices: Sequence[str] = ()
+
+    @property
+    def title(self) -> str:
+        """The name of the file or folder that was given."""
+        return self.named or self.file.name
 
     @property
     def names(self) -> tuple[str, str]:
@@ -52,61 +67,133 @@ class Sample:
     def settings(self) -> dict[str, Any]:
         """The keys of the recipe's `data` but for the names of the files."""
         stated = {"format": self.format, "header": None if self.header else False, "columns": dict(self.columns) or None,
-                  "quoting": self.quoting, "delimiter": self.delimiter}
+                  "quoting": self.quoting, "delimiter": self.delimiter, "encoding": None if self.encoding == UTF8 else self.encoding}
         return {"type": "files", **{key: value for key, value in stated.items() if value is not None}}
 
 
-def look_at(file: Path, text: str | None = None, label: str | None = None, task: str | None = None) -> Sample:
-    """Read a file and infer its task and columns, unless they are named. Raises DataError."""
+def _check_encoding(encoding: str) -> None:
+    """Raises ConfigError for what is no encoding of texts."""
+    try:
+        FileData(type="files", train="", encoding=encoding)
+    except ValueError as error:
+        said = str(error).partition("Value error, ")[2].partition(" [")[0]
+        raise ConfigError(f"--encoding {encoding}: it {said}.") from None
+
+
+def look_at(file: Path, text: str | None = None, label: str | None = None, task: str | None = None,
+            encoding: str | None = None) -> Sample:
+    """Read a file or a folder and infer its encoding, task and columns, unless they are named. Raises DataError."""
+    if encoding is not None:
+        _check_encoding(encoding)
     if file.is_dir():
-        table, _ = read_file(FileData(type="files", train=str(file)), str(file), ("text", "label"))
-        return Sample(file, "text", "label", table.columns["text"], table.columns["label"])
-    content = read_content(file)
-    ending, shown = file.name.removesuffix(".gz").rpartition(".")[2].lower(), decode(content, str(file))
+        return _in_folder(file, (text, label), task, encoding)
+    content, ending = read_content(file), file.name.removesuffix(".gz").rpartition(".")[2].lower()
+    if ending in ("parquet", "xlsx"):
+        return _in_binary(file, content, ending, (text, label), task)
+    encoding = encoding or find_encoding(content, str(file))
+    shown = decode(content, str(file), encoding)
     if task != "classification" and (ending == "conllu" or (ending not in ("jsonl", "json") and tagged_columns(shown))):
-        return _tagged(file, content, text, label)
+        return replace(_tagged(file, content, text, label, encoding), encoding=encoding)
     if ending == "csv" and task != "classification" and tagged_columns(shown, ","):
         raise DataError(f"{file} looks like tagging, with a token and a tag in each line and a blank line between sentences. Put tabs "
                         "in place of the commas and name it .conll; if each line is a text and its class, give --task classification.")
     if ending not in TABLES and is_fasttext(shown):
-        table = read_table(content, str(file), Form("fasttext"))
-        return Sample(file, "text", "label", table.columns["text"], table.columns["label"], format="fasttext")
-    return _in_table(file, content, ending, (text, label), "tagging" if task == "tagging" else "classification")
+        table = read_table(content, str(file), Form("fasttext", encoding=encoding))
+        return Sample(file, "text", "label", table.columns["text"], table.columns["label"], format="fasttext", encoding=encoding)
+    return _in_text(file, content, ending, (text, label), "tagging" if task == "tagging" else "classification", encoding)
 
 
-def _tagged(file: Path, content: bytes, text: str | None, label: str | None) -> Sample:
+def _in_folder(folder: Path, named: tuple[str | None, str | None], task: str | None, encoding: str | None) -> Sample:
+    """A dataset of Hugging Face, or a folder for each class."""
+    if (dataset := find_dataset_folder(folder)) is not None:
+        splits = find_splits(dataset)
+        train = splits.pop("train")
+        data = FileData(type="files", train=str(train), format="huggingface", encoding=encoding or UTF8)
+        table, (first, *_) = read_file(data, str(train))
+        lists = list_columns(read_content(Path(first)), first) if Path(first).suffix in (".parquet", ".arrow") else []
+        sample = _in_columns(train, table.columns, lists, named, task)
+        return replace(sample, format="huggingface", splits=splits, named=folder.resolve().name, encoding=encoding or UTF8)
+    encoding = encoding or folder_encoding(folder)
+    table, _ = read_file(FileData(type="files", train=str(folder), encoding=encoding), str(folder), ("text", "label"))
+    return Sample(folder, "text", "label", table.columns["text"], table.columns["label"], encoding=encoding)
+
+
+def _tagged(file: Path, content: bytes, text: str | None, label: str | None, encoding: str) -> Sample:
     """Tagged sentences: the first and the last column of CoNLL, form and upos of CoNLL-U, unless others are named."""
     kind = "conllu" if file.name.removesuffix(".gz").endswith(".conllu") else "conll"
-    last = max(tagged_columns(decode(content, str(file))) - 1, 1)
+    last = max(tagged_columns(decode(content, str(file), encoding)) - 1, 1)
     usual = ("form", "upos") if kind == "conllu" else (0, last)
     tokens, tags = (int(name) if name.isdecimal() else name for name in (text or str(usual[0]), label or str(usual[1])))
     columns = {"tokens": tokens, "tags": tags}
-    table = read_table(content, str(file), Form(kind, columns=columns), ("tokens", "tags"))
+    table = read_table(content, str(file), Form(kind, columns=columns, encoding=encoding), ("tokens", "tags"))
     stated = None if file.name.removesuffix(".gz").endswith(f".{kind}") else kind
     return Sample(file, tokens, tags, table.columns["tokens"], table.columns["tags"], format=stated, task="tagging", columns=columns)
 
 
-def _in_table(file: Path, content: bytes, ending: str, named: tuple[str | None, str | None],
-              task: Literal["classification", "tagging"]) -> Sample:
-    """A text and a class in each row."""
-    kind = _format(file, content, ending)
-    form = Form(kind) if kind in ("jsonl", "json") else readable_form(content, str(file), Form(kind, header=False))
-    table = read_table(content, str(file), form)
-    header = form.header or _has_header(table.columns)
-    columns = _below_header(table.columns) if header and not form.header else table.columns
+def _in_text(file: Path, content: bytes, ending: str, named: tuple[str | None, str | None], task: Task, encoding: str) -> Sample:
+    """A text and a class in each row of a CSV, TSV or JSON file."""
+    kind = _format(file, content, ending, encoding)
+    form = Form(kind, header=kind in ("jsonl", "json"), encoding=encoding)
     if form.header:
+        table = read_table(content, str(file), form)
         _refuse_no_text(file, content, form, named)
+    else:
+        form, table = readable_table(content, str(file), form)
+    sample = _with_header(file, table.columns, named, task, form.header)
+    return replace(sample, quoting=form.quoting, delimiter=form.delimiter, format=None if ending == kind else kind, encoding=encoding)
+
+
+def _in_binary(file: Path, content: bytes, kind: Literal["parquet", "xlsx"], named: tuple[str | None, str | None],
+               task: str | None) -> Sample:
+    """The same in a Parquet file or the first sheet of an Excel workbook."""
+    if kind == "parquet":
+        table = read_table(content, str(file), Form(kind))
+        return _in_columns(file, table.columns, list_columns(content, str(file)), named, task)
+    table = read_table(content, str(file), Form(kind, header=False))
+    others = other_sheets(content, str(file))
+    notices = [f"only the first sheet of {file} is read, not {', '.join(others)}."] if others else []
+    sample = _with_header(file, table.columns, named, "tagging" if task == "tagging" else "classification")
+    read_table(content, str(file), Form(kind, sample.header, columns=sample.columns), sample.names)  # refuses formulas without a value
+    return replace(sample, notices=notices)
+
+
+def _with_header(file: Path, columns: Columns, named: tuple[str | None, str | None], task: Task, header: bool = False) -> Sample:
+    """A text and a class in each row. Without `header`, the columns have positions, and their first row may be a header."""
+    found = not header and _has_header(columns)
+    columns = _below_header(columns) if found else columns
     rows = len(next(iter(columns.values()), ()))
     if len(columns) < 2 or not rows:
         raise DataError(f"{file} has {len(columns)} columns and {rows} rows, but at least two columns (text and class) and one row "
-                        f"are needed. {_HOW_DIVIDED[form.header]}")
+                        f"are needed. {_HOW_DIVIDED[header]}")
     text, label = _text_and_label(file, columns, *named)
-    places = (text, label) if header else (int(text), int(label))
+    places = (text, label) if header or found else (int(text), int(label))
     if task == "classification":
         _refuse_several(file, label, columns[label])
     names = ("text", "label") if task == "classification" else ("tokens", "tags")
-    return Sample(file, *places, columns[text], columns[label], header, form.quoting, form.delimiter, None if ending == kind else kind,
-                  task, {} if header else dict(zip(names, places, strict=True)))
+    return Sample(file, *places, columns[text], columns[label], header or found, task=task,
+                  columns={} if header or found else dict(zip(names, places, strict=True)))
+
+
+def _in_columns(file: Path, columns: Columns, lists: Sequence[str], named: tuple[str | None, str | None], task: str | None) -> Sample:
+    """A text and a class, or the tokens and tags of a sentence, in each row of named columns, of which `lists` have a list in each row."""
+    tokens = {name: columns[name] for name in lists if name in columns}
+    if task == "tagging" or (task is None and named == (None, None) and len(tokens) > 1):
+        return _in_lists(file, columns, tokens, named)
+    plain = {name: values for name, values in columns.items() if name not in tokens or name == named[0]}
+    if (several := next((name for name in tokens if name == named[1] or (named[1] is None and _is_known(name))), None)) is not None:
+        raise DataError(f"{file}: the column `{several}` has a list in each row: several classes, or the tags of tokens. A text has one "
+                        "class here; name another column with --label, or give --task tagging.")
+    return _with_header(file, plain, named, "classification", header=True)
+
+
+def _in_lists(file: Path, columns: Columns, tokens: Columns, named: tuple[str | None, str | None]) -> Sample:
+    text = _named(file, named[0], columns) or _text_column(tokens)
+    others = [name for name in tokens if name != text]
+    label = _named(file, named[1], columns) or min(others, key=lambda name: _rank(name, TAG_NAMES), default=None)
+    if text is None or label is None:
+        raise DataError(f"{file}: cannot infer which column contains the tokens and which the tags. Name them with --text and --label; "
+                        f"the columns are {', '.join(columns)}.")
+    return Sample(file, text, label, columns[text], columns[label], task="tagging")
 
 
 _HOW_DIVIDED = {True: "Each JSON object needs a key for each, whose values are text or numbers.",
@@ -123,25 +210,26 @@ def _text_and_label(file: Path, columns: Columns, text: str | None, label: str |
     return text, label
 
 
-def _format(file: Path, content: bytes, ending: str) -> Literal["csv", "tsv", "jsonl", "json"]:
+def _format(file: Path, content: bytes, ending: str, encoding: str) -> Literal["csv", "tsv", "jsonl", "json"]:
     """By the ending; a file with another is TSV where every line has a tab."""
     match ending:
         case "csv" | "tsv" | "jsonl" | "json":
             return ending
     try:
-        if len(read_table(content, str(file), Form("tsv", header=False)).columns) > 1:
+        if len(read_table(content, str(file), Form("tsv", header=False, encoding=encoding)).columns) > 1:
             return "tsv"
     except DataError as error:
         if "is empty" in str(error):
             raise
-    raise DataError(f"{file}: the format is inferred from the file name, which must end in .csv, .tsv, .jsonl, .json, .conll or .conllu "
-                    "(also with .gz), or from the content: lines with tabs, fastText's `__label__` lines, or tokens with their tags. "
-                    "This is none of these.")
+    raise DataError(f"{file}: the format is inferred from the file name, which must end in .csv, .tsv, .jsonl, .json, .parquet, .xlsx, "
+                    ".conll or .conllu (also with .gz), or from the content: lines with tabs, fastText's `__label__` lines, or tokens with "
+                    "their tags. This is none of these.")
 
 
 def _refuse_no_text(file: Path, content: bytes, form: Form, named: tuple[str | None, str | None]) -> None:
     """Raises the reader's DataError where the text or the class of a JSON object is null, a list or an object."""
-    first = json.loads(decode(content, str(file)).strip().split("\n")[0] if form.format == "jsonl" else content.decode("utf-8-sig"))
+    decoded = decode(content, str(file), form.encoding)
+    first = json.loads(decoded.strip().split("\n")[0] if form.format == "jsonl" else decoded)
     record = first if form.format == "jsonl" else first[0]
     known = [str(key) for key, value in record.items() if key in named or (not isinstance(value, str | int | float) and _is_known(key))]
     if known:
@@ -166,12 +254,13 @@ def _refuse_several(file: Path, column: str, labels: Sequence[str]) -> None:
 
 def with_splits(sample: Sample, given: Mapping[str, Path | None]) -> tuple[Sample, list[str]]:
     """The sample with the files of its other splits: those that are given, and those beside a training file; and why one is not used."""
-    splits, notices = {}, []
+    splits, notices = {}, [*sample.notices]
     for split, named in given.items():
-        path = named or _beside(sample.file, split)
+        path = named or sample.splits.get(split) or _beside(sample.file, split)
         try:
             if path is not None:
-                read_file(FileData(train=str(sample.file), **sample.settings()), str(path), sample.names)
+                table, _ = read_file(FileData(train=str(sample.file), **sample.settings()), str(path), sample.names)
+                _refuse_unanswered(table, sample.names[1])
                 splits[split] = path
         except DataError as error:
             if named is not None:
@@ -180,9 +269,14 @@ def with_splits(sample: Sample, given: Mapping[str, Path | None]) -> tuple[Sampl
     return replace(sample, splits=splits), notices
 
 
+def _refuse_unanswered(table: Table, label: str) -> None:
+    if not any(each.strip() for each in table.columns[label]):
+        raise DataError(f"{table.source} has no answer in any row of `{label}`, so nothing could be scored on it. Leave it out.")
+
+
 def _beside(file: Path, split: str) -> Path | None:
     """A file whose name has the split in place of `train`."""
-    for word in SPLIT_NAMES[split]:
+    for word in SPLITS[split]:
         name = re.sub(r"(?i)(?<![a-z])train(ing)?(?![a-z])", word, file.name)
         names = (name, f"{name}.gz", name.removesuffix(".gz"))
         if name != file.name and (found := next((file.with_name(each) for each in names if file.with_name(each).exists()), None)):

@@ -12,7 +12,7 @@ from ..errors import ConfigError, DataError
 from .encoded.cache import Cache
 from .encoded.preparation import Preparation, Tokenizers
 from .encoded.split import Data, Encoding, Split
-from .read import adapted, columns_taken, is_table, read_dataset, read_file
+from .read import is_table, read_dataset, read_given
 from .splits import train_part
 from .tables import Dataset, Table
 from .tokenizers.tokenizer import Tokenizer
@@ -74,11 +74,10 @@ def read_file_as_split(data: DataConfig, preparation: Preparation, encoding: Enc
     others by these.
     """
     data, cache = _with_texts(data), Cache()
-    form = adapted(data, file, columns)
-    remedy = "Name the columns with --text and --label."
-    table, left_out = preparation.checked(read_file(form, file, preparation.columns, remedy)[0])
+    given = read_given(data, file, columns, preparation.columns, "Name the columns with --text and --label.")
+    table, left_out = preparation.checked(given.table)
     split, more = preparation.split(_name_of(file), table, encoding, cache)
-    taken = [columns_taken(form, file, preparation.columns)] if is_table(data, file) else []
+    taken = given.notices if is_table(data, file) else given.notices[1:]
     return split, [*taken, *left_out, *more, *cache.notices]
 
 

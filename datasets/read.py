@@ -3,15 +3,17 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Literal, NamedTuple, get_args
 from unicodedata import normalize
 
 from ..configs.schema.data import FileData, NamedData
 from ..errors import DataError
 from .files import checksum_as, data_folder, find_file, read_content, sha256
-from .formats.file_format import Form, TextFormat, nearest
+from .formats.encodings import UTF8, is_utf8_after_all
+from .formats.file_format import Form, TableFormat, nearest
 from .formats.folders import read_folders
-from .formats.guess import readable_form
+from .formats.guess import readable_table
+from .formats.hub_folder import read_hub_split, split_files
 from .formats.lines import pair_lines
 from .formats.table_reader import read_table
 from .named.catalog import NamedDataset, Source, find_dataset
@@ -19,10 +21,13 @@ from .named.published_formats import strip_message
 from .splits import cut_end, cut_validation
 from .tables import Dataset, Table
 
-_Format = Literal[TextFormat, "parallel", "folders"]
+_Format = Literal[TableFormat, "parallel", "folders", "huggingface"]
 _FORMATS: Mapping[str, _Format] = {
     ".csv": "csv", ".tsv": "tsv", ".jsonl": "jsonl", ".json": "json", ".conll": "conll", ".conllu": "conllu", ".txt": "text",
+    ".parquet": "parquet", ".xlsx": "xlsx",
 }
+_NOT_ONE_TEXT = ("folders", "huggingface", "parallel", "parquet", "xlsx")
+"""Formats of several files, or of files that have no text to be decoded."""
 
 
 def read_dataset(config: NamedData | FileData, columns: Sequence[str] = ()) -> Dataset:
@@ -146,26 +151,62 @@ def read_file(config: FileData, path: str, columns: Sequence[str] = (), remedy: 
 
     Where the format is `parallel`, the files whose names start with `path`. `remedy` says what to do where a column is missing.
     """
-    kind = _format(config, path)
-    if kind == "parallel":
-        table, hashes = _read_parallel(config, path, columns)
-    else:
-        form = form_of(config.model_copy(update={"train": path}))
-        form = form if remedy is None else replace(form, remedy=remedy)
-        if kind == "folders":
-            table, digest = read_folders(path, form, columns)
-        else:
-            content = read_content(Path(path).expanduser())
-            table, digest = read_table(content, path, form, columns), sha256(content)
-        hashes = {path: digest}
+    table, hashes = _read_as(_format(config, path), config, path, columns, remedy)
     return _normalized(table, config), hashes
 
 
+def _read_as(kind: _Format, config: FileData, path: str, columns: Sequence[str], remedy: str | None) -> tuple[Table, Mapping[str, str]]:
+    if kind == "parallel":
+        return _read_parallel(config, path, columns)
+    form = form_of(config.model_copy(update={"train": path}))
+    form = form if remedy is None else replace(form, remedy=remedy)
+    if kind == "huggingface":
+        return read_hub_split(path, form, columns)
+    if kind == "folders":
+        table, digest = read_folders(path, form, columns)
+        return table, {path: digest}
+    content = read_content(Path(path).expanduser())
+    return read_table(content, path, form, columns), {path: sha256(content)}
+
+
+class Given(NamedTuple):
+    """A file that the recipe does not name: how it is read, and what it holds."""
+
+    data: FileData
+    table: Table
+    notices: Sequence[str]
+
+
+def read_given(config: NamedData | FileData, path: str, named: Mapping[str, str], columns: Sequence[str], remedy: str) -> Given:
+    """The columns of a file that the recipe does not name. A delimiter that is not the usual one is found, and UTF-8 is recognised.
+
+    `named` are the columns that the caller has named, by their names in the recipe.
+    """
+    data = adapted(config, path, named)
+    if _format(data, path) in _NOT_ONE_TEXT:
+        return _given(data, path, columns, read_file(data, path, columns, remedy)[0])
+    content = read_content(Path(path).expanduser())
+    other = is_utf8_after_all(content, data.encoding)
+    encoding = [f"{path} is UTF-8, and read as that, where the recipe has `data.encoding: {data.encoding}`."] if other else []
+    form = replace(form_of(data), remedy=remedy, encoding=UTF8 if other else data.encoding)
+    if form.format in ("csv", "tsv"):
+        form, table = readable_table(content, path, form, columns)
+    else:
+        table = read_table(content, path, form, columns)
+    data = data.model_copy(update={"quoting": form.quoting, "delimiter": form.delimiter, "encoding": form.encoding})
+    return _given(data, path, columns, _normalized(table, data), encoding)
+
+
+def _given(data: FileData, path: str, columns: Sequence[str], table: Table, notices: Sequence[str] = ()) -> Given:
+    return Given(data, table, [_columns_taken(data, path, columns), *notices])
+
+
 def form_of(config: FileData) -> Form:
-    """The form of the files that a recipe names; in folders, each is a text."""
+    """The form of the files that a recipe names; in folders, each is a text, and in the Hub's, it is mostly Parquet."""
     kind = _format(config, config.train)
     assert kind != "parallel", "parallel files are not read one by one"
-    return Form("text" if kind == "folders" else kind, config.header, config.quoting, config.columns, config.delimiter)
+    kind = "text" if kind == "folders" else "parquet" if kind == "huggingface" else kind
+    return Form(kind, config.header, config.quoting, config.columns, config.delimiter, encoding=config.encoding)
 
 
 def is_table(config: NamedData | FileData, path: str) -> bool:
@@ -173,27 +214,30 @@ def is_table(config: NamedData | FileData, path: str) -> bool:
     ending = _ending(path)
     if Path(path).expanduser().is_dir():
         return True
+    if _is_split(config, path):
+        return True
     if isinstance(config, FileData) and ending == _ending(config.train):
-        return _own_format(config) not in (None, "parallel", "text", "folders")
+        return _own_format(config) not in (None, "parallel", "text", "folders", "huggingface")
     return _FORMATS.get(ending, "text") != "text"
+
+
+def _is_split(config: NamedData | FileData, path: str) -> bool:
+    """Whether FOLDER/SPLIT is one of a dataset of Hugging Face."""
+    return isinstance(config, FileData) and config.format == "huggingface" and bool(split_files(Path(path).expanduser()))
 
 
 def adapted(config: NamedData | FileData, path: str, columns: Mapping[str, str]) -> FileData:
     """How a file that the recipe does not name is read: as the recipe's own files where its name has the same ending, else by its ending.
 
-    `columns` are those that the caller has named, by their names in the recipe. A delimiter that is not the usual one is found.
+    `columns` are those that the caller has named, by their names in the recipe.
     """
     form = _for_ending(config, path)
     places = {name: int(given) if given.isdecimal() and not form.header else given for name, given in columns.items()}
     header = form.header or any(isinstance(place, str) for place in places.values())
-    form = form.model_copy(update={"train": path, "header": header, "columns": {**form.columns, **places}})
-    if _format(form, path) in ("csv", "tsv"):
-        found = readable_form(read_content(Path(path).expanduser()), path, form_of(form))
-        form = form.model_copy(update={"quoting": found.quoting, "delimiter": found.delimiter})
-    return form
+    return form.model_copy(update={"train": path, "header": header, "columns": {**form.columns, **places}})
 
 
-def columns_taken(form: FileData, path: str, names: Sequence[str]) -> str:
+def _columns_taken(form: FileData, path: str, names: Sequence[str]) -> str:
     """Which columns of a file are read as the texts and, where two are named, as the labels; for a notice."""
     keys = [form.columns.get(name, name) for name in names]
     shown = [f"{key} (the first is 0)" if isinstance(key, int) else f"`{key}`" for key in keys]
@@ -206,9 +250,14 @@ def _for_ending(config: NamedData | FileData, path: str) -> FileData:
     """The recipe's own settings as far as they make sense for a file with this ending."""
     usual = FileData(type="files", train=path, normalization=config.normalization)
     ending = _ending(path)
-    if isinstance(config, NamedData) or Path(path).expanduser().is_dir():
+    if isinstance(config, NamedData):
         return usual
-    if config.format != "folders" and (ending == _ending(config.train) or ending not in _FORMATS):
+    usual = usual.model_copy(update={"encoding": config.encoding})
+    if _is_split(config, path):
+        return config
+    if Path(path).expanduser().is_dir():
+        return usual
+    if config.format not in ("folders", "huggingface") and (ending == _ending(config.train) or ending not in _FORMATS):
         return config
     if _FORMATS.get(ending) in ("csv", "tsv") and _own_format(config) in ("csv", "tsv"):
         return usual.model_copy(update={"header": config.header, "columns": config.columns})
@@ -227,7 +276,7 @@ def _ending(path: str) -> str:
 def _format(config: FileData, path: str) -> _Format:
     folder = Path(path).expanduser().is_dir()
     kind = config.format or ("folders" if folder else _FORMATS.get(_ending(path)))
-    if folder and kind not in ("folders", "parallel"):
+    if folder and kind not in ("folders", "huggingface", "parallel"):
         raise DataError(f"{path} is a folder, which cannot be read as {kind}. Name a file in it.")
     if kind is None:
         known = ", ".join(sorted(get_args(_Format)))
@@ -240,7 +289,7 @@ def _read_parallel(config: FileData, path: str, columns: Sequence[str]) -> tuple
     endings = {name: str(config.columns.get(name, name)) for name in columns or config.columns or _endings(path)}
     files = {name: _parallel_file(path, name, ending) for name, ending in endings.items()}
     contents = {name: read_content(file) for name, file in files.items()}
-    table = pair_lines({name: (content, str(files[name])) for name, content in contents.items()})
+    table = pair_lines({name: (content, str(files[name])) for name, content in contents.items()}, config.encoding)
     return table, {str(files[name]): sha256(content) for name, content in contents.items()}
 
 

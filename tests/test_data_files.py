@@ -66,7 +66,7 @@ def test_the_settings_reach_the_reader(tmp_path):
 
 def test_a_name_without_a_known_ending_is_refused(tmp_path):
     (tmp_path / "data.dat").write_text("text,label\na,b\n", encoding="utf-8")
-    with pytest.raises(DataError, match=r"data\.dat is not clear from its name\. Set `data\.format` to one of conll, .*, tsv, or rename"):
+    with pytest.raises(DataError, match=r"data\.dat is not clear from its name\. Set `data\.format` to one of conll, .*, xlsx, or rename"):
         read_dataset(FileData(type="files", train=str(tmp_path / "data.dat")))
 
 

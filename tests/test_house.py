@@ -24,7 +24,8 @@ MAY_IMPORT = {
     "analysis": {"configs", "datasets", "models", "tasks", "training"},
     "cli": {"configs", "datasets", "models", "tasks", "training", "analysis"},
 }
-HEAVY = {"torch", "numpy", "sklearn", "scipy", "matplotlib", "tensorboard", "tokenizers", "safetensors", "skops", "faker", "babel"}
+HEAVY = {"torch", "numpy", "sklearn", "scipy", "matplotlib", "tensorboard", "tokenizers", "safetensors", "skops", "faker", "babel",
+         "pyarrow", "openpyxl"}
 WITHOUT_TORCH = {"configs": set(), "datasets": set(), "tasks": {"losses.py", "cross_entropy.py"}}
 """Folders that load without torch, except the files that only networks need."""
 DOCS = sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "docs").glob("*.md"))

@@ -10,10 +10,14 @@ import pytest
 from command import nlp
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from nlp.configs.schema.data import FileData
+from nlp.datasets.formats import guess, separated
 from nlp.datasets.formats.append import append_columns
 from nlp.datasets.formats.file_format import Form
-from nlp.datasets.formats.guess import DELIMITERS, readable_form
+from nlp.datasets.formats.guess import DELIMITERS, readable_table
+from nlp.datasets.formats.separated import separated_grid
 from nlp.datasets.formats.table_reader import read_table
+from nlp.datasets.read import read_given
 from nlp.errors import DataError
 
 ROWS = [("a good film, really", "pos"), ("bad film", "neg"), ('"good"', "pos"), ("what a mess", "neg"), ("good", "pos"), ("bad", "neg")]
@@ -198,7 +202,7 @@ def test_keys_come_back_behind_those_of_jsonl(rows, ascii_only):
 @given(st.one_of(st.binary(max_size=60), st.text("a;,|\t\n\r\" ", max_size=40).map(str.encode)), st.sampled_from(["csv", "tsv"]))
 def test_any_bytes_have_a_form_or_are_refused(content, kind):
     try:
-        form = readable_form(content, "file", Form(kind, header=False))
+        form, _ = readable_table(content, "file", Form(kind, header=False))
     except DataError:
         return
     table = read_table(content, "file", form)
@@ -206,11 +210,26 @@ def test_any_bytes_have_a_form_or_are_refused(content, kind):
     assert read_table(append_columns(content, "file", form, {"new": rows}), "file", form).columns[str(len(table.columns))] is not None
 
 
+def test_a_table_is_parsed_once(tmp_path, monkeypatch):
+    (tmp_path / "new.csv").write_text("text,label\na,b\n", encoding="utf-8")
+    parsed = []
+
+    def counted(text: str, source: str, form: Form):
+        parsed.append(source)
+        return separated_grid(text, source, form)
+
+    for module in (guess, separated):
+        monkeypatch.setattr(module, "separated_grid", counted)
+    path = str(tmp_path / "new.csv")
+    given = read_given(FileData(type="files", train=path), path, {}, ("text",), "")
+    assert given.table.columns == {"text": ["a"]} and parsed == [path]
+
+
 @pytest.mark.parametrize("delimiter", DELIMITERS)
 @pytest.mark.parametrize("kind", ["csv", "tsv"])
 def test_another_delimiter_is_found(delimiter, kind):
     rows = ROWS if kind == "csv" else [(text.replace('"', "").replace(",", " "), label) for text, label in ROWS]
     content = quoted([("text", "label"), *rows], delimiter).encode()
-    form = readable_form(content, "file", Form(kind))
+    form, _ = readable_table(content, "file", Form(kind))
     table = read_table(content, "file", form, ("text", "label"))
     assert list(zip(table.columns["text"], table.columns["label"], strict=True)) == rows

@@ -1,10 +1,14 @@
 """Where the examples come from: the `data:` section of a recipe."""
 
+import codecs
 from typing import Annotated, Literal, Self, TypeVar
 
 from pydantic import Field, field_validator, model_validator
 
 from .base import Config, PositiveInt, Seed, Share, WholeShare
+
+_ESCAPES = ("idna", "punycode", "unicode_escape", "raw_unicode_escape", "raw-unicode-escape", "unicode-escape", "utf-7", "undefined")
+"""What Python has among its encodings, but no file is written in."""
 
 
 class NamedData(Config):
@@ -44,19 +48,20 @@ class FileData(Config):
 
     type: Literal["files"]
     train: str
-    """Training file: .csv, .tsv, .jsonl, .json, .conll, .conllu, .txt, each also with .gz; a folder with a subfolder for each class; for
-    parallel files, the path without extension."""
+    """Training file: .csv, .tsv, .jsonl, .json, .parquet, .xlsx, .conll, .conllu, .txt, each also with .gz; a folder with a subfolder for
+    each class; for parallel files, the path without extension; for a dataset of Hugging Face, FOLDER/SPLIT."""
     validation: str | None = None
     """Validation file; without one, part of the training file is held out (of a single long text, its end)."""
     test: str | None = None
     """Test file; without one, the run reports validation results only."""
-    format: Literal["csv", "tsv", "jsonl", "json", "conll", "conllu", "fasttext", "folders", "parallel", "text"] | None = None
+    format: Literal["csv", "tsv", "jsonl", "json", "conll", "conllu", "fasttext", "folders", "huggingface", "parallel", "parquet", "text",
+                    "xlsx"] | None = None
     """File format; by default inferred from the file name. `json` is a list of objects, `fasttext` has lines such as `__label__x text`,
     `folders` is a folder with a subfolder of text files for each class. `conll` and `conllu` contain tagged sentences, `text` is one long
-    text. `parallel` is one file per column, such as train.en and train.de, with one sentence per line. `fasttext` and `parallel` are never
-    inferred."""
+    text. `parallel` is one file per column, such as train.en and train.de, with one sentence per line. `huggingface` is a folder as it is
+    published on the Hub or written by `save_to_disk`. `fasttext`, `huggingface` and `parallel` are never inferred."""
     header: bool = True
-    """Whether the first line of a CSV or TSV file contains the column names."""
+    """Whether the first line of a CSV or TSV file, or the first row of an Excel sheet, contains the column names."""
     columns: dict[str, str | int] = {}
     """Column name in this recipe -> the column's header, JSON key or position (counted from 0) in the file; for parallel files, the
     file extension."""
@@ -64,6 +69,8 @@ class FileData(Config):
     """Whether `"` quotes fields; by default yes in CSV and no in TSV."""
     delimiter: str | None = None
     """The character between two fields of a CSV or TSV file, such as `;`; by default a comma in CSV and a tab in TSV."""
+    encoding: str = "utf-8"
+    """How the characters of text files are encoded, such as `cp1252` (Western Windows), `cp949` (Korean Windows), `latin-1` or `utf-16`."""
     validation_share: Share = 0.1
     """Share of the training examples, or of the characters of a text, held out for validation if there is no validation file."""
     split_seed: Seed = 0
@@ -76,6 +83,18 @@ class FileData(Config):
     normalization: Literal["nfc", "none"] = "nfc"
     """Unicode normalisation of texts and labels when they are read, here and by `nlp predict`: NFC encodes é, or a Korean syllable, as
     one character, so that equal words are equal whatever program wrote the file."""
+
+    @field_validator("encoding")
+    @classmethod
+    def _known_encoding(cls, encoding: str) -> str:
+        try:
+            "".encode(encoding)
+            known = codecs.lookup(encoding).name not in _ESCAPES
+        except (LookupError, ValueError):
+            known = False
+        if not known:
+            raise ValueError("must be an encoding of texts that Python knows, such as utf-8, cp1252, latin-1, cp949 or utf-16")
+        return encoding
 
     @field_validator("delimiter")
     @classmethod

@@ -5,12 +5,15 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from ...errors import DataError
+from .arrow import append_to_parquet
 from .conll import split_tokens, token_lines
-from .file_format import Form, decode
+from .encodings import decode, encode
+from .excel import append_to_xlsx
+from .file_format import Form
 from .separated import read_separated, row_ends
+from .table_reader import read_table
 
 Cell = str | float | None
-_MARK = b"\xef\xbb\xbf"
 
 
 def append_columns(content: bytes, source: str, form: Form, columns: Mapping[str, Sequence[Cell]]) -> bytes:
@@ -19,7 +22,10 @@ def append_columns(content: bytes, source: str, form: Form, columns: Mapping[str
     In CoNLL the first column holds a tag for each token, and no other is written. Raises DataError where the file has such a column
     already, and for a format that has no place for another.
     """
-    text = decode(content, source)
+    if form.format in ("parquet", "xlsx"):
+        _refuse_present(source, read_table(content, source, replace(form, columns={})).columns if form.header else (), columns)
+        return append_to_xlsx(content, source, form, columns) if form.format == "xlsx" else append_to_parquet(content, source, columns)
+    text = decode(content, source, form.encoding)
     match form.format:
         case "csv" | "tsv":
             text = _with_cells(text, source, form, columns)
@@ -28,9 +34,10 @@ def append_columns(content: bytes, source: str, form: Form, columns: Mapping[str
         case "conll":
             text = _with_tags(text, next(iter(columns.values())))
         case _:
-            raise DataError(f"{source}: predictions can be written beside the rows of CSV, TSV, JSONL and CoNLL files (.csv, .tsv, .jsonl, "
-                            f".conll), not into {form.format}. Leave out --output, or convert the file.")
-    return _MARK * content.startswith(_MARK) + text.encode("utf-8")
+            raise DataError(f"{source}: predictions can be written beside the rows of CSV, TSV, JSONL, CoNLL, Parquet and Excel files "
+                            f"(.csv, .tsv, .jsonl, .conll, .parquet, .xlsx), not into {form.format}. Leave out --output, or convert the "
+                            "file.")
+    return encode(text, content, source, form.encoding)
 
 
 def _with_cells(text: str, source: str, form: Form, columns: Mapping[str, Sequence[Cell]]) -> str:

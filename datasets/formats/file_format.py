@@ -1,4 +1,4 @@
-"""What readers of every format share: the form of a file, its text, and the error for a missing column."""
+"""What readers of every format share: the form of a file, and the error for a missing column."""
 
 import difflib
 from collections.abc import Iterable, Mapping, Sequence
@@ -6,21 +6,24 @@ from dataclasses import dataclass, field
 from typing import Literal, NoReturn
 
 from ...errors import DataError
+from .encodings import UTF8
 
 TextFormat = Literal["csv", "tsv", "jsonl", "json", "conll", "conllu", "fasttext", "text"]
+TableFormat = Literal[TextFormat, "parquet", "xlsx"]
 
 
 @dataclass(frozen=True)
 class Form:
     """How the text of a file is cut into named columns; the fields mean what they mean in `configs.data.FileData`."""
 
-    format: TextFormat
+    format: TableFormat
     header: bool = True
     quoting: bool | None = None
     columns: Mapping[str, str | int] = field(default_factory=dict)
     delimiter: str | None = None
     remedy: str = "Set `data.columns: {{{name}: THE NAME IN THE FILE}}`, or the task's column."
     """What to do where a column is missing; `name` is its name in the recipe."""
+    encoding: str = UTF8
 
     @property
     def separator(self) -> str:
@@ -30,22 +33,6 @@ class Form:
     @property
     def quoted(self) -> bool:
         return self.format == "csv" if self.quoting is None else self.quoting
-
-
-def decode(content: bytes, source: str) -> str:
-    """UTF-8 with or without a byte order mark; DataError with line and byte at the first bad byte."""
-    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
-        raise DataError(f"{source} is UTF-16, as some spreadsheets write it. Save it as UTF-8.")
-    skip = 3 if content.startswith(b"\xef\xbb\xbf") else 0
-    try:
-        return content[skip:].decode("utf-8")
-    except UnicodeDecodeError as error:
-        place = skip + error.start
-        line = content.count(b"\n", 0, place) + 1
-        raise DataError(
-            f"{source}:{line} is not UTF-8: the byte 0x{content[place]:02x} at offset {place:,} belongs to no character. Look at "
-            "that line, then convert the file, for example with `iconv -f LATIN1 -t UTF-8` (CP949 for Korean, CP1252 for Windows)."
-        ) from None
 
 
 def refuse_column(name: str, key: str, names: Sequence[str], where: str, form: Form) -> NoReturn:

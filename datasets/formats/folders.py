@@ -6,7 +6,8 @@ from pathlib import Path
 from ...errors import DataError
 from ..files import read_content, sha256
 from ..tables import Table
-from .file_format import Form, choose_columns, decode
+from .encodings import UTF8, decode, find_encoding
+from .file_format import Form, choose_columns
 
 _LAYOUT = "Data in folders is a folder with a subfolder for each class, which has one file for each text and nothing else."
 
@@ -19,10 +20,17 @@ def read_folders(path: str, form: Form, wanted: Sequence[str]) -> tuple[Table, s
     """
     files = [file for folder in class_folders(Path(path).expanduser()) for file in _files(folder)]
     contents = [read_content(file) for file in files]
-    texts = [decode(content, str(file)).replace("\r\n", "\n") for file, content in zip(files, contents, strict=True)]
+    texts = [decode(content, str(file), form.encoding).replace("\r\n", "\n") for file, content in zip(files, contents, strict=True)]
     columns = choose_columns({"text": texts, "label": [file.parent.name for file in files]}, form, wanted, f"{path}, read as folders,")
     names = (f"{file.parent.name}/{file.name} {sha256(content)}\n" for file, content in zip(files, contents, strict=True))
     return Table(columns, path), sha256("".join(names).encode("utf-8", "surrogateescape"))
+
+
+def folder_encoding(path: Path) -> str:
+    """UTF-8 where all files are; else the most probable encoding that reads all of those that are not. DataError where there is none."""
+    contents = [read_content(file) for folder in class_folders(path) for file in _files(folder)]
+    others = b"\n".join(content for content in contents if find_encoding(content, str(path)) != UTF8)
+    return find_encoding(others, str(path))
 
 
 def class_folders(path: Path) -> list[Path]:

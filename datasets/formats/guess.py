@@ -1,44 +1,47 @@
 """What a file looks like where nobody has said how it is written."""
 
 from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise
 
 from ...errors import DataError
+from ..tables import Table
+from .encodings import decode
 from .fasttext import PREFIX
-from .file_format import Form, decode
+from .file_format import Form
 from .lines import split_lines
-from .table_reader import read_table
+from .separated import choose_from, read_separated, separated_grid
+from .table_reader import refuse_empty
 
 DELIMITERS = (",", ";", "\t", "|")
 LINES = 20_000
 """Lines that are looked at."""
 
 
-def readable_form(content: bytes, source: str, form: Form) -> Form:
-    """The form in which the file, CSV or TSV, is a table of at least two columns: `form` itself, or another delimiter or use of quotes.
+def readable_table(content: bytes, source: str, form: Form, wanted: Sequence[str] = ()) -> tuple[Form, Table]:
+    """A CSV or TSV file, and the form in which it is a table of at least two columns: `form`, or another delimiter or use of quotes.
 
-    Raises the DataError of `form` where there is none; a file of one column is read as `form` has it, whatever `form.columns` names.
+    Raises the DataError of `form` where there is none; a file of one column is read as `form` has it.
     """
-    decode(content, source)
-    others = [form.separator, *(each for each in DELIMITERS if each != form.separator)]
-    for quoting in (form.quoted, not form.quoted):
-        for delimiter in others:
-            tried = Form(form.format, header=False, quoting=quoting, delimiter=delimiter)
-            try:
-                if len(read_table(content, source, tried).columns) > 1:
-                    return _stated(form, tried)
-            except DataError:
-                continue
-    read_table(content, source, replace(form, columns={}))
-    return form
+    text = decode(content, source, form.encoding)
+    refuse_empty(text, source)
+    for tried in _forms(form):
+        try:
+            grid = separated_grid(text, source, tried)
+        except DataError:
+            continue
+        if len(grid.columns) > 1:
+            return tried, choose_from(grid, source, tried, wanted)
+    return form, read_separated(text, source, form, wanted)
 
 
-def _stated(form: Form, found: Form) -> Form:
-    """The form with what it takes to read the file, where that differs from what the form says itself."""
-    quoting = form.quoting if found.quoted == form.quoted else found.quoted
-    delimiter = form.delimiter if found.separator == form.separator else found.delimiter
-    return Form(form.format, form.header, quoting, form.columns, delimiter, form.remedy)
+def _forms(form: Form) -> Iterator[Form]:
+    """The form itself first; a delimiter and a use of quotes are stated where they are not the form's own."""
+    others = [each for each in DELIMITERS if each != form.separator]
+    for quoting in (form.quoting, not form.quoted):
+        for delimiter in (form.delimiter, *others):
+            yield replace(form, quoting=quoting, delimiter=delimiter)
 
 
 def is_fasttext(text: str) -> bool:

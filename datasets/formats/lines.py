@@ -4,7 +4,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from ...errors import DataError
 from ..tables import Table
-from .file_format import Form, decode, refuse_column
+from .encodings import UTF8, decode
+from .file_format import Form, refuse_column
 
 _SHOWN_CHARACTERS = 60
 
@@ -35,12 +36,12 @@ def stream_lines(stream: Iterable[bytes], source: str) -> Iterator[str]:
         yield text.removesuffix("\n").removesuffix("\r") if text.endswith("\n") else text
 
 
-def pair_lines(files: Mapping[str, tuple[bytes, str]]) -> Table:
+def pair_lines(files: Mapping[str, tuple[bytes, str]], encoding: str = UTF8) -> Table:
     """Column -> (unpacked bytes, path) of its file: one row for each line that the files share.
 
-    Raises DataError where one file has a line that another lacks, where a byte is not UTF-8, and where there is no line at all.
+    Raises DataError where one file has a line that another lacks, where a byte belongs to no character, and where there is no line at all.
     """
-    columns = {name: split_lines(decode(content, source)) for name, (content, source) in files.items()}
+    columns = {name: split_lines(decode(content, source, encoding)) for name, (content, source) in files.items()}
     sources = [source for _, source in files.values()]
     first = next(iter(columns.values()))
     for lines, source in zip(columns.values(), sources, strict=True):

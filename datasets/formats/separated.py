@@ -13,15 +13,7 @@ from .file_format import Form, refuse_column
 _FIELD_LIMIT = 2**31 - 1
 
 
-def read_separated(text: str, source: str, form: Form, wanted: Sequence[str]) -> Table:
-    """The wanted columns of a CSV or TSV file's text, or all columns where none is named."""
-    grid = _quoted_grid(text, source, form) if form.quoted else _plain_grid(text, source, form)
-    if not grid.lines:
-        raise DataError(f"{source} has a header line but no rows. It must contain at least one example.")
-    return Table({name: grid.columns[place] for name, place in _places(grid, form, wanted, source).items()}, source, grid.lines)
-
-
-class _Grid(NamedTuple):
+class Grid(NamedTuple):
     """The columns of a file, without its header line, and the line number of each row."""
 
     header: Sequence[str] | None
@@ -29,7 +21,24 @@ class _Grid(NamedTuple):
     lines: Sequence[int]
 
 
-def _plain_grid(text: str, source: str, form: Form) -> _Grid:
+def read_separated(text: str, source: str, form: Form, wanted: Sequence[str]) -> Table:
+    """The wanted columns of a CSV or TSV file's text, or all columns where none is named."""
+    return choose_from(separated_grid(text, source, form), source, form, wanted)
+
+
+def separated_grid(text: str, source: str, form: Form) -> Grid:
+    """All fields of a CSV or TSV file's text."""
+    return _quoted_grid(text, source, form) if form.quoted else _plain_grid(text, source, form)
+
+
+def choose_from(grid: Grid, source: str, form: Form, wanted: Sequence[str]) -> Table:
+    """The wanted columns, by their names or positions, or all columns where none is named."""
+    if not grid.lines:
+        raise DataError(f"{source} has a header line but no rows. It must contain at least one example.")
+    return Table({name: grid.columns[place] for name, place in places_of(grid, form, wanted, source).items()}, source, grid.lines)
+
+
+def _plain_grid(text: str, source: str, form: Form) -> Grid:
     """A file where quotes mean nothing. Cut at line feeds alone: `splitlines` would also cut at characters inside a text."""
     delimiter = form.separator
     lines = (text.replace("\r\n", "\n") if "\r" in text else text).split("\n")
@@ -46,22 +55,22 @@ def _plain_grid(text: str, source: str, form: Form) -> _Grid:
     return _plain_columns(lines, numbers, form)
 
 
-def _plain_columns(lines: Sequence[str], numbers: Sequence[int], form: Form) -> _Grid:
+def _plain_columns(lines: Sequence[str], numbers: Sequence[int], form: Form) -> Grid:
     """One long split and a stride for each column: no list for each row, which would keep the garbage collector busy."""
     first, rest = lines[0].split(form.separator), lines[1:] if form.header else lines
     fields = form.separator.join(rest).split(form.separator)
     columns = [fields[place::len(first)] for place in range(len(first))]
-    return _Grid(first if form.header else None, columns, numbers[1:] if form.header else numbers)
+    return Grid(first if form.header else None, columns, numbers[1:] if form.header else numbers)
 
 
-def _quoted_grid(text: str, source: str, form: Form) -> _Grid:
+def _quoted_grid(text: str, source: str, form: Form) -> Grid:
     """A file by the rules of RFC 4180. `strict`, since a quote that is never closed would swallow the rest of the file."""
     rows, numbers = _quoted_rows(text, source, form)
     bad = next((row for row, fields in enumerate(rows) if len(fields) != len(rows[0])), None)
     if bad is not None:
         _refuse_width(len(rows[bad]), rows[0], f"{source}:{numbers[bad]}", form)
     columns = list(zip(*rows[form.header:], strict=True)) or [()] * len(rows[0])
-    return _Grid(rows[0] if form.header else None, columns, numbers[form.header:])
+    return Grid(rows[0] if form.header else None, columns, numbers[form.header:])
 
 
 def _quoted_rows(text: str, source: str, form: Form) -> tuple[list[list[str]], list[int]]:
@@ -116,7 +125,7 @@ def _refuse_width(got: int, first: Sequence[str], where: str, form: Form) -> NoR
     raise DataError(f"{where} has {got} field{'s' if got != 1 else ''} where {expected}. {remedy}")
 
 
-def _places(grid: _Grid, form: Form, wanted: Sequence[str], source: str) -> dict[str, int]:
+def places_of(grid: Grid, form: Form, wanted: Sequence[str], source: str) -> dict[str, int]:
     """Name -> position of the wanted columns, or of all that have a name of their own."""
     if wanted:
         return {name: _place(name, grid, form, source) for name in wanted}
@@ -126,7 +135,7 @@ def _places(grid: _Grid, form: Form, wanted: Sequence[str], source: str) -> dict
     return others | places
 
 
-def _place(name: str, grid: _Grid, form: Form, source: str) -> int:
+def _place(name: str, grid: Grid, form: Form, source: str) -> int:
     """Position of one column: by `columns`, or by its own name in the header."""
     key, header, width = form.columns.get(name, name), grid.header, len(grid.columns)
     if isinstance(key, int):

@@ -4,9 +4,12 @@ from collections.abc import Sequence
 
 from ...errors import DataError
 from ..tables import Table
+from .arrow import read_parquet
 from .conll import read_conll, read_conllu
+from .encodings import decode
+from .excel import read_xlsx
 from .fasttext import read_fasttext
-from .file_format import Form, decode
+from .file_format import Form
 from .jsonl import read_json, read_jsonl
 from .lines import read_text
 from .separated import read_separated
@@ -28,7 +31,16 @@ def read_table(content: bytes, source: str, form: Form, wanted: Sequence[str] = 
 
     Raises DataError with file and line for a bad byte, a ragged row, a bad quote, bad JSON, a missing column; or for no rows.
     """
-    text = decode(content, source)
+    if form.format == "parquet":
+        return read_parquet(content, source, form, wanted)
+    if form.format == "xlsx":
+        return read_xlsx(content, source, form, wanted)
+    text = decode(content, source, form.encoding)
+    refuse_empty(text, source)
+    return _READERS[form.format](text, source, form, wanted)
+
+
+def refuse_empty(text: str, source: str) -> None:
+    """Raise DataError for a text with nothing but blanks."""
     if not text.strip():
         raise DataError(f"{source} is empty. It must contain at least one example.")
-    return _READERS[form.format](text, source, form, wanted)

@@ -9,7 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
 from ...errors import DataError
-from ..formats.file_format import Form, decode
+from ..formats.encodings import decode
+from ..formats.file_format import Form
 from ..formats.lines import pair_lines
 from ..formats.table_reader import read_table
 from ..tables import Table

@@ -1,0 +1,189 @@
+"""A dataset in the folder that Hugging Face's Hub publishes, or that `save_to_disk` writes. Its scripts are never run."""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ...errors import DataError
+from ..files import read_content, sha256
+from ..tables import Table
+from .arrow import read_arrow, read_parquet
+from .class_names import ClassNames, class_name, names_in_card, names_in_features
+from .file_format import Form
+from .table_reader import read_table
+
+SPLITS = {"train": ("train",), "validation": ("validation", "valid", "dev", "val"), "test": ("test",)}
+"""The names that a split may have."""
+_ENDINGS = (".parquet", ".arrow", ".csv", ".tsv", ".jsonl", ".json")
+"""In the order in which they are preferred where a split is there in several."""
+_SAVED = "state.json"
+_CARD = re.compile(r"---[ \t]*\r?\n(.*?)\r?\n---[ \t]*(\r?\n|$)", re.DOTALL)
+_OF = re.compile(r"-of-(\d{5})\b")
+
+
+def read_hub_split(path: str, form: Form, wanted: Sequence[str]) -> tuple[Table, Mapping[str, str]]:
+    """The split FOLDER/SPLIT of a dataset, from all of its files in their order; and the SHA-256 of each."""
+    split = Path(path).expanduser()
+    files = split_files(split)
+    if not files:
+        raise DataError(f"There is no split `{split.name}` in {split.parent}: {_HOW_NAMED}{_present(split.parent)}")
+    names, contents = _class_names(split), [read_content(file) for file in files]
+    tables = [_read(content, file, form, wanted, names) for content, file in zip(contents, files, strict=True)]
+    hashes = {str(file): sha256(content) for content, file in zip(contents, files, strict=True)}
+    if len(tables) == 1:
+        return tables[0], hashes
+    _refuse_other_columns(tables)
+    return Table({name: [text for each in tables for text in each.columns[name]] for name in tables[0].columns}, path), hashes
+
+
+_HOW_NAMED = ("its files have the split in their names, such as data/train-00000-of-00001.parquet, train.csv or train/state.json, and end "
+              f"in {', '.join(_ENDINGS)}, also with .gz.")
+
+
+def split_files(split: Path) -> list[Path]:
+    """The files of FOLDER/SPLIT, in the folder, in `data` in it, or in a folder of the split's name; none where there is no such split.
+
+    Raises DataError where one of them is missing.
+    """
+    if (split / _SAVED).is_file():
+        return _saved_files(split)
+    files = next((found for folder in (split.parent, split.parent / "data") if (found := _matching(folder, split.name))), [])
+    _refuse_gaps(files)
+    return files
+
+
+def _matching(folder: Path, split: str) -> list[Path]:
+    """The tables of a folder that have a split in their name, or those of the folder in it that is called like the split."""
+    name = re.compile(rf"(?<![a-z0-9]){re.escape(split.lower())}(?![a-z])")
+    inner = _tables(folder / split)
+    found = inner or [each for each in _tables(folder) if name.search(each.name.lower())]
+    ending = min((_ENDINGS.index(_ending(each)) for each in found), default=0)
+    return [each for each in found if _ending(each) == _ENDINGS[ending]]
+
+
+def _tables(folder: Path) -> list[Path]:
+    return sorted(each for each in folder.iterdir() if _ending(each) in _ENDINGS and each.is_file()) if folder.is_dir() else []
+
+
+def _ending(file: Path) -> str:
+    return Path(file.name.removesuffix(".gz")).suffix.lower()
+
+
+def _refuse_gaps(files: Sequence[Path]) -> None:
+    """Raise DataError where train-00000-of-00003 and the like are not all there."""
+    counts = {int(found[1]) for file in files if (found := _OF.search(file.name))}
+    if len(counts) == 1 and counts != {len(files)}:
+        raise DataError(f"{files[0]} is one of {counts.pop()} files, of which {len(files)} are here. Download the dataset "
+                        "again.")
+
+
+def _saved_files(split: Path) -> list[Path]:
+    """Those that `state.json` lists; whatever folders it names, they lie beside it."""
+    listed = _json(split / _SAVED).get("_data_files")
+    names = [Path(str(each.get("filename"))).name for each in listed if isinstance(each, dict)] if isinstance(listed, list) else []
+    if not names:
+        raise DataError(f"{split / _SAVED} lists no files under `_data_files`. Write the dataset again with `save_to_disk`.")
+    return [split / name for name in names]
+
+
+def _json(file: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(read_content(file))
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{file} is not valid JSON: {error}. Download or write the dataset again.") from None
+    return found if isinstance(found, dict) else {}
+
+
+def _class_names(split: Path) -> ClassNames:
+    """From `dataset_info.json` beside the data, or from the front matter of the README of the dataset."""
+    if (split / "dataset_info.json").is_file():
+        return names_in_features(_json(split / "dataset_info.json").get("features"))
+    readme = next((each / "README.md" for each in (split.parent, split.parent.parent) if (each / "README.md").is_file()), None)
+    front = None if readme is None else _CARD.match(read_content(readme).decode("utf-8-sig", "replace"))
+    try:
+        return names_in_card(yaml.safe_load(front[1]), split.parent.name) if front else {}
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        reason = str(error).replace("\n", " ")
+        raise DataError(f"The front matter of {readme}, which describes the columns, is not valid YAML: {reason}. Correct it, or remove "
+                        "it.") from None
+
+
+def _read(content: bytes, file: Path, form: Form, wanted: Sequence[str], names: ClassNames) -> Table:
+    match _ending(file):
+        case ".parquet":
+            return read_parquet(content, str(file), form, wanted, names)
+        case ".arrow":
+            return read_arrow(content, str(file), form, wanted, names)
+        case ".csv" | ".tsv" as ending:
+            kind = "csv" if ending == ".csv" else "tsv"
+        case ending:
+            kind = "jsonl" if ending == ".jsonl" or content.lstrip().startswith(b"{") else "json"  # the Hub's .json often has lines
+    return _named(read_table(content, str(file), replace(form, format=kind), wanted), form, names)
+
+
+def _named(table: Table, form: Form, names: ClassNames) -> Table:
+    """Integers of classes by their names; texts may have the names already."""
+    columns = dict(table.columns)
+    for column, texts in table.columns.items():
+        known = names.get(str(form.columns.get(column, column)), ())
+        if known and not set(texts) <= {*known, ""}:
+            columns[column] = [class_name(int(text), known, f"{table.where(row)}: `{column}`") if re.fullmatch(r"-?\d+", text) else text
+                               for row, text in enumerate(texts)]
+    return Table(columns, table.source, table.lines)
+
+
+def _refuse_other_columns(tables: Sequence[Table]) -> None:
+    first = tables[0]
+    if (other := next((each for each in tables if set(each.columns) != set(first.columns)), None)) is not None:
+        raise DataError(f"{other.source} has the columns {', '.join(other.columns)}, and {first.source} has {', '.join(first.columns)}. "
+                        "The files of a split need the same ones.")
+
+
+def _present(folder: Path) -> str:
+    """What is there instead, as the end of a message."""
+    if not folder.is_dir():
+        return f" There is no folder {folder}."
+    if (script := next(iter(sorted(folder.glob("*.py"))), None)) is not None:
+        return f" {script.name} is a script that would load the data, and is not run. {_INSTEAD}"
+    names = sorted(each.name for each in folder.iterdir() if not each.name.startswith("."))
+    return f" The folder holds: {', '.join(names[:8])}{', ...' * (len(names) > 8)}."
+
+
+_INSTEAD = ("Get the dataset as Parquet files: from the branch refs/convert/parquet of its page, or with `save_to_disk` of the package "
+            "`datasets`.")
+
+
+def find_dataset_folder(folder: Path) -> Path | None:
+    """The folder in which a dataset's splits lie: this one, or the only one in it with splits. None where it holds no such dataset.
+
+    Raises DataError where there are several, and where nothing but a script could load the data.
+    """
+    if _has_train(folder):
+        return folder
+    inner = [each for each in sorted(folder.iterdir()) if each.is_dir() and not each.name.startswith(".") and _has_train(each)]
+    if len(inner) > 1:
+        raise DataError(f"{folder} holds several datasets: {', '.join(each.name for each in inner)}. Name one, such as {inner[0]}.")
+    if not inner and any(folder.glob("*.py")) and not any(each.is_dir() for each in folder.glob("[!.]*")):
+        raise DataError(f"{folder} holds no data:{_present(folder)}")
+    return inner[0] if inner else None
+
+
+def _has_train(folder: Path) -> bool:
+    return (folder / _SAVED).is_file() or bool(split_files(folder / "train"))
+
+
+def find_splits(folder: Path) -> dict[str, Path]:
+    """Split -> FOLDER/SPLIT of each that is there. What `save_to_disk` writes of a single table is its training split."""
+    if (folder / _SAVED).is_file():
+        return {"train": folder}
+    named = ((split, folder / name) for split, names in SPLITS.items() for name in names)
+    found: dict[str, Path] = {}
+    for split, path in named:
+        if split not in found and split_files(path):
+            found[split] = path
+    return found
