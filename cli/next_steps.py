@@ -53,8 +53,7 @@ def _steps(run: "RunDirectory", evaluated: bool) -> "Iterator[Step]":
 
 
 def _prediction(run: "RunDirectory", name: str, suggestion: "Suggestion") -> Step:
-    words = (_example(run) or "TEXT").split()
-    text = _quoted(" ".join(words[: suggestion.words]))
+    text = _quoted(suggestion.text or _example(run) or "TEXT")
     return Step(" ".join(filter(None, ("nlp predict", name, text, suggestion.options))), suggestion.what)
 
 
@@ -84,14 +83,13 @@ def _quoted(text: str) -> str:
 def _to_compare(run: "RunDirectory") -> str:
     """This run and another recipe's of its dataset and task; the pattern of all where there are more. Empty where there is no other."""
     from ..training.folder.run_directory import list_runs
-    from ..training.log.board import dataset_of
     from ..training.run_summary import named, sections_of
 
     def task(each: "RunDirectory") -> str | None:
         return named(sections_of(each).get("task"), "type")
 
-    dataset = dataset_of(run)
-    others = {each.recipe: each for each in reversed(list_runs()) if dataset and dataset_of(each) == dataset and each.recipe != run.recipe}
+    dataset = run.dataset
+    others = {each.recipe: each for each in reversed(list_runs()) if dataset and each.dataset == dataset and each.recipe != run.recipe}
     alike = [each for each in others.values() if task(each) == task(run)]
     finished = [each for each in alike if each.results.exists()]
     if len(finished) > 1 and len(alike) == len(others):

@@ -9,8 +9,8 @@ from nlp.training.folder.run_directory import RunDirectory
 TASKS = {
     "classification": ("{type: classification}", "Kowalski", 'nlp predict d/m "Kowalski"'),
     "tagging": ("{type: tagging, scheme: IOB2}", "Tuesday , 3 March", 'nlp predict d/m "Tuesday , 3 March"'),
-    "language": ("{type: language_modeling}", "The with statement is used to",
-                 'nlp predict d/m "The with statement is" --length 200 --temperature 0.8'),
+    "language": ("{type: language_modeling}", "tokens 1 to 128",
+                 'nlp predict d/m "The" --length 200 --temperature 0.8'),
     "translation": ("{type: sequence_to_sequence}", "A man said \"no\".", "nlp predict d/m 'A man said \"no\".' --beam-size 5"),
 }
 

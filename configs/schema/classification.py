@@ -40,7 +40,7 @@ class ClassificationConfig(TaskBase):
 
     @property
     def suggestion(self) -> Suggestion:
-        return Suggestion("the class of a text, and why")
+        return Suggestion("the class of a text")
 
     @property
     def metrics(self) -> tuple[str, ...]:

@@ -44,7 +44,7 @@ class LanguageModelingConfig(TaskBase):
 
     @property
     def suggestion(self) -> Suggestion:
-        return Suggestion("sample a text that begins so", "--length 200 --temperature 0.8", words=4)
+        return Suggestion("sample a text that begins so", "--length 200 --temperature 0.8", text="The")
 
     @property
     def metrics(self) -> tuple[str, ...]:

@@ -17,11 +17,11 @@ NOT_OFFERED: dict[Input, Problem] = {
 
 
 class Suggestion(NamedTuple):
-    """What to try with a trained model in `nlp predict`: options, what they give, and of how many words the text is, None for all."""
+    """What to try with a trained model in `nlp predict`: options, what they give, and the text, None for one of the data."""
 
     what: str
     options: str = ""
-    words: int | None = None
+    text: str | None = None
 
 
 class TaskBase(Config):
