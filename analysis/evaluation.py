@@ -14,6 +14,7 @@ from ..tasks.spans import Counts
 from ..tasks.task import Confusion
 from ..training.evaluate import predict
 from ..training.finish import save_predictions
+from ..training.folder.run_directory import RunDirectory
 from ..training.log.pictures import confusion_matrix_png
 from ..training.open_run import OpenedRun
 from .statistics.intervals import intervals
@@ -25,10 +26,12 @@ WORST = 10
 class Report:
     """The figures of one run on one split."""
 
-    run: str
+    directory: RunDirectory
     split: str
     examples: int
     metrics: Mapping[str, float]
+    headings: Mapping[str, str]
+    """How each metric is called in a table."""
     intervals: Mapping[str, tuple[float, float]]
     baselines: Mapping[str, float]
     baseline_metric: str
@@ -36,6 +39,8 @@ class Report:
     confusion: Confusion | None
     spans: Counts | None
     predictions: str
+    has_attention: bool
+    """Whether the task has pictures of what each token of the output attends to."""
     notices: Sequence[str]
 
 
@@ -54,10 +59,11 @@ def evaluate_run(run: OpenedRun, split_name: str | None, file: str | None, colum
     predictions = predict(run.task, run.model, split)
     path = save_predictions(run.task, predictions, split, run.directory)
     return Report(
-        run=run.directory.address,
+        directory=run.directory,
         split=split.name,
         examples=len(split),
-        metrics=run.task.metrics(predictions),
+        metrics=(metrics := run.task.metrics(predictions)),
+        headings={name: run.task.heading(name) for name in metrics},
         intervals=intervals(run.task, predictions),
         baselines={**run.task.baselines(predictions), **_best_possible(run, split)},
         baseline_metric=run.task.baseline_metric,
@@ -65,6 +71,7 @@ def evaluate_run(run: OpenedRun, split_name: str | None, file: str | None, colum
         confusion=run.task.confusion(predictions),
         spans=run.task.spans(predictions),
         predictions=str(path),
+        has_attention="attention" in run.task.predict_options,
         notices=notices,
     )
 

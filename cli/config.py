@@ -7,11 +7,13 @@ from typing import Annotated
 import typer
 
 from .console import complete_recipe, print_error, print_json
+from .key_completion import complete_key
 from .tables import table
 
 app = typer.Typer(help="List, show and validate recipes, or write one for a data file.", no_args_is_help=True, rich_markup_mode=None)
 
-Overrides = Annotated[list[str] | None, typer.Option("--set", help="Override a key, such as model.hidden_size=256.")]
+Overrides = Annotated[list[str] | None, typer.Option("--set", autocompletion=complete_key,
+                                                     help="Override a key, such as model.hidden_size=256.")]
 
 
 @app.command("list")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from .console import complete_recipe, notice, only_recipe, print_json, say
+from .key_completion import complete_key
 from .tables import table
 
 if TYPE_CHECKING:
@@ -25,7 +26,8 @@ def count_params(
     recipe: Annotated[str | None, typer.Argument(help="Recipe: a name such as counting/gpt2-small, or a YAML file.",
                                                     autocompletion=complete_recipe)] = None,
     config: Annotated[str | None, typer.Option("--config", "-c", help="The same as an option.", autocompletion=complete_recipe)] = None,
-    set_: Annotated[list[str] | None, typer.Option("--set", help="Override a key, such as model.n_layers=24.")] = None,
+    set_: Annotated[list[str] | None, typer.Option("--set", autocompletion=complete_key,
+                                                   help="Override a key, such as model.n_layers=24.")] = None,
     depth: Annotated[int | None, typer.Option(min=1, help="Depth of the module tree to show; by default every layer.")] = None,
     format_: Annotated[Literal["table", "json"], typer.Option("--format", help="Output format.")] = "table",
 ) -> None:

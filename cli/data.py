@@ -1,13 +1,15 @@
 """`nlp data`: list, download, show and check datasets."""
 
+import sys
 from contextlib import contextmanager
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .console import complete_recipe, print_json
-from .tables import table
+from .console import complete_recipe, print_json, say
+from .key_completion import complete_key
+from .tables import table, table_with_details
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,7 +34,8 @@ def _complete_target(incomplete: str) -> list[str]:
 
 Target = Annotated[str, typer.Argument(help="A dataset such as names, or a recipe such as names/lstm.",
                                        autocompletion=_complete_target)]
-Overrides = Annotated[list[str] | None, typer.Option("--set", help="Override a key of the recipe, such as data.split_seed=1.")]
+Overrides = Annotated[list[str] | None, typer.Option("--set", autocompletion=complete_key,
+                                                     help="Override a key of the recipe, such as data.split_seed=1.")]
 
 
 @app.command("list")
@@ -44,10 +47,13 @@ def list_(json: Annotated[bool, typer.Option("--json", help="Print the datasets 
     if json:
         print_json([_about(each) for each in DATASETS.values()])
         return
-    rows = [[each.name, each.language, _sizes(each), each.licence, _here(each), each.description] for each in DATASETS.values()]
-    table(["dataset", "language", "train / validation / test", "licence", "local", "description"], rows,
-          dispensable=["licence", "language"])
-    print(f"If there is no validation split, one is taken from train. Data folder (NLP_DATA): {data_folder()}")
+    columns = ["dataset", "train", "validation", "test", "local", "licence", "language"]
+    rows = [[each.name, *_sizes(each), _here(each), each.licence, each.language] for each in DATASETS.values()]
+    if sys.stdout.isatty():
+        table_with_details(columns, rows, [_described(each) for each in DATASETS.values()], dispensable=["language", "licence"])
+    else:
+        table([*columns, "description"], [[*row, _described(each)] for row, each in zip(rows, DATASETS.values(), strict=True)])
+    say(f"If there is no validation split, one is taken from train. Data folder (NLP_DATA): {data_folder()}")
     print("Next: nlp data get NAME, nlp data show NAME")
 
 
@@ -64,12 +70,14 @@ def _about(named: "NamedDataset") -> dict[str, Any]:
     }
 
 
-def _sizes(named: "NamedDataset") -> str:
-    """Examples of each split, or characters where a split is one long text; further test splits come last."""
+def _sizes(named: "NamedDataset") -> list[str]:
+    """Examples of the three splits, or characters where a split is one long text."""
     sizes = named.characters or named.sizes
-    splits = dict.fromkeys(("train", "validation", "test", *sizes))
-    shown = " / ".join(f"{sizes[split]:,}" if split in sizes else "-" for split in splits)
-    return f"{shown} characters" if named.characters else shown
+    return [f"{sizes[split]:,}" if split in sizes else "-" for split in ("train", "validation", "test")]
+
+
+def _described(named: "NamedDataset") -> str:
+    return f"{named.description}{'; sizes in characters' if named.characters else ''}"
 
 
 def place_of(name: str) -> str:

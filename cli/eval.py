@@ -6,11 +6,11 @@ import typer
 
 from ..terminal import figure
 from .console import complete_run
+from .next_steps import print_next_steps
 
 if TYPE_CHECKING:
     from ..analysis.evaluation import Report
     from ..tasks.spans import Counts
-    from ..tasks.task import Confusion
 
 
 def eval_(
@@ -42,14 +42,15 @@ def eval_(
     if json:
         printed = [_as_json(report) for report in reports]
         print_json(printed if len(printed) > 1 else printed[0])
-    else:
-        for report in reports:
-            _print(report)
+        return
+    for report in reports:
+        _print(report)
+    print_next_steps(runs[-1], evaluated=True)
 
 
 def _as_json(report: "Report") -> dict[str, Any]:
     return {
-        "run": report.run,
+        "run": report.directory.address,
         "split": report.split,
         "examples": report.examples,
         "metrics": {name: {"value": value, "interval": list(report.intervals[name])} for name, value in report.metrics.items()},
@@ -71,21 +72,25 @@ def _spans_as_json(counts: "Counts") -> dict[str, dict[str, float]]:
 
 
 def _print(report: "Report") -> None:
-    from .console import notice
+    from .console import notice, say
     from .tables import table
 
     for each in report.notices:
         notice(each)
-    rows = [[name, figure(value), " to ".join(map(figure, report.intervals[name]))] for name, value in report.metrics.items()]
-    table(["metric", "value", "95 % interval"], rows, title=f"{report.run} on {report.split}, {report.examples:,} examples")
+    rows = [[report.headings[name], figure(value), " to ".join(map(figure, report.intervals[name]))]
+            for name, value in report.metrics.items()]
+    table(["metric", "value", "95 % interval"], rows, title=f"{report.directory.address} on {report.split}, {report.examples:,} examples")
     for name, signature in report.signatures.items():
         print(f"{name}: {signature}")
     table(["baseline", report.baseline_metric], [[name, figure(value)] for name, value in report.baselines.items()])
     if report.spans is not None:
         _print_spans(report.spans)
     if report.confusion is not None:
-        _print_confusion(report.confusion)
+        _print_confusion(report)
     print(f"Predictions: {report.predictions}")
+    if (picture := "confusion" if report.confusion is not None else "attention" if report.has_attention else None) is not None:
+        of = f"--{picture}{' TEXT' if picture == 'attention' else ''} -o {picture}.png"
+        say(f"Pictures: in {report.directory.folder}, for `nlp tensorboard`; as a file by `nlp plot {report.directory.address} {of}`")
 
 
 def _print_spans(counts: "Counts") -> None:
@@ -99,22 +104,20 @@ def _print_spans(counts: "Counts") -> None:
     table(["span", "precision", "recall", "f1", "correct", "predicted", "gold"], rows, title="spans")
 
 
-def _print_confusion(confusion: "Confusion") -> None:
+def _print_confusion(report: "Report") -> None:
     """Metrics of each class, the confusion matrix where it fits a terminal, and the most frequent mistakes."""
     from ..analysis.evaluation import worst
     from ..tasks.metrics import f1_scores, precision_and_recall
+    from .confusion import print_matrix
     from .console import say
-    from .tables import fits, table
+    from .tables import table
 
-    labels, matrix = confusion
+    assert report.confusion is not None
+    labels, matrix = report.confusion
     figures = zip(*precision_and_recall(matrix), f1_scores(matrix), matrix.sum(axis=1).tolist(), strict=True)
     rows = [[label, *(f"{value:.4f}" for value in values), f"{count:,}"] for label, (*values, count) in zip(labels, figures, strict=True)]
     table(["label", "precision", "recall", "f1", "examples"], rows)
-    if len(labels) <= 20:
-        heads, rows = ["true \\ predicted", *labels], [[label, *map(str, row)] for label, row in zip(labels, matrix.tolist(), strict=True)]
-        if fits(heads, rows):
-            table(heads, rows, title="confusion matrix")
-        else:
-            say("The confusion matrix is wider than the terminal; it is in TensorBoard, and in --json.")
-    if mistakes := [[gold, predicted, str(times)] for gold, predicted, times in worst(confusion)]:
-        table(["label", "predicted as", "times"], mistakes, title="most frequent mistakes")
+    if not print_matrix(report.confusion):
+        say("The confusion matrix is wider than the terminal; it is in --json, and in the picture that is named below.")
+    if mistakes := [[gold, predicted, str(times)] for gold, predicted, times in worst(report.confusion)]:
+        table(["true", "predicted", "times"], mistakes, title="most frequent mistakes")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from ..terminal import figure
 from .console import print_json, say
+from .next_steps import print_next_steps
 from .tables import table
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 def print_results(results: "Sequence[Results]", as_json: bool) -> None:
     """Print the metrics of all seeds."""
     from ..training.folder.files import plain
+    from ..training.run_summary import heading, sections_of
 
     if os.environ.get("RANK", "0") != "0":
         return  # only the first of several processes prints
@@ -29,13 +31,14 @@ def print_results(results: "Sequence[Results]", as_json: bool) -> None:
     rows = [[split, *(mean_and_spread([result.metrics[split][name] for result in results]) for name in names)] for split in splits]
     seeds = ", ".join(str(result.seed) for result in results)
     spread = "; mean ± standard deviation" if len(results) > 1 else ""
-    table(["split", *names], rows, title=f"seed{'s' if len(results) > 1 else ''} {seeds}{spread}")
+    heads = [heading(sections_of(results[0].directory), name) for name in names]
+    table(["split", *heads], rows, title=f"seed{'s' if len(results) > 1 else ''} {seeds}{spread}")
     seconds = mean(float(result.cost["train_seconds"]) for result in results)
     if len(results) > 1:
         say(f"Training took {seconds:.1f} s per seed. The runs are in {results[0].directory.group}-seed-*")
     else:
         say(f"Training took {seconds:.1f} s. The run is in {results[0].directory.path}")
-    _say_next(results[-1])
+    print_next_steps(results[-1].directory)
 
 
 def mean_and_spread(values: Sequence[float]) -> str:
@@ -43,14 +46,3 @@ def mean_and_spread(values: Sequence[float]) -> str:
     if len(values) == 1:
         return figure(values[0])
     return f"{figure(mean(values))} ± {figure(stdev(values) if all(map(math.isfinite, values)) else math.nan)}"
-
-
-def _say_next(result: "Results") -> None:
-    run = f"{result.directory.recipe}/{result.directory.name}"
-    print("Next:")
-    for command, what in (
-        (f"nlp eval {run}", "confidence intervals, baselines, detailed scores"),
-        (f'nlp predict {run} "TEXT"', "predict your own text"),
-        ("nlp tensorboard", "the curves of the latest runs"),
-    ):
-        print(f"  {command:<52} {what}")

@@ -56,7 +56,7 @@ def row_of(each: Mapping[str, Any]) -> list[str]:
         str(each["seed"] if each["seed"] is not None else "?"),
         each["changed"],
         f"{each['steps']:,}",
-        each["metric"],
+        each["heading"],
         figure(validation.get(each["metric"])),
         figure(test.get(each["metric"])),
         figure(loss),

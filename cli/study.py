@@ -158,6 +158,9 @@ def _print_methods(methods: "dict[str, list[Results]]") -> None:
 
 
 def _row(results: "list[Results]", split: str) -> dict[str, str]:
+    from ..training.run_summary import heading, sections_of
+
     figures = [result.metrics[split] for result in results]
-    row = {name: mean_and_spread([each[name] for each in figures if name in each]) for name in figures[0]}
+    sections = sections_of(results[0].directory)
+    row = {heading(sections, name): mean_and_spread([each[name] for each in figures if name in each]) for name in figures[0]}
     return row | {"seconds": f"{mean(float(result.cost['train_seconds']) for result in results):.1f}"}

@@ -1,6 +1,7 @@
 """Tables on a terminal: folded where it is narrow, but no figure is ever broken. Rich is loaded when one is drawn."""
 
 import re
+import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -22,7 +23,7 @@ class Column(NamedTuple):
 
     @property
     def holds_figures(self) -> bool:
-        return bool(self.cells) and all(re.match(r"<?([-+]?\.?\d|$)", cell) for cell in self.cells)
+        return bool(self.cells) and all(re.match(r"<?([-+]?\.?\d|-?$)", cell) for cell in self.cells)
 
     @property
     def width(self) -> int:
@@ -60,8 +61,8 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]], title: str | No
 
 
 def fits(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:
-    """Whether a table has room on the terminal."""
-    return _fitted(_columns(columns, rows), console().width) is not None
+    """Whether a table has room on the terminal, with no cell folded."""
+    return _row_width([column.width for column in _columns(columns, rows)]) <= console().width
 
 
 def _columns(names: Sequence[str], rows: Sequence[Sequence[str]]) -> list[Column]:
@@ -106,3 +107,23 @@ def _widest(texts: Sequence[str]) -> int:
 def _row_width(widths: Sequence[int]) -> int:
     """With two spaces between columns."""
     return sum(widths) + 2 * (len(widths) - 1)
+
+
+def table_with_details(columns: Sequence[str], rows: Sequence[Sequence[str]], details: Sequence[str], dispensable: Sequence[str]) -> None:
+    """A table with a line of text below each row, cut at a word where it is longer than the terminal is wide."""
+    shown, room = _columns(columns, rows), console().width
+    for name in dispensable:
+        if _row_width([column.width for column in shown]) > room:
+            shown = [column for column in shown if column.name != name]
+    print("  ".join(_padded(column.name, column) for column in shown).rstrip())
+    for place, detail in enumerate(details):
+        print("  ".join(_padded(column.cells[place], column) for column in shown).rstrip())
+        print(f"    {textwrap.shorten(visible(detail), room - 4, placeholder=' ...')}")
+    if left_out := [name for name in columns if name not in {column.name for column in shown}]:
+        say(f"A wider terminal also shows: {', '.join(left_out)}.")
+
+
+def _padded(text: str, column: Column) -> str:
+    """To the width of the column, figures to the right."""
+    space = " " * (column.width - _widest([text]))
+    return space + text if column.holds_figures else text + space

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 import typer
 
 from .console import complete_recipe, notice, only_recipe, print_json, say
+from .key_completion import complete_key
 from .tables import table
 
 if TYPE_CHECKING:
@@ -16,7 +17,8 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Train the tokenizer of a recipe, or show how one splits texts.", no_args_is_help=True, rich_markup_mode=None)
 
-Overrides = Annotated[list[str] | None, typer.Option("--set", help="Override a key, such as tokenizer.vocab_size=4000.")]
+Overrides = Annotated[list[str] | None, typer.Option("--set", autocompletion=complete_key,
+                                                     help="Override a key, such as tokenizer.vocab_size=4000.")]
 
 SAMPLES = 3
 SAMPLE_CHARACTERS = 80

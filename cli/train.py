@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from .console import complete_recipe, complete_run, notice, say
+from .key_completion import complete_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -20,7 +21,8 @@ Recipes = Annotated[list[str] | None, typer.Argument(autocompletion=complete_rec
                     help="Recipes: names such as names/lstm, YAML files, or patterns such as 'names/*'.")]
 Configs = Annotated[list[str] | None, typer.Option("--config", "-c", autocompletion=complete_recipe,
                     help="The same as an option; may be given several times.")]
-Overrides = Annotated[list[str] | None, typer.Option("--set", help="Override a key, such as model.hidden_size=256.")]
+Overrides = Annotated[list[str] | None, typer.Option("--set", autocompletion=complete_key,
+                                                     help="Override a key, such as model.hidden_size=256.")]
 Resume = Annotated[str | None, typer.Option(help="Resume an interrupted run, or all seeds of one.", autocompletion=complete_run)]
 Seeds = Annotated[str | None, typer.Option(help="How many seeds, such as 5, or which, such as 1,2,8 or [3].")]
 Splits = Annotated[str | None, typer.Option(help="How many, or which, random validation splits, for data that has none of its own.")]

@@ -95,6 +95,11 @@ class LanguageModeling(Task):
             "word_perplexity": _exp(nats / max(float(predictions.words.sum()), 1e-9)),
         }
 
+    @property
+    def key_metrics(self) -> tuple[str, ...]:
+        """The loss, and what the field quotes for such tokens."""
+        return ("loss", self.config.quoted_metric(self.tokenizer.kind if isinstance(self.tokenizer, TokenSequences) else None))
+
     def metric_columns(self, predictions: BlockPredictions) -> MetricColumns:
         """Of each block: nats, tokens and those that are right, and its share of the raw text."""
         losses, tokens = {"losses": predictions.losses.astype(np.float64)}, {"tokens": compact(predictions.tokens)}

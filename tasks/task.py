@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 UNSEEN_NAME = "(not in training)"
 """Behind the name of a label that training never saw; for all of them where they have no names."""
+LOSSES = ("loss", "hinge_loss", "zero_one_loss")
+"""What a loss is called, by what a model gives: probabilities, margins, or tags alone."""
 SHOWN = 200
 """Characters of a text that are printed beside its prediction."""
 
@@ -138,6 +140,7 @@ class Task(ABC):
 
     def __init__(self, config: TaskConfig, encoding: Encoding) -> None:
         self.type, self.main_metric, self.lower_is_better = config.type, config.main_metric, config.lower_is_better
+        self.heading = config.heading
         self.labels, self.label_counts = encoding.labels, np.asarray(encoding.label_counts)
         self.preparation = self.prepare(config)
 
@@ -166,6 +169,11 @@ class Task(ABC):
     @abstractmethod
     def baselines(self, predictions: Any) -> Mapping[str, float]:
         """The `baseline_metric` of what can be reached without looking at the text, by name."""
+
+    @property
+    def key_metrics(self) -> tuple[str, ...]:
+        """The figures that a person follows while a model learns, the loss first; all others are in the log."""
+        return (*LOSSES, self.main_metric)
 
     @property
     def baseline_metric(self) -> str:

@@ -28,9 +28,12 @@ from nlp.configs.schema.classical import (
 from nlp.configs.schema.data import SizesData
 from nlp.errors import ConfigError, RunError, TrainingError
 from nlp.models.classical.classifier import Classical
+from nlp.models.classical.rounds import fit_in_rounds
 from nlp.models.classical.skops_file import write_estimator
 from nlp.models.head import Head
 from nlp.training.loop.learner import ScikitLearner
+from scipy.sparse import csr_matrix
+from sklearn.base import clone
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression, Perceptron
 from sklearn.naive_bayes import BernoulliNB, ComplementNB, MultinomialNB
@@ -47,7 +50,7 @@ FAMILIES = {
     "multinomial": (NaiveBayesConfig(type="naive_bayes", alpha=0.5), MultinomialNB(alpha=0.5)),
     "complement": (NaiveBayesConfig(type="naive_bayes", variant="complement"), ComplementNB()),
     "bernoulli": (NaiveBayesConfig(type="naive_bayes", variant="bernoulli", fit_prior=False), BernoulliNB(fit_prior=False)),
-    "logistic": (LogisticRegressionConfig(type="logistic_regression", C=2.0), LogisticRegression(C=2.0, max_iter=1000)),
+    "logistic": (LogisticRegressionConfig(type="logistic_regression", C=2.0), LogisticRegression(C=2.0, max_iter=1000, solver="newton-cg")),
     "svm": (LinearSvmConfig(type="linear_svm", C=0.5), LinearSVC(C=0.5, dual="auto", random_state=SEED)),
     "hinge": (LinearSvmConfig(type="linear_svm", loss="hinge", max_iterations=100_000),
               LinearSVC(loss="hinge", dual="auto", max_iter=100_000, random_state=SEED)),
@@ -242,6 +245,20 @@ def test_neighbours_are_limited_to_the_texts_that_there_are():
     assert "only 3 training texts" in model.notices[0]
 
 
+@pytest.mark.parametrize(("family", "reference"), [
+    ("logistic", LogisticRegression(C=2.0, max_iter=1000, solver="newton-cg")), ("forest", FAMILIES["forest"][1])])
+def test_a_fit_in_rounds_says_how_far_it_is_and_is_the_same_as_one_at_once(family, reference):
+    (dense, labels), said = examples(), []
+    estimator = clone(reference)
+    fit_in_rounds(estimator, csr_matrix(dense), labels, lambda *about: said.append(about))
+    at_once = clone(reference).fit(csr_matrix(dense), labels)
+    np.testing.assert_allclose(estimator.predict_proba(dense), at_once.predict_proba(dense), atol=1e-3)
+    assert estimator.get_params() == at_once.get_params()
+    counts = [done for _, done, _ in said]
+    assert counts == sorted(set(counts)) and len(counts) > 2
+    assert said[-1] == (("tree", 9, 9) if family == "forest" else ("iteration", estimator.n_iter_[0], None))
+
+
 def test_a_solver_that_does_not_converge_reports_it_in_plain_words():
     model = fitted(LogisticRegressionConfig(type="logistic_regression", C=1000.0, max_iterations=2))
     assert len(model.notices) == 1
@@ -276,7 +293,7 @@ def test_it_needs_a_vocabulary_and_a_fit():
 def test_why_of_a_linear_model_is_weight_times_coefficient():
     dense, _ = examples()
     model = fitted(FAMILIES["logistic"][0])
-    reference = LogisticRegression(C=2.0, max_iter=1000).fit(*examples())
+    reference = LogisticRegression(C=2.0, max_iter=1000, solver="newton-cg").fit(*examples())
     for row, why in zip(dense[:5], model.why(*flat(dense[:5]), np.array([0, 1, 2, 0, 1])), strict=True):
         shares = row * reference.coef_[0]
         if why and why[0][0] == int(shares.argmax()):

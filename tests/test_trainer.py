@@ -101,6 +101,11 @@ class Scripted:
     def __init__(self, metrics):
         self.waiting = iter(metrics)
 
+    key_metrics = ("loss", "accuracy")
+
+    def heading(self, metric):
+        return metric
+
     def predict(self, model, batch):
         return Predictions(batch.rows)
 
@@ -162,9 +167,10 @@ def test_every_step_is_taken_once_and_each_epoch_is_evaluated_and_saved(run):
 
 def test_each_evaluation_is_shown_with_the_last_loss_and_whether_it_is_the_best(run, capsys):
     run([0.1, 0.3, 0.2, 0.4, 0.4, 0.1], "training.log_every=3")
-    rows = capsys.readouterr().err.splitlines()
-    assert [row.split("step")[1].split() for row in rows] == [
-        [f"{step}/18", "train", "loss", f"{step - 1:.3f}", "validation", "loss", "1.0000", "accuracy", f"{score:.4f}", *best]
+    head, *rows = capsys.readouterr().err.splitlines()
+    assert head.split() == ["time", "step", "train", "loss", "validation", "loss", "accuracy"]
+    assert [row.split(" s ")[1].split() for row in rows] == [
+        [f"{step}/18", f"{step - 1:.4f}", "1.0000", f"{score:.4f}", *best]
         for step, score, best in [(3, 0.1, ["best"]), (6, 0.3, ["best"]), (9, 0.2, []), (12, 0.4, ["best"]), (15, 0.4, []), (18, 0.1, [])]
     ]
 

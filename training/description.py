@@ -25,7 +25,7 @@ def parts(recipe: Recipe, run: "Run", setting: Setting) -> Iterator[str]:
 def steps(recipe: Recipe, plan: Plan) -> Iterator[str]:
     """How long the model learns; nothing for rules."""
     if recipe.model.learns_by == "solver":
-        yield "training    one fit to all training examples, which says nothing until it is done"
+        yield "training    one fit to all training examples"
     if recipe.training is None:
         return
     if isinstance(plan, TimedPlan):

@@ -102,6 +102,7 @@ def _used(data: Data, plan: Plan, session: Session) -> dict[str, Any]:
 
 def _score(model: Any, task: Task, split: Split, session: Session) -> dict[str, float]:
     """Metrics of one split; predictions and pictures of all but the training split are kept."""
+    session.display.scoring(split.name)
     predictions = predict(task, model, split, session.world, TRAIN_SAMPLE if split.name == "train" else None)
     if session.tracker is not None and split.name != "train":
         save_predictions(task, predictions, split, session.directory)

@@ -37,7 +37,8 @@ def summary(run: RunDirectory) -> dict[str, Any]:
         "model": named(sections.get("model"), "type"),
         "seed": seed_of(sections),
         "changed": changed(run, sections),
-        "metric": main_metric(sections),
+        "metric": quoted_metric(sections),
+        "heading": heading(sections, quoted_metric(sections)),
         "steps": cost.get("steps", max((line["step"] for line in lines), default=0)),
         "validation": results.get("validation") or (figures_of(validation[-1]) if validation else {}),
         "test": results.get("test") or {},
@@ -68,14 +69,24 @@ def seed_of(sections: Mapping[str, Any]) -> int | None:
     return seeds[0] if isinstance(seeds, list) and seeds and isinstance(seeds[0], int) else None
 
 
-def main_metric(sections: Mapping[str, Any]) -> str:
-    """What the task is judged by; of characters bits, since words are not what such a model predicts."""
-    if named(sections.get("task"), "type") == "language_modeling" and named(sections.get("tokenizer"), "type") in ("characters", "bytes"):
-        return "bits_per_character"
+def task_of(sections: Mapping[str, Any]) -> TaskConfig | None:
+    """The task; None where the recipe has none that is valid."""
     try:
-        return _TASK.validate_python(sections.get("task")).main_metric
+        return _TASK.validate_python(sections.get("task"))
     except ValidationError:
-        return "accuracy"
+        return None
+
+
+def quoted_metric(sections: Mapping[str, Any]) -> str:
+    """What people judge such a run by."""
+    task = task_of(sections)
+    return "accuracy" if task is None else task.quoted_metric(named(sections.get("tokenizer"), "type"))
+
+
+def heading(sections: Mapping[str, Any], metric: str) -> str:
+    """How a metric of such a run is called in tables."""
+    task = task_of(sections)
+    return metric if task is None else task.heading(metric)
 
 
 def changed(run: RunDirectory, sections: Mapping[str, Any]) -> str:

@@ -25,7 +25,7 @@ from .folder.files import REMEDY, read_saved
 from .folder.run_directory import RunDirectory
 from .log.display import Display
 from .log.tracking import Tracker
-from .loop.learner import Learner
+from .loop.learner import Learner, SolverLearner
 from .stop_signal import StopSignal
 
 
@@ -178,6 +178,8 @@ def open_session(
         n_steps = None if isinstance(plan, TimedPlan) else plan.n_steps
         show = setting.show or partial(Display, silent=not main, seed=directory.seed)
         with tracker or nullcontext(), show(n_steps, progress.step) as display:
+            if isinstance(learner, SolverLearner):
+                learner.report = display.fitting
             for notice in notices:
                 display.line(f"Notice: {shortened(notice)}")
             yield Session(recipe, setting, directory, tracker, display, stop, progress)

@@ -17,6 +17,8 @@ class Unit:
     """How a metric is written; `point` is the difference that people call a point."""
 
     metric: str
+    heading: str
+    """Its name for people: F1 is of classes or of spans."""
     point: float
     is_share: bool
     has_points: bool
@@ -42,7 +44,8 @@ class Unit:
 def unit_of(metric: str, kind: Kind) -> Unit:
     """Shares lie between 0 and 1, sacrebleu's scores mostly between 0 and 100."""
     is_share = kind in SHARES or (kind == "ratio" and metric.endswith(RATIOS_OF_ONE))
-    return Unit(metric, 0.01 if is_share else 1.0, is_share, is_share or kind in SCORES)
+    heading = {"macro_f1": "macro_f1", "f1": "span_f1"}.get(kind, metric) if metric == "f1" else metric
+    return Unit(metric, heading, 0.01 if is_share else 1.0, is_share, is_share or kind in SCORES)
 
 
 def _decimals(number: float, fewest: int) -> str:

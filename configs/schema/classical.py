@@ -34,7 +34,7 @@ class NaiveBayesConfig(ClassicalConfig):
 
 
 class LogisticRegressionConfig(ClassicalConfig):
-    """Multinomial logistic regression, fitted by L-BFGS."""
+    """Multinomial logistic regression, fitted by Newton's method with conjugate gradients."""
 
     has_chance: ClassVar[bool] = False
 

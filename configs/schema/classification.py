@@ -1,13 +1,13 @@
 """`task: {type: classification}`."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field
 
 from .base import PositiveFloat, Probability, Problem
 from .model_base import Inputs
-from .task_base import TaskBase
+from .task_base import Suggestion, TaskBase
 
 if TYPE_CHECKING:
     from .recipe import Recipe
@@ -20,6 +20,7 @@ class ClassificationConfig(TaskBase):
     text_key: ClassVar[str] = "text"
     label_key: ClassVar[str | None] = "label"
     offers: ClassVar[Inputs] = frozenset({"text", "bag", "tokens", "segments"})
+    headings: ClassVar[Mapping[str, str]] = {"f1": "macro_f1"}
     lower_is_better: ClassVar[frozenset[str]] = frozenset({"loss", "hinge_loss"})
 
     type: Literal["classification"]
@@ -36,6 +37,10 @@ class ClassificationConfig(TaskBase):
     """Share of the target's probability that is spread evenly over all classes (Szegedy et al. 2016)."""
     class_weights: Literal["balanced"] | dict[str, PositiveFloat] | None = None
     """Weight of each class in the loss; `balanced` sets it to n_examples / (n_classes * count of the class)."""
+
+    @property
+    def suggestion(self) -> Suggestion:
+        return Suggestion("the class of a text")
 
     @property
     def metrics(self) -> tuple[str, ...]:

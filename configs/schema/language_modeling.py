@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from .base import PositiveInt, Problem
 from .data import SizesData
 from .model_base import Inputs, ModelBase
-from .task_base import TaskBase
+from .task_base import Suggestion, TaskBase
 from .transformers import TransformerConfig
 
 if TYPE_CHECKING:
@@ -37,6 +37,14 @@ class LanguageModelingConfig(TaskBase):
     @property
     def main_metric(self) -> str:
         return "perplexity"
+
+    def quoted_metric(self, tokenizer: str | None) -> str:
+        """Of characters and bytes bits per character, since words are not what such a model predicts."""
+        return "bits_per_character" if tokenizer in ("characters", "bytes") else self.main_metric
+
+    @property
+    def suggestion(self) -> Suggestion:
+        return Suggestion("sample a text that begins so", "--length 200 --temperature 0.8", text="The")
 
     @property
     def metrics(self) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 from .base import Config, Fraction, NonNegativeFloat, PositiveFloat, PositiveInt, Probability, Problem
 from .data import SizesData
 from .model_base import Inputs
-from .task_base import TaskBase
+from .task_base import Suggestion, TaskBase
 from .tokenizer import TokenizerConfig
 
 if TYPE_CHECKING:
@@ -88,6 +88,11 @@ class SequenceToSequenceConfig(TaskBase):
     @property
     def main_metric(self) -> str:
         return {"translation": "bleu", "transduction": "exact_match", "pronunciation": "word_error_rate"}[self.scored_as]
+
+    @property
+    def suggestion(self) -> Suggestion:
+        what = "translate a text with a beam of 5" if self.scored_as == "translation" else "the output for a text, by a beam of 5"
+        return Suggestion(what, "--beam-size 5")
 
     @property
     def metrics(self) -> tuple[str, ...]:

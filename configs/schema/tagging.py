@@ -7,7 +7,7 @@ from pydantic import Field
 
 from .base import Problem
 from .model_base import Inputs
-from .task_base import TaskBase
+from .task_base import Suggestion, TaskBase
 
 if TYPE_CHECKING:
     from .recipe import Recipe
@@ -36,6 +36,7 @@ class TaggingConfig(TaskBase):
     label_key: ClassVar[str | None] = "tags"
     tagged: ClassVar[bool] = True
     offers: ClassVar[Inputs] = frozenset({"text", "tokens", "characters", "segments"})
+    headings: ClassVar[Mapping[str, str]] = {"f1": "span_f1"}
     lower_is_better: ClassVar[frozenset[str]] = frozenset({"loss", "zero_one_loss", "invalid"})
 
     type: Literal["tagging"]
@@ -53,6 +54,10 @@ class TaggingConfig(TaskBase):
     @property
     def main_metric(self) -> str:
         return "f1" if self.scheme else "accuracy"
+
+    @property
+    def suggestion(self) -> Suggestion:
+        return Suggestion("the tag of each token of a sentence")
 
     @property
     def metrics(self) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
 """What every task's section of a recipe states, and the checks that concern a task and another section."""
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, ClassVar, get_args
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, ClassVar, NamedTuple, get_args
 
 from .base import Config, Problem
 from .data import SizesData
@@ -14,6 +14,14 @@ NOT_OFFERED: dict[Input, Problem] = {
     "characters": Problem(("model", "characters"), "are for single words, so they work only with `task: {type: tagging}`; leave them out"),
     "vector": Problem(("model", "input"), "`vector` needs a dataset of plain vectors; for text use `bag`"),
 }
+
+
+class Suggestion(NamedTuple):
+    """What to try with a trained model in `nlp predict`: options, what they give, and the text, None for one of the data."""
+
+    what: str
+    options: str = ""
+    text: str | None = None
 
 
 class TaskBase(Config):
@@ -33,10 +41,26 @@ class TaskBase(Config):
     default_metric: ClassVar[str] = "accuracy"
     """The metric that decides which checkpoint is `best` where the recipe names none."""
 
+    headings: ClassVar[Mapping[str, str]] = {}
+    """What people read in place of a metric's name where the name alone leaves open what is meant."""
+
+    def heading(self, metric: str) -> str:
+        """How a metric is called in tables and lines for people."""
+        return self.headings.get(metric, metric)
+
     @property
     def main_metric(self) -> str:
         """The metric that people judge a system by."""
         return "accuracy"
+
+    def quoted_metric(self, tokenizer: str | None) -> str:
+        """The figure that people follow and quote, with a tokenizer of this type."""
+        return self.main_metric
+
+    @property
+    def suggestion(self) -> Suggestion:
+        """What to try with a trained model."""
+        raise NotImplementedError
 
     @property
     def metrics(self) -> tuple[str, ...]:

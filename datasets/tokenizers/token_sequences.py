@@ -32,6 +32,7 @@ class TokenSequences(Tokenizer):
 
     def __init__(self, config: SequenceConfig, library: "tokenizers.Tokenizer") -> None:
         self._config, self.library = config, library
+        self.kind = config.type
 
     @classmethod
     def train(cls, config: SequenceConfig, texts: Sequence[str]) -> "TokenSequences":

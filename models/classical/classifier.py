@@ -20,6 +20,7 @@ from ...configs.schema.data import SizesData
 from ...errors import ConfigError, RunError, TrainingError
 from ..head import Head
 from .explanations import Reason, reasons
+from .rounds import Report, fit_in_rounds, silent
 from .skops_file import read_estimator, write_estimator
 
 AnyClassicalConfig = (
@@ -57,7 +58,8 @@ class Classical:
         """Notices of the last fit or load: a solver that did not converge, fewer neighbours than requested."""
         self._estimator: Any = None
 
-    def fit(self, tokens: IntArray, starts: IntArray, weights: FloatArray | None, targets: Targets, seed: int) -> None:
+    def fit(self, tokens: IntArray, starts: IntArray, weights: FloatArray | None, targets: Targets, seed: int,
+            report: Report = silent) -> None:
         """Fit on the complete training split at once; `labels` among the targets are class ids (batch,). Warnings end up in `notices`.
 
         Raises TrainingError where the classifier needs two classes and training has one.
@@ -73,7 +75,7 @@ class Classical:
             self._limit_neighbours(estimator, len(labels))
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
-            estimator.fit(self._matrix(tokens, starts, weights), labels)
+            fit_in_rounds(estimator, self._matrix(tokens, starts, weights), labels, report)
         self.notices += [self._plain(warning) for warning in caught]
         if isinstance(self.config, RandomForestConfig):
             estimator.n_jobs = 1  # threads would add up the trees' votes in the order in which they finish
@@ -148,7 +150,7 @@ class Classical:
             case LogisticRegressionConfig(C=C, class_weight=class_weight, max_iterations=most):
                 from sklearn.linear_model import LogisticRegression
 
-                return LogisticRegression(C=C, class_weight=class_weight, max_iter=most, random_state=seed)
+                return LogisticRegression(C=C, class_weight=class_weight, max_iter=most, random_state=seed, solver="newton-cg")
             case LinearSvmConfig(C=C, loss=loss, class_weight=class_weight, max_iterations=most):
                 from sklearn.svm import LinearSVC
 

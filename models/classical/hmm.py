@@ -8,6 +8,7 @@ import numpy as np
 
 from ...configs.schema.classical import HmmConfig
 from .array_file import checked, packed, words_of
+from .rounds import Report
 from .tag_features import Arrays, FloatArray, IntArray, Sentences
 from .taggers import Tagger, word_tag_counts
 
@@ -39,7 +40,7 @@ class Hmm(Tagger):
     def _about(self) -> dict[str, Any]:
         return {**super()._about(), "order": self.order}
 
-    def _learn(self, sentences: Sentences, tags: Sequence[Sequence[int]], seed: int) -> None:
+    def _learn(self, sentences: Sentences, tags: Sequence[Sequence[int]], seed: int, report: Report) -> None:
         self._words, self._counts = word_tag_counts(sentences, tags)
         self._transitions = self._counted_transitions(sentences, tags)
         self._estimate()

@@ -11,6 +11,7 @@ from ...configs.schema.classical import NgramConfig
 from ...configs.schema.tokenizer import BOS, CLS, MASK, PAD, SEP
 from .classifier import Targets
 from .kneser_ney import KneserNey
+from .rounds import Report, silent
 
 IntArray = npt.NDArray[np.integer[Any]]
 FloatArray = npt.NDArray[np.floating[Any]]
@@ -28,7 +29,7 @@ class NgramLanguageModel:
         self.config = config
         self.counts = KneserNey(vocab_size, config.order, NEVER_TEXT)
 
-    def fit(self, histories: Sequence[IntArray], targets: Targets, seed: int) -> None:
+    def fit(self, histories: Sequence[IntArray], targets: Targets, seed: int, report: Report = silent) -> None:
         """Count the text: the `tokens` among the targets are all its blocks (n_blocks, block_size) in order."""
         tokens, mask = targets["tokens"]
         self.counts.fit(tokens[mask])

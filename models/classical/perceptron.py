@@ -6,6 +6,7 @@ import numpy as np
 
 from ...configs.schema.classical import AveragedPerceptronConfig
 from .array_file import checked, packed, words_of
+from .rounds import Report
 from .tag_features import PAIR_TEMPLATES, TOKEN_TEMPLATES, UNKNOWN_TAG, Arrays, Features, FloatArray, IntArray, Lexicon, Sentences, Weights
 from .taggers import Tagger
 
@@ -32,14 +33,20 @@ class AveragedPerceptron(Tagger):
         return {"tags": self.n_tags, "token_features": self._tokens.unknown, "pair_features": self._pairs.unknown,
                 "weights": self._tokens.unknown * self.n_tags + self._pairs.unknown * self.n_tags**2}
 
-    def _learn(self, sentences: Sentences, tags: Sequence[Sequence[int]], seed: int) -> None:
+    def _learn(self, sentences: Sentences, tags: Sequence[Sequence[int]], seed: int, report: Report) -> None:
         self._lexicon = Lexicon(list(dict.fromkeys(word for sentence in sentences for word in sentence)))
         read = self._lexicon.read(sentences)
         self._tokens = Features.of(TOKEN_TEMPLATES, self._lexicon.sizes, read, self.min_frequency)
         self._pairs = Features.of(PAIR_TEMPLATES, self._lexicon.sizes, read, self._PAIR_FEATURE_OFTEN)
         examples = [(*ids, np.array(gold)) for ids, gold in zip(self._ids(sentences), tags, strict=True) if len(gold)]
         order = np.random.default_rng(seed)
-        self._train(examples[number] for _ in range(self.n_iterations) for number in order.permutation(len(examples)))
+        self._train(examples[number] for number in self._passes(order, len(examples), report))
+
+    def _passes(self, order: np.random.Generator, n_examples: int, report: Report) -> Iterator[int]:
+        """The numbers of all examples in another order for each pass."""
+        for number in range(self.n_iterations):
+            report("pass", number, self.n_iterations)
+            yield from order.permutation(n_examples).tolist()
 
     def _train(self, examples: Iterable[tuple[IntArray, IntArray, IntArray]]) -> None:
         """Learn from sentences: features of tokens and of pairs of tags (n, n_templates) each, and tags (n,)."""

@@ -12,6 +12,7 @@ from ...configs.schema.classical import AnyTaggerConfig, MostFrequentTagConfig
 from ...errors import RunError, TrainingError
 from .array_file import checked, opened_arrays, packed, words_of, write_arrays
 from .classifier import Targets
+from .rounds import Report, silent
 from .tag_features import UNKNOWN_TAG, Arrays, IntArray, Sentences
 
 
@@ -24,7 +25,7 @@ class Tagger(ABC):
         self.config, self.n_tags = config, n_tags
         self._fitted = False
 
-    def fit(self, sentences: Sentences, targets: Targets, seed: int) -> None:
+    def fit(self, sentences: Sentences, targets: Targets, seed: int, report: Report = silent) -> None:
         """Learn from tokens and the `tags` among the targets, ids (n_sentences, longest).
 
         Raises TrainingError for ids that do not fit the number of tags, and where no token has a tag.
@@ -35,7 +36,7 @@ class Tagger(ABC):
         if not present or not present <= set(range(self.n_tags)):
             raise TrainingError(f"A {self.config.type} tagger learns from tag ids between 0 and {self.n_tags - 1}; the training "
                                 f"sentences have {sorted(present) or 'none'}. Look at the data.")
-        self._learn(sentences, tags, seed)
+        self._learn(sentences, tags, seed, report)
         self._fitted = True
 
     def tag(self, sentences: Sentences) -> list[list[int]]:
@@ -59,7 +60,7 @@ class Tagger(ABC):
         """What there is to count."""
 
     @abstractmethod
-    def _learn(self, sentences: Sentences, tags: Sequence[Sequence[int]], seed: int) -> None: ...
+    def _learn(self, sentences: Sentences, tags: Sequence[Sequence[int]], seed: int, report: Report) -> None: ...
 
     @abstractmethod
     def _tag(self, sentences: Sentences) -> list[list[int]]: ...
@@ -92,7 +93,7 @@ class MostFrequentTag(Tagger):
         """Tags, and once fitted words."""
         return {"tags": self.n_tags, "words": len(self._tags)}
 
-    def _learn(self, sentences: Sentences, tags: Sequence[Sequence[int]], seed: int) -> None:
+    def _learn(self, sentences: Sentences, tags: Sequence[Sequence[int]], seed: int, report: Report) -> None:
         words, counts = word_tag_counts(sentences, tags)
         # In the dictionary, the last of a word's rows stays.
         best_last = counts[np.lexsort((-counts[:, 1], counts[:, 2]))]

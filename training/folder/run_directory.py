@@ -54,6 +54,12 @@ class RunDirectory:
         return self.path.parent.relative_to(self.root).as_posix() if inside else self.path.parent.name
 
     @property
+    def dataset(self) -> str:
+        """The first folder of the recipe's name; empty for a recipe that is in no folder."""
+        dataset, slash, _ = self.recipe.partition("/")
+        return dataset if slash else ""
+
+    @property
     def address(self) -> str:
         """What to type for this run: `recipe/name`, or the path of a run outside the runs folder."""
         return f"{self.recipe}/{self.name}" if self.path.is_relative_to(runs_root()) else str(self.path)

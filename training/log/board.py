@@ -21,8 +21,7 @@ MOST_RUNS = 20
 
 def dataset_of(run: RunDirectory) -> str:
     """The first folder of a recipe's name; empty for a recipe that is in no folder."""
-    dataset, slash, _ = run.recipe.partition("/")
-    return dataset if slash else ""
+    return run.dataset
 
 
 def latest_runs(runs: Sequence[RunDirectory], dataset: str) -> list[RunDirectory]:

@@ -6,10 +6,13 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Self
 
-from ...terminal import drawing_stream, figure, visible
+from .evaluation_table import EvaluationTable
 
 if TYPE_CHECKING:
-    from rich.progress import Progress, TaskID
+    from .bars import Bar, StepBar
+
+PAUSE_SECONDS = 10.0
+"""Between two lines about a fit in progress, where there is no terminal."""
 
 
 class Display:
@@ -17,28 +20,21 @@ class Display:
 
     def __init__(self, n_steps: int | None, first_step: int = 0, silent: bool = False, seed: str = "") -> None:
         self.n_steps, self.first_step, self.silent = n_steps, first_step, silent
-        self.whose = f"seed {seed}  " if seed else ""  # one of several, which may go side by side
-        self.started, self.train_loss = time.monotonic(), ""
-        self.bar: Progress | None = None
-        self.bar_task: TaskID | None = None
+        self.table = EvaluationTable(n_steps, f"seed {seed}  " if seed else "")  # one of several, which may go side by side
+        self.started = self.said = time.monotonic()
+        self.train_loss = ""
+        self.step_bar: StepBar | None = None
+        self.bar: Bar | None = None
 
     def __enter__(self) -> Self:
-        if (self.n_steps is None or self.n_steps > 1) and not self.silent and sys.stderr.isatty():
-            self._open_bar()
+        if (self.n_steps is None or self.n_steps > 1) and self._draws():
+            from .bars import StepBar
+
+            self.bar = self.step_bar = StepBar(self.n_steps, self.first_step)
         return self
 
-    def _open_bar(self) -> None:
-        from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-        columns = (TextColumn("step"), MofNCompleteColumn(), BarColumn(), TextColumn("{task.description}"), TimeRemainingColumn())
-        self.bar = Progress(*columns, console=Console(file=drawing_stream(sys.stderr)))
-        self.bar.start()
-        self.bar_task = self.bar.add_task("", total=self.n_steps, completed=self.first_step)
-
     def __exit__(self, *_: object) -> None:
-        if self.bar is not None:
-            self.bar.stop()
+        self._close()
 
     def begin(self, lines: Sequence[str]) -> None:
         """What the run is about to do."""
@@ -48,35 +44,67 @@ class Display:
             self.line(f"resumed     after step {self.first_step:,}")
 
     def step(self, step: int, values: Mapping[str, float]) -> None:
-        """New running figures of the training split."""
+        """New running figures of the training split, those first that a narrow terminal shows."""
         shown = [f"{name} {values[name]:.3f}" for name in ("loss", "accuracy") if name in values]
         if "learning_rate" in values:
             shown.append(f"rate {values['learning_rate']:.2g}")
         if "loss" in values:
             shown.append(f"{values['throughput/tokens_per_second']:,.0f} tokens/s")
-            self.train_loss = f"  train loss {values['loss']:.3f}"
-        if self.bar is not None and self.bar_task is not None:
-            self.bar.update(self.bar_task, completed=step, description="  ".join(shown))
+            self.train_loss = f"{values['loss']:.4f}"
+        if self.step_bar is not None:
+            self.step_bar.step(step, shown)
+
+    def fitting(self, what: str, done: int, total: int | None) -> None:
+        """How far a solver has come: how many of `what` are done, and of how many where that is known."""
+        text = f"fitting: {what} {done:,}{f' of {total:,}' if total else ''}" if what else "fitting"
+        if self._draws():
+            self._wait(text, done, total)
+        elif what and time.monotonic() - self.said > PAUSE_SECONDS:
+            self.line(f"{time.monotonic() - self.started:8.1f} s  {text}")
+            self.said = time.monotonic()
+
+    def scoring(self, split: str) -> None:
+        """A split is being scored, which may take a while."""
+        if self.step_bar is not None:
+            self.step_bar.wait(f"scoring {split}")
+        elif self._draws():
+            self._wait(f"scoring {split}")
 
     def evaluation(self, step: int, metrics: Mapping[str, float], is_best: bool) -> None:
         """One row for an evaluation of the validation split."""
-        self.line(self.row(step, metrics, is_best))
+        for line in self.rows(step, metrics, is_best, None if self.bar is None else self.bar.width):
+            self.line(line)
+        if self.bar is not None and self.bar is not self.step_bar:
+            self._wait("saving")
 
-    def row(self, step: int, metrics: Mapping[str, float], is_best: bool) -> str:
-        """Whose run, the time since it was started, the step, and the figures."""
-        figures = "  ".join(f"{name} {figure(value)}" for name, value in metrics.items())
-        clock = f"{time.monotonic() - self.started:7.1f} s"
-        of = f"{step:>6}/{'?' if self.n_steps is None else self.n_steps}"
-        return f"{self.whose}{clock}  step {of}{self.train_loss}  validation {figures}{'  best' if is_best else ''}"
+    def rows(self, step: int, metrics: Mapping[str, float], is_best: bool, room: int | None = None) -> list[str]:
+        """Whose run, the time since it was started, the step, and the figures; the first row has the names above it."""
+        return self.table.lines(step, time.monotonic() - self.started, self.train_loss, metrics, is_best, room)
 
     def line(self, text: str) -> None:
         """One line, above the bar where there is one."""
         if self.silent:
             return
         if self.bar is not None:
-            self.bar.console.print(visible(text), highlight=False, markup=False)
+            self.bar.line(text)
         else:
             print(text, file=sys.stderr, flush=True)
+
+    def _draws(self) -> bool:
+        return not self.silent and sys.stderr.isatty()
+
+    def _wait(self, text: str, done: int = 0, total: int | None = None) -> None:
+        from .bars import WaitBar
+
+        if not isinstance(self.bar, WaitBar):
+            self._close()
+            self.bar = WaitBar()
+        self.bar.wait(text, done, total)
+
+    def _close(self) -> None:
+        if self.bar is not None:
+            self.bar.stop()
+            self.bar = None
 
 
 def announce(text: str) -> None:

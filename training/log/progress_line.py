@@ -80,6 +80,13 @@ class LineDisplay(Display):
         self.validation = ", validation " + ", ".join(f"{name} {figure(value)}" for name, value in metrics.items())
         self.step(step, {})
 
+    def fitting(self, what: str, done: int, total: int | None) -> None:
+        """How far a solver has come."""
+        self.to.show(f"{what} {done:,}{f'/{total:,}' if total else ''}" if what else "fitting")
+
+    def scoring(self, split: str) -> None:
+        """Nothing: the figures of the last evaluation stay."""
+
     def line(self, text: str) -> None:
         """A notice or another line."""
         self.to.write(text)

@@ -10,11 +10,8 @@ from ...terminal import drawing_stream, figure, visible
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
+    from ...configs.schema.recipe import Recipe
     from ..finish import Results
-
-SHOWN = ("accuracy", "f1", "bleu", "perplexity", "loss")
-"""The first of these that a run has is shown beside it."""
-
 
 class StudyDisplay:
     """Progress of a study on standard error. Evaluations are shown where all runs are of one recipe; of many they would be too many."""
@@ -57,10 +54,11 @@ class StudyDisplay:
         counts = f"{finished} done, {len(running)} running, {to_come} to come" + (f", {failed} failed" if failed else "")
         self.bars.update(self.total, completed=self.n_ended, description=f"{counts}{left}")
 
-    def finished(self, name: str, results: "Results") -> None:
-        """One line for a run that is done."""
-        metrics = results.metrics["validation"]
-        shown = next((f"validation {metric} {figure(metrics[metric])}, " for metric in SHOWN if metric in metrics), "")
+    def finished(self, name: str, recipe: "Recipe", results: "Results") -> None:
+        """One line for a run that is done, with the figure that people judge such a run by."""
+        metrics, task = results.metrics["validation"], recipe.task
+        metric = task.quoted_metric(recipe.tokenizer.type if recipe.tokenizer else None) if task else "loss"
+        shown = f"validation {task.heading(metric)} {figure(metrics[metric])}, " if task and metric in metrics else ""
         self.n_ended += 1
         self.line("", f"{self.n_ended}/{self.n_runs}  {name}: {shown}{float(results.cost['train_seconds']):.1f} s")
 
@@ -71,11 +69,10 @@ class StudyDisplay:
 
     def line(self, name: str, text: str, is_evaluation: bool = False) -> None:
         """What a run says, with its name; an equal line of another run is not repeated."""
-        if is_evaluation and self.one_method:
-            self._print(text)
-        elif not is_evaluation and text not in self.said:
-            self.said.add(text)
-            self._print(f"{name}: {text}" if name else text)
+        if text in self.said or (is_evaluation and not self.one_method):
+            return
+        self.said.add(text)
+        self._print(f"{name}: {text}" if name and not is_evaluation else text)
 
     def once(self, text: str) -> None:
         """A line that is shown once."""

@@ -10,6 +10,7 @@ from ...configs.schema.recipe import Recipe
 from ...datasets.encoded.batching import Plan
 from ...datasets.encoded.split import Batch, Data
 from ...datasets.interruptible import interruptible
+from ...models.classical.rounds import Report, silent
 from ...tasks.task import Task
 from ..devices import Setting
 from .budget import plan_within
@@ -115,14 +116,17 @@ class SolverLearner(FixedLearner):
     def __init__(self, model: "Classical | Tagger | NgramLanguageModel", seed: int) -> None:
         super().__init__(model)
         self.seed = seed
+        self.report: Report = silent
+        """Is told how far the solver has come."""
 
     def update(self, window: Window, step: int, watched: bool) -> Mapping[str, Any]:
         (batch,) = window
+        self.report("", 0, None)
         interruptible(lambda: self._fit(batch))
         return {}
 
     def _fit(self, batch: Batch) -> None:
-        self.model.fit(**batch.inputs, targets=batch.targets, seed=self.seed)
+        self.model.fit(**batch.inputs, targets=batch.targets, seed=self.seed, report=self.report)
 
     def save(self, folder: Path) -> None:
         self.model.save(folder)

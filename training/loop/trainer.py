@@ -124,13 +124,16 @@ def _means(sums: Mapping[str, list[float]]) -> dict[str, float]:
 def _evaluate(learner: Learner, task: Task, data: Data, session: Session) -> None:
     """Evaluate the validation split, and record whether it is the best so far."""
     progress = session.progress
+    session.display.scoring("validation")
     with learner.evaluating() as model:
         metrics = task.metrics(predict(task, model, data.splits["validation"], session.world))
     session.log("validation", progress.step, metrics)
     score = score_of(metrics, session.recipe)
     learner.evaluated(score)
     progress.evaluated(score, loss_of(metrics), session.early_stopping.min_delta if session.early_stopping else 0.0)
-    session.display.evaluation(progress.step, metrics, is_best=progress.best_step == progress.step)
+    followed = dict.fromkeys((*task.key_metrics, followed_metric(metrics, session.recipe)))
+    shown = {task.heading(name): metrics[name] for name in followed if name in metrics}
+    session.display.evaluation(progress.step, shown, is_best=progress.best_step == progress.step)
 
 
 def loss_of(metrics: Mapping[str, float]) -> float:

@@ -114,7 +114,7 @@ class Study:
             case Finished() if self._read(going.run):
                 if going.run in self.results:
                     self.expected.learn(going.run, self.results[going.run])
-                    self.display.finished(going.run.name, self.results[going.run])
+                    self.display.finished(going.run.name, going.run.recipe, self.results[going.run])
             case Finished() | Taken():  # or another process has locked it for a moment, to see that it is finished
                 self.to_come.append(going.run)
             case Failed() as failed:

@@ -180,8 +180,17 @@ class RelayedDisplay(Display):
         self.send(Step(step, self.n_steps))
 
     def evaluation(self, step: int, metrics: Mapping[str, float], is_best: bool) -> None:
-        """The row that a display would show."""
-        self.send(Line(self.row(step, metrics, is_best), is_evaluation=True))
+        """The rows that a display would show."""
+        for line in self.rows(step, metrics, is_best):
+            self.send(Line(line, is_evaluation=True))
+
+    def fitting(self, what: str, done: int, total: int | None) -> None:
+        """How far a solver has come, where it knows."""
+        if total:
+            self.send(Step(done, total))
+
+    def scoring(self, split: str) -> None:
+        """Nothing."""
 
     def line(self, text: str) -> None:
         """The line."""

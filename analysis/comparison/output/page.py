@@ -34,7 +34,7 @@ def page(found: Comparison, examples: Sequence[Example] = ()) -> str:
     sentence = headline(found)
     parts = [f"<h1>{escape(sentence)}</h1>", *(f"<p>Note: {escape(line)}</p>" for line in cautions(found))]
     tables = grids(found)
-    parts += [_section(f"{found.unit.metric} with intervals", _quality(found)), _section(tables[0].title, _table(tables[0]))]
+    parts += [_section(f"{found.unit.heading} with intervals", _quality(found)), _section(tables[0].title, _table(tables[0]))]
     parts += [_section(f"quality against {COSTS[cost]}", _front(found, cost)) for cost in COSTS]
     if found.pairs:
         parts.append(_section(tables[1].title, _table(tables[1])))
@@ -68,14 +68,14 @@ def _quality(found: Comparison) -> str:
 
 
 def _axis_title(unit: Unit) -> str:
-    return f"{unit.metric}{' in %' if unit.is_share else ''}"
+    return f"{unit.heading}{' in %' if unit.is_share else ''}"
 
 
 def _front(found: Comparison, cost: str) -> str:
     best = {offer.name for offer in found.fronts[cost]}
     points = [plots.Point(method.name, price, method.value, method.name in best) for method in found.methods
               if (price := method.cost(cost)) is not None]
-    drawn = plots.front(points, f"{found.unit.metric} against {COSTS[cost]}", f"{COSTS[cost]}, by factors",
+    drawn = plots.front(points, f"{found.unit.heading} against {COSTS[cost]}", f"{COSTS[cost]}, by factors",
                         found.unit.plain, lambda value: cost_text(cost, value))
     return drawn + _lines(_of_a_point(found, cost)) if drawn else ""
 

@@ -27,7 +27,7 @@ def _alone(found: Comparison) -> str:
     standing = found.standings[0]
     runs = standing.method.runs
     over = f"{len(runs)} seeds" if len(runs) > 1 else "one run"
-    return (f"{standing.method.name} reaches {found.unit.metric} {found.unit.value(standing.method.value)} on {found.split} "
+    return (f"{standing.method.name} reaches {found.unit.heading} {found.unit.value(standing.method.value)} on {found.split} "
             f"({_confidence(found)} interval {found.unit.interval(standing.interval)}, {over}); there is nothing to compare it with.")
 
 

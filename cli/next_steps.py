@@ -1,0 +1,97 @@
+"""The commands that are worth trying next with a run, as `Next:` lists them."""
+
+import json
+import shlex
+import shutil
+import sys
+from contextlib import suppress
+from itertools import islice
+from typing import TYPE_CHECKING, NamedTuple
+
+from ..errors import UserError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ..configs.schema.task_base import Suggestion
+    from ..training.folder.run_directory import RunDirectory
+
+EXAMPLES, SHOWN_CHARACTERS = 100, 40
+"""Texts among which an example is looked for, and the most characters that it should have."""
+
+
+class Step(NamedTuple):
+    """A command, and what it gives."""
+
+    command: str
+    what: str
+
+
+def print_next_steps(run: "RunDirectory", evaluated: bool = False) -> None:
+    """Print what to do with a run that has just been trained, or `evaluated`."""
+    steps = [*_steps(run, evaluated)]
+    widest = max(len(step.command) for step in steps)
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else 1_000
+    beside = all(2 + widest + 2 + len(step.what) <= width for step in steps)
+    print("Next:")
+    for command, what in steps:
+        print(f"  {command:<{widest}}  {what}" if beside else f"  {command}\n      {what}")
+
+
+def _steps(run: "RunDirectory", evaluated: bool) -> "Iterator[Step]":
+    from ..training.run_summary import sections_of, task_of
+
+    name, task = shlex.quote(_shortest_name(run)), task_of(sections_of(run))
+    if not evaluated:
+        yield Step(f"nlp eval {name}", "confidence intervals, baselines, detailed scores")
+    if task is not None:
+        yield _prediction(run, name, task.suggestion)
+    if others := _to_compare(run):
+        yield Step(f"nlp compare {others}", "which is better, and is it chance?")
+    if not evaluated:
+        yield Step("nlp tensorboard", "the curves of the latest runs")
+
+
+def _prediction(run: "RunDirectory", name: str, suggestion: "Suggestion") -> Step:
+    text = _quoted(suggestion.text or _example(run) or "TEXT")
+    return Step(" ".join(filter(None, ("nlp predict", name, text, suggestion.options))), suggestion.what)
+
+
+def _shortest_name(run: "RunDirectory") -> str:
+    """The recipe where that means this run, its latest."""
+    from ..training.folder.run_directory import find_run
+
+    with suppress(UserError):
+        if find_run(run.recipe).path == run.path:
+            return run.recipe
+    return run.address
+
+
+def _example(run: "RunDirectory") -> str | None:
+    """A text of the validation split, the first one that is short; None where none can be read."""
+    with suppress(OSError, ValueError, KeyError, TypeError), run.predictions("validation").open(encoding="utf-8") as lines:
+        texts = [" ".join(str(json.loads(line)["text"]).split()) for line in islice(lines, EXAMPLES)]
+        return next((text for text in texts if 0 < len(text) <= SHOWN_CHARACTERS), min(filter(None, texts), key=len, default=None))
+    return None
+
+
+def _quoted(text: str) -> str:
+    """In double quotes, as people write, unless the shell would read something in them."""
+    return shlex.quote(text) if set(text) & set('"$`\\!') else f'"{text}"'
+
+
+def _to_compare(run: "RunDirectory") -> str:
+    """This run and another recipe's of its dataset and task; the pattern of all where there are more. Empty where there is no other."""
+    from ..training.folder.run_directory import list_runs
+    from ..training.run_summary import named, sections_of
+
+    def task(each: "RunDirectory") -> str | None:
+        return named(sections_of(each).get("task"), "type")
+
+    dataset = run.dataset
+    others = {each.recipe: each for each in reversed(list_runs()) if dataset and each.dataset == dataset and each.recipe != run.recipe}
+    alike = [each for each in others.values() if task(each) == task(run)]
+    finished = [each for each in alike if each.results.exists()]
+    if len(finished) > 1 and len(alike) == len(others):
+        return f"'{dataset}/*'"
+    return shlex.join([_shortest_name(run), finished[-1].recipe]) if finished else ""
