@@ -40,7 +40,7 @@ class Logged:
 
 def curves(runs: Sequence[RunDirectory], metric: str, format_: str) -> bytes:
     """The picture as `png` or `svg`. Raises RunError for a run without a log, and for a metric that none of them has."""
-    logged = [Logged(run.address, read_metrics(run)) for run in runs]
+    logged = [Logged(_name(run, runs), read_metrics(run)) for run in runs]
     if empty := [run.name for run in logged if not run.lines]:
         raise RunError(f"{empty[0]} has no figures in its metrics.jsonl, so there is nothing to draw. Leave it out, or train it again.")
     if not any(run.points("validation", metric) for run in logged):
@@ -48,6 +48,11 @@ def curves(runs: Sequence[RunDirectory], metric: str, format_: str) -> bytes:
         raise RunError(f"None of these runs has logged the metric {metric!r} on validation; they have {', '.join(known)}. Choose one with "
                        "--metric.")
     return written(lambda: _drawn(logged, metric), format_, "".join(run.name for run in logged))
+
+
+def _name(run: RunDirectory, runs: Sequence[RunDirectory]) -> str:
+    """The recipe, where no other run is of the same one."""
+    return run.recipe if [other.recipe for other in runs].count(run.recipe) == 1 else run.address
 
 
 def _drawn(runs: Sequence[Logged], metric: str) -> Figure:

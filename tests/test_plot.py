@@ -33,7 +33,7 @@ def folder(tmp_path_factory):
 def test_curves_of_runs_are_drawn_over_one_another(folder):
     assert "picture is in curves.svg" in nlp("plot", "rules", "mlp", "--output", "curves.svg", cwd=folder).stdout
     drawn = (folder / "curves.svg").read_text(encoding="utf-8")
-    assert set(re.findall(r">([^<>]*)</text>", drawn)) >= {"rules/first", "mlp/first", "train", "validation", "loss", "accuracy",
+    assert set(re.findall(r">([^<>]*)</text>", drawn)) >= {"rules", "mlp", "train", "validation", "loss", "accuracy",
                                                            "training step"}
     nlp("plot", "mlp", "--metric", "f1", "--output", "curves.png", cwd=folder)
     with Image.open(folder / "curves.png") as picture:
@@ -90,7 +90,7 @@ def test_a_run_without_a_log_is_reported(tmp_path, monkeypatch):
 
     monkeypatch.setenv("NLP_RUNS", str(tmp_path))
     empty, hinge = create_run("names/lstm", "x"), create_run("names/linear-svm", "y")
-    with pytest.raises(RunError, match=r"names/lstm/x has no figures"):
+    with pytest.raises(RunError, match=r"names/lstm has no figures"):
         curves([empty], "accuracy", "png")
     with Tracker(hinge) as tracker:
         tracker.scalars("validation", 1, {"hinge_loss": 0.5, "accuracy": float("nan")})
