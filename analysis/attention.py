@@ -4,15 +4,15 @@ import numpy as np
 
 from ..errors import ConfigError, DataError
 from ..tasks.task import PredictOptions
-from ..training.log.pictures import alignment_png
+from ..training.log.pictures import Matrix, alignment
 from ..training.open_run import OpenedRun
 
 MOST_TOKENS = 200
 """Tokens on either side of a picture."""
 
 
-def attention_png(run: OpenedRun, text: str, options: PredictOptions) -> bytes:
-    """A PNG file: how much each token of the text that is found attends to each token of its source.
+def attention_picture(run: OpenedRun, text: str, options: PredictOptions) -> Matrix:
+    """How much each token of the text that is found attends to each token of its source, to be drawn.
 
     Raises DataError for an empty text and for more tokens than a picture shows, ConfigError where the model has no attention.
     """
@@ -28,4 +28,4 @@ def attention_png(run: OpenedRun, text: str, options: PredictOptions) -> bytes:
     if (most := max(weights.shape)) > MOST_TOKENS:
         raise DataError(f"A picture of --attention shows {MOST_TOKENS} tokens per axis, but this text or its output has "
                         f"{most:,}. Use a shorter text, or a smaller --length.")
-    return alignment_png(weights, source, target)
+    return alignment(weights, source, target)

@@ -15,7 +15,7 @@ from ..tasks.task import Confusion
 from ..training.evaluate import predict
 from ..training.finish import save_predictions
 from ..training.folder.run_directory import RunDirectory
-from ..training.log.pictures import confusion_matrix_png
+from ..training.log.pictures import Matrix, confusion_matrix
 from ..training.open_run import OpenedRun
 from .statistics.intervals import intervals
 
@@ -85,8 +85,8 @@ def _best_possible(run: OpenedRun, split: Split) -> Mapping[str, float]:
     return {"the best possible": ceiling(split.example(row)["text"] for row in range(len(split)))} if ceiling is not None else {}
 
 
-def confusion_png(run: OpenedRun, split_name: str | None) -> bytes:
-    """The confusion matrix of a run on one split (test, or validation where there is no test) as a PNG file.
+def confusion_picture(run: OpenedRun, split_name: str | None) -> Matrix:
+    """The confusion matrix of a run on one split (test, or validation where there is no test), to be drawn.
 
     Raises ConfigError where the task has no classes to confuse.
     """
@@ -95,7 +95,7 @@ def confusion_png(run: OpenedRun, split_name: str | None) -> bytes:
     if confusion is None:
         raise ConfigError(f"{run.directory.address} predicts no classes or tags, so it has no confusion matrix. Leave --confusion out, or "
                           "use a run that classifies or tags.")
-    return confusion_matrix_png(confusion.matrix, confusion.labels)
+    return confusion_matrix(confusion.matrix, confusion.labels)
 
 
 def worst(confusion: Confusion) -> list[tuple[str, str, int]]:

@@ -50,7 +50,7 @@ def doctor(json: Annotated[bool, typer.Option("--json", help="Print the findings
     from .console import print_json
 
     findings = []
-    for check in (packages, folders, embedded_data, recipes):
+    for check in (packages, other_packages_named_nlp, folders, embedded_data, recipes):
         for finding in findings_of(check):
             findings.append(finding)
             if not json:
@@ -93,6 +93,23 @@ def packages() -> Iterator[Finding]:
         error = imported.get(IMPORTED_AS.get(name, name), "the process crashed or hung")
         yield package(name, requirement.removeprefix(name), error)
     yield Finding("devices", "ok" if "devices" in imported else "broken", imported.get("devices", "torch could not be imported"))
+
+
+def other_packages_named_nlp() -> Iterator[Finding]:
+    """Packages that install a folder `nlp` too, as Hugging Face's `nlp` of 2020 does, which is called `datasets` today."""
+    from importlib import metadata
+
+    from ..training.folder.environment import PACKAGE
+
+    others = sorted(set(metadata.packages_distributions().get("nlp", [])) - {PACKAGE})
+    for name in others:
+        yield Finding("import nlp", "broken", f"the package {name} {metadata.version(name)} is installed too, and both install a folder "
+                      "nlp: each overwrites files of the other",
+                      f"Run: pip uninstall {name}, then install this one again, since files of it went with that one: "
+                      f"pip install --force-reinstall --no-deps {PACKAGE} (`pip install -e .` in the source folder). To keep both, give "
+                      "each its own environment; what Hugging Face's nlp did, its package datasets does.")
+    if not others:
+        yield Finding("import nlp", "ok", f"no other package installs a folder nlp; this one is {Path(__file__).parent.parent}")
 
 
 def package(name: str, wanted: str, import_error: str) -> Finding:

@@ -40,8 +40,8 @@ def predict(
     seed: Annotated[int, typer.Option(min=0, max=2**63 - 1, help="Random seed for sampling.")] = 0,
     beam_size: Annotated[int | None, typer.Option(min=1, max=1000, help="Sequence to sequence: beam size.")] = None,
     n_best: Annotated[int | None, typer.Option(min=1, help="Sequence to sequence: outputs per source, with scores.")] = None,
-    attention: Annotated[str | None, typer.Option(help="Sequence to sequence: draw the attention for the first text into this PNG "
-                                                       "file.")] = None,
+    attention: Annotated[str | None, typer.Option(help="Sequence to sequence: draw the attention for the first text into this .png "
+                                                       "or .svg file.")] = None,
 ) -> None:
     """Predict the class or tags of each text, continue it, or translate it."""
     from ..analysis.explain import explain
@@ -87,17 +87,18 @@ def _check_options(run: "OpenedRun", options: "PredictOptions") -> None:
 
 def _draw_first(run: "OpenedRun", chunks: Iterator[list[str]], options: "PredictOptions", path: str) -> Iterator[list[str]]:
     """The same chunks; the attention for the first text is drawn before it is passed on."""
-    from ..analysis.attention import attention_png
+    from ..analysis.attention import attention_picture
+    from ..analysis.matrix_svg import matrix_file
     from ..errors import DataError
 
     for number, chunk in enumerate(chunks):
         if number == 0:
-            png = attention_png(run, chunk[0], options)
+            drawn = attention_picture(run, chunk[0], options)
             try:
-                Path(path).write_bytes(png)
+                Path(path).write_bytes(matrix_file(drawn, "svg" if path.lower().endswith(".svg") else "png"))
             except OSError as error:
-                raise DataError(f"{path!r} cannot be written: {error.strerror}. --attention takes the name of a PNG file in an existing "
-                                "folder.") from None
+                raise DataError(f"{path!r} cannot be written: {error.strerror}. --attention takes the name of a .png or .svg file in an "
+                                "existing folder.") from None
         yield chunk
 
 

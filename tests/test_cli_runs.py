@@ -16,7 +16,7 @@ import typer
 import yaml
 from command import heeds_ctrl_c
 from nlp.cli import doctor as doctor_module
-from nlp.cli.doctor import Finding, doctor, embedded_data, folders, packages, probe, recipes, satisfies
+from nlp.cli.doctor import Finding, doctor, embedded_data, folders, other_packages_named_nlp, packages, probe, recipes, satisfies
 from nlp.cli.runs import duration, runs
 from nlp.cli.tensorboard import take_in, tell, tensorboard
 from nlp.datasets.named import shipped
@@ -372,6 +372,23 @@ def test_packages_that_are_missing_too_old_or_broken_get_a_remedy(monkeypatch):
     assert "libz" in found["rich"].found
 
 
+def test_another_package_that_installs_a_folder_nlp_is_found(tmp_path, monkeypatch):
+    (alone,) = other_packages_named_nlp()
+    assert (alone.what, alone.state) == ("import nlp", "ok")
+    info = tmp_path / "nlp-0.4.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: nlp\nVersion: 0.4.0\n", encoding="utf-8")
+    (info / "RECORD").write_text("nlp/__init__.py,,\nnlp/arrow_dataset.py,,\nnlp-0.4.0.dist-info/METADATA,,\n", encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    (finding,) = other_packages_named_nlp()
+    assert (finding.what, finding.state) == ("import nlp", "broken")
+    assert "the package nlp 0.4.0 is installed too" in finding.found
+    assert finding.remedy.startswith("Run: pip uninstall nlp, then install this one again")
+    for check in ("packages", "folders", "embedded_data", "recipes"):
+        monkeypatch.setattr(doctor_module, check, lambda: iter(()))
+    assert "broken  import nlp: the package nlp 0.4.0" in call("doctor", code=1)
+
+
 def test_folders_that_are_full_or_read_only_are_broken(root, tmp_path, monkeypatch):
     monkeypatch.setenv("NLP_DATA", str(tmp_path))
     assert [finding.state for finding in folders()] == ["ok", "ok", "ok"]
@@ -414,7 +431,7 @@ def test_a_check_that_fails_does_not_hide_the_others(monkeypatch):
     printed = call("doctor", code=1)
     assert "broken  embedded data: OSError: unplugged" in printed
     assert "ok      recipes: fine" in printed
-    assert "1 of 5 checks failed" in printed
+    assert "1 of 6 checks failed" in printed
 
 
 def test_each_embedded_dataset_is_checked():

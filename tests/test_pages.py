@@ -1,10 +1,14 @@
 """Pages of the docs that are made from code, or that have to name everything of a kind."""
 
 import ast
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import nlp
+import pytest
 from makers import script
 from nlp.configs.schema.training import TrainingConfig
 
@@ -47,4 +51,20 @@ def test_the_page_of_variables_has_all_that_are_read():
 
 def test_the_index_has_every_page():
     index = (ROOT / "docs" / "README.md").read_text(encoding="utf-8")
-    assert set(re.findall(r"^\| \[([\w.]+)\]", index, re.MULTILINE)) | {"README.md"} == {path.name for path in (ROOT / "docs").glob("*.md")}
+    pages = {path.name for path in (ROOT / "docs").iterdir() if path.suffix in (".md", ".ipynb")}
+    assert set(re.findall(r"^\| \[([\w.]+)\]", index, re.MULTILINE)) | {"README.md"} == pages
+
+
+def test_the_site_is_built_without_a_warning_and_has_every_page(tmp_path):
+    pytest.importorskip("mkdocs", reason="mkdocs-material is not installed; the extra `docs` has it")
+    site = tmp_path / "site"
+    variables = {**os.environ, "NO_MKDOCS_2_WARNING": "1"}
+    done = subprocess.run([sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", site], cwd=ROOT, env=variables,
+                          capture_output=True, encoding="utf-8", check=False)
+    assert done.returncode == 0, done.stderr
+    pages = {path.stem for path in (ROOT / "docs").glob("*.md")} - {"README"} | {"index", "start", "contributing", "404"}
+    assert {path.stem for path in site.glob("*.html")} == pages
+    assert (site / "source" / "training" / "run.py").read_bytes() == (ROOT / "training" / "run.py").read_bytes()
+    assert 'href="runs.html' in (site / "index.html").read_text(encoding="utf-8")
+    assert 'href="data.html#your-own-files"' in (site / "start.html").read_text(encoding="utf-8")
+    assert "tokenizer" in (site / "search" / "search_index.json").read_text(encoding="utf-8")

@@ -1,39 +1,22 @@
 """Learning curves as a picture: quality above, training time below, against the number of examples."""
 
-import io
 import math
-import warnings
 from typing import Any
 
-import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullLocator
 
+from ..drawing import label, style_of, written
 from .crossing import DRAWN
 from .learning_curves import LearningCurves, MethodCurve
-
-COLOURS = ("#000000", "#D55E00", "#0072B2", "#E69F00", "#009E73", "#56B4E9", "#CC79A7")
-"""Okabe and Ito (2008): told apart by the colour-blind too. Markers tell them apart in grey."""
-MARKERS = "os^Dv<P>X*"
-SETTINGS: Any = {"font.family": "sans-serif", "text.parse_math": False, "svg.fonttype": "none", "svg.hashsalt": "nlp"}
-"""Text stays text: a dollar sign in a name starts no formula, and an SVG can be searched."""
 
 
 def picture(curves: LearningCurves, format_: str) -> bytes:
     """The picture as `png` or `svg`; the same curves give the same bytes."""
-    with matplotlib.rc_context(SETTINGS), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Glyph .* missing from font")  # an SVG is shown with the reader's fonts, a PNG has boxes
-        figure, written = _drawn(curves), io.BytesIO()
-        if format_ == "svg":
-            FigureCanvasSVG(figure).print_svg(written, metadata={"Date": None})
-        else:
-            FigureCanvasAgg(figure).print_png(written)
-    return written.getvalue()
+    return written(lambda: _drawn(curves), format_, "".join(method.name for method in curves.methods))
 
 
 def _drawn(curves: LearningCurves) -> Figure:
@@ -41,7 +24,7 @@ def _drawn(curves: LearningCurves) -> Figure:
     quality, time = figure.subplots(2, 1, sharex=True, height_ratios=[5, 2])
     shown = [method for method in curves.methods if len(method.levels.examples)]
     for place, method in enumerate(shown):
-        style = {"color": COLOURS[place % len(COLOURS)], "marker": MARKERS[place % len(MARKERS)]}
+        style = style_of(place)
         _draw_quality(quality, method, curves, style)
         time.plot(method.levels.examples, method.levels.seconds, linewidth=1, markersize=5, **style)
     quality.set_ylabel(f"{curves.scale.metric} on {curves.split}")
@@ -70,8 +53,7 @@ def _draw_quality(axes: Axes, method: MethodCurve, curves: LearningCurves, style
 
 
 def _key(place: int, method: MethodCurve) -> Line2D:
-    return Line2D([], [], color=COLOURS[place % len(COLOURS)], marker=MARKERS[place % len(MARKERS)], label=_label(method.name),
-                  linestyle="-" if method.fit else ":")
+    return Line2D([], [], label=label(method.name), linestyle="-" if method.fit else ":", **style_of(place))
 
 
 def _explanations(shown: list[MethodCurve]) -> list[Line2D]:
@@ -83,11 +65,6 @@ def _explanations(shown: list[MethodCurve]) -> list[Line2D]:
     if any(method.fit is None for method in shown):
         keys.append(Line2D([], [], linestyle=":", label="no curve fitted", **grey))
     return keys
-
-
-def _label(name: str) -> str:
-    """A legend leaves out what starts with an underscore."""
-    return f" {name}" if name.startswith("_") else name
 
 
 def _label_time(axes: Axes, shown: list[MethodCurve]) -> None:

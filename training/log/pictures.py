@@ -31,8 +31,20 @@ class Name(NamedTuple):
     is_number: bool = False
 
 
-def confusion_matrix_png(matrix: IntArray, labels: Sequence[str]) -> bytes:
-    """`matrix[i, j]` counts texts of class i that were called class j; colours show the share of each row. Returns a PNG file.
+class Matrix(NamedTuple):
+    """A picture before it is drawn: cells of `cell` pixels with the shares, from 0 to 1, that colour them, and texts of `size` pixels."""
+
+    shares: FloatArray
+    written: Mapping[tuple[int, ...], str]
+    rows: Sequence[str]
+    columns: Sequence[str]
+    cell: int
+    size: int
+    caption: Sequence[str]
+
+
+def confusion_matrix(matrix: IntArray, labels: Sequence[str]) -> Matrix:
+    """`matrix[i, j]` counts texts of class i that were called class j; colours show the share of each row.
 
     Letters are as large as cells allow, since TensorBoard shows pictures at half their size or less. Above 50 classes the counts would be
     too small to read, and only the colours are drawn.
@@ -41,16 +53,45 @@ def confusion_matrix_png(matrix: IntArray, labels: Sequence[str]) -> bytes:
     counts = np.asarray(matrix)
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     written = {place: _short(int(counts[place])) for place in map(tuple, np.argwhere(counts))} if len(labels) <= 50 else {}
-    size = _fitting(written.values(), cell, largest)
-    names = _names(labels, size)
-    return _png(_framed(_cells(shares, cell, written, _font(size)), names, names, cell, size, CAPTION))
+    return Matrix(shares, written, labels, labels, cell, _fitting(written.values(), cell, largest), CAPTION)
+
+
+def alignment(weights: FloatArray, source: Sequence[str], target: Sequence[str]) -> Matrix:
+    """`weights[i, j]`, from 0 to 1: how much target token i looked at source token j."""
+    cell, size = (32, 20) if max(len(source), len(target)) <= 30 else (16, 12)
+    return Matrix(np.asarray(weights), {}, target, source, cell, size, LOOKED_AT)
+
+
+def matrix_png(matrix: Matrix) -> bytes:
+    """The picture as a PNG file."""
+    rows, columns = _names(matrix.rows, matrix.size), _names(matrix.columns, matrix.size)
+    cells = _cells(matrix.shares, matrix.cell, matrix.written, _font(matrix.size))
+    return _png(_framed(cells, rows, columns, matrix.cell, matrix.size, matrix.caption))
+
+
+def confusion_matrix_png(matrix: IntArray, labels: Sequence[str]) -> bytes:
+    """A confusion matrix as a PNG file."""
+    return matrix_png(confusion_matrix(matrix, labels))
 
 
 def alignment_png(weights: FloatArray, source: Sequence[str], target: Sequence[str]) -> bytes:
-    """`weights[i, j]`, from 0 to 1: how much target token i looked at source token j. Returns a PNG file."""
-    cell, size = (32, 20) if max(len(source), len(target)) <= 30 else (16, 12)
-    columns, rows = _names(source, size), _names(target, size)
-    return _png(_framed(_cells(np.asarray(weights), cell, {}, _font(size)), rows, columns, cell, size, LOOKED_AT))
+    """Attention weights as a PNG file."""
+    return matrix_png(alignment(weights, source, target))
+
+
+def font_family(letters: frozenset[str]) -> str | None:
+    """The family of an installed font that has these letters; None where ours has them, or no font does."""
+    if _has(_font(12), "".join(sorted(letters))) or (path := _installed_font(letters)) is None:
+        return None
+    from PIL import ImageFont
+
+    return ImageFont.truetype(path).getname()[0]
+
+
+def one_line(label: str) -> str:
+    """A label as it is drawn: a line break cannot be, and a long one is cut."""
+    label = "".join(letter if letter.isprintable() else " " for letter in label)
+    return label if len(label) <= LONGEST_LABEL else label[: LONGEST_LABEL - 1] + "…"
 
 
 def _fitting(texts: Iterable[str], cell: int, largest: int) -> int:
@@ -132,8 +173,7 @@ def _names(labels: Sequence[str], size: int) -> list[Name]:
 
 def _name(label: str, number: int, size: int) -> Name:
     """The label, shortened, with a font that has its letters; where none is installed, the label in other letters or its number."""
-    label = "".join(letter if letter.isprintable() else " " for letter in label)  # a line break cannot be drawn
-    label = label if len(label) <= LONGEST_LABEL else label[: LONGEST_LABEL - 1] + "…"
+    label = one_line(label)
     font = _font(size)
     if _has(font, label):
         return Name(label, font)
