@@ -4,7 +4,7 @@ from typing import assert_never
 
 from ..configs.schema.classification import ClassificationConfig
 from ..configs.schema.data import SizesData
-from ..configs.schema.language_modeling import LanguageModelingConfig
+from ..configs.schema.language_modeling import LanguageModelingConfig, MaskedLanguageModelingConfig
 from ..configs.schema.sequence_to_sequence import SequenceToSequenceConfig
 from ..configs.schema.tagging import TaggingConfig
 from ..configs.schema.task import TaskConfig
@@ -30,6 +30,10 @@ def task_class(config: TaskConfig) -> type[Task]:
             from .language_modeling import LanguageModeling
 
             return LanguageModeling
+        case MaskedLanguageModelingConfig():
+            from .masked_language_modeling import MaskedLanguageModeling
+
+            return MaskedLanguageModeling
         case SequenceToSequenceConfig():
             from .sequence_to_sequence import SequenceToSequence
 

@@ -79,9 +79,12 @@ class VocabularyOutput(nn.Module):
         if head.tied_source and source is not None:
             source.weight = _shared(embedding, source.num_embeddings, "the source's embedding")
 
-    def forward(self, states: Tensor, lengths: Tensor) -> Tensor:
-        """(batch, seq, d_model) -> (batch, seq, n_outputs); values on padding are meaningless"""
-        return self.scores(states)
+    def forward(self, states: Tensor, lengths: Tensor, asked: Tensor | None = None) -> Tensor:
+        """(batch, seq, d_model) -> (batch, seq, n_outputs), where values on padding are meaningless
+
+        With `asked` (n,), places in the flattened batch: (n, n_outputs), those of these tokens alone.
+        """
+        return self.scores(states if asked is None else states.flatten(0, 1)[asked])
 
 
 def _shared(embedding: nn.Embedding, size: int, whose: str) -> nn.Parameter:

@@ -60,16 +60,16 @@ class Network(nn.Module):
     @torch.inference_mode()
     def score_targets(
         self, targets: npt.NDArray[Any], mask: npt.NDArray[Any], **inputs: Any
-    ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
-        """Of scores at each position: cross-entropy in nats, and how many targets have the highest score, each (batch,).
+    ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
+        """Of each target: its cross-entropy in nats, 0 where the mask is false, and whether it has the highest score.
 
-        targets and mask (batch, seq). What is read back from the device does not grow with the vocabulary.
+        targets and mask (batch, seq), or (n,) where the model is asked for n of the tokens. What is read back from the device does not
+        grow with the vocabulary.
         """
         logits, gold = self._logits(inputs), torch.from_numpy(np.where(mask, targets, -1)).to(self.device)
         assert isinstance(logits, Tensor)
-        losses = functional.cross_entropy(logits.flatten(0, 1), gold.flatten(), reduction="none", ignore_index=-1).view_as(gold)
-        right = (logits.argmax(dim=2) == gold).sum(dim=1)
-        return losses.double().sum(dim=1).cpu().numpy(), right.cpu().numpy()
+        losses = functional.cross_entropy(logits.flatten(0, -2), gold.flatten(), reduction="none", ignore_index=-1).view_as(gold)
+        return losses.double().cpu().numpy(), (logits.argmax(dim=-1) == gold).cpu().numpy()
 
     def _logits(self, inputs: Mapping[str, Any]) -> Tensor | dict[str, Tensor]:
         """Without dropout, still on the device, float32."""
@@ -116,14 +116,17 @@ class SequenceNetwork(Network):
         raise NotImplementedError
 
     def forward(
-        self, tokens: Tensor, lengths: Tensor, *, first_pieces: Tensor | None = None, **more: Tensor
+        self, tokens: Tensor, lengths: Tensor, *, first_pieces: Tensor | None = None, asked: Tensor | None = None, **more: Tensor
     ) -> Tensor | dict[str, Tensor]:
         """(batch, seq) -> (batch, n_outputs), or whatever the output computes from the states; of several outputs each by its name.
 
         `first_pieces` (batch, n_words), where tokens are pieces of words: the place of each word's first piece, -1 on padding.
-        The output then reads words, each by the state of its first piece (Devlin et al. 2019).
+        The output then reads words, each by the state of its first piece (Devlin et al. 2019). `asked` (n,), places in the flattened
+        batch: the tokens that scores are asked for, where not for all.
         """
         states = self.encode(tokens, lengths, **more)
+        if asked is not None:
+            return self.output(states, lengths, asked)
         if first_pieces is not None:
             places = first_pieces.clamp(min=0).unsqueeze(2).expand(-1, -1, states.shape[2])
             states, lengths = states.gather(1, places), (first_pieces >= 0).sum(dim=1)
