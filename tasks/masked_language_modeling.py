@@ -74,7 +74,11 @@ class MaskedLanguageModeling(Task):
     def metrics(self, predictions: MaskedPredictions) -> dict[str, float]:
         """`loss` in nats per hidden token, `perplexity` exp(loss), `accuracy` of the most probable token."""
         nats, hidden = float(predictions.losses.sum()), max(int(predictions.hidden.sum()), 1)
-        return {"loss": nats / hidden, "perplexity": float(exp_ratio(np.array([nats, hidden]))), "accuracy": float(predictions.right.sum()) / hidden}
+        return {
+            "loss": nats / hidden,
+            "perplexity": float(exp_ratio(np.array([nats, hidden]))),
+            "accuracy": float(predictions.right.sum()) / hidden,
+        }
 
     def metric_columns(self, predictions: MaskedPredictions) -> MetricColumns:
         """Of each row: nats, hidden tokens, and those that are right."""

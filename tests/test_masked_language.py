@@ -14,7 +14,7 @@ from nlp.configs.schema.data import SizesData
 from nlp.configs.schema.language_modeling import MaskedLanguageModelingConfig
 from nlp.configs.schema.tokenizer import CLS, MASK, PAD, SEP, SPECIAL_TOKENS, UNK, SubwordTokenizer, WordTokenizer
 from nlp.datasets.arrays import Ragged
-from nlp.datasets.encoded.masked_texts import Masking, MaskedSplit, cut, joined, with_masks
+from nlp.datasets.encoded.masked_texts import MaskedSplit, Masking, cut, joined, with_masks
 from nlp.datasets.encoded.split import Encoding, StepRandom
 from nlp.datasets.tables import Table
 from nlp.datasets.tokenizers.token_sequences import TokenSequences

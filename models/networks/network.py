@@ -1,5 +1,6 @@
 """What every network has in common: numpy in, scores out, in three visible parts."""
 
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, ClassVar, Literal
@@ -33,6 +34,20 @@ class Network(nn.Module):
     def describe(self) -> dict[str, int]:
         """What there is to count; a weight that two parts share counts once."""
         return {"parameters": sum(parameter.numel() for parameter in self.parameters())}
+
+    def layers(self) -> list[list[str]]:
+        """The names of the weights layer by layer, from the embedding to the output; what follows the blocks of a stack, such as its last
+        norm, is a part of the last.
+        """
+        layers: dict[str, list[str]] = {}
+        last = ""
+        for name, _ in self.named_parameters():
+            part = name.partition(".")[0]
+            block = re.match(r"(\w+\.)+?(blocks|layers)\.\d+\.", name)
+            key = block[0] if block else "embedding" if part.endswith("embedding") else part
+            last = last if not block and last.startswith(f"{part}.") else key
+            layers.setdefault(last, []).append(name)
+        return list(layers.values())
 
     def carried_tensors(self) -> dict[str, Tensor]:
         """What training carries from batch to batch besides the weights; empty except for recurrent language models."""

@@ -22,6 +22,7 @@ from ..devices import has_bf16
 from ..distributed import World
 from ..folder.files import REMEDY, check_saved
 from ..folder.tensors import assert_finite, load_into, load_tensors, save_tensors
+from .fine_tuning import FineTuning
 from .optimizers import build_optimizer, load_optimizer
 from .schedules import Schedule, ScheduleState
 from .step_graphs import StepGraphs, Tensors
@@ -43,8 +44,9 @@ class Player:
 class GradientLearner:
     """Learns by gradient descent; `update` is one optimiser step of each player."""
 
-    def __init__(self, model: Network, task: Task, training: TrainingConfig, schedule: Schedule, seed: int, world: World) -> None:
-        self.model, self.training, self.seed, self.world = model, training, seed, world
+    def __init__(self, model: Network, task: Task, training: TrainingConfig, schedule: Schedule, seed: int, world: World,
+                 fine_tuning: FineTuning | None = None) -> None:
+        self.model, self.training, self.seed, self.world, self.fine_tuning = model, training, seed, world, fine_tuning
         self.parameters: list[Tensor] = list(model.parameters())
         self.device = self.parameters[0].device
         self.schedule = schedule
@@ -52,6 +54,10 @@ class GradientLearner:
             raise TrainingError("training.cuda_graphs works in one process only; leave it out, or train without --processes.")
         recorded = training.cuda_graphs and self.device.type == "cuda"
         self.graphs = StepGraphs(self._step, self._changed) if recorded else None
+        if world.size > 1 and fine_tuning is not None and fine_tuning.is_gradual:
+            raise TrainingError("training.fine_tune.unfreeze_every works in one process only; leave it out, or train without --processes.")
+        if fine_tuning is not None:
+            fine_tuning.begin()
         self.players = [self._player(objective) for objective in task.objectives(model)]
         self.averages = [parameter.detach().clone() for parameter in self.parameters] if training.ema else []
         self.number, self.first_bad_step = torch.zeros((), device=self.device), torch.full((), math.inf, device=self.device)
@@ -63,12 +69,16 @@ class GradientLearner:
         spread = DistributedDataParallel(module) if self.world.size > 1 else module
         forward = torch.compile(spread) if self.training.compile else spread
         learned = {name: parameter for name, parameter in module.named_parameters() if parameter.requires_grad}
-        return Player(objective, forward, settings, build_optimizer(settings, module, recorded=self.graphs is not None), learned)
+        shares = {} if self.fine_tuning is None else self.fine_tuning.rate_shares()
+        optimizer = build_optimizer(settings, module, shares, recorded=self.graphs is not None)
+        return Player(objective, forward, settings, optimizer, learned)
 
     def update(self, window: Window, step: int, watched: bool) -> dict[str, Ratio]:
         """One step of each player; the sums it returns are still on the device. `figures` reports on a watched step."""
         self.before = self._weights() if watched else {}
         self._seed_torch(step)
+        if self.fine_tuning is not None:
+            self.fine_tuning.at(step)
         self._set_step(step)
         tensors = [to_tensors(batch, self.device) for batch in window]
         ratios = self._step(tensors, step) if self.graphs is None else self.graphs(tensors, step)
@@ -136,7 +146,8 @@ class GradientLearner:
         for player in self.players:
             rate = player.settings.learning_rate * self.schedule.factor(step)
             for group in player.optimizer.param_groups:
-                group["lr"] = group["lr"].fill_(rate) if isinstance(group["lr"], Tensor) else rate
+                own = rate * group["rate_share"]
+                group["lr"] = group["lr"].fill_(own) if isinstance(group["lr"], Tensor) else own
 
     def _clip(self, player: Player) -> bool:
         """Prepare the step: clip the gradient. Returns False where the step must not be taken.
