@@ -124,7 +124,8 @@ def test_settings_that_cannot_work():
     with pytest.raises(ValidationError, match="cuda_graphs records one step"):
         TrainingConfig.model_validate({"epochs": 1, "optimizer": {"type": "adamw", "learning_rate": 1.0}, "cuda_graphs": True,
                                        "fine_tune": {"unfreeze_every": 1}})
-    config = TrainingConfig.model_validate({"epochs": 1, "optimizer": {"type": "sgd", "learning_rate": 1.0}, "fine_tune": {"unfreeze_every": 1}})
+    config = TrainingConfig.model_validate({"epochs": 1, "optimizer": {"type": "sgd", "learning_rate": 1.0},
+                                            "fine_tune": {"unfreeze_every": 1}})
     model = build_model(transformer(), SIZES, TASK.head)
     assert config.fine_tune is not None
     with pytest.raises(TrainingError, match="in one process only"):
