@@ -86,6 +86,15 @@ def test_a_run_goes_on_when_the_run_that_it_started_from_is_gone(folder, tmp_pat
     assert nlp("predict", "classes/short", "the big dog barks", cwd=copy).stdout
 
 
+def test_adapters_are_part_of_the_saved_model(folder):
+    told = start(folder, "lora", "training.fine_tune={lora: {rank: 2}}", "training.optimizer.learning_rate=0.05").stderr
+    # A of 2 x 16 and B of 48 x 2 beside query, key and value, of 16 x 2 beside what joins the heads; 3 classes of 16 weights and a bias.
+    assert f"learning    {2 * 16 + 48 * 2 + 2 * 16 + 16 * 2 + 3 * 17} of these parameters" in told
+    reported = json.loads(nlp("eval", "classes/lora", "--json", cwd=folder).stdout)
+    scored = json.loads((folder / "runs/classes/lora/results.json").read_text(encoding="utf-8"))["test"]
+    assert reported["metrics"]["loss"]["value"] == pytest.approx(scored["loss"], rel=1e-5)
+
+
 def test_a_study_finds_its_runs_by_the_weights_that_they_started_from(folder, tmp_path):
     shutil.copytree(folder, tmp_path / "copy")
     copy = tmp_path / "copy"

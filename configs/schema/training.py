@@ -139,6 +139,18 @@ class BudgetConfig(Config):
         return self
 
 
+class LoraConfig(Config):
+    """Low-rank adapters (Hu et al. 2022): beside each chosen matrix W of a transformer, (alpha / rank) B A learns in its place. Checkpoints
+    contain the sum as one matrix, and the adapters alone in `adapter.safetensors`."""
+
+    rank: PositiveInt = 8
+    """Rank of each adapter."""
+    alpha: PositiveFloat = 16.0
+    """Scale of the adapters, divided by their rank."""
+    matrices: list[Literal["attention", "feed_forward"]] = Field(default=["attention"], min_length=1)
+    """Which matrices have an adapter: those of the attention, of the feed-forward layers, or both."""
+
+
 class FineTuneConfig(Config):
     """Which layers of a network learn, and how fast: for one that starts from an earlier run (`model.init_from`). Layers are the embedding,
     each block, and the output."""
@@ -151,6 +163,7 @@ class FineTuneConfig(Config):
     Ruder 2018)."""
     layer_decay: WholeShare = 1.0
     """Learning rate of each layer as a share of that of the layer above it (Howard and Ruder 2018)."""
+    lora: LoraConfig | None = None
 
 
 class TrainingConfig(Config):
@@ -208,6 +221,8 @@ class TrainingConfig(Config):
             raise ValueError("give batch_size `full` or batch_tokens, not both")
         if self.cuda_graphs and self.fine_tune is not None and self.fine_tune.unfreeze_every is not None:
             raise ValueError("cuda_graphs records one step, and with fine_tune.unfreeze_every steps differ; leave one out")
+        if self.ema is not None and self.fine_tune is not None and self.fine_tune.lora is not None:
+            raise ValueError("an average (ema) of two factors is not that of their product, which fine_tune.lora learns; leave one out")
         if self.cuda_graphs and self.optimizer.type not in ("adam", "adamw"):
             raise ValueError(f"cuda_graphs needs optimizer adam or adamw, not {self.optimizer.type}")
         return self

@@ -107,6 +107,13 @@ def load_into(module: "nn.Module", tensors: "Mapping[str, Tensor]") -> None:
     module.load_state_dict(dict(tensors))
 
 
+def load_merged(module: "nn.Module", tensors: "Mapping[str, Tensor]") -> None:
+    """The same for a module that may have adapters, which the tensors contain: they are then 0."""
+    from ...models.layers.lora import with_adapters
+
+    load_into(module, with_adapters(module, tensors))
+
+
 def load_matching(module: "nn.Module", tensors: "Mapping[str, Tensor]") -> set[str]:
     """Copy the tensors whose names a module's weights have, which are returned.
 

@@ -6,22 +6,30 @@ from torch import nn
 
 from ...configs.schema.training import FineTuneConfig
 from ...datasets.encoded.batching import Plan
+from ...errors import ConfigError
+from ...models.layers.lora import add_lora, is_adapter
 from ...models.networks.network import Network
 
 
 class FineTuning:
-    """The layers that ever learn; from the first step on only as many as are unfrozen.
+    """The layers that ever learn, of each the adapters alone where there are some; from the first step on only as many as are unfrozen.
 
     Where the output shares its weights with the embedding and has none of its own, the last block counts as the output.
     """
 
     def __init__(self, config: FineTuneConfig, model: Network, plan: Plan) -> None:
         self.config, self.plan = config, plan
+        self.learning = 0
+        if self.config.lora is not None and not add_lora(model, **self.config.lora.model_dump()):
+            raise ConfigError(f"training.fine_tune.lora: model.type {model.config.type} has no {' or '.join(self.config.lora.matrices)} "
+                              "to put adapters beside; it is for transformers.")
         layers = model.layers()
+        if self.config.lora is not None:
+            adapted = ([name for name in layer if is_adapter(name) or name.startswith("output.")] for layer in layers)
+            layers = [layer for layer in adapted if layer]
         last = self.config.last_layers
         self.layers = layers if last is None else layers[max(0, len(layers) - 1 - last) :]
         self.parameters = dict(model.named_parameters())
-        self.learning = 0
 
     @property
     def is_gradual(self) -> bool:

@@ -15,13 +15,14 @@ from ...configs.schema.saved import Saved
 from ...configs.schema.training import OptimizerConfig, TrainingConfig
 from ...datasets.encoded.split import Batch, Target
 from ...errors import RunError, TrainingError
+from ...models.layers.lora import adapters, merged_weights
 from ...models.networks.network import Network, as_tensor, as_tensors
 from ...tasks.losses import Objective, Ratio
 from ...tasks.task import Task
 from ..devices import has_bf16
 from ..distributed import World
 from ..folder.files import REMEDY, check_saved
-from ..folder.tensors import assert_finite, load_into, load_tensors, save_tensors
+from ..folder.tensors import assert_finite, load_into, load_merged, load_tensors, save_tensors
 from .fine_tuning import FineTuning
 from .optimizers import build_optimizer, load_optimizer
 from .schedules import Schedule, ScheduleState
@@ -261,13 +262,20 @@ class GradientLearner:
     def save(self, folder: Path) -> None:
         """`model.safetensors`, the weights to evaluate with, and `state.safetensors`, what resuming also needs."""
         with self.evaluating() as model:
-            weights = model.state_dict()
+            weights = merged_weights(model)
             assert_finite(weights)
             save_tensors(folder / "model.safetensors", weights)
+        if alone := adapters(self.model):
+            save_tensors(folder / "adapter.safetensors", alone)
         save_tensors(folder / "state.safetensors", self._state_tensors())
 
+    @property
+    def _keeps_raw(self) -> bool:
+        """Whether the weights that learn are not those that are evaluated: these are averages, or sums with an adapter."""
+        return bool(self.averages) or bool(adapters(self.model))
+
     def _state_tensors(self) -> dict[str, Tensor]:
-        tensors = {f"raw/{name}": value for name, value in self.model.state_dict().items()} if self.averages else {}
+        tensors = {f"raw/{name}": value for name, value in self.model.state_dict().items()} if self._keeps_raw else {}
         for number, player in enumerate(self.players):
             for place, state in player.optimizer.state_dict()["state"].items():
                 tensors |= {f"{number}/{place}/{key}": torch.as_tensor(value) for key, value in state.items() if value is not None}
@@ -279,7 +287,7 @@ class GradientLearner:
 
     def load(self, folder: Path) -> None:
         """The weights to evaluate with."""
-        load_into(self.model, load_tensors(folder / "model.safetensors"))
+        load_merged(self.model, load_tensors(folder / "model.safetensors"))
 
     def resume(self, folder: Path, state: dict[str, Any]) -> None:
         """Go on where the checkpoint was taken."""
@@ -289,6 +297,7 @@ class GradientLearner:
         tensors = load_tensors(path)
         if self.averages:
             self.averages = [parameter.detach().clone() for parameter in self.model.parameters()]
+        if self._keeps_raw:
             load_into(self.model, _below("raw", tensors))
         try:
             for number, player in enumerate(self.players):
