@@ -11,7 +11,7 @@ from ..configs.schema.task import TaskConfig
 from ..datasets.encoded.preparation import Preparation
 from ..datasets.encoded.split import Encoding
 from ..errors import ConfigError
-from ..models.head import Head
+from ..models.head import Heads
 from .task import Task
 
 
@@ -53,7 +53,7 @@ def build_task(config: TaskConfig | None, encoding: Encoding) -> Task:
     return task_class(config)(config, encoding)
 
 
-def head_of(config: TaskConfig | None, sizes: SizesData) -> Head | None:
+def head_of(config: TaskConfig | None, sizes: SizesData) -> Heads:
     """The output that a task needs of a model, from sizes alone; None where there is no task."""
     return None if config is None else task_class(config).head_for(config, sizes)
 

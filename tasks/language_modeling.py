@@ -117,6 +117,7 @@ class LanguageModeling(Task):
 
     def baselines(self, predictions: BlockPredictions) -> Mapping[str, float]:
         """Perplexity of a uniform distribution over the vocabulary."""
+        assert isinstance(self.head, Head)
         return {"uniform": float(self.head.n_outputs)}
 
     def describe(self, predictions: BlockPredictions, place: int, full: bool = False) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Masked language models: which tokens are hidden and how, the same ones whenever a step is repeated, figures, and texts filled in."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,9 +14,11 @@ from nlp.configs.load import load_recipe
 from nlp.configs.schema.data import SizesData
 from nlp.configs.schema.language_modeling import MaskedLanguageModelingConfig
 from nlp.configs.schema.tokenizer import CLS, MASK, PAD, SEP, SPECIAL_TOKENS, UNK, SubwordTokenizer, WordTokenizer
+from nlp.configs.schema.training import TrainingConfig
 from nlp.datasets.arrays import Ragged
 from nlp.datasets.encoded.masked_texts import MaskedSplit, Masking, cut, joined, with_masks
 from nlp.datasets.encoded.split import Encoding, StepRandom
+from nlp.datasets.encoded.text_parts import TextParts
 from nlp.datasets.tables import Table
 from nlp.datasets.tokenizers.token_sequences import TokenSequences
 from nlp.datasets.tokenizers.tokenizer import train_tokenizer
@@ -24,6 +27,9 @@ from nlp.models.build import build_model
 from nlp.tasks.losses import TokenLoss
 from nlp.tasks.masked_language_modeling import MaskedLanguageModeling, MaskedPredictions
 from nlp.tasks.task import PredictOptions
+from nlp.training.distributed import World
+from nlp.training.loop.gradient import GradientLearner, to_tensors
+from nlp.training.loop.schedules import Schedule
 from torch.nn.functional import cross_entropy
 
 __all__ = ["one_thread"]
@@ -189,6 +195,105 @@ def test_one_small_batch_is_learned_by_heart():
     assert task.metrics(task.predict(model, batch))["accuracy"] == 1.0
 
 
+def parts_of(n_texts: int, config: MaskedLanguageModelingConfig, seed: int = 0) -> TextParts:
+    """Texts of three parts each; the first token of a part is its number."""
+    generator = np.random.default_rng(seed)
+    parts = [[FIRST + number, *generator.integers(FIRST, N_TOKENS, generator.integers(1, 6)).tolist()] for number in range(3 * n_texts)]
+    blocks = Ragged(np.concatenate([np.array(part, dtype=np.int32) for part in parts]), np.cumsum([0, *map(len, parts)]))
+    source = np.repeat(np.arange(n_texts), 3)
+    texts = Table({config.text: [f"text {number}" for number in range(n_texts)]}, "here")
+    firsts = np.flatnonzero(source[:-1] == source[1:])
+    return TextParts("train", texts, blocks, source, Masking(config, N_TOKENS), firsts)
+
+
+ALONE, TOGETHER = task_of(next_sentence=True, mask_probability=0), task_of(next_sentence=True)
+WITH_SEGMENTS = frozenset({"tokens", "segments"})
+
+
+@given(st.integers(0, 500), st.booleans())
+def test_the_second_part_follows_the_first_or_is_any_other(step, in_training):
+    split = parts_of(10, ALONE)
+    rows = np.arange(len(split))
+    batch = split.batch(rows, WITH_SEGMENTS, StepRandom(1, step, 0, len(rows)) if in_training else None)
+    for row, first in enumerate(split.firsts.tolist()):
+        length = int(batch.inputs["lengths"][row])
+        tokens, segments = batch.inputs["tokens"][row, :length].tolist(), batch.inputs["segments"][row, :length].tolist()
+        own = split.blocks.ids[split.blocks.offsets[first] : split.blocks.offsets[first + 1]].tolist()
+        assert tokens[: len(own) + 2] == [CLS, *own, SEP]
+        assert segments == [0] * (len(own) + 2) + [1] * (length - len(own) - 2)
+        second = tokens[len(own) + 2 : -1]
+        assert bool(batch.targets["next"].values[row]) == (second[0] - FIRST == first + 1)
+        assert tokens[-1] == SEP
+
+
+def test_half_of_the_pairs_follow_each_other():
+    split = parts_of(10, ALONE)
+    rows = np.zeros(2_000, dtype=np.int64)
+    batch = split.batch(rows, WITH_SEGMENTS, StepRandom(1, 1, 0, 2_000))
+    follows = batch.targets["next"].values.astype(bool)
+    assert follows.mean() == pytest.approx(0.5, abs=0.03)
+    first = 2 + int(split.blocks.lengths[0])  # behind [CLS], the first part and [SEP]
+    others = {int(each[first]) - FIRST for each in batch.inputs["tokens"][~follows]}
+    assert others == set(range(30)) - {1}
+
+
+def test_pairs_hide_the_same_tokens_whatever_the_batch():
+    split = parts_of(8, TOGETHER)
+    for random in (None, StepRandom(3, 5, 0, 16)):
+        whole = split.batch(np.arange(16), WITH_SEGMENTS, random).inputs
+        for row in range(16):
+            own = None if random is None else replace(random, rank=row, world_size=16)
+            alone = split.batch(np.array([row]), WITH_SEGMENTS, own).inputs
+            width = alone["tokens"].shape[1]
+            assert np.array_equal(alone["tokens"][0], whole["tokens"][row, :width])
+
+
+@pytest.mark.parametrize("config", [ALONE, TOGETHER], ids=["alone", "together"])
+def test_figures_and_losses_of_pairs(config):
+    task = MaskedLanguageModeling(config, Encoding(SizesData(type="sizes", vocab_size=N_TOKENS)))
+    torch.manual_seed(1)
+    model = build_model(transformer(d_model=32, d_ff=64, dropout=0.0, n_segments=2, pooler=True, pooling="cls"),
+                        SizesData(type="sizes", vocab_size=N_TOKENS), task.head)
+    assert isinstance(model, torch.nn.Module)
+    split = parts_of(10, config)
+    batch = split.batch(np.arange(20), WITH_SEGMENTS)
+    inputs, targets = to_tensors(batch, torch.device("cpu"))
+    (objective,) = task.objectives(model)
+    sums = objective.loss.sums(model, inputs, targets, objective.loss.count(targets), 1)
+    figures, logits = task.metrics(task.predict(model, batch)), model(**inputs)
+    logits = logits if config is TOGETHER else {"next": logits}
+    prefix = "next_" if config is TOGETHER else ""
+    by_hand = {f"{prefix}loss": cross_entropy(logits["next"], targets["next"].values).item()}
+    if config is TOGETHER:
+        by_hand["loss"] = cross_entropy(logits["tokens"], targets["tokens"].values).item()
+    for name, value in by_hand.items():
+        assert figures[name] == pytest.approx(value, rel=1e-5)
+        assert (sums[name][0] / sums[name][1]).item() == pytest.approx(value, rel=1e-5)
+    parts = [task.predict(model, split.batch(np.array(rows), WITH_SEGMENTS)) for rows in (range(12, 20), [11, 0], range(1, 11))]
+    assert task.metrics(MaskedPredictions.joined(parts)) == pytest.approx(figures, rel=1e-5)
+
+
+def test_a_step_adds_both_losses_each_divided_by_its_own_count():
+    """Two micro-batches with other numbers of hidden tokens and pairs are one step: the gradient of both means, added up."""
+    task = MaskedLanguageModeling(TOGETHER, Encoding(SizesData(type="sizes", vocab_size=N_TOKENS)))
+    sizes, config = SizesData(type="sizes", vocab_size=N_TOKENS), transformer(d_model=16, d_ff=32, dropout=0.0, n_segments=2)
+    models = []
+    for _ in range(2):
+        torch.manual_seed(1)
+        models.append(build_model(config, sizes, task.head))
+    split = parts_of(10, TOGETHER)
+    window = [split.batch(np.array(rows), WITH_SEGMENTS) for rows in ([0, 1, 2], range(3, 18))]
+    training = TrainingConfig.model_validate({"steps": 1, "optimizer": {"type": "sgd", "learning_rate": 0.5}})
+    GradientLearner(models[0], task, training, Schedule(training.schedule, 1), 1, World()).update(window, 1, watched=False)
+    scores = [(models[1](**inputs), targets) for inputs, targets in (to_tensors(each, torch.device("cpu")) for each in window)]
+    total = sum(cross_entropy(torch.cat([logits[name] for logits, _ in scores]), torch.cat([targets[name].values for _, targets in scores]))
+                for name in ("tokens", "next"))
+    assert isinstance(total, torch.Tensor)
+    total.backward()
+    for mine, other in zip(models[0].parameters(), models[1].parameters(), strict=True):
+        torch.testing.assert_close(mine.detach(), other.detach() - 0.5 * other.grad, rtol=1e-4, atol=1e-6)
+
+
 def test_a_mask_brings_its_own_space():
     texts = ["the film was good .", "the film, was bad!", "a good film"]
     for config in (WordTokenizer(type="words", min_frequency=1, add_cls=True), SubwordTokenizer(type="bpe", vocab_size=300),
@@ -215,12 +320,12 @@ def test_masks_are_filled_in():
 
         config = transformer(max_positions=6)
 
-        def scores(self, tokens, lengths, asked):
+        def outputs(self, tokens, lengths, asked):
             assert tokens[0, 0] == CLS
             assert tokens.ravel()[asked].tolist() == [MASK] * len(asked)
             scores = np.zeros((len(asked), tokenizer.vocab_size))
             scores[:, tokenizer.encode(["cat"]).ids[-1]], scores[:, MASK - 1] = 5.0, 9.0
-            return scores
+            return {"scores": scores}
 
     answers = list(task.answers(Knows(), Encoding(sizes), [["the [MASK] sleeps", "no mask", "the cat sleeps " * 2 + "[MASK]"]],
                                 PredictOptions()))
@@ -235,6 +340,8 @@ def test_masks_are_filled_in():
     (["task.block_size=100"], "is 100 tokens, but the model has 64 positions"),
     (["task.mask_token_share=0.95"], "are more than 1 together"),
     (["task.mask_probability=1"], "mask_probability"),
+    (["task.mask_probability=0"], "with mask_probability 0 there is nothing to predict"),
+    (["task.next_sentence=true", "task.block_size=4"], "must be 5 or more"),
     (["model={type: lstm}"], "lstm does not support task.type masked_language_modeling; use one of transformer"),
     (["task.whole_words=true", "tokenizer={type: characters}"], "characters do not say where a word begins"),
 ])

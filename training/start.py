@@ -1,5 +1,6 @@
 """What a network starts from where `model.init_from` names an earlier run: its tokenizers and its weights."""
 
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -46,13 +47,13 @@ class Start:
     def fill(self, model: Any, task: Task, config: ModelConfig) -> str:
         """Copy the weights that both models have; says what came from the run, what is new, and what was left there.
 
-        The output is taken over where both tasks ask for the same one. Raises ConfigError where the models do not fit.
+        The scores are taken over where both tasks ask for the same ones. Raises ConfigError where the models do not fit.
         """
         self._refuse_other_model(config)
         tensors = self._renamed(load_tensors(checkpoint_path(self.directory, "best") / "model.safetensors"), model.state_dict())
         same_output = build_task(self.recipe.task, self.encoding).head == task.head
         try:
-            loaded = load_matching(model, {name: tensor for name, tensor in tensors.items() if same_output or _part(name) != "output"})
+            loaded = load_matching(model, tensors if same_output else _below_the_scores(tensors))
         except RunError as error:
             raise ConfigError(f"model.init_from: the model of {self.directory.address} does not fit. {error}") from error
         if not loaded:
@@ -115,6 +116,16 @@ def build_recipe_data(recipe: Recipe, start: Start | None = None) -> Data:
     """The splits of a recipe in numbers, by the tokenizers of the run that it starts from where there is one."""
     given: Mapping[str, Tokenizer] = {} if start is None else start.encoding.tokenizers
     return build_data(recipe.data, recipe.tokenizer, preparation(recipe.task), report=announce, given=given)
+
+
+def _below_the_scores(tensors: "Mapping[str, Tensor]") -> "dict[str, Tensor]":
+    """Without what belongs to one task alone. What lies between encoder and scores, such as a pooler, may be of one of several outputs."""
+    found: dict[str, Tensor] = {}
+    for name, tensor in tensors.items():
+        below = re.fullmatch(r"output\.(?:\w+\.)?((?:hidden|pooling)\..+)", name)
+        if below is not None or _part(name) != "output":
+            found[f"output.{below[1]}" if below is not None else name] = tensor
+    return found
 
 
 def _part(name: str) -> str:

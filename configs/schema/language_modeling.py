@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 from pydantic import model_validator
 
-from .base import Fraction, PositiveInt, Problem, Share
+from .base import Fraction, PositiveInt, Probability, Problem
 from .data import SizesData
 from .model_base import Inputs, ModelBase
 from .task_base import TaskBase
@@ -98,8 +98,8 @@ class MaskedLanguageModelingConfig(VocabularyConfig):
     """Predict tokens that are hidden from the model, from what stands on both sides of them (Devlin et al. 2019)."""
 
     needs: ClassVar[str] = "masked_tokens"
-    offers: ClassVar[Inputs] = frozenset({"tokens"})
-    lower_is_better: ClassVar[frozenset[str]] = frozenset({"loss", "perplexity"})
+    offers: ClassVar[Inputs] = frozenset({"tokens", "segments"})
+    lower_is_better: ClassVar[frozenset[str]] = frozenset({"loss", "perplexity", "next_loss"})
     default_metric: ClassVar[str] = "loss"
 
     type: Literal["masked_language_modeling"]
@@ -108,29 +108,37 @@ class MaskedLanguageModelingConfig(VocabularyConfig):
     join_texts: bool = False
     """Lay all texts end to end, [SEP] between them, before they are cut: for texts much shorter than a block. Otherwise each text begins
     an example of its own."""
-    mask_probability: Share = 0.15
-    """Share of the tokens that are to be predicted, drawn again each time that a text is seen; at least one in each text."""
+    mask_probability: Probability = 0.15
+    """Share of the tokens that are to be predicted, drawn again each time that a text is seen; at least one in each text. 0: none, for
+    `next_sentence` alone."""
     mask_token_share: Fraction = 0.8
     """Share of these that the model sees as [MASK]."""
     random_token_share: Fraction = 0.1
     """Share of these that the model sees as some other token; it sees the rest as they are."""
     whole_words: bool = False
     """Hide all pieces of a word together."""
+    next_sentence: bool = False
+    """Predict too whether the second of two parts of a text follows the first: in half of the examples it does, in the other half it is
+    from somewhere else. A part has less than half of the block's tokens."""
 
     @model_validator(mode="after")
     def _shares_of_one(self) -> Self:
         if self.mask_token_share + self.random_token_share > 1 + 1e-9:
             raise ValueError(f"mask_token_share {self.mask_token_share:g} and random_token_share {self.random_token_share:g} are more "
                              "than 1 together; make one smaller")
+        if not self.mask_probability and not self.next_sentence:
+            raise ValueError("with mask_probability 0 there is nothing to predict; make it larger, or set next_sentence")
         return self
 
     @property
     def main_metric(self) -> str:
-        return "perplexity"
+        return "perplexity" if self.mask_probability else "accuracy"
 
     @property
     def metrics(self) -> tuple[str, ...]:
-        return ("loss", "perplexity", "accuracy")
+        if not self.mask_probability:
+            return ("loss", "accuracy")
+        return ("loss", "perplexity", "accuracy", *(("next_loss", "next_accuracy") if self.next_sentence else ()))
 
     @property
     def _block_size(self) -> int:
@@ -138,6 +146,8 @@ class MaskedLanguageModelingConfig(VocabularyConfig):
 
     def _block_problems(self, recipe: "Recipe") -> Iterator[Problem]:
         yield from super()._block_problems(recipe)
+        if self.next_sentence and self.block_size < 5:
+            yield Problem(("task", "block_size"), "must be 5 or more: [CLS], two parts of a text, and [SEP] behind each")
         if isinstance(recipe.model, TransformerConfig) and recipe.model.causal:
             yield Problem(("model", "causal"), "must be false: a hidden token is predicted from both sides")
         if self.whole_words and recipe.tokenizer is not None and recipe.tokenizer.type in ("characters", "bytes"):

@@ -1,7 +1,7 @@
 """Texts with hidden tokens: what masked language models train on (Devlin et al. 2019)."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -102,10 +102,16 @@ class MaskedSplit:
     def batch(self, rows: IntArray, inputs: Inputs, random: StepRandom | None = None) -> Batch:
         """Blocks as the model sees them; `asked` (n,) are the places of the hidden tokens in the flattened batch, `tokens` the targets."""
         ids, lengths = self.blocks.padded(rows, PAD)
-        seen, chosen = self.masking.hidden(ids, self._numbers(rows, ids.shape[1], random))
+        return replace(self._masked(ids, lengths, self._numbers(rows, ids.shape[1], random)), rows=rows)
+
+    def _masked(self, ids: IntArray, lengths: IntArray, numbers: FloatArray) -> Batch:
+        """Padded ids (rows, width) with some of them hidden, by numbers (rows, width, DRAWS)."""
+        if not self.masking.config.mask_probability:
+            return Batch(np.arange(len(ids)), {"tokens": ids, "lengths": lengths}, {})
+        seen, chosen = self.masking.hidden(ids, numbers)
         asked = np.flatnonzero(chosen)
         targets = {"tokens": Target(ids.ravel()[asked].astype(np.int64), np.ones(len(asked), dtype=bool))}
-        return Batch(rows, {"tokens": seen, "lengths": lengths, "asked": asked}, targets)
+        return Batch(np.arange(len(ids)), {"tokens": seen, "lengths": lengths, "asked": asked}, targets)
 
     def _numbers(self, rows: IntArray, width: int, random: StepRandom | None) -> FloatArray:
         """(rows, width, DRAWS): those of a step, or those that always belong to a token of the split."""
@@ -154,11 +160,20 @@ class MaskedTexts(Preparation):
         tokenizer = encoding.tokenizer
         assert isinstance(tokenizer, TokenSequences)
         encoded = cache.encode(tokenizer, self.tokenizer_texts(table))
-        blocks, source = cut(joined(encoded) if self.task.join_texts else encoded, self.task.block_size)
+        blocks, source = cut(joined(encoded) if self.task.join_texts else encoded, self._size)
         if not np.any((blocks.ids >= len(SPECIAL_TOKENS)) | (blocks.ids == UNK)):
             raise DataError(f"{table.source} has no token in column `{self.task.text}`, so there is nothing to hide.")
         starts = tokenizer.word_starts() if self.task.whole_words else None
-        return MaskedSplit(name, table, blocks, source, Masking(self.task, tokenizer.vocab_size, starts)), []
+        return self._split(MaskedSplit(name, table, blocks, source, Masking(self.task, tokenizer.vocab_size, starts))), []
+
+    @property
+    def _size(self) -> int:
+        """Most tokens of a block."""
+        return self.task.block_size
+
+    def _split(self, blocks: MaskedSplit) -> MaskedSplit:
+        """What examples are made of the blocks: each is one."""
+        return blocks
 
     def tokenizer_texts(self, table: Table) -> Sequence[str]:
         """The texts."""

@@ -99,9 +99,10 @@ def _shared(embedding: nn.Embedding, size: int, whose: str) -> nn.Parameter:
 class Outputs(nn.ModuleDict):
     """Several outputs over the same states, by name."""
 
-    def forward(self, states: Tensor, lengths: Tensor) -> dict[str, Tensor]:
-        """(batch, seq, d_model), (batch,) -> what each output gives"""
-        return {name: each(states, lengths) for name, each in self.items()}
+    def forward(self, states: Tensor, lengths: Tensor, asked: Tensor | None = None) -> dict[str, Tensor]:
+        """(batch, seq, d_model), (batch,) -> what each output gives; `asked` is for a score of words, see `VocabularyOutput`"""
+        return {name: each(states, lengths, asked) if isinstance(each, VocabularyOutput) else each(states, lengths)
+                for name, each in self.items()}
 
 
 def output(head: Heads, pooling: nn.Module, hidden: nn.Module, d_hidden: int) -> TextOutput | TagOutput | Outputs:

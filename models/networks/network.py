@@ -13,6 +13,9 @@ from torch.nn import functional
 
 from ...configs.schema.networks import NetworkConfig
 
+ScoredTargets = tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]
+"""Of each target: its cross-entropy in nats, and whether it has the highest score."""
+
 
 class Network(nn.Module):
     """A network is Embedding -> Hidden -> Output; `forward(**inputs)` gives logits, or with several outputs those of each by name.
@@ -75,16 +78,22 @@ class Network(nn.Module):
     @torch.inference_mode()
     def score_targets(
         self, targets: npt.NDArray[Any], mask: npt.NDArray[Any], **inputs: Any
-    ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
+    ) -> ScoredTargets:
         """Of each target: its cross-entropy in nats, 0 where the mask is false, and whether it has the highest score.
 
         targets and mask (batch, seq), or (n,) where the model is asked for n of the tokens. What is read back from the device does not
         grow with the vocabulary.
         """
-        logits, gold = self._logits(inputs), torch.from_numpy(np.where(mask, targets, -1)).to(self.device)
+        logits = self._logits(inputs)
         assert isinstance(logits, Tensor)
-        losses = functional.cross_entropy(logits.flatten(0, -2), gold.flatten(), reduction="none", ignore_index=-1).view_as(gold)
-        return losses.double().cpu().numpy(), (logits.argmax(dim=-1) == gold).cpu().numpy()
+        return _scored(logits, targets, mask)
+
+    @torch.inference_mode()
+    def score_outputs(self, targets: Mapping[str, tuple[npt.NDArray[Any], npt.NDArray[Any]]], **inputs: Any) -> dict[str, ScoredTargets]:
+        """The same of each output by its name, for a network with several; targets and mask of each."""
+        logits = self._logits(inputs)
+        assert isinstance(logits, dict)
+        return {name: _scored(each, *targets[name]) for name, each in logits.items()}
 
     def _logits(self, inputs: Mapping[str, Any]) -> Tensor | dict[str, Tensor]:
         """Without dropout, still on the device, float32."""
@@ -101,6 +110,12 @@ class Network(nn.Module):
             yield
         finally:
             self.train(was_training)
+
+
+def _scored(logits: Tensor, targets: npt.NDArray[Any], mask: npt.NDArray[Any]) -> ScoredTargets:
+    gold = torch.from_numpy(np.where(mask, targets, -1)).to(logits.device)
+    losses = functional.cross_entropy(logits.flatten(0, -2), gold.flatten(), reduction="none", ignore_index=-1).view_as(gold)
+    return losses.double().cpu().numpy(), (logits.argmax(dim=-1) == gold).cpu().numpy()
 
 
 def as_tensor(array: Any, device: torch.device) -> Any:

@@ -172,12 +172,12 @@ def final_norm(config: TransformerBlocksConfig) -> nn.Module:
     return norm_layer_of(config)() if config.norm == "pre" else nn.Identity()
 
 
-def _output(config: TransformerConfig, head: Heads, embedding: nn.Embedding) -> nn.Module:
+def _output(config: TransformerConfig, head: Heads, embedding: nn.Embedding, is_only: bool = True) -> nn.Module:
     if isinstance(head, Mapping):
-        return Outputs({name: _output(config, each, embedding) for name, each in head.items()})
+        return Outputs({name: _output(config, each, embedding, is_only=False) for name, each in head.items()})
     d_model = config.d_model
     if head is not None and head.kind == "vocabulary":
-        if config.pooler:
+        if config.pooler and is_only:
             raise ConfigError("model.pooler makes one vector of a text, which a model of single tokens has no use for; "
                               "leave it out.")
         return VocabularyOutput(d_model, head, embedding)

@@ -129,7 +129,7 @@ class GradientLearner:
         for place, (inputs, targets) in enumerate(tensors):
             with self._autocast(), self._gradients_wait(player, place < len(tensors) - 1):
                 sums = loss.sums(player.forward, inputs, targets, counts[place], step)
-                sums["loss"][0].backward(share)
+                torch.stack([sums[name][0] for name in loss.terms]).backward(share.expand(len(loss.terms)))
             ratios = add_ratios(ratios, sums, prefix=player.objective.name)
         return ratios
 
