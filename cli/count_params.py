@@ -71,12 +71,11 @@ def _data(recipe: "Recipe") -> "Data | None":
 
     if not needs_data(recipe):
         return None
-    from ..datasets.build import build_data
-    from ..tasks.build import preparation
+    from ..training.start import build_recipe_data, start_of
 
     notice("sizes come from the recipe's data, which is read (or taken from the cache); "
            "with `data: {type: sizes}` nothing is read.")
-    return build_data(recipe.data, recipe.tokenizer, preparation(recipe.task))
+    return build_recipe_data(recipe, start_of(recipe))
 
 
 def print_network(network: "NetworkCount") -> None:

@@ -116,7 +116,8 @@ def _size(size: int | None, name: str, config: ModelConfig) -> int:
 def _n_rows(spec: SizesData, config: ModelConfig, head: Heads) -> int:
     """Rows of the token embedding: one for each token, and as many more as a language model's output has."""
     n_tokens = _size(spec.vocab_size, "vocab_size", config)
-    return head.n_rows if isinstance(head, Head) and head.kind == "vocabulary" and head.multiple > 1 else n_tokens
+    heads = head.values() if isinstance(head, Mapping) else [head]
+    return next((each.n_rows for each in heads if each is not None and each.kind == "vocabulary" and each.multiple > 1), n_tokens)
 
 
 def _single(config: ModelConfig, head: Heads) -> Head | None:

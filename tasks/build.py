@@ -4,14 +4,14 @@ from typing import assert_never
 
 from ..configs.schema.classification import ClassificationConfig
 from ..configs.schema.data import SizesData
-from ..configs.schema.language_modeling import LanguageModelingConfig
+from ..configs.schema.language_modeling import LanguageModelingConfig, MaskedLanguageModelingConfig
 from ..configs.schema.sequence_to_sequence import SequenceToSequenceConfig
 from ..configs.schema.tagging import TaggingConfig
 from ..configs.schema.task import TaskConfig
 from ..datasets.encoded.preparation import Preparation
 from ..datasets.encoded.split import Encoding
 from ..errors import ConfigError
-from ..models.head import Head
+from ..models.head import Heads
 from .task import Task
 
 
@@ -30,6 +30,10 @@ def task_class(config: TaskConfig) -> type[Task]:
             from .language_modeling import LanguageModeling
 
             return LanguageModeling
+        case MaskedLanguageModelingConfig():
+            from .masked_language_modeling import MaskedLanguageModeling
+
+            return MaskedLanguageModeling
         case SequenceToSequenceConfig():
             from .sequence_to_sequence import SequenceToSequence
 
@@ -49,7 +53,7 @@ def build_task(config: TaskConfig | None, encoding: Encoding) -> Task:
     return task_class(config)(config, encoding)
 
 
-def head_of(config: TaskConfig | None, sizes: SizesData) -> Head | None:
+def head_of(config: TaskConfig | None, sizes: SizesData) -> Heads:
     """The output that a task needs of a model, from sizes alone; None where there is no task."""
     return None if config is None else task_class(config).head_for(config, sizes)
 

@@ -77,7 +77,7 @@ class LanguageModeling(Task):
             losses = -model.log_likelihoods(**batch.inputs, targets=values, mask=mask).sum(axis=1)
             right = np.full(len(batch), -1)
         else:
-            losses, right = model.score_targets(values, mask, **batch.inputs)
+            losses, right = (each.sum(axis=1) for each in model.score_targets(values, mask, **batch.inputs))
         characters, words = np.asarray(batch.gold).T
         return BlockPredictions(batch.rows, losses, right, mask.sum(axis=1), characters, words)
 
@@ -122,6 +122,7 @@ class LanguageModeling(Task):
 
     def baselines(self, predictions: BlockPredictions) -> Mapping[str, float]:
         """Perplexity of a uniform distribution over the vocabulary."""
+        assert isinstance(self.head, Head)
         return {"uniform": float(self.head.n_outputs)}
 
     def describe(self, predictions: BlockPredictions, place: int, full: bool = False) -> dict[str, Any]:

@@ -1,9 +1,10 @@
 """The losses that networks are trained by: sums and their counts, never a mean of means."""
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -35,23 +36,26 @@ class Objective:
     optimizer: OptimizerConfig | None = None
 
 
-class Loss(Protocol):
-    """A loss as a sum and its count."""
+class Loss(ABC):
+    """A loss as a sum and its count, or several of them that are minimised together."""
 
+    terms: ClassVar[tuple[str, ...]] = ("loss",)
+    """The names, among what `sums` returns, of what is minimised; each is divided by its own count."""
+
+    @abstractmethod
     def count(self, targets: Targets) -> Tensor:
-        """What the sum is divided by."""
-        ...
+        """What the sum is divided by; (terms,) where there are several."""
 
+    @abstractmethod
     def sums(self, module: Forward, inputs: Mapping[str, Any], targets: Targets, count: Tensor, step: int) -> dict[str, Ratio]:
         """`loss` (with its graph) and other figures of one micro-batch, each as a sum and its count; `count` is that of `targets`."""
-        ...
 
 
 NO_TARGET = -1
 """The id that cross-entropy ignores; ids are set to it where the mask is false."""
 
 
-class ClassificationLoss:
+class ClassificationLoss(Loss):
     """Cross-entropy with label smoothing and class weights, as `torch.nn.CrossEntropyLoss` defines them."""
 
     def __init__(self, target: str, label_smoothing: float, class_weights: list[float] | None) -> None:
@@ -79,7 +83,7 @@ class ClassificationLoss:
         return {"loss": (loss, count), "accuracy": (right, rows)}
 
 
-class TokenLoss:
+class TokenLoss(Loss):
     """Cross-entropy of each token by itself: of its tag, or of the token itself in a language model."""
 
     def __init__(self, target: str, label_smoothing: float = 0.0) -> None:
@@ -100,6 +104,25 @@ class TokenLoss:
         loss = functional.cross_entropy(logits, ids, reduction="sum", ignore_index=NO_TARGET, label_smoothing=self.label_smoothing)
         right = (logits.detach().argmax(dim=1) == ids).sum()
         return {"loss": (loss, count), "accuracy": (right, count)}
+
+
+class PretrainingLoss(TokenLoss):
+    """Cross-entropy of each hidden token, and of whether the second text follows the first, added up (Devlin et al. 2019)."""
+
+    terms: ClassVar[tuple[str, ...]] = ("loss", "next_loss")
+
+    def count(self, targets: Targets) -> Tensor:
+        """(2,): hidden tokens, and pairs of texts."""
+        return torch.stack([targets[name].mask.sum() for name in (self.target, "next")])
+
+    def sums(self, module: Forward, inputs: Mapping[str, Any], targets: Targets, count: Tensor, step: int) -> dict[str, Ratio]:
+        """`loss` and `accuracy` of the hidden tokens, `next_loss` and `next_accuracy` of the pairs; both losses with their graphs."""
+        scores, (n_tokens, n_pairs) = module(**inputs), count
+        values, mask = targets[self.target]
+        follows, known = targets["next"]
+        pairs = self._sums(scores["next"], follows.masked_fill(~known, NO_TARGET), n_pairs)
+        return {**self._sums(scores[self.target], values.masked_fill(~mask, NO_TARGET), n_tokens),
+                **{f"next_{name}": ratio for name, ratio in pairs.items()}}
 
 
 class SequenceLoss(TokenLoss):
@@ -134,7 +157,7 @@ def teacher_forcing_share(config: TeacherForcingConfig, step: int) -> float:
             return max(config.final_share, config.share * config.k / (config.k + math.exp(min((step - 1) / config.k, 700.0))))
 
 
-class CrfLoss:
+class CrfLoss(Loss):
     """Negative log-likelihood of each sentence's tags together, divided by its tokens."""
 
     def __init__(self, target: str, crf: Crf) -> None:

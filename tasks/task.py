@@ -15,7 +15,7 @@ from ..datasets.arrays import BoolArray, FloatArray, IntArray
 from ..datasets.encoded.preparation import Preparation
 from ..datasets.encoded.split import Batch, Encoding, Split
 from ..errors import ConfigError
-from ..models.head import Head, Sampling
+from ..models.head import Heads, Sampling
 from ..terminal import on_one_line
 from .metrics import confusion_matrix
 from .row_scores import MetricColumns, MetricRows, RowScores, RowTexts, hashes, keys_of
@@ -132,7 +132,7 @@ class Task(ABC):
     The predictions that `predict` returns are what the other methods take. Methods that only some tasks need return nothing by default.
     """
 
-    head: Head
+    head: Heads
     main_metric: str
     """The metric that people judge a system by."""
     predict_options: ClassVar[frozenset[str]] = frozenset()
@@ -151,7 +151,7 @@ class Task(ABC):
 
     @classmethod
     @abstractmethod
-    def head_for(cls, config: Any, sizes: SizesData, labels: tuple[str, ...] = ()) -> Head:
+    def head_for(cls, config: Any, sizes: SizesData, labels: tuple[str, ...] = ()) -> Heads:
         """The output that the model needs, from sizes alone. Raises ConfigError where a size is missing."""
 
     @abstractmethod

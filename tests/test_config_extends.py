@@ -205,7 +205,8 @@ def test_parents_without_a_model_are_not_listed() -> None:
     assert all(recipe.description for recipe in recipes.values())
     assert recipes["names/lstm"][1:] == ("classification", "names")
     assert recipes["counting/gpt2-small"][1:] == ("language_modeling", None)
-    assert all(recipe.task in ("classification", "tagging", "language_modeling", "sequence_to_sequence") or recipe.dataset is None
+    tasks = {"classification", "tagging", "language_modeling", "masked_language_modeling", "sequence_to_sequence"}
+    assert all(recipe.task in tasks or recipe.dataset is None
                for recipe in recipes.values())
     assert packaged_recipes("names") == packaged_recipes("names/") == {
         name: recipe for name, recipe in recipes.items() if name.startswith("names/")}

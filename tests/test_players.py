@@ -15,7 +15,7 @@ from nlp.datasets.encoded.split import Batch, Encoding, Target
 from nlp.datasets.tables import Table
 from nlp.models.networks.network import Network
 from nlp.tasks.classification import Classification
-from nlp.tasks.losses import Objective
+from nlp.tasks.losses import Loss, Objective
 from nlp.training.distributed import World
 from nlp.training.loop.gradient import GradientLearner
 from nlp.training.loop.schedules import Schedule
@@ -39,7 +39,7 @@ class Gan(nn.Module):
         return {}
 
 
-class AdversarialLoss:
+class AdversarialLoss(Loss):
     """The sum of what `score` gives for each row."""
 
     def __init__(self, score: Callable) -> None:

@@ -11,7 +11,7 @@ from ..tasks.task import Task
 from ..terminal import figure
 from .evaluate import predict
 from .folder.checkpoints import latest_checkpoints, save_averaged
-from .folder.tensors import load_into, load_tensors, save_tensors
+from .folder.tensors import load_merged, load_tensors, save_tensors
 from .loop.learner import Learner
 from .loop.trainer import loss_of, score_of
 from .session import Session
@@ -21,7 +21,7 @@ def try_average(learner: Learner, task: Task, data: Data, session: Session, coun
     """Score the mean of the latest checkpoints on the validation split; where it is better than the best one, it takes its place."""
     folders, progress = latest_checkpoints(session.directory, count), session.progress
     weights = mean_weights(folders)
-    load_into(learner.model, weights)
+    load_merged(learner.model, weights)
     metrics = task.metrics(predict(task, learner.model, data.splits["validation"], session.world))
     score, name = score_of(metrics, session.recipe), session.best_metric
     is_best = progress.is_best(score, loss_of(metrics))

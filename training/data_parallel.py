@@ -5,12 +5,10 @@ import subprocess
 import sys
 from collections.abc import Sequence
 
-from ..datasets.build import build_data
 from ..errors import TrainingError
-from ..tasks.build import preparation
 from .finish import Results
 from .jobs import Job, discarded_unless_started
-from .log.display import announce
+from .start import build_recipe_data, start_of
 
 
 def train_in_processes(jobs: Sequence[Job], processes: int) -> list[Results]:
@@ -18,7 +16,7 @@ def train_in_processes(jobs: Sequence[Job], processes: int) -> list[Results]:
     threads = os.environ.get("OMP_NUM_THREADS", "1")  # stated, or torchrun would print that it chose 1
     with discarded_unless_started(jobs):
         for recipe in (job.recipe for job in jobs):  # the processes find it in the cache, and errors are reported once
-            build_data(recipe.data, recipe.tokenizer, preparation(recipe.task), report=announce)
+            build_recipe_data(recipe, start_of(recipe))
         codes = [0 if job.directory.status() == "finished" else _train(job, processes, threads) for job in jobs]
     if failed := [job.directory.address for job, code in zip(jobs, codes, strict=True) if code]:
         raise TrainingError(f"These runs did not finish: {', '.join(failed)}. Their messages are above; "

@@ -19,6 +19,11 @@ def parts(recipe: Recipe, run: "Run", setting: Setting) -> Iterator[str]:
     vocabulary = f"; vocabulary {encoding.spec.vocab_size:,}" if encoding.spec.vocab_size else ""
     yield f"data        {sizes} examples{labels}{vocabulary}"
     yield f"model       {recipe.model.type}: " + ", ".join(f"{name} {value:,}" for name, value in run.model.describe().items())
+    if run.start is not None:
+        yield f"start       {run.start}"
+    if recipe.training is not None and recipe.training.fine_tune is not None:
+        learning = sum(parameter.numel() for parameter in run.model.parameters() if parameter.requires_grad)
+        yield f"learning    {learning:,} of these parameters" + (" at first" if recipe.training.fine_tune.unfreeze_every else "")
     yield f"device      {setting.device}, {setting.threads} thread{'s' if setting.threads > 1 else ''}"
 
 

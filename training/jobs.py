@@ -21,6 +21,7 @@ from .folder.environment import environment
 from .folder.files import disk_errors, read_saved, write_atomically, write_json
 from .folder.run_directory import RunDirectory, create_run, group_address, runs_root
 from .log.display import announce
+from .start import pinned
 
 NOTHING_KEPT = "Stopped before the first step; nothing is kept."
 
@@ -46,6 +47,7 @@ def new_jobs(recipe: Recipe, config: str, name: str | None, device: str, threads
     Raises DeviceError for a device that is missing, ConfigError for several `processes` of a model without steps.
     """
     device, count, world = _place(recipe, device, threads, processes)
+    recipe = world.from_main(lambda: pinned(recipe))
     recipes = [recipe.model_copy(update={"seeds": [seed]}) for seed in recipe.seeds]
     directories = world.from_main(lambda: _create(recipes, config, name, device, count))
     pairs = zip(recipes, directories, strict=True)
@@ -55,6 +57,7 @@ def new_jobs(recipe: Recipe, config: str, name: str | None, device: str, threads
 def job_in(directory: RunDirectory, recipe: Recipe, config: str, device: str, threads: int | None, processes: int = 1) -> Job:
     """The job of the run that belongs in this folder: a new one, or the one that was begun there, with its number of threads."""
     device, count, world = _place(recipe, device, threads, processes)
+    recipe = recipe if directory.config.exists() else pinned(recipe)
 
     def begin() -> bool:
         if directory.config.exists():

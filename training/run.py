@@ -6,12 +6,11 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from ..configs.schema.recipe import Recipe
-from ..datasets.build import build_data
 from ..datasets.encoded.batching import Plan
 from ..datasets.encoded.split import Data, Encoding
 from ..errors import TakenError
 from ..models.build import build_model
-from ..tasks.build import build_task, preparation
+from ..tasks.build import build_task
 from ..tasks.task import Task
 from . import description
 from .devices import Setting, placed
@@ -19,10 +18,11 @@ from .distributed import World, join_world, leave_world, refuse_ranks
 from .finish import Results, finish
 from .folder.run_directory import RunDirectory
 from .jobs import Job, discarded_unless_started
-from .log.display import Display, announce
+from .log.display import Display
 from .loop.learner import Learner, build_learner, build_plan
 from .loop.trainer import fit
 from .session import open_session
+from .start import build_recipe_data, start_of
 from .stop_signal import preemptible
 
 
@@ -61,7 +61,7 @@ def train_jobs(jobs: Sequence[Job], show: Callable[[int | None, int], Display] |
 
 def run_recipe(recipe: Recipe, setting: Setting, directory: RunDirectory) -> Results | int:
     """Train, evaluate and save one run, from its last checkpoint if it has one. Returns the signal that stopped it, if one did."""
-    run = build_run(recipe, setting)
+    run = build_run(recipe, setting, directory)
     with open_session(recipe, setting, directory, run.data, run.plan, run.learner) as session:
         session.display.begin([*description.parts(recipe, run, setting), *description.steps(recipe, run.plan),
                                f"run         {directory.path}"])
@@ -71,23 +71,26 @@ def run_recipe(recipe: Recipe, setting: Setting, directory: RunDirectory) -> Res
 
 @dataclass(frozen=True)
 class Run:
-    """Everything that training needs, built from a recipe."""
+    """Everything that training needs, built from a recipe; `start` says what came from an earlier run."""
 
     data: Data
     task: Task
     model: Any
     plan: Plan
     learner: Learner
+    start: str | None = None
 
 
-def build_run(recipe: Recipe, setting: Setting) -> Run:
-    """The five parts of a run, each built from a section of the recipe and the parts before it."""
-    data = build_data(recipe.data, recipe.tokenizer, preparation(recipe.task), report=announce)
+def build_run(recipe: Recipe, setting: Setting, directory: RunDirectory | None = None) -> Run:
+    """The five parts of a run, each built from a section of the recipe and the parts before it; `directory` has what it did so far."""
+    start = start_of(recipe, directory)
+    data = build_recipe_data(recipe, start)
     task = build_task(recipe.task, data.encoding)
     model = build_placed_model(recipe, setting, data.encoding, task)
+    taken = None if start is None or start.resumed else start.fill(model, task, recipe.model)
     plan = build_plan(recipe, data, setting.seed)
     learner = build_learner(recipe, task, model, plan, setting)
-    return Run(data, task, model, plan, learner)
+    return Run(data, task, model, plan, learner, taken)
 
 
 def build_placed_model(recipe: Recipe, setting: Setting, encoding: Encoding, task: Task) -> Any:

@@ -100,7 +100,7 @@ def _count_classical(recipe: Recipe, sizes: SizesData) -> Counted:
     """Linear models have a coefficient for each feature and class; what trees and neighbours store is decided by the fit."""
     n_features = stated(sizes.vocab_size, "vocab_size", "the model has a column for each token or n-gram")
     config, head, total = recipe.model, head_of(recipe.task, sizes), None
-    if head is None:
+    if not isinstance(head, Head):
         raise ConfigError("task: is missing; a classical model has no encoder to count without classes. "
                           "Add `task: {type: classification}`.")
     n_classes = head.n_outputs

@@ -69,7 +69,7 @@ class ModelBase(Config):
         tokenizer, name = recipe.tokenizer, f"model.type {recipe.model.type}"
         if not self.inputs & NEEDS_TOKENIZER and "text" in self.inputs and tokenizer is not None:
             yield Problem(("tokenizer",), f"{name} reads the text itself and takes no tokenizer; leave this section out")
-        if self.inputs & NEEDS_TOKENIZER and tokenizer is None:
+        if self.inputs & NEEDS_TOKENIZER and tokenizer is None and getattr(self, "init_from", None) is None:
             yield Problem((), f"tokenizer: is missing; {name} needs one, such as `type: words`")
         if self.inputs & NEEDS_ORDER and tokenizer is not None and not tokenizer.ordered:
             yield Problem(("tokenizer", "type"), f"n-grams have no order, which {name} needs; "

@@ -23,6 +23,9 @@ class NetworkConfig(ModelBase):
 
     dropout: Probability = 0.0
     """Share of activations set to zero in training (Srivastava et al. 2014)."""
+    init_from: str | None = None
+    """An earlier run to start from: its weights wherever names and shapes agree, and its tokenizer. The output is taken over where both
+    tasks ask for the same one."""
 
     @property
     def threads(self) -> int | None:

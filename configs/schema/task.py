@@ -5,10 +5,11 @@ from typing import Annotated
 from pydantic import Field
 
 from .classification import ClassificationConfig
-from .language_modeling import LanguageModelingConfig
+from .language_modeling import LanguageModelingConfig, MaskedLanguageModelingConfig
 from .sequence_to_sequence import SequenceToSequenceConfig
 from .tagging import TaggingConfig
 
 TaskConfig = Annotated[
-    ClassificationConfig | TaggingConfig | LanguageModelingConfig | SequenceToSequenceConfig, Field(discriminator="type")
+    ClassificationConfig | TaggingConfig | LanguageModelingConfig | MaskedLanguageModelingConfig | SequenceToSequenceConfig,
+    Field(discriminator="type"),
 ]

@@ -4,7 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from .base import Config, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, Probability, Share
+from .base import Config, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, Probability, Share, WholeShare
 
 
 class OptimizerBase(Config):
@@ -139,6 +139,33 @@ class BudgetConfig(Config):
         return self
 
 
+class LoraConfig(Config):
+    """Low-rank adapters (Hu et al. 2022): beside each chosen matrix W of a transformer, (alpha / rank) B A learns in its place. Checkpoints
+    contain the sum as one matrix, and the adapters alone in `adapter.safetensors`."""
+
+    rank: PositiveInt = 8
+    """Rank of each adapter."""
+    alpha: PositiveFloat = 16.0
+    """Scale of the adapters, divided by their rank."""
+    matrices: list[Literal["attention", "feed_forward"]] = Field(default=["attention"], min_length=1)
+    """Which matrices have an adapter: those of the attention, of the feed-forward layers, or both."""
+
+
+class FineTuneConfig(Config):
+    """Which layers of a network learn, and how fast: for one that starts from an earlier run (`model.init_from`). Layers are the embedding,
+    each block, and the output."""
+
+    last_layers: NonNegativeInt | None = None
+    """So many layers below the output learn with it, the rest stays as it is; 0: the output alone, which reads frozen features. By default
+    all learn."""
+    unfreeze_every: PositiveInt | None = None
+    """Gradual unfreezing: begin with the output alone, and after each so many epochs let one more layer learn, from the top (Howard and
+    Ruder 2018)."""
+    layer_decay: WholeShare = 1.0
+    """Learning rate of each layer as a share of that of the layer above it (Howard and Ruder 2018)."""
+    lora: LoraConfig | None = None
+
+
 class TrainingConfig(Config):
     """Training of a network by gradient descent."""
 
@@ -160,6 +187,7 @@ class TrainingConfig(Config):
     optimizer: OptimizerConfig
     """How gradients change the weights."""
     schedule: ScheduleConfig = ScheduleConfig()
+    fine_tune: FineTuneConfig | None = None
     clip_norm: PositiveFloat | None = None
     """Maximum gradient norm; larger gradients are scaled down to it (Pascanu et al. 2013)."""
     ema: Probability | None = None
@@ -191,6 +219,10 @@ class TrainingConfig(Config):
             raise ValueError("give epochs, steps or a budget")
         if self.batch_tokens is not None and self.batch_size == "full":
             raise ValueError("give batch_size `full` or batch_tokens, not both")
+        if self.cuda_graphs and self.fine_tune is not None and self.fine_tune.unfreeze_every is not None:
+            raise ValueError("cuda_graphs records one step, and with fine_tune.unfreeze_every steps differ; leave one out")
+        if self.ema is not None and self.fine_tune is not None and self.fine_tune.lora is not None:
+            raise ValueError("an average (ema) of two factors is not that of their product, which fine_tune.lora learns; leave one out")
         if self.cuda_graphs and self.optimizer.type not in ("adam", "adamw"):
             raise ValueError(f"cuda_graphs needs optimizer adam or adamw, not {self.optimizer.type}")
         return self

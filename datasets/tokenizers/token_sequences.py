@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ...configs.schema.tokenizer import CLS, SEP, SPECIAL_TOKENS, UNK
-from ..arrays import IntArray, Ragged
+from ..arrays import BoolArray, IntArray, Ragged
 from ..interruptible import interruptible
 from .tokenizer import Tokenizer, encodable
 from .vocabulary import BYTE_CHARACTERS, SequenceConfig, normalized, special_names, train_vocabulary
@@ -81,6 +81,13 @@ class TokenSequences(Tokenizer):
 
     def _name(self, number: int) -> str:
         return SPECIAL_TOKENS[number] if number < len(SPECIAL_TOKENS) else self.library.id_to_token(number) or ""
+
+    def word_starts(self) -> BoolArray:
+        """(vocab_size,): whether a token begins a word; a piece without the mark of a new word goes on with the word before it."""
+        names = self.tokens(range(self.vocab_size))
+        if self.config.type == "wordpiece":
+            return np.array([not name.startswith("##") for name in names])
+        return np.array([self.config.type == "words" or not name[:1].isalnum() or name == "[UNK]" for name in names])
 
     def decode(self, ids: Sequence[int] | IntArray) -> str:
         """The text of the ids; special tokens other than [UNK] are left out.

@@ -79,9 +79,12 @@ class VocabularyOutput(nn.Module):
         if head.tied_source and source is not None:
             source.weight = _shared(embedding, source.num_embeddings, "the source's embedding")
 
-    def forward(self, states: Tensor, lengths: Tensor) -> Tensor:
-        """(batch, seq, d_model) -> (batch, seq, n_outputs); values on padding are meaningless"""
-        return self.scores(states)
+    def forward(self, states: Tensor, lengths: Tensor, asked: Tensor | None = None) -> Tensor:
+        """(batch, seq, d_model) -> (batch, seq, n_outputs), where values on padding are meaningless
+
+        With `asked` (n,), places in the flattened batch: (n, n_outputs), those of these tokens alone.
+        """
+        return self.scores(states if asked is None else states.flatten(0, 1)[asked])
 
 
 def _shared(embedding: nn.Embedding, size: int, whose: str) -> nn.Parameter:
@@ -96,9 +99,10 @@ def _shared(embedding: nn.Embedding, size: int, whose: str) -> nn.Parameter:
 class Outputs(nn.ModuleDict):
     """Several outputs over the same states, by name."""
 
-    def forward(self, states: Tensor, lengths: Tensor) -> dict[str, Tensor]:
-        """(batch, seq, d_model), (batch,) -> what each output gives"""
-        return {name: each(states, lengths) for name, each in self.items()}
+    def forward(self, states: Tensor, lengths: Tensor, asked: Tensor | None = None) -> dict[str, Tensor]:
+        """(batch, seq, d_model), (batch,) -> what each output gives; `asked` is for a score of words, see `VocabularyOutput`"""
+        return {name: each(states, lengths, asked) if isinstance(each, VocabularyOutput) else each(states, lengths)
+                for name, each in self.items()}
 
 
 def output(head: Heads, pooling: nn.Module, hidden: nn.Module, d_hidden: int) -> TextOutput | TagOutput | Outputs:

@@ -1,5 +1,6 @@
 """What every network has in common: numpy in, scores out, in three visible parts."""
 
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, ClassVar, Literal
@@ -11,6 +12,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ...configs.schema.networks import NetworkConfig
+
+ScoredTargets = tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]
+"""Of each target: its cross-entropy in nats, and whether it has the highest score."""
 
 
 class Network(nn.Module):
@@ -33,6 +37,20 @@ class Network(nn.Module):
     def describe(self) -> dict[str, int]:
         """What there is to count; a weight that two parts share counts once."""
         return {"parameters": sum(parameter.numel() for parameter in self.parameters())}
+
+    def layers(self) -> list[list[str]]:
+        """The names of the weights layer by layer, from the embedding to the output; what follows the blocks of a stack, such as its last
+        norm, is a part of the last.
+        """
+        layers: dict[str, list[str]] = {}
+        last = ""
+        for name, _ in self.named_parameters():
+            part = name.partition(".")[0]
+            block = re.match(r"(\w+\.)+?(blocks|layers)\.\d+\.", name)
+            key = block[0] if block else "embedding" if part.endswith("embedding") else part
+            last = last if not block and last.startswith(f"{part}.") else key
+            layers.setdefault(last, []).append(name)
+        return list(layers.values())
 
     def carried_tensors(self) -> dict[str, Tensor]:
         """What training carries from batch to batch besides the weights; empty except for recurrent language models."""
@@ -60,16 +78,22 @@ class Network(nn.Module):
     @torch.inference_mode()
     def score_targets(
         self, targets: npt.NDArray[Any], mask: npt.NDArray[Any], **inputs: Any
-    ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
-        """Of scores at each position: cross-entropy in nats, and how many targets have the highest score, each (batch,).
+    ) -> ScoredTargets:
+        """Of each target: its cross-entropy in nats, 0 where the mask is false, and whether it has the highest score.
 
-        targets and mask (batch, seq). What is read back from the device does not grow with the vocabulary.
+        targets and mask (batch, seq), or (n,) where the model is asked for n of the tokens. What is read back from the device does not
+        grow with the vocabulary.
         """
-        logits, gold = self._logits(inputs), torch.from_numpy(np.where(mask, targets, -1)).to(self.device)
+        logits = self._logits(inputs)
         assert isinstance(logits, Tensor)
-        losses = functional.cross_entropy(logits.flatten(0, 1), gold.flatten(), reduction="none", ignore_index=-1).view_as(gold)
-        right = (logits.argmax(dim=2) == gold).sum(dim=1)
-        return losses.double().sum(dim=1).cpu().numpy(), right.cpu().numpy()
+        return _scored(logits, targets, mask)
+
+    @torch.inference_mode()
+    def score_outputs(self, targets: Mapping[str, tuple[npt.NDArray[Any], npt.NDArray[Any]]], **inputs: Any) -> dict[str, ScoredTargets]:
+        """The same of each output by its name, for a network with several; targets and mask of each."""
+        logits = self._logits(inputs)
+        assert isinstance(logits, dict)
+        return {name: _scored(each, *targets[name]) for name, each in logits.items()}
 
     def _logits(self, inputs: Mapping[str, Any]) -> Tensor | dict[str, Tensor]:
         """Without dropout, still on the device, float32."""
@@ -86,6 +110,12 @@ class Network(nn.Module):
             yield
         finally:
             self.train(was_training)
+
+
+def _scored(logits: Tensor, targets: npt.NDArray[Any], mask: npt.NDArray[Any]) -> ScoredTargets:
+    gold = torch.from_numpy(np.where(mask, targets, -1)).to(logits.device)
+    losses = functional.cross_entropy(logits.flatten(0, -2), gold.flatten(), reduction="none", ignore_index=-1).view_as(gold)
+    return losses.double().cpu().numpy(), (logits.argmax(dim=-1) == gold).cpu().numpy()
 
 
 def as_tensor(array: Any, device: torch.device) -> Any:
@@ -116,14 +146,17 @@ class SequenceNetwork(Network):
         raise NotImplementedError
 
     def forward(
-        self, tokens: Tensor, lengths: Tensor, *, first_pieces: Tensor | None = None, **more: Tensor
+        self, tokens: Tensor, lengths: Tensor, *, first_pieces: Tensor | None = None, asked: Tensor | None = None, **more: Tensor
     ) -> Tensor | dict[str, Tensor]:
         """(batch, seq) -> (batch, n_outputs), or whatever the output computes from the states; of several outputs each by its name.
 
         `first_pieces` (batch, n_words), where tokens are pieces of words: the place of each word's first piece, -1 on padding.
-        The output then reads words, each by the state of its first piece (Devlin et al. 2019).
+        The output then reads words, each by the state of its first piece (Devlin et al. 2019). `asked` (n,), places in the flattened
+        batch: the tokens that scores are asked for, where not for all.
         """
         states = self.encode(tokens, lengths, **more)
+        if asked is not None:
+            return self.output(states, lengths, asked)
         if first_pieces is not None:
             places = first_pieces.clamp(min=0).unsqueeze(2).expand(-1, -1, states.shape[2])
             states, lengths = states.gather(1, places), (first_pieces >= 0).sum(dim=1)

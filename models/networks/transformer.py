@@ -103,7 +103,7 @@ class Transformer(SequenceNetwork):
     def forward(
         self, tokens: Tensor, lengths: Tensor, *, first_pieces: Tensor | None = None, **more: Tensor
     ) -> Tensor | dict[str, Tensor]:
-        """(batch, seq) -> (batch, n_classes), (batch, n_words, n_tags) or (batch, seq, n_words); of several outputs each by its name"""
+        """(batch, seq) -> (batch, n_classes), (batch, n_words, n_tags), (batch, seq, n_words) or (n, n_words); of several each by name"""
         more.pop("places", None)  # of a block in running text: nothing before it is seen
         longest = self.max_positions
         if tokens.shape[1] > longest and not self.reads_all:
@@ -172,13 +172,13 @@ def final_norm(config: TransformerBlocksConfig) -> nn.Module:
     return norm_layer_of(config)() if config.norm == "pre" else nn.Identity()
 
 
-def _output(config: TransformerConfig, head: Heads, embedding: nn.Embedding) -> nn.Module:
+def _output(config: TransformerConfig, head: Heads, embedding: nn.Embedding, is_only: bool = True) -> nn.Module:
     if isinstance(head, Mapping):
-        return Outputs({name: _output(config, each, embedding) for name, each in head.items()})
+        return Outputs({name: _output(config, each, embedding, is_only=False) for name, each in head.items()})
     d_model = config.d_model
     if head is not None and head.kind == "vocabulary":
-        if config.pooler:
-            raise ConfigError("model.pooler makes one vector of a text, which task.type language_modeling has no use for; "
+        if config.pooler and is_only:
+            raise ConfigError("model.pooler makes one vector of a text, which a model of single tokens has no use for; "
                               "leave it out.")
         return VocabularyOutput(d_model, head, embedding)
     pooler = [nn.Linear(d_model, d_model), nn.Tanh()] if config.pooler else []

@@ -102,16 +102,40 @@ def load_into(module: "nn.Module", tensors: "Mapping[str, Tensor]") -> None:
     if missing or extra:
         differences = [f"they lack {_some(missing)}"] * bool(missing) + [f"they have {_some(extra)} too many"] * bool(extra)
         raise RunError(f"The weights belong to another model: {'; '.join(differences)}. Use the recipe that they were trained with.")
-    for name, tensor in wanted.items():
-        if tensor.dtype != tensors[name].dtype:
-            raise RunError(f"The weights {name} are numbers of type {tensors[name].dtype}, this model's are {tensor.dtype}. "
-                           "Copy the folder again from the original, or train again.")
-        if tensor.shape != tensors[name].shape:
-            raise RunError(_misfit(module, name, tuple(tensor.shape), tuple(tensors[name].shape)))
-        if not tensors[name].isfinite().all():
-            raise RunError(f"The weights {name} hold numbers that are not finite, so they cannot be used. "
-                           "Copy the folder again from the original, or train again.")
+    for name in wanted:
+        _refuse_misfit(module, name, wanted[name], tensors[name])
     module.load_state_dict(dict(tensors))
+
+
+def load_merged(module: "nn.Module", tensors: "Mapping[str, Tensor]") -> None:
+    """The same for a module that may have adapters, which the tensors contain: they are then 0."""
+    from ...models.layers.lora import with_adapters
+
+    load_into(module, with_adapters(module, tensors))
+
+
+def load_matching(module: "nn.Module", tensors: "Mapping[str, Tensor]") -> set[str]:
+    """Copy the tensors whose names a module's weights have, which are returned.
+
+    Raises RunError where shapes do not fit.
+    """
+    wanted = module.state_dict()
+    found = wanted.keys() & tensors.keys()
+    for name in sorted(found):
+        _refuse_misfit(module, name, wanted[name], tensors[name])
+    module.load_state_dict({name: tensors[name] for name in found}, strict=False)
+    return found
+
+
+def _refuse_misfit(module: "nn.Module", name: str, wanted: "Tensor", given: "Tensor") -> None:
+    if wanted.dtype != given.dtype:
+        raise RunError(f"The weights {name} are numbers of type {given.dtype}, this model's are {wanted.dtype}. "
+                       "Copy the folder again from the original, or train again.")
+    if wanted.shape != given.shape:
+        raise RunError(_misfit(module, name, tuple(wanted.shape), tuple(given.shape)))
+    if not given.isfinite().all():
+        raise RunError(f"The weights {name} hold numbers that are not finite, so they cannot be used. "
+                       "Copy the folder again from the original, or train again.")
 
 
 def _some(names: list[str]) -> str:

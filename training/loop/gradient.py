@@ -15,13 +15,15 @@ from ...configs.schema.saved import Saved
 from ...configs.schema.training import OptimizerConfig, TrainingConfig
 from ...datasets.encoded.split import Batch, Target
 from ...errors import RunError, TrainingError
+from ...models.layers.lora import adapters, merged_weights
 from ...models.networks.network import Network, as_tensor, as_tensors
 from ...tasks.losses import Objective, Ratio
 from ...tasks.task import Task
 from ..devices import has_bf16
 from ..distributed import World
 from ..folder.files import REMEDY, check_saved
-from ..folder.tensors import assert_finite, load_into, load_tensors, save_tensors
+from ..folder.tensors import assert_finite, load_into, load_merged, load_tensors, save_tensors
+from .fine_tuning import FineTuning
 from .optimizers import build_optimizer, load_optimizer
 from .schedules import Schedule, ScheduleState
 from .step_graphs import StepGraphs, Tensors
@@ -43,8 +45,9 @@ class Player:
 class GradientLearner:
     """Learns by gradient descent; `update` is one optimiser step of each player."""
 
-    def __init__(self, model: Network, task: Task, training: TrainingConfig, schedule: Schedule, seed: int, world: World) -> None:
-        self.model, self.training, self.seed, self.world = model, training, seed, world
+    def __init__(self, model: Network, task: Task, training: TrainingConfig, schedule: Schedule, seed: int, world: World,
+                 fine_tuning: FineTuning | None = None) -> None:
+        self.model, self.training, self.seed, self.world, self.fine_tuning = model, training, seed, world, fine_tuning
         self.parameters: list[Tensor] = list(model.parameters())
         self.device = self.parameters[0].device
         self.schedule = schedule
@@ -52,6 +55,10 @@ class GradientLearner:
             raise TrainingError("training.cuda_graphs works in one process only; leave it out, or train without --processes.")
         recorded = training.cuda_graphs and self.device.type == "cuda"
         self.graphs = StepGraphs(self._step, self._changed) if recorded else None
+        if world.size > 1 and fine_tuning is not None and fine_tuning.is_gradual:
+            raise TrainingError("training.fine_tune.unfreeze_every works in one process only; leave it out, or train without --processes.")
+        if fine_tuning is not None:
+            fine_tuning.begin()
         self.players = [self._player(objective) for objective in task.objectives(model)]
         self.averages = [parameter.detach().clone() for parameter in self.parameters] if training.ema else []
         self.number, self.first_bad_step = torch.zeros((), device=self.device), torch.full((), math.inf, device=self.device)
@@ -63,12 +70,16 @@ class GradientLearner:
         spread = DistributedDataParallel(module) if self.world.size > 1 else module
         forward = torch.compile(spread) if self.training.compile else spread
         learned = {name: parameter for name, parameter in module.named_parameters() if parameter.requires_grad}
-        return Player(objective, forward, settings, build_optimizer(settings, module, recorded=self.graphs is not None), learned)
+        shares = {} if self.fine_tuning is None else self.fine_tuning.rate_shares()
+        optimizer = build_optimizer(settings, module, shares, recorded=self.graphs is not None)
+        return Player(objective, forward, settings, optimizer, learned)
 
     def update(self, window: Window, step: int, watched: bool) -> dict[str, Ratio]:
         """One step of each player; the sums it returns are still on the device. `figures` reports on a watched step."""
         self.before = self._weights() if watched else {}
         self._seed_torch(step)
+        if self.fine_tuning is not None:
+            self.fine_tuning.at(step)
         self._set_step(step)
         tensors = [to_tensors(batch, self.device) for batch in window]
         ratios = self._step(tensors, step) if self.graphs is None else self.graphs(tensors, step)
@@ -118,7 +129,7 @@ class GradientLearner:
         for place, (inputs, targets) in enumerate(tensors):
             with self._autocast(), self._gradients_wait(player, place < len(tensors) - 1):
                 sums = loss.sums(player.forward, inputs, targets, counts[place], step)
-                sums["loss"][0].backward(share)
+                torch.stack([sums[name][0] for name in loss.terms]).backward(share.expand(len(loss.terms)))
             ratios = add_ratios(ratios, sums, prefix=player.objective.name)
         return ratios
 
@@ -136,7 +147,8 @@ class GradientLearner:
         for player in self.players:
             rate = player.settings.learning_rate * self.schedule.factor(step)
             for group in player.optimizer.param_groups:
-                group["lr"] = group["lr"].fill_(rate) if isinstance(group["lr"], Tensor) else rate
+                own = rate * group["rate_share"]
+                group["lr"] = group["lr"].fill_(own) if isinstance(group["lr"], Tensor) else own
 
     def _clip(self, player: Player) -> bool:
         """Prepare the step: clip the gradient. Returns False where the step must not be taken.
@@ -250,13 +262,20 @@ class GradientLearner:
     def save(self, folder: Path) -> None:
         """`model.safetensors`, the weights to evaluate with, and `state.safetensors`, what resuming also needs."""
         with self.evaluating() as model:
-            weights = model.state_dict()
+            weights = merged_weights(model)
             assert_finite(weights)
             save_tensors(folder / "model.safetensors", weights)
+        if alone := adapters(self.model):
+            save_tensors(folder / "adapter.safetensors", alone)
         save_tensors(folder / "state.safetensors", self._state_tensors())
 
+    @property
+    def _keeps_raw(self) -> bool:
+        """Whether the weights that learn are not those that are evaluated: these are averages, or sums with an adapter."""
+        return bool(self.averages) or bool(adapters(self.model))
+
     def _state_tensors(self) -> dict[str, Tensor]:
-        tensors = {f"raw/{name}": value for name, value in self.model.state_dict().items()} if self.averages else {}
+        tensors = {f"raw/{name}": value for name, value in self.model.state_dict().items()} if self._keeps_raw else {}
         for number, player in enumerate(self.players):
             for place, state in player.optimizer.state_dict()["state"].items():
                 tensors |= {f"{number}/{place}/{key}": torch.as_tensor(value) for key, value in state.items() if value is not None}
@@ -268,7 +287,7 @@ class GradientLearner:
 
     def load(self, folder: Path) -> None:
         """The weights to evaluate with."""
-        load_into(self.model, load_tensors(folder / "model.safetensors"))
+        load_merged(self.model, load_tensors(folder / "model.safetensors"))
 
     def resume(self, folder: Path, state: dict[str, Any]) -> None:
         """Go on where the checkpoint was taken."""
@@ -278,6 +297,7 @@ class GradientLearner:
         tensors = load_tensors(path)
         if self.averages:
             self.averages = [parameter.detach().clone() for parameter in self.model.parameters()]
+        if self._keeps_raw:
             load_into(self.model, _below("raw", tensors))
         try:
             for number, player in enumerate(self.players):

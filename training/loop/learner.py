@@ -162,12 +162,14 @@ def build_learner(recipe: Recipe, task: Task, model: Any, plan: Plan, setting: S
         case "solver":
             return SolverLearner(model, setting.seed)
         case "gradient":
+            from .fine_tuning import FineTuning
             from .gradient import GradientLearner
             from .schedules import build_schedule
 
             assert recipe.training is not None
             schedule = build_schedule(recipe.training.schedule, plan)
-            return GradientLearner(model, task, recipe.training, schedule, setting.seed, setting.world)
+            fine_tuning = None if recipe.training.fine_tune is None else FineTuning(recipe.training.fine_tune, model, plan)
+            return GradientLearner(model, task, recipe.training, schedule, setting.seed, setting.world, fine_tuning)
 
 
 def build_plan(recipe: Recipe, data: Data, seed: int) -> Plan:

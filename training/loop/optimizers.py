@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 
 import torch
 from torch import Tensor, nn
@@ -9,13 +10,17 @@ from torch.optim import Optimizer
 
 from ...configs.schema.training import Adagrad, Adam, OptimizerConfig, RmsProp, Sgd
 
+RateShares = Mapping[nn.Parameter, float]
+NO_SHARES: RateShares = MappingProxyType({})
 
-def build_optimizer(config: OptimizerConfig, module: nn.Module, recorded: bool = False) -> Optimizer:
+
+def build_optimizer(config: OptimizerConfig, module: nn.Module, rate_shares: RateShares = NO_SHARES, recorded: bool = False) -> Optimizer:
     """The optimiser of a recipe. Fused kernels where torch has them: up to 2.5 times faster on a CPU for wide embeddings.
 
+    `rate_shares`: the learning rate of a parameter as a share of the recipe's, 1 where there is none; a group's is in its `rate_share`.
     `recorded`: its steps become part of a CUDA graph, which reads the learning rate from a tensor; for Adam and AdamW.
     """
-    groups = _decay_groups(module.parameters(), config.weight_decay)
+    groups = _groups(module.parameters(), config.weight_decay, rate_shares)
     rate = config.learning_rate
     match config:
         case Sgd():
@@ -33,14 +38,15 @@ def build_optimizer(config: OptimizerConfig, module: nn.Module, recorded: bool =
             return torch.optim.RMSprop(groups, lr=rate, alpha=config.alpha, momentum=config.momentum, eps=config.eps)
 
 
-def _decay_groups(parameters: Iterable[nn.Parameter], weight_decay: float) -> list[dict[str, object]]:
-    """Matrices and embeddings decay; biases, norms and other vectors do not."""
-    learned = [parameter for parameter in parameters if parameter.requires_grad]
-    groups = [
-        {"params": [parameter for parameter in learned if parameter.ndim >= 2], "weight_decay": weight_decay},
-        {"params": [parameter for parameter in learned if parameter.ndim < 2], "weight_decay": 0.0},
-    ]
-    return [group for group in groups if group["params"]]
+def _groups(parameters: Iterable[nn.Parameter], weight_decay: float, rate_shares: RateShares) -> list[dict[str, object]]:
+    """Parameters with the same decay and the same share of the learning rate. Matrices and embeddings decay; biases, norms and other
+    vectors do not.
+    """
+    groups: dict[tuple[float, bool], list[nn.Parameter]] = {}
+    for parameter in parameters:
+        if parameter.requires_grad:
+            groups.setdefault((-rate_shares.get(parameter, 1.0), parameter.ndim < 2), []).append(parameter)
+    return [{"params": groups[key], "weight_decay": 0.0 if key[1] else weight_decay, "rate_share": -key[0]} for key in sorted(groups)]
 
 
 def load_optimizer(optimizer: Optimizer, config: OptimizerConfig, tensors: Mapping[str, Tensor]) -> None:

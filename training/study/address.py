@@ -2,11 +2,15 @@
 
 import hashlib
 import json
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from ...configs.schema.data import FileData
 from ...configs.schema.recipe import Recipe
+from ...errors import RunError
+from ..folder.checkpoints import checkpoint_path
+from ..folder.run_directory import find_run
 
 LENGTH = 8
 
@@ -21,9 +25,18 @@ def method_address(recipe: Recipe) -> str:
     if isinstance(recipe.data, FileData):
         paths = {name: getattr(recipe.data, name) for name in ("train", "validation", "test")}
         settings["data"] |= {name: _content(path) for name, path in paths.items() if path is not None}
+    if (source := getattr(recipe.model, "init_from", None)) is not None:
+        settings["model"]["init_from"] = _weights_of(source)
     if (rules := getattr(recipe.model, "rules_file", None)) is not None:
         settings["model"]["rules_file"] = _content(rules)
     return hashlib.sha256(json.dumps(settings, sort_keys=True).encode("utf-8")).hexdigest()[:LENGTH]
+
+
+def _weights_of(source: str) -> list[str]:
+    """The SHA-256 of the weights that a run starts from; its name where there are none yet, which training reports."""
+    with suppress(RunError):
+        return _content(str(checkpoint_path(find_run(source), "best") / "model.safetensors"))
+    return [source]
 
 
 def _content(path: str) -> list[str]:

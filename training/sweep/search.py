@@ -12,9 +12,7 @@ import optuna
 from ...configs.load import dump_recipe
 from ...configs.schema.recipe import Recipe
 from ...configs.search_space import SearchSpace
-from ...datasets.build import build_data
 from ...errors import ConfigError
-from ...tasks.build import preparation
 from ...terminal import figure
 from ..finish import Results
 from ..folder.files import write_atomically
@@ -24,6 +22,7 @@ from ..jobs import name_of
 from ..log.display import announce
 from ..log.tracking import read_metrics
 from ..loop.trainer import followed_metric, score_of
+from ..start import build_recipe_data, start_of
 from ..study.engine import Outcome, Study
 from ..study.plan import PlannedRun
 from ..study.worker import Contexts, Options
@@ -137,7 +136,7 @@ class Limits(NamedTuple):
 def prepare(sweep: Sweep) -> None:
     """Report errors of the data before anything is written; trials then find it in the cache."""
     recipe = sweep.recipe(next(sweep.space.corners()))
-    build_data(recipe.data, recipe.tokenizer, preparation(recipe.task), report=announce)
+    build_recipe_data(recipe, start_of(recipe))
 
 
 def search(sweep: Sweep, trials: Trials, limits: Limits) -> None:

@@ -1,0 +1,108 @@
+"""Runs that start from an earlier one: what is taken over, what is new, what is refused, and the command."""
+
+import json
+import shutil
+
+import pytest
+import torch
+from command import nlp
+from nlp.training.folder.checkpoints import checkpoint_path
+from nlp.training.folder.run_directory import RunDirectory
+from nlp.training.folder.tensors import load_tensors
+from test_masked_language import RECIPE
+
+CLASSES = """
+data: {type: files, train: train.csv, test: train.csv, validation_share: 0.2}
+task: {type: classification, label: animal}
+model: {type: transformer, d_model: 16, n_layers: 1, n_heads: 2, d_ff: 32, max_positions: 16, init_from: masked/first}
+training: {epochs: 2, batch_size: 8, optimizer: {type: adamw, learning_rate: 0.001}}
+"""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A folder with a masked language model that has been trained as `masked/first`."""
+    folder = tmp_path_factory.mktemp("start")
+    lines = [f"the {size} {animal} {verb},{animal}\n" for size in ("big", "small", "old") for animal, verb in (
+        ("dog", "barks"), ("cat", "meows"), ("bird", "sings"))]
+    (folder / "train.csv").write_text("text,animal\n" + "".join(4 * lines), encoding="utf-8")
+    (folder / "masked.yaml").write_text(RECIPE.replace("epochs: 40", "epochs: 2"), encoding="utf-8")
+    (folder / "classes.yaml").write_text(CLASSES, encoding="utf-8")
+    nlp("train", "--config", "masked.yaml", "--name", "first", cwd=folder)
+    return folder
+
+
+def weights(folder, address):
+    return load_tensors(checkpoint_path(RunDirectory(folder / "runs" / address, folder / "runs"), "best") / "model.safetensors")
+
+
+def start(folder, name, *settings, code=0):
+    changes = [word for setting in settings for word in ("--set", setting)]
+    return nlp("train", "--config", "classes.yaml", "--name", name, *changes, cwd=folder, code=code)
+
+
+def test_a_classifier_starts_from_the_weights_and_the_tokenizer_of_a_masked_language_model(folder):
+    told = start(folder, "whole", "training.optimizer.learning_rate=1e-30").stderr
+    # 3 classes of 16 weights and a bias each are new; the scores of words, which are the embedding, stay behind.
+    assert "of masked/first; new: output; left there: output" in told
+    source, taken = weights(folder, "masked/first"), weights(folder, "classes/whole")
+    assert all(torch.equal(taken[name], source[name]) for name in taken if not name.startswith("output"))
+    assert (folder / "runs/classes/whole/tokenizer/tokenizer.json").read_bytes() == (
+        folder / "runs/masked/first/tokenizer/tokenizer.json").read_bytes()
+    assert json.loads(nlp("count-params", "--config", "classes.yaml", "--format", "json", cwd=folder).stdout)["total_parameters"]
+
+
+def test_the_output_comes_along_where_the_task_is_the_same(folder):
+    start(folder, "one")
+    told = start(folder, "two", "model.init_from=classes/one", "training.optimizer.learning_rate=1e-30").stderr
+    assert "new: nothing" in told
+    one, two = (weights(folder, f"classes/{name}") for name in ("one", "two"))
+    assert all(torch.equal(one[name], two[name]) for name in one)
+    told = start(folder, "three", "model.init_from=classes/one", "task.labels=[dog, cat, bird]").stderr
+    assert "new: output" in told  # the classes are in another order
+
+
+@pytest.mark.parametrize(("settings", "message"), [
+    (["model.d_ff=64"], "model.d_ff is 64, there it is 32 (masked/first). Make them equal."),
+    (["model={type: mlp, hidden_sizes: [3], init_from: masked/first}"], "have shape (17, 16), this model's have (17, 3)"),
+    (["model.n_heads=4"], "model.n_heads is 4, there it is 2 (masked/first). Make them equal."),
+    (["tokenizer={type: characters}"], "tokenizer: differs from that of masked/first"),
+    (["model.init_from=masked/none"], "There is no run 'masked/none'"),
+    (["model={type: mlp, hidden_sizes: [3], d_embedding: 16, init_from: masked/first}"], "has no weight that this mlp could start from"),
+])
+def test_what_does_not_fit_is_refused_and_nothing_is_kept(folder, settings, message):
+    assert message in start(folder, "refused", *settings, code=2).stderr
+    assert not (folder / "runs/classes/refused").exists()
+
+
+def test_a_run_goes_on_when_the_run_that_it_started_from_is_gone(folder, tmp_path):
+    shutil.copytree(folder, tmp_path / "copy")
+    copy = tmp_path / "copy"
+    start(copy, "short", "training.epochs=1")
+    assert "init_from: masked/first" in (copy / "runs/classes/short/config.yaml").read_text(encoding="utf-8")
+    shutil.rmtree(copy / "runs/masked")
+    (copy / "runs/classes/short/results.json").unlink()
+    nlp("train", "--resume", "classes/short", cwd=copy)
+    assert nlp("predict", "classes/short", "the big dog barks", cwd=copy).stdout
+
+
+def test_adapters_are_part_of_the_saved_model(folder):
+    told = start(folder, "lora", "training.fine_tune={lora: {rank: 2}}", "training.optimizer.learning_rate=0.05").stderr
+    # A of 2 x 16 and B of 48 x 2 beside query, key and value, of 16 x 2 beside what joins the heads; 3 classes of 16 weights and a bias.
+    assert f"learning    {2 * 16 + 48 * 2 + 2 * 16 + 16 * 2 + 3 * 17} of these parameters" in told
+    reported = json.loads(nlp("eval", "classes/lora", "--json", cwd=folder).stdout)
+    scored = json.loads((folder / "runs/classes/lora/results.json").read_text(encoding="utf-8"))["test"]
+    assert reported["metrics"]["loss"]["value"] == pytest.approx(scored["loss"], rel=1e-5)
+
+
+def test_a_study_finds_its_runs_by_the_weights_that_they_started_from(folder, tmp_path):
+    shutil.copytree(folder, tmp_path / "copy")
+    copy = tmp_path / "copy"
+    study = ("train", "--config", "classes.yaml", "--seeds", "2", "--set", "model.init_from=masked", "--set", "training.epochs=1")
+    nlp(*study, cwd=copy)
+    first = {path.name for path in (copy / "runs/classes").iterdir()}
+    nlp(*study, cwd=copy)
+    assert {path.name for path in (copy / "runs/classes").iterdir()} == first
+    nlp("train", "--config", "masked.yaml", "--name", "second", "--set", "seeds=[5]", cwd=copy)
+    nlp(*study, cwd=copy)
+    assert len(list((copy / "runs/classes").iterdir())) == len(first) + 2

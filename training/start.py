@@ -1,0 +1,137 @@
+"""What a network starts from where `model.init_from` names an earlier run: its tokenizers and its weights."""
+
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from ..configs.load import load_recipe
+from ..configs.schema.model import ModelConfig
+from ..configs.schema.networks import NetworkConfig
+from ..configs.schema.recipe import Recipe
+from ..datasets.build import build_data
+from ..datasets.encoded.split import Data, Encoding
+from ..datasets.tokenizers.tokenizer import Tokenizer
+from ..errors import ConfigError, RunError
+from ..tasks.build import build_task, preparation
+from ..tasks.task import Task
+from .folder.checkpoints import checkpoint_path, has_checkpoint
+from .folder.data_file import load_encoding
+from .folder.run_directory import RunDirectory, find_run
+from .folder.tensors import load_matching, load_tensors
+from .log.display import announce
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+MAY_DIFFER = {"init_from", "dropout", "attention_dropout", "token_dropout", "pooling", "pooler", "causal", "max_positions", "n_layers"}
+"""Keys of a model whose weights mean the same whatever they are; a size that differs is found by the shape of the weights."""
+TOKEN_TABLES = ("embedding.weight", "embedding.tokens.weight", "embedding.words.tokens.weight")
+"""What the embedding of tokens is called in a recurrent language model, in other networks, and in a transformer."""
+
+
+@dataclass(frozen=True)
+class Start:
+    """An earlier run that a new one starts from, or the new run itself, which goes on with its own tokenizers and weights."""
+
+    directory: RunDirectory
+    encoding: Encoding
+    resumed: bool = False
+
+    @cached_property
+    def recipe(self) -> Recipe:
+        """The recipe of the earlier run."""
+        return load_recipe(str(self.directory.config))
+
+    def fill(self, model: Any, task: Task, config: ModelConfig) -> str:
+        """Copy the weights that both models have; says what came from the run, what is new, and what was left there.
+
+        The scores are taken over where both tasks ask for the same ones. Raises ConfigError where the models do not fit.
+        """
+        self._refuse_other_model(config)
+        tensors = self._renamed(load_tensors(checkpoint_path(self.directory, "best") / "model.safetensors"), model.state_dict())
+        same_output = build_task(self.recipe.task, self.encoding).head == task.head
+        try:
+            loaded = load_matching(model, tensors if same_output else _below_the_scores(tensors))
+        except RunError as error:
+            raise ConfigError(f"model.init_from: the model of {self.directory.address} does not fit. {error}") from error
+        if not loaded:
+            raise ConfigError(f"model.init_from: the model of {self.directory.address}, a {self.recipe.model.type}, has no weight that "
+                              f"this {config.type} could start from.")
+        return self._report(model, loaded, tensors.keys() - loaded)
+
+    def _refuse_other_model(self, config: ModelConfig) -> None:
+        """Weights of the same shapes compute something else where, say, the number of heads differs."""
+        source = self.recipe.model
+        if source.type != config.type:
+            return
+        mine, theirs = config.model_dump(exclude=MAY_DIFFER), source.model_dump(exclude=MAY_DIFFER)
+        different = [f"model.{name} is {mine[name]}, there it is {theirs[name]}" for name in mine if mine[name] != theirs.get(name)]
+        if different:
+            raise ConfigError(f"model.init_from: {'; '.join(different)} ({self.directory.address}). Make them equal.")
+
+    def _renamed(self, tensors: "Mapping[str, Tensor]", wanted: Collection[str]) -> "dict[str, Tensor]":
+        mine = next((name for name in TOKEN_TABLES if name in wanted), None)
+        return {mine if mine is not None and name in TOKEN_TABLES else name: tensor for name, tensor in tensors.items()}
+
+    def _report(self, model: Any, loaded: Collection[str], left: Collection[str]) -> str:
+        parameters = dict(model.named_parameters())
+        new = [name for name in parameters if name not in loaded]
+        taken, total = (sum(parameters[name].numel() for name in names) for names in (parameters.keys() - set(new), parameters))
+        parts = [f"{taken:,} of {total:,} parameters of {self.directory.address}", f"new: {_parts(new)}"]
+        return "; ".join([*parts, *([f"left there: {_parts(left)}"] if left else [])])
+
+
+def start_of(recipe: Recipe, directory: RunDirectory | None = None) -> Start | None:
+    """What `model.init_from` names; a run in `directory` that has a checkpoint needs nothing else. None without that key."""
+    if not isinstance(recipe.model, NetworkConfig) or recipe.model.init_from is None:
+        return None
+    if directory is not None and has_checkpoint(directory):
+        return Start(directory, load_encoding(directory)[0], resumed=True)
+    source = find_run(recipe.model.init_from)
+    if not has_checkpoint(source):
+        raise ConfigError(f"model.init_from: {source.address} has no checkpoint to start from. Train it first, or name another run.")
+    start = Start(source, load_encoding(source)[0])
+    _refuse_other_tokenizer(recipe, start)
+    return start
+
+
+def pinned(recipe: Recipe) -> Recipe:
+    """The same recipe with the run that `model.init_from` means now, so that it stays that run when there is a later one."""
+    if not isinstance(recipe.model, NetworkConfig) or recipe.model.init_from is None:
+        return recipe
+    source = find_run(recipe.model.init_from)
+    return recipe.model_copy(update={"model": recipe.model.model_copy(update={"init_from": source.address})})
+
+
+def _refuse_other_tokenizer(recipe: Recipe, start: Start) -> None:
+    own = start.encoding.tokenizer
+    if recipe.tokenizer is not None and own is not None and recipe.tokenizer != own.config:
+        raise ConfigError(f"tokenizer: differs from that of {start.directory.address}, whose weights are for its own tokens. "
+                          "Leave this section out: the tokenizer comes with model.init_from.")
+
+
+def build_recipe_data(recipe: Recipe, start: Start | None = None) -> Data:
+    """The splits of a recipe in numbers, by the tokenizers of the run that it starts from where there is one."""
+    given: Mapping[str, Tokenizer] = {} if start is None else start.encoding.tokenizers
+    return build_data(recipe.data, recipe.tokenizer, preparation(recipe.task), report=announce, given=given)
+
+
+def _below_the_scores(tensors: "Mapping[str, Tensor]") -> "dict[str, Tensor]":
+    """Without what belongs to one task alone. What lies between encoder and scores, such as a pooler, may be of one of several outputs."""
+    found: dict[str, Tensor] = {}
+    for name, tensor in tensors.items():
+        below = re.fullmatch(r"output\.(?:\w+\.)?((?:hidden|pooling)\..+)", name)
+        if below is not None or _part(name) != "output":
+            found[f"output.{below[1]}" if below is not None else name] = tensor
+    return found
+
+
+def _part(name: str) -> str:
+    """The part of a network that a weight belongs to: `embedding`, `hidden`, `output`."""
+    return name.partition(".")[0]
+
+
+def _parts(names: Collection[str]) -> str:
+    return ", ".join(dict.fromkeys(map(_part, names))) or "nothing"
