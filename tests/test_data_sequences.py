@@ -470,7 +470,9 @@ def test_show_and_check_of_one_long_text():
     checked = run("check", "tinyshakespeare")
     assert "111,540" in checked
     assert "occur in train" not in checked
-    assert "1,003,854 / 111,540 / - characters" in run("list")
+    listed = next(line for line in run("list").splitlines() if line.startswith("tinyshakespeare"))
+    assert listed.split()[1:4] == ["1,003,854", "111,540", "-"]
+    assert "sizes in characters" in listed
 
 
 def test_show_and_check_of_tagged_sentences():

@@ -23,6 +23,7 @@ from nlp.configs.schema.recipe import Recipe
 from nlp.errors import ConfigError, RunError
 from nlp.training.devices import Setting
 from nlp.training.finish import Results
+from nlp.training.folder.run_directory import RunDirectory
 from nlp.training.folder.run_lock import RunLock
 from nlp.training.jobs import discarded_unless_started, job_in
 from nlp.training.run import Run, build_run, train_jobs
@@ -217,9 +218,9 @@ def test_a_run_that_another_process_finishes_meanwhile_is_read(folder, monkeypat
     written = run.directory.results.read_bytes() + b"\n"
     run.directory.results.unlink()
 
-    def slowly(recipe: Recipe, setting: Setting) -> Run:
+    def slowly(recipe: Recipe, setting: Setting, directory: RunDirectory) -> Run:
         run.directory.results.write_bytes(written)
-        return build_run(recipe, setting)
+        return build_run(recipe, setting, directory)
 
     monkeypatch.setattr("nlp.training.run.build_run", slowly)
     trained = train_jobs([job_in(run.directory, run.recipe, run.config, "cpu", 1)])
