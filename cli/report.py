@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from ..terminal import figure
 from .console import print_json, say
 from .next_steps import print_next_steps
-from .tables import table
+from .tables import fits, table
 
 if TYPE_CHECKING:
     from ..training.finish import Results
@@ -32,7 +32,10 @@ def print_results(results: "Sequence[Results]", as_json: bool) -> None:
     seeds = ", ".join(str(result.seed) for result in results)
     spread = "; mean ± standard deviation" if len(results) > 1 else ""
     heads = [heading(sections_of(results[0].directory), name) for name in names]
-    table(["split", *heads], rows, title=f"seed{'s' if len(results) > 1 else ''} {seeds}{spread}")
+    head, *lines = [["split", *heads], *rows]
+    if not fits(head, lines):
+        head, *lines = [["metric", *splits], *map(list, zip(heads, *(row[1:] for row in rows), strict=True))]
+    table(head, lines, title=f"seed{'s' if len(results) > 1 else ''} {seeds}{spread}")
     seconds = mean(float(result.cost["train_seconds"]) for result in results)
     if len(results) > 1:
         say(f"Training took {seconds:.1f} s per seed. The runs are in {results[0].directory.group}-seed-*")

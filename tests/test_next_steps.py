@@ -1,9 +1,12 @@
-"""What `Next:` lists after training and evaluation: commands that fit the task, with a text of the data."""
+"""What is printed at the end of training: results that fit the terminal, and `Next:`, commands that fit the task."""
 
 import json
+import re
 
 import pytest
 from nlp.cli.next_steps import print_next_steps
+from nlp.cli.report import print_results
+from nlp.training.finish import Results
 from nlp.training.folder.run_directory import RunDirectory
 
 TASKS = {
@@ -64,3 +67,17 @@ def test_explanations_go_below_commands_where_there_is_no_room(width, root, caps
     lines = capsys.readouterr().out.splitlines()
     assert max(map(len, lines)) <= width
     assert len(lines) == (7 if width == 60 else 4)
+
+
+@pytest.mark.parametrize(("width", "heads"), [(60, "metric               train  validation    test"),
+                                              (120, "split         loss  perplexity  accuracy  bits_per_character  word_perplexity")])
+def test_results_are_turned_where_there_is_no_room_for_their_headings(width, heads, root, capsys, monkeypatch):
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", str(width))
+    figures = {"loss": 1.2345, "perplexity": 3.4366, "accuracy": 0.6543, "bits_per_character": 1.781, "word_perplexity": 46_955.0}
+    run = make_run(root, "d/m", TASKS["language"][0])
+    print_results([Results(run, 1, dict.fromkeys(("train", "validation", "test"), figures), {"train_seconds": 1.0})], as_json=False)
+    lines = re.sub(r"\x1b\[\d*m", "", capsys.readouterr().out).splitlines()
+    assert lines[1].rstrip() == heads
+    assert max(map(len, lines)) <= width
+    assert sum(line.count("46,955") for line in lines) == 3
