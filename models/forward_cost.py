@@ -12,7 +12,7 @@ from torch.utils.flop_counter import FlopCounterMode, sdpa_flop_count
 from ..configs.schema.data import SizesData
 from ..configs.schema.networks import NetworkConfig
 from .build import build_model
-from .head import Head
+from .head import Heads
 from .networks.network import Network
 
 MEASURED_BLOCKS = 3
@@ -38,7 +38,7 @@ class _Unfilled(TorchFunctionMode):
         return func(*args, **(kwargs or {}))
 
 
-def build_without_weights(config: NetworkConfig, sizes: SizesData, head: Head | None) -> Network:
+def build_without_weights(config: NetworkConfig, sizes: SizesData, head: Heads) -> Network:
     """The real network from the real factory, on the meta device."""
     with torch.device("meta"), _Unfilled():
         model = build_model(config, sizes, head)  # type: ignore[arg-type]

@@ -81,11 +81,12 @@ class MaskedLanguageModeling(Task):
         else:
             ((name, target),) = batch.targets.items()
             found = {name: model.score_targets(*target, **batch.inputs)}
-        hidden = nats = right = np.zeros(len(batch))
+        sums = np.zeros((3, len(batch)))
         if "tokens" in found:
             rows = batch.inputs["asked"] // batch.inputs["tokens"].shape[1]
-            nats, right, hidden = (np.bincount(rows, each, len(batch)) for each in (*found["tokens"], batch.targets["tokens"].mask))
-        return MaskedPredictions(batch.rows, nats, right.astype(np.int64), hidden.astype(np.int64), *found.get("next", ()))
+            sums = np.stack([np.bincount(rows, each, len(batch)) for each in (*found["tokens"], batch.targets["tokens"].mask)])
+        right, hidden = sums[1:].astype(np.int64)
+        return MaskedPredictions(batch.rows, sums[0], right, hidden, *found.get("next", ()))
 
     def metrics(self, predictions: MaskedPredictions) -> dict[str, float]:
         """`loss` in nats per hidden token, `perplexity` exp(loss), `accuracy` of the most probable token; `next_loss` in nats per pair of

@@ -94,7 +94,7 @@ class SequenceToSequence(Task):
         """The text that the search finds for each source; and how probable the reference is."""
         found = self.generate(model, batch, self.search())
         values, mask = batch.targets["tokens"]
-        losses, right = model.score_targets(values, mask, **batch.inputs)
+        losses, right = (each.sum(axis=1) for each in model.score_targets(values, mask, **batch.inputs))
         exact, sums = self._scored([texts[0][0] for texts in found], batch.gold)
         return TextPredictions(
             rows=batch.rows,

@@ -5,9 +5,14 @@ import signal
 import subprocess
 from pathlib import Path
 
+import numpy as np
 import pytest
+import tiny_runs
 from command import NLP, interrupted, nlp, nlp_process, results, timeless, weights
 from nlp.analysis.statistics.proportions import wilson_interval
+from nlp.configs.load import load_recipe
+from nlp.training.devices import Setting
+from nlp.training.run import build_run
 from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
@@ -276,3 +281,19 @@ def test_only_runs_that_write_take_options_of_searching(tmp_path):
     nlp("train", "--config", tmp_path / "rules.yaml", cwd=tmp_path)
     for option in (["--beam-size", "3"], ["--temperature", "1"], ["--attention", "a.png"]):
         assert f"{option[0]} is for runs that" in nlp("predict", "rules", "Kowalski", *option, cwd=tmp_path, code=2).stderr
+
+
+@pytest.mark.parametrize("family", ["seq2seq", "transformer_seq2seq"])
+def test_figures_do_not_depend_on_the_batch(family, tmp_path, monkeypatch):
+    monkeypatch.setenv("NLP_CACHE", str(tmp_path / "cache"))
+    tiny_runs.write_data(tmp_path)
+    with (tmp_path / "pairs.de").open("a", encoding="utf-8") as german, (tmp_path / "pairs.en").open("a", encoding="utf-8") as english:
+        german.write("das\n" * 8)
+        english.write("the\n" * 8)
+    run = build_run(load_recipe(str(tiny_runs.write_recipe(tmp_path, family))), Setting(1))
+    split, inputs = run.data.splits["train"], frozenset({"tokens", "previous"})
+    order = np.argsort([len(split.example(row)["text"]) for row in range(len(split))], kind="stable")
+    parts = [run.task.predict(run.model, split.batch(rows, inputs)) for rows in (order[:4], order[4:])]
+    assert parts[0].tokens.max() < parts[1].tokens.max()
+    whole = run.task.predict(run.model, split.batch(np.arange(len(split)), inputs))
+    assert run.task.metrics(type(whole).joined(parts)) == pytest.approx(run.task.metrics(whole), rel=1e-5)

@@ -36,11 +36,11 @@ class Recurrent(SequenceNetwork):
         return self.hidden(self.embedded(tokens, **spelled), lengths)
 
     def forward(
-        self, tokens: Tensor, lengths: Tensor, *, first_pieces: Tensor | None = None, **more: Tensor
+        self, tokens: Tensor, lengths: Tensor, *, first_pieces: Tensor | None = None, asked: Tensor | None = None, **more: Tensor
     ) -> Tensor | dict[str, Tensor]:
         """(batch, seq) -> (batch, n_classes), or (batch, n_words, n_tags); of several outputs each by its name"""
         if not self.pools_by_direction:
-            return super().forward(tokens, lengths, first_pieces=first_pieces, **more)
+            return super().forward(tokens, lengths, first_pieces=first_pieces, asked=asked, **more)
         assert isinstance(self.output, TextOutput)
         # The last state, mean and maximum of each direction need no token's states side by side: two passes over all states less.
         directions = self.hidden.directions(self.embedded(tokens, **more), lengths)

@@ -101,14 +101,14 @@ class Transformer(SequenceNetwork):
         return self.hidden(self.embedding(self.token_dropout(tokens), segments=segments, **spelled), visible)
 
     def forward(
-        self, tokens: Tensor, lengths: Tensor, *, first_pieces: Tensor | None = None, **more: Tensor
+        self, tokens: Tensor, lengths: Tensor, *, first_pieces: Tensor | None = None, asked: Tensor | None = None, **more: Tensor
     ) -> Tensor | dict[str, Tensor]:
         """(batch, seq) -> (batch, n_classes), (batch, n_words, n_tags), (batch, seq, n_words) or (n, n_words); of several each by name"""
         more.pop("places", None)  # of a block in running text: nothing before it is seen
         longest = self.max_positions
         if tokens.shape[1] > longest and not self.reads_all:
             tokens, lengths, more = tokens[:, :longest], lengths.clamp(max=longest), _window(more, 0, longest)
-        return super().forward(tokens, lengths, first_pieces=first_pieces, **more)
+        return super().forward(tokens, lengths, first_pieces=first_pieces, asked=asked, **more)
 
     @torch.inference_mode()
     def next_scores(self, ids: Sequence[int], past: Past | None) -> tuple[FloatArray, Past]:

@@ -21,8 +21,8 @@ class FineTuning:
         self.config, self.plan = config, plan
         self.learning = 0
         if self.config.lora is not None and not add_lora(model, **self.config.lora.model_dump()):
-            raise ConfigError(f"training.fine_tune.lora: model.type {model.config.type} has no {' or '.join(self.config.lora.matrices)} "
-                              "to put adapters beside; it is for transformers.")
+            raise ConfigError(f"training.fine_tune.lora: this {type(model).__name__} has no {' or '.join(self.config.lora.matrices)} "
+                              "to put adapters beside; leave it out, or use a transformer.")
         layers = model.layers()
         if self.config.lora is not None:
             adapted = ([name for name in layer if is_adapter(name) or name.startswith("output.")] for layer in layers)
