@@ -75,6 +75,19 @@ def test_the_influences_of_equal_rows_are_those_of_all_rows():
     assert two.value() == 1, "rows that are all different come in another order"
 
 
+def test_a_pattern_means_the_task_that_most_recipes_have(tmp_path, monkeypatch):
+    monkeypatch.setenv("NLP_RUNS", str(tmp_path / "runs"))
+    for size, recipe in enumerate(("names/cnn", "names/lstm", "names/masked-lm"), 1):
+        made_run(tmp_path, recipe, classified([0, 1], [0, 0]), size=size)
+    config = tmp_path / "runs/names/masked-lm/made-seed-1/config.yaml"
+    config.write_text(config.read_text(encoding="utf-8").replace("classification", "masked_language_modeling"), encoding="utf-8")
+    chosen = choose(["names/*"], "test")
+    assert [group.latest.recipe for group in chosen.groups] == ["names/cnn", "names/lstm"]
+    assert chosen.notices == ["Left out: names/masked-lm/made-seed-1: another task, masked_language_modeling."]
+    assert len(choose(["names/lstm", "names/masked-lm"], "test").groups) == 2, "what is named is meant; its rows are refused later"
+    assert len(choose(["names/[lm]*"], "test").groups) == 2, "neither task has more recipes"
+
+
 def test_two_runs_by_accuracy_are_compared_by_mcnemar_and_newcombe():
     a, b = rows(0, 6, 2, 0)
     pair = judge(method("a", a), method("b", b))

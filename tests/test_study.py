@@ -148,6 +148,13 @@ def test_patterns_stand_for_recipes_with_data_or_for_files(folder):
             matching([pattern])
 
 
+def test_a_pattern_leaves_out_what_starts_from_a_run_that_is_not_there(folder, capsys):
+    with pytest.raises(ConfigError, match="No recipe with data matches"):
+        matching(["names/*trained*"])
+    assert "Left out: names/pretrained-then-finetuned, which start from a run that is not there yet" in capsys.readouterr().err
+    assert matching(["names/pretrained-then-finetuned"]) == ["names/pretrained-then-finetuned"], "by its name it is reported when it starts"
+
+
 def test_data_with_a_validation_split_of_its_own_has_no_others(folder):
     assert len(plan_study(["names/rules", "sst2/cnn"], splits=[0, 1, 2])) == 2
     assert len(plan_study(["trec/cnn"], splits=[0, 1, 2])) == 3

@@ -97,6 +97,15 @@ def start_of(recipe: Recipe, directory: RunDirectory | None = None) -> Start | N
     return start
 
 
+def can_start(recipe: Recipe) -> bool:
+    """Whether the run is there that `model.init_from` names, where it names one."""
+    source = recipe.model.init_from if isinstance(recipe.model, NetworkConfig) else None
+    try:
+        return source is None or has_checkpoint(find_run(source))
+    except RunError:
+        return False
+
+
 def pinned(recipe: Recipe) -> Recipe:
     """The same recipe with the run that `model.init_from` means now, so that it stays that run when there is a later one."""
     if not isinstance(recipe.model, NetworkConfig) or recipe.model.init_from is None:

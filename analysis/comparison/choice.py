@@ -1,6 +1,7 @@
 """Which runs a person means, and which of them are of one method."""
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
@@ -27,6 +28,12 @@ class Candidate(NamedTuple):
     def key(self) -> str:
         """Equal for runs of one method."""
         return json.dumps(self.recipe, sort_keys=True, default=str)
+
+    @property
+    def task(self) -> str:
+        """What it predicts, such as `classification`."""
+        task = self.recipe.get("task")
+        return str(task.get("type")) if isinstance(task, Mapping) else ""
 
 
 @dataclass(frozen=True)
@@ -79,12 +86,25 @@ def _usable(text: str, split: str, notices: list[str]) -> list[Candidate]:
             usable.append(each)
         else:
             reasons.setdefault(reason, []).append(each.run.address)
+    if is_pattern(text):
+        usable, others = _of_most_recipes(usable)
+        for each in others:
+            reasons.setdefault(f"another task, {each.task}", []).append(each.run.address)
     listed = "; ".join(f"{', '.join(names)}: {reason}" for reason, names in reasons.items())
     if not usable:
         raise RunError(f"Nothing of {text} can be compared. {listed}.")
     if reasons:
         notices.append(f"Left out: {listed}.")
     return usable
+
+
+def _of_most_recipes(candidates: Sequence[Candidate]) -> tuple[list[Candidate], list[Candidate]]:
+    """The runs of the task that most recipes have, and the others, which cannot be compared with them; none where two have as many."""
+    recipes = {(each.task, each.run.recipe) for each in candidates}
+    ranked = Counter(task for task, _ in recipes).most_common(2)
+    if len(ranked) < 2 or ranked[0][1] == ranked[1][1]:
+        return list(candidates), []
+    return [each for each in candidates if each.task == ranked[0][0]], [each for each in candidates if each.task != ranked[0][0]]
 
 
 def _meant(text: str) -> list[Candidate]:

@@ -47,8 +47,8 @@ def is_adapter(name: str) -> bool:
 @torch.no_grad()
 def merged_weights(model: nn.Module) -> dict[str, Tensor]:
     """The weights of the same network without adapters."""
-    merged: dict[str, Tensor] = {f"{name}.weight": layer.merged() for name, layer in _adapted(model).items()}
-    return {name: merged.get(name, tensor) for name, tensor in model.state_dict().items() if not is_adapter(name)}
+    weights: dict[str, Tensor] = {name: tensor for name, tensor in model.state_dict().items() if not is_adapter(name)}
+    return weights | {f"{name}.weight": layer.merged() for name, layer in _adapted(model).items()}
 
 
 def adapters(model: nn.Module) -> dict[str, Tensor]:

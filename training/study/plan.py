@@ -14,6 +14,8 @@ from ...datasets.named.catalog import find_dataset
 from ...errors import ConfigError
 from ..folder.run_directory import RunDirectory, check_name, runs_root
 from ..jobs import name_of
+from ..log.display import announce
+from ..start import can_start
 from .address import method_address
 
 Size = float | int
@@ -90,7 +92,9 @@ def _refuse_other(run: PlannedRun, address: str, planned: Mapping[Path, PlannedR
 
 
 def matching(configs: Sequence[str]) -> list[str]:
-    """Each recipe once; a pattern matches the packaged recipes with data, or else files."""
+    """Each recipe once; a pattern matches the packaged recipes with data, or else files. It leaves out recipes that start from a run which
+    is not there yet.
+    """
     found: dict[str, None] = {}
     for config in configs:
         found |= dict.fromkeys(_matches(config) if is_pattern(config) else [config])
@@ -98,9 +102,12 @@ def matching(configs: Sequence[str]) -> list[str]:
 
 
 def _matches(pattern: str) -> list[str]:
-    packaged = [name for name in recipe_names() if fnmatchcase(name, pattern)]
-    found = [name for name in packaged if not isinstance(load_recipe(name).data, SizesData)] or sorted(
+    packaged = {name: load_recipe(name) for name in recipe_names() if fnmatchcase(name, pattern)}
+    found = [name for name, recipe in packaged.items() if not isinstance(recipe.data, SizesData)] or sorted(
         path for path in glob(pattern) if path.endswith((".yaml", ".yml")))  # noqa: PTH207 - absolute patterns too
+    if early := [name for name in found if not can_start(packaged.get(name) or load_recipe(name))]:
+        announce(f"Left out: {', '.join(early)}, which start from a run that is not there yet; `nlp config show` names it.")
+        found = [name for name in found if name not in early]
     if not found:
         raise ConfigError(f"No recipe with data matches {pattern!r}. `nlp config list` shows the recipes that come with the tool; "
                           "a pattern of files of your own ends in .yaml.")
