@@ -30,7 +30,7 @@ from nlp.training.run import Run, build_run, train_jobs
 from nlp.training.study.address import method_address
 from nlp.training.study.engine import Going, Study
 from nlp.training.study.plan import PlannedRun, matching, plan_study
-from nlp.training.study.worker import Finished, Options, start
+from nlp.training.study.worker import Finished, Line, Options, RelayedDisplay, start
 
 ROOT = Path(__file__).parent.parent
 
@@ -174,6 +174,15 @@ def test_a_name_belongs_to_one_recipe(folder):
 
 
 # Training
+
+
+def test_rows_of_runs_side_by_side_say_whose_they_are():
+    sent = []
+    for seed in ("1", "2"):
+        RelayedDisplay(10, 0, seed, sent.append).evaluation(5, {"accuracy": 0.5}, is_best=True)
+    lines = [event.text for event in sent if isinstance(event, Line)]
+    assert [line[:8] for line in lines] == ["        ", "seed 1  ", "        ", "seed 2  "]
+    assert lines[0] == lines[2], "so that the heading is shown once"
 
 
 def test_a_study_trains_each_run_once_and_as_it_would_be_alone(folder):

@@ -135,7 +135,7 @@ def _outcome(run: PlannedRun, options: Options, send: Callable[[Event], None]) -
     try:
         threads = thread_count(run.recipe, options.threads, options.n_workers)
         job = job_in(run.directory, run.recipe, run.config, options.device, threads)
-        trained = train_jobs([job], lambda n_steps, first: RelayedDisplay(n_steps, first, send))
+        trained = train_jobs([job], lambda n_steps, first: RelayedDisplay(n_steps, first, run.directory.seed, send))
         return Finished() if trained.stopped_by is None else Stopped()
     except (KeyboardInterrupt, Preempted):
         return Stopped()
@@ -166,8 +166,8 @@ def _end_with_parent() -> None:
 class RelayedDisplay(Display):
     """Sends what a display would show."""
 
-    def __init__(self, n_steps: int | None, first_step: int, send: Callable[[Event], None]) -> None:
-        super().__init__(n_steps, first_step)
+    def __init__(self, n_steps: int | None, first_step: int, seed: str, send: Callable[[Event], None]) -> None:
+        super().__init__(n_steps, first_step, seed=seed)
         self.send = send
         send(Step(first_step, n_steps))
 
