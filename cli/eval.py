@@ -20,6 +20,9 @@ def eval_(
     data: Annotated[str | None, typer.Option(help="Score this file instead, such as a .csv, .tsv, .jsonl, .parquet or .xlsx.")] = None,
     text: Annotated[str | None, typer.Option(help="Text column of that file; by default that of the recipe.")] = None,
     label: Annotated[str | None, typer.Option(help="Column of that file with the answers; by default that of the recipe.")] = None,
+    task_of: Annotated[str | None, typer.Option(metavar="RUN", autocompletion=complete_run,
+                                                help="Score the task of this earlier run again, by its output over the encoder of the run: "
+                                                     "what has been forgotten?")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
     json: Annotated[bool, typer.Option("--json", help="Print the results as JSON.")] = False,
 ) -> None:
@@ -37,6 +40,11 @@ def eval_(
         raise ConfigError("--split is a split of the run's own data, --data another file; give one of them.")
     if data is None and (text is not None or label is not None):
         raise ConfigError("--text and --label name columns of the file that --data names. Give --data, or leave them out.")
+    if task_of is not None:
+        if data is not None or len(run) > 1:
+            raise ConfigError("--task-of scores one run on the data of another. Name one run, and leave --data out.")
+        _print_forgetting(run[0], task_of, split, device, json)
+        return
     runs = [find_run(each) for each in run]
     reports = (evaluate_run(open_run(each, device), split, data, (text, label)) for each in runs)
     if json:
@@ -46,6 +54,24 @@ def eval_(
     for report in reports:
         _print(report)
     print_next_steps(runs[-1], evaluated=True)
+
+
+def _print_forgetting(run: str, task_of: str, split: str | None, device: str, as_json: bool) -> None:
+    from dataclasses import asdict
+
+    from ..analysis.forgetting import forgetting
+    from ..training.folder.run_directory import find_run
+    from ..training.open_run import open_run
+    from .console import print_json
+    from .tables import table
+
+    found = forgetting(open_run(find_run(task_of), device), find_run(run), split)
+    if as_json:
+        print_json(asdict(found))
+        return
+    rows = [[found.headings[name], figure(value), figure(found.now[name])] for name, value in found.before.items()]
+    table(["metric", found.earlier, f"encoder of {found.later}"], rows, title=f"the task of {found.earlier} on {found.split}, "
+          f"{found.examples:,} examples")
 
 
 def _as_json(report: "Report") -> dict[str, Any]:

@@ -106,3 +106,20 @@ def test_a_study_finds_its_runs_by_the_weights_that_they_started_from(folder, tm
     nlp("train", "--config", "masked.yaml", "--name", "second", "--set", "seeds=[5]", cwd=copy)
     nlp(*study, cwd=copy)
     assert len(list((copy / "runs/classes").iterdir())) == len(first) + 2
+
+
+def test_what_was_forgotten_is_measured_by_the_old_output_over_the_new_encoder(folder):
+    start(folder, "frozen", "training.fine_tune={last_layers: 0}")
+    start(folder, "changed", "training.optimizer.learning_rate=0.1")
+    frozen, changed = (json.loads(nlp("eval", f"classes/{name}", "--task-of", "masked/first", "--json", cwd=folder).stdout)
+                       for name in ("frozen", "changed"))
+    scored = json.loads((folder / "runs/masked/first/results.json").read_text(encoding="utf-8"))["test"]
+    for found in (frozen, changed):
+        assert found["before"] == pytest.approx(scored, rel=1e-5)
+    assert frozen["now"] == pytest.approx(scored, rel=1e-5)
+    assert changed["now"]["loss"] > 1.1 * scored["loss"]
+    assert "encoder of classes/changed" in nlp("eval", "classes/changed", "--task-of", "masked/first", cwd=folder).stdout
+    assert json.loads((folder / "runs/masked/first/results.json").read_text(encoding="utf-8"))["test"] == scored
+    start(folder, "other", "model={type: mlp, d_embedding: 8}", "tokenizer={type: characters}")
+    assert "classes/other reads other tokens" in nlp("eval", "classes/other", "--task-of", "masked/first", cwd=folder, code=2).stderr
+    assert "leave --data out" in nlp("eval", "classes/other", "--task-of", "masked/first", "--data", "train.csv", cwd=folder, code=2).stderr

@@ -50,7 +50,7 @@ class Start:
         The scores are taken over where both tasks ask for the same ones. Raises ConfigError where the models do not fit.
         """
         self._refuse_other_model(config)
-        tensors = self._renamed(load_tensors(checkpoint_path(self.directory, "best") / "model.safetensors"), model.state_dict())
+        tensors = _weights_for(self.directory, model)
         same_output = build_task(self.recipe.task, self.encoding).head == task.head
         try:
             loaded = load_matching(model, tensors if same_output else _below_the_scores(tensors))
@@ -70,10 +70,6 @@ class Start:
         different = [f"model.{name} is {mine[name]}, there it is {theirs[name]}" for name in mine if mine[name] != theirs.get(name)]
         if different:
             raise ConfigError(f"model.init_from: {'; '.join(different)} ({self.directory.address}). Make them equal.")
-
-    def _renamed(self, tensors: "Mapping[str, Tensor]", wanted: Collection[str]) -> "dict[str, Tensor]":
-        mine = next((name for name in TOKEN_TABLES if name in wanted), None)
-        return {mine if mine is not None and name in TOKEN_TABLES else name: tensor for name, tensor in tensors.items()}
 
     def _report(self, model: Any, loaded: Collection[str], left: Collection[str]) -> str:
         parameters = dict(model.named_parameters())
@@ -125,6 +121,29 @@ def build_recipe_data(recipe: Recipe, start: Start | None = None) -> Data:
     """The splits of a recipe in numbers, by the tokenizers of the run that it starts from where there is one."""
     given: Mapping[str, Tokenizer] = {} if start is None else start.encoding.tokenizers
     return build_data(recipe.data, recipe.tokenizer, preparation(recipe.task), report=announce, given=given)
+
+
+def lend_encoder(lender: RunDirectory, model: Any, encoding: Encoding) -> None:
+    """Replace a model's embedding and hidden layers by those of a run; its output stays. Raises ConfigError where they do not fit."""
+    theirs, mine = load_encoding(lender)[0].tokenizer, encoding.tokenizer
+    if theirs is None or mine is None or theirs.fingerprint() != mine.fingerprint():
+        raise ConfigError(f"{lender.address} reads other tokens, so its encoder gives this output nothing that it knows. Name a run that "
+                          "started from the other by model.init_from.")
+    encoder = {name: tensor for name, tensor in _weights_for(lender, model).items() if _part(name) != "output"}
+    wanted = {name for name in model.state_dict() if _part(name) != "output"}
+    try:
+        loaded = load_matching(model, encoder)
+    except RunError as error:
+        raise ConfigError(f"The encoder of {lender.address} does not fit. {error}") from error
+    if loaded != wanted:
+        raise ConfigError(f"{lender.address} lacks {_parts(wanted - loaded)} of the other model; name a run that started from it.")
+
+
+def _weights_for(source: RunDirectory, model: Any) -> "dict[str, Tensor]":
+    """The best weights of a run, with the embedding of tokens under the name that it has in this model."""
+    tensors = load_tensors(checkpoint_path(source, "best") / "model.safetensors")
+    mine = next((name for name in TOKEN_TABLES if name in model.state_dict()), None)
+    return {mine if mine is not None and name in TOKEN_TABLES else name: tensor for name, tensor in tensors.items()}
 
 
 def _below_the_scores(tensors: "Mapping[str, Tensor]") -> "dict[str, Tensor]":

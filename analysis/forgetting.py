@@ -1,0 +1,36 @@
+"""What a network has forgotten of an earlier task: the earlier run's output over the later run's encoder."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from ..datasets.build import read_split
+from ..training.evaluate import predict
+from ..training.folder.run_directory import RunDirectory
+from ..training.open_run import OpenedRun
+from ..training.start import lend_encoder
+
+
+@dataclass(frozen=True)
+class Forgetting:
+    """The metrics of the earlier task on one split: of the earlier run, and with the encoder of the later one."""
+
+    earlier: str
+    later: str
+    split: str
+    examples: int
+    before: Mapping[str, float]
+    now: Mapping[str, float]
+    headings: Mapping[str, str]
+
+
+def forgetting(earlier: OpenedRun, later: RunDirectory, split_name: str | None) -> Forgetting:
+    """Score the earlier run's task twice. Its model has the later run's encoder afterwards; nothing is saved.
+
+    Raises ConfigError for encoders that do not fit, or that read other tokens.
+    """
+    split, _ = read_split(earlier.recipe.data, earlier.task.preparation, earlier.encoding, split_name, earlier.hashes)
+    before = earlier.task.metrics(predict(earlier.task, earlier.model, split))
+    lend_encoder(later, earlier.model, earlier.encoding)
+    now = earlier.task.metrics(predict(earlier.task, earlier.model, split))
+    headings = {name: earlier.task.heading(name) for name in before}
+    return Forgetting(earlier.directory.address, later.address, split.name, len(split), before, now, headings)
