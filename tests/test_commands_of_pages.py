@@ -75,9 +75,9 @@ def test_the_commands_work_as_printed(tmp_path):
     runs = tmp_path / "runs"
     failed = [done(f"nlp train names/{recipe} --name measured", tmp_path, runs) for recipe in MEASURED]
     for page in PAGES:
-        folder = tmp_path / page.stem
+        folder = tmp_path / f"{page.parent.name}-{page.stem}"
         folder.mkdir()
-        if page.name != "README.md":
+        if page != PAGES[0]:  # whose commands make the file that they need
             write_files(folder)
         failed += [done(command, folder, runs) for command in commands(page) if reason(command) is None]
     assert not list(filter(None, failed)), "\n\n".join(filter(None, failed))

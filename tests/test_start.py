@@ -101,6 +101,8 @@ def test_a_study_finds_its_runs_by_the_weights_that_they_started_from(folder, tm
     study = ("train", "--config", "classes.yaml", "--seeds", "2", "--set", "model.init_from=masked", "--set", "training.epochs=1")
     nlp(*study, cwd=copy)
     first = {path.name for path in (copy / "runs/classes").iterdir()}
+    configs = [path.joinpath("config.yaml").read_text(encoding="utf-8") for path in (copy / "runs/classes").iterdir()]
+    assert sum("init_from: masked/first\n" in config for config in configs) >= 2, "the run that was meant, not the latest of a recipe"
     nlp(*study, cwd=copy)
     assert {path.name for path in (copy / "runs/classes").iterdir()} == first
     nlp("train", "--config", "masked.yaml", "--name", "second", "--set", "seeds=[5]", cwd=copy)

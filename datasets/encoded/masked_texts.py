@@ -61,7 +61,7 @@ class Masking:
         places = np.broadcast_to(np.arange(ids.shape[1]), ids.shape)
         if self.word_starts is None:
             return places
-        begins = self.word_starts[ids] | ~candidates
+        begins = self.word_starts[ids]
         begins[:, 1:] |= ~candidates[:, :-1]
         return np.maximum.accumulate(np.where(begins, places, 0), axis=1)
 
