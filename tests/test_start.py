@@ -88,6 +88,9 @@ def test_a_run_goes_on_when_the_run_that_it_started_from_is_gone(folder, tmp_pat
 
 def test_adapters_are_part_of_the_saved_model(folder):
     told = start(folder, "lora", "training.fine_tune={lora: {rank: 2}}", "training.optimizer.learning_rate=0.05").stderr
+    count = ("count-params", "--config", "classes.yaml", "--set", "training.fine_tune={lora: {rank: 2}}", "--format", "json")
+    counted = json.loads(nlp(*count, cwd=folder).stdout)
+    assert counted["trainable_parameters"] == 2 * 16 + 48 * 2 + 2 * 16 + 16 * 2 + 3 * 17
     # A of 2 x 16 and B of 48 x 2 beside query, key and value, of 16 x 2 beside what joins the heads; 3 classes of 16 weights and a bias.
     assert f"learning    {2 * 16 + 48 * 2 + 2 * 16 + 16 * 2 + 3 * 17} of these parameters" in told
     reported = json.loads(nlp("eval", "classes/lora", "--json", cwd=folder).stdout)

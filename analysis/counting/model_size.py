@@ -120,6 +120,10 @@ def _count_network(
     from .parameters import count_parameters
 
     model = build_without_weights(config, sizes, head_of(recipe.task, sizes))
+    if recipe.training is not None and recipe.training.fine_tune is not None:
+        from ...training.loop.fine_tuning import FineTuning
+
+        FineTuning(recipe.training.fine_tune, model).begin()
     parameters = count_parameters(model, depth)
     load = mean_load(recipe, config, data)
     cost = measure(model, load, parameters, recipe.training)

@@ -14,10 +14,12 @@ from ...models.networks.network import Network
 class FineTuning:
     """The layers that ever learn, of each the adapters alone where there are some; from the first step on only as many as are unfrozen.
 
+    `plan` says which epoch a step belongs to; what is only counted has none.
+
     Where the output shares its weights with the embedding and has none of its own, the last block counts as the output.
     """
 
-    def __init__(self, config: FineTuneConfig, model: Network, plan: Plan) -> None:
+    def __init__(self, config: FineTuneConfig, model: Network, plan: Plan | None = None) -> None:
         self.config, self.plan = config, plan
         self.learning = 0
         if self.config.lora is not None and not add_lora(model, **self.config.lora.model_dump()):
@@ -48,7 +50,7 @@ class FineTuning:
     def at(self, step: int) -> None:
         """Let the layers learn that do at this step: a function of the step, so that a resumed run has the same."""
         every = self.config.unfreeze_every
-        count = len(self.layers) if every is None else min(len(self.layers), 1 + self.plan.epoch_of(step) // every)
+        count = len(self.layers) if every is None or self.plan is None else min(len(self.layers), 1 + self.plan.epoch_of(step) // every)
         if count != self.learning:
             self._let_learn(count)
 
