@@ -29,6 +29,9 @@ def folder(tmp_path_factory):
     (folder / "masked.yaml").write_text(RECIPE.replace("epochs: 40", "epochs: 2"), encoding="utf-8")
     (folder / "classes.yaml").write_text(CLASSES, encoding="utf-8")
     nlp("train", "--config", "masked.yaml", "--name", "first", cwd=folder)
+    rules = "model: {type: rules, default: dog, rules: [{label: cat, keywords: [meows]}]}\n"
+    (folder / "rules.yaml").write_text(CLASSES[: CLASSES.index("model:")] + rules, encoding="utf-8")
+    nlp("train", "--config", "rules.yaml", "--name", "first", cwd=folder)
     return folder
 
 
@@ -68,6 +71,7 @@ def test_the_output_comes_along_where_the_task_is_the_same(folder):
     (["model.n_heads=4"], "model.n_heads is 4, there it is 2 (masked/first). Make them equal."),
     (["tokenizer={type: characters}"], "tokenizer: differs from that of masked/first"),
     (["model.init_from=masked/none"], "There is no run 'masked/none'"),
+    (["model.init_from=rules/first"], "rules/first is a rules, which has no weights that a network could start from"),
     (["model={type: mlp, hidden_sizes: [3], d_embedding: 16, init_from: masked/first}"], "has no weight that this mlp could start from"),
 ])
 def test_what_does_not_fit_is_refused_and_nothing_is_kept(folder, settings, message):

@@ -86,6 +86,10 @@ def start_of(recipe: Recipe, directory: RunDirectory | None = None) -> Start | N
     if directory is not None and has_checkpoint(directory):
         return Start(directory, load_encoding(directory)[0], resumed=True)
     source = find_run(recipe.model.init_from)
+    kind = load_recipe(str(source.config)).model
+    if not isinstance(kind, NetworkConfig):
+        raise ConfigError(f"model.init_from: {source.address} is a {kind.type}, which has no weights that a network could start from. Name "
+                          "the run of a network.")
     if not has_checkpoint(source):
         raise ConfigError(f"model.init_from: {source.address} has no checkpoint to start from. Train it first, or name another run.")
     start = Start(source, load_encoding(source)[0])
