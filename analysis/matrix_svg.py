@@ -7,7 +7,7 @@ from html import escape
 from ..training.log.pictures import DARK, GAP, Matrix, matrix_png, one_line
 
 FONTS = "DejaVu Sans, Verdana, sans-serif"
-"""The widest first: places are reckoned for it, and narrower fonts fit too."""
+"""The widest first: the layout is computed for it, and narrower fonts fit too."""
 
 
 def matrix_file(matrix: Matrix, format_: str) -> bytes:

@@ -30,6 +30,10 @@ class Ragged:
     def lengths(self) -> IntArray:
         return np.diff(self.offsets)
 
+    def joined(self, between: int) -> IntArray:
+        """All rows end to end, with the id `between` one and the next."""
+        return self.ids if len(self) == 1 else np.insert(self.ids, self.offsets[1:-1], between)
+
     def flat(self, rows: IntArray) -> tuple[IntArray, IntArray, FloatArray | None]:
         """The chosen rows end to end: ids (n,), the start of each row (len(rows),), weights (n,) or None."""
         starts, lengths = self.offsets[rows], self.offsets[rows + 1] - self.offsets[rows]

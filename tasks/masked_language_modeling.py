@@ -151,7 +151,7 @@ class MaskedLanguageModeling(Task):
             return unanswered(text, f"it has {len(ids):,} tokens, and the model reads {longest:,}")
         scores = model.outputs(tokens=ids[None], lengths=np.array([len(ids)]), asked=asked)
         shares = softmax(scores["tokens" if isinstance(self.head, Mapping) else "scores"])
-        shares[:, : len(SPECIAL_TOKENS)] = 0.0  # a mask never stands for a special token
+        shares[:, : len(SPECIAL_TOKENS)] = 0.0  # no mask is filled in with a special token
         best = np.argsort(-shares, axis=1, kind="stable")[:, :BEST]
         ids[asked] = best[:, 0]
         prediction = self.tokenizer.decode(ids)

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from ..configs.load import load_recipe
@@ -33,16 +32,12 @@ TOKEN_TABLES = ("embedding.weight", "embedding.tokens.weight", "embedding.words.
 
 @dataclass(frozen=True)
 class Start:
-    """An earlier run that a new one starts from, or the new run itself, which goes on with its own tokenizers and weights."""
+    """An earlier run that a new one starts from, or the new run itself, which continues with its own tokenizers and weights."""
 
     directory: RunDirectory
+    recipe: Recipe
     encoding: Encoding
     resumed: bool = False
-
-    @cached_property
-    def recipe(self) -> Recipe:
-        """The recipe of the earlier run."""
-        return load_recipe(str(self.directory.config))
 
     def fill(self, model: Any, task: Task, config: ModelConfig) -> str:
         """Copy the weights that both models have; says what came from the run, what is new, and what was left there.
@@ -81,37 +76,42 @@ class Start:
 
 def start_of(recipe: Recipe, directory: RunDirectory | None = None) -> Start | None:
     """What `model.init_from` names; a run in `directory` that has a checkpoint needs nothing else. None without that key."""
-    if not isinstance(recipe.model, NetworkConfig) or recipe.model.init_from is None:
+    name = _source_name(recipe)
+    if name is None:
         return None
     if directory is not None and has_checkpoint(directory):
-        return Start(directory, load_encoding(directory)[0], resumed=True)
-    source = find_run(recipe.model.init_from)
-    kind = load_recipe(str(source.config)).model
-    if not isinstance(kind, NetworkConfig):
-        raise ConfigError(f"model.init_from: {source.address} is a {kind.type}, which has no weights that a network could start from. Name "
-                          "the run of a network.")
+        return Start(directory, recipe, load_encoding(directory)[0], resumed=True)
+    source = find_run(name)
+    theirs = load_recipe(str(source.config))
+    if not isinstance(theirs.model, NetworkConfig):
+        raise ConfigError(f"model.init_from: {source.address} is a {theirs.model.type}, which has no weights that a network could start "
+                          "from. Name the run of a network.")
     if not has_checkpoint(source):
         raise ConfigError(f"model.init_from: {source.address} has no checkpoint to start from. Train it first, or name another run.")
-    start = Start(source, load_encoding(source)[0])
+    start = Start(source, theirs, load_encoding(source)[0])
     _refuse_other_tokenizer(recipe, start)
     return start
 
 
 def can_start(recipe: Recipe) -> bool:
     """Whether the run is there that `model.init_from` names, where it names one."""
-    source = recipe.model.init_from if isinstance(recipe.model, NetworkConfig) else None
+    name = _source_name(recipe)
     try:
-        return source is None or has_checkpoint(find_run(source))
+        return name is None or has_checkpoint(find_run(name))
     except RunError:
         return False
 
 
 def pinned(recipe: Recipe) -> Recipe:
     """The same recipe with the run that `model.init_from` means now, so that it stays that run when there is a later one."""
-    if not isinstance(recipe.model, NetworkConfig) or recipe.model.init_from is None:
+    name = _source_name(recipe)
+    if name is None:
         return recipe
-    source = find_run(recipe.model.init_from)
-    return recipe.model_copy(update={"model": recipe.model.model_copy(update={"init_from": source.address})})
+    return recipe.model_copy(update={"model": recipe.model.model_copy(update={"init_from": find_run(name).address})})
+
+
+def _source_name(recipe: Recipe) -> str | None:
+    return recipe.model.init_from if isinstance(recipe.model, NetworkConfig) else None
 
 
 def _refuse_other_tokenizer(recipe: Recipe, start: Start) -> None:

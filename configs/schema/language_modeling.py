@@ -22,6 +22,8 @@ class VocabularyConfig(TaskBase):
 
     text: str = "text"
     """Column with the text; each row is a document."""
+    block_size: PositiveInt = 128
+    """Most tokens that a model reads at once."""
     tie_embeddings: bool = True
     """Use the token embedding as the output matrix too (Press and Wolf 2017); its parameters are counted once."""
     output_bias: bool = False
@@ -46,14 +48,10 @@ class VocabularyConfig(TaskBase):
             yield from self._block_problems(recipe)
 
     def _block_problems(self, recipe: "Recipe") -> Iterator[Problem]:
-        longest, size = recipe.model.longest_input, self._block_size
-        if longest is not None and size > longest:
-            yield Problem(("task", "block_size"), f"is {size} tokens, but the model has {longest} positions; "
+        longest = recipe.model.longest_input
+        if longest is not None and self.block_size > longest:
+            yield Problem(("task", "block_size"), f"is {self.block_size} tokens, but the model has {longest} positions; "
                           "make it smaller, or model.max_positions larger")
-
-    @property
-    def _block_size(self) -> int:
-        raise NotImplementedError
 
 
 class LanguageModelingConfig(VocabularyConfig):
@@ -82,10 +80,6 @@ class LanguageModelingConfig(VocabularyConfig):
     @property
     def metrics(self) -> tuple[str, ...]:
         return ("loss", "perplexity", "accuracy", "bits_per_character", "word_perplexity")
-
-    @property
-    def _block_size(self) -> int:
-        return self.block_size
 
     def _block_problems(self, recipe: "Recipe") -> Iterator[Problem]:
         model = recipe.model
@@ -151,10 +145,6 @@ class MaskedLanguageModelingConfig(VocabularyConfig):
         if not self.mask_probability:
             return ("loss", "accuracy")
         return ("loss", "perplexity", "accuracy", *(("next_loss", "next_accuracy") if self.next_sentence else ()))
-
-    @property
-    def _block_size(self) -> int:
-        return self.block_size
 
     def _block_problems(self, recipe: "Recipe") -> Iterator[Problem]:
         yield from super()._block_problems(recipe)

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from ...configs.schema.data import SizesData
 from ...configs.schema.language_modeling import MaskedLanguageModelingConfig
 from ...configs.schema.model_base import Inputs, ModelBase
 from ...configs.schema.tokenizer import CLS, MASK, PAD, SEP, SPECIAL_TOKENS, UNK
@@ -18,13 +17,18 @@ from ..tables import Table
 from ..tokenizers.token_sequences import TokenSequences
 from .batching import Order, batches_by_length, row_order
 from .cache import Cache
-from .preparation import Preparation, Tokenizers
+from .preparation import TextsAlone
 from .split import Batch, Encoding, StepRandom, Target
 
 DRAWS = 3
 """Random numbers for each token: whether it is hidden, how, and behind which other token."""
 SPACE = "\u2581"
 """How unigram pieces spell the space before a word."""
+
+
+def can_be_hidden(ids: IntArray) -> BoolArray:
+    """All tokens but the special ones; [UNK] stands for a word."""
+    return (ids >= len(SPECIAL_TOKENS)) | (ids == UNK)
 
 
 @dataclass(frozen=True)
@@ -48,7 +52,7 @@ class Masking:
 
     def _chosen(self, ids: IntArray, random: FloatArray) -> BoolArray:
         """(rows, width): in each row the tokens, or the words, with the lowest numbers, until the share is reached; at least one."""
-        candidates = (ids >= len(SPECIAL_TOKENS)) | (ids == UNK)
+        candidates = can_be_hidden(ids)
         wanted = np.rint(self.config.mask_probability * candidates.sum(axis=1)).astype(np.int64).clip(min=1)
         words = self._words(ids, candidates)
         numbers = np.where(candidates, np.take_along_axis(random, words, axis=1), np.inf)
@@ -143,17 +147,10 @@ class MaskedSplit:
         return {"where": self.table.where(place), "text": self.table.columns[self.masking.config.text][place], "label": ""}
 
 
-class MaskedTexts(Preparation):
+class MaskedTexts(TextsAlone):
     """How tables of texts become blocks of tokens to hide some of."""
 
-    def __init__(self, task: MaskedLanguageModelingConfig) -> None:
-        self.task = task
-        self.columns = (task.text,)
-
-    def learn(self, train: Table, tokenizers: Tokenizers) -> Encoding:
-        """The tokenizer, which every masked language model has."""
-        trained = tokenizers.get("text", self.tokenizer_texts(train))
-        return Encoding(SizesData(type="sizes", vocab_size=trained.vocab_size), tokenizers={"text": trained})
+    task: MaskedLanguageModelingConfig
 
     def split(self, name: str, table: Table, encoding: Encoding, cache: Cache) -> tuple[MaskedSplit, Sequence[str]]:
         """One split in numbers; and notices."""
@@ -161,7 +158,7 @@ class MaskedTexts(Preparation):
         assert isinstance(tokenizer, TokenSequences)
         encoded = cache.encode(tokenizer, self.tokenizer_texts(table))
         blocks, source = cut(joined(encoded) if self.task.join_texts else encoded, self._size)
-        if not np.any((blocks.ids >= len(SPECIAL_TOKENS)) | (blocks.ids == UNK)):
+        if not can_be_hidden(blocks.ids).any():
             raise DataError(f"{table.source} has no token in column `{self.task.text}`, so there is nothing to hide.")
         starts = tokenizer.word_starts() if self.task.whole_words else None
         return self._split(MaskedSplit(name, table, blocks, source, Masking(self.task, tokenizer.vocab_size, starts))), []
@@ -175,10 +172,6 @@ class MaskedTexts(Preparation):
         """What examples are made of the blocks: each is one."""
         return blocks
 
-    def tokenizer_texts(self, table: Table) -> Sequence[str]:
-        """The texts."""
-        return table.columns[self.task.text]
-
     def unlabelled(self, texts: Sequence[str], encoding: Encoding) -> MaskedSplit:
         """Not defined: a masked language model fills in what a text leaves open."""
         raise ConfigError("A masked language model fills in [MASK]; there is no label of a text to predict.")
@@ -186,7 +179,7 @@ class MaskedTexts(Preparation):
 
 def joined(texts: Ragged) -> Ragged:
     """The texts end to end as one row, [SEP] between them."""
-    ids = np.insert(texts.ids, texts.offsets[1:-1], SEP)
+    ids = texts.joined(SEP)
     return Ragged(ids, np.array([0, len(ids)]))
 
 

@@ -4,6 +4,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from ...configs.schema.data import SizesData
+from ...configs.schema.language_modeling import VocabularyConfig
 from ...configs.schema.tokenizer import TokenizerConfig
 from ..tables import Table
 from ..tokenizers.tokenizer import Tokenizer
@@ -62,3 +64,20 @@ class Preparation(ABC):
     @abstractmethod
     def unlabelled(self, texts: Sequence[str], encoding: Encoding) -> Split:
         """Texts without gold answers, prepared for prediction."""
+
+
+class TextsAlone(Preparation):
+    """A task that learns from one column of text, and from that column its tokenizer."""
+
+    def __init__(self, task: VocabularyConfig) -> None:
+        self.task = task
+        self.columns = (task.text,)
+
+    def learn(self, train: Table, tokenizers: Tokenizers) -> Encoding:
+        """The tokenizer, which every such task has."""
+        trained = tokenizers.get("text", self.tokenizer_texts(train))
+        return Encoding(SizesData(type="sizes", vocab_size=trained.vocab_size), tokenizers={"text": trained})
+
+    def tokenizer_texts(self, table: Table) -> Sequence[str]:
+        """The texts."""
+        return table.columns[self.task.text]

@@ -6,17 +6,16 @@ from typing import Any
 
 import numpy as np
 
-from ...configs.schema.data import SizesData
 from ...configs.schema.language_modeling import LanguageModelingConfig
 from ...configs.schema.model_base import Inputs, ModelBase
 from ...configs.schema.tokenizer import BOS, EOS, PAD
 from ...configs.schema.training import TrainingConfig
 from ...errors import ConfigError, DataError
-from ..arrays import IntArray, Ragged
+from ..arrays import IntArray
 from ..tables import Table
 from .batching import Order
 from .cache import Cache
-from .preparation import Preparation, Tokenizers
+from .preparation import TextsAlone
 from .split import Batch, Encoding, StepRandom, Target
 
 HISTORY = 16
@@ -180,17 +179,10 @@ class TokenStream:
         return {"where": f"{self.source}, token {row + 1}", "text": f"tokens {row + 1} to {row + self.block_size}", "label": ""}
 
 
-class RunningText(Preparation):
+class RunningText(TextsAlone):
     """How tables of texts become streams of tokens: documents end to end, [EOS] between them."""
 
-    def __init__(self, task: LanguageModelingConfig) -> None:
-        self.task = task
-        self.columns = (task.text,)
-
-    def learn(self, train: Table, tokenizers: Tokenizers) -> Encoding:
-        """The tokenizer, which every language model has."""
-        trained = tokenizers.get("text", self.tokenizer_texts(train))
-        return Encoding(SizesData(type="sizes", vocab_size=trained.vocab_size), tokenizers={"text": trained})
+    task: LanguageModelingConfig
 
     def split(self, name: str, table: Table, encoding: Encoding, cache: Cache) -> tuple[TokenStream, Sequence[str]]:
         """One split in numbers; and notices."""
@@ -201,19 +193,8 @@ class RunningText(Preparation):
             found = "a single token" if len(encoded.ids) else "no token"
             raise DataError(f"{table.source} has {found} in column `{self.task.text}`; a language model needs more text.")
         characters, words = sum(map(len, texts)), sum(len(text.split()) for text in texts)
-        return TokenStream(name, table.source, _joined(encoded), block, characters, words), []
-
-    def tokenizer_texts(self, table: Table) -> Sequence[str]:
-        """The texts."""
-        return table.columns[self.task.text]
+        return TokenStream(name, table.source, encoded.joined(EOS), block, characters, words), []
 
     def unlabelled(self, texts: Sequence[str], encoding: Encoding) -> TokenStream:
         """Not defined: a language model continues a text."""
         raise ConfigError("A language model continues a text; there is no label of a text to predict.")
-
-
-def _joined(encoded: Ragged) -> IntArray:
-    """The documents end to end, [EOS] between one and the next."""
-    if len(encoded) == 1:
-        return encoded.ids
-    return np.insert(encoded.ids, encoded.offsets[1:-1], EOS)

@@ -83,7 +83,7 @@ class TokenSequences(Tokenizer):
         return SPECIAL_TOKENS[number] if number < len(SPECIAL_TOKENS) else self.library.id_to_token(number) or ""
 
     def word_starts(self) -> BoolArray:
-        """(vocab_size,): whether a token begins a word; a piece without the mark of a new word goes on with the word before it."""
+        """(vocab_size,): whether a token begins a word; a piece without the mark of a new word continues the word before it."""
         names = self.tokens(range(self.vocab_size))
         if self.config.type == "wordpiece":
             return np.array([not name.startswith("##") for name in names])

@@ -117,7 +117,7 @@ class SolverLearner(FixedLearner):
         super().__init__(model)
         self.seed = seed
         self.report: Report = silent
-        """Is told how far the solver has come."""
+        """Called with the progress of the solver."""
 
     def update(self, window: Window, step: int, watched: bool) -> Mapping[str, Any]:
         (batch,) = window
