@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import UserError
 from ..terminal import drawing_stream, shortened, visible
-from .unknown_option import explain_option
+from .unknown_names import explain_unknown
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -77,7 +77,7 @@ def explain(error: Exception) -> tuple[str, int]:
     if hasattr(error, "format_message"):  # typer's error for a wrong command line
         context = getattr(error, "ctx", None)
         command = context.command_path if context else "nlp"
-        message = explain_option(error) or error.format_message().strip()  # pyright: ignore[reportAttributeAccessIssue]
+        message = explain_unknown(error) or error.format_message().strip()  # pyright: ignore[reportAttributeAccessIssue]
         return f"{message}{'' if message.endswith(('.', '?')) else '.'} Try `{command} --help`.", 2
     summary = f"{type(error).__name__}: {error}".rstrip(": ").partition("\n")[0]
     return (f"{summary} (in {_origin(error)}). This is a bug in nlp, not in your input. "

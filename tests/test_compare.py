@@ -526,7 +526,7 @@ def test_equal_runs_and_unequal_tests(folder, other, says):
 def test_two_rows_are_enough_for_an_answer(folder):
     made_run(folder, "names/a", classified([0, 1], [0, 1]), size=1)
     made_run(folder, "names/b", classified([0, 1], [1, 0]), size=2)
-    for metric in ("accuracy", "f1", "loss"):
+    for metric in ("accuracy", "f1", "macro_f1", "loss"):
         done = nlp("compare", "names/a", "names/b", "--metric", metric, cwd=folder)
         assert "cannot be told apart" in done.stdout.splitlines()[0]
         assert "2 texts are few" in done.stdout

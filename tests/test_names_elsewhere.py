@@ -4,6 +4,8 @@ import re
 
 import pytest
 from command import nlp
+from nlp.cli.main import app
+from nlp.cli.unknown_names import COMMANDS
 from nlp.configs.load import load_recipe
 from nlp.configs.schema.recipe import Recipe
 from nlp.configs.yaml.error_report import _sections
@@ -22,7 +24,7 @@ def test_every_key_that_is_named_exists():
 
 def test_every_option_that_is_named_exists(tmp_path):
     named = {option for _, meant in ALL for option in re.findall(r"--[a-z]+", meant.instead)}
-    assert {"--device", "--threads", "--resume", "--name"} == named
+    assert {"--device", "--processes", "--threads", "--resume", "--name"} == named
     shown = nlp("train", "--help", cwd=tmp_path).stdout
     assert all(re.search(rf"{option}\b", shown) for option in named)
 
@@ -65,6 +67,11 @@ def test_recipes(recipe, setting, answer):
     (["--batch_size", "8"], "so write --set training.batch_size=VALUE."),
     (["--model", "gru"], "so write --set model.type=VALUE."),
     (["--patience", "3"], "--set training.schedule.patience=VALUE or --set training.early_stopping.patience=VALUE."),
+    (["--gpus", "2"], "; `nlp train --device` takes cpu, cuda or mps, and `nlp train --processes N` trains on N devices at once."),
+    (["--wandb"], "; every run writes its logs for TensorBoard into its own folder."),
+    (["--from-pretrained", "x"], "so write --set model.init_from=RUN."),
+    (["--lora-alpha", "8"], "so write --set training.fine_tune.lora.alpha=VALUE."),
+    (["--freeze-encoder"], "so write --set training.fine_tune.last_layers=0."),
     (["--wordNgrams", "2"], '--set "tokenizer.words=[SHORTEST, LONGEST]".'),
 ])
 def test_options(tmp_path, options, answer):
@@ -78,3 +85,21 @@ def test_options(tmp_path, options, answer):
                                        ("train", "--config", "names/lstm", "--jsn")], ids=" ".join)
 def test_options_that_are_no_keys_are_answered_as_ever(tmp_path, arguments):
     assert "--set " not in nlp(*arguments, cwd=tmp_path, code=2).stderr
+
+
+@pytest.mark.parametrize(("command", "here"), [("test", "eval"), ("evaluate", "eval"), ("Finetune", "train"), ("download", "data get"),
+                                               ("generate", "predict")])
+def test_commands_of_other_tools(tmp_path, command, here):
+    told = f"Error: No such command: {command}. Did you mean `nlp {here}`? Try `nlp --help`.\n"
+    assert nlp(command, "x", cwd=tmp_path, code=2).stderr == told
+
+
+def test_every_command_that_is_named_exists(tmp_path):
+    for command in sorted(set(COMMANDS.values())):
+        words = [word for word in command.split() if not word.startswith("-")]
+        assert nlp(*words, "--help", cwd=tmp_path, code=0).stdout
+    assert not COMMANDS.keys() & {command.name for command in app.registered_commands}
+
+
+def test_a_subcommand_that_does_not_exist_is_answered_as_ever(tmp_path):
+    assert "Did you mean `nlp" not in nlp("data", "download", cwd=tmp_path, code=2).stderr

@@ -164,7 +164,7 @@ def test_tensorboard_s_table_of_runs_has_settings_and_results(run):
     assert group.sessions[0].name == "names/lstm/x/validation"
 
 
-def test_a_row_of_that_table_tells_run_and_sizes(run):
+def test_a_row_of_that_table_shows_the_sizes_first(run):
     write_atomically(run.config, """
 data: {type: named, name: names}
 tokenizer: {type: characters}
@@ -173,13 +173,15 @@ model: {type: lstm, d_embedding: 8, hidden_size: 16, bidirectional: true}
 training: {epochs: 3, batch_size: 4, optimizer: {type: adamw, learning_rate: 0.01}}
 seeds: [7]
 """)
-    row = hyperparameters(run, load_recipe(str(run.config)), {"parameters": 5_560, "train_seconds": 1.0})
-    assert row.items() >= {"recipe": "names/lstm", "run": "x", "seed": 7, "model": "lstm", "hidden_size": 16, "bidirectional": True,
-                           "learning_rate": 0.01, "batch_size": 4, "epochs": 3, "parameters": 5_560}.items()
+    row = hyperparameters(load_recipe(str(run.config)), {"parameters": 5_560, "train_seconds": 1.0})
+    assert row.items() >= {"run/seed": 7, "model": "lstm", "size/hidden_size": 16, "size/bidirectional": True, "learning_rate": 0.01,
+                           "training/batch_size": 4, "epochs": 3, "parameters": 5_560}.items()
+    assert row["architecture"] == "d_embedding 8, hidden_size 16, n_layers 1, bidirectional"
+    assert sorted(row)[:5] == ["architecture", "epochs", "learning_rate", "model", "parameters"]  # what TensorBoard shows at first
     write_atomically(run.config, "data: {type: named, name: names}\ntokenizer: {type: ngrams, words: [1, 2]}\n"
                                  "task: {type: classification}\nmodel: {type: naive_bayes, alpha: 0.5}\n")
-    row = hyperparameters(run, load_recipe(str(run.config)), {"coefficients": 90, "features": 30})
-    assert (row["model"], row["alpha"], row["parameters"]) == ("naive_bayes", 0.5, 90)
+    row = hyperparameters(load_recipe(str(run.config)), {"coefficients": 90, "features": 30})
+    assert (row["model"], row["size/alpha"], row["parameters"]) == ("naive_bayes", 0.5, 90)
     assert "learning_rate" not in row
 
 

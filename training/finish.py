@@ -74,7 +74,7 @@ def finish(learner: Learner, task: Task, data: Data, plan: Plan, session: Sessio
     results = Results(session.directory, session.setting.seed, metrics, cost | {"best_step": session.progress.best_step})
     if session.tracker is not None:
         _log_last_point(metrics, session)
-        row = hyperparameters(session.directory, session.recipe, results.cost)
+        row = hyperparameters(session.recipe, results.cost)
         session.tracker.hparams(row, metrics["validation"], session.progress.step)
         write_json(session.directory.results, results.to_json())
     return results

@@ -95,6 +95,8 @@ class MeasuredRun:
     predicted: Keys
     figures: Mapping[str, float]
     cost: Mapping[str, float] = field(default_factory=dict)
+    headings: Mapping[str, str] = field(default_factory=dict)
+    """What the metrics are called in tables: F1 is of classes or of spans."""
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ from .alignment import align
 from .choice import Group, names_of
 from .methods import MeasuredRows, MeasuredRun, Method
 from .slices import Slice, by_class, by_length
+from .units import unit_of
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ def read_methods(groups: Sequence[Group], files: Sequence[Path], split: str, met
     parts = [*_of_groups(groups, split), *(_of_files(files, set(names_of(groups))) if files else ())]
     sources = [source for part in parts for source in part.sources]
     aligned = align([source.scores for source in sources], [source.name for source in sources])
-    metric = metric or aligned[0].main_metric
+    metric = _known_as(metric, aligned[0]) or aligned[0].main_metric
     measured = map(_measured, sources, aligned, repeat(metric))
     methods = [Method(part.name, tuple(islice(measured, len(part.sources))), part.has_chance, part.recipe) for part in parts]
     return methods, Tested(metric, len(aligned[0]), _classes(aligned[0]))
@@ -90,6 +91,12 @@ def _classes(scores: RowScores) -> Sequence[str]:
     return names[metric.columns["gold"]].tolist()
 
 
+def _known_as(metric: str | None, scores: RowScores) -> str | None:
+    """The metric that is called so, or has this heading in tables, such as `macro_f1`."""
+    named = (name for name, rows in scores.metrics.items() if unit_of(name, rows.kind).heading == metric)
+    return metric if metric in scores.metrics else next(named, metric)
+
+
 def _measured(source: Source, scores: RowScores, metric: str) -> MeasuredRun:
     """Raises RunError where the run lacks the metric, or it is not finite."""
     if metric not in scores.metrics:
@@ -100,8 +107,9 @@ def _measured(source: Source, scores: RowScores, metric: str) -> MeasuredRun:
         raise RunError(f"The {metric} of {source.name} is not finite on some rows, so it cannot be compared. "
                        + (f"Choose another metric with --metric: {others}." if others else "It has no other metric."))
     figures = {name: each.value() for name, each in scores.metrics.items()}
+    headings = {name: unit_of(name, each.kind).heading for name, each in scores.metrics.items()}
     rows = MeasuredRows.of(scores.metrics[metric])
-    return MeasuredRun(source.name, source.seed, rows, scores.right, scores.predicted, figures, source.cost)
+    return MeasuredRun(source.name, source.seed, rows, scores.right, scores.predicted, figures, source.cost, headings)
 
 
 def _is_finite(metric: MetricRows) -> bool:

@@ -31,10 +31,13 @@ class Meant(NamedTuple):
 
 _FOLDER = Meant(instead="NLP_RUNS sets the folder that runs are written to, and `nlp train --name` the name of the run")
 _DEVICE = Meant(instead="`nlp train --device` takes cpu, cuda or mps")
+_DEVICES = Meant(instead="`nlp train --device` takes cpu, cuda or mps, and `nlp train --processes N` trains on N devices at once")
 _THREADS = Meant(instead="`nlp train --threads` sets the number of CPU threads")
 _RESUME = Meant(instead="`nlp train --resume RUN` resumes a run from its last checkpoint")
 _LOGS = Meant(instead="every run writes its logs for TensorBoard into its own folder")
 _BEST = Meant(instead="the checkpoint that is best by training.best_metric is always the one that is evaluated and loaded")
+_START = Meant("model.init_from", note="a run of this tool", form="RUN")
+_FROZEN = Meant("training.fine_tune.last_layers", "0")
 _ONE_SEED = Meant("seeds", note="a list: one run for each seed", form="[VALUE]")
 _RATE, _DECAY = Meant("training.optimizer.learning_rate"), Meant("training.optimizer.weight_decay")
 _BF16 = Meant("training.precision", "bf16")
@@ -117,6 +120,21 @@ NAMES: Mapping[str, Mapping[str, Meant]] = {
         "id2label": Meant("task.labels", note="a list", form="[LABEL, LABEL]"),
         "num_labels": Meant(instead="the classes are those of the training split, or of `task.labels`"),
     },
+    "Hugging Face fine-tuning and `peft`": {
+        "from_pretrained": _START,
+        "pretrained_model_name_or_path": _START,
+        "model_name_or_path": _START,
+        "mlm_probability": Meant("task.mask_probability"),
+        "whole_word_mask": Meant("task.whole_words"),
+        "lora_alpha": Meant("training.fine_tune.lora.alpha"),
+        "lora_rank": Meant("training.fine_tune.lora.rank"),
+        "r": Meant("training.fine_tune.lora.rank"),
+        "target_modules": Meant("training.fine_tune.lora.matrices", note="`attention`, `feed_forward` or both", form="[attention]"),
+        "freeze": _FROZEN,
+        "freeze_encoder": _FROZEN,
+        "requires_grad": _FROZEN,
+        "layerwise_lr_decay": Meant("training.fine_tune.layer_decay"),
+    },
     "spaCy's `config.cfg`": {
         "max_epochs": Meant("training.epochs"),
         "patience": Meant("training.early_stopping.patience", note="counted in evaluations, in spaCy in steps"),
@@ -132,6 +150,8 @@ NAMES: Mapping[str, Mapping[str, Meant]] = {
         "score_weights": Meant("training.best_metric", note="one metric"),
         "dev": Meant("data.validation"),
         "depth": _LAYERS,
+        "frozen_components": _FROZEN,
+        "init_tok2vec": _START,
         "gpu_id": _DEVICE,
     },
     "fastText's options": {
@@ -180,6 +200,18 @@ NAMES: Mapping[str, Mapping[str, Meant]] = {
         "num_decoder_layers": Meant("model.n_decoder_layers"),
         "max_len": Meant("tokenizer.max_length"),
         "max_seq_length": Meant("tokenizer.max_length"),
+        "gpus": _DEVICES,
+        "gpu": _DEVICE,
+        "cuda": _DEVICE,
+        "accelerator": _DEVICE,
+        "devices": _DEVICES,
+        "nproc_per_node": _DEVICES,
+        "mixed_precision": _BF16,
+        "amp": _BF16,
+        "wandb": _LOGS,
+        "tensorboard": _LOGS,
+        "init_checkpoint": _START,
+        "ckpt_path": _RESUME,
     },
 }
 """By tool: its name -> what it is here."""

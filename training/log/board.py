@@ -82,7 +82,7 @@ class Board:
         self._completed.add(name)
         with suppress(UserError):
             results = read_results(run.results)
-            row = hyperparameters(run, load_recipe(str(run.config)), results.cost.model_dump())
+            row = hyperparameters(load_recipe(str(run.config)), results.cost.model_dump())
             reached = {f"scored/{tag}": value for tag, value in results.validation.items()}
             step = last_step(run) or 0
             self._events(name, "validation").add(step, *hparams(f"{run.recipe}/{run.name}", row, run.started()), *_scalars(reached))

@@ -5,22 +5,44 @@ from typing import Any
 
 from ...configs.schema.recipe import Recipe
 from ..folder.results_file import parameters_of
-from ..folder.run_directory import RunDirectory
 
 
-def hyperparameters(run: RunDirectory, recipe: Recipe, cost: Mapping[str, Any]) -> dict[str, bool | int | float | str]:
-    """Which run it is, what it was trained with, and how large its model is. Data and task are the same in a table of comparable runs."""
+def hyperparameters(recipe: Recipe, cost: Mapping[str, Any]) -> dict[str, bool | int | float | str]:
+    """What a run was trained with, and how large its model is. Data and task are the same in a table of comparable runs.
+
+    TensorBoard shows five columns until others are ticked: of those in which runs differ, the first by name. So the names of the others
+    are written to come after `parameters`. Recipe and run are the name of the row.
+    """
     model = recipe.model.model_dump()
     sizes = {name: value for name, value in model.items() if isinstance(value, bool | int | float)}
-    columns = {"recipe": run.recipe, "run": run.name, "seed": recipe.seeds[0], "model": recipe.model.type, **sizes, **_training(recipe)}
     parameters = parameters_of(cost)
-    return columns if parameters is None else {**columns, "parameters": parameters}
+    columns = {
+        "architecture": _architecture(model),
+        **_training(recipe),
+        "model": recipe.model.type,
+        "parameters": parameters,
+        "run/seed": recipe.seeds[0],
+        **{f"size/{name}": value for name, value in sizes.items()},
+    }
+    return {name: value for name, value in columns.items() if value not in (None, "")}
+
+
+def _architecture(model: Mapping[str, Any]) -> str:
+    """The sizes in one column, such as `hidden_size 128, n_layers 1, bidirectional`."""
+    parts = []
+    for name, value in model.items():
+        if value is True:
+            parts.append(name)
+        elif isinstance(value, int) and not isinstance(value, bool):
+            parts.append(f"{name} {value}")
+        elif isinstance(value, list) and value and all(isinstance(each, int) for each in value):
+            parts.append(f"{name} {'-'.join(map(str, value))}")
+    return ", ".join(parts)
 
 
 def _training(recipe: Recipe) -> dict[str, Any]:
     training = recipe.training
     if training is None:
         return {}
-    columns = {"optimizer": training.optimizer.type, "learning_rate": training.optimizer.learning_rate, "batch_size": training.batch_size,
-               "epochs": training.epochs, "steps": training.steps}
-    return {name: value for name, value in columns.items() if value is not None}
+    return {"epochs": training.epochs, "learning_rate": training.optimizer.learning_rate, "training/batch_size": training.batch_size,
+            "training/optimizer": training.optimizer.type, "training/steps": training.steps}

@@ -37,7 +37,7 @@ def methods_grid(found: Comparison) -> Grid:
     others = other_metrics(found)
     several = any(method.spread is not None for method in found.methods)
     heads = ["method", found.unit.heading, interval_head(found), *["group"] * (len(found.methods) > 1), "seeds",
-             *["spread over seeds"] * several, *_headings(others), *(COSTS[cost] for cost in costs),
+             *["spread over seeds"] * several, *_headings(others, found), *(COSTS[cost] for cost in costs),
              *["front of"] * (len(found.methods) > 1)]
     return Grid(f"{found.split}, {found.n_rows:,} examples", heads, [_method_row(each, found, others, costs, several)
                                                                     for each in found.standings])
@@ -53,10 +53,9 @@ def other_metrics(found: Comparison) -> list[str]:
     return list(dict.fromkeys(name for method in found.methods for run in method.runs for name in run.figures if name != found.unit.metric))
 
 
-def _headings(metrics: Sequence[str]) -> list[str]:
-    """With F1 by what it is of: only the F1 of spans comes with a recall."""
-    f1 = "span_f1" if "recall" in metrics else "macro_f1"
-    return [f1 if name == "f1" else name for name in metrics]
+def _headings(metrics: Sequence[str], found: Comparison) -> list[str]:
+    known = {name: heading for method in found.methods for run in method.runs for name, heading in run.headings.items()}
+    return [known.get(name, name) for name in metrics]
 
 
 def _method_row(each: Standing, found: Comparison, others: Sequence[str], costs: Sequence[str], several: bool) -> list[str]:

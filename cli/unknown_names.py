@@ -1,0 +1,47 @@
+"""An option or a command that does not exist, where it is a key of the recipe or another tool has one: what to write instead."""
+
+import re
+
+MOST = 3
+"""Keys of one name, beyond which it says nothing, as with `type`."""
+
+COMMANDS = {
+    "test": "eval", "evaluate": "eval", "score": "eval", "validate": "eval", "fit": "train", "finetune": "train", "fine-tune": "train",
+    "pretrain": "train", "resume": "train --resume", "infer": "predict", "inference": "predict", "generate": "predict",
+    "sample": "predict", "translate": "predict", "benchmark": "compare", "significance": "compare", "tune": "sweep", "search": "sweep",
+    "download": "data get", "tokenize": "tokenizer show", "init": "config init", "list": "config list", "summary": "count-params",
+    "info": "doctor", "curve": "learning-curve",
+}
+"""What other tools call a command, and what it is here."""
+
+
+def explain_unknown(error: Exception) -> str | None:
+    """What to write in place of an unknown option or command; None where there is nothing better than typer's words."""
+    return _explain_command(error) or _explain_option(error)
+
+
+def _explain_command(error: Exception) -> str | None:
+    found = re.match(r"No such command '(.+?)'", str(getattr(error, "message", "")))
+    context = getattr(error, "ctx", None)
+    if found is None or context is None or context.parent is not None or (command := COMMANDS.get(found[1].lower())) is None:
+        return None
+    return f"No such command: {found[1]}. Did you mean `nlp {command}`?"
+
+
+def _explain_option(error: Exception) -> str | None:
+    """Of a command that takes `--set`."""
+    option, context = getattr(error, "option_name", None), getattr(error, "ctx", None)
+    if option is None or context is None or not any("--set" in parameter.opts for parameter in context.command.params):
+        return None
+    from ..configs.yaml.error_report import paths_of
+    from ..configs.yaml.names_elsewhere import meant_by
+
+    name = option.lstrip("-").replace("-", "_")
+    if 0 < len(keys := paths_of(name)) <= MOST and name != "data":
+        settings = " or ".join(f"--set {key}=VALUE" for key in keys)
+        return f"No such option: {option}. It is a key of the recipe, so write {settings}."
+    if (meant := meant_by(name)) is None:
+        return None
+    if meant.instead:
+        return f"No such option: {option}; {meant.instead}."
+    return f"No such option: {option}. The recipe's key {meant.key} does this, so write {meant.setting}."
