@@ -22,7 +22,7 @@ from .log.display import Display
 from .loop.learner import Learner, build_learner, build_plan
 from .loop.trainer import fit
 from .session import open_session
-from .start import build_recipe_data, start_of
+from .start import build_recipe_data, first_weights, start_of
 from .stop_signal import preemptible
 
 
@@ -87,7 +87,7 @@ def build_run(recipe: Recipe, setting: Setting, directory: RunDirectory | None =
     data = build_recipe_data(recipe, start)
     task = build_task(recipe.task, data.encoding)
     model = build_placed_model(recipe, setting, data.encoding, task)
-    taken = None if start is None or start.resumed else start.fill(model, task, recipe.model)
+    taken = first_weights(recipe, start, directory, model, task, data.encoding)
     plan = build_plan(recipe, data, setting.seed)
     learner = build_learner(recipe, task, model, plan, setting)
     return Run(data, task, model, plan, learner, taken)

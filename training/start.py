@@ -1,17 +1,22 @@
-"""What a network starts from where `model.init_from` names an earlier run: its tokenizers and its weights."""
+"""What a network starts from: the tokenizers and weights of an earlier run (`model.init_from`), or word vectors (`model.vectors`)."""
 
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from ..configs.load import load_recipe
 from ..configs.schema.model import ModelConfig
 from ..configs.schema.networks import NetworkConfig
 from ..configs.schema.recipe import Recipe
+from ..configs.schema.tokenizer import SPECIAL_TOKENS
 from ..datasets.build import build_data
 from ..datasets.encoded.split import Data, Encoding
 from ..datasets.tokenizers.tokenizer import Tokenizer
+from ..datasets.word_vectors import read_word_vectors
 from ..errors import ConfigError, RunError
 from ..tasks.build import build_task, preparation
 from ..tasks.task import Task
@@ -28,6 +33,8 @@ MAY_DIFFER = {"init_from", "dropout", "attention_dropout", "token_dropout", "poo
 """Keys of a model whose weights mean the same whatever they are; a size that differs is found by the shape of the weights."""
 TOKEN_TABLES = ("embedding.weight", "embedding.tokens.weight", "embedding.words.tokens.weight")
 """What the embedding of tokens is called in a recurrent language model, in other networks, and in a transformer."""
+WORD_TABLES = (*TOKEN_TABLES, "embedding.bag.weight", "source_embedding.weight")
+"""The same in all networks that can start from word vectors."""
 
 
 @dataclass(frozen=True)
@@ -91,6 +98,42 @@ def start_of(recipe: Recipe, directory: RunDirectory | None = None) -> Start | N
     start = Start(source, theirs, load_encoding(source)[0])
     _refuse_other_tokenizer(recipe, start)
     return start
+
+
+def first_weights(recipe: Recipe, start: Start | None, directory: RunDirectory | None, model: Any, task: Task,
+                  encoding: Encoding) -> str | None:
+    """Replace what the seed drew by what the recipe starts from, and say so; None where that is nothing, or where a run is resumed."""
+    if start is not None:
+        return None if start.resumed else start.fill(model, task, recipe.model)
+    vectors = recipe.model.vectors if isinstance(recipe.model, NetworkConfig) else None
+    if vectors is None or (directory is not None and has_checkpoint(directory)):
+        return None
+    return _take_vectors(model, encoding, vectors)
+
+
+def _take_vectors(model: Any, encoding: Encoding, path: str) -> str:
+    """Copy word vectors into the embedding, all scaled by one factor to its spread; says how much of the vocabulary was found.
+
+    Raises ConfigError where the model has no such embedding, or one of another width, DataError for a file that cannot be read.
+    """
+    import torch
+
+    table = next((tensor for name, tensor in model.state_dict().items() if name in WORD_TABLES), None)
+    if table is None or encoding.tokenizer is None:
+        raise ConfigError(f"model.vectors: this {model.config.type} has no embedding of words; set model.d_embedding, or leave it out.")
+    n_words = encoding.tokenizer.vocab_size - len(SPECIAL_TOKENS)
+    words = encoding.tokenizer.tokens(range(len(SPECIAL_TOKENS), encoding.tokenizer.vocab_size))
+    values, found = read_word_vectors(Path(path), words)
+    if not found.any():
+        raise ConfigError(f"model.vectors: {path} has none of the {n_words:,} words of the vocabulary. Are they vectors of another "
+                          "language, or is tokenizer.lowercase to be changed?")
+    if values.shape[1] != table.shape[1]:
+        raise ConfigError(f"model.vectors: {path} has vectors of {values.shape[1]} numbers, but the embedding has {table.shape[1]}. Make "
+                          "them equal: model.d_embedding, or of a transformer without it model.d_model.")
+    rows = np.flatnonzero(found)
+    chosen = torch.from_numpy(values[rows]).to(table)
+    table[torch.from_numpy(rows + len(SPECIAL_TOKENS)).to(table.device)] = chosen * (table.std() / chosen.std().clamp(min=1e-12))
+    return f"vectors of {len(rows):,} of {n_words:,} words ({len(rows) / n_words:.1%}) of {path}"
 
 
 def can_start(recipe: Recipe) -> bool:

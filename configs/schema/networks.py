@@ -26,10 +26,23 @@ class NetworkConfig(ModelBase):
     init_from: str | None = None
     """An earlier run to start from: its weights wherever names and shapes agree, and its tokenizer. The output is taken over where both
     tasks ask for the same one."""
+    vectors: str | None = None
+    """Word vectors that the embedding starts from: a file of word2vec (text or binary) or GloVe, or a folder with the vectors of word
+    pieces as safetensors and their `tokenizer.json` (relative to the recipe). They are scaled to the spread of the network's own first vectors,
+    which words that are not found keep."""
 
     @property
     def threads(self) -> int | None:
         return None
+
+    def problems(self, recipe: "Recipe") -> Iterator[Problem]:
+        yield from super().problems(recipe)
+        if self.vectors is None:
+            return
+        if self.init_from is not None:
+            yield Problem(("model", "vectors"), "the embedding comes from model.init_from already; leave one of them out")
+        elif recipe.tokenizer is not None and recipe.tokenizer.type != "words":
+            yield Problem(("model", "vectors"), f"are of words, but tokenizer.type is {recipe.tokenizer.type}; use `type: words`")
 
 
 class MlpConfig(NetworkConfig):
@@ -54,9 +67,11 @@ class MlpConfig(NetworkConfig):
         return 1
 
     @model_validator(mode="after")
-    def _vectors_are_not_embedded(self) -> Self:
+    def _embedding_fits(self) -> Self:
         if self.input == "vector" and self.d_embedding is not None:
             raise ValueError("input `vector` takes numbers as they are; leave d_embedding out")
+        if self.vectors is not None and self.d_embedding is None:
+            raise ValueError("vectors needs d_embedding, the size of the vectors; without it words are counted and not embedded")
         return self
 
     def _tokenizer_problems(self, recipe: "Recipe") -> Iterator[Problem]:

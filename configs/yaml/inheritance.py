@@ -4,7 +4,7 @@ Mappings merge, lists are replaced, a mapping whose `type` changes is replaced c
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, reduce
 from pathlib import Path
@@ -118,12 +118,12 @@ def _type_changes(base: dict[str, Located], over: dict[str, Located]) -> bool:
 
 
 def _resolved(document: Located, folder: Path) -> Located:
-    """Resolve what is relative to a file before files are merged: its rules file and the paths of its data."""
+    """Resolve what is relative to a file before files are merged: its rules file, its word vectors and the paths of its data."""
     entries = dict(document.mapping)
     if "model" in entries:
-        entries["model"] = _with_rules(entries["model"], folder)
+        entries["model"] = _with_paths(_with_rules(entries["model"], folder), {"vectors"}, folder)
     if "data" in entries:
-        entries["data"] = _with_paths(entries["data"], folder)
+        entries["data"] = _with_paths(entries["data"], DATA_FILES, folder)
     return replace(document, value=entries)
 
 
@@ -142,13 +142,13 @@ def _with_rules(model: Located, folder: Path) -> Located:
     return replace(model, value={**entries, "rules": replace(rules, key=named.key)})
 
 
-def _with_paths(data: Located, folder: Path) -> Located:
-    """The data section with its files as absolute paths."""
-    if not isinstance(data.value, dict):
-        return data
+def _with_paths(section: Located, keys: Collection[str], folder: Path) -> Located:
+    """The section with the files that these keys name as absolute paths."""
+    if not isinstance(section.value, dict):
+        return section
     found = {key: replace(item, value=str(_path(item.value, folder)))
-             for key, item in data.value.items() if key in DATA_FILES and isinstance(item.value, str) and item.value}
-    return replace(data, value={**data.value, **found})
+             for key, item in section.value.items() if key in keys and isinstance(item.value, str) and item.value}
+    return replace(section, value={**section.value, **found})
 
 
 def _path(written: str, folder: Path) -> Path:

@@ -27,8 +27,9 @@ def method_address(recipe: Recipe) -> str:
         settings["data"] |= {name: _content(path) for name, path in paths.items() if path is not None}
     if (source := getattr(recipe.model, "init_from", None)) is not None:
         settings["model"]["init_from"] = _weights_of(source)
-    if (rules := getattr(recipe.model, "rules_file", None)) is not None:
-        settings["model"]["rules_file"] = _content(rules)
+    for name in ("rules_file", "vectors"):
+        if (path := getattr(recipe.model, name, None)) is not None:
+            settings["model"][name] = _content(path)
     return hashlib.sha256(json.dumps(settings, sort_keys=True).encode("utf-8")).hexdigest()[:LENGTH]
 
 

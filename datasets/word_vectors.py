@@ -1,0 +1,186 @@
+"""Static word vectors: word2vec's text and binary formats, GloVe's text format, and tables of word pieces.
+
+A file is read once from end to end, and only the vectors of wanted words are kept, so that it may be larger than memory.
+"""
+
+import gzip
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import BinaryIO, NamedTuple, cast
+
+import numpy as np
+
+from ..errors import DataError
+from .arrays import BoolArray, FloatArray
+
+LONGEST_WORD = 10_000
+"""Bytes of a word, beyond which a binary file is damaged or of another format."""
+WIDEST = 100_000
+"""Numbers of a vector, likewise."""
+
+
+class WordVectors(NamedTuple):
+    """`values` (n_words, size) in the order of the words asked for, zero where `found` (n_words,) is false."""
+
+    values: FloatArray
+    found: BoolArray
+
+
+def read_word_vectors(path: Path, words: Sequence[str]) -> WordVectors:
+    """The vectors of these words. A word that the file lacks gets the vector of its lower-cased form, if that is there.
+
+    `path` is a file of word2vec (text or binary) or GloVe, also packed as .gz; or a folder with `tokenizer.json` and one table of
+    vectors as safetensors, where the vector of a word is the mean of those of its pieces. Of a word that occurs twice the first counts.
+    Raises DataError for what is none of these, or is damaged.
+    """
+    if path.is_dir():
+        return _of_pieces(path, words)
+    wanted = _Wanted(words)
+    try:
+        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
+            for word, vector in _records(cast(BinaryIO, file), path, wanted):
+                wanted.take(word, vector)
+    except FileNotFoundError:
+        raise DataError(f"There is no file {path} with word vectors.") from None
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise DataError(f"{path} is not a complete gzip file: {error}. Download it again.") from None
+    return wanted.vectors(path)
+
+
+class _Wanted:
+    """Collects the vectors of the words asked for; exact forms go before lower-cased ones."""
+
+    def __init__(self, words: Sequence[str]) -> None:
+        self.n_words = len(words)
+        self.exact = {word: place for place, word in enumerate(words)}
+        self.lower: dict[str, list[int]] = {}
+        for place, word in enumerate(words):
+            if word.lower() != word:
+                self.lower.setdefault(word.lower(), []).append(place)
+        self.by_place: dict[int, FloatArray] = {}
+        self.by_lower: dict[int, FloatArray] = {}
+
+    def __contains__(self, word: str) -> bool:
+        return word in self.exact or word in self.lower
+
+    def take(self, word: str, vector: FloatArray) -> None:
+        if (place := self.exact.get(word)) is not None:
+            self.by_place.setdefault(place, vector)
+        for other in self.lower.get(word, ()):
+            self.by_lower.setdefault(other, vector)
+
+    def vectors(self, path: Path) -> WordVectors:
+        chosen = self.by_lower | self.by_place
+        size = len(next(iter(chosen.values()), ()))
+        values, found = np.zeros((self.n_words, size), dtype=np.float32), np.zeros(self.n_words, dtype=bool)
+        for place, vector in chosen.items():
+            values[place], found[place] = vector, True
+        if not np.isfinite(values).all():
+            raise DataError(f"{path} has vectors with numbers that are not finite. Download it again.")
+        return WordVectors(values, found)
+
+
+def _records(file: BinaryIO, path: Path, wanted: _Wanted) -> Iterator[tuple[str, FloatArray]]:
+    """The wanted words of a file with their vectors; its format is found by its first bytes."""
+    first = file.readline(LONGEST_WORD + 32 * WIDEST)
+    header = first.split()
+    if len(header) == 2 and all(part.isdigit() for part in header):
+        size = int(header[1])
+        if not 1 <= size <= WIDEST:
+            raise DataError(f"{path} states vectors of {size:,} numbers in its first line, so it is no file of word vectors.")
+        start = file.tell()
+        is_text = _is_vector(file.readline(LONGEST_WORD + 32 * size), size)
+        file.seek(start)
+        return _text(file, path, size, 2, wanted) if is_text else _binary(file, path, int(header[0]), size, wanted)
+    size = len(header) - 1
+    if not _is_vector(first, size):
+        raise DataError(f"{path} is no file of word vectors: its first line is neither a word with its vector nor the number of words and "
+                        "the size of their vectors. word2vec's text and binary formats and GloVe's are read.")
+    file.seek(0)
+    return _text(file, path, size, 1, wanted)
+
+
+def _is_vector(line: bytes, size: int) -> bool:
+    """Whether a line is a word and so many numbers."""
+    parts = line.rstrip().rsplit(b" ", size)
+    if size < 1 or len(parts) != size + 1:
+        return False
+    try:
+        line.decode("utf-8")
+        return all(np.isfinite(float(part)) for part in parts[1:])
+    except ValueError:
+        return False
+
+
+def _text(file: BinaryIO, path: Path, size: int, first_line: int, wanted: _Wanted) -> Iterator[tuple[str, FloatArray]]:
+    """A line for each word; GloVe's words may contain spaces, so numbers are counted from the end."""
+    for number, line in enumerate(file, first_line):
+        parts = line.rstrip().rsplit(b" ", size)
+        try:
+            if len(parts) != size + 1:
+                raise ValueError(f"it has {len(parts) - 1:,} numbers")
+            if (word := parts[0].decode("utf-8", "replace")) in wanted:  # numbers cost more to read than all the rest
+                yield word, np.array(parts[1:], dtype=np.float32)
+        except ValueError as error:
+            raise DataError(f"{path}:{number}: expected a word and {size:,} numbers, as in the lines before: {error}.") from None
+
+
+def _binary(file: BinaryIO, path: Path, n_words: int, size: int, wanted: _Wanted) -> Iterator[tuple[str, FloatArray]]:
+    """For each word its bytes, a space, and its numbers as 32-bit floats; some writers end each with a line feed."""
+    for number in range(1, n_words + 1):
+        name = bytearray()
+        while (byte := file.read(1)) != b" ":
+            if not byte or len(name) > LONGEST_WORD:
+                raise DataError(f"{path} is damaged or cut short: word {number:,} of {n_words:,} is incomplete. Download it again.")
+            name += byte
+        content = file.read(4 * size)
+        if len(content) < 4 * size:
+            raise DataError(f"{path} is damaged or cut short: word {number:,} of {n_words:,} is incomplete. Download it again.")
+        if (word := bytes(name).lstrip(b"\n").decode("utf-8", "replace")) in wanted:
+            yield word, np.frombuffer(content, dtype="<f4").astype(np.float32)
+
+
+def _of_pieces(folder: Path, words: Sequence[str]) -> WordVectors:
+    """A word's vector is the mean of the vectors of its pieces; a word with an unknown piece, or none, is not found."""
+    from tokenizers import Tokenizer
+
+    table, tokenizer_file = _table(folder), folder / "tokenizer.json"
+    if not tokenizer_file.is_file():
+        raise DataError(f"{folder} has no tokenizer.json, which is needed beside a table of vectors.")
+    try:
+        tokenizer = Tokenizer.from_file(str(tokenizer_file))
+    except Exception as error:  # the library raises bare exceptions for files that it cannot read
+        raise DataError(f"{tokenizer_file} cannot be read: {error}.") from None
+    unknown = _unknown(tokenizer)
+    values, found = np.zeros((len(words), table.shape[1]), dtype=np.float32), np.zeros(len(words), dtype=bool)
+    for place, encoding in enumerate(tokenizer.encode_batch(list(words), add_special_tokens=False)):
+        ids = np.array(encoding.ids, dtype=np.int64)
+        if len(ids) and ids.max() < len(table) and unknown not in ids:
+            values[place], found[place] = table[ids].mean(axis=0), True
+    if not np.isfinite(values).all():
+        raise DataError(f"{folder} has vectors with numbers that are not finite. Download it again.")
+    return WordVectors(values, found)
+
+
+def _table(folder: Path) -> FloatArray:
+    """(n_pieces, size): the one matrix in the safetensors of a folder."""
+    from safetensors import SafetensorError, safe_open
+
+    files = sorted(folder.glob("*.safetensors"))
+    if len(files) != 1:
+        raise DataError(f"{folder} has {len(files)} files of safetensors; a folder of word vectors has exactly one, with their table.")
+    try:
+        with safe_open(files[0], framework="np") as file:
+            names = [name for name in file.keys() if len(file.get_slice(name).get_shape()) == 2]  # noqa: SIM118
+            if len(names) != 1:
+                raise DataError(f"{files[0]} has {len(names)} matrices; a table of word vectors has exactly one.")
+            return file.get_tensor(names[0]).astype(np.float32)
+    except (SafetensorError, OSError) as error:
+        raise DataError(f"{files[0]} is damaged or cut short ({error}). Download it again.") from None
+
+
+def _unknown(tokenizer: object) -> int | None:
+    """The id of the piece that stands for what the tokenizer does not know."""
+    to_id = cast("Mapping[str, int]", tokenizer.get_vocab())  # pyright: ignore[reportAttributeAccessIssue]
+    return next((to_id[name] for name in ("<unk>", "[UNK]") if name in to_id), None)
