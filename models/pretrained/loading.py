@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from ...errors import DataError, MissingExtraError, UserError
 from .folder import NO_TRANSFORMERS
-from .safety import Shape, WeightsFolder, check_folder, read_config
+from .safety import Shape, WeightsFolder, check_folder
 
 if TYPE_CHECKING:
     import tokenizers
@@ -74,6 +74,19 @@ def empty_model(config: "PretrainedConfig", kind: Kind = "encoder") -> "PreTrain
         return without_pooler(_class_of(config, kind)._from_config(config, attn_implementation="eager"))
 
 
+def build_encoder(config: "PretrainedConfig") -> "PreTrainedModel":
+    """The network below the scores with new weights, on torch's current device; nothing in it is kept between two calls."""
+    with quiet(), reported("config.json"):
+        made = _class_of(config, "encoder")
+        config.use_cache = False
+        return without_pooler(made._from_config(config, attn_implementation=_attention(made)))
+
+
+def _attention(made: Any) -> str:
+    """What torch has itself; what a config.json names could be fetched from elsewhere."""
+    return "sdpa" if getattr(made, "_supports_sdpa", False) else "eager"
+
+
 def without_pooler(model: "PreTrainedModel") -> "PreTrainedModel":
     """Without the layer over [CLS] that some encoders have on top: no output of ours reads it."""
     if getattr(model, "pooler", None) is not None:
@@ -92,10 +105,8 @@ def _load(path: Path, kind: Kind) -> "PreTrainedModel":
 
         tensors = {name: tensor for file in checked.files for name, tensor in load_file(file).items()}
         made = _class_of(config, kind)
-        # Always what torch has itself; what a config.json names could be fetched from elsewhere.
-        attention = "sdpa" if getattr(made, "_supports_sdpa", False) else "eager"
         model, found = made.from_pretrained(None, config=config, state_dict=tensors, output_loading_info=True, dtype="float32",
-                                            attn_implementation=attention)
+                                            attn_implementation=_attention(made))
         _refuse_missing(path, found["missing_keys"])
     return without_pooler(model).eval()
 
@@ -205,6 +216,3 @@ def reported(source: object) -> Iterator[None]:
         reason = str(error).strip().partition("\n")[0].rstrip(".") or type(error).__name__
         raise DataError(f"{source}: transformers cannot build this network: {reason}. The folder is damaged, or it needs another version "
                         "of transformers.") from None
-
-
-__all__ = ["Kind", "config_of", "empty_model", "load_causal", "load_config", "load_encoder", "load_tokenizer", "quiet", "read_config"]

@@ -27,6 +27,7 @@ def method_address(recipe: Recipe) -> str:
         settings["data"] |= {name: _content(path) for name, path in paths.items() if path is not None}
     if (source := getattr(recipe.model, "init_from", None)) is not None:
         settings["model"]["init_from"] = _weights_of(source)
+    settings["model"].pop("architecture", None)  # that of the weights, which `path` names
     if (rules := getattr(recipe.model, "rules_file", None)) is not None:
         settings["model"]["rules_file"] = _content(rules)
     return hashlib.sha256(json.dumps(settings, sort_keys=True).encode("utf-8")).hexdigest()[:LENGTH]
