@@ -19,6 +19,7 @@ from ..configs.schema.networks import (
     RecurrentConfig,
     RecurrentSeq2SeqConfig,
 )
+from ..configs.schema.pretrained import PretrainedNetworkConfig
 from ..configs.schema.rules import RulesConfig
 from ..configs.schema.transformers import TransformerConfig, TransformerSeq2SeqConfig
 from ..errors import ConfigError
@@ -35,7 +36,7 @@ Model = Union["Rules", "Classical", "Tagger", "NgramLanguageModel", "Network"]
 """A model of any generation: a batch in, scores out."""
 
 
-def build_model(config: ModelConfig, spec: SizesData, head: Heads) -> Model:  # noqa: PLR0911, one for each family
+def build_model(config: ModelConfig, spec: SizesData, head: Heads) -> Model:  # noqa: PLR0911, PLR0912, one for each family
     """Build the model with the sizes of the data and the output that the task needs, or several by name; without one, the bare encoder.
 
     Raises ConfigError where a size that the model needs is missing, or where the head is not for this model.
@@ -77,6 +78,10 @@ def build_model(config: ModelConfig, spec: SizesData, head: Heads) -> Model:  # 
             from .networks.transformer import Transformer
 
             return Transformer(config, _n_rows(spec, config, head), spec.n_characters, head)
+        case PretrainedNetworkConfig():
+            from .networks.pretrained import Pretrained
+
+            return Pretrained(config, spec.vocab_size or 0, head)
         case RecurrentSeq2SeqConfig():
             from .networks.recurrent_seq2seq import RecurrentSeq2Seq
 

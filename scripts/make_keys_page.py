@@ -154,7 +154,8 @@ def _value(described: Mapping[str, Any]) -> str:
     if described["type"] == "array":
         return _list_of(_value(described["items"]).replace("number", "numbers").replace("text", "texts"), described)
     if described["type"] == "object":
-        return f"mapping of text to {_value(described['additionalProperties'])}"
+        held = described["additionalProperties"]
+        return f"mapping of text to {'any value' if held is True else _value(held)}"
     bounds = [words.format(described[name]) for name, words in BOUNDS.items() if described.get(name, LARGEST) != LARGEST]
     return " ".join([KINDS[described["type"]], " and ".join(bounds)]).strip()
 

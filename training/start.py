@@ -11,6 +11,7 @@ import numpy as np
 from ..configs.load import load_recipe
 from ..configs.schema.model import ModelConfig
 from ..configs.schema.networks import NetworkConfig
+from ..configs.schema.pretrained import PretrainedNetworkConfig
 from ..configs.schema.recipe import Recipe
 from ..configs.schema.tokenizer import SPECIAL_TOKENS
 from ..datasets.build import build_data
@@ -25,11 +26,13 @@ from .folder.data_file import load_encoding
 from .folder.run_directory import RunDirectory, find_run
 from .folder.tensors import load_matching, load_tensors
 from .log.display import announce
+from .published import PublishedStart, can_start_published, published_start
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-MAY_DIFFER = {"init_from", "dropout", "attention_dropout", "token_dropout", "pooling", "pooler", "causal", "max_positions", "n_layers"}
+MAY_DIFFER = {"init_from", "dropout", "attention_dropout", "token_dropout", "pooling", "pooler", "causal", "max_positions", "n_layers",
+              "path"}
 """Keys of a model whose weights mean the same whatever they are; a size that differs is found by the shape of the weights."""
 TOKEN_TABLES = ("embedding.weight", "embedding.tokens.weight", "embedding.words.tokens.weight")
 """What the embedding of tokens is called in a recurrent language model, in other networks, and in a transformer."""
@@ -45,6 +48,11 @@ class Start:
     recipe: Recipe
     encoding: Encoding
     resumed: bool = False
+
+    @property
+    def tokenizers(self) -> Mapping[str, Tokenizer]:
+        """Those of the earlier run, by role."""
+        return self.encoding.tokenizers
 
     def fill(self, model: Any, task: Task, config: ModelConfig) -> str:
         """Copy the weights that both models have; says what came from the run, what is new, and what was left there.
@@ -81,13 +89,18 @@ class Start:
         return "; ".join([*parts, *([f"left there: {_parts(left)}"] if left else [])])
 
 
-def start_of(recipe: Recipe, directory: RunDirectory | None = None) -> Start | None:
-    """What `model.init_from` names; a run in `directory` that has a checkpoint needs nothing else. None without that key."""
-    name = _source_name(recipe)
-    if name is None:
+def start_of(recipe: Recipe, directory: RunDirectory | None = None) -> Start | PublishedStart | None:
+    """What `model.init_from` or the `model.path` of a published network names; a run in `directory` that has a checkpoint needs nothing
+    else. None without these keys.
+    """
+    name, model = _source_name(recipe), recipe.model
+    if name is None and not isinstance(model, PretrainedNetworkConfig):
         return None
     if directory is not None and has_checkpoint(directory):
         return Start(directory, recipe, load_encoding(directory)[0], resumed=True)
+    if name is None:
+        assert isinstance(model, PretrainedNetworkConfig)
+        return published_start(recipe, model)
     source = find_run(name)
     theirs = load_recipe(str(source.config))
     if not isinstance(theirs.model, NetworkConfig):
@@ -100,7 +113,7 @@ def start_of(recipe: Recipe, directory: RunDirectory | None = None) -> Start | N
     return start
 
 
-def first_weights(recipe: Recipe, start: Start | None, directory: RunDirectory | None, model: Any, task: Task,
+def first_weights(recipe: Recipe, start: Start | PublishedStart | None, directory: RunDirectory | None, model: Any, task: Task,
                   encoding: Encoding) -> str | None:
     """Replace what the seed drew by what the recipe starts from, and say so; None where that is nothing, or where a run is resumed."""
     if start is not None:
@@ -137,8 +150,10 @@ def _take_vectors(model: Any, encoding: Encoding, path: str) -> str:
 
 
 def can_start(recipe: Recipe) -> bool:
-    """Whether the run is there that `model.init_from` names, where it names one."""
+    """Whether the run is there that `model.init_from` names, or the published weights, where the recipe starts from any."""
     name = _source_name(recipe)
+    if name is None and isinstance(recipe.model, PretrainedNetworkConfig):
+        return can_start_published(recipe.model)
     try:
         return name is None or has_checkpoint(find_run(name))
     except RunError:
@@ -146,8 +161,14 @@ def can_start(recipe: Recipe) -> bool:
 
 
 def pinned(recipe: Recipe) -> Recipe:
-    """The same recipe with the run that `model.init_from` means now, so that it stays that run when there is a later one."""
+    """The same recipe with the run that `model.init_from` means now, so that it stays that run when there is a later one; and with the
+    sizes of a published network, so that they are known without its folder.
+    """
     name = _source_name(recipe)
+    if isinstance(recipe.model, PretrainedNetworkConfig) and recipe.model.architecture is None:
+        from ..models.pretrained.architecture import stated_architecture
+
+        recipe = recipe.model_copy(update={"model": recipe.model.model_copy(update={"architecture": stated_architecture(recipe.model)})})
     if name is None:
         return recipe
     return recipe.model_copy(update={"model": recipe.model.model_copy(update={"init_from": find_run(name).address})})
@@ -164,9 +185,9 @@ def _refuse_other_tokenizer(recipe: Recipe, start: Start) -> None:
                           "Leave this section out: the tokenizer comes with model.init_from.")
 
 
-def build_recipe_data(recipe: Recipe, start: Start | None = None) -> Data:
+def build_recipe_data(recipe: Recipe, start: Start | PublishedStart | None = None) -> Data:
     """The splits of a recipe in numbers, by the tokenizers of the run that it starts from where there is one."""
-    given: Mapping[str, Tokenizer] = {} if start is None else start.encoding.tokenizers
+    given: Mapping[str, Tokenizer] = {} if start is None else start.tokenizers
     return build_data(recipe.data, recipe.tokenizer, preparation(recipe.task), report=announce, given=given)
 
 

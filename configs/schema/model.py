@@ -17,6 +17,7 @@ from .classical import (
     RandomForestConfig,
 )
 from .networks import CnnConfig, MlpConfig, RecurrentConfig, RecurrentSeq2SeqConfig
+from .pretrained import PretrainedNetworkConfig
 from .rules import RulesConfig
 from .transformers import TransformerConfig, TransformerSeq2SeqConfig
 
@@ -36,6 +37,7 @@ ModelConfig = Annotated[
     | CnnConfig
     | RecurrentConfig
     | TransformerConfig
+    | PretrainedNetworkConfig
     | RecurrentSeq2SeqConfig
     | TransformerSeq2SeqConfig,
     Field(discriminator="type"),

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from .base import Config, Problem
 from .data import SizesData
+from .tokenizer import PretrainedTokenizer
 
 if TYPE_CHECKING:
     from .recipe import Recipe
@@ -71,6 +72,8 @@ class ModelBase(Config):
             yield Problem(("tokenizer",), f"{name} reads the text itself and takes no tokenizer; leave this section out")
         if self.inputs & NEEDS_TOKENIZER and tokenizer is None and getattr(self, "init_from", None) is None:
             yield Problem((), f"tokenizer: is missing; {name} needs one, such as `type: words`")
+        if isinstance(tokenizer, PretrainedTokenizer):
+            yield Problem(("tokenizer", "type"), f"`pretrained` is the tokenizer of a published network, and {name} is none")
         if self.inputs & NEEDS_ORDER and tokenizer is not None and not tokenizer.ordered:
             yield Problem(("tokenizer", "type"), f"n-grams have no order, which {name} needs; "
                           "use words, characters, bytes, bpe, unigram or wordpiece")

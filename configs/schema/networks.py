@@ -28,8 +28,8 @@ class NetworkConfig(ModelBase):
     tasks ask for the same one."""
     vectors: str | None = None
     """Word vectors that the embedding starts from: a file of word2vec (text or binary) or GloVe, or a folder with the vectors of word
-    pieces as safetensors and their `tokenizer.json` (relative to the recipe). They are scaled to the spread of the network's own first vectors,
-    which words that are not found keep."""
+    pieces as safetensors and their `tokenizer.json` (relative to the recipe). They are scaled to the spread of the network's own first
+    vectors, which words that are not found keep."""
 
     @property
     def threads(self) -> int | None:

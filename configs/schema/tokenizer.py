@@ -71,6 +71,18 @@ class SubwordTokenizer(TokenSequence):
     """Pairs seen fewer times are not merged (not used by `unigram`)."""
 
 
+class PretrainedTokenizer(Config):
+    """The tokenizer of a published network (`model.type: pretrained`), which needs no section of its own but to shorten texts."""
+
+    ordered: ClassVar[bool] = True
+
+    type: Literal["pretrained"]
+    max_length: PositiveInt | None = None
+    """Truncate each text after this many tokens; by default, after as many as the network has positions."""
+    special_tokens: bool = True
+    """Add the tokens that the network expects around a text, such as [CLS] and [SEP]; in tagging none are added."""
+
+
 class NgramTokenizer(Config):
     """Weighted n-grams without order: TF-IDF or counts, as in scikit-learn."""
 
@@ -107,6 +119,6 @@ class NgramTokenizer(Config):
 
 
 TokenizerConfig = Annotated[
-    WordTokenizer | CharacterTokenizer | ByteTokenizer | SubwordTokenizer | NgramTokenizer,
+    WordTokenizer | CharacterTokenizer | ByteTokenizer | SubwordTokenizer | PretrainedTokenizer | NgramTokenizer,
     Field(discriminator="type"),
 ]

@@ -121,7 +121,8 @@ def _resolved(document: Located, folder: Path) -> Located:
     """Resolve what is relative to a file before files are merged: its rules file, its word vectors and the paths of its data."""
     entries = dict(document.mapping)
     if "model" in entries:
-        entries["model"] = _with_paths(_with_rules(entries["model"], folder), {"vectors"}, folder)
+        model = _with_weights(_with_rules(entries["model"], folder), folder)
+        entries["model"] = _with_paths(model, {"vectors"}, folder)
     if "data" in entries:
         entries["data"] = _with_paths(entries["data"], DATA_FILES, folder)
     return replace(document, value=entries)
@@ -140,6 +141,14 @@ def _with_rules(model: Located, folder: Path) -> Located:
         raise ConfigError(f"{rules.place}: a rules file contains a list of rules, such as `- {{label: WHEN, keywords: [when]}}`.")
     entries = {("rules" if key == "rules_file" else key): item for key, item in model.mapping.items()}
     return replace(model, value={**entries, "rules": replace(rules, key=named.key)})
+
+
+def _with_weights(model: Located, folder: Path) -> Located:
+    """The model section with the absolute path of its weights, where they are a file or folder beside the recipe and not a name."""
+    named = model.mapping.get("path")
+    if named is None or not isinstance(named.value, str) or not named.value or not _path(named.value, folder).exists():
+        return model
+    return replace(model, value={**model.mapping, "path": replace(named, value=str(_path(named.value, folder)))})
 
 
 def _with_paths(section: Located, keys: Collection[str], folder: Path) -> Located:

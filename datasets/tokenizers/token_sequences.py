@@ -70,7 +70,7 @@ class TokenSequences(Tokenizer):
         """The ids of each text, int32: [CLS] where `add_cls` is set, then its tokens, cut after `max_length` in all."""
         begin, most = [CLS] if self.config.add_cls else [], self.config.max_length
         rows = self._byte_rows(encodable(texts)) if self.config.type == "bytes" else self._rows(encodable(texts))
-        return _ragged((begin + (row or [UNK]))[:most] for row in rows)
+        return as_ragged((begin + (row or [UNK]))[:most] for row in rows)
 
     def tokens(self, ids: Sequence[int] | IntArray) -> list[str]:
         """The ids by name. Bytes that are no text by themselves are shown as `<E2 82>`; those that are, as that text."""
@@ -148,7 +148,8 @@ def _places(starts: IntArray, lengths: IntArray) -> IntArray:
     return np.arange(ends[-1] if len(ends) else 0) + np.repeat(starts - (ends - lengths), lengths)
 
 
-def _ragged(rows: Iterable[list[int]]) -> Ragged:
+def as_ragged(rows: Iterable[list[int]]) -> Ragged:
+    """Rows of ids, one after the other."""
     ids, ends = array("i"), array("q", [0])
     for row in rows:
         ids.fromlist(row)

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from ...configs.schema.base import PositiveInt
 from ...configs.schema.saved import OpenSaved, checked
-from ...configs.schema.tokenizer import NgramTokenizer, TokenizerConfig
-from ...errors import RunError
+from ...configs.schema.tokenizer import NgramTokenizer, PretrainedTokenizer, TokenizerConfig
+from ...errors import ConfigError, RunError
 from ...storage import damage, read_manifest, write_sealed
 from ..arrays import IntArray, Ragged
 
@@ -80,6 +80,8 @@ def train_tokenizer(config: TokenizerConfig, texts: Sequence[str]) -> Tokenizer:
         from .ngrams import Ngrams
 
         return Ngrams.fit(config, texts)
+    if isinstance(config, PretrainedTokenizer):
+        raise ConfigError("tokenizer.type: `pretrained` learns nothing from texts; it comes with the weights of `model.type: pretrained`.")
     from .token_sequences import TokenSequences
 
     return TokenSequences.train(config, texts)
@@ -135,6 +137,10 @@ def _read(folder: Path) -> tuple[dict[str, bytes], About]:
 
 
 def _loaded(config: TokenizerConfig, files: Mapping[str, bytes]) -> Tokenizer:
+    if isinstance(config, PretrainedTokenizer):
+        from .published import PublishedTokens
+
+        return PublishedTokens.from_files(config, files)
     if isinstance(config, NgramTokenizer):
         from .ngrams import Ngrams
 

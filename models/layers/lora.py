@@ -1,6 +1,7 @@
 """Low-rank adapters (Hu et al. 2022): beside a frozen matrix, the product of two narrow ones learns."""
 
 import math
+import re
 from collections.abc import Collection, Mapping
 
 import torch
@@ -8,6 +9,12 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 ADAPTERS = "lora_a", "lora_b"
+ATTENTION = re.compile(r"(attention|attn|Attention)\.")
+"""What the part of a block is called that has the attention: in ours, in BERT, RoBERTa and DistilBERT; in Llama and GPT-2; in T5."""
+FEED_FORWARD = re.compile(r"feed_forward\.|\.(mlp|ffn|intermediate)\.|\.ffn(_output)?$|\.layer\.\d+\.output\.")
+"""The same of the feed-forward layers: in ours; in Llama and GPT-2, DistilBERT, BERT; in ALBERT; and BERT's second matrix."""
+CONV1D = "Conv1D"
+"""The linear layer of GPT-2 in transformers, whose matrix is (d_in, d_out)."""
 
 
 class LoraLinear(nn.Linear):
@@ -30,13 +37,50 @@ class LoraLinear(nn.Linear):
         return self.weight + self.scale * self.lora_b @ self.lora_a
 
 
+class LoraConv1D(nn.Module):
+    """The same for the linear layer of GPT-2, whose matrix is (d_in, d_out)."""
+
+    def __init__(self, linear: nn.Module, rank: int, alpha: float) -> None:
+        super().__init__()
+        self.weight, self.bias = linear.weight, linear.bias
+        weight = linear.weight
+        assert isinstance(weight, nn.Parameter)
+        self.scale = alpha / rank
+        self.lora_a = nn.Parameter(weight.new_empty(rank, weight.shape[0]))
+        self.lora_b = nn.Parameter(weight.new_zeros(weight.shape[1], rank))
+        nn.init.kaiming_uniform_(self.lora_a, a=math.sqrt(5))
+
+    def forward(self, input: Tensor) -> Tensor:
+        """(..., d_in) -> (..., d_out)"""
+        assert isinstance(self.weight, Tensor)
+        added = functional.linear(functional.linear(input, self.lora_a), self.lora_b)
+        return functional.linear(input, self.weight.T, self.bias) + self.scale * added  # type: ignore[arg-type]
+
+    def merged(self) -> Tensor:
+        """(d_in, d_out): the one matrix that gives the same."""
+        assert isinstance(self.weight, Tensor)
+        return self.weight + self.scale * (self.lora_b @ self.lora_a).T
+
+
 def add_lora(model: nn.Module, rank: int, alpha: float, matrices: Collection[str]) -> int:
     """Put adapters beside the linear layers of these parts, such as `attention`; returns how many there are."""
     found = [(module, name, layer) for place, module in model.named_modules() for name, layer in module.named_children()
-             if isinstance(layer, nn.Linear) and any(part.endswith(tuple(matrices)) for part in place.split("."))]
+             if _is_matrix(layer) and _kind(f"{place}.{name}") in matrices]
     for module, name, layer in found:
-        setattr(module, name, LoraLinear(layer, rank, alpha))
+        made = LoraLinear(layer, rank, alpha) if isinstance(layer, nn.Linear) else LoraConv1D(layer, rank, alpha)
+        setattr(module, name, made)
     return len(found)
+
+
+def _is_matrix(layer: nn.Module) -> bool:
+    return isinstance(layer, nn.Linear) or type(layer).__name__ == CONV1D
+
+
+def _kind(place: str) -> str | None:
+    """Which part of a transformer block a layer belongs to, by the names of the modules that it is in."""
+    if place.startswith("output."):
+        return None
+    return "attention" if ATTENTION.search(place) else "feed_forward" if FEED_FORWARD.search(place) else None
 
 
 def is_adapter(name: str) -> bool:
@@ -63,5 +107,5 @@ def with_adapters(model: nn.Module, merged: Mapping[str, Tensor]) -> dict[str, T
     return {**merged, **zeros}
 
 
-def _adapted(model: nn.Module) -> dict[str, LoraLinear]:
-    return {name: layer for name, layer in model.named_modules() if isinstance(layer, LoraLinear)}
+def _adapted(model: nn.Module) -> dict[str, LoraLinear | LoraConv1D]:
+    return {name: layer for name, layer in model.named_modules() if isinstance(layer, LoraLinear | LoraConv1D)}

@@ -27,6 +27,7 @@ def method_address(recipe: Recipe) -> str:
         settings["data"] |= {name: _content(path) for name, path in paths.items() if path is not None}
     if (source := getattr(recipe.model, "init_from", None)) is not None:
         settings["model"]["init_from"] = _weights_of(source)
+    settings["model"].pop("architecture", None)  # that of the weights, which `path` names
     for name in ("rules_file", "vectors"):
         if (path := getattr(recipe.model, name, None)) is not None:
             settings["model"][name] = _content(path)

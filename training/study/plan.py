@@ -92,8 +92,8 @@ def _refuse_other(run: PlannedRun, address: str, planned: Mapping[Path, PlannedR
 
 
 def matching(configs: Sequence[str]) -> list[str]:
-    """Each recipe once; a pattern matches the packaged recipes with data, or else files. It leaves out recipes that start from a run which
-    is not there yet.
+    """Each recipe once; a pattern matches the packaged recipes with data, or else files. It leaves out recipes that start from a run, or
+    from published weights, which are not there yet.
     """
     found: dict[str, None] = {}
     for config in configs:
@@ -106,7 +106,8 @@ def _matches(pattern: str) -> list[str]:
     found = [name for name, recipe in packaged.items() if not isinstance(recipe.data, SizesData)] or sorted(
         path for path in glob(pattern) if path.endswith((".yaml", ".yml")))  # noqa: PTH207 - absolute patterns too
     if early := [name for name in found if not can_start(packaged.get(name) or load_recipe(name))]:
-        announce(f"Left out: {', '.join(early)}, which start from a run that is not there yet; `nlp config show` names it.")
+        announce(f"Left out: {', '.join(early)}, which start from a run that is not there yet, or from published weights that are not "
+                 "(`nlp data get`); `nlp config show` names it.")
         found = [name for name in found if name not in early]
     if not found:
         raise ConfigError(f"No recipe with data matches {pattern!r}. `nlp config list` shows the recipes that come with the tool; "
