@@ -22,6 +22,7 @@ from nlp.configs.schema.networks import (
     NetworkConfig,
     RecurrentConfig,
 )
+from nlp.configs.schema.prompting import PromptingConfig
 from nlp.configs.schema.transformers import TransformerConfig
 from nlp.models.build import build_model
 from nlp.models.head import Head
@@ -134,9 +135,10 @@ def one_thread() -> Iterator[None]:
 
 
 def network_classes() -> set[type]:
-    """The classes of the union that are networks of one text; those of pairs are checked in files of their own."""
+    """The classes of the union that are networks of one text; those of pairs, and of prompts, are checked in files of their own."""
     members = get_args(get_args(ModelConfig)[0])
-    return {member for member in members if issubclass(member, NetworkConfig) and "sequence" not in member.gives}
+    elsewhere = {member for member in members if "sequence" in member.gives or issubclass(member, PromptingConfig)}
+    return {member for member in members if issubclass(member, NetworkConfig)} - elsewhere
 
 
 # Inputs

@@ -94,20 +94,17 @@ def start_of(recipe: Recipe, directory: RunDirectory | None = None) -> Start | N
 
 
 def can_start(recipe: Recipe) -> bool:
-    """Whether the run is there that `model.init_from` names, where it names one."""
-    name = _source_name(recipe)
+    """Whether the runs are there that the model is made of."""
     try:
-        return name is None or has_checkpoint(find_run(name))
+        return all(has_checkpoint(find_run(name)) for name in recipe.model.sources.values())
     except RunError:
         return False
 
 
 def pinned(recipe: Recipe) -> Recipe:
-    """The same recipe with the run that `model.init_from` means now, so that it stays that run when there is a later one."""
-    name = _source_name(recipe)
-    if name is None:
-        return recipe
-    return recipe.model_copy(update={"model": recipe.model.model_copy(update={"init_from": find_run(name).address})})
+    """The same recipe with the runs that `model.init_from` and the like mean now, so that they stay those when there is a later one."""
+    addresses = {key: find_run(name).address for key, name in recipe.model.sources.items()}
+    return recipe.model_copy(update={"model": recipe.model.model_copy(update=addresses)}) if addresses else recipe
 
 
 def _source_name(recipe: Recipe) -> str | None:

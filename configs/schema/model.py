@@ -17,6 +17,7 @@ from .classical import (
     RandomForestConfig,
 )
 from .networks import CnnConfig, MlpConfig, RecurrentConfig, RecurrentSeq2SeqConfig
+from .prompting import PromptConfig, TunedPromptConfig
 from .rules import RulesConfig
 from .transformers import TransformerConfig, TransformerSeq2SeqConfig
 
@@ -37,7 +38,9 @@ ModelConfig = Annotated[
     | RecurrentConfig
     | TransformerConfig
     | RecurrentSeq2SeqConfig
-    | TransformerSeq2SeqConfig,
+    | TransformerSeq2SeqConfig
+    | PromptConfig
+    | TunedPromptConfig,
     Field(discriminator="type"),
 ]
 
