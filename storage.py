@@ -4,6 +4,8 @@ A file is written under a temporary name, flushed to the disk and renamed into p
 content. A folder is sealed by a manifest, written last, that lists the size and SHA-256 of each of its files; `write_folder` also renames
 the sealed folder into place once.
 
+`cache_folder` is where a user's programs keep such files.
+
 Nothing is written through a link: a folder that came from somebody else could have a file changed that is not in it. Callers resolve the
 folder that their user named, so that only links inside it count.
 """
@@ -18,6 +20,7 @@ import re
 import shutil
 import socket
 import stat
+import sys
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -27,6 +30,18 @@ MANIFEST = "manifest.json"
 _NUMBERS = itertools.count()
 _LARGEST = 2**63 - 1
 """Of whole numbers in JSON: what is larger is no count of anything, and neither NumPy nor a float may be able to represent it."""
+
+
+def cache_folder() -> Path | None:
+    """The folder in which programs of this user keep what can be fetched or made again; None for a user without a home."""
+    try:
+        if sys.platform == "win32":
+            return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
+        if sys.platform == "darwin":
+            return Path.home() / "Library" / "Caches"
+        return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    except RuntimeError:  # a user id without an entry in /etc/passwd, as containers have
+        return None
 
 
 class LinkError(OSError):

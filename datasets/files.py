@@ -3,11 +3,11 @@
 import gzip
 import hashlib
 import os
-import sys
 import zlib
 from pathlib import Path
 
 from ..errors import DataError
+from ..storage import cache_folder
 
 
 def data_folder() -> Path:
@@ -17,18 +17,6 @@ def data_folder() -> Path:
     if (caches := cache_folder()) is None:
         raise DataError("This user has no home folder for downloaded data. Set NLP_DATA to a writable folder.")
     return caches / "nlp" / "data"
-
-
-def cache_folder() -> Path | None:
-    """The folder in which programs of this user keep what can be fetched or made again; None for a user without a home."""
-    try:
-        if sys.platform == "win32":
-            return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
-        if sys.platform == "darwin":
-            return Path.home() / "Library" / "Caches"
-        return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    except RuntimeError:  # a user id without an entry in /etc/passwd, as containers have
-        return None
 
 
 def find_file(path: Path) -> Path | None:

@@ -7,6 +7,7 @@ import pytest
 from nlp.cli import data
 from nlp.datasets.named.catalog import DATASETS
 from nlp.errors import ConfigError, DataError
+from nlp.models.pretrained.packages import PACKAGES
 from typer.testing import CliRunner
 
 
@@ -36,7 +37,7 @@ def recipe(tmp_path) -> str:
 
 def test_list_names_every_dataset_and_whether_it_is_here():
     listed = {each["name"]: each for each in json.loads(run("list", "--json"))}
-    assert listed.keys() == DATASETS.keys()
+    assert listed.keys() == DATASETS.keys() | PACKAGES.keys()
     assert listed["names"]["here"] == "built in"
     assert listed["trec"]["here"] == "no"
     assert listed["trec"]["sizes"] == {"train": 5_452, "test": 500}

@@ -1,7 +1,7 @@
 """Prompting: the fast way gives what scoring each label apart gives, examples are drawn by the seed, and no weight changes."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import tiny_runs
+import tokenizers
 import torch
 from command import metrics, nlp, results
 from contracts import one_thread, recurrent, transformer
@@ -27,7 +28,6 @@ LABELS = "bad", "good"
 HEAD = Head("classes", 2, labels=LABELS)
 TEXTS = ["a fine film", "no", "so dull that I left early", "fine , really", "", "again and again and again a joy", "x" * 20]
 CHARACTERS = "".join(map(chr, range(32, 127))) + "\n"
-CHAT = "{% for m in messages %}<{{ m['role'] }}>{{ m['content'] }}\n{% endfor %}{% if add_generation_prompt %}<assistant>{% endif %}"
 
 
 def encode(texts: Sequence[str]) -> list[list[int]]:
@@ -43,16 +43,17 @@ def own(seed: int = 0, context: int | None = None, **settings: Any) -> OwnLangua
     return OwnLanguageModel("own", network.eval(), encode, context)
 
 
-class Characters:
-    """As much of a tokenizer of `transformers` as prompting uses."""
+def characters() -> tokenizers.Tokenizer:
+    """The same as a published tokenizer, which begins each text with <s>."""
+    special = ["<s>", "<unk>", *(f"<{number}>" for number in range(5))]
+    vocabulary = {token: number for number, token in enumerate([*special, *CHARACTERS])}
+    made = tokenizers.Tokenizer(tokenizers.models.BPE(vocabulary, [], unk_token="<unk>"))
+    made.post_processor = tokenizers.processors.TemplateProcessing(single="<s> $A", special_tokens=[("<s>", 0)])  # pyright: ignore
+    return made
 
-    unk_token_id, chat_template = 3, CHAT
 
-    def __call__(self, texts: list[str], add_special_tokens: bool) -> dict[str, list[list[int]]]:
-        return {"input_ids": [[1, *ids] if add_special_tokens else ids for ids in encode(texts)]}
-
-    def apply_chat_template(self, messages: list[dict[str, str]], tokenize: bool, add_generation_prompt: bool) -> str:
-        return "".join(f"<{each['role']}>{each['content']}\n" for each in messages) + "<assistant>"
+def converse(messages: Sequence[Mapping[str, str]]) -> str:
+    return "".join(f"<{each['role']}>{each['content']}\n" for each in messages) + "<assistant>"
 
 
 def pretrained(kind: str) -> PretrainedLanguageModel:
@@ -65,7 +66,7 @@ def pretrained(kind: str) -> PretrainedLanguageModel:
         model = transformers.LlamaForCausalLM(config)
     else:
         model = transformers.GPT2LMHeadModel(transformers.GPT2Config(vocab_size=size, n_embd=16, n_layer=2, n_head=2, n_positions=256))
-    return PretrainedLanguageModel(kind, model.eval(), Characters())
+    return PretrainedLanguageModel(kind, model.eval(), characters(), converse)
 
 
 def config(**settings: Any) -> PromptConfig:

@@ -1,6 +1,7 @@
 """The language model that a model prompts: that of an earlier run, or a pre-trained one."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from ..configs.load import load_recipe
@@ -44,9 +45,10 @@ def _of_run(name: str) -> "LanguageModel":
     return OwnLanguageModel(source.address, run.model, encode, context)
 
 
-def _pretrained(path: str) -> "LanguageModel":
-    from transformers import AutoModelForCausalLM, AutoTokenizer
-
+def _pretrained(name: str) -> "LanguageModel":
+    from ..models.pretrained.folder import find_weights
+    from ..models.pretrained.loading import conversation, load_causal, load_tokenizer
     from ..models.prompting.language_model import PretrainedLanguageModel
 
-    return PretrainedLanguageModel(path, AutoModelForCausalLM.from_pretrained(path), AutoTokenizer.from_pretrained(path))
+    folder = find_weights(name)
+    return PretrainedLanguageModel(name, load_causal(folder), load_tokenizer(folder), partial(conversation, folder))

@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from ...configs.schema.tokenizer import NgramTokenizer, TokenizerConfig
+from ...storage import cache_folder
 from ..arrays import Ragged
-from ..files import cache_folder
 from ..tokenizers.tokenizer import Tokenizer, load_tokenizer, train_and_encode
 from .cache_entries import CacheEntries
 

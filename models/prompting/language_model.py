@@ -13,6 +13,8 @@ from ...configs.schema.tokenizer import BOS, UNK
 from ...errors import ConfigError
 
 if TYPE_CHECKING:
+    import tokenizers
+
     from ..networks.recurrent_language_model import RecurrentLanguageModel
     from ..networks.transformer import Transformer
 
@@ -87,22 +89,27 @@ class OwnLanguageModel(LanguageModel):
 
 
 class PretrainedLanguageModel(LanguageModel):
-    """A causal language model and a tokenizer of the `transformers` library."""
+    """A causal language model of the `transformers` library, with its tokenizer; `converse` writes a conversation as text."""
 
-    def __init__(self, name: str, model: Any, tokenizer: Any, seen: str | None = None) -> None:
+    def __init__(self, name: str, model: Any, tokenizer: "tokenizers.Tokenizer",
+                 converse: Callable[[Sequence[Message]], str | None]) -> None:
         super().__init__(name)
-        self.model, self.tokenizer, self.seen = model, tokenizer, seen
-        self.context, self.unknown = getattr(model.config, "max_position_embeddings", None), tokenizer.unk_token_id
+        self.model, self.tokenizer, self.converse = model, tokenizer, converse
+        self.seen = f"{name} was trained on text of the public web, which may contain this data, its test split included."
+        self.context = getattr(model.config, "max_position_embeddings", None)
+        unknown = getattr(tokenizer.model, "unk_token", None)
+        self.unknown = None if unknown is None else tokenizer.token_to_id(unknown)
         self.cache_key = "cache" if "cache" in inspect.signature(model.forward).parameters else "past_key_values"
 
     def ids(self, texts: Sequence[str], *, begin: bool = True) -> list[Ids]:
-        return self.tokenizer(list(texts), add_special_tokens=begin)["input_ids"]
+        return [each.ids for each in self.tokenizer.encode_batch_fast(list(texts), add_special_tokens=begin)]
 
     def chat(self, messages: Sequence[Message]) -> str:
-        if getattr(self.tokenizer, "chat_template", None) is None:
+        written = self.converse(messages)
+        if written is None:
             raise ConfigError(f"model.chat: the tokenizer of {self.name} has no chat template. Leave it out, or use a model that was tuned "
                               "to follow instructions.")
-        return self.tokenizer.apply_chat_template([dict(each) for each in messages], tokenize=False, add_generation_prompt=True)
+        return written
 
     def read(self, tokens: Tensor) -> Any:
         from transformers import DynamicCache
