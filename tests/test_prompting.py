@@ -6,6 +6,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import nlp as nlp_package
 import numpy as np
 import pytest
 import tiny_runs
@@ -291,6 +292,39 @@ def test_a_run_of_a_prompt(folder: Path) -> None:
     assert set(answer["probabilities"]) == {"dog", "cat", "bird"}
     counted = json.loads(nlp("count-params", "prompt.yaml", "--format", "json", cwd=folder).stdout)
     assert counted["total_parameters"] == found["cost"]["parameters"]
+
+
+def published(path: Path) -> None:
+    """A random Llama as Hugging Face saves it, with the tokenizer of characters."""
+    model = pretrained("llama")
+    model.model.save_pretrained(path)
+    model.tokenizer.save(str(path / "tokenizer.json"))
+
+
+def test_a_published_model_is_prompted_and_tuned_and_what_it_may_have_seen_is_said(folder: Path) -> None:
+    if not (folder / "llama").exists():
+        published(folder / "llama")
+    settings = ["model.path=llama", "model.lm=null"]
+    told = train(folder, "prompt", "llama", *settings, "model.shots=1")
+    assert "llama was trained on text of the public web, which may contain this data" in " ".join(told.stderr.split())
+    scored = json.loads(nlp("eval", "prompt/llama", "--json", cwd=folder).stdout)
+    assert any("public web" in each for each in scored["notices"])
+    assert results(folder / "runs" / "prompt" / "llama")["test"]["loss"] == pytest.approx(scored["metrics"]["loss"]["value"], abs=1e-5)
+    told = train(folder, "tuned", "llama", *settings, "training.optimizer.learning_rate=0.03")
+    # Beside q, k, v and o of two layers: 4 numbers for each row and column, of 16 x 16, twice 16 x 8, and 16 x 16.
+    assert f"learning    {2 * 4 * (32 + 24 + 24 + 32):,} of these parameters" in told.stderr
+    scored = json.loads(nlp("eval", "tuned/llama", "--json", cwd=folder).stdout)
+    assert results(folder / "runs" / "tuned" / "llama")["test"]["loss"] == pytest.approx(scored["metrics"]["loss"]["value"], abs=1e-5)
+
+
+def test_the_benchmark_scores_the_same_both_ways(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(Path(nlp_package.__file__).parent / "benchmarks"))
+    monkeypatch.chdir(folder)
+    from prompting import compare
+
+    for shots in (0, 2):
+        row = compare("prompt.yaml", pairs=1, texts=8, shots=shots, threads=1)
+        assert 0 < row["min"] <= row["ratio"] and row["difference"] < 1e-5
 
 
 def test_seeds_draw_other_examples(folder: Path) -> None:

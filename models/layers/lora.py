@@ -8,6 +8,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 ADAPTERS = "lora_a", "lora_b"
+CALLED = {"attention": ("attention", "attn"), "feed_forward": ("feed_forward", "mlp")}
+"""How the names of the parts end that a matrix is in, here and in published networks."""
 
 
 class LoraLinear(nn.Linear):
@@ -32,8 +34,9 @@ class LoraLinear(nn.Linear):
 
 def add_lora(model: nn.Module, rank: int, alpha: float, matrices: Collection[str]) -> int:
     """Put adapters beside the linear layers of these parts, such as `attention`; returns how many there are."""
+    ends = tuple(end for name in matrices for end in CALLED[name])
     found = [(module, name, layer) for place, module in model.named_modules() for name, layer in module.named_children()
-             if isinstance(layer, nn.Linear) and any(part.endswith(tuple(matrices)) for part in place.split("."))]
+             if isinstance(layer, nn.Linear) and any(part.endswith(ends) for part in place.split("."))]
     for module, name, layer in found:
         setattr(module, name, LoraLinear(layer, rank, alpha))
     return len(found)
