@@ -84,6 +84,7 @@ def _as_json(report: "Report") -> dict[str, Any]:
         **({"signatures": dict(report.signatures)} if report.signatures else {}),
         **({"labels": list(report.confusion.labels), "confusion": report.confusion.matrix.tolist()} if report.confusion else {}),
         **({"spans": _spans_as_json(report.spans)} if report.spans is not None else {}),
+        **({"notices": list(report.notices)} if report.notices else {}),
         "predictions": report.predictions,
     }
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from ..configs.catalog import own_name
 from ..configs.schema.networks import MlpConfig, NetworkConfig
+from ..configs.schema.prompting import PromptingConfig
 from ..configs.schema.recipe import Recipe, problems
 from ..configs.schema.rules import RulesConfig
 from ..configs.schema.tagging import is_tag
@@ -32,6 +33,10 @@ TRAINING = {
     "clip_norm": 1.0,
     "early_stopping": {"patience": 3},
 }
+LORA_TRAINING = {**TRAINING, "epochs": 1, "batch_size": 16, "optimizer": {"type": "adamw", "learning_rate": 1e-3}, "early_stopping": None,
+                 "fine_tune": {"lora": {"rank": 8, "alpha": 16.0}}}
+LANGUAGE_MODEL = "smollm2-135m-instruct"
+"""What a first prompt is for: small, and trained to follow instructions."""
 
 
 def write_recipe(sample: Sample, model: str, path: Path, force: bool) -> None:
@@ -73,14 +78,15 @@ def first_settings(sample: Sample, model: str, folder: Path) -> dict[str, Any]:
     values: dict[str, Any] = {"description": f"Predict {what} in {sample.title}", "data": _data(sample, folder)}
     if sample.task == "tagging":
         return {**values, **_tagging(sample, model, section), "seeds": [1]}
-    if section is not RulesConfig:
+    prompts = issubclass(section, PromptingConfig)
+    if section is not RulesConfig and not prompts:
         bag = section is MlpConfig or not issubclass(section, NetworkConfig)
         values["tokenizer"] = _tokenizer(sample, bag, dense=section is MlpConfig)
     names, missing = sample.names, MISSING.intersection(map(str.strip, sample.labels))
     values["task"] = {"type": "classification", "text": names[0], "label": names[1], **({"missing_labels": "drop"} if missing else {})}
     values["model"] = {"type": model, **_model(section, sample)}
     if issubclass(section, NetworkConfig):
-        values["training"] = TRAINING
+        values["training"] = LORA_TRAINING if prompts else TRAINING
     return {**values, "seeds": [1]}
 
 
@@ -130,7 +136,15 @@ def _model(section: type, sample: Sample) -> dict[str, Any]:
         if not rules:
             raise DataError(f"{sample.file}: no word distinguishes the classes, so no initial rules can be written.")
         return {"mode": "weighted", "rules": rules, "default": Counter(sample.labels).most_common(1)[0][0]}
+    if issubclass(section, PromptingConfig):
+        words = {label: f" {label}" for label in classes_of(sample)}
+        return {"path": LANGUAGE_MODEL, "template": "Text: {text}\nClass:", "label_words": words}
     return {"hidden_sizes": [128], "dropout": 0.3} if section is MlpConfig else {}
+
+
+def classes_of(sample: Sample) -> list[str]:
+    """The classes that rows have, without what stands for a missing value."""
+    return sorted({label.strip() for label in sample.labels} - MISSING)
 
 
 def typical_words(sample: Sample) -> Mapping[str, list[str]]:

@@ -20,6 +20,7 @@ from ..configs.schema.networks import (
     RecurrentSeq2SeqConfig,
 )
 from ..configs.schema.pretrained import PretrainedNetworkConfig
+from ..configs.schema.prompting import PromptConfig, TunedPromptConfig
 from ..configs.schema.rules import RulesConfig
 from ..configs.schema.transformers import TransformerConfig, TransformerSeq2SeqConfig
 from ..errors import ConfigError
@@ -30,14 +31,19 @@ if TYPE_CHECKING:
     from .classical.ngram import NgramLanguageModel
     from .classical.taggers import Tagger
     from .networks.network import Network
+    from .prompting.language_model import LanguageModel
+    from .prompting.prompted import Prompted
     from .rules import Rules
 
-Model = Union["Rules", "Classical", "Tagger", "NgramLanguageModel", "Network"]
+Model = Union["Rules", "Classical", "Tagger", "NgramLanguageModel", "Network", "Prompted"]
 """A model of any generation: a batch in, scores out."""
 
 
-def build_model(config: ModelConfig, spec: SizesData, head: Heads) -> Model:  # noqa: PLR0911, PLR0912, one for each family
+def build_model(config: ModelConfig, spec: SizesData, head: Heads,  # noqa: PLR0911, PLR0912, one for each family
+                language_model: "LanguageModel | None" = None) -> Model:
     """Build the model with the sizes of the data and the output that the task needs, or several by name; without one, the bare encoder.
+
+    `language_model` is the one that a prompt is for.
 
     Raises ConfigError where a size that the model needs is missing, or where the head is not for this model.
     """
@@ -90,8 +96,21 @@ def build_model(config: ModelConfig, spec: SizesData, head: Heads) -> Model:  # 
             from .networks.transformer_seq2seq import TransformerSeq2Seq
 
             return TransformerSeq2Seq(config, _size(spec.vocab_size, "vocab_size", config), _target(config, head))
+        case PromptConfig():
+            from .prompting.prompted import Prompted
+
+            return Prompted(config, _classes(config, head), _given(language_model))
+        case TunedPromptConfig():
+            from .prompting.tuned_prompt import TunedPrompt
+
+            return TunedPrompt(config, _classes(config, head), _given(language_model))
         case _:
             assert_never(config)
+
+
+def _given(language_model: "LanguageModel | None") -> "LanguageModel":
+    assert language_model is not None, "a prompt is for a language model"
+    return language_model
 
 
 def _tagger(config: AnyTaggerConfig, n_tags: int) -> "Tagger":

@@ -23,6 +23,7 @@ from nlp.configs.schema.networks import (
     RecurrentConfig,
 )
 from nlp.configs.schema.pretrained import PretrainedNetworkConfig
+from nlp.configs.schema.prompting import PromptingConfig
 from nlp.configs.schema.transformers import TransformerConfig
 from nlp.models.build import build_model
 from nlp.models.head import Head
@@ -135,10 +136,11 @@ def one_thread() -> Iterator[None]:
 
 
 def network_classes() -> set[type]:
-    """The classes of the union that are networks of one text; those of pairs, and published ones, are checked in files of their own."""
+    """The classes of the union that are networks of one text; those of pairs, of prompts, and published ones, have files of their own."""
     members = get_args(get_args(ModelConfig)[0])
+    elsewhere = (PretrainedNetworkConfig, PromptingConfig)
     return {member for member in members if issubclass(member, NetworkConfig) and "sequence" not in member.gives
-            and member is not PretrainedNetworkConfig}
+            and not issubclass(member, elsewhere)}
 
 
 # Inputs

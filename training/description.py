@@ -30,7 +30,7 @@ def parts(recipe: Recipe, run: "Run", setting: Setting) -> Iterator[str]:
 def steps(recipe: Recipe, plan: Plan) -> Iterator[str]:
     """How long the model learns; nothing for rules."""
     if recipe.model.learns_by == "solver":
-        yield "training    one fit to all training examples"
+        yield f"training    {recipe.model.fitting}"
     if recipe.training is None:
         return
     if isinstance(plan, TimedPlan):

@@ -5,7 +5,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from ..configs.schema.networks import NetworkConfig
 from ..configs.schema.recipe import Recipe
 from ..errors import DeviceError
 from .distributed import World
@@ -52,7 +51,7 @@ def choose_device(recipe: Recipe, asked: str, processes: int = 1) -> str:
     """
     if asked not in DEVICES:
         raise DeviceError(f"There is no device {asked!r}. --device takes {', '.join(DEVICES[:-1])} or {DEVICES[-1]}.")
-    if asked == "cpu" or not isinstance(recipe.model, NetworkConfig):
+    if asked == "cpu" or not recipe.model.runs_on_devices:
         return "cpu"
     import torch
 
@@ -107,7 +106,7 @@ def keep_freed_memory() -> None:
 
 def placed(recipe: Recipe, setting: Setting, build: Callable[[], Any]) -> Any:
     """Build a model; a network gets its initial weights from the seed, equal on every rank, and moves to the device."""
-    if not isinstance(recipe.model, NetworkConfig):
+    if not recipe.model.runs_on_devices:
         return build()
     import torch
 

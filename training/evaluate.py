@@ -9,9 +9,6 @@ from ..tasks.predictions import Predictions
 from ..tasks.task import Task
 from .distributed import World
 
-TRAIN_SAMPLE = 5_000
-"""Training rows that a finished model is scored on, evenly spaced; enough to see the gap between training and validation."""
-
 
 def predict(task: Task, model: Any, split: Split, world: World = World(), most: int | None = None) -> Any:  # noqa: B008
     """The model's predictions for every row (or for about `most`), the same on every rank."""

@@ -14,7 +14,7 @@ from ..datasets.encoded.split import Data, Split
 from ..storage import make_folder
 from ..tasks.task import Task
 from ..terminal import on_one_line, shortened
-from .evaluate import TRAIN_SAMPLE, predict
+from .evaluate import predict
 from .flops import training_flops_per_token
 from .folder.checkpoints import checkpoint_path, has_checkpoint
 from .folder.files import disk_errors, write_atomically, write_json
@@ -103,7 +103,7 @@ def _used(data: Data, plan: Plan, session: Session) -> dict[str, Any]:
 def _score(model: Any, task: Task, split: Split, session: Session) -> dict[str, float]:
     """Metrics of one split; predictions and pictures of all but the training split are kept."""
     session.display.scoring(split.name)
-    predictions = predict(task, model, split, session.world, TRAIN_SAMPLE if split.name == "train" else None)
+    predictions = predict(task, model, split, session.world, session.recipe.model.scored_train_rows if split.name == "train" else None)
     if session.tracker is not None and split.name != "train":
         save_predictions(task, predictions, split, session.directory)
         step = session.progress.step

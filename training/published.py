@@ -48,8 +48,8 @@ def published_start(recipe: Recipe, config: PretrainedNetworkConfig) -> Publishe
     return PublishedStart(config.path, path, {"text": PublishedTokens(settings, load_tokenizer(path))})
 
 
-def can_start_published(config: PretrainedNetworkConfig) -> bool:
+def can_start_published(path: str) -> bool:
     """Whether the weights are on this machine, or are those of the Hub, which training fetches."""
     from ..models.pretrained.folder import find_local_weights, is_of_hub
 
-    return find_local_weights(config.path) is not None or is_of_hub(config.path)
+    return find_local_weights(path) is not None or is_of_hub(path)

@@ -18,6 +18,7 @@ from .distributed import World, join_world, leave_world, refuse_ranks
 from .finish import Results, finish
 from .folder.run_directory import RunDirectory
 from .jobs import Job, discarded_unless_started
+from .language_source import language_model_of
 from .log.display import Display
 from .loop.learner import Learner, build_learner, build_plan
 from .loop.trainer import fit
@@ -95,4 +96,5 @@ def build_run(recipe: Recipe, setting: Setting, directory: RunDirectory | None =
 
 def build_placed_model(recipe: Recipe, setting: Setting, encoding: Encoding, task: Task) -> Any:
     """The model of a recipe on its device; a network's first weights are drawn from the seed."""
-    return placed(recipe, setting, lambda: build_model(recipe.model, encoding.spec, task.head))
+    language_model = language_model_of(recipe.model)
+    return placed(recipe, setting, lambda: build_model(recipe.model, encoding.spec, task.head, language_model))

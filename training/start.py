@@ -150,28 +150,26 @@ def _take_vectors(model: Any, encoding: Encoding, path: str) -> str:
 
 
 def can_start(recipe: Recipe) -> bool:
-    """Whether the run is there that `model.init_from` names, or the published weights, where the recipe starts from any."""
-    name = _source_name(recipe)
-    if name is None and isinstance(recipe.model, PretrainedNetworkConfig):
-        return can_start_published(recipe.model)
+    """Whether the runs and the published weights are there that the model is made of."""
+    path = getattr(recipe.model, "path", None)
+    if path is not None and not can_start_published(path):
+        return False
     try:
-        return name is None or has_checkpoint(find_run(name))
+        return all(has_checkpoint(find_run(name)) for name in recipe.model.sources.values())
     except RunError:
         return False
 
 
 def pinned(recipe: Recipe) -> Recipe:
-    """The same recipe with the run that `model.init_from` means now, so that it stays that run when there is a later one; and with the
-    sizes of a published network, so that they are known without its folder.
+    """The same recipe with the runs that `model.init_from` and the like mean now, so that they stay those when there is a later one; and
+    with the sizes of a published network, so that they are known without its folder.
     """
-    name = _source_name(recipe)
+    changes: dict[str, Any] = {key: find_run(name).address for key, name in recipe.model.sources.items()}
     if isinstance(recipe.model, PretrainedNetworkConfig) and recipe.model.architecture is None:
         from ..models.pretrained.architecture import stated_architecture
 
-        recipe = recipe.model_copy(update={"model": recipe.model.model_copy(update={"architecture": stated_architecture(recipe.model)})})
-    if name is None:
-        return recipe
-    return recipe.model_copy(update={"model": recipe.model.model_copy(update={"init_from": find_run(name).address})})
+        changes["architecture"] = stated_architecture(recipe.model)
+    return recipe.model_copy(update={"model": recipe.model.model_copy(update=changes)}) if changes else recipe
 
 
 def _source_name(recipe: Recipe) -> str | None:

@@ -10,7 +10,6 @@ from statistics import median, quantiles
 
 from ...configs.schema.data import SizesData
 from ...configs.schema.language_modeling import LanguageModelingConfig
-from ...configs.schema.networks import NetworkConfig
 from ...datasets.build import read_split, read_texts
 from ...datasets.encoded.batching import evenly_spaced
 from ...tasks.task import PredictOptions
@@ -68,7 +67,7 @@ class _Trial:
 
     def measure(self, repeat: int) -> None:
         """Answer a batch and note how long it takes; other runs may have changed the number of threads, which the process shares."""
-        if isinstance(self.run.recipe.model, NetworkConfig):
+        if self.run.recipe.model.runs_on_devices:
             import torch
 
             torch.set_num_threads(thread_count(self.run.recipe))

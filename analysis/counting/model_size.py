@@ -13,6 +13,7 @@ from ...configs.schema.classical import (
 )
 from ...configs.schema.data import SizesData
 from ...configs.schema.networks import NetworkConfig, Seq2SeqConfig
+from ...configs.schema.prompting import PromptingConfig
 from ...configs.schema.recipe import Recipe
 from ...configs.schema.rules import RulesConfig
 from ...configs.schema.transformers import TransformerConfig
@@ -73,8 +74,9 @@ class Counted:
 
 
 def needs_data(recipe: Recipe) -> bool:
-    """Whether sizes come from the recipe's data: neither rules nor recipes that state sizes need to look at it."""
-    return not isinstance(recipe.data, SizesData) and not isinstance(recipe.model, RulesConfig | TaggerConfig | NgramConfig)
+    """Whether sizes come from the recipe's data: rules, prompts and recipes that state sizes need not look at it."""
+    learned_without = RulesConfig | TaggerConfig | NgramConfig | PromptingConfig
+    return not isinstance(recipe.data, SizesData) and not isinstance(recipe.model, learned_without)
 
 
 def count_recipe(recipe: Recipe, data: "Data | None" = None, depth: int | None = None) -> Counted:
@@ -89,6 +91,12 @@ def count_recipe(recipe: Recipe, data: "Data | None" = None, depth: int | None =
         from ...models.rules import Rules
 
         return Counted(config.type, 0, Rules(config, Head("classes", 0)).describe())
+    if isinstance(config, PromptingConfig):
+        from ...training.language_source import language_model_of
+
+        model = language_model_of(config)
+        assert model is not None
+        return Counted(config.type, model.n_parameters, {"context": model.context} if model.context is not None else {})
     sizes = data.encoding.spec if data is not None else recipe.data
     assert isinstance(sizes, SizesData), "sizes come from the data"
     if isinstance(config, ClassicalConfig):

@@ -18,6 +18,7 @@ from .classical import (
 )
 from .networks import CnnConfig, MlpConfig, RecurrentConfig, RecurrentSeq2SeqConfig
 from .pretrained import PretrainedNetworkConfig
+from .prompting import PromptConfig, TunedPromptConfig
 from .rules import RulesConfig
 from .transformers import TransformerConfig, TransformerSeq2SeqConfig
 
@@ -39,7 +40,9 @@ ModelConfig = Annotated[
     | TransformerConfig
     | PretrainedNetworkConfig
     | RecurrentSeq2SeqConfig
-    | TransformerSeq2SeqConfig,
+    | TransformerSeq2SeqConfig
+    | PromptConfig
+    | TunedPromptConfig,
     Field(discriminator="type"),
 ]
 

@@ -39,6 +39,12 @@ class ModelBase(Config):
     """Whether another seed gives another model, so that what one run shows is true of that run only."""
     carries_state: ClassVar[bool] = False
     """Whether a language model of this kind starts a block in the state that the block before it ended in."""
+    runs_on_devices: ClassVar[bool] = False
+    """Whether it computes with torch, and so on any device."""
+    source_keys: ClassVar[tuple[str, ...]] = ()
+    """The keys that may name an earlier run, which the model is then made of."""
+    scored_train_rows: ClassVar[int] = 5_000
+    """Training rows that a finished model is scored on, evenly spaced; enough to see the gap between training and validation."""
 
     @property
     def inputs(self) -> Inputs:
@@ -54,6 +60,16 @@ class ModelBase(Config):
     def threads(self) -> int | None:
         """Threads that a run uses on a CPU; None: all cores. A fixed rule by class and size, so that equal seeds give equal bytes."""
         return 1
+
+    @property
+    def sources(self) -> dict[str, str]:
+        """The earlier runs that the model is made of, by the key that names each."""
+        return {key: getattr(self, key) for key in self.source_keys if getattr(self, key) is not None}
+
+    @property
+    def fitting(self) -> str:
+        """What learning consists of, where it is no steps."""
+        return "one fit to all training examples"
 
     def problems(self, recipe: "Recipe") -> "Iterator[Problem]":
         """What does not fit between the model and the sections for tokenizer and training."""

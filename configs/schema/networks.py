@@ -20,6 +20,8 @@ class NetworkConfig(ModelBase):
 
     learns_by: ClassVar[LearnsBy] = "gradient"
     gives: ClassVar[frozenset[str]] = frozenset({"classes"})
+    runs_on_devices: ClassVar[bool] = True
+    source_keys: ClassVar[tuple[str, ...]] = ("init_from",)
 
     dropout: Probability = 0.0
     """Share of activations set to zero in training (Srivastava et al. 2014)."""

@@ -87,13 +87,21 @@ class RecurrentLanguageModel(Network):
         cells = [layer.ahead for layer in self.hidden.layers if isinstance(layer, RecurrentLayer)]
         self.carried[True] = Carried.restored(tensors, cells) if tensors else None
 
+    def read_on(self, tokens: Tensor, past: list[State] | None) -> tuple[Tensor, list[State]]:
+        """(batch, seq) tokens after the same `past` -> (batch, seq, hidden_size) states, and the past of what comes after
+
+        The past may be that of a single text, which is then the beginning of all.
+        """
+        before: list[State | None] = [None] * len(self.hidden.layers)
+        if past is not None:
+            before = [_each(state, lambda part: part.expand(-1, len(tokens), -1).contiguous()) for state in past]
+        return self.hidden.carry(self.embedding(tokens), before)
+
     @torch.inference_mode()
     def next_scores(self, ids: Sequence[int], past: list[State] | None) -> tuple[FloatArray, list[State]]:
         """Scores (n_words,) of the token after `ids`, which follow the text so far, and the states for the next call."""
         self.eval()
-        x = self.embedding(torch.tensor([list(ids)], device=self.device))
-        before: list[State | None] = [*past] if past is not None else [None] * len(self.hidden.layers)
-        x, now = self.hidden.carry(x, before)
+        x, now = self.read_on(torch.tensor([list(ids)], device=self.device), past)
         return self.output.scores(x[0, -1]).double().cpu().numpy(), now
 
     def _states(self, places: Tensor) -> list[Any]:

@@ -110,6 +110,16 @@ class Transformer(SequenceNetwork):
             tokens, lengths, more = tokens[:, :longest], lengths.clamp(max=longest), _window(more, 0, longest)
         return super().forward(tokens, lengths, first_pieces=first_pieces, asked=asked, **more)
 
+    def read_on(self, tokens: Tensor, past: Past | None) -> tuple[Tensor, Past]:
+        """(batch, seq) tokens after the same `past` -> (batch, seq, d_model) states, and the past of what comes after; causal, no dropout
+
+        The past may be that of a single text, which is then the beginning of all. No more tokens in all than there are positions.
+        """
+        start = 0 if past is None else past[0][0].shape[2]
+        before = None if past is None else [(key.expand(len(tokens), -1, -1, -1), value.expand(len(tokens), -1, -1, -1))
+                                            for key, value in past]
+        return self.hidden.extend(self.embedding(tokens, start=start), before)
+
     @torch.inference_mode()
     def next_scores(self, ids: Sequence[int], past: Past | None) -> tuple[FloatArray, Past]:
         """Scores (n_words,) of the token after `ids`, which follow the text so far, and the cache for the next call.
@@ -121,8 +131,7 @@ class Transformer(SequenceNetwork):
         if start + len(ids) > self.max_positions:
             raise ValueError(f"the text has {start + len(ids)} tokens, and the model {self.max_positions} positions")
         self.eval()
-        tokens = torch.tensor([list(ids)], device=self.device)
-        states, now = self.hidden.extend(self.embedding(tokens, start=start), past)
+        states, now = self.read_on(torch.tensor([list(ids)], device=self.device), past)
         assert isinstance(self.output, VocabularyOutput)
         return self.output.scores(states[0, -1]).double().cpu().numpy(), now
 

@@ -3,7 +3,7 @@
 import io
 import logging
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stderr
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -49,6 +49,23 @@ def load_tokenizer(path: Path) -> "tokenizers.Tokenizer":
     tokenizer.no_truncation()
     tokenizer.no_padding()
     return tokenizer
+
+
+def conversation(path: Path, messages: Sequence[Mapping[str, str]]) -> str | None:
+    """Turns with `role` and `content` as text, up to where the model is to answer; None where the folder has no chat template.
+
+    transformers runs such a template in a sandbox.
+    """
+    checked = check_folder(path)
+    with quiet(), reported(path):
+        from transformers import AutoTokenizer
+
+        file = {} if checked.gguf is None else {"gguf_file": checked.gguf.name}
+        folder = path if checked.gguf is None else checked.gguf.parent
+        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False, **file)
+        if tokenizer.chat_template is None:
+            return None
+        return str(tokenizer.apply_chat_template([dict(each) for each in messages], tokenize=False, add_generation_prompt=True))
 
 
 def load_config(path: Path) -> "PretrainedConfig":

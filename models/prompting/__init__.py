@@ -1,0 +1,1 @@
+"""Classification by prompting a causal language model."""
