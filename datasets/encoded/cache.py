@@ -88,11 +88,15 @@ def _texts_key(tokenizer: Tokenizer, texts: Sequence[str]) -> str:
 
 
 def _library(config: TokenizerConfig) -> str:
-    """What else the outcome depends on: the library, and the version of Unicode that comes with Python."""
+    """What else the outcome depends on: the libraries, and the version of Unicode that comes with Python."""
     from importlib.metadata import version
 
+    from ..tokenizers.analysis import installed_packages
+
     name = "scikit-learn" if isinstance(config, NgramTokenizer) else "tokenizers"
-    return f"{name} {version(name)}, Python {sys.version_info.major}.{sys.version_info.minor}"
+    versions = {name: version(name), **installed_packages(config)}
+    return ", ".join([*(f"{each} {number}" for each, number in versions.items()),
+                      f"Python {sys.version_info.major}.{sys.version_info.minor}"])
 
 
 def _hash(texts: Sequence[str]) -> str:
