@@ -94,6 +94,9 @@ class NgramTokenizer(Config):
     """N-grams that occur in fewer training texts are left out."""
     max_features: PositiveInt | None = None
     """Keep only the N most frequent n-grams of each kind."""
+    hash_bits: Annotated[int, Field(ge=8, le=26)] | None = None
+    """Number the n-grams of each kind by a hash of this many bits (Weinberger et al. 2009), such as 20 for a million features, in place of
+    a vocabulary: memory does not grow with the corpus, but n-grams lose their names, and some share a feature."""
     stop_words: Literal["english"] | None = None
     """Leave out scikit-learn's list of frequent English words."""
     analysis: AnalysisConfig | None = None
@@ -110,7 +113,13 @@ class NgramTokenizer(Config):
     @property
     def as_before(self) -> set[str]:
         """Keys at their default that are younger than some runs, whose tokenizers are known by their settings without these."""
-        return {"analysis"} if self.analysis is None else set()
+        return {name for name in ("analysis", "hash_bits") if getattr(self, name) is None}
+
+    @model_validator(mode="after")
+    def _hashed(self) -> Self:
+        if self.hash_bits is not None and (self.min_frequency > 1 or self.max_features is not None):
+            raise ValueError("with hash_bits nobody counts single n-grams; leave min_frequency and max_features out")
+        return self
 
     @model_validator(mode="after")
     def _ranges(self) -> Self:

@@ -14,20 +14,18 @@ from ...storage import parse_json
 from ..arrays import FloatArray, IntArray, Ragged
 from .analysis import Analysis
 from .latent import Latent
-from .tokenizer import Tokenizer, encodable
+from .tokenizer import BLOCK, Tokenizer, encodable
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
-    from sklearn.feature_extraction.text import CountVectorizer
 
 WORD = r"(?u)\b\w+\b"
 """scikit-learn's pattern, but words of one letter count too: `I`, `a`, and much of Korean."""
 
-NAMES, IDF = "ngrams.json", "idf.safetensors"
-
-
 TOKEN = r"[^ ]+"
 """What an analysis gives: tokens with a space between one and the next."""
+
+NAMES, IDF = "ngrams.json", "idf.safetensors"
 
 
 class Ngrams(Tokenizer):
@@ -37,7 +35,7 @@ class Ngrams(Tokenizer):
     def __init__(self, config: NgramTokenizer, names: Mapping[str, Sequence[str]], idf: FloatArray | None,
                  analysis: Analysis | None = None, latent: Latent | None = None) -> None:
         self._config, self.names, self.idf, self.analysis, self.latent = config, names, idf, analysis, latent
-        self._counters: dict[str, CountVectorizer] = {}
+        self._counters: dict[str, Any] = {}
 
     @classmethod
     def fit(cls, config: NgramTokenizer, texts: Sequence[str]) -> "Ngrams":
@@ -45,8 +43,10 @@ class Ngrams(Tokenizer):
         return cls.fit_encode(config, texts)[0]
 
     @classmethod
-    def fit_encode(cls, config: NgramTokenizer, texts: Sequence[str]) -> "tuple[Ngrams, Ragged]":
-        """The same, with the encoded texts, which cost nothing more."""
+    def fit_encode(cls, config: NgramTokenizer, texts: Sequence[str]) -> "tuple[Ngrams, Ragged | None]":
+        """The same, with the encoded texts where they cost nothing more."""
+        if config.hash_bits is not None:
+            return cls._hashed(config, texts)
         analysis = None if config.analysis is None else Analysis(config.analysis, config.lowercase)
         counters = {kind: _counter(config, kind, analysis) for kind in _kinds(config)}
         read = _read(analysis, texts)
@@ -66,21 +66,40 @@ class Ngrams(Tokenizer):
         return ngrams, ngrams._with_latent(weighted)
 
     @classmethod
+    def _hashed(cls, config: NgramTokenizer, texts: Sequence[str]) -> "tuple[Ngrams, Ragged | None]":
+        """N-grams have no vocabulary, so all that is learned is in how many texts each feature is, from one block of texts at a time."""
+        analysis = None if config.analysis is None else Analysis(config.analysis, config.lowercase)
+        ngrams = cls(config, _fixed_names(config), None, analysis)
+        if config.weighting == "tfidf":
+            texts_with = np.zeros(ngrams.n_counted, dtype=np.int64)
+            for start in range(0, len(texts), BLOCK):
+                texts_with += np.bincount(ngrams._counts(texts[start : start + BLOCK]).indices, minlength=ngrams.n_counted)
+            ngrams.idf = _smoothed(texts_with, len(texts))
+        if (size := _latent_size(config)) is None:
+            return ngrams, None
+        weighted = ngrams._weigh(texts)
+        ngrams.latent = Latent.fit(weighted, ngrams.n_counted, size)
+        return ngrams, ngrams._with_latent(weighted)
+
+    @classmethod
     def from_files(cls, config: NgramTokenizer, files: Mapping[str, bytes]) -> "Ngrams":
         """What `files` gave. Raises ValueError where the parts do not fit together."""
         names = checked(dict[str, list[str]], parse_json(files[NAMES]))
         if list(names) != _kinds(config):
             raise ValueError(f"{NAMES} holds n-grams of {' and '.join(names)}, not of {' and '.join(_kinds(config))}")
-        if any(not each or len(set(each)) < len(each) for each in names.values()):
+        if config.hash_bits is not None and names != _fixed_names(config):
+            raise ValueError(f"{NAMES} names n-grams, which hashed ones cannot have")
+        if config.hash_bits is None and any(not each or len(set(each)) < len(each) for each in names.values()):
             raise ValueError(f"{NAMES} has an n-gram twice, or none")
         idf = load(files[IDF])["idf"] if config.weighting == "tfidf" else None
-        if idf is not None and idf.shape != (sum(map(len, names.values())),):
-            raise ValueError(f"{IDF} has {len(idf):,} weights for {sum(map(len, names.values())):,} n-grams")
+        size = sum(_sizes(config, names).values())
+        if idf is not None and idf.shape != (size,):
+            raise ValueError(f"{IDF} has {len(idf):,} weights for {size:,} n-grams")
         if idf is not None and (idf.dtype != np.float64 or not np.isfinite(idf).all() or idf.min() <= 0):
             raise ValueError(f"{IDF} has weights that are no inverse document frequencies")
         analysis = None if config.analysis is None else Analysis.from_files(config.analysis, config.lowercase, files)
-        size = _latent_size(config)
-        latent = None if size is None else Latent.from_files(files, sum(map(len, names.values())), size)
+        dimensions = _latent_size(config)
+        latent = None if dimensions is None else Latent.from_files(files, size, dimensions)
         return cls(config, names, idf, analysis, latent)
 
     @property
@@ -90,7 +109,7 @@ class Ngrams(Tokenizer):
     @property
     def n_counted(self) -> int:
         """N-grams and classes of a lexicon, which are counted."""
-        return sum(map(len, self.names.values()))
+        return sum(_sizes(self.config, self.names).values())
 
     @property
     def vocab_size(self) -> int:
@@ -108,10 +127,13 @@ class Ngrams(Tokenizer):
         return weighted if self.latent is None else self._with_latent(weighted)
 
     def _weigh(self, texts: Sequence[str]) -> Ragged:
+        return self._weighted(self._counts(texts))
+
+    def _counts(self, texts: Sequence[str]) -> "csr_array":
         if not self._counters:
             self._counters = {kind: _counter(self.config, kind, self.analysis, names) for kind, names in self.names.items()}
         read = _read(self.analysis, texts)
-        return self._weighted(_joined([counter.transform(read[kind]) for kind, counter in self._counters.items()]))
+        return _joined([counter.transform(read[kind]) for kind, counter in self._counters.items()])
 
     def tokens(self, ids: Sequence[int] | IntArray) -> list[str]:
         """The n-grams; those of characters are quoted where there are both kinds, since `'ab'` may be a word too. Classes of a lexicon
@@ -126,10 +148,10 @@ class Ngrams(Tokenizer):
 
     def _counted_name(self, place: int) -> str:
         marks = {"words": "{}", "characters": "'{}'" if "words" in self.names else "{}", "lexicon": "<{}>"}
-        for kind, names in self.names.items():
-            if place < len(names):
-                return marks[kind].format(names[place])
-            place -= len(names)
+        for kind, size in _sizes(self.config, self.names).items():
+            if place < size:
+                return marks[kind].format(self.names[kind][place] if self.names[kind] else f"#{place}")
+            place -= size
         raise IndexError(place)
 
     def steps(self, text: str) -> list[tuple[str, str]]:
@@ -176,6 +198,17 @@ def _kinds(config: NgramTokenizer) -> list[str]:
     return [kind for kind, settings in wanted.items() if settings is not None]
 
 
+def _fixed_names(config: NgramTokenizer) -> dict[str, list[str]]:
+    """Hashed n-grams have no names; the classes of a lexicon keep theirs."""
+    meaning = None if config.analysis is None else config.analysis.meaning
+    return {kind: list(meaning.lexicon) if kind == "lexicon" and meaning is not None and meaning.lexicon else [] for kind in _kinds(config)}
+
+
+def _sizes(config: NgramTokenizer, names: Mapping[str, Sequence[str]]) -> dict[str, int]:
+    """The number of features of each kind."""
+    return {kind: 2**config.hash_bits if config.hash_bits is not None and kind != "lexicon" else len(names[kind]) for kind in names}
+
+
 def _latent_size(config: NgramTokenizer) -> int | None:
     return None if config.analysis is None or config.analysis.meaning is None else config.analysis.meaning.latent
 
@@ -187,9 +220,9 @@ def _read(analysis: Analysis | None, texts: Sequence[str]) -> dict[str, Sequence
     return {"words": words, "characters": texts, "lexicon": words}
 
 
-def _counter(config: NgramTokenizer, kind: str, analysis: Analysis | None, names: Sequence[str] | None = None) -> "CountVectorizer":
-    """Counts the n-grams of one kind: those by name, or those that it finds itself; and all classes of a lexicon."""
-    from sklearn.feature_extraction.text import CountVectorizer
+def _counter(config: NgramTokenizer, kind: str, analysis: Analysis | None, names: Sequence[str] | None = None) -> Any:
+    """Counts the n-grams of one kind: those by name, hashed ones, or those that it finds itself; and all classes of a lexicon."""
+    from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer
 
     if kind == "lexicon":
         meaning = None if config.analysis is None else config.analysis.meaning
@@ -201,6 +234,9 @@ def _counter(config: NgramTokenizer, kind: str, analysis: Analysis | None, names
     if kind == "words":
         options = {"token_pattern": WORD, "stop_words": config.stop_words, "lowercase": config.lowercase}
         options |= {} if analysis is None else {"token_pattern": TOKEN, "lowercase": False}
+    if config.hash_bits is not None:
+        options |= {"n_features": 2**config.hash_bits, "alternate_sign": False, "norm": None}
+        return HashingVectorizer(ngram_range=(shortest, longest), **options)
     if names is None:
         options |= {"min_df": config.min_frequency, "max_features": config.max_features}
     else:
@@ -218,6 +254,9 @@ def _joined(counts: Sequence[Any]) -> "csr_array":
 
 
 def _smooth_idf(counts: "csr_array", n_columns: int) -> FloatArray:
+    return _smoothed(np.bincount(counts.indices, minlength=n_columns), len(counts.indptr) - 1)
+
+
+def _smoothed(texts_with: IntArray, n_texts: int) -> FloatArray:
     """ln((1 + n_texts) / (1 + n_texts that hold the n-gram)) + 1, (vocab_size,): as if one more text held every n-gram once."""
-    texts_with = np.bincount(counts.indices, minlength=n_columns)
-    return np.log(len(counts.indptr) / (1 + texts_with)) + 1
+    return np.log((1 + n_texts) / (1 + texts_with)) + 1

@@ -2,7 +2,7 @@
 
 import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from ...configs.schema.base import PositiveInt
@@ -17,6 +17,8 @@ FORMAT, READABLE = 2, (1, 2)
 ABOUT = "about.json"
 """The manifest of a saved tokenizer."""
 
+BLOCK = 8_192
+"""Texts that are encoded together, where all of them are written to disk."""
 _REMEDY = "Copy the folder again from the original, or train again."
 
 
@@ -36,6 +38,11 @@ class Tokenizer(ABC):
     @abstractmethod
     def encode(self, texts: Sequence[str]) -> Ragged:
         """The ids of each text, and for n-grams their weights."""
+
+    def encode_blocks(self, texts: Sequence[str]) -> Iterator[Ragged]:
+        """The same, one block of texts after the other; at least one block."""
+        for start in range(0, max(len(texts), 1), BLOCK):
+            yield self.encode(texts[start : start + BLOCK])
 
     @abstractmethod
     def tokens(self, ids: Sequence[int] | IntArray) -> list[str]:
