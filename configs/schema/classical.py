@@ -161,8 +161,8 @@ class GradientBoostingConfig(ClassicalConfig):
     type: Literal["gradient_boosting"]
     n_rounds: PositiveInt = 100
     """Rounds; each has one tree for each class, of two classes one for both."""
-    learning_rate: Annotated[float, Field(gt=0, le=1)] = 0.1
-    """How much of each tree counts."""
+    shrinkage: Annotated[float, Field(gt=0, le=1)] = 0.1
+    """How much of each tree counts; elsewhere called learning rate."""
     max_depth: PositiveInt = 3
     """Maximum depth of each tree."""
     min_samples_leaf: PositiveInt = 1

@@ -86,7 +86,7 @@ def _trees(config: DecisionTreeConfig | RandomForestConfig | GradientBoostingCon
 
             # Every tree has a seed drawn beforehand, so the number of threads that fit them changes nothing.
             return RandomForestClassifier(n_trees, max_depth=depth, min_samples_leaf=leaf, random_state=seed)
-        case GradientBoostingConfig(learning_rate=rate, max_depth=depth, min_samples_leaf=leaf, n_rounds=n_rounds, max_features=looked_at):
+        case GradientBoostingConfig(shrinkage=rate, max_depth=depth, min_samples_leaf=leaf, n_rounds=n_rounds, max_features=looked_at):
             from .estimators import BoostedTrees
 
             return BoostedTrees(rate, depth, leaf, n_rounds, "sqrt" if looked_at == "sqrt" else None, seed)
