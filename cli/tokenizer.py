@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
+from ..terminal import on_one_line
 from .console import complete_recipe, notice, only_recipe, print_json, say
 from .key_completion import complete_key
 from .tables import table
@@ -78,7 +79,7 @@ def show(
     head, tail = _vocabulary_ends(tokenizer)
     if json:
         print_json({"type": tokenizer.config.type, "vocab_size": tokenizer.vocab_size, "first": head, "last": tail,
-                    "unknown": unknown, "texts": [{"text": text, **pieces(tokenizer, text)} for text in shown]})
+                    "unknown": unknown, "texts": [{"text": text, **pieces(tokenizer, text), **_steps(tokenizer, text)} for text in shown]})
         return
     say(f"{tokenizer.config.type}: {tokenizer.vocab_size:,} tokens")
     print(f"first: {_spaced(head)}")
@@ -146,6 +147,12 @@ def pieces(tokenizer: "Tokenizer", text: str) -> dict[str, Any]:
     return cut if encoded.weights is None else cut | {"weights": [round(weight, 4) for weight in encoded.weights.tolist()]}
 
 
+def _steps(tokenizer: "Tokenizer", text: str) -> dict[str, dict[str, str]]:
+    """What lies between a text and its tokens, if anything does, as `steps`."""
+    between = dict(tokenizer.steps(text)[1:-1])
+    return {"steps": between} if between else {}
+
+
 def _figures(trained: Trained) -> dict[str, Any]:
     splits = {
         name: {
@@ -175,6 +182,8 @@ def _print_pieces(tokenizer: "Tokenizer", texts: Sequence[str]) -> None:
     for text in texts:
         cut = pieces(tokenizer, text)
         print(f"\n{text!r}")
+        for name, result in _steps(tokenizer, text).get("steps", {}).items():
+            print(f"  {name + ':':<16} {on_one_line(result)}")
         print(f"  {_spaced(cut['tokens'])}")
         print(f"  {' '.join(map(str, cut['ids']))}")
     print()

@@ -1,5 +1,6 @@
 """Array types, and rows of different lengths in one array."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,12 +31,24 @@ class Ragged:
     def lengths(self) -> IntArray:
         return np.diff(self.offsets)
 
+    @classmethod
+    def end_to_end(cls, blocks: "Sequence[Ragged]") -> "Ragged":
+        """The rows of several, at least one, as one."""
+        starts = np.cumsum([0, *(len(block.ids) for block in blocks)])
+        offsets = [block.offsets[1:] + start for block, start in zip(blocks, starts, strict=False)]
+        weights = [block.weights for block in blocks if block.weights is not None]
+        return cls(np.concatenate([block.ids for block in blocks]), np.concatenate([np.zeros(1, np.int64), *offsets]),
+                   np.concatenate(weights) if weights else None)
+
     def joined(self, between: int) -> IntArray:
         """All rows end to end, with the id `between` one and the next."""
         return self.ids if len(self) == 1 else np.insert(self.ids, self.offsets[1:-1], between)
 
     def flat(self, rows: IntArray) -> tuple[IntArray, IntArray, FloatArray | None]:
-        """The chosen rows end to end: ids (n,), the start of each row (len(rows),), weights (n,) or None."""
+        """The chosen rows end to end: ids (n,), the start of each row (len(rows),), weights (n,) or None; of all rows in order, the arrays
+        themselves, which may be memory maps."""
+        if len(rows) == len(self) and np.array_equal(rows, np.arange(len(self))):
+            return self.ids, self.offsets[:-1].astype(np.int32), self.weights
         starts, lengths = self.offsets[rows], self.offsets[rows + 1] - self.offsets[rows]
         ends = np.cumsum(lengths)
         places = np.arange(ends[-1] if len(ends) else 0) + np.repeat(starts - (ends - lengths), lengths)

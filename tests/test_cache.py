@@ -233,7 +233,7 @@ def test_a_full_disk_is_reported_and_leaves_nothing(tmp_path, monkeypatch):
     def full(*_args, **_kwargs):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(cache_module.np, "save", full)
+    monkeypatch.setattr(cache_module.GrowingArray, "append", full)
     cache = Cache(tmp_path)
     tokenizer, encoded = train(cache, WORDS, TEXTS)
     assert encoded.ids.tolist() == tokenizer.encode(TEXTS).ids.tolist()

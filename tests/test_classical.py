@@ -19,11 +19,15 @@ from hypothesis import strategies as st
 from joblib import effective_n_jobs
 from nlp.configs.schema.classical import (
     DecisionTreeConfig,
+    GradientBoostingConfig,
+    KernelSvmConfig,
     KnnConfig,
     LinearSvmConfig,
     LogisticRegressionConfig,
     NaiveBayesConfig,
+    PerceptronConfig,
     RandomForestConfig,
+    SgdConfig,
 )
 from nlp.configs.schema.data import SizesData
 from nlp.errors import ConfigError, RunError, TrainingError
@@ -34,17 +38,28 @@ from nlp.models.head import Head
 from nlp.training.loop.learner import ScikitLearner
 from scipy.sparse import csr_matrix
 from sklearn.base import clone
-from sklearn.ensemble import RandomForestClassifier
-from sklearn.linear_model import LogisticRegression, Perceptron
-from sklearn.naive_bayes import BernoulliNB, ComplementNB, MultinomialNB
+from sklearn.ensemble import GradientBoostingClassifier, RandomForestClassifier
+from sklearn.linear_model import LogisticRegression, RidgeClassifier, SGDClassifier
+from sklearn.naive_bayes import BernoulliNB, ComplementNB, GaussianNB, MultinomialNB
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
-from sklearn.svm import LinearSVC
+from sklearn.svm import SVC, LinearSVC
 from sklearn.tree import DecisionTreeClassifier
 from threadpoolctl import threadpool_info
 
 N_FEATURES, LABELS, SEED = 30, ("a", "b", "c"), 7
+
+
+class InOrder(SGDClassifier):
+    """Stochastic gradient descent over the texts in the order of each epoch."""
+
+    def fit(self, dense, labels):
+        for epoch in range(4):
+            rows = np.random.default_rng((SEED, epoch)).permutation(len(labels))
+            self.partial_fit(csr_matrix(dense[rows]), labels[rows], classes=np.unique(labels))  # of sparse rows the intercept learns slower
+        return self
+
 
 FAMILIES = {
     "multinomial": (NaiveBayesConfig(type="naive_bayes", alpha=0.5), MultinomialNB(alpha=0.5)),
@@ -54,6 +69,18 @@ FAMILIES = {
     "svm": (LinearSvmConfig(type="linear_svm", C=0.5), LinearSVC(C=0.5, dual="auto", random_state=SEED)),
     "hinge": (LinearSvmConfig(type="linear_svm", loss="hinge", max_iterations=100_000),
               LinearSVC(loss="hinge", dual="auto", max_iter=100_000, random_state=SEED)),
+    "gaussian": (NaiveBayesConfig(type="naive_bayes", variant="gaussian", fit_prior=False), GaussianNB(priors=[1 / 3] * 3)),
+    "rbf": (KernelSvmConfig(type="kernel_svm", C=2.0), SVC(C=2.0)),
+    "polynomial": (KernelSvmConfig(type="kernel_svm", kernel="polynomial", degree=2, offset=1.0, gamma=0.5),
+                   SVC(kernel="poly", degree=2, coef0=1.0, gamma=0.5)),
+    "linear_kernel": (KernelSvmConfig(type="kernel_svm", kernel="linear"), SVC(kernel="linear")),
+    "perceptron": (PerceptronConfig(type="perceptron", epochs=4, average=False),
+                   InOrder(loss="perceptron", penalty=None, learning_rate="constant", eta0=1.0, random_state=SEED)),
+    "sgd_log": (SgdConfig(type="sgd", epochs=4, alpha=0.01), InOrder(loss="log_loss", alpha=0.01, average=True, random_state=SEED)),
+    "sgd_hinge": (SgdConfig(type="sgd", loss="hinge", epochs=4, alpha=0.01),
+                  InOrder(loss="hinge", alpha=0.01, average=True, random_state=SEED)),
+    "boosting": (GradientBoostingConfig(type="gradient_boosting", n_rounds=30, max_depth=2, min_samples_leaf=2),
+                 GradientBoostingClassifier(n_estimators=30, max_depth=2, min_samples_leaf=2, random_state=SEED)),
     "tree": (DecisionTreeConfig(type="decision_tree", criterion="entropy", min_samples_leaf=2),
              DecisionTreeClassifier(criterion="entropy", min_samples_leaf=2, random_state=SEED)),
     "forest": (RandomForestConfig(type="random_forest", n_trees=9, max_depth=6),
@@ -154,7 +181,8 @@ def test_plain_skops_and_this_package_read_each_other_s_files(family, tmp_path):
     """Also those of versions before, which left the ids as skops writes them."""
     model = fitted(FAMILIES[family][0])
     model.save(tmp_path)
-    trusted = ["sklearn.tree._tree.Tree", "scipy.sparse._csr.csr_matrix"]
+    own = [f"nlp.models.classical.estimators.{name}" for name in ("GaussianBayes", "BoostedTrees")]
+    trusted = ["sklearn.tree._tree.Tree", "scipy.sparse._csr.csr_matrix", *own]
     skops.io.dump(skops.io.load(tmp_path / "model.skops", trusted=trusted), tmp_path / "model.skops")
     loaded = new(model.config)
     loaded.load(tmp_path)
@@ -259,13 +287,56 @@ def test_a_fit_in_rounds_says_how_far_it_is_and_is_the_same_as_one_at_once(famil
     assert said[-1] == (("tree", 9, 9) if family == "forest" else ("iteration", estimator.n_iter_[0], None))
 
 
+@pytest.mark.parametrize("family", ["multinomial", "bernoulli", "sgd_hinge"])
+def test_blocks_of_texts_give_what_all_at_once_give(family, monkeypatch):
+    """One block or many: counts are the same; a gradient descent takes the texts in another order, and ends near."""
+    dense, labels = examples(n=400)
+    scores, said = [], []
+    for block in (1_000, 7):
+        monkeypatch.setattr("nlp.models.classical.rounds.BLOCK", block)
+        model = new(FAMILIES[family][0])
+        model.fit(*flat(dense), targets=all_known(labels), seed=SEED, report=lambda *about: said.append(about))
+        scores.append(model.scores(*flat(dense)))
+    if family == "sgd_hinge":
+        assert (scores[0].argmax(axis=1) == scores[1].argmax(axis=1)).mean() > 0.9
+        assert said[:4] == [("epoch", done, 4) for done in (1, 2, 3, 4)]
+    else:
+        np.testing.assert_allclose(scores[0], scores[1], rtol=1e-9)
+
+
+def test_boosting_says_how_far_it_is():
+    (dense, labels), said = examples(), []
+    model = new(FAMILIES["boosting"][0])
+    model.fit(*flat(dense), targets=all_known(labels), seed=SEED, report=lambda *about: said.append(about))
+    assert said[-1] == ("round", 30, 30) and len(said) == 20
+
+
+@pytest.mark.parametrize("family", ["rbf", "gaussian", "boosting"])
+def test_why_without_coefficients_is_what_the_score_loses_without_a_feature(family):
+    dense, _ = examples()
+    model = fitted(FAMILIES[family][0])
+    predicted = model.scores(*flat(dense[:1])).argmax(axis=1)
+    (feature, amount), *_ = model.why(*flat(dense[:1]), predicted)[0]
+    without = dense[:1].copy()
+    without[0, feature] = 0
+    scores = np.array([model.scores(*flat(each))[0, predicted[0]] for each in (dense[:1], without)])
+    assert amount == pytest.approx(-np.diff(scores if family == "rbf" else np.log(scores))[0], rel=1e-4) or family == "boosting"
+    assert amount > 0
+
+
+def test_gaussian_naive_bayes_is_for_few_features(monkeypatch):
+    monkeypatch.setattr("nlp.models.classical.classifier.MOST_DENSE_BYTES", 80 * 30 * 8 - 1)
+    with pytest.raises(ConfigError, match="keeps every feature of every text: 80 texts with 30 features"):
+        fitted(FAMILIES["gaussian"][0])
+
+
 def test_a_solver_that_does_not_converge_reports_it_in_plain_words():
     model = fitted(LogisticRegressionConfig(type="logistic_regression", C=1000.0, max_iterations=2))
     assert len(model.notices) == 1
     assert "model.max_iterations = 2" in model.notices[0]
 
 
-@pytest.mark.parametrize("family", ["logistic", "svm"])
+@pytest.mark.parametrize("family", ["logistic", "svm", "rbf", "perceptron", "sgd_log", "boosting"])
 def test_one_class_is_not_enough_for_these(family):
     dense, _ = examples()
     with pytest.raises(TrainingError, match="class `b`"):
@@ -318,7 +389,8 @@ def test_a_fit_takes_as_many_threads_as_the_run_may(threads):
     assert taken == {"libraries": {threads}, "trees": threads}
 
 
-@pytest.mark.parametrize("family", ["multinomial", "complement", "bernoulli", "logistic", "svm", "forest"])
+@pytest.mark.parametrize("family", ["multinomial", "complement", "bernoulli", "logistic", "svm", "forest", "linear_kernel", "polynomial",
+                                    "perceptron", "sgd_log", "sgd_hinge", "boosting"])
 def test_why_finds_the_feature_that_makes_the_class(family):
     model = fitted(FAMILIES[family][0])
     text = np.zeros((1, N_FEATURES))
@@ -481,7 +553,7 @@ def test_a_type_outside_the_list_is_refused(kind, loader, module, name, tmp_path
 
 def test_estimators_that_skops_trusts_by_itself_are_refused_too(tmp_path):
     dense, labels = examples()
-    for trusted in (Perceptron().fit(dense, labels), make_pipeline(FunctionTransformer(np.log1p), LinearSVC()).fit(dense, labels)):
+    for trusted in (RidgeClassifier().fit(dense, labels), make_pipeline(FunctionTransformer(np.log1p), LinearSVC()).fit(dense, labels)):
         skops.io.dump(trusted, tmp_path / "model.skops")
         assert skops.io.get_untrusted_types(file=tmp_path / "model.skops") == []
         refused(FAMILIES["svm"][0], tmp_path, "not on the list")
@@ -565,12 +637,13 @@ def test_a_tree_that_would_lead_outside_memory(change, tmp_path):
     lambda columns: columns + 1_000_000_000,
     lambda columns: columns - 40,
 ])
-def test_stored_examples_that_point_outside_memory(change, tmp_path):
-    model = fitted(FAMILIES["knn_cosine"][0])
+@pytest.mark.parametrize(("family", "which"), [("knn_cosine", 0), ("rbf", 0), ("rbf", 1), ("rbf", 2)])
+def test_stored_examples_that_point_outside_memory(change, family, which, tmp_path):
+    model = fitted(FAMILIES[family][0])
     model.save(tmp_path)
 
     def changed(description, content):
-        name = next(nodes(description, "SparseMatrixNode"))["file"]
+        name = list(nodes(description, "SparseMatrixNode"))[which]["file"]
         arrays = dict(np.load(io.BytesIO(content[name])))
         arrays["indices"] = change(arrays["indices"])
         buffer = io.BytesIO()
@@ -582,6 +655,13 @@ def test_stored_examples_that_point_outside_memory(change, tmp_path):
 
 
 @pytest.mark.parametrize("family, key, change", [
+    ("rbf", "_n_support", lambda array: array * 1_000_000),
+    ("rbf", "_n_support", lambda array: array[:-1]),
+    ("rbf", "_intercept_", lambda array: array[:-1]),
+    ("rbf", "support_", lambda array: array[:-1]),
+    ("gaussian", "theta_", lambda array: array[:, :-1]),
+    ("boosting", "start", lambda array: array[:-1]),
+    ("perceptron", "coef_", lambda array: array[:, :-1]),
     ("svm", "coef_", lambda array: array[:, :-1]),
     ("svm", "coef_", lambda array: array[:-1]),
     ("multinomial", "feature_log_prob_", lambda array: array.T),

@@ -9,6 +9,7 @@ from ...configs.schema.classical import (
     LogisticRegressionConfig,
     NaiveBayesConfig,
     NgramConfig,
+    OnlineConfig,
     TaggerConfig,
 )
 from ...configs.schema.data import SizesData
@@ -113,8 +114,9 @@ def _count_classical(recipe: Recipe, sizes: SizesData) -> Counted:
                           "Add `task: {type: classification}`.")
     n_classes = head.n_outputs
     if isinstance(config, NaiveBayesConfig):
-        total = n_classes * n_features + n_classes
-    elif isinstance(config, LogisticRegressionConfig | LinearSvmConfig):
+        numbers = 2 if config.variant == "gaussian" else 1  # mean and variance
+        total = numbers * n_classes * n_features + n_classes
+    elif isinstance(config, LogisticRegressionConfig | LinearSvmConfig | OnlineConfig):
         total = (n_classes if n_classes > 2 else 1) * (n_features + 1)  # two classes share one row
     return Counted(config.type, total, {"features": n_features, "classes": n_classes})
 

@@ -1,11 +1,16 @@
 """Models fitted by a solver or by counting: scikit-learn classifiers, taggers, n-gram language models."""
 
-from typing import Annotated, ClassVar, Literal
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from .base import PositiveFloat, PositiveInt
+from .base import NonNegativeFloat, PositiveFloat, PositiveInt, Problem
 from .model_base import Inputs, LearnsBy, ModelBase
+from .tokenizer import NgramTokenizer
+
+if TYPE_CHECKING:
+    from .recipe import Recipe
 
 
 class ClassicalConfig(ModelBase):
@@ -25,12 +30,22 @@ class NaiveBayesConfig(ClassicalConfig):
     has_chance: ClassVar[bool] = False
 
     type: Literal["naive_bayes"]
-    variant: Literal["multinomial", "complement", "bernoulli"] = "multinomial"
-    """Event model; `complement` is Rennie et al. (2003)."""
+    variant: Literal["multinomial", "complement", "bernoulli", "gaussian"] = "multinomial"
+    """Event model; `complement` is Rennie et al. (2003). `gaussian` is for few dense features, such as latent dimensions without
+    n-grams."""
     alpha: PositiveFloat = 1.0
-    """Additive (Laplace/Lidstone) smoothing."""
+    """Additive (Laplace/Lidstone) smoothing; not used by `gaussian`."""
     fit_prior: bool = True
     """Learn class priors from the data; otherwise they are uniform."""
+
+
+    def problems(self, recipe: "Recipe") -> Iterator[Problem]:
+        """Latent dimensions may be negative, which counts cannot be."""
+        yield from super().problems(recipe)
+        analysis = recipe.tokenizer.analysis if isinstance(recipe.tokenizer, NgramTokenizer) else None
+        latent = analysis is not None and analysis.meaning is not None and analysis.meaning.latent is not None
+        if latent and self.variant in ("multinomial", "complement"):
+            yield Problem(("model", "variant"), f"`{self.variant}` needs counts, and latent dimensions may be negative; use `gaussian`")
 
 
 class LogisticRegressionConfig(ClassicalConfig):
@@ -63,6 +78,54 @@ class LinearSvmConfig(ClassicalConfig):
     """Maximum number of solver iterations; a notice reports when the solver did not converge."""
 
 
+class KernelSvmConfig(ClassicalConfig):
+    """Support vector machine with a kernel, one against one, fitted by libsvm; its time grows with the square of the training texts."""
+
+    has_chance: ClassVar[bool] = False
+
+    type: Literal["kernel_svm"]
+    kernel: Literal["rbf", "polynomial", "linear"] = "rbf"
+    """`rbf`: exp(-gamma |x - z|^2); `polynomial`: (gamma x z + offset)^degree; `linear`: x z."""
+    C: PositiveFloat = 1.0
+    """Inverse strength of the penalty."""
+    gamma: PositiveFloat | Literal["scale"] = "scale"
+    """Width of the kernel; `scale` is 1 / (n_features * variance of all features)."""
+    degree: PositiveInt = 3
+    """Degree of `polynomial`."""
+    offset: NonNegativeFloat = 0.0
+    """Offset of `polynomial`; above 0, lower degrees count too."""
+    class_weight: Literal["balanced"] | None = None
+    """`balanced` weights classes by their inverse frequency."""
+    max_iterations: PositiveInt = 1_000_000
+    """Maximum number of solver iterations; a notice reports when the solver did not converge."""
+
+
+class OnlineConfig(ClassicalConfig):
+    """The base of linear models that learn from one text after the other, so that they never need all at once."""
+
+    epochs: PositiveInt = 10
+    """Passes over the training texts, each in another random order."""
+    average: bool = True
+    """Use the mean of the coefficients over all texts (Collins 2002), which is steadier than the last ones."""
+
+
+class PerceptronConfig(OnlineConfig):
+    """Perceptron (Rosenblatt 1958), one-vs-rest: it changes its coefficients only where it is wrong."""
+
+    type: Literal["perceptron"]
+
+
+class SgdConfig(OnlineConfig):
+    """Logistic regression or linear support vector machine, one-vs-rest, by stochastic gradient descent; for corpora that are too large for
+    a solver."""
+
+    type: Literal["sgd"]
+    loss: Literal["log", "hinge"] = "log"
+    """`log`: logistic regression; `hinge`: support vector machine."""
+    alpha: PositiveFloat = 1e-5
+    """Strength of the L2 penalty."""
+
+
 class DecisionTreeConfig(ClassicalConfig):
     """Decision tree (CART)."""
 
@@ -90,6 +153,22 @@ class RandomForestConfig(ClassicalConfig):
     def threads(self) -> None:
         """All cores fit trees."""
         return None
+
+
+class GradientBoostingConfig(ClassicalConfig):
+    """Gradient boosting (Friedman 2001): each small tree corrects the sum of those before it."""
+
+    type: Literal["gradient_boosting"]
+    n_rounds: PositiveInt = 100
+    """Rounds; each has one tree for each class, of two classes one for both."""
+    shrinkage: Annotated[float, Field(gt=0, le=1)] = 0.1
+    """How much of each tree counts; elsewhere called learning rate."""
+    max_depth: PositiveInt = 3
+    """Maximum depth of each tree."""
+    min_samples_leaf: PositiveInt = 1
+    """Minimum number of training examples in a leaf."""
+    max_features: Literal["all", "sqrt"] = "all"
+    """Features that each split looks at: all, or as many random ones as the square root of their number, which is much faster."""
 
 
 class KnnConfig(ClassicalConfig):

@@ -7,14 +7,18 @@ from pydantic import Field
 from .classical import (
     AveragedPerceptronConfig,
     DecisionTreeConfig,
+    GradientBoostingConfig,
     HmmConfig,
+    KernelSvmConfig,
     KnnConfig,
     LinearSvmConfig,
     LogisticRegressionConfig,
     MostFrequentTagConfig,
     NaiveBayesConfig,
     NgramConfig,
+    PerceptronConfig,
     RandomForestConfig,
+    SgdConfig,
 )
 from .networks import CnnConfig, MlpConfig, RecurrentConfig, RecurrentSeq2SeqConfig
 from .pretrained import PretrainedNetworkConfig
@@ -27,8 +31,12 @@ ModelConfig = Annotated[
     | NaiveBayesConfig
     | LogisticRegressionConfig
     | LinearSvmConfig
+    | KernelSvmConfig
+    | PerceptronConfig
+    | SgdConfig
     | DecisionTreeConfig
     | RandomForestConfig
+    | GradientBoostingConfig
     | KnnConfig
     | MostFrequentTagConfig
     | HmmConfig

@@ -5,6 +5,7 @@ from typing import Annotated, ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from .base import Config, PositiveInt
+from .linguistics import AnalysisConfig
 
 SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "[BOS]", "[EOS]")
 """The first ids of every ordered tokenizer, in this order."""
@@ -28,9 +29,9 @@ class WordTokenizer(TokenSequence):
     """Words; the white space between them is dropped."""
 
     type: Literal["words"]
-    split: Literal["punctuation", "whitespace"] = "punctuation"
+    split: Literal["punctuation", "whitespace", "kiwi"] = "punctuation"
     """`punctuation`: runs of letters and digits, and single punctuation marks; `whitespace`: everything between white space, for
-    texts that are already tokenized."""
+    texts that are already tokenized; `kiwi`: the morphemes of Korean, by Kiwi (extra `korean`)."""
     vocab_size: PositiveInt = 50_000
     """Maximum vocabulary size, including special tokens; the most frequent words are kept."""
     min_frequency: PositiveInt = 2
@@ -105,8 +106,32 @@ class NgramTokenizer(Config):
     """N-grams that occur in fewer training texts are left out."""
     max_features: PositiveInt | None = None
     """Keep only the N most frequent n-grams of each kind."""
+    hash_bits: Annotated[int, Field(ge=8, le=26)] | None = None
+    """Number the n-grams of each kind by a hash of this many bits (Weinberger et al. 2009), such as 20 for a million features, in place of
+    a vocabulary: memory does not grow with the corpus, but n-grams lose their names, and some share a feature."""
     stop_words: Literal["english"] | None = None
     """Leave out scikit-learn's list of frequent English words."""
+    analysis: AnalysisConfig | None = None
+    """The linguistic steps before words are counted: lemmas or morphemes, parts of speech, stop words, meaning."""
+
+    @model_validator(mode="after")
+    def _one_list_of_stop_words(self) -> Self:
+        if self.analysis is not None and self.stop_words is not None:
+            raise ValueError("stop_words is for texts without analysis; use analysis.stop_words, such as `{language: en}`")
+        if self.analysis is not None and self.words is None:
+            raise ValueError("analysis works on words; give words too, such as `words: [1, 2]`")
+        return self
+
+    @property
+    def as_before(self) -> set[str]:
+        """Keys at their default that are younger than some runs, whose tokenizers are known by their settings without these."""
+        return {name for name in ("analysis", "hash_bits") if getattr(self, name) is None}
+
+    @model_validator(mode="after")
+    def _hashed(self) -> Self:
+        if self.hash_bits is not None and (self.min_frequency > 1 or self.max_features is not None):
+            raise ValueError("with hash_bits nobody counts single n-grams; leave min_frequency and max_features out")
+        return self
 
     @model_validator(mode="after")
     def _ranges(self) -> Self:

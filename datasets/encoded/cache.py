@@ -6,7 +6,9 @@ Each is kept under a hash of all that it is made from. Any of them may be delete
 import hashlib
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +18,7 @@ from ...storage import cache_folder
 from ..arrays import Ragged
 from ..tokenizers.tokenizer import Tokenizer, load_tokenizer, train_and_encode
 from .cache_entries import CacheEntries
+from .growing_array import GrowingArray
 
 FORMAT = 3
 """Raised when what is kept changes, or how it is made."""
@@ -66,13 +69,17 @@ class Cache:
         """The encoded texts as read-only memory maps."""
         key = _texts_key(tokenizer, texts)
 
-        def encode() -> Ragged:
+        def encode() -> Ragged | Blocks:
             if key in self._fresh:
                 return self._fresh[key]
             self._say("Encoding", texts)
-            return tokenizer.encode(texts)
+            return Blocks(tokenizer, texts)
 
-        return self.entries.get(key, encode, _write, lambda folder: _read(folder, len(texts), tokenizer.vocab_size))
+        def read(folder: Path) -> Ragged | Blocks:
+            return _read(folder, len(texts), tokenizer.vocab_size)
+
+        found = self.entries.get(key, encode, _write, read)
+        return found if isinstance(found, Ragged) else Ragged.end_to_end(list(found))
 
     def _say(self, what: str, texts: Sequence[str]) -> None:
         if self.report is not None and sum(map(len, texts)) > LONG:
@@ -88,11 +95,15 @@ def _texts_key(tokenizer: Tokenizer, texts: Sequence[str]) -> str:
 
 
 def _library(config: TokenizerConfig) -> str:
-    """What else the outcome depends on: the library, and the version of Unicode that comes with Python."""
+    """What else the outcome depends on: the libraries, and the version of Unicode that comes with Python."""
     from importlib.metadata import version
 
+    from ..tokenizers.analysis import installed_packages
+
     name = "scikit-learn" if isinstance(config, NgramTokenizer) else "tokenizers"
-    return f"{name} {version(name)}, Python {sys.version_info.major}.{sys.version_info.minor}"
+    versions = {name: version(name), **installed_packages(config)}
+    return ", ".join([*(f"{each} {number}" for each, number in versions.items()),
+                      f"Python {sys.version_info.major}.{sys.version_info.minor}"])
 
 
 def _hash(texts: Sequence[str]) -> str:
@@ -102,11 +113,33 @@ def _hash(texts: Sequence[str]) -> str:
     return digest.hexdigest()
 
 
-def _write(ragged: Ragged, folder: Path) -> None:
-    arrays = {"ids": ragged.ids, "offsets": ragged.offsets, "weights": ragged.weights}
-    for name, values in arrays.items():
-        if values is not None:
-            np.save(folder / f"{name}.npy", values, allow_pickle=False)
+@dataclass(frozen=True)
+class Blocks:
+    """Texts that are encoded while they are written, so that only one block is in memory."""
+
+    tokenizer: Tokenizer
+    texts: Sequence[str]
+
+    def __iter__(self) -> Iterator[Ragged]:
+        return self.tokenizer.encode_blocks(self.texts)
+
+
+def _write(made: "Ragged | Blocks", folder: Path) -> None:
+    with ExitStack() as stack:
+        files: dict[str, GrowingArray] = {}
+
+        def append(name: str, values: np.ndarray) -> None:
+            if name not in files:
+                files[name] = stack.enter_context(GrowingArray(folder / f"{name}.npy", values.dtype))
+            files[name].append(values)
+
+        append("offsets", np.zeros(1, dtype=np.int64))
+        for block in [made] if isinstance(made, Ragged) else made:
+            before = files["ids"].length if "ids" in files else 0
+            append("ids", block.ids)
+            append("offsets", block.offsets[1:] + before)
+            if block.weights is not None:
+                append("weights", block.weights)
 
 
 def _read(folder: Path, n_texts: int, vocab_size: int) -> Ragged:
@@ -118,7 +151,7 @@ def _read(folder: Path, n_texts: int, vocab_size: int) -> Ragged:
         raise ValueError("the texts do not lie end to end")
     if len(ids) and not 0 <= ids.min() <= ids.max() < vocab_size:
         raise ValueError("an id is outside the vocabulary")
-    if weights is not None and (len(weights) != len(ids) or not np.isfinite(weights).all()):
+    if weights is not None and (len(weights) != len(ids) or not np.isfinite([weights.min(initial=0), weights.max(initial=0)]).all()):
         raise ValueError("the weights are not those of the ids")
     return ragged
 

@@ -12,24 +12,30 @@ from ...configs.schema.tokenizer import NgramTokenizer
 from ...errors import DataError
 from ...storage import parse_json
 from ..arrays import FloatArray, IntArray, Ragged
-from .tokenizer import Tokenizer, encodable
+from .analysis import Analysis
+from .latent import Latent
+from .tokenizer import BLOCK, Tokenizer, encodable
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
-    from sklearn.feature_extraction.text import CountVectorizer
 
 WORD = r"(?u)\b\w+\b"
 """scikit-learn's pattern, but words of one letter count too: `I`, `a`, and much of Korean."""
+
+TOKEN = r"[^ ]+"
+"""What an analysis gives: tokens with a space between one and the next."""
 
 NAMES, IDF = "ngrams.json", "idf.safetensors"
 
 
 class Ngrams(Tokenizer):
-    """N-grams by column: those of words first, then those of characters, each in the order of their text."""
+    """N-grams by column: those of words first, then those of characters, each in the order of their text; then, where the recipe asks for
+    them, classes of a lexicon and latent dimensions."""
 
-    def __init__(self, config: NgramTokenizer, names: Mapping[str, Sequence[str]], idf: FloatArray | None) -> None:
-        self._config, self.names, self.idf = config, names, idf
-        self._counters: list[CountVectorizer] = []
+    def __init__(self, config: NgramTokenizer, names: Mapping[str, Sequence[str]], idf: FloatArray | None,
+                 analysis: Analysis | None = None, latent: Latent | None = None) -> None:
+        self._config, self.names, self.idf, self.analysis, self.latent = config, names, idf, analysis, latent
+        self._counters: dict[str, Any] = {}
 
     @classmethod
     def fit(cls, config: NgramTokenizer, texts: Sequence[str]) -> "Ngrams":
@@ -37,19 +43,43 @@ class Ngrams(Tokenizer):
         return cls.fit_encode(config, texts)[0]
 
     @classmethod
-    def fit_encode(cls, config: NgramTokenizer, texts: Sequence[str]) -> "tuple[Ngrams, Ragged]":
-        """The same, with the encoded texts, which cost nothing more."""
-        counters = {kind: _counter(config, kind) for kind in _kinds(config)}
+    def fit_encode(cls, config: NgramTokenizer, texts: Sequence[str]) -> "tuple[Ngrams, Ragged | None]":
+        """The same, with the encoded texts where they cost nothing more."""
+        if config.hash_bits is not None:
+            return cls._hashed(config, texts)
+        analysis = None if config.analysis is None else Analysis(config.analysis, config.lowercase)
+        counters = {kind: _counter(config, kind, analysis) for kind in _kinds(config)}
+        read = _read(analysis, texts)
         try:
-            counts = [counter.fit_transform(encodable(texts)) for counter in counters.values()]
+            counts = [counter.fit_transform(read[kind]) for kind, counter in counters.items()]
         except ValueError as error:
             message = f"No n-gram is left of {len(texts):,} training texts ({str(error).rstrip('.')})."
             raise DataError(f"{message} Lower tokenizer.min_frequency, or check the texts with `nlp data show`.") from None
         names = {kind: counter.get_feature_names_out().tolist() for kind, counter in counters.items()}
         joined = _joined(counts)
         idf = _smooth_idf(joined, sum(map(len, names.values()))) if config.weighting == "tfidf" else None
-        ngrams = cls(config, names, idf)
-        return ngrams, ngrams._weighted(joined)
+        ngrams = cls(config, names, idf, analysis)
+        weighted = ngrams._weighted(joined)
+        if (size := _latent_size(config)) is None:
+            return ngrams, weighted
+        ngrams.latent = Latent.fit(weighted, ngrams.n_counted, size)
+        return ngrams, ngrams._with_latent(weighted)
+
+    @classmethod
+    def _hashed(cls, config: NgramTokenizer, texts: Sequence[str]) -> "tuple[Ngrams, Ragged | None]":
+        """N-grams have no vocabulary, so all that is learned is in how many texts each feature is, from one block of texts at a time."""
+        analysis = None if config.analysis is None else Analysis(config.analysis, config.lowercase)
+        ngrams = cls(config, _fixed_names(config), None, analysis)
+        if config.weighting == "tfidf":
+            texts_with = np.zeros(ngrams.n_counted, dtype=np.int64)
+            for start in range(0, len(texts), BLOCK):
+                texts_with += np.bincount(ngrams._counts(texts[start : start + BLOCK]).indices, minlength=ngrams.n_counted)
+            ngrams.idf = _smoothed(texts_with, len(texts))
+        if (size := _latent_size(config)) is None:
+            return ngrams, None
+        weighted = ngrams._weigh(texts)
+        ngrams.latent = Latent.fit(weighted, ngrams.n_counted, size)
+        return ngrams, ngrams._with_latent(weighted)
 
     @classmethod
     def from_files(cls, config: NgramTokenizer, files: Mapping[str, bytes]) -> "Ngrams":
@@ -57,34 +87,81 @@ class Ngrams(Tokenizer):
         names = checked(dict[str, list[str]], parse_json(files[NAMES]))
         if list(names) != _kinds(config):
             raise ValueError(f"{NAMES} holds n-grams of {' and '.join(names)}, not of {' and '.join(_kinds(config))}")
-        if any(not each or len(set(each)) < len(each) for each in names.values()):
+        if config.hash_bits is not None and names != _fixed_names(config):
+            raise ValueError(f"{NAMES} names n-grams, which hashed ones cannot have")
+        if config.hash_bits is None and any(not each or len(set(each)) < len(each) for each in names.values()):
             raise ValueError(f"{NAMES} has an n-gram twice, or none")
         idf = load(files[IDF])["idf"] if config.weighting == "tfidf" else None
-        if idf is not None and idf.shape != (sum(map(len, names.values())),):
-            raise ValueError(f"{IDF} has {len(idf):,} weights for {sum(map(len, names.values())):,} n-grams")
+        size = sum(_sizes(config, names).values())
+        if idf is not None and idf.shape != (size,):
+            raise ValueError(f"{IDF} has {len(idf):,} weights for {size:,} n-grams")
         if idf is not None and (idf.dtype != np.float64 or not np.isfinite(idf).all() or idf.min() <= 0):
             raise ValueError(f"{IDF} has weights that are no inverse document frequencies")
-        return cls(config, names, idf)
+        analysis = None if config.analysis is None else Analysis.from_files(config.analysis, config.lowercase, files)
+        dimensions = _latent_size(config)
+        latent = None if dimensions is None else Latent.from_files(files, size, dimensions)
+        return cls(config, names, idf, analysis, latent)
 
     @property
     def config(self) -> NgramTokenizer:
         return self._config
 
     @property
+    def n_counted(self) -> int:
+        """N-grams and classes of a lexicon, which are counted."""
+        return sum(_sizes(self.config, self.names).values())
+
+    @property
     def vocab_size(self) -> int:
-        return sum(map(len, self.names.values()))
+        return self._n_kept + (0 if self.latent is None else self.latent.size)
+
+    @property
+    def _n_kept(self) -> int:
+        """Counted features that are features of the text; without them, those of latent dimensions alone."""
+        meaning = None if self.config.analysis is None else self.config.analysis.meaning
+        return self.n_counted if meaning is None or meaning.ngrams else 0
 
     def encode(self, texts: Sequence[str]) -> Ragged:
         """The known n-grams of each text, ids ascending, and their weights; a text without any has an empty row."""
+        weighted = self._weigh(texts)
+        return weighted if self.latent is None else self._with_latent(weighted)
+
+    def _weigh(self, texts: Sequence[str]) -> Ragged:
+        return self._weighted(self._counts(texts))
+
+    def _counts(self, texts: Sequence[str]) -> "csr_array":
         if not self._counters:
-            self._counters = [_counter(self.config, kind, names) for kind, names in self.names.items()]
-        return self._weighted(_joined([counter.transform(encodable(texts)) for counter in self._counters]))
+            self._counters = {kind: _counter(self.config, kind, self.analysis, names) for kind, names in self.names.items()}
+        read = _read(self.analysis, texts)
+        return _joined([counter.transform(read[kind]) for kind, counter in self._counters.items()])
 
     def tokens(self, ids: Sequence[int] | IntArray) -> list[str]:
-        """The n-grams; those of characters are quoted where there are both kinds, since `'ab'` may be a word too."""
-        words, characters = self.names.get("words", ()), self.names.get("characters", ())
-        mark = "'{}'" if words else "{}"
-        return [words[place] if place < len(words) else mark.format(characters[place - len(words)]) for place in map(int, ids)]
+        """The n-grams; those of characters are quoted where there are both kinds, since `'ab'` may be a word too. Classes of a lexicon
+        stand in `<>`, and latent dimensions are named by their number and the n-grams that have the largest weights in them."""
+        return [self._name(place) for place in map(int, ids)]
+
+    def _name(self, place: int) -> str:
+        if place < self._n_kept:
+            return self._counted_name(place)
+        assert self.latent is not None, "an id after those of n-grams is that of a latent dimension"
+        return self.latent.name(place - self._n_kept, self._counted_name)
+
+    def _counted_name(self, place: int) -> str:
+        marks = {"words": "{}", "characters": "'{}'" if "words" in self.names else "{}", "lexicon": "<{}>"}
+        for kind, size in _sizes(self.config, self.names).items():
+            if place < size:
+                return marks[kind].format(self.names[kind][place] if self.names[kind] else f"#{place}")
+            place -= size
+        raise IndexError(place)
+
+    def steps(self, text: str) -> list[tuple[str, str]]:
+        """The text, what each step of the analysis makes of it, its known n-grams, and the strongest latent dimensions."""
+        weighted = self._weigh([text])
+        named = [("text", text), *([] if self.analysis is None else self.analysis.steps(*encodable([text])))]
+        named.append(("n-grams", " ".join(self._counted_name(place).replace(" ", "␣") for place in weighted.ids.tolist())))
+        if self.latent is not None:
+            named.append(("latent", " ".join(self.latent.strongest(weighted, self._counted_name))))
+        return named
 
     def unknown_share(self, encoded: Ragged) -> float:
         """The share of texts in which no n-gram is known."""
@@ -93,7 +170,9 @@ class Ngrams(Tokenizer):
     def files(self) -> Mapping[str, bytes]:
         """The n-grams as JSON in the order of the columns, and their inverse document frequencies."""
         files = {NAMES: json.dumps(self.names, ensure_ascii=False, separators=(",", ":")).encode("utf-8")}
-        return files if self.idf is None else files | {IDF: save({"idf": self.idf})}
+        weights = {} if self.idf is None else {IDF: save({"idf": self.idf})}
+        parts = [part.files() for part in (self.analysis, self.latent) if part is not None]
+        return {**files, **weights, **{name: content for part in parts for name, content in part.items()}}
 
     def _weighted(self, counts: "csr_array") -> Ragged:
         """(n_texts, vocab_size) counts -> weighted rows."""
@@ -107,24 +186,62 @@ class Ngrams(Tokenizer):
             weights /= np.sqrt(np.bincount(rows, weights**2, minlength=1))[rows]
         return Ragged(counts.indices.astype(np.int32), offsets, weights.astype(np.float32))
 
+    def _with_latent(self, weighted: Ragged) -> Ragged:
+        """With latent dimensions behind the n-grams, or in their place."""
+        assert self.latent is not None
+        return self.latent.beside(weighted, self._n_kept)
+
 
 def _kinds(config: NgramTokenizer) -> list[str]:
-    return [kind for kind, bounds in (("words", config.words), ("characters", config.characters)) if bounds is not None]
+    meaning = None if config.analysis is None else config.analysis.meaning
+    wanted = {"words": config.words, "characters": config.characters, "lexicon": None if meaning is None else meaning.lexicon}
+    return [kind for kind, settings in wanted.items() if settings is not None]
 
 
-def _counter(config: NgramTokenizer, kind: str, names: Sequence[str] | None = None) -> "CountVectorizer":
-    """Counts the n-grams of one kind: those by name, or those that it finds itself."""
-    from sklearn.feature_extraction.text import CountVectorizer
+def _fixed_names(config: NgramTokenizer) -> dict[str, list[str]]:
+    """Hashed n-grams have no names; the classes of a lexicon keep theirs."""
+    meaning = None if config.analysis is None else config.analysis.meaning
+    return {kind: list(meaning.lexicon) if kind == "lexicon" and meaning is not None and meaning.lexicon else [] for kind in _kinds(config)}
 
+
+def _sizes(config: NgramTokenizer, names: Mapping[str, Sequence[str]]) -> dict[str, int]:
+    """The number of features of each kind."""
+    return {kind: 2**config.hash_bits if config.hash_bits is not None and kind != "lexicon" else len(names[kind]) for kind in names}
+
+
+def _latent_size(config: NgramTokenizer) -> int | None:
+    return None if config.analysis is None or config.analysis.meaning is None else config.analysis.meaning.latent
+
+
+def _read(analysis: Analysis | None, texts: Sequence[str]) -> dict[str, Sequence[str]]:
+    """What each kind of feature is counted in: words and their classes in analysed texts, characters in the texts themselves."""
+    texts = encodable(texts)
+    words = texts if analysis is None else analysis.apply(texts)
+    return {"words": words, "characters": texts, "lexicon": words}
+
+
+def _counter(config: NgramTokenizer, kind: str, analysis: Analysis | None, names: Sequence[str] | None = None) -> Any:
+    """Counts the n-grams of one kind: those by name, hashed ones, or those that it finds itself; and all classes of a lexicon."""
+    from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer
+
+    if kind == "lexicon":
+        meaning = None if config.analysis is None else config.analysis.meaning
+        assert analysis is not None and meaning is not None and meaning.lexicon is not None
+        by_class: Any = analysis.classes  # a function may be given, whatever the stubs say
+        return CountVectorizer(analyzer=by_class, vocabulary=list(meaning.lexicon))
     shortest, longest = (config.words if kind == "words" else config.characters) or (1, 1)
-    options: dict[str, Any] = {"analyzer": "char" if config.across_words else "char_wb"}
+    options: dict[str, Any] = {"analyzer": "char" if config.across_words else "char_wb", "lowercase": config.lowercase}
     if kind == "words":
-        options = {"token_pattern": WORD, "stop_words": config.stop_words}
+        options = {"token_pattern": WORD, "stop_words": config.stop_words, "lowercase": config.lowercase}
+        options |= {} if analysis is None else {"token_pattern": TOKEN, "lowercase": False}
+    if config.hash_bits is not None:
+        options |= {"n_features": 2**config.hash_bits, "alternate_sign": False, "norm": None}
+        return HashingVectorizer(ngram_range=(shortest, longest), **options)
     if names is None:
         options |= {"min_df": config.min_frequency, "max_features": config.max_features}
     else:
         options |= {"vocabulary": {name: column for column, name in enumerate(names)}}
-    return CountVectorizer(lowercase=config.lowercase, ngram_range=(shortest, longest), **options)
+    return CountVectorizer(ngram_range=(shortest, longest), **options)
 
 
 def _joined(counts: Sequence[Any]) -> "csr_array":
@@ -137,6 +254,9 @@ def _joined(counts: Sequence[Any]) -> "csr_array":
 
 
 def _smooth_idf(counts: "csr_array", n_columns: int) -> FloatArray:
+    return _smoothed(np.bincount(counts.indices, minlength=n_columns), len(counts.indptr) - 1)
+
+
+def _smoothed(texts_with: IntArray, n_texts: int) -> FloatArray:
     """ln((1 + n_texts) / (1 + n_texts that hold the n-gram)) + 1, (vocab_size,): as if one more text held every n-gram once."""
-    texts_with = np.bincount(counts.indices, minlength=n_columns)
-    return np.log(len(counts.indptr) / (1 + texts_with)) + 1
+    return np.log((1 + n_texts) / (1 + texts_with)) + 1

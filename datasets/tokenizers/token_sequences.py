@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ...configs.schema.tokenizer import CLS, SEP, SPECIAL_TOKENS, UNK
+from ...configs.schema.linguistics import AnalysisConfig, KiwiConfig
+from ...configs.schema.tokenizer import CLS, SEP, SPECIAL_TOKENS, UNK, WordTokenizer
 from ..arrays import BoolArray, IntArray, Ragged
 from ..interruptible import interruptible
+from .analysis import Analysis
 from .tokenizer import Tokenizer, encodable
 from .vocabulary import BYTE_CHARACTERS, SequenceConfig, normalized, special_names, train_vocabulary
 
@@ -24,20 +26,25 @@ UNKNOWN_TEXT = "\ue000 \ue000\ue001"
 CHUNK = 8_192
 """Texts that the library takes at once: enough for all cores, and little memory."""
 
+MORPHEMES = AnalysisConfig(morphology=KiwiConfig(type="kiwi"))
+"""What `split: kiwi` does before words are looked up."""
+
 _BYTE_OF = {character: byte for byte, character in enumerate(BYTE_CHARACTERS)}
 
 
 class TokenSequences(Tokenizer):
     """An ordered tokenizer over one of the `tokenizers` library. A text without tokens becomes one [UNK]."""
 
-    def __init__(self, config: SequenceConfig, library: "tokenizers.Tokenizer") -> None:
-        self._config, self.library = config, library
+    def __init__(self, config: SequenceConfig, library: "tokenizers.Tokenizer", analysis: Analysis | None = None) -> None:
+        self._config, self.library, self.analysis = config, library, analysis
         self.kind = config.type
 
     @classmethod
     def train(cls, config: SequenceConfig, texts: Sequence[str]) -> "TokenSequences":
         """Learn the vocabulary from texts."""
-        return cls(config, train_vocabulary(config, encodable(texts)))
+        analysis = Analysis(MORPHEMES, lowercase=False) if _by_morphemes(config) else None
+        known = encodable(texts)
+        return cls(config, train_vocabulary(config, known if analysis is None else analysis.apply(known)), analysis)
 
     @classmethod
     def from_files(cls, config: SequenceConfig, files: Mapping[str, bytes]) -> "TokenSequences":
@@ -56,7 +63,7 @@ class TokenSequences(Tokenizer):
         if config.type == "bytes" and tokens[len(SPECIAL_TOKENS) :] != list(BYTE_CHARACTERS):
             raise ValueError("its tokens are not the 256 bytes")
         library.encode(UNKNOWN_TEXT)  # an error now, rather than at the first word that it does not know
-        return cls(config, library)
+        return cls(config, library, Analysis.from_files(MORPHEMES, False, files) if _by_morphemes(config) else None)
 
     @property
     def config(self) -> SequenceConfig:
@@ -69,7 +76,8 @@ class TokenSequences(Tokenizer):
     def encode(self, texts: Sequence[str]) -> Ragged:
         """The ids of each text, int32: [CLS] where `add_cls` is set, then its tokens, cut after `max_length` in all."""
         begin, most = [CLS] if self.config.add_cls else [], self.config.max_length
-        rows = self._byte_rows(encodable(texts)) if self.config.type == "bytes" else self._rows(encodable(texts))
+        known = encodable(texts) if self.analysis is None else self.analysis.apply(encodable(texts))
+        rows = self._byte_rows(known) if self.config.type == "bytes" else self._rows(known)
         return as_ragged((begin + (row or [UNK]))[:most] for row in rows)
 
     def tokens(self, ids: Sequence[int] | IntArray) -> list[str]:
@@ -104,8 +112,13 @@ class TokenSequences(Tokenizer):
         return float((counted == UNK).mean()) if len(counted) else 0.0
 
     def files(self) -> Mapping[str, bytes]:
-        """One `tokenizer.json` as the `tokenizers` library writes it."""
-        return {FILE: self.library.to_str().encode("utf-8")}
+        """One `tokenizer.json` as the `tokenizers` library writes it; with morphemes, what they depend on."""
+        return {FILE: self.library.to_str().encode("utf-8"), **({} if self.analysis is None else self.analysis.files())}
+
+    def steps(self, text: str) -> list[tuple[str, str]]:
+        """The text, its morphemes where it is split by them, and its tokens."""
+        first, last = super().steps(text)
+        return [first, *([] if self.analysis is None else self.analysis.steps(*encodable([text]))), last]
 
     def _rows(self, texts: Sequence[str]) -> Iterator[list[int]]:
         for start in range(0, len(texts), CHUNK):
@@ -117,6 +130,10 @@ class TokenSequences(Tokenizer):
         """What the library would give, ten times as fast."""
         for text in normalized(texts, self.config.lowercase):
             yield [len(SPECIAL_TOKENS) + byte for byte in text.encode("utf-8")[: self.config.max_length]]
+
+
+def _by_morphemes(config: SequenceConfig) -> bool:
+    return isinstance(config, WordTokenizer) and config.split == "kiwi"
 
 
 def join_pairs(first: Ragged, second: Ragged, max_length: int | None = None) -> tuple[Ragged, Ragged]:

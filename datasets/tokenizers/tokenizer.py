@@ -2,13 +2,13 @@
 
 import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from ...configs.schema.base import PositiveInt
 from ...configs.schema.saved import OpenSaved, checked
 from ...configs.schema.tokenizer import NgramTokenizer, PretrainedTokenizer, TokenizerConfig
-from ...errors import ConfigError, RunError
+from ...errors import ConfigError, RunError, UserError
 from ...storage import damage, read_manifest, write_sealed
 from ..arrays import IntArray, Ragged
 
@@ -17,6 +17,8 @@ FORMAT, READABLE = 2, (1, 2)
 ABOUT = "about.json"
 """The manifest of a saved tokenizer."""
 
+BLOCK = 8_192
+"""Texts that are encoded together, where all of them are written to disk."""
 _REMEDY = "Copy the folder again from the original, or train again."
 
 
@@ -37,6 +39,11 @@ class Tokenizer(ABC):
     def encode(self, texts: Sequence[str]) -> Ragged:
         """The ids of each text, and for n-grams their weights."""
 
+    def encode_blocks(self, texts: Sequence[str]) -> Iterator[Ragged]:
+        """The same, one block of texts after the other; at least one block."""
+        for start in range(0, max(len(texts), 1), BLOCK):
+            yield self.encode(texts[start : start + BLOCK])
+
     @abstractmethod
     def tokens(self, ids: Sequence[int] | IntArray) -> list[str]:
         """The ids by name."""
@@ -49,9 +56,14 @@ class Tokenizer(ABC):
     def files(self) -> Mapping[str, bytes]:
         """All that was learned, by file name; the same for the same training texts."""
 
+    def steps(self, text: str) -> list[tuple[str, str]]:
+        """One text as it is after each step of the way to its tokens, by the name of the step; spaces stand between tokens."""
+        return [("text", text), ("tokens", " ".join(self.tokens(self.encode([text]).ids)))]
+
     def fingerprint(self) -> str:
         """SHA-256 of all that decides what `encode` gives."""
-        digest = hashlib.sha256(self.config.model_dump_json().encode("utf-8"))
+        left_out = self.config.as_before if isinstance(self.config, NgramTokenizer) else None
+        digest = hashlib.sha256(self.config.model_dump_json(exclude=left_out).encode("utf-8"))
         for name, content in sorted(self.files().items()):
             digest.update(name.encode("utf-8") + hashlib.sha256(content).digest())
         return digest.hexdigest()
@@ -106,6 +118,8 @@ def load_tokenizer(folder: Path, vocab_size: int | None = None) -> Tokenizer:
         tokenizer = _loaded(about.config, files)
     except KeyError as error:
         raise RunError(f"The tokenizer in {folder} is damaged: {error} is missing. {_REMEDY}") from None
+    except UserError as error:  # what it needs beside its files, such as an extra
+        raise type(error)(f"The tokenizer in {folder}: {error}") from None
     except Exception as error:  # the library raises bare exceptions for files that it cannot read
         raise RunError(f"The tokenizer in {folder} is damaged: {error}. {_REMEDY}") from None
     for expected, whose in ((about.vocab_size, "its own about.json"), (vocab_size, "the model")):

@@ -22,8 +22,9 @@ if TYPE_CHECKING:
 SequenceConfig = WordTokenizer | CharacterTokenizer | ByteTokenizer | SubwordTokenizer
 
 N_BYTES = 256
-WORDS = {"punctuation": r"\w+|[^\w\s]", "whitespace": r"[^ \t\r\n]+"}
-"""A run of letters, digits and underscores, or a single other mark that is not white space; or all between ASCII white space."""
+WORDS = {"punctuation": r"\w+|[^\w\s]", "whitespace": r"[^ \t\r\n]+", "kiwi": r"[^ ]+"}
+"""A run of letters, digits and underscores, or a single other mark that is not white space; or all between ASCII white space; or of
+morphemes, between which there is one space, each."""
 LONGEST_RUN = 1_000
 """Characters after which a run without white space, or of white space alone, is cut where BPE and WordPiece are trained, as in texts of
 scripts without spaces: the library's trainers take time with the square of the longest piece. Applying a tokenizer takes no such time."""
@@ -79,7 +80,7 @@ def special_names(config: SequenceConfig) -> list[str]:
     """How the vocabulary spells the special tokens. No other tokenizer makes one token of `[PAD]` in a text, but words between spaces may
     be spelled like that, so there each special token ends in a space.
     """
-    between_spaces = isinstance(config, WordTokenizer) and config.split == "whitespace"
+    between_spaces = isinstance(config, WordTokenizer) and config.split in ("whitespace", "kiwi")
     return [f"{token} " if between_spaces else token for token in SPECIAL_TOKENS]
 
 

@@ -1,31 +1,33 @@
 """Classical classifiers over a bag of tokens or weighted n-grams, fitted by scikit-learn, which is imported when one is used."""
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from ...configs.schema.classical import (
-    DecisionTreeConfig,
+    GradientBoostingConfig,
+    KernelSvmConfig,
     KnnConfig,
     LinearSvmConfig,
     LogisticRegressionConfig,
     NaiveBayesConfig,
+    OnlineConfig,
+    PerceptronConfig,
     RandomForestConfig,
+    SgdConfig,
 )
 from ...configs.schema.data import SizesData
 from ...errors import ConfigError, RunError, TrainingError
 from ..head import Head
 from .explanations import Reason, reasons
-from .rounds import Report, fit_in_rounds, silent
+from .new_estimator import AnyClassicalConfig, new_estimator
+from .rounds import Report, fit_in_blocks, fit_in_rounds, silent
 from .skops_file import read_estimator, write_estimator
 
-AnyClassicalConfig = (
-    NaiveBayesConfig | LogisticRegressionConfig | LinearSvmConfig | DecisionTreeConfig | RandomForestConfig | KnnConfig
-)
 IntArray = npt.NDArray[np.integer[Any]]
 FloatArray = npt.NDArray[np.floating[Any]]
 
@@ -33,6 +35,25 @@ Targets = Mapping[str, tuple[npt.NDArray[Any], npt.NDArray[np.bool_]]]
 """What to predict by name: values, and a mask that is true where there is something to predict."""
 DISTANCE_MEGABYTES = 128
 """Memory for a block of distances between texts and all stored examples (k-nearest neighbours)."""
+
+MOST_DENSE_BYTES = 8_000_000_000
+"""Memory of the training texts with all features, for a model that needs them so (Gaussian naive Bayes)."""
+
+
+class Bag(NamedTuple):
+    """Texts as flat arrays; see Classical. They may be memory maps."""
+
+    tokens: IntArray
+    starts: IntArray
+    weights: FloatArray | None
+
+    def taken(self, rows: IntArray) -> "Bag":
+        """Chosen texts, in this order."""
+        starts = self.starts[rows].astype(np.int64)
+        lengths = np.append(self.starts[1:], len(self.tokens))[rows] - starts
+        ends = np.cumsum(lengths)
+        places = np.arange(ends[-1] if len(ends) else 0) + np.repeat(starts - (ends - lengths), lengths)
+        return Bag(self.tokens[places], ends - lengths, None if self.weights is None else self.weights[places])
 
 
 class Classical:
@@ -45,14 +66,15 @@ class Classical:
     scores_are: Literal["probabilities", "margins"]
     why_names: Literal["features", "examples"]
     """What `why` points at: ids of the vocabulary, or rows in the order that `fit` was given."""
-    _needs_two_classes: ClassVar[tuple[type, ...]] = (LogisticRegressionConfig, LinearSvmConfig)
+    _needs_two_classes: ClassVar[tuple[type, ...]] = (
+        LogisticRegressionConfig, LinearSvmConfig, KernelSvmConfig, OnlineConfig, GradientBoostingConfig)
 
     def __init__(self, config: AnyClassicalConfig, spec: SizesData, head: Head) -> None:
         if spec.vocab_size is None:
             raise ConfigError(f"model.type {config.type} needs the number of tokens or n-grams; state `data.vocab_size`.")
         self.config = config
         self.n_features, self.n_classes, self.labels = spec.vocab_size, head.n_outputs, head.labels
-        self.scores_are = "margins" if isinstance(config, LinearSvmConfig) else "probabilities"
+        self.scores_are = "margins" if _gives_margins(config) else "probabilities"
         self.why_names = "examples" if isinstance(config, KnnConfig) else "features"
         self.notices: list[str] = []
         """Notices of the last fit or load: a solver that did not converge, fewer neighbours than requested."""
@@ -70,16 +92,40 @@ class Classical:
             raise TrainingError(f"model.type {self.config.type} distinguishes classes, but all {len(labels)} training texts are of "
                                 f"class {self._name(int(present[0]))}; give it texts of at least two classes.")
         self.notices = []
-        estimator = self._new_estimator(seed)
+        estimator = new_estimator(self.config, seed)
         if isinstance(self.config, KnnConfig):
             self._limit_neighbours(estimator, len(labels))
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
-            fit_in_rounds(estimator, self._matrix(tokens, starts, weights), labels, report)
+            self._fit(estimator, Bag(tokens, starts, weights), labels, seed, report)
         self.notices += [self._plain(warning) for warning in caught]
         if isinstance(self.config, RandomForestConfig):
             estimator.n_jobs = 1  # threads would add up the trees' votes in the order in which they finish
         self._estimator = estimator
+
+    def _fit(self, estimator: Any, texts: Bag, labels: IntArray, seed: int, report: Report) -> None:
+        """Those that can learn from one block of texts after the other never have all as a matrix."""
+        match self.config:
+            case OnlineConfig(epochs=epochs):
+                order = [np.random.default_rng((seed, epoch)).permutation(len(labels)) for epoch in range(epochs)]
+                fit_in_blocks(estimator, self._rows_of(texts), labels, order, report)
+            case NaiveBayesConfig(variant="gaussian"):
+                self._refuse_too_large(len(labels))
+                estimator.fit(self._rows_of(texts)(slice(None)), labels)
+            case NaiveBayesConfig():
+                fit_in_blocks(estimator, self._rows_of(texts), labels, [np.arange(len(labels))], report)
+            case _:
+                fit_in_rounds(estimator, self._rows_of(texts)(slice(None)), labels, report)
+
+    def _rows_of(self, texts: Bag) -> Callable[[Any], Any]:
+        """Chosen rows, or all, as a sparse matrix."""
+        return lambda rows: self._matrix(*(texts if isinstance(rows, slice) else texts.taken(rows)))
+
+    def _refuse_too_large(self, n_texts: int) -> None:
+        if (size := n_texts * self.n_features * 8) > MOST_DENSE_BYTES:
+            raise ConfigError(f"model.variant `gaussian` keeps every feature of every text: {n_texts:,} texts with {self.n_features:,} "
+                              f"features take {size / 1e9:,.0f} GB. Use few dense features, such as tokenizer.analysis.meaning "
+                              "`{latent: 100, ngrams: false}`, or another variant.")
 
     def scores(self, tokens: IntArray, starts: IntArray, weights: FloatArray | None) -> npt.NDArray[np.float64]:
         """(batch,) texts -> (batch, n_classes) probabilities or margins.
@@ -112,7 +158,7 @@ class Classical:
 
     def load(self, folder: Path) -> None:
         """Read `model.skops`. Raises RunError for a damaged file, one of another kind, or one that does not fit; runs no code."""
-        self._estimator, self.notices = read_estimator(folder, self._new_estimator(seed=0), self.n_features, self.n_classes)
+        self._estimator, self.notices = read_estimator(folder, new_estimator(self.config, seed=0), self.n_features, self.n_classes)
 
     def describe(self) -> dict[str, int]:
         """Sizes: features and classes, and once fitted what the solver found."""
@@ -140,35 +186,6 @@ class Classical:
         rows.sum_duplicates()
         return rows
 
-    def _new_estimator(self, seed: int) -> Any:
-        match self.config:
-            case NaiveBayesConfig(variant=variant, alpha=alpha, fit_prior=fit_prior):
-                from sklearn.naive_bayes import BernoulliNB, ComplementNB, MultinomialNB
-
-                kinds = {"multinomial": MultinomialNB, "complement": ComplementNB, "bernoulli": BernoulliNB}
-                return kinds[variant](alpha=alpha, fit_prior=fit_prior)
-            case LogisticRegressionConfig(C=C, class_weight=class_weight, max_iterations=most):
-                from sklearn.linear_model import LogisticRegression
-
-                return LogisticRegression(C=C, class_weight=class_weight, max_iter=most, random_state=seed, solver="newton-cg")
-            case LinearSvmConfig(C=C, loss=loss, class_weight=class_weight, max_iterations=most):
-                from sklearn.svm import LinearSVC
-
-                return LinearSVC(C=C, loss=loss, class_weight=class_weight, max_iter=most, dual="auto", random_state=seed)
-            case DecisionTreeConfig(criterion=criterion, max_depth=depth, min_samples_leaf=leaf):
-                from sklearn.tree import DecisionTreeClassifier
-
-                return DecisionTreeClassifier(criterion=criterion, max_depth=depth, min_samples_leaf=leaf, random_state=seed)
-            case RandomForestConfig(n_trees=n_trees, max_depth=depth, min_samples_leaf=leaf):
-                from sklearn.ensemble import RandomForestClassifier
-
-                # Every tree has a seed drawn beforehand, so the number of threads that fit them changes nothing.
-                return RandomForestClassifier(n_trees, max_depth=depth, min_samples_leaf=leaf, random_state=seed)
-            case KnnConfig(n_neighbors=n_neighbors, weights=weights, metric=metric):
-                from sklearn.neighbors import KNeighborsClassifier
-
-                return KNeighborsClassifier(n_neighbors, weights=weights, metric=metric, algorithm="brute")
-
     def _limit_neighbours(self, estimator: Any, n_examples: int) -> None:
         if estimator.n_neighbors > n_examples:
             self.notices.append(f"model.n_neighbors is {estimator.n_neighbors}, but there are only {n_examples} training texts; "
@@ -187,19 +204,27 @@ class Classical:
         return f"`{self.labels[label]}`" if self.labels else str(label)
 
 
+def _gives_margins(config: AnyClassicalConfig) -> bool:
+    match config:
+        case LinearSvmConfig() | KernelSvmConfig() | PerceptronConfig() | SgdConfig(loss="hinge"):
+            return True
+        case _:
+            return False
+
+
 def _fitted_sizes(estimator: Any) -> dict[str, int]:
     """What a fitted estimator consists of; nothing before the fit."""
-    if hasattr(estimator, "estimators_"):
-        return _tree_sizes(estimator.estimators_)
-    if hasattr(estimator, "tree_"):
-        return _tree_sizes([estimator])
-    if hasattr(estimator, "_fit_X"):
-        return {"stored_examples": estimator.n_samples_fit_, "stored_weights": estimator._fit_X.nnz}
-    if hasattr(estimator, "coef_"):
-        return {"coefficients": estimator.coef_.size + estimator.intercept_.size}
-    if hasattr(estimator, "feature_log_prob_"):
-        return {"coefficients": estimator.feature_log_prob_.size + estimator.class_log_prior_.size}
-    return {}
+    sizes: dict[str, Callable[[], dict[str, int]]] = {
+        "estimators_": lambda: _tree_sizes(estimator.estimators_),
+        "tree_": lambda: _tree_sizes([estimator]),
+        "_fit_X": lambda: {"stored_examples": estimator.n_samples_fit_, "stored_weights": estimator._fit_X.nnz},
+        "support_vectors_": lambda: {"support_vectors": estimator.support_vectors_.shape[0],
+                                     "stored_weights": estimator.support_vectors_.nnz},
+        "theta_": lambda: {"coefficients": 2 * estimator.theta_.size + estimator.class_prior_.size},
+        "coef_": lambda: {"coefficients": estimator.coef_.size + estimator.intercept_.size},
+        "feature_log_prob_": lambda: {"coefficients": estimator.feature_log_prob_.size + estimator.class_log_prior_.size},
+    }
+    return next((size() for name, size in sizes.items() if hasattr(estimator, name)), {})
 
 
 def _tree_sizes(trees: list[Any]) -> dict[str, int]:

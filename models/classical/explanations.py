@@ -10,6 +10,9 @@ FloatArray = npt.NDArray[np.floating[Any]]
 
 Reason = tuple[int, float]
 MOST_REASONS = 10
+MOST_REMOVED = 200
+"""Features of a text that are taken out, one at a time."""
+WITHOUT_COEFFICIENTS = frozenset({"SVC", "BoostedTrees", "GaussianBayes"})
 
 
 def reasons(estimator: Any, texts: Any, predicted: IntArray) -> list[list[Reason]]:
@@ -17,12 +20,15 @@ def reasons(estimator: Any, texts: Any, predicted: IntArray) -> list[list[Reason
 
     Linear models and naive Bayes: (feature, its weight in the text times its coefficient for the class), those above 0.
     Trees: (feature, how much the splits on it along the text's path raise the probability of the class), the mean over the
-    trees of a forest; a feature that the text lacks can count. k-nearest neighbours: (row of the training data, distance),
-    the nearest first.
+    trees of a forest; a feature that the text lacks can count. Kernels, boosting and Gaussian naive Bayes: (feature, how much lower
+    the score of the class would be without it), of the features with the largest weights. k-nearest neighbours: (row of the training
+    data, distance), the nearest first.
     """
     if hasattr(estimator, "kneighbors"):
         return _neighbours(estimator, texts)
     columns = np.searchsorted(estimator.classes_, predicted)
+    if type(estimator).__name__ in WITHOUT_COEFFICIENTS:
+        return [_removed(estimator, texts[row], int(column)) for row, column in enumerate(columns)]
     if hasattr(estimator, "tree_"):
         return _paths([estimator], texts, columns)
     if hasattr(estimator, "estimators_"):
@@ -48,6 +54,27 @@ def _coefficients(estimator: Any, features: IntArray, column: int) -> FloatArray
         scores = scores - np.log1p(-np.exp(scores))
     others = np.delete(scores, column, axis=0)
     return scores[column] - (others.mean(axis=0) if len(others) else 0.0)
+
+
+def _removed(estimator: Any, text: Any, column: int) -> list[Reason]:
+    """The score of the text less its score with one feature set to 0."""
+    from scipy.sparse import csr_matrix
+
+    tried = np.sort(np.argsort(-np.abs(text.data), kind="stable")[:MOST_REMOVED])
+    n_rows, n_stored = len(tried) + 1, len(text.data)
+    values = np.tile(text.data, (n_rows, 1))
+    values[np.arange(1, n_rows), tried] = 0.0
+    parts = (values.ravel(), np.tile(text.indices, n_rows), np.arange(n_rows + 1) * n_stored)
+    scores = _scores(estimator, csr_matrix(parts, shape=(n_rows, text.shape[1])), column)
+    return _largest(text.indices[tried], scores[0] - scores[1:])
+
+
+def _scores(estimator: Any, texts: Any, column: int) -> FloatArray:
+    """(rows,): the margin of a class, or its logarithmic probability."""
+    if not hasattr(estimator, "decision_function"):
+        return np.log(np.maximum(estimator.predict_proba(texts)[:, column], np.finfo(np.float64).tiny))
+    scores = estimator.decision_function(texts)
+    return scores[:, column] if scores.ndim > 1 else scores * (1 if column else -1)
 
 
 def _largest(features: IntArray, amounts: FloatArray) -> list[Reason]:

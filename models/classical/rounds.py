@@ -1,7 +1,7 @@
 """Fits that take long, in rounds, so that a person sees how far they have come; scikit-learn itself says nothing until it is done."""
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,10 @@ Report = Callable[[str, int, int | None], None]
 NEWTON_STEPS = 2
 """In a round: the line search of the second knows how far the first one went."""
 ROUNDS_OF_TREES = 20
+BLOCK = 8_192
+"""Texts of a block."""
+LEARNING_ONLY = {"_loss_function_", "_standard_coef", "_standard_intercept", "_average_coef", "_average_intercept"}
+"""What scikit-learn's stochastic gradient descent keeps to go on learning; predictions need none of it."""
 
 
 def silent(what: str, done: int, total: int | None) -> None:
@@ -25,8 +29,24 @@ def fit_in_rounds(estimator: Any, texts: Any, labels: npt.NDArray[np.integer[Any
             _fit_by_steps(estimator, texts, labels, report)
         case "RandomForestClassifier":
             _fit_by_trees(estimator, texts, labels, report)
+        case "BoostedTrees":
+            total = estimator.n_rounds
+            estimator.fit(texts, labels, _counts(total), lambda done: report("round", done, total))
         case _:
             estimator.fit(texts, labels)
+
+
+def fit_in_blocks(estimator: Any, rows_of: Callable[[Any], Any], labels: npt.NDArray[np.integer[Any]],
+                  orders: Sequence[npt.NDArray[np.integer[Any]]], report: Report) -> None:
+    """Show a classifier that can learn bit by bit the texts in each of these orders, a block at a time; only one block is in memory."""
+    classes = np.unique(labels)
+    for done, order in enumerate(orders):
+        for start in range(0, len(order), BLOCK):
+            rows = order[start : start + BLOCK]
+            estimator.partial_fit(rows_of(rows), labels[rows], classes=classes)
+        report("epoch", done + 1, len(orders))
+    for name in LEARNING_ONLY & vars(estimator).keys():
+        delattr(estimator, name)
 
 
 def _fit_by_steps(estimator: Any, texts: Any, labels: npt.NDArray[np.integer[Any]], report: Report) -> None:
@@ -51,8 +71,13 @@ def _fit_by_steps(estimator: Any, texts: Any, labels: npt.NDArray[np.integer[Any
 def _fit_by_trees(estimator: Any, texts: Any, labels: npt.NDArray[np.integer[Any]], report: Report) -> None:
     """Every tree has a seed of its own, the same whether it is grown with the others or after them."""
     total = estimator.n_estimators
-    counts = np.unique(np.linspace(0, total, ROUNDS_OF_TREES + 1).astype(int)[1:])
-    for count in counts[counts > 0].tolist():
+    for count in _counts(total):
         estimator.set_params(warm_start=True, n_estimators=count).fit(texts, labels)
         report("tree", count, total)
     estimator.set_params(warm_start=False)
+
+
+def _counts(total: int) -> list[int]:
+    """How many trees there are after each round, at most `ROUNDS_OF_TREES` times."""
+    counts = np.unique(np.linspace(0, total, ROUNDS_OF_TREES + 1).astype(int)[1:])
+    return counts[counts > 0].tolist()

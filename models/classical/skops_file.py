@@ -23,6 +23,7 @@ from ...storage import read_file, write_file
 FILE_NAME = "model.skops"
 
 _TREE, _SPARSE = "sklearn.tree._tree.Tree", "scipy.sparse._csr.csr_matrix"
+_OWN = [f"{__package__}.estimators.GaussianBayes", f"{__package__}.estimators.BoostedTrees"]
 _ESTIMATORS = frozenset({
     "sklearn.naive_bayes.MultinomialNB",
     "sklearn.naive_bayes.ComplementNB",
@@ -32,6 +33,10 @@ _ESTIMATORS = frozenset({
     "sklearn.tree._classes.DecisionTreeClassifier",
     "sklearn.ensemble._forest.RandomForestClassifier",
     "sklearn.neighbors._classification.KNeighborsClassifier",
+    "sklearn.svm._classes.SVC",
+    "sklearn.linear_model._stochastic_gradient.SGDClassifier",
+    "sklearn.tree._classes.DecisionTreeRegressor",
+    *_OWN,
 })
 ALLOWED: dict[str, frozenset[str]] = {
     "ObjectNode": _ESTIMATORS,
@@ -152,7 +157,7 @@ def _built(content: bytes) -> tuple[Any, list[str]]:
 
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        estimator = skops.io.loads(content, trusted=[_TREE, _SPARSE])
+        estimator = skops.io.loads(content, trusted=[_TREE, _SPARSE, *_OWN])
     versions = [str(warning.message) for warning in caught if issubclass(warning.category, InconsistentVersionWarning)]
     return estimator, [f"The model was saved by another scikit-learn: {versions[0]}"] if versions else []
 
@@ -171,6 +176,10 @@ def _check_fit(estimator: Any, like: Any, n_features: int, n_classes: int) -> No
             raise ValueError(f"it holds a {type(tree).__name__} inside a {type(like).__name__}")
         if hasattr(tree, "tree_"):
             _check_tree(tree.tree_, n_features)
+    if hasattr(estimator, "support_vectors_"):
+        _check_support(estimator, n_features)
+    if hasattr(estimator, "start"):
+        _check_boosting(estimator)
     if hasattr(estimator, "_fit_X"):
         _check_examples(estimator, n_features)
     _try(estimator, n_features)
@@ -212,3 +221,26 @@ def _check_examples(estimator: Any, n_features: int) -> None:
         raise ValueError("its stored examples and their labels do not match")
     if np.any((estimator._y < 0) | (estimator._y >= known)):
         raise ValueError("a stored example has a label outside the classes")
+
+
+def _check_support(estimator: Any, n_features: int) -> None:
+    """libsvm reads as many numbers as the counts of support vectors promise."""
+    vectors, counts, known = estimator.support_vectors_, estimator._n_support, len(estimator.classes_)
+    vectors.check_format(full_check=True)
+    n_vectors, n_pairs = vectors.shape[0], known * (known - 1) // 2
+    if known < 2 or counts.shape != (known,) or np.any(counts < 0) or counts.sum() != n_vectors or vectors.shape[1] != n_features:
+        raise ValueError("its support vectors are not those of its classes and features")
+    for weights in (estimator.dual_coef_, estimator._dual_coef_):
+        weights.check_format(full_check=True)
+        full = np.array_equal(weights.indices.reshape(known - 1, -1), np.tile(np.arange(n_vectors), (known - 1, 1)))
+        if weights.shape != (known - 1, n_vectors) or not full:
+            raise ValueError("its support vectors and their weights do not match")
+    sizes = {"intercept_": n_pairs, "_intercept_": n_pairs, "support_": n_vectors, "_probA": 0, "_probB": 0}
+    if any(getattr(estimator, name).shape != (size,) for name, size in sizes.items()) or not estimator._sparse:
+        raise ValueError("its arrays are not of the sizes that its classes need")
+
+
+def _check_boosting(estimator: Any) -> None:
+    n_scores = 1 if len(estimator.classes_) == 2 else len(estimator.classes_)
+    if estimator.start.shape != (n_scores,) or len(estimator.estimators_) % n_scores:
+        raise ValueError("its trees are not those of its classes")

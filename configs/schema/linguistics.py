@@ -1,0 +1,109 @@
+"""The steps from a text to the features of a classical pipeline: the `analysis:` section of an n-grams tokenizer."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, field_validator, model_validator
+
+from .base import Config, PositiveInt
+
+
+class LemmasConfig(Config):
+    """The dictionary form of each word: `were` becomes `be`. Needs the extra `linguistics`."""
+
+    type: Literal["lemmas"]
+    language: str
+    """The language by its ISO 639-1 code, such as `en` or `de`."""
+
+
+class KiwiConfig(Config):
+    """Korean morphemes, each with its part of speech, by Kiwi. Needs the extra `korean`."""
+
+    type: Literal["kiwi"]
+
+
+class PartOfSpeechConfig(Config):
+    """What the part of speech of a token is used for. A tag stands for all tags that begin with it: `V` for `VV` and `VA`."""
+
+    keep: Annotated[list[str], Field(min_length=1)] | None = None
+    """Keep only tokens with these tags."""
+    drop: Annotated[list[str], Field(min_length=1)] | None = None
+    """Leave out tokens with these tags."""
+    attach: bool = False
+    """Write each token with its tag, as in `가/VV`, so that words that are spelled alike become different features."""
+
+    @model_validator(mode="after")
+    def _does_something(self) -> Self:
+        if self.keep is None and self.drop is None and not self.attach:
+            raise ValueError("give keep, drop or attach, such as `drop: [J]`")
+        return self
+
+
+class StopWordsConfig(Config):
+    """Tokens to leave out, compared in lower case."""
+
+    language: str | None = None
+    """The list of this language in `stopwordsiso`, by its ISO 639-1 code, such as `en` or `ko`; needs the extra `linguistics`."""
+    words: list[str] = []
+    """Words to leave out beside those of the list."""
+    exceptions: list[str] = []
+    """Words of the list to keep, such as `not` where opinions matter."""
+
+    @model_validator(mode="after")
+    def _names_words(self) -> Self:
+        if self.language is None and not self.words:
+            raise ValueError("give language, words or both, such as `language: en`")
+        return self
+
+
+class MeaningConfig(Config):
+    """Features of what words mean, beside or instead of the words themselves."""
+
+    lexicon: Annotated[dict[str, Annotated[list[str], Field(min_length=1)]], Field(min_length=1)] | None = None
+    """Classes of words, such as `{good: [fine, excellent], bad: [dull]}`: each class is a feature, how many of its words a text has. They
+    are compared in lower case with the tokens as the steps before leave them, without attached tags."""
+    latent: PositiveInt | None = None
+    """Latent semantic analysis (Deerwester et al. 1990): this number of dimensions, the largest of the truncated singular value
+    decomposition of all weighted features; the vector of each text is scaled to length 1."""
+    ngrams: bool = True
+    """Whether n-grams stay features beside the latent dimensions."""
+
+    @model_validator(mode="after")
+    def _does_something(self) -> Self:
+        if self.lexicon is None and self.latent is None:
+            raise ValueError("give lexicon, latent or both, such as `latent: 100`")
+        if not self.ngrams and self.latent is None:
+            raise ValueError("with `ngrams: false`, latent is needed: nothing else would be left")
+        return self
+
+
+class AnalysisConfig(Config):
+    """What happens to a text before n-grams of words are counted, step by step; n-grams of characters are those of the text itself."""
+
+    split: Literal["words", "punctuation", "whitespace"] | None = None
+    """Step 1, tokens. `words` (default): runs of letters and digits; `punctuation`: these and single punctuation marks; `whitespace`:
+    everything between white space. Kiwi finds its own."""
+    morphology: Annotated[LemmasConfig | KiwiConfig, Field(discriminator="type")] | None = None
+    """Step 2, the parts that words are made of, or their dictionary form."""
+    part_of_speech: PartOfSpeechConfig | None = None
+    """Step 3, by the tags that morphology gives; so far only those of Kiwi."""
+    stop_words: StopWordsConfig | None = None
+    """Step 4, words to leave out."""
+    syntax: dict[str, str] | None = None
+    """Step 5, features of the parse tree (`parser: RUN`). Refused so far: no parser can be trained yet."""
+    meaning: MeaningConfig | None = None
+    """Step 6, classes of words and latent dimensions."""
+
+    @field_validator("syntax")
+    @classmethod
+    def _no_parser(cls, syntax: dict[str, str] | None) -> None:
+        if syntax is not None:
+            raise ValueError("syntax needs a parser, and this tool cannot train one yet; leave this section out")
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        kiwi = isinstance(self.morphology, KiwiConfig)
+        if kiwi and self.split is not None:
+            raise ValueError("Kiwi finds the tokens itself; leave split out")
+        if self.part_of_speech is not None and not kiwi:
+            raise ValueError("part_of_speech needs tags, which only `morphology: {type: kiwi}` gives so far")
+        return self
