@@ -55,8 +55,9 @@ def evaluate_run(run: OpenedRun, split_name: str | None, file: str | None, colum
         split, notices = read_file_as_split(*sections, file, named)
     else:
         split, notices = read_split(*sections, split_name, run.hashes)
+    notices = [*notices, *split.length_notices(run.recipe.model.longest_input)]  # it refuses what no model of a task could read
     predictions = predict(run.task, run.model, split)
-    notices = [*notices, *split.length_notices(run.recipe.model.longest_input), *getattr(run.model, "notices", ())]
+    notices += getattr(run.model, "notices", ())
     path = save_predictions(run.task, predictions, split, run.directory)
     return Report(
         directory=run.directory,

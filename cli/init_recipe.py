@@ -10,6 +10,7 @@ from typing import Any
 
 from ..configs.catalog import own_name
 from ..configs.schema.networks import MlpConfig, NetworkConfig
+from ..configs.schema.pretrained import PretrainedNetworkConfig
 from ..configs.schema.prompting import PromptingConfig
 from ..configs.schema.recipe import Recipe, problems
 from ..configs.schema.rules import RulesConfig
@@ -33,8 +34,11 @@ TRAINING = {
     "clip_norm": 1.0,
     "early_stopping": {"patience": 3},
 }
+FINE_TUNING = {**TRAINING, "epochs": 3, "batch_size": 32, "optimizer": {"type": "adamw", "learning_rate": 5e-5}, "early_stopping": None}
 LORA_TRAINING = {**TRAINING, "epochs": 1, "batch_size": 16, "optimizer": {"type": "adamw", "learning_rate": 1e-3}, "early_stopping": None,
                  "fine_tune": {"lora": {"rank": 8, "alpha": 16.0}}}
+ENCODER = "all-minilm-l6-v2"
+"""What is fine-tuned at first: small enough for a CPU."""
 LANGUAGE_MODEL = "smollm2-135m-instruct"
 """What a first prompt is for: small, and trained to follow instructions."""
 
@@ -78,15 +82,15 @@ def first_settings(sample: Sample, model: str, folder: Path) -> dict[str, Any]:
     values: dict[str, Any] = {"description": f"Predict {what} in {sample.title}", "data": _data(sample, folder)}
     if sample.task == "tagging":
         return {**values, **_tagging(sample, model, section), "seeds": [1]}
-    prompts = issubclass(section, PromptingConfig)
-    if section is not RulesConfig and not prompts:
+    prompts, published = issubclass(section, PromptingConfig), section is PretrainedNetworkConfig
+    if section is not RulesConfig and not prompts and not published:
         bag = section is MlpConfig or not issubclass(section, NetworkConfig)
         values["tokenizer"] = _tokenizer(sample, bag, dense=section is MlpConfig)
     names, missing = sample.names, MISSING.intersection(map(str.strip, sample.labels))
     values["task"] = {"type": "classification", "text": names[0], "label": names[1], **({"missing_labels": "drop"} if missing else {})}
     values["model"] = {"type": model, **_model(section, sample)}
     if issubclass(section, NetworkConfig):
-        values["training"] = LORA_TRAINING if prompts else TRAINING
+        values["training"] = LORA_TRAINING if prompts else FINE_TUNING if published else TRAINING
     return {**values, "seeds": [1]}
 
 
@@ -139,6 +143,8 @@ def _model(section: type, sample: Sample) -> dict[str, Any]:
     if issubclass(section, PromptingConfig):
         words = {label: f" {label}" for label in classes_of(sample)}
         return {"path": LANGUAGE_MODEL, "template": "Text: {text}\nClass:", "label_words": words}
+    if section is PretrainedNetworkConfig:
+        return {"path": ENCODER, "dropout": 0.1}
     return {"hidden_sizes": [128], "dropout": 0.3} if section is MlpConfig else {}
 
 

@@ -132,7 +132,7 @@ def encode(self, texts):
 type(tokenizer).encode = encode
 encoded = Cache(Path(sys.argv[1])).encode(tokenizer, texts)
 note()
-model = Classical(SgdConfig(type="sgd", epochs=1), SizesData(type="sizes", vocab_size=tokenizer.vocab_size), Head("classes", 2))
+model = Classical(SgdConfig(type="sgd", n_iterations=1), SizesData(type="sizes", vocab_size=tokenizer.vocab_size), Head("classes", 2))
 plain = model._matrix
 def matrix(*parts):
     note()

@@ -103,7 +103,7 @@ class KernelSvmConfig(ClassicalConfig):
 class OnlineConfig(ClassicalConfig):
     """The base of linear models that learn from one text after the other, so that they never need all at once."""
 
-    epochs: PositiveInt = 10
+    n_iterations: PositiveInt = 10
     """Passes over the training texts, each in another random order."""
     average: bool = True
     """Use the mean of the coefficients over all texts (Collins 2002), which is steadier than the last ones."""

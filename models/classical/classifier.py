@@ -106,8 +106,8 @@ class Classical:
     def _fit(self, estimator: Any, texts: Bag, labels: IntArray, seed: int, report: Report) -> None:
         """Those that can learn from one block of texts after the other never have all as a matrix."""
         match self.config:
-            case OnlineConfig(epochs=epochs):
-                order = [np.random.default_rng((seed, epoch)).permutation(len(labels)) for epoch in range(epochs)]
+            case OnlineConfig(n_iterations=passes):
+                order = [np.random.default_rng((seed, epoch)).permutation(len(labels)) for epoch in range(passes)]
                 fit_in_blocks(estimator, self._rows_of(texts), labels, order, report)
             case NaiveBayesConfig(variant="gaussian"):
                 self._refuse_too_large(len(labels))
