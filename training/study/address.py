@@ -29,6 +29,8 @@ def method_address(recipe: Recipe) -> str:
         settings["model"]["init_from"] = _weights_of(source)
     if (rules := getattr(recipe.model, "rules_file", None)) is not None:
         settings["model"]["rules_file"] = _content(rules)
+    if (lexicon := getattr(recipe.model, "lexicon", None)) is not None:
+        settings["model"]["lexicon"]["file"] = _content(lexicon.file)
     return hashlib.sha256(json.dumps(settings, sort_keys=True).encode("utf-8")).hexdigest()[:LENGTH]
 
 
