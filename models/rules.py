@@ -1,4 +1,4 @@
-"""Rules written by hand: keywords and regular expressions that vote for a class. Nothing is learned; no torch.
+"""Rules written by hand: keywords, patterns and lexicons that vote for a class. Nothing is learned; no torch.
 
 A keyword fires as a complete word or phrase: `art` fires in "modern art!" and not in "party". A side of the keyword is held
 to this only where the keyword ends in a letter of a script that puts spaces between words, and only against such a letter.
@@ -11,8 +11,8 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from functools import partial
-from typing import Any, ClassVar, Literal
+from functools import cached_property, partial
+from typing import Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -20,16 +20,11 @@ import numpy.typing as npt
 from ..configs.schema.rules import Rule, RulesConfig
 from ..errors import ConfigError
 from .head import Head
+from .lexicon import Found, Lexicon
+from .rule_tokens import LEFT, LETTER, MARKS, RIGHT, Negation, Token, token_at, tokens_of
+from .token_patterns import Lemmatize, TokenPattern, lemmatizer
 
-# Thai to Burmese, Hangul jamo, Khmer, kana, CJK, Hangul, and their compatibility forms: scripts without word boundaries.
-_UNSPACED = (r"\u0e00-\u109f\u1100-\u11ff\u1780-\u17ff\u3005-\u3007\u3040-\u30ff\u3130-\u318f\u31f0-\u31ff"
-             r"\u3400-\u4dbf\u4e00-\u9fff\ua960-\ua97f\uac00-\ud7ff\uf900-\ufaff\uff66-\uffdc\U00020000-\U0003ffff")
-# Accents and vowel signs belong to the word, but Python's \w leaves them out.
-_MARKS = r"[\u0300-\u036f\u0483-\u0487\u0591-\u05c7\u0610-\u061a\u064b-\u065f\u0670\u06d6-\u06dc\u0900-\u0963\u0970-\u0dff]"
-_LETTER = rf"[^\W{_UNSPACED}]"
-_WORD = re.compile(rf"(?:{_LETTER}++|{_MARKS}++)++")
-_LEFT = rf"(?<!{_LETTER})(?<!{_MARKS})"
-_RIGHT = rf"(?!{_LETTER}|{_MARKS})"
+_WORD = re.compile(rf"(?:{LETTER}++|{MARKS}++)++")
 
 PATTERN_SECONDS = 2.0
 """The longest that a pattern may search one text; thousands of times what an ordinary one takes."""
@@ -38,10 +33,29 @@ PATTERN_SECONDS = 2.0
 class _Text:
     """A text in the forms that conditions look at, each made once for all rules."""
 
-    def __init__(self, text: str, case_sensitive: bool) -> None:
+    def __init__(self, text: str, case_sensitive: bool, negation: Negation | None = None) -> None:
         self.original = unicodedata.normalize("NFC", text)
         self.folded = self.original if case_sensitive else self.original.lower()
         self.words = frozenset(_WORD.findall(self.folded))
+        self.negation = negation
+
+    @cached_property
+    def tokens(self) -> list[Token]:
+        """The original's tokens."""
+        return tokens_of(self.original)
+
+    @cached_property
+    def folded_tokens(self) -> list[Token]:
+        """The tokens of `folded`."""
+        return self.tokens if self.folded == self.original else tokens_of(self.folded)
+
+    @cached_property
+    def _reached(self) -> list[bool]:
+        return [] if self.negation is None else self.negation.reached(self.folded_tokens)
+
+    def is_negated(self, place: int) -> bool:
+        """Whether a negation word reaches what begins at this character of `folded`."""
+        return bool(self._reached) and self._reached[token_at(self.folded_tokens, place)]
 
     def cut(self, start: int, end: int) -> str:
         """The original's characters at a place in `folded`; a few letters grow when lower-cased, then the folded ones."""
@@ -55,7 +69,7 @@ class _Condition:
     when one of their `needles` is among the words. `anything` finds any keyword, and its position.
     """
 
-    def __init__(self, number: int, rule: Rule, case_sensitive: bool) -> None:
+    def __init__(self, number: int, rule: Rule, case_sensitive: bool, lemmatize: Lemmatize = str) -> None:
         self.name = f"model.rules: rule {number} (`{rule.label}`)"
         self.search = None if rule.pattern is None else _search_for(unicodedata.normalize("NFC", rule.pattern), case_sensitive)
         keywords = [" ".join(_Text(keyword, case_sensitive).folded.split()) for keyword in rule.keywords]
@@ -64,23 +78,42 @@ class _Condition:
         self.needles = frozenset(max(_WORD.findall(phrase), key=len, default="") for phrase in phrases)
         self.phrases = _any_of(phrases)
         self.anything = _any_of(keywords)
+        self.tokens = TokenPattern(rule.tokens, lemmatize) if rule.tokens else None
 
     def fires(self, text: _Text) -> bool:
         if self.search is not None:
             return self._match(text.original) is not None
+        if self.tokens is not None:
+            return self.tokens.find(text.tokens) is not None
         if not self.words.isdisjoint(text.words):
             return True
         if not self.needles or ("" not in self.needles and self.needles.isdisjoint(text.words)):
             return False
         return self.phrases.search(text.folded) is not None
 
+    def is_negated(self, text: _Text) -> bool:
+        """Whether negation words reach all of the keywords that a text has; patterns say themselves what must not be there."""
+        if text.negation is None or self.search is not None or self.tokens is not None:
+            return False
+        return all(text.is_negated(found.start()) for found in self.anything.finditer(text.folded))
+
     def found(self, text: _Text) -> str:
         """The first piece of the text that makes the rule fire."""
+        if self.tokens is not None:
+            return self._found_tokens(self.tokens, text)
         if self.search is not None:
             match = self._match(text.original)
             return match.group() if match else ""
-        match = self.anything.search(text.folded)
+        matches = list(self.anything.finditer(text.folded))
+        match = next((each for each in matches if not text.is_negated(each.start())), matches[0] if matches else None)
         return text.cut(*match.span()) if match else ""
+
+    def _found_tokens(self, pattern: TokenPattern, text: _Text) -> str:
+        span = pattern.find(text.tokens)
+        if span is None:
+            return ""
+        first, last = text.tokens[span[0]], text.tokens[span[1] - 1]
+        return text.original[first.start : last.start + len(last.text)]
 
     def _match(self, text: str) -> Any:
         assert self.search is not None
@@ -113,17 +146,41 @@ def _any_of(keywords: Iterable[str]) -> re.Pattern[str]:
     for keyword in sorted(keywords, key=len, reverse=True):
         left, right = (bool(_WORD.match(keyword[edge])) for edge in (0, -1))
         spaced = r"\s+".join(map(re.escape, keyword.split()))
-        sides.setdefault((_LEFT if left else "", _RIGHT if right else ""), []).append(spaced)
+        sides.setdefault((LEFT if left else "", RIGHT if right else ""), []).append(spaced)
     return re.compile("|".join(f"{left}(?:{'|'.join(words)}){right}" for (left, right), words in sides.items()))
 
 
 @dataclass(frozen=True)
+class _Vote:
+    """A vote by a rule (from 0), or by the words of the lexicon that are for one class; below 0 it counts against the class."""
+
+    voter: int
+    label: str
+    amount: float
+
+
+@dataclass(frozen=True)
 class _Decision:
-    """The class of one text, the rule that decided (None: the default) and, in weighted mode, all that fired."""
+    """The class of one text, who decided (None: the default) and, in weighted mode, all votes that count."""
 
     label: str
-    rule: int | None
-    fired: list[int] = field(default_factory=list)
+    voter: int | None
+    votes: list[_Vote] = field(default_factory=list)
+
+
+class Evidence(NamedTuple):
+    """What the rules say of some texts, in numbers that a network can weigh.
+
+    fired (batch, n_voters): 1 where a rule fires, the factor of `negation` where it is negated, or else 0; then for each class of the
+    lexicon the sum of its words' weights. sums (batch, n_classes): the votes for each class as the mode adds them up; the class that
+    the rules decide for has a thousandth more, which stands for the default and breaks ties.
+    """
+
+    fired: npt.NDArray[np.float32]
+    sums: npt.NDArray[np.float32]
+
+
+DECIDED = 1e-3
 
 
 class Rules:
@@ -141,7 +198,19 @@ class Rules:
         if head.labels:
             _check_labels(config, head.labels)
         _check_keywords(config)
-        self._conditions = [_Condition(number, rule, config.case_sensitive) for number, rule in enumerate(config.rules, start=1)]
+        has_lemmas = any(each.lemma is not None for rule in config.rules for each in rule.tokens)
+        lemmatize = lemmatizer(config.language) if has_lemmas else str
+        self._conditions = [_Condition(number, rule, config.case_sensitive, lemmatize) for number, rule in enumerate(config.rules, start=1)]
+        self._in_order = sorted(range(len(config.rules)), key=lambda number: -config.rules[number].priority)
+        self._negation = Negation(config.negation, config.case_sensitive) if config.negation is not None else None
+        self._lexicon = Lexicon(config.lexicon.file, config.case_sensitive) if config.lexicon is not None else None
+
+    @property
+    def voters(self) -> list[tuple[str, str]]:
+        """Who may vote: the name of each rule, and of the lexicon for either class, with the class."""
+        lexicon = self.config.lexicon
+        signs = [] if lexicon is None else [("lexicon", lexicon.positive), ("lexicon", lexicon.negative)]
+        return [*((f"rule {number}", rule.label) for number, rule in enumerate(self.config.rules, start=1)), *signs]
 
     def scores(self, texts: Sequence[str]) -> npt.NDArray[np.float64]:
         """(batch,) texts -> (batch, n_classes) probabilities: `confidence` for the predicted class, the rest spread evenly."""
@@ -153,61 +222,147 @@ class Rules:
         scores[np.arange(len(texts)), predicted] = confidence
         return scores
 
+    def evidence(self, texts: Sequence[str]) -> Evidence:
+        """(batch,) texts -> what fired, and the sums of votes."""
+        columns = {label: column for column, label in enumerate(self.labels)}
+        fired = np.zeros((len(texts), len(self.voters)), dtype=np.float32)
+        sums = np.zeros((len(texts), len(self.labels)), dtype=np.float32)
+        for row, text in enumerate(map(self._text, texts)):
+            votes = self._votes(text)
+            for vote in votes:
+                fired[row, vote.voter] = vote.amount / self._weight(vote.voter)
+            decision = self._decide(text, votes)
+            for label, amount in self._sums(decision.votes).items():
+                sums[row, columns[label]] = amount
+            if self.config.mode == "ordered" and decision.voter is not None:
+                sums[row, columns[decision.label]] = 1.0
+            sums[row, columns[decision.label]] += DECIDED
+        return Evidence(fired, sums)
+
     def why(self, texts: Sequence[str]) -> list[dict[str, Any]]:
         """For each text: `label`, `rule` (from 1; None: the default decided), `matched` and `condition` of the deciding rule.
 
-        In weighted mode the deciding rule is the first one that voted for the winner, and `fired` lists all votes, each with
-        `weight` and the same four keys.
+        Where the lexicon decided, `rule` is `lexicon` and `matched` its words. In weighted mode the deciding rule is the first one that
+        voted for the winner, and `fired` lists all votes that count, each with `weight` and the same four keys.
         """
         return [self._reason(self._text(text)) for text in texts]
 
     def describe(self) -> dict[str, int]:
-        """What there is to count: rules, keywords and patterns."""
+        """What there is to count: rules, keywords and patterns; words of the lexicon where there is one."""
         rules = self.config.rules
-        return {"rules": len(rules), "keywords": sum(len(rule.keywords) for rule in rules),
-                "patterns": sum(rule.pattern is not None for rule in rules)}
+        counts = {"rules": len(rules), "keywords": sum(len(rule.keywords) for rule in rules),
+                  "patterns": sum(rule.pattern is not None or bool(rule.tokens) for rule in rules)}
+        return counts | ({"lexicon_words": len(self._lexicon.weights)} if self._lexicon is not None else {})
 
     def _text(self, text: str) -> _Text:
-        return _Text(text, self.config.case_sensitive)
+        return _Text(text, self.config.case_sensitive, self._negation)
 
-    def _decide(self, text: _Text) -> _Decision:
-        fired = (number for number, condition in enumerate(self._conditions) if condition.fires(text))
+    def _weight(self, voter: int) -> float:
+        lexicon, rules = self.config.lexicon, self.config.rules
+        return lexicon.weight if lexicon is not None and voter >= len(rules) else rules[voter].weight
+
+    def _vote(self, number: int, text: _Text) -> _Vote | None:
+        """The vote of a rule; None where it does not fire."""
+        condition, rule = self._conditions[number], self.config.rules[number]
+        if not condition.fires(text):
+            return None
+        factor = self.config.negation.factor if self.config.negation is not None and condition.is_negated(text) else 1.0
+        return _Vote(number, rule.label, factor * rule.weight) if factor else None
+
+    def _votes(self, text: _Text) -> list[_Vote]:
+        """All votes that a text gets, those of the lexicon last."""
+        votes = [self._vote(number, text) for number in range(len(self._conditions))]
+        return [*(vote for vote in votes if vote is not None), *self._lexicon_votes(text)]
+
+    def _lexicon_votes(self, text: _Text) -> list[_Vote]:
+        config, first = self.config.lexicon, len(self.config.rules)
+        if config is None:
+            return []
+        weights = [weight for _, weight in self._weighed(text)]
+        sums = [(config.positive, sum(each for each in weights if each > 0)), (config.negative, -sum(each for each in weights if each < 0))]
+        return [_Vote(first + place, label, config.weight * amount) for place, (label, amount) in enumerate(sums) if amount]
+
+    def _weighed(self, text: _Text) -> list[tuple[Found, float]]:
+        """The words of the lexicon that a text has, and the weight of each after negation."""
+        if self._lexicon is None:
+            return []
+        factor = self.config.negation.factor if self.config.negation is not None else 1.0
+        return [(found, found.weight * factor if text.is_negated(found.start) else found.weight)
+                for found in self._lexicon.find(text.folded, text.folded_tokens)]
+
+    def _decide(self, text: _Text, votes: list[_Vote] | None = None) -> _Decision:
+        """The decision on a text; `votes` are all that it gets, where they are known."""
         if self.config.mode == "weighted":
-            return self._vote(list(fired))
-        first = next(fired, None)
-        return _Decision(self.config.default if first is None else self.config.rules[first].label, first)
+            return self._majority(self._counting(self._votes(text) if votes is None else votes))
+        first = next((vote for number in self._in_order if (vote := self._vote(number, text)) is not None), None)
+        if first is not None:
+            return _Decision(first.label, first.voter)
+        by_lexicon = max(self._lexicon_votes(text), key=lambda vote: round(vote.amount, 9), default=None)
+        return _Decision(self.config.default, None) if by_lexicon is None else _Decision(by_lexicon.label, by_lexicon.voter)
 
-    def _vote(self, fired: list[int]) -> _Decision:
-        if not fired:
-            return _Decision(self.config.default, None)
-        sums: dict[str, float] = {}
-        for number in fired:
-            rule = self.config.rules[number]
-            sums[rule.label] = sums.get(rule.label, 0.0) + rule.weight
+    def _counting(self, votes: list[_Vote]) -> list[_Vote]:
+        """Those with the highest priority; the lexicon has priority 0."""
+        rules = self.config.rules
+        priorities = [rules[vote.voter].priority if vote.voter < len(rules) else 0 for vote in votes]
+        highest = max(priorities, default=0)
+        return [vote for vote, priority in zip(votes, priorities, strict=True) if priority == highest]
+
+    def _majority(self, votes: list[_Vote]) -> _Decision:
         # Rounded, so that 0.1 + 0.2 ties with 0.3; `max` takes the first of equals, which is the earlier rule's class.
-        winner = max(sums, key=lambda label: round(sums[label], 9))
-        return _Decision(winner, next(number for number in fired if self.config.rules[number].label == winner), fired)
+        sums = self._sums(votes)
+        winner = max(sums, key=lambda label: round(sums[label], 9), default=None)
+        if winner is None or sums[winner] <= 0:
+            return _Decision(self.config.default, None, votes)
+        return _Decision(winner, next(vote.voter for vote in votes if self._supported(vote)[0] == winner), votes)
+
+    def _sums(self, votes: Sequence[_Vote]) -> dict[str, float]:
+        sums: dict[str, float] = {}
+        for vote in votes:
+            label, amount = self._supported(vote)
+            sums[label] = sums.get(label, 0.0) + amount
+        return sums
+
+    def _supported(self, vote: _Vote) -> tuple[str, float]:
+        """The class that a vote adds to, and how much: a vote against one of two classes is one for the other."""
+        if vote.amount < 0 and len(self.labels) == 2:
+            return next(label for label in self.labels if label != vote.label), -vote.amount
+        return vote.label, vote.amount
 
     def _reason(self, text: _Text) -> dict[str, Any]:
         decision = self._decide(text)
-        if decision.rule is None:
+        if decision.voter is None:
             reason: dict[str, Any] = {"rule": None, "label": decision.label, "matched": None, "condition": None}
         else:
-            reason = self._account(decision.rule, text)
+            reason = {**self._account(decision.voter, text), "label": decision.label}
         if self.config.mode == "weighted":
-            fired = [(number, self.config.rules[number].weight) for number in decision.fired]
-            reason["fired"] = [{**self._account(number, text), "weight": weight} for number, weight in fired]
+            reason["fired"] = [self._fired(vote, text) for vote in decision.votes]
         return reason
 
-    def _account(self, number: int, text: _Text) -> dict[str, Any]:
-        rule = self.config.rules[number]
-        return {"rule": number + 1, "label": rule.label, "matched": self._conditions[number].found(text),
-                "condition": rule.pattern if rule.pattern is not None else list(rule.keywords)}
+    def _fired(self, vote: _Vote, text: _Text) -> dict[str, Any]:
+        label, amount = self._supported(vote)
+        negated = {"negated": True} if vote.amount < 0 else {}
+        return {**self._account(vote.voter, text), "label": label, "weight": round(amount, 6), **negated}
+
+    def _account(self, voter: int, text: _Text) -> dict[str, Any]:
+        if voter >= len(self.config.rules):
+            return self._lexicon_account(voter - len(self.config.rules), text)
+        rule = self.config.rules[voter]
+        condition = [each.model_dump(exclude_defaults=True) for each in rule.tokens] if rule.tokens else rule.pattern or list(rule.keywords)
+        return {"rule": voter + 1, "label": rule.label, "matched": self._conditions[voter].found(text), "condition": condition}
+
+    def _lexicon_account(self, side: int, text: _Text) -> dict[str, Any]:
+        lexicon = self.config.lexicon
+        assert lexicon is not None
+        words = [found.word for found, weight in self._weighed(text) if (weight < 0 if side else weight > 0)]
+        return {"rule": "lexicon", "label": (lexicon.positive, lexicon.negative)[side], "matched": ", ".join(words),
+                "condition": lexicon.file}
 
 
 def _check_labels(config: RulesConfig, labels: Sequence[str]) -> None:
     votes = [(f"model.rules: rule {number} votes for", rule.label) for number, rule in enumerate(config.rules, start=1)]
-    for what, label in [*votes, ("model.default is", config.default)]:
+    lexicon = config.lexicon
+    signs = [] if lexicon is None else [("model.lexicon.positive is", lexicon.positive), ("model.lexicon.negative is", lexicon.negative)]
+    for what, label in [*votes, *signs, ("model.default is", config.default)]:
         if label not in labels:
             nearest = difflib.get_close_matches(label, labels, n=1, cutoff=0.0)[0]
             raise ConfigError(f"{what} `{label}`, which is not a class of this data; the nearest is `{nearest}`. "

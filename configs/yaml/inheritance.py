@@ -17,6 +17,8 @@ from .marks import is_mark
 from .reader import parse_yaml, read_yaml
 
 DATA_FILES = ("train", "validation", "test")
+PACKAGED_LEXICON = "vader"
+"""The name of a lexicon that is no file, see `configs/schema/rules.py`."""
 
 
 def resolve(name_or_path: str, overrides: Sequence[str] = ()) -> Located:
@@ -129,18 +131,34 @@ def _resolved(document: Located, folder: Path) -> Located:
 
 
 def _with_rules(model: Located, folder: Path) -> Located:
-    """The model section with its rules in place of the name of the file that holds them."""
-    named = model.mapping.get("rules_file")
-    if named is None or not isinstance(named.value, str) or "rules" in model.mapping:
-        return model
-    path = _path(named.value, folder)
+    """The model section with its rules in place of the name of the file that holds them, and with the absolute path of its lexicon."""
+    entries, named = dict(model.mapping), model.mapping.get("rules_file")
+    if named is not None and isinstance(named.value, str) and "rules" not in entries:
+        entries = {("rules" if key == "rules_file" else key): item for key, item in entries.items()}
+        entries["rules"] = replace(_rules_of(named, _path(named.value, folder)), key=named.key)
+    if "lexicon" in entries:
+        entries["lexicon"] = _with_lexicon(entries["lexicon"], folder)
+    return replace(model, value=entries) if isinstance(model.value, dict) else model
+
+
+def _rules_of(named: Located, path: Path) -> Located:
+    """The list of rules in a file, or that of another recipe."""
     if not path.is_file():
         raise ConfigError(f"{named.place}: model.rules_file: there is no file {shown(path)}; the path is relative to the recipe.")
     rules = read_yaml(path)
+    if isinstance(rules.value, dict) and "model" in rules.value:
+        rules = rules.value["model"].mapping.get("rules", rules)
     if not isinstance(rules.value, list) or not rules.value:
         raise ConfigError(f"{rules.place}: a rules file contains a list of rules, such as `- {{label: WHEN, keywords: [when]}}`.")
-    entries = {("rules" if key == "rules_file" else key): item for key, item in model.mapping.items()}
-    return replace(model, value={**entries, "rules": replace(rules, key=named.key)})
+    return rules
+
+
+def _with_lexicon(lexicon: Located, folder: Path) -> Located:
+    """The section with the absolute path of its file."""
+    file = lexicon.mapping.get("file")
+    if file is None or not isinstance(file.value, str) or file.value in ("", PACKAGED_LEXICON):
+        return lexicon
+    return replace(lexicon, value={**lexicon.mapping, "file": replace(file, value=str(_path(file.value, folder)))})
 
 
 def _with_weights(model: Located, folder: Path) -> Located:

@@ -31,6 +31,8 @@ def method_address(recipe: Recipe) -> str:
     for name in ("rules_file", "vectors"):
         if (path := getattr(recipe.model, name, None)) is not None:
             settings["model"][name] = _content(path)
+    if (lexicon := getattr(recipe.model, "lexicon", None)) is not None:
+        settings["model"]["lexicon"]["file"] = _content(lexicon.file)
     return hashlib.sha256(json.dumps(settings, sort_keys=True).encode("utf-8")).hexdigest()[:LENGTH]
 
 
