@@ -1,14 +1,15 @@
-"""What `nlp predict --explain` prints below each prediction."""
+"""What `nlp predict --explain` prints below each prediction, and `nlp eval --explanations` of each method."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ..terminal import on_one_line
-from .console import console, print_json
+from ..terminal import figure, on_one_line
+from .console import console, print_json, say
 
 if TYPE_CHECKING:
+    from ..analysis.explanations.evaluation import FaithfulnessReport
     from ..analysis.explanations.explanation import Explanation
     from ..training.open_run import OpenedRun
 
@@ -75,3 +76,34 @@ def _print_coloured(explanation: "Explanation") -> None:
         line.append(on_one_line(token), style=f"white on {colour}" if depth > 10 else "")
         line.append(explanation.between or "")
     console().print(line)
+
+
+def print_faithfulness(runs: "Sequence[OpenedRun]", names: str, split: str | None, n_rows: int, as_json: bool) -> None:
+    """Of each run a table with the faithfulness of each method, or JSON. Raises ConfigError before anything is measured."""
+    from ..analysis.explanations.evaluation import checked_methods, faithfulness_of_run
+
+    methods = [checked_methods(run, names) for run in runs]
+    reports = [faithfulness_of_run(run, each, split, n_rows) for run, each in zip(runs, methods, strict=True)]
+    if as_json:
+        found = [{"run": run.directory.address, **report.to_json()} for run, report in zip(runs, reports, strict=True)]
+        print_json(found if len(found) > 1 else found[0])
+        return
+    for run, report in zip(runs, reports, strict=True):
+        _print_report(run, report)
+
+
+def _print_report(run: "OpenedRun", report: "FaithfulnessReport") -> None:
+    from .tables import table
+
+    rows = []
+    for each in report.methods:
+        for name, measure in (("comprehensiveness", each.comprehensiveness), ("sufficiency", each.sufficiency)):
+            low, high = measure.interval
+            rows.append([each.method, name, figure(measure.value), figure(measure.random), f"{measure.difference:+.4f}",
+                         f"{low:+.4f} to {high:+.4f}"])
+    title = f"{run.directory.address} on {report.split}, {report.rows:,} texts: drop of the predicted class in {report.scores}"
+    table(["method", "measure", "value", "random words", "difference", "95 % interval"], rows, title=title)
+    if report.left_out:
+        say(f"{report.left_out:,} texts are left out: they have fewer than two words, or their tokens cannot be traced to words.")
+    say("Comprehensiveness should be high (without these words the class is lost), sufficiency low (these words alone keep it).")
+    print(f"Written to {run.directory.folder / 'explanations.json'}")

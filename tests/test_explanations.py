@@ -8,11 +8,13 @@ import torch
 from command import nlp as command
 from command import nlp_process
 from nlp.analysis.explanations.explanation import Explanation, Share
+from nlp.analysis.explanations.faithfulness import Measure, drops_of_orders, first_words
 from nlp.analysis.explanations.gradients import ENOUGH, gradient_input, integrated_gradients
 from nlp.analysis.explanations.leave_one_out import class_scores, leave_one_out
 from nlp.analysis.explanations.methods import explainer, methods_of
 from nlp.analysis.explanations.words import summed_by_word, without, word_places
 from nlp.configs.schema.networks import CnnConfig, MlpConfig, RecurrentConfig
+from nlp.configs.schema.rules import RulesConfig
 from nlp.configs.schema.tokenizer import ByteTokenizer, WordTokenizer
 from nlp.configs.schema.transformers import TransformerConfig
 from nlp.datasets.tokenizers.tokenizer import train_tokenizer
@@ -22,6 +24,7 @@ from nlp.models.networks.cnn import Cnn
 from nlp.models.networks.mlp import Mlp
 from nlp.models.networks.recurrent import Recurrent
 from nlp.models.networks.transformer import Transformer
+from nlp.models.rules import Rules
 from nlp.training.folder.run_directory import find_run
 from nlp.training.open_run import open_run
 from tiny_runs import write_data, write_recipe
@@ -190,3 +193,44 @@ def test_scores_of_many_texts_are_those_of_each_alone(folder, monkeypatch):
     np.testing.assert_allclose(class_scores(run, texts), np.concatenate([class_scores(run, [text]) for text in texts]), atol=1e-6)
     with pytest.raises(ConfigError):
         explainer(run, "rules")
+
+
+def test_comprehensiveness_and_sufficiency_by_hand_with_rules():
+    """Ten words of which `good` decides; 1, 5 and 10 % are one word, 20 % two, 50 % five."""
+    config = {"type": "rules", "default": "bad", "confidence": 0.9, "rules": [{"label": "good", "keywords": ["good"]}]}
+    model = Rules(RulesConfig.model_validate(config), Head("classes", 2, ("bad", "good")))
+    text = "a b c d good f g h i j"
+    first, last, third = [4, 0, 1, 2, 3, 5, 6, 7, 8, 9], [0, 1, 2, 3, 5, 6, 7, 8, 9, 4], [0, 1, 4, 2, 3, 5, 6, 7, 8, 9]
+    found = drops_of_orders(model.scores, text, [np.array(order) for order in (first, last, third)])
+    np.testing.assert_allclose(found, [(0.8, 0.0), (0.0, 0.8), (0.8 / 5, 0.8 * 4 / 5)], atol=1e-12)
+
+
+def test_percentages_of_words_are_rounded_up():
+    assert [first_words(10, each) for each in (1, 5, 10, 20, 50)] == [1, 1, 1, 2, 5]
+    assert [first_words(60, each) for each in (1, 5, 10, 20, 50)] == [1, 3, 6, 12, 30]
+
+
+def test_the_interval_is_that_of_the_mean_difference():
+    values, random = np.random.default_rng(1).normal(1, 0.5, 400), np.zeros(400)
+    measure = Measure.of(values, random)
+    half = 1.96 * values.std() / 20
+    np.testing.assert_allclose(measure.interval, (values.mean() - half, values.mean() + half), atol=0.01)
+
+
+def test_eval_measures_methods_and_writes_the_file(folder):
+    done = nlp_process("eval", "gru/one", "--explanations", "auto,leave_one_out", "--explained-rows", "7", "--json", cwd=folder)
+    report = json.loads(done.stdout)
+    assert report["rows"] == 7 and [each["method"] for each in report["methods"]] == ["integrated_gradients", "leave_one_out"]
+    written = json.loads((folder / "runs" / "gru" / "one" / "explanations.json").read_text(encoding="utf-8"))
+    assert {"run": "gru/one", **written} == report
+    table = command("eval", "rules/one", "--explanations", "leave_one_out", "--split", "test", cwd=folder).stdout
+    assert "rules/one on test, 36 texts" in table
+
+
+@pytest.mark.parametrize(("family", "methods", "said"), [
+    ("logistic_regression", "weights", "weights gives numbers of rules or n-grams"),
+    ("rules", "auto", "rules gives numbers of rules or n-grams"),
+    ("gru", "leave_one_out,lime", "There is no method of explanation 'lime'"),
+])
+def test_eval_refuses_what_cannot_be_measured(folder, family, methods, said):
+    assert said in command("eval", f"{family}/one", "--explanations", methods, cwd=folder, code=2).stderr
