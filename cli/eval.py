@@ -23,6 +23,9 @@ def eval_(
     task_of: Annotated[str | None, typer.Option(metavar="RUN", autocompletion=complete_run,
                                                 help="Score the task of this earlier run again, by its output over the encoder of the run: "
                                                      "what has been forgotten?")] = None,
+    explanations: Annotated[str | None, typer.Option(metavar="METHOD[,METHOD...]", help="Measure instead how faithful explanations are: "
+                                                     "auto, integrated_gradients, gradient_input or leave_one_out.")] = None,
+    explained_rows: Annotated[int, typer.Option(min=1, help="Texts of the split that are explained for it.")] = 100,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
     json: Annotated[bool, typer.Option("--json", help="Print the results as JSON.")] = False,
 ) -> None:
@@ -35,17 +38,23 @@ def eval_(
     from ..training.folder.run_directory import find_run
     from ..training.open_run import open_run
     from .console import print_json
+    from .explained import print_faithfulness
 
     if split is not None and data is not None:
         raise ConfigError("--split is a split of the run's own data, --data another file; give one of them.")
     if data is None and (text is not None or label is not None):
         raise ConfigError("--text and --label name columns of the file that --data names. Give --data, or leave them out.")
+    if explanations is not None and (data is not None or task_of is not None):
+        raise ConfigError("--explanations are measured on a split of the run's own data; leave --data and --task-of out.")
     if task_of is not None:
         if data is not None or len(run) > 1:
             raise ConfigError("--task-of scores one run on the data of another. Name one run, and leave --data out.")
         _print_forgetting(run[0], task_of, split, device, json)
         return
     runs = [find_run(each) for each in run]
+    if explanations is not None:
+        print_faithfulness([open_run(each, device) for each in runs], explanations, split, explained_rows, json)
+        return
     reports = (evaluate_run(open_run(each, device), split, data, (text, label)) for each in runs)
     if json:
         printed = [_as_json(report) for report in reports]

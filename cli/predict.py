@@ -30,6 +30,8 @@ def predict(
     text: Annotated[str | None, typer.Option(help="Text column of that file; by default that of the recipe.")] = None,
     output: Annotated[str | None, typer.Option("--output", "-o", help="Write the input file, with prediction and probability beside each "
                                                                       "row, to this file.")] = None,
+    explain: Annotated[str | None, typer.Option(metavar="METHOD", help="Why each class: auto, rules, weights, integrated_gradients, "
+                                                                       "gradient_input or leave_one_out.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object per line.")] = False,
     length: Annotated[int | None, typer.Option(min=1, help="Maximum number of generated tokens.")] = None,
@@ -44,11 +46,12 @@ def predict(
                                                        "or .svg file.")] = None,
 ) -> None:
     """Predict the class or tags of each text, continue it, or translate it."""
-    from ..analysis.explain import explain
+    from ..analysis.explain import explain as reasons
     from ..configs.schema.data import SizesData
     from ..tasks.task import PredictOptions
     from ..training.folder.run_directory import find_run
     from ..training.open_run import open_run
+    from .explained import explained_answers, print_explained
     from .prediction_files import find_target, find_texts, write_predictions
 
     opened = open_run(find_run(run), device)
@@ -57,12 +60,15 @@ def predict(
     options = PredictOptions(length, temperature, top_k, top_p, beam_size, n_best, attention, seed)
     _check_options(opened, options)
     target = None if output is None else find_target(source, output, json)
+    explained = None if explain is None else explained_answers(opened, explain, output)
     chunks = _chunks(iter(source.texts))
     if attention is not None:
         chunks = _draw_first(opened, chunks, options, attention)
     unanswered, answers = 0, []
-    for row, answer in enumerate(opened.task.answers(opened.model, opened.encoding, chunks, options, partial(explain, opened))):
-        if target is None:
+    for row, answer in enumerate(opened.task.answers(opened.model, opened.encoding, chunks, options, partial(reasons, opened))):
+        if explained is not None:
+            print_explained(explained(answer), json)
+        elif target is None:
             _print(answer, json)
         else:
             answers.append(answer.to_json())

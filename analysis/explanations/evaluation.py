@@ -1,0 +1,120 @@
+"""What `nlp eval --explanations` reports of a run: the faithfulness of each method on some rows of a split."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from ...datasets.arrays import FloatArray
+from ...datasets.build import read_split
+from ...errors import ConfigError, DataError
+from ...training.folder.files import write_json
+from ...training.open_run import OpenedRun
+from .explanation import Explanation
+from .faithfulness import PERCENTAGES, RANDOM_DRAWS, Drops, Measure, drops_of_orders, random_orders, ranked
+from .leave_one_out import class_scores
+from .methods import GRADIENTS, Explainer, chosen, explainer
+from .words import summed_by_word, word_places, words_of
+
+FILE = "explanations.json"
+
+
+@dataclass(frozen=True)
+class Faithfulness:
+    """Of one method: both measures, and the median completeness error of gradients."""
+
+    method: str
+    comprehensiveness: Measure
+    sufficiency: Measure
+    completeness_error: float | None
+
+    def to_json(self) -> dict[str, Any]:
+        """As programs read it."""
+        return {"method": self.method, "comprehensiveness": self.comprehensiveness.to_json(), "sufficiency": self.sufficiency.to_json(),
+                "completeness_error": self.completeness_error}
+
+
+@dataclass(frozen=True)
+class FaithfulnessReport:
+    """The methods of one run on the same texts. Rows are left out that have fewer than two words, or whose tokens cannot be traced."""
+
+    split: str
+    rows: int
+    left_out: int
+    scores: str
+    methods: Sequence[Faithfulness]
+
+    def to_json(self) -> dict[str, Any]:
+        """As programs read it, and as `explanations.json` has it."""
+        return {"split": self.split, "rows": self.rows, "left_out": self.left_out, "scores": self.scores,
+                "percentages": list(PERCENTAGES), "random_draws": RANDOM_DRAWS, "methods": [each.to_json() for each in self.methods]}
+
+
+def checked_methods(run: OpenedRun, names: str) -> list[str]:
+    """The methods of a list with commas between them. Raises ConfigError for one that does not fit, or gives no numbers of words."""
+    methods = list(dict.fromkeys(chosen(run, name.strip()) for name in names.split(",")))
+    if unfit := [name for name in methods if name not in (*GRADIENTS, "leave_one_out")]:
+        raise ConfigError(f"--explanations: {unfit[0]} gives numbers of rules or n-grams, and what is measured is the removal of words. "
+                          f"Use leave_one_out for {run.directory.address}.")
+    tokenizer = run.encoding.tokenizer
+    if tokenizer is not None and not tokenizer.config.ordered and (unfit := [name for name in methods if name in GRADIENTS]):
+        raise ConfigError(f"--explanations: {unfit[0]} gives numbers of n-grams for {run.directory.address}, and what is measured is the "
+                          "removal of words. Use leave_one_out.")
+    return methods
+
+
+def faithfulness_of_run(run: OpenedRun, methods: Sequence[str], split_name: str | None, n_rows: int) -> FaithfulnessReport:
+    """Measure methods on rows that are spread evenly over a split, and write `explanations.json` into the run's folder."""
+    split, _ = read_split(run.recipe.data, run.task.preparation, run.encoding, split_name, run.hashes)
+    rows = np.unique(np.linspace(0, len(split) - 1, min(n_rows, len(split))).round().astype(int)).tolist()
+    explainers = {method: explainer(run, method) for method in methods}
+    measured = [found for row in rows if (found := _measured(run, explainers, split.example(row)["text"], row)) is not None]
+    if not measured:
+        raise DataError(f"None of {len(rows):,} {split.name} texts of {run.directory.address} can be measured: they have fewer than "
+                        "two words, or it cannot be seen which word a token comes from; leave_one_out needs no tokens.")
+    scores = "margins" if run.model.scores_are == "margins" else "probabilities"
+    summaries = [_summary(method, place, measured) for place, method in enumerate(methods)]
+    report = FaithfulnessReport(split.name, len(measured), len(rows) - len(measured), scores, summaries)
+    write_json(run.directory.folder / FILE, report.to_json())
+    return report
+
+
+@dataclass(frozen=True)
+class _Row:
+    """The drops of each method and of random words, and the completeness errors."""
+
+    drops: list[Drops]
+    random: Drops
+    errors: list[float | None]
+
+
+def _measured(run: OpenedRun, explainers: dict[str, Explainer], text: str, row: int) -> _Row | None:
+    n_words = len(words_of(text))
+    explanations = [explain(text) for explain in explainers.values()] if n_words > 1 else []
+    numbers = [by_word(run, text, each) for each in explanations]
+    known = [each for each in numbers if each is not None]
+    if not known or len(known) < len(numbers):
+        return None
+    orders = [*map(ranked, known), *random_orders(n_words, row)]
+    drops = drops_of_orders(partial(class_scores, run), text, orders)
+    random = Drops(*np.mean(drops[len(known) :], axis=0).tolist())
+    return _Row(drops[: len(known)], random, [each.completeness_error for each in explanations])
+
+
+def by_word(run: OpenedRun, text: str, explanation: Explanation) -> FloatArray | None:
+    """A number for each word; None where it is not known which word a token comes from."""
+    numbers = [number for _, number in explanation.shares]
+    if explanation.method == "leave_one_out":
+        return np.array(numbers)
+    assert run.encoding.tokenizer is not None
+    places = word_places(run.encoding.tokenizer, text, [token for token, _ in explanation.shares])
+    return None if places is None else summed_by_word(numbers, places, len(words_of(text)))
+
+
+def _summary(method: str, place: int, rows: Sequence[_Row]) -> Faithfulness:
+    measures = [Measure.of(np.array([row.drops[place][kind] for row in rows]), np.array([row.random[kind] for row in rows]))
+                for kind in range(len(Drops._fields))]
+    errors = [error for row in rows if (error := row.errors[place]) is not None]
+    return Faithfulness(method, measures[0], measures[1], float(np.median(errors)) if errors else None)

@@ -1,0 +1,173 @@
+"""Gradient x input, and integrated gradients (Sundararajan, Taly and Yan 2017): a network's score shared out among its tokens.
+
+The vectors of the tokens, and nothing else that the network reads, are multiplied by a factor; of weighted n-grams it is the weights. At 0
+the text is the baseline, a text as long of which nothing is known.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from ...datasets.arrays import FloatArray
+from ...models.layers.embedding import SparseLinear
+from ...models.networks.network import Network, as_tensors
+
+FIRST_STEPS, MOST_STEPS = 16, 1_024
+ENOUGH = 0.01
+"""The completeness error below which steps are not doubled again."""
+TOGETHER = 64
+"""Points of the path that are computed as one batch."""
+TINY = 1e-12
+
+
+class Attribution(NamedTuple):
+    """A number for each token (n,), the error of their sum, and the gradients that it took."""
+
+    numbers: FloatArray
+    completeness_error: float
+    steps: int
+
+
+def gradient_input(network: Network, inputs: Mapping[str, Any]) -> Attribution:
+    """The gradient of the predicted class's score at the text itself, times what each token puts in."""
+    path = _Path(network, inputs)
+    return Attribution(numbers := path.mean_products([1.0]), path.error(numbers), 1)
+
+
+def integrated_gradients(network: Network, inputs: Mapping[str, Any]) -> Attribution:
+    """The mean of that gradient on the straight way from the baseline to the text, times what each token puts in.
+
+    By the midpoint rule; steps are doubled until the sum is right to 1 %, or there are 1,024.
+    """
+    path, steps = _Path(network, inputs), FIRST_STEPS
+    while True:
+        numbers = path.mean_products(((np.arange(steps) + 0.5) / steps).tolist())
+        if (error := path.error(numbers)) < ENOUGH or steps >= MOST_STEPS:
+            return Attribution(numbers, error, steps)
+        steps *= 2
+
+
+class _Path:
+    """The straight way from the baseline to one text, and the network's scores on it."""
+
+    def __init__(self, network: Network, inputs: Mapping[str, Any]) -> None:
+        self.network, self.inputs = network, as_tensors({name: value for name, value in inputs.items() if value is not None},
+                                                        network.device)
+        self.layer = token_layer(network, self.inputs)
+        self.n_tokens = int(self.inputs["lengths"][0]) if "lengths" in self.inputs else len(self.inputs["tokens"])
+        here, there = self._at([1.0, 0.0])[0].detach()
+        self.predicted = int(here.argmax())
+        self.change = float(here[self.predicted] - there[self.predicted])
+
+    def error(self, numbers: FloatArray) -> float:
+        """By what part of the change from baseline to text the sum of the numbers is wrong."""
+        return abs(float(numbers.sum()) - self.change) / max(abs(self.change), TINY)
+
+    def mean_products(self, factors: Sequence[float]) -> FloatArray:
+        """(n_tokens,): gradient times input, the mean over the points of the path."""
+        if not self.n_tokens:
+            return np.zeros(0)
+        sums = np.zeros(self.n_tokens)
+        for start in range(0, len(factors), TOGETHER):
+            sums += self._products(factors[start : start + TOGETHER])
+        return sums / len(factors)
+
+    def _products(self, factors: Sequence[float]) -> FloatArray:
+        scores, scaled = self._at(factors)
+        gradients = torch.autograd.grad(scores[:, self.predicted].sum(), [leaf for leaf, _ in scaled])
+        products = [(gradient * whole).double().reshape(len(factors), -1, whole.shape[-1]).sum(dim=2)
+                    for gradient, (_, whole) in zip(gradients, scaled, strict=True)]
+        found = torch.cat(products, dim=1)[:, : self.n_tokens].sum(dim=0).cpu().numpy()
+        return np.pad(found, (0, self.n_tokens - len(found)))  # of a text that is too long, the network reads the beginning
+
+    def _at(self, factors: Sequence[float]) -> "tuple[Tensor, list[tuple[Tensor, Tensor]]]":
+        """Scores (points, n_classes), and for each call of the layer what it gave, as a leaf that is scaled, and whole.
+
+        Whole and leaf are (points, seq, size) of sequences, (points * n, size) of bags, where size is 1 for weights.
+        """
+        scaled: list[tuple[Tensor, Tensor]] = []
+        factor = torch.tensor(factors, device=self.network.device)
+        inputs = _repeated(self.inputs, len(factors))
+        with ExitStack() as stack:
+            stack.enter_context(self.network.without_dropout())
+            stack.enter_context(torch.enable_grad())
+            stack.enter_context(torch.backends.cudnn.flags(enabled=False))  # its recurrent layers have no gradient outside training
+            stack.enter_context(_learning(self.layer))
+            hook = self.layer.register_forward_hook(lambda layer, _, output: _scaled(layer, output, inputs, factor, scaled))
+            stack.callback(hook.remove)
+            logits = self.network(**inputs)
+        return logits.double(), scaled
+
+
+def _scaled(layer: nn.Module, output: Tensor, inputs: Mapping[str, Tensor], factor: Tensor, scaled: list[tuple[Tensor, Tensor]]) -> Tensor:
+    """What the layer gives for scaled tokens; the leaf joins `scaled`."""
+    tokens = inputs["tokens"]
+    if isinstance(layer, nn.Embedding):
+        whole = output.detach()
+        return _leaf(whole, whole * factor.to(whole.dtype)[:, None, None], scaled)
+    by_token = factor.repeat_interleave(len(tokens) // len(factor))[:, None]
+    if isinstance(layer, SparseLinear):
+        weights = inputs["weights"] if "weights" in inputs else torch.ones(len(tokens), device=factor.device)
+        whole = weights.to(layer.weight.dtype)[:, None]
+        leaf = _leaf(whole, whole * by_token, scaled)
+        return functional.embedding_bag(tokens, layer.weight, inputs["starts"], mode="sum", per_sample_weights=leaf[:, 0]) + layer.bias
+    assert isinstance(layer, nn.EmbeddingBag)
+    whole = functional.embedding(tokens, layer.weight).detach()
+    leaf = _leaf(whole, whole * by_token.to(whole.dtype), scaled)
+    return leaf.reshape(len(factor), (size := len(tokens) // len(factor)), leaf.shape[1]).sum(dim=1) / max(size, 1)
+
+
+def _leaf(whole: Tensor, part: Tensor, scaled: list[tuple[Tensor, Tensor]]) -> Tensor:
+    leaf = part.to(whole.dtype).detach().requires_grad_()
+    scaled.append((leaf, whole))
+    return leaf
+
+
+def _repeated(inputs: Mapping[str, Tensor], times: int) -> dict[str, Tensor]:
+    """One text as a batch of so many copies: sequences by row, bags end to end."""
+    if "starts" not in inputs:
+        return {name: value.expand(times, *value.shape[1:]) for name, value in inputs.items()}
+    size = len(inputs["tokens"])
+    starts = torch.arange(times, device=inputs["starts"].device, dtype=inputs["starts"].dtype) * size
+    return {**{name: value.repeat(times) for name, value in inputs.items()}, "starts": starts}
+
+
+def token_layer(network: Network, inputs: Mapping[str, Tensor]) -> nn.Module:
+    """The layer that turns tokens into vectors: that of bags, or the embedding that is given the tokens when the network runs."""
+    for module in network.modules():
+        if isinstance(module, nn.EmbeddingBag | SparseLinear):
+            return module
+    tokens, found = inputs["tokens"], list[nn.Module]()
+
+    def keep(layer: nn.Module, arguments: tuple[Any, ...], _: Any) -> None:
+        given = arguments[0]
+        if given.ndim == tokens.ndim and torch.equal(given, tokens[:, : given.shape[1]].to(given.dtype)):
+            found.append(layer)
+
+    with ExitStack() as stack:
+        for module in network.modules():
+            if isinstance(module, nn.Embedding):
+                stack.callback(module.register_forward_hook(keep).remove)
+                stack.enter_context(_learning(module))
+        stack.enter_context(network.without_dropout())
+        stack.enter_context(torch.no_grad())
+        network(**inputs)
+    return found[0]
+
+
+@contextmanager
+def _learning(layer: nn.Module) -> Iterator[None]:
+    """A frozen network computes no gradients, and keeps the vectors of texts; inside the block it is not frozen."""
+    weight = layer.weight
+    assert isinstance(weight, Tensor)
+    before = weight.requires_grad
+    weight.requires_grad_(True)
+    try:
+        yield
+    finally:
+        weight.requires_grad_(before)
