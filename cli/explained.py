@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 MOST = 8
 """Words of the line."""
+STRONG, WEAK = 0.5, 0.1
+"""Parts of the largest number from which a word is bold, and from which it is coloured."""
 
 
 @dataclass(frozen=True)
@@ -71,9 +73,8 @@ def _print_coloured(explanation: "Explanation") -> None:
     most = max((abs(number) for _, number in explanation.shares), default=0.0) or 1.0
     line = Text("    ")
     for token, number in explanation.shares:
-        depth = int(160 * abs(number) / most)
-        colour = f"rgb(0,{depth},0)" if number > 0 else f"rgb({depth},0,0)"
-        line.append(on_one_line(token), style=f"white on {colour}" if depth > 10 else "")
+        strength, colour = abs(number) / most, "green" if number > 0 else "red"
+        line.append(on_one_line(token), style=f"bold {colour}" if strength > STRONG else colour if strength > WEAK else "")
         line.append(explanation.between or "")
     console().print(line)
 

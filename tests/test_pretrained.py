@@ -9,6 +9,7 @@ import pytest
 import torch
 from command import nlp
 from contracts import one_thread
+from nlp.analysis.explanations.gradients import ENOUGH, integrated_gradients
 from nlp.configs.load import load_recipe
 from nlp.configs.schema.classification import ClassificationConfig
 from nlp.configs.schema.data import SizesData
@@ -278,3 +279,16 @@ def test_a_pattern_leaves_out_recipes_whose_weights_are_missing(folder: Path, ca
 
     assert "sst2/hf-encoder" not in matching(["sst2/*"])
     assert "sst2/hf-encoder" in capsys.readouterr().err
+
+
+@families
+@pytest.mark.parametrize("frozen", [False, True])
+def test_integrated_gradients_share_the_score_out_among_tokens(family, frozen):
+    model = built(family)
+    model.encoder.requires_grad_(not frozen)
+    inputs = padded([5, 6, 7, 5, 9])
+    before = model.scores(**inputs)
+    found = integrated_gradients(model, inputs)
+    assert len(found.numbers) == 5 and np.abs(found.numbers).max() > 0
+    assert found.completeness_error < ENOUGH or found.steps == 1_024
+    np.testing.assert_allclose(model.scores(**inputs), before, atol=1e-6)

@@ -93,13 +93,16 @@ class _Path:
         scaled: list[tuple[Tensor, Tensor]] = []
         factor = torch.tensor(factors, device=self.network.device)
         inputs = _repeated(self.inputs, len(factors))
+
+        def scale(layer: nn.Module, _: tuple[Any, ...], output: Tensor) -> Tensor:
+            return _scaled(layer, output, inputs, factor, scaled)
+
         with ExitStack() as stack:
             stack.enter_context(self.network.without_dropout())
             stack.enter_context(torch.enable_grad())
             stack.enter_context(torch.backends.cudnn.flags(enabled=False))  # its recurrent layers have no gradient outside training
             stack.enter_context(_learning(self.layer))
-            hook = self.layer.register_forward_hook(lambda layer, _, output: _scaled(layer, output, inputs, factor, scaled))
-            stack.callback(hook.remove)
+            stack.callback(self.layer.register_forward_hook(scale).remove)
             logits = self.network(**inputs)
         return logits.double(), scaled
 
