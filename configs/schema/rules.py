@@ -44,7 +44,7 @@ class Rule(Config):
     """Fires when tokens in a row meet these conditions, as in spaCy's Matcher."""
     weight: PositiveFloat = 1.0
     """The rule's vote in `mode: weighted`."""
-    priority: int = 0
+    priority: Annotated[int, Field(ge=-1_000_000, le=1_000_000)] = 0
     """Of the rules that fire, only those with the highest priority count."""
 
     @model_validator(mode="after")
