@@ -64,7 +64,11 @@ def print_explained(explained: Explained, as_json: bool) -> None:
 def _line(explanation: "Explanation") -> str:
     shares = ", ".join(f"{token!r} {number:+.3f}" for token, number in explanation.largest(MOST)) or "nothing in the text counts"
     error = explanation.completeness_error
-    return f"{explanation.method}: {shares}" + ("" if error is None else f" (completeness error {100 * error:.2g} %)")
+    return f"{explanation.method}: {shares}" + ("" if error is None else f" (completeness error {_percent(error)})")
+
+
+def _percent(error: float) -> str:
+    return f"{100 * error:.2g} %" if error < 0.1 else f"{100 * error:,.0f} %"
 
 
 def _print_coloured(explanation: "Explanation") -> None:

@@ -6,6 +6,9 @@ from typing import Any
 from ...configs.schema.recipe import Recipe
 from ..folder.results_file import parameters_of
 
+FLAGS = {"bidirectional", "causal", "gated", "share_layers"}
+"""Settings beside the sizes that make another architecture."""
+
 
 def hyperparameters(recipe: Recipe, cost: Mapping[str, Any]) -> dict[str, bool | int | float | str]:
     """What a run was trained with, and how large its model is. Data and task are the same in a table of comparable runs.
@@ -31,9 +34,9 @@ def _architecture(model: Mapping[str, Any]) -> str:
     """The sizes in one column, such as `hidden_size 128, n_layers 1, bidirectional`."""
     parts = []
     for name, value in model.items():
-        if value is True:
+        if value is True and name in FLAGS:
             parts.append(name)
-        elif isinstance(value, int) and not isinstance(value, bool):
+        elif isinstance(value, int) and not isinstance(value, bool) and value:
             parts.append(f"{name} {value}")
         elif isinstance(value, list) and value and all(isinstance(each, int) for each in value):
             parts.append(f"{name} {'-'.join(map(str, value))}")
