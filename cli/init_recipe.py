@@ -149,7 +149,7 @@ def _model(section: type, sample: Sample) -> dict[str, Any]:
 
 
 def classes_of(sample: Sample) -> list[str]:
-    """The classes that rows have, without what stands for a missing value."""
+    """The classes in the rows, missing values left out."""
     return sorted({label.strip() for label in sample.labels} - MISSING)
 
 

@@ -76,9 +76,7 @@ class _Wanted:
         values, found = np.zeros((self.n_words, size), dtype=np.float32), np.zeros(self.n_words, dtype=bool)
         for place, vector in chosen.items():
             values[place], found[place] = vector, True
-        if not np.isfinite(values).all():
-            raise DataError(f"{path} has vectors with numbers that are not finite. Download it again.")
-        return WordVectors(values, found)
+        return _finite(values, found, path)
 
 
 def _records(file: BinaryIO, path: Path, wanted: _Wanted) -> Iterator[tuple[str, FloatArray]]:
@@ -158,8 +156,12 @@ def _of_pieces(folder: Path, words: Sequence[str]) -> WordVectors:
         ids = np.array(encoding.ids, dtype=np.int64)
         if len(ids) and ids.max() < len(table) and unknown not in ids:
             values[place], found[place] = table[ids].mean(axis=0), True
+    return _finite(values, found, folder)
+
+
+def _finite(values: FloatArray, found: BoolArray, path: Path) -> WordVectors:
     if not np.isfinite(values).all():
-        raise DataError(f"{folder} has vectors with numbers that are not finite. Download it again.")
+        raise DataError(f"{path} has vectors with numbers that are not finite. Download it again.")
     return WordVectors(values, found)
 
 
@@ -181,6 +183,6 @@ def _table(folder: Path) -> FloatArray:
 
 
 def _unknown(tokenizer: object) -> int | None:
-    """The id of the piece that stands for what the tokenizer does not know."""
+    """The id of the unknown token."""
     to_id = cast("Mapping[str, int]", tokenizer.get_vocab())  # pyright: ignore[reportAttributeAccessIssue]
     return next((to_id[name] for name in ("<unk>", "[UNK]") if name in to_id), None)

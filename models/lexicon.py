@@ -58,8 +58,10 @@ def read_lexicon(name: str) -> dict[str, float]:
 
 def _heading(number: int, line: str) -> bool:
     """Whether the first line names its columns."""
+    if number > 1:
+        return False
     fields = _fields(line)
-    return number == 1 and len(fields) > 1 and fields[1].strip().isalpha() and fields[1].strip().lower() not in ("nan", "inf", "infinity")
+    return len(fields) > 1 and fields[1].strip().isalpha() and fields[1].strip().lower() not in ("nan", "inf", "infinity")
 
 
 def _fields(line: str) -> list[str]:

@@ -22,8 +22,9 @@ def class_scores(run: OpenedRun, texts: Sequence[str]) -> FloatArray:
 def _scores(run: OpenedRun, texts: Sequence[str]) -> FloatArray:
     split = run.task.preparation.unlabelled(texts, run.encoding)
     batch = split.batch(np.arange(len(texts)), run.model.config.inputs)
-    probabilities = run.task.predict(run.model, batch).probabilities
-    return run.model.scores(**batch.inputs) if probabilities is None else probabilities
+    if run.model.scores_are == "margins":
+        return run.model.scores(**batch.inputs)
+    return run.task.predict(run.model, batch).probabilities
 
 
 def leave_one_out(scores: ClassScores, text: str) -> FloatArray:

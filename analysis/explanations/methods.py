@@ -22,7 +22,7 @@ Explainer = Callable[[str], Explanation]
 
 
 def methods_of(run: OpenedRun) -> tuple[str, ...]:
-    """The methods that fit the model, the one that `auto` stands for first; none where the task predicts no class of a text."""
+    """The methods that fit the model, the default (`auto`) first; none for tasks other than text classification."""
     if not isinstance(run.recipe.task, ClassificationConfig):
         return ()
     if isinstance(run.model, Rules):

@@ -22,7 +22,7 @@ class KiwiConfig(Config):
 
 
 class PartOfSpeechConfig(Config):
-    """What the part of speech of a token is used for. A tag stands for all tags that begin with it: `V` for `VV` and `VA`."""
+    """What the part of speech of a token is used for. A tag matches all tags that begin with it: `V` matches `VV` and `VA`."""
 
     keep: Annotated[list[str], Field(min_length=1)] | None = None
     """Keep only tokens with these tags."""

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from .recipe import Recipe
 
 TEXT = "{text}"
-"""What stands for the text in a template."""
+"""The placeholder of the text in a template."""
 
 
 class PromptingConfig(ModelBase):
@@ -29,11 +29,11 @@ class PromptingConfig(ModelBase):
     path: str | None = None
     """A pre-trained causal language model: a folder as Hugging Face saves it, or the name of an installed one; this or `lm`."""
     template: str
-    """The prompt; `{text}` stands for the text, such as `"Review: {text}\\nSentiment:"`."""
+    """The prompt; `{text}` is replaced by the text, such as `"Review: {text}\\nSentiment:"`."""
     label_words: dict[str, str]
     """Of each class the words that the language model would go on with, such as `" positive"`, with the space before them."""
     instruction: str = ""
-    """What the model is told first: before all examples, or with `chat` as the system's message."""
+    """An instruction before everything else: before all examples, or with `chat` as the system's message."""
     chat: bool = False
     """Write the prompt as the turns of a conversation, by the chat template that came with the tokenizer; spaces around label words are
     then left out."""

@@ -115,7 +115,7 @@ class RulesConfig(ModelBase):
     case_sensitive: bool = False
     """Whether matching is case-sensitive."""
     language: str = "en"
-    """The language whose dictionary forms `lemma` stands for."""
+    """The language of `lemma`."""
 
     @model_validator(mode="after")
     def _rules_once(self) -> Self:

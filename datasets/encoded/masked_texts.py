@@ -27,7 +27,7 @@ SPACE = "\u2581"
 
 
 def can_be_hidden(ids: IntArray) -> BoolArray:
-    """All tokens but the special ones; [UNK] stands for a word."""
+    """All tokens but the special ones; [UNK] counts as a word."""
     return (ids >= len(SPECIAL_TOKENS)) | (ids == UNK)
 
 

@@ -35,7 +35,6 @@ Targets = Mapping[str, tuple[npt.NDArray[Any], npt.NDArray[np.bool_]]]
 """What to predict by name: values, and a mask that is true where there is something to predict."""
 DISTANCE_MEGABYTES = 128
 """Memory for a block of distances between texts and all stored examples (k-nearest neighbours)."""
-
 MOST_DENSE_BYTES = 8_000_000_000
 """Memory of the training texts with all features, for a model that needs them so (Gaussian naive Bayes)."""
 

@@ -73,8 +73,9 @@ class BoostedTrees:
 
     def predict_proba(self, texts: Any) -> FloatArray:
         """(rows, n_features) -> (rows, n_classes)."""
+        from scipy.special import softmax
+
         scores = self.decision_function(texts)
         if scores.ndim == 1:
             scores = np.stack([np.zeros_like(scores), scores], axis=1)
-        shares = np.exp(scores - scores.max(axis=1, keepdims=True))
-        return shares / shares.sum(axis=1, keepdims=True)
+        return softmax(scores, axis=1)

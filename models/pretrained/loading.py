@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from transformers import PretrainedConfig, PreTrainedModel
 
 Kind = Literal["encoder", "causal"]
-NOT_NEEDED = ("pooler.", "position_ids", "lm_head.", "embeddings.position_ids", "rotary_emb.")
+NOT_NEEDED = ("pooler.", "position_ids", "lm_head.", "rotary_emb.")
 """Weights that may be missing: they are not used, computed, or shared with others."""
 
 

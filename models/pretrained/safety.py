@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import DataError
-from ...storage import parse_json, read_file
+from ...storage import read_json
 
 WEIGHTS, INDEX = "model.safetensors", "model.safetensors.index.json"
 PICKLED = (".bin", ".pt", ".pth", ".pkl", ".ckpt", ".h5", ".msgpack")
@@ -77,7 +77,7 @@ def read_config(folder: Path) -> dict[str, Any]:
 
 def _read_json(path: Path) -> Any:
     try:
-        return parse_json(read_file(path))
+        return read_json(path)
     except FileNotFoundError:
         raise DataError(f"{path} is missing. A folder of weights has config.json, {WEIGHTS} and tokenizer.json.") from None
     except OSError as error:

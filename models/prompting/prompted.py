@@ -146,5 +146,6 @@ def drawn(classes: IntArray, n: int, seed: int, balanced: bool) -> list[int]:
 
 def _log_shares(scores: FloatArray) -> FloatArray:
     """(n, n_classes) scores -> (n_classes,) logarithm of each class's mean probability"""
-    shares = np.exp(scores - scores.max(axis=1, keepdims=True))
-    return np.log((shares / shares.sum(axis=1, keepdims=True)).mean(axis=0))
+    from scipy.special import softmax
+
+    return np.log(softmax(scores, axis=1).mean(axis=0))
