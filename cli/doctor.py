@@ -154,13 +154,17 @@ def satisfies(version: str, wanted: str) -> bool:
 
 
 def folders() -> Iterator[Finding]:
-    """The folders for data, runs and cache: they exist or can be made, are writable and have room. The cache is optional."""
+    """The folders for data, published weights, runs and cache: they exist or can be made, are writable and have room. The cache is
+    optional; data and weights may be read-only.
+    """
     from ..datasets.encoded.cache import cache_root
     from ..datasets.files import data_folder
     from ..errors import DataError
+    from ..models.pretrained.folder import weights_folder
     from ..training.folder.run_directory import runs_root
 
-    places = (("data folder", data_folder, "NLP_DATA"), ("runs folder", runs_root, "NLP_RUNS"), ("cache", cache_root, "NLP_CACHE"))
+    places = (("data folder", data_folder, "NLP_DATA"), ("weights folder", weights_folder, "NLP_WEIGHTS"),
+              ("runs folder", runs_root, "NLP_RUNS"), ("cache", cache_root, "NLP_CACHE"))
     for what, find, variable in places:
         folder = None
         with suppress(DataError):
@@ -170,8 +174,8 @@ def folders() -> Iterator[Finding]:
             continue
         there = next(parent for parent in (folder, *folder.absolute().parents) if parent.exists())
         if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
-            read_only = what == "cache" or (what == "data folder" and folder.is_dir() and os.access(folder, os.R_OK | os.X_OK))
-            yield Finding(what, "notice" if read_only else "broken", f"{folder} is not writable",
+            is_read = what in ("data folder", "weights folder") and folder.is_dir() and os.access(folder, os.R_OK | os.X_OK)
+            yield Finding(what, "notice" if what == "cache" or is_read else "broken", f"{folder} is not writable",
                           f"Make {there} writable for you, or set {variable} to another folder.")
         else:
             yield room(what, folder, there, variable)

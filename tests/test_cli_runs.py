@@ -392,26 +392,29 @@ def test_another_package_that_installs_a_folder_nlp_is_found(tmp_path, monkeypat
 
 def test_folders_that_are_full_or_read_only_are_broken(root, tmp_path, monkeypatch):
     monkeypatch.setenv("NLP_DATA", str(tmp_path))
-    assert [finding.state for finding in folders()] == ["ok", "ok", "ok"]
+    monkeypatch.setenv("NLP_WEIGHTS", str(tmp_path))
+    assert [finding.state for finding in folders()] == ["ok"] * 4
     with monkeypatch.context() as patch:
         patch.setattr(shutil, "disk_usage", lambda _: namedtuple("Usage", "free")(1000))
-        assert [finding.state for finding in folders()] == ["broken", "broken", "broken"]
+        assert [finding.state for finding in folders()] == ["broken"] * 4
     monkeypatch.setattr(os, "access", lambda _, mode: not mode & os.W_OK)
-    data, run, cache = folders()
-    assert (data.state, run.state, cache.state) == ("notice", "broken", "notice")
+    data, weights, run, cache = folders()
+    assert (data.state, weights.state, run.state, cache.state) == ("notice", "notice", "broken", "notice")
     assert f"Make {root.parent} writable for you, or set NLP_RUNS" in run.remedy
     monkeypatch.setenv("NLP_RUNS", str(tmp_path / "file" / "runs"))
     (tmp_path / "file").touch()
-    assert list(folders())[1].state == "broken"
+    assert list(folders())[2].state == "broken"
 
 
 def test_without_a_home_folder_the_variables_are_named(monkeypatch):
     monkeypatch.delenv("NLP_DATA", raising=False)
+    monkeypatch.delenv("NLP_WEIGHTS", raising=False)
     monkeypatch.setattr("nlp.datasets.files.cache_folder", lambda: None)
+    monkeypatch.setattr("nlp.models.pretrained.folder.cache_folder", lambda: None)
     monkeypatch.setattr("nlp.datasets.encoded.cache.cache_root", lambda: None)
-    data, _, cache = folders()
-    assert (data.state, cache.state) == ("notice", "notice")
-    assert data.remedy == "Set NLP_DATA to a writable folder."
+    data, weights, _, cache = folders()
+    assert (data.state, weights.state, cache.state) == ("notice", "notice", "notice")
+    assert (data.remedy, weights.remedy) == ("Set NLP_DATA to a writable folder.", "Set NLP_WEIGHTS to a writable folder.")
 
 
 def test_a_recipe_that_is_not_valid_is_named(tmp_path, monkeypatch):

@@ -32,7 +32,7 @@ from nlp.analysis.statistics.methods import compare_methods
 from nlp.analysis.statistics.power import smallest_difference
 from nlp.analysis.statistics.proportions import newcombe_interval, wilson_interval
 from nlp.analysis.statistics.sums import ratio
-from nlp.configs.schema.model import has_chance
+from nlp.configs.schema.model import differs_by_seed
 from nlp.errors import RunError
 from scipy import stats
 
@@ -154,13 +154,15 @@ def test_two_seeds_that_make_most_of_the_variance_are_warned_of():
     assert not any("up to 8 %" in text for text in cautions(compare([three, b], "accuracy", "test")))
 
 
-@pytest.mark.parametrize(("kind", "chance"), [
-    ("rules", False), ("naive_bayes", False), ("logistic_regression", False), ("linear_svm", False), ("knn", False), ("ngram", False),
-    ("hmm", False), ("most_frequent_tag", False), ("random_forest", True), ("decision_tree", True), ("averaged_perceptron", True),
-    ("lstm", True), ("mlp", True), ("transformer", True), ("seq2seq", True), ("a later model", True),
+@pytest.mark.parametrize(("model", "chance"), [
+    *(({"type": kind}, False) for kind in ("rules", "naive_bayes", "logistic_regression", "linear_svm", "knn", "ngram", "hmm",
+                                           "most_frequent_tag")),
+    *(({"type": kind}, True) for kind in ("random_forest", "decision_tree", "averaged_perceptron", "lstm", "mlp", "transformer", "seq2seq",
+                                          "a later model")),
+    ({"type": "prompt"}, False), ({"type": "prompt", "shots": 0}, False), ({"type": "prompt", "shots": 4}, True),
 ])
-def test_which_models_have_chance(kind, chance):
-    assert has_chance(kind) == chance
+def test_which_models_have_chance(model, chance):
+    assert differs_by_seed(model) == chance
 
 
 def test_intervals_of_shares_are_wilsons_also_for_perfect_methods():

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import yaml
 
 from ...configs.catalog import is_pattern
-from ...configs.schema.model import has_chance
+from ...configs.schema.model import differs_by_seed
 from ...errors import RunError
 from ...training.folder.files import REMEDY
 from ...training.folder.run_directory import RunDirectory, find_runs, list_runs, runs_in, runs_root
@@ -46,7 +46,7 @@ class Group:
     @property
     def has_chance(self) -> bool:
         """Whether another seed gives another model."""
-        return has_chance(str(self.recipe["model"]["type"]))
+        return differs_by_seed(self.recipe["model"])
 
     @property
     def latest(self) -> RunDirectory:

@@ -1,6 +1,7 @@
 """Which model: the union of all classes that the `model:` section of a recipe may have. `model_base.py` explains what each states."""
 
-from typing import Annotated, get_args
+from collections.abc import Mapping
+from typing import Annotated, Any, get_args
 
 from pydantic import Field
 
@@ -55,7 +56,7 @@ ModelConfig = Annotated[
 ]
 
 
-def has_chance(model_type: str) -> bool:
-    """Whether models of this `model.type` differ by their seeds; so too one that this version does not know."""
+def differs_by_seed(model: Mapping[str, Any]) -> bool:
+    """Whether another seed gives another model of this section `model:`; so too one of a type that this version does not know."""
     classes = get_args(get_args(ModelConfig)[0])
-    return next((each.has_chance for each in classes if model_type in get_args(each.model_fields["type"].annotation)), True)
+    return next((each.differs_by_seed(model) for each in classes if model["type"] in get_args(each.model_fields["type"].annotation)), True)

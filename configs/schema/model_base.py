@@ -1,7 +1,7 @@
 """What every model's section of a recipe states, so that other sections can be checked against it without importing the model."""
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, ClassVar, Literal
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from .base import Config, Problem
 from .data import SizesData
@@ -36,7 +36,7 @@ class ModelBase(Config):
     gives: ClassVar[frozenset[str]]
     """The tasks that it can serve, by what they need."""
     has_chance: ClassVar[bool] = True
-    """Whether another seed gives another model, so that what one run shows is true of that run only."""
+    """Whether another seed may give another model, so that what one run shows is true of that run only."""
     carries_state: ClassVar[bool] = False
     """Whether a language model of this kind starts a block in the state that the block before it ended in."""
     runs_on_devices: ClassVar[bool] = False
@@ -45,6 +45,11 @@ class ModelBase(Config):
     """The keys that may name an earlier run, which the model is then made of."""
     scored_train_rows: ClassVar[int] = 5_000
     """Training rows that a finished model is scored on, evenly spaced; enough to see the gap between training and validation."""
+
+    @classmethod
+    def differs_by_seed(cls, section: Mapping[str, Any]) -> bool:
+        """Whether another seed gives another model of this section, which may be one that an earlier version has written."""
+        return cls.has_chance
 
     @property
     def inputs(self) -> Inputs:

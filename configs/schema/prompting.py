@@ -1,7 +1,7 @@
 """Classification by prompting a causal language model: `model: {type: prompt}` and `model: {type: tuned_prompt}`."""
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, ClassVar, Literal, Self
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from pydantic import model_validator
 
@@ -79,6 +79,11 @@ class PromptConfig(PromptingConfig):
     calibration: Literal["none", "contextual"] = "none"
     """`contextual`: divide the probability of each class by that which it gets, with the same prompt, for texts that say nothing (`N/A`,
     an empty one, `[MASK]`), and so take out what the prompt itself favours (Zhao et al. 2021)."""
+
+    @classmethod
+    def differs_by_seed(cls, section: Mapping[str, Any]) -> bool:
+        """Where the seed draws examples."""
+        return bool(section.get("shots"))
 
     @property
     def fitting(self) -> str:
