@@ -139,6 +139,23 @@ def test_parallel_files_and_rules_in_a_file_count_by_their_content(tmp_path):
     assert len(seen) == 3
 
 
+def test_published_weights_count_by_the_content_of_their_folder(tmp_path):
+    weights, recipe = tmp_path / "weights", tmp_path / "recipe.yaml"
+    weights.mkdir()
+    (tmp_path / "train.csv").write_text("text,label\na,b\n", encoding="utf-8")
+    recipe.write_text("data: {type: files, train: train.csv}\ntask: {type: classification}\nmodel: {type: pretrained, path: weights}\n"
+                      "training: {epochs: 1, optimizer: {type: adamw, learning_rate: 0.1}}\n", encoding="utf-8")
+    seen = []
+    for changed in ("README.md", "config.json", "model.safetensors"):
+        (weights / changed).write_text("{}", encoding="utf-8")
+        seen.append(method_address(load_recipe(str(recipe))))
+    assert len(set(seen)) == 3
+    (weights / "README.md").write_text("other words", encoding="utf-8")
+    weights.rename(tmp_path / "elsewhere")
+    assert method_address(load_recipe(str(recipe), [f"model.path={tmp_path / 'elsewhere'}"])) == seen[-1]
+    assert method_address(load_recipe(str(recipe), ["model.path=all-minilm-l6-v2"])) not in seen
+
+
 def test_patterns_stand_for_recipes_with_data_or_for_files(folder):
     assert matching(["names/l*", "names/lstm", "names/[r]ules"]) == [
         "names/linear-svm", "names/logistic-regression", "names/lstm", "names/rules"]

@@ -13,6 +13,7 @@ from ..folder.checkpoints import checkpoint_path
 from ..folder.run_directory import find_run
 
 LENGTH = 8
+WEIGHTS_FILES = "*.json", "*.safetensors"
 
 
 def method_address(recipe: Recipe) -> str:
@@ -25,8 +26,10 @@ def method_address(recipe: Recipe) -> str:
     if isinstance(recipe.data, FileData):
         paths = {name: getattr(recipe.data, name) for name in ("train", "validation", "test")}
         settings["data"] |= {name: _content(path) for name, path in paths.items() if path is not None}
-    if (source := getattr(recipe.model, "init_from", None)) is not None:
-        settings["model"]["init_from"] = _weights_of(source)
+    for key, source in recipe.model.sources.items():
+        settings["model"][key] = _weights_of(source)
+    if (path := getattr(recipe.model, "path", None)) is not None:
+        settings["model"]["path"] = _published_weights(path)
     settings["model"].pop("architecture", None)  # that of the weights, which `path` names
     for name in ("rules_file", "vectors"):
         if (path := getattr(recipe.model, name, None)) is not None:
@@ -41,6 +44,16 @@ def _weights_of(source: str) -> list[str]:
     with suppress(RunError):
         return _content(str(checkpoint_path(find_run(source), "best") / "model.safetensors"))
     return [source]
+
+
+def _published_weights(path: str) -> list[str]:
+    """The SHA-256 of a .gguf file, or of each file of a folder that says something of the network; otherwise the name, which is one of a
+    package with checksums of its own or of the Hub.
+    """
+    place = Path(path).expanduser()
+    if not place.is_dir():
+        return _content(path) if place.is_file() else [path]
+    return [digest for pattern in WEIGHTS_FILES for file in sorted(place.glob(pattern)) for digest in _content(str(file))]
 
 
 def _content(path: str) -> list[str]:
