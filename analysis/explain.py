@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from ..configs.schema.neural_symbolic import NeuralSymbolicConfig
 from ..models.classical.classifier import Classical
 from ..models.rules import Rules
 from ..training.open_run import OpenedRun
@@ -17,6 +18,8 @@ def explain(run: OpenedRun, inputs: dict[str, Any], predictions: Any) -> list[An
     """
     if isinstance(run.model, Rules):
         return run.model.why(inputs["texts"])
+    if isinstance(run.recipe.model, NeuralSymbolicConfig):
+        return run.model.why(**inputs, predicted=predictions.predicted)
     if isinstance(run.model, Classical):
         parts = np.split(inputs["tokens"], inputs["starts"][1:])
         whys = run.model.why(**inputs, predicted=predictions.predicted)

@@ -105,7 +105,7 @@ def _inputs(model: Network, load: Load) -> dict[str, Tensor | None]:
     if "characters" in reads:  # at most: as if no word occurred twice in the batch
         inputs["characters"] = _empty(torch.int32, texts * tokens, WORD_CHARACTERS)
         inputs["spelling"] = _empty(torch.int32, texts, tokens)
-    return inputs
+    return inputs | {name: _empty(torch.float32, texts, size) for name, size in model.text_features.items()}
 
 
 def _empty(dtype: torch.dtype, *shape: int) -> Tensor:

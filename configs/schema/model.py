@@ -21,6 +21,7 @@ from .classical import (
     SgdConfig,
 )
 from .networks import CnnConfig, MlpConfig, RecurrentConfig, RecurrentSeq2SeqConfig
+from .neural_symbolic import NeuralSymbolicConfig
 from .pretrained import PretrainedNetworkConfig
 from .prompting import PromptConfig, TunedPromptConfig
 from .rules import RulesConfig
@@ -47,6 +48,7 @@ ModelConfig = Annotated[
     | RecurrentConfig
     | TransformerConfig
     | PretrainedNetworkConfig
+    | NeuralSymbolicConfig
     | RecurrentSeq2SeqConfig
     | TransformerSeq2SeqConfig
     | PromptConfig

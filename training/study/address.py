@@ -31,8 +31,10 @@ def method_address(recipe: Recipe) -> str:
     for name in ("rules_file", "vectors"):
         if (path := getattr(recipe.model, name, None)) is not None:
             settings["model"][name] = _content(path)
-    if (lexicon := getattr(recipe.model, "lexicon", None)) is not None:
-        settings["model"]["lexicon"]["file"] = _content(lexicon.file)
+    stated = settings["model"]
+    for section, keys in ((recipe.model, stated), (getattr(recipe.model, "rules", None), stated.get("rules"))):
+        if (lexicon := getattr(section, "lexicon", None)) is not None:
+            keys["lexicon"]["file"] = _content(lexicon.file)
     return hashlib.sha256(json.dumps(settings, sort_keys=True).encode("utf-8")).hexdigest()[:LENGTH]
 
 
