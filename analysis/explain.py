@@ -14,7 +14,8 @@ from ..training.open_run import OpenedRun
 def explain(run: OpenedRun, inputs: dict[str, Any], predictions: Any) -> list[Any] | None:
     """For each row of a batch the reasons for its prediction: of rules the rule, of classical models their features by name.
 
-    None for networks and taggers, which report probabilities only.
+    Of a network that is fused with rules, the rule and what each side says; None for other networks and taggers, which report
+    probabilities only.
     """
     if isinstance(run.model, Rules):
         return run.model.why(inputs["texts"])

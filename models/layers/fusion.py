@@ -1,5 +1,6 @@
 """How the scores of a network and the votes of rules become one decision; formulas and sources are in docs/neural_symbolic.md."""
 
+import math
 from typing import NamedTuple, assert_never
 
 import torch
@@ -29,9 +30,9 @@ class Gate(nn.Module):
     def __init__(self, config: GateConfig, d_state: int, n_voters: int, n_classes: int) -> None:
         super().__init__()
         self.scores, self.gate = nn.Linear(d_state, n_classes), nn.Linear(d_state + n_voters, 1)
-        self.log_scale = nn.Parameter(torch.tensor(config.scale).log())
+        self.log_scale = nn.Parameter(torch.tensor(math.log(config.scale)))
         nn.init.zeros_(self.gate.weight)
-        nn.init.constant_(self.gate.bias, float(torch.logit(torch.tensor(config.network_share))))
+        nn.init.constant_(self.gate.bias, math.log(config.network_share / (1 - config.network_share)))
 
     def forward(self, state: Tensor, fired: Tensor, sums: Tensor) -> Sides:
         """(batch, d_state), (batch, n_voters), (batch, n_classes)"""
@@ -47,7 +48,7 @@ class AddedVotes(nn.Module):
 
     def __init__(self, config: LogitsConfig, n_voters: int, n_classes: int) -> None:
         super().__init__()
-        self.log_scale = nn.Parameter(torch.tensor(config.scale).log())
+        self.log_scale = nn.Parameter(torch.tensor(math.log(config.scale)))
         self.votes = nn.Linear(n_voters, n_classes, bias=False)
         nn.init.zeros_(self.votes.weight)
 
