@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from ..configs.schema.neural_symbolic import NeuralSymbolicConfig
 from ..models.classical.classifier import Classical
 from ..models.rules import Rules
 from ..training.open_run import OpenedRun
@@ -13,10 +14,13 @@ from ..training.open_run import OpenedRun
 def explain(run: OpenedRun, inputs: dict[str, Any], predictions: Any) -> list[Any] | None:
     """For each row of a batch the reasons for its prediction: of rules the rule, of classical models their features by name.
 
-    None for networks and taggers, which report probabilities only.
+    Of a network that is fused with rules, the rule and what each side says; None for other networks and taggers, which report
+    probabilities only.
     """
     if isinstance(run.model, Rules):
         return run.model.why(inputs["texts"])
+    if isinstance(run.recipe.model, NeuralSymbolicConfig):
+        return run.model.why(**inputs, predicted=predictions.predicted)
     if isinstance(run.model, Classical):
         parts = np.split(inputs["tokens"], inputs["starts"][1:])
         whys = run.model.why(**inputs, predicted=predictions.predicted)

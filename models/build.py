@@ -19,6 +19,7 @@ from ..configs.schema.networks import (
     RecurrentConfig,
     RecurrentSeq2SeqConfig,
 )
+from ..configs.schema.neural_symbolic import NeuralSymbolicConfig
 from ..configs.schema.pretrained import PretrainedNetworkConfig
 from ..configs.schema.prompting import PromptConfig, TunedPromptConfig
 from ..configs.schema.rules import RulesConfig
@@ -88,6 +89,15 @@ def build_model(config: ModelConfig, spec: SizesData, head: Heads,  # noqa: PLR0
             from .networks.pretrained import Pretrained
 
             return Pretrained(config, spec.vocab_size or 0, head)
+        case NeuralSymbolicConfig():
+            from .networks.network import Network
+            from .networks.neural_symbolic import NeuralSymbolic
+            from .rules import Rules
+
+            classes = _classes(config, head)
+            network = build_model(config.network, spec, None if config.fusion.needs_state else classes)
+            assert isinstance(network, Network)
+            return NeuralSymbolic(config, network, Rules(config.rules, classes), classes.n_outputs)
         case RecurrentSeq2SeqConfig():
             from .networks.recurrent_seq2seq import RecurrentSeq2Seq
 

@@ -94,7 +94,7 @@ def _inputs(model: Network, load: Load) -> dict[str, Tensor | None]:
     texts, tokens, reads = load.texts, load.tokens, model.config.inputs
     inputs: dict[str, Tensor | None] = {"vectors": _empty(torch.float32, texts, _n_features(model))} if "vector" in reads else {}
     if "bag" in reads:
-        averaged = getattr(model.config, "d_embedding", None) is not None
+        averaged = any(isinstance(module, nn.EmbeddingBag) for module in model.modules())
         weights = None if averaged else _empty(torch.float32, texts * tokens)
         inputs |= {"tokens": _empty(torch.int32, texts * tokens), "starts": _empty(torch.int32, texts), "weights": weights}
     if "previous" in reads:  # half of the tokens are the target's
@@ -105,7 +105,7 @@ def _inputs(model: Network, load: Load) -> dict[str, Tensor | None]:
     if "characters" in reads:  # at most: as if no word occurred twice in the batch
         inputs["characters"] = _empty(torch.int32, texts * tokens, WORD_CHARACTERS)
         inputs["spelling"] = _empty(torch.int32, texts, tokens)
-    return inputs
+    return inputs | {name: _empty(torch.float32, texts, size) for name, size in model.text_features.items()}
 
 
 def _empty(dtype: torch.dtype, *shape: int) -> Tensor:

@@ -87,8 +87,9 @@ def _fits(section: type[Config]) -> Iterator[str]:
 
 
 def _inputs(model: type[ModelBase]) -> frozenset[str]:
-    """What models of this class read with the defaults of their keys."""
-    return model.model_construct().inputs
+    """What models of this class read with the defaults of their keys, and with the first type of each section that they must have."""
+    held = {name: config_classes(field.annotation) for name, field in model.model_fields.items() if field.is_required()}
+    return model.model_construct(None, **{name: classes[0].model_construct() for name, classes in held.items() if classes}).inputs
 
 
 def _tokenizer_of(model: type[ModelBase]) -> str:
@@ -168,11 +169,14 @@ def _list_of(kinds: str, described: Mapping[str, Any]) -> str:
 
 
 def _below(path: tuple[str, ...], classes: Sequence[type[Config]]) -> Iterator[str]:
-    """The sections that these classes hold, each once; a second tokenizer has the keys of the first."""
-    held = {name: config_classes(field.annotation) for each in classes for name, field in each.model_fields.items()}
-    for name, below in held.items():
-        if below and below == TOKENIZERS and path:
+    """The sections that these classes hold, each once; a second tokenizer, or a model within a model, has the keys of the first."""
+    held = {(name, tuple(config_classes(field.annotation))): None for each in classes for name, field in each.model_fields.items()}
+    for name, below in held:
+        if below and below == tuple(TOKENIZERS) and path:
             yield f"{'#' * 3} {_title((*path, name))}\n\nThe keys of [tokenizer](#tokenizer).\n"
+        elif below and path and issubclass(below[0], ModelBase):
+            types = ", ".join(f"`{each}`" for model in below for each in types_of(model))
+            yield f"{'#' * 3} {_title((*path, name))}\n\nThe keys of [model](#model) of type {types}.\n"
         elif below:
             yield from _section((*path, name), below)
 

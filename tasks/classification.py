@@ -35,13 +35,17 @@ class Scorer(Protocol):
 
 @dataclass(frozen=True)
 class ClassPredictions(Predictions):
-    """Each field is (rows,), `probabilities` (rows, n_classes) or None; `gold` is -1 for labels that training never saw."""
+    """Each field is (rows,), `probabilities` (rows, n_classes) or None; `gold` is -1 for labels that training never saw.
+
+    `without_rules` is what a network that is fused with rules predicts by itself, None for other models.
+    """
 
     gold: IntArray
     gold_names: list[str]
     predicted: IntArray
     losses: FloatArray
     probabilities: FloatArray | None
+    without_rules: IntArray | None = None
 
 
 class Classification(Task):
@@ -63,10 +67,11 @@ class Classification(Task):
         return Head("classes", n_classes, labels=labels)
 
     def objectives(self, model: "nn.Module") -> "list[Objective]":
-        """What is minimised: cross-entropy of the one player."""
-        from .losses import ClassificationLoss, Objective
+        """What is minimised: cross-entropy of the one player, partly to the teacher's classes where it has a teacher."""
+        from .losses import ClassificationLoss, ImitationLoss, Objective
 
-        return [Objective("", model, ClassificationLoss("labels", self.config.label_smoothing, self._class_weights()))]
+        settings, imitation = ("labels", self.config.label_smoothing, self._class_weights()), getattr(model, "imitation", None)
+        return [Objective("", model, ClassificationLoss(*settings) if imitation is None else ImitationLoss(*settings, imitation))]
 
     def _class_weights(self) -> list[float] | None:
         weights = self.config.class_weights
@@ -76,12 +81,14 @@ class Classification(Task):
 
     def predict(self, model: Scorer, batch: Batch) -> ClassPredictions:
         """The most probable class of each row, and the loss that its scores amount to."""
-        scores, gold, names = model.scores(**batch.inputs), batch.targets["labels"].filled(UNSEEN), list(batch.gold)
+        outputs, gold, names = _outputs(model, batch.inputs), batch.targets["labels"].filled(UNSEEN), list(batch.gold)
+        scores, alone = outputs["scores"], outputs.get("without_rules")
         if model.scores_are == "margins":
             return ClassPredictions(batch.rows, gold, names, scores.argmax(axis=1), metrics.hinge_losses(scores, gold), None)
         probabilities = metrics.softmax(scores) if model.scores_are == "logits" else scores
         losses = metrics.log_losses(probabilities, gold)
-        return ClassPredictions(batch.rows, gold, names, probabilities.argmax(axis=1), losses, probabilities)
+        without_rules = None if alone is None else alone.argmax(axis=1)
+        return ClassPredictions(batch.rows, gold, names, probabilities.argmax(axis=1), losses, probabilities, without_rules)
 
     def metrics(self, predictions: ClassPredictions) -> dict[str, float]:
         """`accuracy`, `f1` (macro), and `loss` (log loss in nats) or, where there are no probabilities, `hinge_loss`."""
@@ -90,6 +97,7 @@ class Classification(Task):
             loss_name: float(predictions.losses.mean(dtype=np.float64)) if len(predictions.losses) else 0.0,
             "accuracy": metrics.accuracy(predictions.gold, predictions.predicted),
             "f1": metrics.f1_macro(self.confusion(predictions).matrix),
+            **{name: float(right.mean()) for name, right in self.counted_rows(predictions).items() if name != "accuracy" and len(right)},
         }
 
     def metric_columns(self, predictions: ClassPredictions) -> MetricColumns:
@@ -97,10 +105,10 @@ class Classification(Task):
         numbers = {name: number for number, name in enumerate(self.row_labels(predictions))}
         rows, gold = ones(len(predictions.rows)), predictions.gold.copy()
         gold[gold < 0] = [numbers[name] for name in _unseen(predictions)]
-        losses, right = predictions.losses.astype(np.float64), compact(predictions.gold == predictions.predicted)
+        losses = predictions.losses.astype(np.float64)
         return {
             "loss" if predictions.probabilities is not None else "hinge_loss": ("ratio", {"losses": losses, "rows": rows}),
-            "accuracy": ("share", {"right": right, "rows": rows}),
+            **{name: ("share", {"right": compact(right), "rows": rows}) for name, right in self.counted_rows(predictions).items()},
             "f1": ("macro_f1", {"gold": compact(gold), "predicted": compact(predictions.predicted)}),
         }
 
@@ -113,8 +121,9 @@ class Classification(Task):
         return (*self.labels, *sorted(set(_unseen(predictions))))
 
     def counted_rows(self, predictions: ClassPredictions) -> Mapping[str, BoolArray]:
-        """Accuracy is the share of rows whose class is right."""
-        return {"accuracy": predictions.gold == predictions.predicted}
+        """Accuracy is the share of rows whose class is right; so is that of a fused network without its rules."""
+        alone = {} if predictions.without_rules is None else {"accuracy_without_rules": predictions.gold == predictions.without_rules}
+        return {"accuracy": predictions.gold == predictions.predicted, **alone}
 
     def baselines(self, predictions: ClassPredictions) -> Mapping[str, float]:
         """Accuracy of always predicting the most frequent class, and of drawing classes by frequency."""
@@ -135,6 +144,11 @@ class Classification(Task):
             order = np.argsort(-shares, kind="stable")
             fields["probabilities"] = {self.labels[number]: round(float(shares[number]), 6) for number in order}
         return fields
+
+
+def _outputs(model: Scorer, inputs: Mapping[str, Any]) -> Mapping[str, FloatArray]:
+    """The scores, and of a network that is fused with rules also those `without_rules`."""
+    return model.outputs(**inputs) if hasattr(model, "outputs") else {"scores": model.scores(**inputs)}  # type: ignore[attr-defined]
 
 
 def _unseen(predictions: ClassPredictions) -> list[str]:

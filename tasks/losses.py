@@ -71,9 +71,12 @@ class ClassificationLoss(Loss):
 
     def sums(self, module: Forward, inputs: Mapping[str, Any], targets: Targets, count: Tensor, step: int) -> dict[str, Ratio]:
         """`loss` (with its graph) and `accuracy` of one micro-batch, each as a sum and its count; `count` is that of `targets`."""
+        return self._sums(module(**inputs).float(), targets, count)
+
+    def _sums(self, logits: Tensor, targets: Targets, count: Tensor) -> dict[str, Ratio]:
+        """(batch, n_classes)"""
         labels, known = targets[self.target]
         ids = labels.masked_fill(~known, NO_TARGET)
-        logits = module(**inputs).float()  # (batch, n_classes)
         weight = None if self.class_weights is None else self.class_weights.to(logits.device)
         loss = functional.cross_entropy(
             logits, ids, weight, reduction="sum", ignore_index=NO_TARGET, label_smoothing=self.label_smoothing
@@ -81,6 +84,23 @@ class ClassificationLoss(Loss):
         right = (logits.detach().argmax(dim=1) == ids).sum()
         rows = count if self.class_weights is None else known.sum()
         return {"loss": (loss, count), "accuracy": (right, rows)}
+
+
+class ImitationLoss(ClassificationLoss):
+    """That loss and the cross-entropy to the probabilities of a teacher, which the network gives beside its scores (Hu et al. 2016)."""
+
+    def __init__(self, target: str, label_smoothing: float, class_weights: list[float] | None, imitation: Callable[[int], float]) -> None:
+        super().__init__(target, label_smoothing, class_weights)
+        self.imitation = imitation
+
+    def sums(self, module: Forward, inputs: Mapping[str, Any], targets: Targets, count: Tensor, step: int) -> dict[str, Ratio]:
+        """`loss` (with its graph), (1 - share) of the gold classes and the teacher's share of its own; and `accuracy`."""
+        given, share = module(**inputs), self.imitation(step)
+        logits, known = given["scores"].float(), targets[self.target].mask
+        weight = None if self.class_weights is None else self.class_weights.to(logits.device)
+        imitated = functional.cross_entropy(logits, given["teacher"].float().exp(), weight, reduction="none")
+        sums = self._sums(logits, targets, count)
+        return sums | {"loss": ((1 - share) * sums["loss"][0] + share * imitated.masked_fill(~known, 0).sum(), count)}
 
 
 class TokenLoss(Loss):

@@ -265,7 +265,15 @@ def _answer(fields: dict[str, Any]) -> Answer:
     lines = [f"{fields['prediction']}{probability}  {shown}"]
     if fields.get("why"):
         lines.append(f"    because of {_reason(fields['why'])}")
+    if "sides" in (fields.get("why") or {}):
+        lines.append(f"    {_sides(fields['why']['sides'])}")
     return Answer(fields, lines)
+
+
+def _sides(sides: dict[str, dict[str, float]]) -> str:
+    """The probability of the class by each side of a fused model, and its share where a gate gives it one."""
+    return ", ".join(f"{name} {side['probability']:.3f}" + (f" (share {side['share']:.3f})" if "share" in side else "")
+                     for name, side in sides.items())
 
 
 def _reason(why: dict[str, Any]) -> str:

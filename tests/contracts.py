@@ -22,6 +22,7 @@ from nlp.configs.schema.networks import (
     NetworkConfig,
     RecurrentConfig,
 )
+from nlp.configs.schema.neural_symbolic import NeuralSymbolicConfig
 from nlp.configs.schema.pretrained import PretrainedNetworkConfig
 from nlp.configs.schema.prompting import PromptingConfig
 from nlp.configs.schema.transformers import TransformerConfig
@@ -136,9 +137,9 @@ def one_thread() -> Iterator[None]:
 
 
 def network_classes() -> set[type]:
-    """The classes of the union that are networks of one text; those of pairs, of prompts, and published ones, have files of their own."""
+    """The classes of the union that are networks of one text; those of pairs, prompts and rules, and published ones, have other files."""
     members = get_args(get_args(ModelConfig)[0])
-    elsewhere = (PretrainedNetworkConfig, PromptingConfig)
+    elsewhere = (PretrainedNetworkConfig, PromptingConfig, NeuralSymbolicConfig)
     return {member for member in members if issubclass(member, NetworkConfig) and "sequence" not in member.gives
             and not issubclass(member, elsewhere)}
 

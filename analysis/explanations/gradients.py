@@ -56,8 +56,8 @@ class _Path:
     """The straight way from the baseline to one text, and the network's scores on it."""
 
     def __init__(self, network: Network, inputs: Mapping[str, Any]) -> None:
-        self.network, self.inputs = network, as_tensors({name: value for name, value in inputs.items() if value is not None},
-                                                        network.device)
+        self.network, self.inputs = network, as_tensors(
+            {name: value for name, value in network.prepared(inputs).items() if value is not None}, network.device)
         self.layer = token_layer(network, self.inputs)
         self.n_tokens = int(self.inputs["lengths"][0]) if "lengths" in self.inputs else len(self.inputs["tokens"])
         here, there = self._at([1.0, 0.0])[0].detach()
@@ -133,11 +133,13 @@ def _leaf(whole: Tensor, part: Tensor, scaled: list[tuple[Tensor, Tensor]]) -> T
 
 def _repeated(inputs: Mapping[str, Tensor], times: int) -> dict[str, Tensor]:
     """One text as a batch of so many copies: sequences by row, bags end to end."""
-    if "starts" not in inputs:
-        return {name: value.expand(times, *value.shape[1:]) for name, value in inputs.items()}
+    bag = ("tokens", "weights") if "starts" in inputs else ()
+    rows = {name: value.expand(times, *value.shape[1:]) for name, value in inputs.items() if name not in bag}
+    if not bag:
+        return rows
     size = len(inputs["tokens"])
     starts = torch.arange(times, device=inputs["starts"].device, dtype=inputs["starts"].dtype) * size
-    return {**{name: value.repeat(times) for name, value in inputs.items()}, "starts": starts}
+    return {**rows, **{name: inputs[name].repeat(times) for name in bag if name in inputs}, "starts": starts}
 
 
 def token_layer(network: Network, inputs: Mapping[str, Tensor]) -> nn.Module:

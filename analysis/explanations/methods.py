@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ...configs.schema.classification import ClassificationConfig
+from ...configs.schema.neural_symbolic import NeuralSymbolicConfig
 from ...errors import ConfigError
 from ...models.classical.classifier import Classical
 from ...models.rules import Rules
@@ -30,7 +31,8 @@ def methods_of(run: OpenedRun) -> tuple[str, ...]:
     if isinstance(run.model, Classical):
         return ("weights", "leave_one_out") if run.model.why_names == "features" else ("leave_one_out",)
     reads_tokens = run.recipe.model.learns_by == "gradient" and bool(run.model.config.inputs & {"tokens", "bag"})
-    return (*GRADIENTS, "leave_one_out") if reads_tokens else ("leave_one_out",)
+    by_rules = ("rules",) if isinstance(run.recipe.model, NeuralSymbolicConfig) else ()
+    return (*GRADIENTS, *by_rules, "leave_one_out") if reads_tokens else ("leave_one_out",)
 
 
 def chosen(run: OpenedRun, method: str) -> str:

@@ -22,6 +22,7 @@ from .classical import (
     SgdConfig,
 )
 from .networks import CnnConfig, MlpConfig, RecurrentConfig, RecurrentSeq2SeqConfig
+from .neural_symbolic import NeuralSymbolicConfig
 from .pretrained import PretrainedNetworkConfig
 from .prompting import PromptConfig, TunedPromptConfig
 from .rules import RulesConfig
@@ -48,6 +49,7 @@ ModelConfig = Annotated[
     | RecurrentConfig
     | TransformerConfig
     | PretrainedNetworkConfig
+    | NeuralSymbolicConfig
     | RecurrentSeq2SeqConfig
     | TransformerSeq2SeqConfig
     | PromptConfig

@@ -123,7 +123,7 @@ def _resolved(document: Located, folder: Path) -> Located:
     """Resolve what is relative to a file before files are merged: its rules file, its word vectors and the paths of its data."""
     entries = dict(document.mapping)
     if "model" in entries:
-        entries["model"] = _with_weights(_with_rules(entries["model"], folder), folder)
+        entries["model"] = _with_weights(_with_rules(_with_fused_rules(entries["model"], folder), folder), folder)
     if "data" in entries:
         entries["data"] = _with_paths(entries["data"], DATA_FILES, folder)
     return replace(document, value=entries)
@@ -138,6 +138,14 @@ def _with_rules(model: Located, folder: Path) -> Located:
     if "lexicon" in entries:
         entries["lexicon"] = _with_lexicon(entries["lexicon"], folder)
     return replace(model, value=entries) if isinstance(model.value, dict) else model
+
+
+def _with_fused_rules(model: Located, folder: Path) -> Located:
+    """The same for rules that are a section of their own within the model."""
+    rules = model.mapping.get("rules")
+    if rules is None or not isinstance(rules.value, dict):
+        return model
+    return replace(model, value={**model.mapping, "rules": _with_rules(rules, folder)})
 
 
 def _rules_of(named: Located, path: Path) -> Located:

@@ -28,7 +28,7 @@ class TextOutput(nn.Module):
 
     def __init__(self, pooling: nn.Module, hidden: nn.Module, d_hidden: int, n_outputs: int | None) -> None:
         super().__init__()
-        self.pooling, self.hidden = pooling, hidden
+        self.pooling, self.hidden, self.d_hidden = pooling, hidden, d_hidden
         self.scores = nn.Linear(d_hidden, n_outputs) if n_outputs is not None else nn.Identity()
 
     def forward(self, states: Tensor, lengths: Tensor) -> Tensor:

@@ -1,8 +1,9 @@
 """What every network has in common: numpy in, scores out, in three visible parts."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from types import MappingProxyType
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -12,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ...configs.schema.networks import NetworkConfig
+from ..layers.heads import TextOutput
 
 ScoredTargets = tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]
 """Of each target: its cross-entropy in nats, and whether it has the highest score."""
@@ -24,6 +26,8 @@ class Network(nn.Module):
     """
 
     scores_are: ClassVar[Literal["logits"]] = "logits"
+    text_features: Mapping[str, int] = MappingProxyType({})
+    """Arrays that `prepared` makes of the texts, by name, and how many numbers each has for a text."""
 
     def __init__(self, config: NetworkConfig) -> None:
         super().__init__()
@@ -37,6 +41,18 @@ class Network(nn.Module):
     def describe(self) -> dict[str, int]:
         """What there is to count; a weight that two parts share counts once."""
         return {"parameters": sum(parameter.numel() for parameter in self.parameters())}
+
+    @property
+    def d_state(self) -> int:
+        """Size of the vector that it gives for each text without an output."""
+        raise NotImplementedError
+
+    @property
+    def imitation(self) -> Callable[[int], float] | None:
+        """Of a network that learns from a teacher inside it, the teacher's share of the loss at a step. In training, `forward` then gives
+        `scores`, and as `teacher` the logarithm of the teacher's probabilities.
+        """
+        return None
 
     def layers(self) -> list[list[str]]:
         """The names of the weights layer by layer, from the embedding to the output; what follows the blocks of a stack, such as its last
@@ -63,8 +79,7 @@ class Network(nn.Module):
 
     def scores(self, **inputs: Any) -> npt.NDArray[np.float32]:
         """Logits of a batch given as numpy arrays, of a network with one output; see `outputs`."""
-        (logits,) = self.outputs(**inputs).values()
-        return logits
+        return self.outputs(**inputs)["scores"]
 
     @torch.inference_mode()
     def outputs(self, **inputs: Any) -> dict[str, npt.NDArray[np.float32]]:
@@ -95,10 +110,14 @@ class Network(nn.Module):
         assert isinstance(logits, dict)
         return {name: _scored(each, *targets[name]) for name, each in logits.items()}
 
+    def prepared(self, inputs: Mapping[str, Any]) -> dict[str, Any]:
+        """What `forward` takes, still as arrays, of what a batch has."""
+        return dict(inputs)
+
     def _logits(self, inputs: Mapping[str, Any]) -> Tensor | dict[str, Tensor]:
         """Without dropout, still on the device, float32."""
         with self.without_dropout():
-            logits = self(**as_tensors(inputs, self.device))
+            logits = self(**as_tensors(self.prepared(inputs), self.device))
             return {name: each.float() for name, each in logits.items()} if isinstance(logits, dict) else logits.float()
 
     @contextmanager
@@ -140,6 +159,12 @@ class SequenceNetwork(Network):
     """
 
     output: nn.Module
+
+    @property
+    def d_state(self) -> int:
+        """What the scores of a classifier read."""
+        assert isinstance(self.output, TextOutput)
+        return self.output.d_hidden
 
     def encode(self, tokens: Tensor, lengths: Tensor, **more: Tensor) -> Tensor:
         """(batch, seq) -> (batch, seq, d_model)"""

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -81,11 +81,14 @@ class GradientLearner:
         if self.fine_tuning is not None:
             self.fine_tuning.at(step)
         self._set_step(step)
-        tensors = [to_tensors(batch, self.device) for batch in window]
+        tensors = self._tensors(window)
         ratios = self._step(tensors, step) if self.graphs is None else self.graphs(tensors, step)
         self._forget_gradients()
         self._average()
         return ratios
+
+    def _tensors(self, window: Window) -> Tensors:
+        return [to_tensors(replace(batch, inputs=self.model.prepared(batch.inputs)), self.device) for batch in window]
 
     def _step(self, tensors: Tensors, step: int) -> dict[str, Ratio]:
         """What a CUDA graph records: all that changes with the step is read from tensors."""
@@ -230,7 +233,7 @@ class GradientLearner:
         self._forget_gradients()
         found: list[str] = []
         handles = [module.register_forward_hook(_notes_non_finite(name, found)) for name, module in self.model.named_modules() if name]
-        tensors = [to_tensors(batch, self.device) for batch in window]
+        tensors = self._tensors(window)
         for player in self.players:
             self._backward(player, tensors, step)
         for handle in handles:

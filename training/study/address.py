@@ -29,11 +29,13 @@ def method_address(recipe: Recipe) -> str:
     for key, source in recipe.model.sources.items():
         settings["model"][key] = _weights_of(source)
     settings["model"].pop("architecture", None)  # that of the weights, which `path` names
+    stated = settings["model"]
     for key in ("path", "vectors"):
         if (path := getattr(recipe.model, key, None)) is not None:
-            settings["model"][key] = _published(path)
-    if (lexicon := getattr(recipe.model, "lexicon", None)) is not None:
-        settings["model"]["lexicon"]["file"] = _content(lexicon.file)
+            stated[key] = _published(path)
+    for section, keys in ((recipe.model, stated), (getattr(recipe.model, "rules", None), stated.get("rules"))):
+        if (lexicon := getattr(section, "lexicon", None)) is not None:
+            keys["lexicon"]["file"] = _content(lexicon.file)
     return hashlib.sha256(json.dumps(settings, sort_keys=True).encode("utf-8")).hexdigest()[:LENGTH]
 
 
