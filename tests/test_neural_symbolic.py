@@ -314,11 +314,11 @@ def test_a_prediction_says_what_came_from_which_side(folder):
 @pytest.mark.parametrize("fusion", ["gate", "distillation"])
 def test_a_resumed_run_ends_as_one_that_never_stopped(folder, fusion):
     """Stopped in the middle of an epoch of 7 steps."""
-    steps = STEPS.replace("epochs: 3", "epochs: 60")
+    steps = STEPS.replace("epochs: 3", "epochs: 15, evaluate_every: 30").replace("every_steps: 3", "every_steps: 5")
     write(folder, fusion, steps=steps).rename(folder / f"{fusion}-long.yaml")
     write(folder, fusion)
     nlp("train", "--config", f"{fusion}-long.yaml", "--name", "full", cwd=folder)
-    code, _ = interrupted(folder, f"{fusion}-long.yaml", "parts", signal.SIGINT, delay=0.1)
+    code, _ = interrupted(folder, f"{fusion}-long.yaml", "parts", signal.SIGINT, delay=0.0)
     assert code == 130
     nlp("train", "--resume", f"{fusion}-long/parts", cwd=folder)
     full, parts = (folder / "runs" / f"{fusion}-long" / name for name in ("full", "parts"))
