@@ -1,17 +1,21 @@
-"""Words of a text, which are what stands between white space; the text without some of them; and the word that each token comes from."""
+"""Words of a text, which are what stands between white space; the text without some of them; and the words that tokens come from."""
 
 import re
 from collections.abc import Collection, Sequence
 
 import numpy as np
 
-from ...datasets.arrays import FloatArray
+from ...datasets.arrays import FloatArray, IntArray
 from ...datasets.tokenizers.tokenizer import Tokenizer
 
 CUTS = (r"\S+", r"\s*\S+", r"\S+\s*")
 """Ways of cutting a text at its words: tokenizers keep white space nowhere, before words or behind them."""
 ENDS = frozenset({"[CLS]", "[SEP]", "<s>", "</s>"})
 """Tokens that a tokenizer puts around each text."""
+UNKNOWN_WORD, UNKNOWN_MARK = "ꔀ", "⸿"
+"""In place of a word and of what has no letters, which hardly any text has; so words do not become neighbours that were none before."""
+TOGETHER = 64
+"""Texts whose n-grams are counted together."""
 
 
 def words_of(text: str) -> list[str]:
@@ -26,17 +30,18 @@ def without(text: str, removed: Collection[int]) -> str:
 
 
 def word_places(tokenizer: Tokenizer, text: str, tokens: Sequence[str]) -> list[int | None] | None:
-    """For each token the place of its word; None for tokens around the text.
+    """For each token the place of its word; None for tokens around the text, and what stands for a text without words.
 
     Each word is tokenized by itself; where that does not give the same tokens, it is not known which word a token comes from: None.
     """
+    if not words_of(text):
+        return [None for _ in tokens]
     inner = [place for place, token in enumerate(tokens) if token not in ENDS]
     for cut in CUTS:
         pieces = re.findall(cut, text)
-        encoded = tokenizer.encode(pieces) if pieces else None
+        encoded = tokenizer.encode(pieces)
         found: list[tuple[str, int]] = []
         for word in range(len(pieces)):
-            assert encoded is not None
             ids = encoded.ids[encoded.offsets[word] : encoded.offsets[word + 1]]
             found += [(name, word) for name in tokenizer.tokens(ids) if name not in ENDS]
         if [tokens[place] for place in inner] == [name for name, _ in found[: len(inner)]]:
@@ -54,3 +59,29 @@ def summed_by_word(numbers: Sequence[float], places: Sequence[int | None], n_wor
         if place is not None:
             sums[place] += number
     return sums
+
+
+def shared_by_word(tokenizer: Tokenizer, text: str, features: IntArray, numbers: FloatArray) -> FloatArray | None:
+    """(n_words,): the number of each feature of a bag (k,), such as an n-gram, shared equally by the words that it is made of.
+
+    A feature is made of a word if it is found less often with an unknown word in its place; what is found as often with any is in no
+    word. None where features cannot be counted.
+    """
+    from scipy.sparse import csr_array, vstack
+
+    texts = [text, *_with_one_unknown(text)]
+    whole, fewer = None, []
+    for start in range(0, len(texts), TOGETHER):
+        if (counts := tokenizer.counts(texts[start : start + TOGETHER])) is None:
+            return None
+        found = counts[:, features].toarray()
+        whole = found[0] if whole is None else whole
+        fewer.append(csr_array(np.maximum(whole - found, 0)))
+    lost = vstack(fewer, format="csr")  # (1 + n_words, k), the first row, that of the text itself, is 0
+    return np.asarray(lost @ (numbers / np.maximum(lost.sum(axis=0), 1)))[1:]
+
+
+def _with_one_unknown(text: str) -> list[str]:
+    """The text with each of its words in turn made unknown."""
+    unknown = [(word.span(), UNKNOWN_WORD if re.search(r"\w", word[0]) else UNKNOWN_MARK) for word in re.finditer(r"\S+", text)]
+    return [f"{text[:start]}{instead}{text[end:]}" for (start, end), instead in unknown]
