@@ -97,7 +97,7 @@ class Run:
     def __repr__(self) -> str:
         return f"<run {self.name}: {self.recipe['model']['type']}>"
 
-    def predict(self, texts: str | Iterable[str], *, length: int | None = None, temperature: float | None = None,  # noqa: PLR0913, as many as the command has
+    def predict(self, texts: str | Iterable[str], *, length: int | None = None, temperature: float | None = None,  # noqa: PLR0913
                 top_k: int | None = None, top_p: float | None = None, beam_size: int | None = None, n_best: int | None = None,
                 seed: int = 0, explain: str | None = None) -> list[dict[str, Any]]:
         """A dictionary for each text: `text`, `prediction` and, by task and model, `probability`, `probabilities`, `why`, `scores`.
