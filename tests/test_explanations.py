@@ -22,6 +22,7 @@ from nlp.errors import ConfigError
 from nlp.models.head import Head
 from nlp.models.networks.cnn import Cnn
 from nlp.models.networks.mlp import Mlp
+from nlp.models.networks.network import Network
 from nlp.models.networks.recurrent import Recurrent
 from nlp.models.networks.transformer import Transformer
 from nlp.models.rules import Rules
@@ -75,6 +76,26 @@ def test_integrated_gradients_add_up_to_the_change_of_the_score(name):
     assert found.completeness_error < ENOUGH
     assert np.abs(found.numbers).max() > 0
     assert model.training and all(parameter.grad is None for parameter in model.parameters())
+
+
+class Cube(Network):
+    """The cube of the sum of the tokens' numbers for the first class, 0 for the second."""
+
+    def __init__(self, numbers):
+        super().__init__(MlpConfig(type="mlp", d_embedding=1, hidden_sizes=[]))
+        self.embedding = torch.nn.Embedding.from_pretrained(torch.tensor(numbers, dtype=torch.float64)[:, None])
+
+    def forward(self, tokens, lengths):
+        cube = self.embedding(tokens).sum(dim=(1, 2)) ** 3
+        return torch.stack([cube, 0 * cube], dim=1)
+
+
+def test_the_midpoint_rule_of_a_cube_by_hand():
+    """(1 + 2)^3: the gradient on the way is 27 s^2 for 1 and 2 parts, and the mean of s^2 over 16 midpoints 1/3 (1 - 1/1024)."""
+    found = integrated_gradients(Cube([0.0, 1.0, 2.0]), {"tokens": np.array([[1, 2]]), "lengths": np.array([2])})
+    assert found.steps == 16
+    np.testing.assert_allclose(found.numbers, np.array([9, 18]) * (1 - 1 / 1024), rtol=1e-12)
+    assert found.completeness_error == pytest.approx(1 / 1024, rel=1e-9)
 
 
 @pytest.mark.parametrize("name", ["cnn", "lstm", "transformer"])

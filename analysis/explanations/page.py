@@ -19,8 +19,12 @@ table { border-collapse: collapse; font-size: .85rem; font-variant-numeric: tabu
 td { padding: .1rem .8rem .1rem 0; } td + td { text-align: right; }
 @media print { mark { print-color-adjust: exact; -webkit-print-color-adjust: exact; } }
 """
+LEGEND = ('The stronger the colour, the more a word speaks <mark style="--part:.5">for</mark> the predicted class or '
+          '<mark class="against" style="--part:.5">against</mark> it. Attention has no sign: it says where the model looks.')
 MOST = 10
 """Rows of a table."""
+FAINT = 0.05
+"""Part of the largest number up to which a word has no colour."""
 STRONGEST = 0.6
 """How opaque the colour of the largest number is: the text stays legible on it."""
 
@@ -32,8 +36,7 @@ def page(run: str, explained: Sequence[tuple[Mapping[str, Any], Explanation]]) -
     sections = "\n".join(_section(answer, explanation) for answer, explanation in explained)
     return (f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, '
             f'initial-scale=1"><title>{title}</title><style>{STYLE}</style></head>\n<body>\n<h1>{title}</h1>\n'
-            '<p><small>The stronger the colour, the more a word speaks <mark style="--part:.5">for</mark> the predicted class or '
-            f'<mark class="against" style="--part:.5">against</mark> it.</small></p>\n{sections}\n</body></html>\n')
+            f"<p><small>{LEGEND}</small></p>\n{sections}\n</body></html>\n")
 
 
 def _section(answer: Mapping[str, Any], explanation: Explanation) -> str:
@@ -45,7 +48,7 @@ def _section(answer: Mapping[str, Any], explanation: Explanation) -> str:
 
 
 def _coloured(explanation: Explanation) -> str:
-    return "".join(_marked(*piece) if piece.number else _text(piece.text) for piece in explanation.pieces())
+    return "".join(_marked(*piece) if piece.part > FAINT else _text(piece.text) for piece in explanation.pieces())
 
 
 def _marked(text: str, number: float, part: float) -> str:
