@@ -89,6 +89,7 @@ def print_faithfulness(runs: "Sequence[OpenedRun]", names: str, split: str | Non
 
 
 def _print_report(run: "OpenedRun", report: "FaithfulnessReport") -> None:
+    from ..analysis.explanations.explanation import percentage
     from .tables import table
 
     rows = []
@@ -101,5 +102,7 @@ def _print_report(run: "OpenedRun", report: "FaithfulnessReport") -> None:
     table(["method", "measure", "value", "random words", "difference", "95 % interval"], rows, title=title)
     if report.left_out:
         say(f"{report.left_out:,} texts are left out: they have fewer than two words, or their tokens cannot be traced to words.")
+    if errors := [f"{each.method} {percentage(each.completeness_error)}" for each in report.methods if each.completeness_error is not None]:
+        say(f"Median completeness error: {', '.join(errors)}.")
     say("Comprehensiveness should be high (without these words the class is lost), sufficiency low (these words alone keep it).")
     print(f"Written to {run.directory.folder / 'explanations.json'}")

@@ -144,6 +144,7 @@ def test_eval_measures_every_method_of_every_generation(folder, opened, family):
     for method in (own, "leave_one_out"):
         assert len(re.findall(rf"^\W*{method} .*(?:compre|suff)", report, re.MULTILINE)) == 2, report
     assert "4 texts" in report
+    assert ("Median completeness error: integrated_gradients 0" in report) == (family == "mlp_of_ngrams")
 
 
 def test_with_explain_a_reason_is_given_once_and_a_text_predicted_once(folder, opened, monkeypatch):

@@ -58,10 +58,7 @@ class Explanation:
     @property
     def completeness(self) -> str:
         """The completeness error for people; empty where there is none."""
-        error = self.completeness_error
-        if error is None:
-            return ""
-        return f"completeness error {f'{100 * error:.2g}' if error < 0.1 else f'{100 * error:,.0f}'} %"
+        return "" if self.completeness_error is None else f"completeness error {percentage(self.completeness_error)}"
 
     @property
     def words(self) -> list[Share] | None:
@@ -92,6 +89,11 @@ class Explanation:
 
     def _spell(self) -> bool:
         return "".join(token for token, _ in self.shares).lower() == self.text.strip().lower()
+
+
+def percentage(error: float) -> str:
+    """A share for people: small ones to two digits, large ones whole."""
+    return f"{100 * error:.2g} %" if error < 0.1 else f"{100 * error:,.0f} %"
 
 
 def _rounded(shares: Sequence[Share]) -> list[list[Any]]:
