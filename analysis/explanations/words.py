@@ -16,6 +16,8 @@ UNKNOWN_WORD, UNKNOWN_MARK = "ꔀ", "⸿"
 """In place of a word and of what has no letters, which hardly any text has; so words do not become neighbours that were none before."""
 TOGETHER = 64
 """Texts whose n-grams are counted together."""
+REACH = 20
+"""Words on either side of one within which its n-grams are looked for."""
 
 
 def words_of(text: str) -> list[str]:
@@ -67,21 +69,27 @@ def shared_by_word(tokenizer: Tokenizer, text: str, features: IntArray, numbers:
     A feature is made of a word if it is found less often with an unknown word in its place; what is found as often with any is in no
     word. None where features cannot be counted.
     """
-    from scipy.sparse import csr_array, vstack
+    from scipy.sparse import vstack
 
-    texts = [text, *_with_one_unknown(text)]
-    whole, fewer = None, []
-    for start in range(0, len(texts), TOGETHER):
-        if (counts := tokenizer.counts(texts[start : start + TOGETHER])) is None:
-            return None
-        found = counts[:, features].toarray()
-        whole = found[0] if whole is None else whole
-        fewer.append(csr_array(np.maximum(whole - found, 0)))
-    lost = vstack(fewer, format="csr")  # (1 + n_words, k), the first row, that of the text itself, is 0
-    return np.asarray(lost @ (numbers / np.maximum(lost.sum(axis=0), 1)))[1:]
+    if not (parts := _around_each_word(text)):
+        return np.zeros(0)
+    if tokenizer.counts([text]) is None:
+        return None
+    fewer = []
+    for start in range(0, len(parts), TOGETHER):
+        whole, hidden = zip(*parts[start : start + TOGETHER], strict=True)
+        fewer.append((tokenizer.counts(whole) - tokenizer.counts(hidden))[:, features].maximum(0))
+    lost = vstack(fewer, format="csr")  # (n_words, k)
+    return np.asarray(lost @ (numbers / np.maximum(lost.sum(axis=0), 1)))
 
 
-def _with_one_unknown(text: str) -> list[str]:
-    """The text with each of its words in turn made unknown."""
-    unknown = [(word.span(), UNKNOWN_WORD if re.search(r"\w", word[0]) else UNKNOWN_MARK) for word in re.finditer(r"\S+", text)]
-    return [f"{text[:start]}{instead}{text[end:]}" for (start, end), instead in unknown]
+def _around_each_word(text: str) -> list[tuple[str, str]]:
+    """For each word the text around it, further than n-grams reach, as it is and with the word made unknown."""
+    words = list(re.finditer(r"\S+", text))
+    parts = []
+    for place, word in enumerate(words):
+        start = words[place - REACH].start() if place > REACH else 0
+        end = words[place + REACH].end() if place + REACH < len(words) else len(text)
+        unknown = UNKNOWN_WORD if re.search(r"\w", word[0]) else UNKNOWN_MARK
+        parts.append((text[start:end], f"{text[start : word.start()]}{unknown}{text[word.end() : end]}"))
+    return parts
