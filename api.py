@@ -97,16 +97,20 @@ class Run:
     def __repr__(self) -> str:
         return f"<run {self.name}: {self.recipe['model']['type']}>"
 
-    def predict(self, texts: str | Iterable[str], *, length: int | None = None, temperature: float | None = None,
+    def predict(self, texts: str | Iterable[str], *, length: int | None = None, temperature: float | None = None,  # noqa: PLR0913
                 top_k: int | None = None, top_p: float | None = None, beam_size: int | None = None, n_best: int | None = None,
-                seed: int = 0) -> list[dict[str, Any]]:
+                seed: int = 0, explain: str | None = None) -> list[dict[str, Any]]:
         """A dictionary for each text: `text`, `prediction` and, by task and model, `probability`, `probabilities`, `why`, `scores`.
 
-        Where a text has no prediction, `prediction` is None and `problem` says why. The options are those of `nlp predict`.
+        Where a text has no prediction, `prediction` is None and `problem` says why. The options are those of `nlp predict`. `explain` is a
+        method of explanation, such as `auto` or `leave_one_out`; in place of `why` the dictionary then has `explanation`: the `method`,
+        `tokens` and `words` with a number each, above 0 for the class and below 0 against it, and the `completeness_error`. `words` is
+        None where it cannot be told which word a token comes from. Raises ConfigError for a method that does not fit the model.
         """
         from functools import partial
 
-        from .analysis.explain import explain
+        from .analysis.explanations.methods import explainer
+        from .analysis.explanations.own_reasons import own_reasons
         from .tasks.task import PredictOptions
 
         options = PredictOptions(length, temperature, top_k, top_p, beam_size, n_best, None, seed)
@@ -114,7 +118,8 @@ class Run:
         waiting = self._normalized([texts] if isinstance(texts, str) else list(texts))
         chunks = [waiting[at : at + CHUNK] for at in range(0, len(waiting), CHUNK)]
         run = self._opened
-        return [answer.to_json() for answer in run.task.answers(run.model, run.encoding, chunks, options, partial(explain, run))]
+        reasons = partial(own_reasons, run) if explain is None else explainer(run, explain)
+        return [answer.to_json() for answer in run.task.answers(run.model, run.encoding, chunks, options, reasons)]
 
     def _check(self, options: "PredictOptions") -> None:
         if unused := self._opened.unused(options):

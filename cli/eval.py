@@ -24,7 +24,7 @@ def eval_(
                                                 help="Score the task of this earlier run again, by its output over the encoder of the run: "
                                                      "what has been forgotten?")] = None,
     explanations: Annotated[str | None, typer.Option(metavar="METHOD[,METHOD...]", help="Measure instead how faithful explanations are: "
-                                                     "auto, integrated_gradients, gradient_input or leave_one_out.")] = None,
+                                                     "all, auto, or methods of `nlp predict --explain`.")] = None,
     explained_rows: Annotated[int, typer.Option(min=1, help="Texts of the split that are explained for it.")] = 100,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
     json: Annotated[bool, typer.Option("--json", help="Print the results as JSON.")] = False,

@@ -1,9 +1,9 @@
-"""What `nlp predict --explain` prints below each prediction, and `nlp eval --explanations` of each method."""
+"""What `nlp predict --explain` prints below each prediction and writes as a page, and `nlp eval --explanations` of each method."""
 
 import sys
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..terminal import figure, on_one_line
 from .console import console, print_json, say
@@ -11,76 +11,67 @@ from .console import console, print_json, say
 if TYPE_CHECKING:
     from ..analysis.explanations.evaluation import FaithfulnessReport
     from ..analysis.explanations.explanation import Explanation
+    from ..analysis.explanations.methods import Explainer
+    from ..tasks.task import Answer, StreamedAnswer
     from ..training.open_run import OpenedRun
 
-MOST = 8
-"""Words of the line."""
 STRONG, WEAK = 0.5, 0.1
 """Parts of the largest number from which a word is bold, and from which it is coloured."""
 
 
-@dataclass(frozen=True)
-class Explained:
-    """An answer, why, and for classical models the text after each step on its way to n-grams."""
-
-    answer: Any
-    explanation: "Explanation"
-    steps: list[tuple[str, str]]
-
-
-def explained_answers(run: "OpenedRun", method: str, output: str | None) -> Callable[[Any], Explained]:
-    """From an answer to the answer with its explanation. Raises ConfigError for a method that the run cannot be explained by."""
+def explainer_for(run: "OpenedRun", method: str, output: str | None, html: Path | None) -> "Explainer":
+    """What explains predictions. Raises ConfigError for options that do not fit together, and a method that does not fit the run."""
     from ..analysis.explanations.methods import explainer
     from ..errors import ConfigError
 
     if output is not None:
         raise ConfigError("--output writes predictions beside the rows of a table, which has no room for explanations. Leave --explain or "
                           "--output out; --json prints both, one object per line.")
-    explain, tokenizer = explainer(run, method), run.encoding.tokenizer
-    shows_steps = run.recipe.model.learns_by == "solver" and tokenizer is not None and not tokenizer.config.ordered
-
-    def explained(answer: Any) -> Explained:
-        text = answer.fields["text"]
-        return Explained(answer, explain(text), tokenizer.steps(text) if shows_steps and tokenizer is not None else [])
-
-    return explained
+    if html is not None and not html.expanduser().absolute().parent.is_dir():
+        raise ConfigError(f"{html}: there is no folder {html.parent}. Make it, or name another file.")
+    return explainer(run, method)
 
 
-def print_explained(explained: Explained, as_json: bool) -> None:
-    """The prediction and below it the largest shares; on a terminal also the text, green where it speaks for the class, red against."""
+def print_explained(run: "OpenedRun", answer: "Answer | StreamedAnswer", as_json: bool) -> None:
+    """The prediction and why; on a terminal also the text, green where it speaks for the class, red where against."""
     if as_json:
-        print_json({**explained.answer.to_json(), "explanation": explained.explanation.to_json()}, indent=None)
+        print_json(answer.to_json(), indent=None)
         return
-    for piece in explained.answer.printed():
+    for piece in answer.printed():
         print(piece, end="")
-    print(f"    {on_one_line(_line(explained.explanation))}")
-    if sys.stdout.isatty() and explained.explanation.between is not None:
-        _print_coloured(explained.explanation)
-    for name, content in explained.steps:
-        print(f"    {name}: {on_one_line(content)}")
+    if sys.stdout.isatty():
+        _print_coloured(_explanation(answer))
+    tokenizer = run.encoding.tokenizer
+    if run.recipe.model.learns_by == "solver" and tokenizer is not None and not tokenizer.config.ordered:
+        for name, content in tokenizer.steps(_explanation(answer).text):
+            print(f"    {name}: {on_one_line(content)}")
     sys.stdout.flush()
 
 
-def _line(explanation: "Explanation") -> str:
-    shares = ", ".join(f"{token!r} {number:+.3f}" for token, number in explanation.largest(MOST)) or "nothing in the text counts"
-    error = explanation.completeness_error
-    return f"{explanation.method}: {shares}" + ("" if error is None else f" (completeness error {_percent(error)})")
+def _explanation(answer: "Answer | StreamedAnswer") -> "Explanation":
+    from ..analysis.explanations.explanation import Explanation
 
-
-def _percent(error: float) -> str:
-    return f"{100 * error:.2g} %" if error < 0.1 else f"{100 * error:,.0f} %"
+    assert isinstance(answer.reason, Explanation)
+    return answer.reason
 
 
 def _print_coloured(explanation: "Explanation") -> None:
     from rich.text import Text
 
-    most = max((abs(number) for _, number in explanation.shares), default=0.0) or 1.0
     line = Text("    ")
-    for token, number in explanation.shares:
-        strength, colour = abs(number) / most, "green" if number > 0 else "red"
-        line.append(on_one_line(token), style=f"bold {colour}" if strength > STRONG else colour if strength > WEAK else "")
-        line.append(explanation.between or "")
+    for piece, number, part in explanation.pieces():
+        colour = "green" if number > 0 else "red"
+        line.append(on_one_line(piece), style=f"bold {colour}" if part > STRONG else colour if part > WEAK else "")
     console().print(line)
+
+
+def write_explanations(run: "OpenedRun", answers: "Sequence[Answer | StreamedAnswer]", html: Path) -> None:
+    """All explanations as one page."""
+    from ..analysis.explanations.page import page
+    from ..training.folder.files import write_atomically
+
+    explained = [(answer.to_json(), _explanation(answer)) for answer in answers]
+    write_atomically(html.expanduser().resolve(), page(run.directory.address, explained))
 
 
 def print_faithfulness(runs: "Sequence[OpenedRun]", names: str, split: str | None, n_rows: int, as_json: bool) -> None:
@@ -98,6 +89,7 @@ def print_faithfulness(runs: "Sequence[OpenedRun]", names: str, split: str | Non
 
 
 def _print_report(run: "OpenedRun", report: "FaithfulnessReport") -> None:
+    from ..analysis.explanations.explanation import percentage
     from .tables import table
 
     rows = []
@@ -110,5 +102,7 @@ def _print_report(run: "OpenedRun", report: "FaithfulnessReport") -> None:
     table(["method", "measure", "value", "random words", "difference", "95 % interval"], rows, title=title)
     if report.left_out:
         say(f"{report.left_out:,} texts are left out: they have fewer than two words, or their tokens cannot be traced to words.")
+    if errors := [f"{each.method} {percentage(each.completeness_error)}" for each in report.methods if each.completeness_error is not None]:
+        say(f"Median completeness error: {', '.join(errors)}.")
     say("Comprehensiveness should be high (without these words the class is lost), sufficiency low (these words alone keep it).")
     print(f"Written to {run.directory.folder / 'explanations.json'}")

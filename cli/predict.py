@@ -31,7 +31,9 @@ def predict(
     output: Annotated[str | None, typer.Option("--output", "-o", help="Write the input file, with prediction and probability beside each "
                                                                       "row, to this file.")] = None,
     explain: Annotated[str | None, typer.Option(metavar="METHOD", help="Why each class: auto, rules, weights, integrated_gradients, "
-                                                                       "gradient_input or leave_one_out.")] = None,
+                                                                       "gradient_input, leave_one_out, attention or "
+                                                                       "attention_rollout.")] = None,
+    html: Annotated[Path | None, typer.Option(help="With --explain: write a page with the words coloured to this file too.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object per line.")] = False,
     length: Annotated[int | None, typer.Option(min=1, help="Maximum number of generated tokens.")] = None,
@@ -46,37 +48,42 @@ def predict(
                                                        "or .svg file.")] = None,
 ) -> None:
     """Predict the class or tags of each text, continue it, or translate it."""
-    from ..analysis.explain import explain as reasons
+    from ..analysis.explanations.own_reasons import own_reasons
     from ..configs.schema.data import SizesData
+    from ..errors import ConfigError
     from ..tasks.task import PredictOptions
     from ..training.folder.run_directory import find_run
     from ..training.open_run import open_run
-    from .explained import explained_answers, print_explained
+    from .explained import explainer_for, print_explained, write_explanations
     from .prediction_files import find_target, find_texts, write_predictions
 
     opened = open_run(find_run(run), device)
     assert not isinstance(opened.recipe.data, SizesData), "a run was trained on texts"
+    if html is not None and explain is None:
+        raise ConfigError("--html writes explanations as a page. Add --explain auto, or leave it out.")
     source = find_texts(opened.recipe.data, opened.task.preparation.columns[0], texts, input_, text)
     options = PredictOptions(length, temperature, top_k, top_p, beam_size, n_best, attention, seed)
     _check_options(opened, options)
     target = None if output is None else find_target(source, output, json)
-    explained = None if explain is None else explained_answers(opened, explain, output)
+    reasons = partial(own_reasons, opened) if explain is None else explainer_for(opened, explain, output, html)
     chunks = _chunks(iter(source.texts))
     if attention is not None:
         chunks = _draw_first(opened, chunks, options, attention)
     unanswered, answers = 0, []
-    for row, answer in enumerate(opened.task.answers(opened.model, opened.encoding, chunks, options, partial(reasons, opened))):
-        if explained is not None:
-            print_explained(explained(answer), json)
+    for row, answer in enumerate(opened.task.answers(opened.model, opened.encoding, chunks, options, reasons)):
+        if explain is not None:
+            print_explained(opened, answer, json)
         elif target is None:
             _print(answer, json)
-        else:
-            answers.append(answer.to_json())
+        if target is not None or html is not None:
+            answers.append(answer)
         if answer.problem is not None:
             unanswered += 1
             print_error(f"{source.where(row)}: {answer.problem}.")
     if target is not None:
-        write_predictions(source, answers, target)
+        write_predictions(source, [answer.to_json() for answer in answers], target)
+    if html is not None:
+        write_explanations(opened, answers, html)
     if unanswered:
         raise typer.Exit(UserError.exit_code)
 

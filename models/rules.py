@@ -9,7 +9,7 @@ Korean, Chinese, Japanese, Thai, Lao, Khmer and Burmese glue endings to words or
 import difflib
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from typing import Any, ClassVar, Literal, NamedTuple
@@ -26,6 +26,8 @@ from .token_patterns import Lemmatize, TokenPattern, lemmatizer
 
 _WORD = re.compile(rf"(?:{LETTER}++|{MARKS}++)++")
 
+Span = tuple[int, int]
+"""Where a piece of a text begins and, exclusive, ends."""
 PATTERN_SECONDS = 2.0
 """The longest that a pattern may search one text; thousands of times what an ordinary one takes."""
 
@@ -56,6 +58,12 @@ class _Text:
     def is_negated(self, place: int) -> bool:
         """Whether a negation word reaches what begins at this character of `folded`."""
         return bool(self._reached) and self._reached[token_at(self.folded_tokens, place)]
+
+    def words_at(self, place: Span, in_original: bool) -> list[int]:
+        """The numbers of the words, which stand between blanks, that a piece of the original or the folded text is in."""
+        start, end = place
+        words = re.finditer(r"\S+", self.original if in_original else self.folded)
+        return [number for number, word in enumerate(words) if word.start() < end and word.end() > start]
 
     def cut(self, start: int, end: int) -> str:
         """The original's characters at a place in `folded`; a few letters grow when lower-cased, then the folded ones."""
@@ -99,33 +107,47 @@ class _Condition:
 
     def found(self, text: _Text) -> str:
         """The first piece of the text that makes the rule fire."""
-        if self.tokens is not None:
-            return self._found_tokens(self.tokens, text)
-        if self.search is not None:
-            match = self._match(text.original)
-            return match.group() if match else ""
-        matches = list(self.anything.finditer(text.folded))
-        match = next((each for each in matches if not text.is_negated(each.start())), matches[0] if matches else None)
-        return text.cut(*match.span()) if match else ""
-
-    def _found_tokens(self, pattern: TokenPattern, text: _Text) -> str:
-        span = pattern.find(text.tokens)
-        if span is None:
+        first = next(self._places(text), None)
+        if first is None:
             return ""
-        first, last = text.tokens[span[0]], text.tokens[span[1] - 1]
-        return text.original[first.start : last.start + len(last.text)]
+        return text.original[slice(*first)] if self._reads_original else text.cut(*first)
 
-    def _match(self, text: str) -> Any:
+    def found_words(self, text: _Text) -> list[list[int]]:
+        """For each piece of the text that makes the rule fire the numbers of the words that it is in."""
+        return [text.words_at(place, self._reads_original) for place in self._places(text)]
+
+    @property
+    def _reads_original(self) -> bool:
+        return self.search is not None or self.tokens is not None
+
+    def _places(self, text: _Text) -> Iterator[Span]:
+        """In the original or the folded text; keywords that are negated only where all are."""
+        if self.tokens is not None:
+            for start, end in self.tokens.matches(text.tokens):
+                yield text.tokens[start].start, text.tokens[end - 1].start + len(text.tokens[end - 1].text)
+        elif self.search is not None:
+            yield from self._matches(text.original)
+        else:
+            places = [match.span() for match in self.anything.finditer(text.folded)]
+            yield from [place for place in places if not text.is_negated(place[0])] or places
+
+    def _matches(self, text: str) -> Iterator[Span]:
+        at = 0
+        while at <= len(text) and (match := self._match(text, at)) is not None:
+            yield match.span()
+            at = max(match.end(), match.start() + 1)
+
+    def _match(self, text: str, start: int = 0) -> Any:
         assert self.search is not None
         try:
-            return self.search(text)
+            return self.search(text, start)
         except TimeoutError:
             raise ConfigError(f"{self.name} has a pattern that took more than {PATTERN_SECONDS:.0f} seconds for the text "
                               f"{text[:60]!r}: it tries too many ways to match. Do not repeat what contains a repeat, as in `(a+)+`; "
                               "`(?:a++)++` never goes back.") from None
 
 
-def _search_for(pattern: str, case_sensitive: bool) -> Callable[[str], Any]:
+def _search_for(pattern: str, case_sensitive: bool) -> Callable[..., Any]:
     """By the `regex` package, which reads the syntax of `re`, and whose searches can have a time limit."""
     import regex
 
@@ -181,6 +203,15 @@ class Evidence(NamedTuple):
 
 
 DECIDED = 1e-3
+
+
+class Finding(NamedTuple):
+    """What a rule or the lexicon found: the class that it counts for, how much, the piece of text, and the words that all pieces are in."""
+
+    label: str
+    weight: float
+    matched: str
+    words: Sequence[Sequence[int]]
 
 
 class Rules:
@@ -246,6 +277,11 @@ class Rules:
         voted for the winner, and `fired` lists all votes that count, each with `weight` and the same four keys.
         """
         return [self._reason(self._text(text)) for text in texts]
+
+    def findings(self, texts: Sequence[str]) -> list[list[Finding]]:
+        """For each text what is behind its class: in weighted mode all votes that count, otherwise the rule that decided, with weight 1;
+        each word of the lexicon by itself, with its own weight."""
+        return [self._findings(self._text(text)) for text in texts]
 
     def describe(self) -> dict[str, int]:
         """What there is to count: rules, keywords and patterns; words of the lexicon where there is one."""
@@ -342,6 +378,22 @@ class Rules:
         label, amount = self._supported(vote)
         negated = {"negated": True} if vote.amount < 0 else {}
         return {**self._account(vote.voter, text), "label": label, "weight": round(amount, 6), **negated}
+
+    def _findings(self, text: _Text) -> list[Finding]:
+        decision = self._decide(text)
+        decided = [] if decision.voter is None else [_Vote(decision.voter, decision.label, 1.0)]
+        votes = decision.votes if self.config.mode == "weighted" else decided
+        return [finding for vote in votes for finding in self._found_by(vote, text)]
+
+    def _found_by(self, vote: _Vote, text: _Text) -> list[Finding]:
+        label, amount = self._supported(vote)
+        if vote.voter < len(self.config.rules):
+            condition = self._conditions[vote.voter]
+            return [Finding(label, amount, condition.found(text), condition.found_words(text))]
+        lexicon, negative = self.config.lexicon, vote.voter > len(self.config.rules)
+        assert lexicon is not None
+        return [Finding(label, lexicon.weight * abs(weight), word, [text.words_at((start, start + len(word)), in_original=False)])
+                for (word, start, _), weight in self._weighed(text) if weight and (weight < 0) == negative]
 
     def _account(self, voter: int, text: _Text) -> dict[str, Any]:
         if voter >= len(self.config.rules):

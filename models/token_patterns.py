@@ -1,6 +1,6 @@
 """Token patterns: what each token of a stretch of text must be, with repeats, as in spaCy's Matcher."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from ..configs.schema.rules import TokenCondition
@@ -20,7 +20,7 @@ class _Step(NamedTuple):
 
 
 class TokenPattern:
-    """Finds the first stretch of tokens that meets the conditions in turn; of those with one beginning, the longest.
+    """Finds the stretches of tokens that meet the conditions in turn; of those with one beginning, the longest.
 
     All places in the pattern that can be reached are followed side by side, so no text takes long, whatever repeats.
     """
@@ -29,11 +29,16 @@ class TokenPattern:
         self.steps = [_Step(_test(each, lemmatize), each.op in ("?", "*"), each.op in ("+", "*")) for each in conditions]
 
     def find(self, tokens: Sequence[Token]) -> tuple[int, int] | None:
-        """The first and, exclusive, the last token of the match."""
+        """The first match."""
+        return next(self.matches(tokens), None)
+
+    def matches(self, tokens: Sequence[Token]) -> Iterator[tuple[int, int]]:
+        """The first and, exclusive, the last token of each match; no two overlap."""
+        behind = 0
         for start in range(len(tokens)):
-            if (end := self._longest(tokens, start)) is not None:
-                return start, end
-        return None
+            if start >= behind and (end := self._longest(tokens, start)) is not None:
+                yield start, end
+                behind = end
 
     def _longest(self, tokens: Sequence[Token], start: int) -> int | None:
         end, reached = None, self._skipping({0})

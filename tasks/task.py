@@ -5,7 +5,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol
 
 import numpy as np
 
@@ -82,6 +82,16 @@ class PredictOptions:
         return Sampling(**{name: value for name, value in given.items() if value is not None})
 
 
+class Reason(Protocol):
+    """Why a text has its prediction: for programs under a key of the answer, and as lines for people."""
+
+    key: ClassVar[str]
+
+    def to_json(self) -> Any: ...
+
+    def lines(self) -> Sequence[str]: ...
+
+
 @dataclass(frozen=True)
 class Answer:
     """The prediction for one text, by name for programs and as lines for people."""
@@ -90,6 +100,8 @@ class Answer:
     lines: Sequence[str]
     problem: str | None = None
     """Why there is no prediction for this text."""
+    reason: Reason | None = None
+    """Why there is this one; it is among the fields and the lines."""
 
     def to_json(self) -> dict[str, Any]:
         """The fields."""
@@ -112,6 +124,7 @@ class StreamedAnswer:
     prompt: str
     generated: Iterator[str]
     problem: ClassVar[None] = None
+    reason: ClassVar[None] = None
 
     def to_json(self) -> dict[str, Any]:
         """The prompt, and all of the generated text."""
@@ -122,8 +135,8 @@ class StreamedAnswer:
         return chain([self.prompt], self.generated, ["\n"])
 
 
-Explain = Callable[[dict[str, Any], Any], Sequence[Any] | None]
-"""From the inputs and predictions of a batch to the reasons for each prediction; None for models that give none."""
+Explain = Callable[[Split, Batch, Any], Sequence[Reason] | None]
+"""From texts, their batch and its predictions to the reason for each prediction; None for models that give none."""
 
 
 class Task(ABC):
@@ -245,10 +258,9 @@ class Task(ABC):
                 logging.getLogger("nlp").warning("Notice: %s", notice)
             batch = split.batch(np.arange(len(texts)), model.config.inputs)
             predictions = self.predict(model, batch)
-            reasons = explain(batch.inputs, predictions)
+            reasons = explain(split, batch, predictions) or [None] * len(texts)
             for place, text in enumerate(texts):
-                fields = {"text": text, **self.describe(predictions, place, full=True)}
-                yield _answer(fields | ({"why": reasons[place]} if reasons is not None else {}))
+                yield _answer({"text": text, **self.describe(predictions, place, full=True)}, reasons[place])
 
 
 def stated(size: int | None, name: str, reason: str) -> int:
@@ -258,28 +270,11 @@ def stated(size: int | None, name: str, reason: str) -> int:
     return size
 
 
-def _answer(fields: dict[str, Any]) -> Answer:
+def _answer(fields: dict[str, Any], reason: Reason | None) -> Answer:
     probability = f"  {fields['probability']:.3f}" if "probability" in fields else ""
     line = " ".join(fields["text"].split())
     shown = line if len(line) <= SHOWN else f"{line[:SHOWN]} ..."
-    lines = [f"{fields['prediction']}{probability}  {shown}"]
-    if fields.get("why"):
-        lines.append(f"    because of {_reason(fields['why'])}")
-    if "sides" in (fields.get("why") or {}):
-        lines.append(f"    {_sides(fields['why']['sides'])}")
-    return Answer(fields, lines)
-
-
-def _sides(sides: dict[str, dict[str, float]]) -> str:
-    """The probability of the class by each side of a fused model, and its share where a gate gives it one."""
-    return ", ".join(f"{name} {side['probability']:.3f}" + (f" (share {side['share']:.3f})" if "share" in side else "")
-                     for name, side in sides.items())
-
-
-def _reason(why: dict[str, Any]) -> str:
-    """The rules that fired with what they found, or the features with the largest weights."""
-    if "rule" not in why:
-        return ", ".join(f"{name!r} {amount:+.2f}" for name, amount in why.items())
-    if why["rule"] is None:
-        return "no rule: this is the default"
-    return "; ".join(f"rule {fired['rule']} for {fired['label']}, which found {fired['matched']!r}" for fired in why.get("fired", [why]))
+    first = f"{fields['prediction']}{probability}  {shown}"
+    if reason is None:
+        return Answer(fields, [first])
+    return Answer(fields | {reason.key: reason.to_json()}, [first, *(f"    {each}" for each in reason.lines())], reason=reason)

@@ -11,7 +11,7 @@ from nlp.analysis.explanations.explanation import Explanation, Share
 from nlp.analysis.explanations.faithfulness import Measure, drops_of_orders, first_words
 from nlp.analysis.explanations.gradients import ENOUGH, gradient_input, integrated_gradients
 from nlp.analysis.explanations.leave_one_out import class_scores, leave_one_out
-from nlp.analysis.explanations.methods import explainer, methods_of
+from nlp.analysis.explanations.methods import explainer, explanations_of, methods_of
 from nlp.analysis.explanations.words import summed_by_word, without, word_places
 from nlp.configs.schema.networks import CnnConfig, MlpConfig, RecurrentConfig
 from nlp.configs.schema.rules import RulesConfig
@@ -22,6 +22,7 @@ from nlp.errors import ConfigError
 from nlp.models.head import Head
 from nlp.models.networks.cnn import Cnn
 from nlp.models.networks.mlp import Mlp
+from nlp.models.networks.network import Network
 from nlp.models.networks.recurrent import Recurrent
 from nlp.models.networks.transformer import Transformer
 from nlp.models.rules import Rules
@@ -77,6 +78,26 @@ def test_integrated_gradients_add_up_to_the_change_of_the_score(name):
     assert model.training and all(parameter.grad is None for parameter in model.parameters())
 
 
+class Cube(Network):
+    """The cube of the sum of the tokens' numbers for the first class, 0 for the second."""
+
+    def __init__(self, numbers):
+        super().__init__(MlpConfig(type="mlp", d_embedding=1, hidden_sizes=[]))
+        self.embedding = torch.nn.Embedding.from_pretrained(torch.tensor(numbers, dtype=torch.float64)[:, None])
+
+    def forward(self, tokens, lengths):
+        cube = self.embedding(tokens).sum(dim=(1, 2)) ** 3
+        return torch.stack([cube, 0 * cube], dim=1)
+
+
+def test_the_midpoint_rule_of_a_cube_by_hand():
+    """(1 + 2)^3: the gradient on the way is 27 s^2 for 1 and 2 parts, and the mean of s^2 over 16 midpoints 1/3 (1 - 1/1024)."""
+    found = integrated_gradients(Cube([0.0, 1.0, 2.0]), {"tokens": np.array([[1, 2]]), "lengths": np.array([2])})
+    assert found.steps == 16
+    np.testing.assert_allclose(found.numbers, np.array([9, 18]) * (1 - 1 / 1024), rtol=1e-12)
+    assert found.completeness_error == pytest.approx(1 / 1024, rel=1e-9)
+
+
 @pytest.mark.parametrize("name", ["cnn", "lstm", "transformer"])
 def test_padding_changes_nothing(name):
     model = networks()[name].double()
@@ -116,7 +137,7 @@ def test_each_token_is_traced_to_its_word():
 
 def test_the_largest_shares_come_first_whatever_their_sign():
     shares = [Share("a", 0.1), Share("b", -2.0), Share("c", 0.0)]
-    assert [token for token, _ in Explanation("rules", shares).largest(8)] == ["b", "a"]
+    assert [token for token, _ in Explanation("rules", "a b c", shares, None).largest(8)] == ["b", "a"]
 
 
 @pytest.fixture(scope="module")
@@ -137,11 +158,13 @@ def opened(folder, family, monkeypatch):
 @pytest.mark.parametrize("family", FAMILIES)
 def test_every_family_is_explained_by_each_of_its_methods(folder, family, monkeypatch):
     run = opened(folder, family, monkeypatch)
-    for method in methods_of(run):
-        found = explainer(run, method)("the small cat sings")
-        assert found.method == method
-        assert all(np.isfinite(number) for _, number in found.shares)
-        assert explainer(run, method)("").method == method  # a text without words
+    for text in ("the small cat sings", ""):
+        methods = methods_of(run)
+        for method, found in zip(methods, explanations_of(run, methods, text), strict=True):
+            assert found.method == method
+            assert all(np.isfinite(number) for _, number in found.shares)
+            assert [word for word, _ in found.words] == text.split()
+            assert "".join(piece.text for piece in found.pieces()) == text
 
 
 @pytest.mark.parametrize("family", ["rules", "linear_svm", "cnn"])
@@ -151,7 +174,7 @@ def test_leave_one_out_against_brute_force(folder, family, monkeypatch):
     scores = class_scores(run, [text])[0]
     alone = [class_scores(run, [other])[0][scores.argmax()] for other in ("small cat sings", "the cat sings", "the small sings",
                                                                          "the small cat")]
-    np.testing.assert_allclose([number for _, number in explainer(run, "leave_one_out")(text).shares], scores.max() - alone, atol=1e-6)
+    np.testing.assert_allclose(explanations_of(run, ["leave_one_out"], text)[0].by_word, scores.max() - alone, atol=1e-6)
 
 
 def test_what_auto_stands_for(folder):
@@ -163,8 +186,8 @@ def test_what_auto_stands_for(folder):
 
 def test_a_process_prints_the_words_and_the_steps(folder):
     lines = nlp_process("predict", "logistic_regression/one", "the small cat sings", "--explain", "auto", cwd=folder).stdout.splitlines()
-    assert lines[2].startswith("    weights: 'cat' +")
-    assert lines[3] == "    text: the small cat sings" and lines[4].startswith("    n-grams: cat cat␣sings")
+    assert lines[1].startswith("    weights: 'cat' +")
+    assert lines[2] == "    text: the small cat sings" and lines[3].startswith("    n-grams: cat cat␣sings")
     lines = nlp_process("predict", "cnn/one", "--explain", "gradient_input", cwd=folder, text="cat\nbird\n").stdout.splitlines()
     assert len(lines) == 4 and lines[1].startswith("    gradient_input: ") and "completeness error" in lines[3]
 
@@ -228,8 +251,7 @@ def test_eval_measures_methods_and_writes_the_file(folder):
 
 
 @pytest.mark.parametrize(("family", "methods", "said"), [
-    ("logistic_regression", "weights", "weights gives numbers of rules or n-grams"),
-    ("rules", "auto", "rules gives numbers of rules or n-grams"),
+    ("cnn", "attention", "attention cannot explain cnn/one, whose model.type is cnn."),
     ("gru", "leave_one_out,lime", "There is no method of explanation 'lime'"),
 ])
 def test_eval_refuses_what_cannot_be_measured(folder, family, methods, said):

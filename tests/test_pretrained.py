@@ -9,6 +9,7 @@ import pytest
 import torch
 from command import nlp
 from contracts import one_thread
+from nlp.analysis.explanations.attention import attention, attention_rollout
 from nlp.analysis.explanations.gradients import ENOUGH, integrated_gradients
 from nlp.configs.load import load_recipe
 from nlp.configs.schema.classification import ClassificationConfig
@@ -292,3 +293,22 @@ def test_integrated_gradients_share_the_score_out_among_tokens(family, frozen):
     assert len(found.numbers) == 5 and np.abs(found.numbers).max() > 0
     assert found.completeness_error < ENOUGH or found.steps == 1_024
     np.testing.assert_allclose(model.scores(**inputs), before, atol=1e-6)
+
+
+@pytest.mark.parametrize("frozen", [False, True])
+@families
+def test_attention_of_published_networks(family, frozen):
+    model = built(family)
+    model.encoder.requires_grad_(not frozen)
+    inputs = padded([5, 6, 7, 5, 9])
+    before, attends_by = model.scores(**inputs), model.encoder.config._attn_implementation
+    for method in (attention, attention_rollout):
+        found = method(model, inputs)
+        assert found.shape == (5,) and found.min() >= 0 and found.sum() == pytest.approx(1, abs=1e-5)
+    assert model.encoder.config._attn_implementation == attends_by
+    np.testing.assert_allclose(model.scores(**inputs), before, atol=1e-6)
+
+
+def test_attention_of_a_text_that_is_read_in_windows_stays_in_them():
+    found = attention_rollout(built(pooling="mean"), padded([5, 6, 7, 5] * 5))
+    assert found[:16].sum() == pytest.approx(16 / 20, abs=1e-5) and found.sum() == pytest.approx(1, abs=1e-5)

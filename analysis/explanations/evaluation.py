@@ -7,16 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from ...datasets.arrays import FloatArray
 from ...datasets.build import read_split
-from ...errors import ConfigError, DataError
+from ...errors import DataError
 from ...training.folder.files import write_json
 from ...training.open_run import OpenedRun
-from .explanation import Explanation
 from .faithfulness import PERCENTAGES, RANDOM_DRAWS, Drops, Measure, drops_of_orders, random_orders, ranked
 from .leave_one_out import class_scores
-from .methods import GRADIENTS, Explainer, chosen, explainer
-from .words import summed_by_word, word_places, words_of
+from .methods import chosen, explanations_of, methods_of
+from .words import words_of
 
 FILE = "explanations.json"
 
@@ -53,24 +51,16 @@ class FaithfulnessReport:
 
 
 def checked_methods(run: OpenedRun, names: str) -> list[str]:
-    """The methods of a list with commas between them. Raises ConfigError for one that does not fit, or gives no numbers of words."""
-    methods = list(dict.fromkeys(chosen(run, name.strip()) for name in names.split(",")))
-    if unfit := [name for name in methods if name not in (*GRADIENTS, "leave_one_out")]:
-        raise ConfigError(f"--explanations: {unfit[0]} gives numbers of rules or n-grams, and what is measured is the removal of words. "
-                          f"Use leave_one_out for {run.directory.address}.")
-    tokenizer = run.encoding.tokenizer
-    if tokenizer is not None and not tokenizer.config.ordered and (unfit := [name for name in methods if name in GRADIENTS]):
-        raise ConfigError(f"--explanations: {unfit[0]} gives numbers of n-grams for {run.directory.address}, and what is measured is the "
-                          "removal of words. Use leave_one_out.")
-    return methods
+    """The methods of a list with commas between them, `all` for those that fit. Raises ConfigError for one that does not fit."""
+    asked = [name.strip() for name in names.split(",")]
+    return list(dict.fromkeys(method for name in asked for method in ((name == "all" and methods_of(run)) or (chosen(run, name),))))
 
 
 def faithfulness_of_run(run: OpenedRun, methods: Sequence[str], split_name: str | None, n_rows: int) -> FaithfulnessReport:
     """Measure methods on rows that are spread evenly over a split, and write `explanations.json` into the run's folder."""
     split, _ = read_split(run.recipe.data, run.task.preparation, run.encoding, split_name, run.hashes)
     rows = np.unique(np.linspace(0, len(split) - 1, min(n_rows, len(split))).round().astype(int)).tolist()
-    explainers = {method: explainer(run, method) for method in methods}
-    measured = [found for row in rows if (found := _measured(run, explainers, split.example(row)["text"], row)) is not None]
+    measured = [found for row in rows if (found := _measured(run, methods, split.example(row)["text"], row)) is not None]
     if not measured:
         raise DataError(f"None of {len(rows):,} {split.name} texts of {run.directory.address} can be measured: they have fewer than "
                         "two words, or it cannot be seen which word a token comes from; leave_one_out needs no tokens.")
@@ -90,27 +80,17 @@ class _Row:
     errors: list[float | None]
 
 
-def _measured(run: OpenedRun, explainers: dict[str, Explainer], text: str, row: int) -> _Row | None:
-    n_words = len(words_of(text))
-    explanations = [explain(text) for explain in explainers.values()] if n_words > 1 else []
-    numbers = [by_word(run, text, each) for each in explanations]
-    known = [each for each in numbers if each is not None]
-    if not known or len(known) < len(numbers):
+def _measured(run: OpenedRun, methods: Sequence[str], text: str, row: int) -> _Row | None:
+    if (n_words := len(words_of(text))) < 2:
+        return None
+    explanations = explanations_of(run, methods, text)
+    known = [each.by_word for each in explanations if each.by_word is not None]
+    if len(known) < len(methods):
         return None
     orders = [*map(ranked, known), *random_orders(n_words, row)]
     drops = drops_of_orders(partial(class_scores, run), text, orders)
     random = Drops(*np.mean(drops[len(known) :], axis=0).tolist())
     return _Row(drops[: len(known)], random, [each.completeness_error for each in explanations])
-
-
-def by_word(run: OpenedRun, text: str, explanation: Explanation) -> FloatArray | None:
-    """A number for each word; None where it is not known which word a token comes from."""
-    numbers = [number for _, number in explanation.shares]
-    if explanation.method == "leave_one_out":
-        return np.array(numbers)
-    assert run.encoding.tokenizer is not None
-    places = word_places(run.encoding.tokenizer, text, [token for token, _ in explanation.shares])
-    return None if places is None else summed_by_word(numbers, places, len(words_of(text)))
 
 
 def _summary(method: str, place: int, rows: Sequence[_Row]) -> Faithfulness:

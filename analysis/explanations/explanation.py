@@ -1,17 +1,32 @@
-"""What every method gives: a signed number for each part of a text."""
+"""What every method gives: a signed number for each part of a text, and for each word."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
+
+from ...datasets.arrays import FloatArray
+from .words import words_of
 
 DIGITS = 6
+MOST = 8
+"""Parts in the line of an answer."""
 
 
 class Share(NamedTuple):
-    """A token, word or n-gram, and what it adds to the score of the predicted class; below 0, what it takes away."""
+    """A piece of a text, a word, an n-gram or what a rule found, and what it adds to the score of the predicted class; below 0, what it
+    takes away."""
 
     token: str
     number: float
+
+
+class Piece(NamedTuple):
+    """A piece of a text to be coloured, its number, and how large that is, from 0 to 1 for the largest."""
+
+    text: str
+    number: float
+    part: float
 
 
 @dataclass(frozen=True)
@@ -19,19 +34,67 @@ class Explanation:
     """The shares of one text. `completeness_error`, of gradients only: by what part of the change in the score from an empty text to this
     one the numbers' sum is wrong."""
 
+    key: ClassVar[str] = "explanation"
     method: str
+    text: str
     shares: Sequence[Share]
+    by_word: FloatArray | None
+    """The number of each word (n_words,); None where it is not known which word a share comes from."""
     completeness_error: float | None = None
     between: str | None = None
     """What stands between one token and the next; None where shares are not in the order of the text."""
 
     def to_json(self) -> dict[str, Any]:
         """As programs read it."""
-        error = self.completeness_error
-        return {"method": self.method, "tokens": [[token, round(number, DIGITS)] for token, number in self.shares],
+        error, words = self.completeness_error, self.words
+        return {"method": self.method, "tokens": _rounded(self.shares), "words": None if words is None else _rounded(words),
                 "completeness_error": None if error is None else round(error, DIGITS)}
 
+    def lines(self) -> list[str]:
+        """The parts that matter most: words, or where the shares say more than these, such as n-grams, the shares."""
+        shown = ", ".join(f"{token!r} {number:+.3f}" for token, number in self.largest(MOST)) or "nothing in the text counts"
+        return [f"{self.method}: {shown}{f' ({self.completeness})' if self.completeness else ''}"]
+
+    @property
+    def completeness(self) -> str:
+        """The completeness error for people; empty where there is none."""
+        return "" if self.completeness_error is None else f"completeness error {percentage(self.completeness_error)}"
+
+    @property
+    def words(self) -> list[Share] | None:
+        """The words in order with their numbers."""
+        return None if self.by_word is None else [Share(*pair) for pair in zip(words_of(self.text), self.by_word.tolist(), strict=True)]
+
     def largest(self, most: int) -> list[Share]:
-        """The shares that matter most, for and against, those of 0 left out."""
-        ordered = sorted(self.shares, key=lambda share: -abs(share.number))
+        """The parts that matter most, for and against, those of 0 left out."""
+        words = self.words if self.between is not None else None
+        ordered = sorted(words if words is not None and len(words) > 1 else self.shares, key=lambda share: -abs(share.number))
         return [share for share in ordered[:most] if share.number]
+
+    def pieces(self) -> list[Piece]:
+        """The whole text in pieces: its words and the white space between them, which has the number 0.
+
+        A text of a single word comes in its tokens where these spell it, and one whose words are not known in its tokens.
+        """
+        shares = self._in_order()
+        most = max((abs(number) for _, number in shares), default=0.0) or 1.0
+        return [Piece(token, number, abs(number) / most) for token, number in shares]
+
+    def _in_order(self) -> list[Share]:
+        words = self.words
+        if self.between is not None and (words is None or (len(words) == 1 and self._spell())):
+            return [piece for share in self.shares for piece in (share, Share(self.between, 0.0))]
+        numbers = iter([] if words is None else [number for _, number in words])
+        return [Share(piece, 0.0 if piece.isspace() else next(numbers, 0.0)) for piece in re.findall(r"\s+|\S+", self.text)]
+
+    def _spell(self) -> bool:
+        return "".join(token for token, _ in self.shares).lower() == self.text.strip().lower()
+
+
+def percentage(error: float) -> str:
+    """A share for people: small ones to two digits, large ones whole."""
+    return f"{100 * error:.2g} %" if error < 0.1 else f"{100 * error:,.0f} %"
+
+
+def _rounded(shares: Sequence[Share]) -> list[list[Any]]:
+    return [[token, round(number, DIGITS)] for token, number in shares]

@@ -1,6 +1,7 @@
-"""The table of methods: which of them a run can be explained by, and one text explained."""
+"""The table of methods: which of them a run can be explained by, and texts explained."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -8,18 +9,31 @@ import numpy as np
 
 from ...configs.schema.classification import ClassificationConfig
 from ...configs.schema.neural_symbolic import NeuralSymbolicConfig
+from ...datasets.arrays import FloatArray
+from ...datasets.encoded.split import Batch, Split
 from ...errors import ConfigError
 from ...models.classical.classifier import Classical
 from ...models.rules import Rules
 from ...training.open_run import OpenedRun
-from ..explain import explain as reasons_of
 from .explanation import Explanation, Share
 from .leave_one_out import class_scores, leave_one_out
-from .words import words_of
+from .own_reasons import feature_names
+from .words import shared_by_word, summed_by_word, word_places, words_of
 
 GRADIENTS = ("integrated_gradients", "gradient_input")
-METHODS = ("auto", "rules", "weights", *GRADIENTS, "leave_one_out")
-Explainer = Callable[[str], Explanation]
+ATTENTION = ("attention", "attention_rollout")
+METHODS = ("auto", "rules", "weights", *GRADIENTS, "leave_one_out", *ATTENTION)
+Explainer = Callable[[Split, Batch, Any], list[Explanation]]
+"""From texts, their batch and its predictions to an explanation of each prediction."""
+
+
+@dataclass(frozen=True)
+class Predicted:
+    """A text, what the model reads of it, a batch of this text alone, and the number of the class that it predicts."""
+
+    text: str
+    inputs: dict[str, Any]
+    label: int
 
 
 def methods_of(run: OpenedRun) -> tuple[str, ...]:
@@ -30,9 +44,18 @@ def methods_of(run: OpenedRun) -> tuple[str, ...]:
         return ("rules", "leave_one_out")
     if isinstance(run.model, Classical):
         return ("weights", "leave_one_out") if run.model.why_names == "features" else ("leave_one_out",)
+    if isinstance(run.recipe.model, NeuralSymbolicConfig):
+        return (*GRADIENTS, "rules", "leave_one_out")
     reads_tokens = run.recipe.model.learns_by == "gradient" and bool(run.model.config.inputs & {"tokens", "bag"})
-    by_rules = ("rules",) if isinstance(run.recipe.model, NeuralSymbolicConfig) else ()
-    return (*GRADIENTS, *by_rules, "leave_one_out") if reads_tokens else ("leave_one_out",)
+    return (*GRADIENTS, "leave_one_out", *_attention_of(run)) if reads_tokens else ("leave_one_out",)
+
+
+def _attention_of(run: OpenedRun) -> tuple[str, ...]:
+    from ...models.networks.network import Network
+    from .attention import attends, attends_in_layers
+
+    assert isinstance(run.model, Network)
+    return ATTENTION if attends_in_layers(run.model) else ATTENTION[:1] if attends(run.model) else ()
 
 
 def chosen(run: OpenedRun, method: str) -> str:
@@ -51,50 +74,75 @@ def chosen(run: OpenedRun, method: str) -> str:
 
 
 def explainer(run: OpenedRun, method: str) -> Explainer:
-    """From a text to its explanation. Raises ConfigError as `chosen` does."""
-    match chosen(run, method):
-        case "leave_one_out":
-            return partial(_by_leaving_out, run)
-        case "rules" | "weights" as name:
-            return partial(_by_reasons, run, name)
-        case name:
-            return partial(_by_gradients, run, name)
+    """What explains predictions by a method. Raises ConfigError as `chosen` does."""
+    return partial(_explained, run, chosen(run, method))
 
 
-def _inputs(run: OpenedRun, text: str) -> tuple[dict[str, Any], Any]:
-    batch = run.task.preparation.unlabelled([text], run.encoding).batch(np.arange(1), run.model.config.inputs)
-    return batch.inputs, batch
-
-
-def _by_leaving_out(run: OpenedRun, text: str) -> Explanation:
-    numbers = leave_one_out(partial(class_scores, run), text)
-    return Explanation("leave_one_out", _shares(words_of(text), numbers.tolist()), between=" ")
-
-
-def _by_reasons(run: OpenedRun, method: str, text: str) -> Explanation:
-    """What a rule found with its weight, against the class where it voted for another; or n-grams with their weights."""
-    inputs, batch = _inputs(run, text)
+def explanations_of(run: OpenedRun, methods: Sequence[str], text: str) -> list[Explanation]:
+    """One text, predicted once and explained by each of these methods, which have to fit the run."""
+    split = run.task.preparation.unlabelled([text], run.encoding)
+    batch = split.batch(np.arange(1), run.model.config.inputs)
     predictions = run.task.predict(run.model, batch)
-    (why,) = reasons_of(run, inputs, predictions) or [{}]
-    if method == "weights":
-        return Explanation(method, _shares(list(why), list(why.values())))
-    predicted = run.task.labels[int(predictions.predicted[0])]
-    fired = why.get("fired", [why] if why["rule"] is not None else [])
-    return Explanation(method, [Share(each["matched"], each.get("weight", 1.0) * (1 if each["label"] == predicted else -1))
-                                for each in fired])
+    return [explanation for method in methods for explanation in _explained(run, method, split, batch, predictions)]
 
 
-def _by_gradients(run: OpenedRun, method: str, text: str) -> Explanation:
-    from . import gradients
+def _explained(run: OpenedRun, method: str, split: Split, batch: Batch, predictions: Any) -> list[Explanation]:
+    explain = {"rules": _by_rules, "weights": _by_weights, "leave_one_out": _by_leaving_out}.get(method, _by_network)
+    alone = (split.batch(np.array([row]), run.model.config.inputs).inputs for row in batch.rows)
+    return [explain(run, method, Predicted(split.example(int(row))["text"], inputs, int(label)))
+            for row, inputs, label in zip(batch.rows, alone, predictions.predicted, strict=True)]
 
-    inputs, _ = _inputs(run, text)
-    attribute = gradients.gradient_input if method == "gradient_input" else gradients.integrated_gradients
-    found, tokenizer = attribute(run.model, inputs), run.encoding.tokenizer
+
+def _by_leaving_out(run: OpenedRun, method: str, predicted: Predicted) -> Explanation:
+    numbers = leave_one_out(partial(class_scores, run), predicted.text)
+    return Explanation(method, predicted.text, _shares(words_of(predicted.text), numbers), numbers, between=" ")
+
+
+def _by_rules(run: OpenedRun, method: str, predicted: Predicted) -> Explanation:
+    """What rules found with their weights, against the class where they vote for another, shared equally by the words that they found."""
+    rules: Rules = run.model if isinstance(run.model, Rules) else run.model.rules
+    shares, by_word = list[Share](), np.zeros(len(words_of(predicted.text)))
+    for label, weight, matched, words in rules.findings([predicted.text])[0]:
+        number = weight if label == run.task.labels[predicted.label] else -weight
+        shares.append(Share(matched, number))
+        for place in words:
+            by_word[list(place)] += number / len(words) / max(len(place), 1)
+    return Explanation(method, predicted.text, shares, by_word)
+
+
+def _by_weights(run: OpenedRun, method: str, predicted: Predicted) -> Explanation:
+    assert isinstance(run.model, Classical)
+    (found,) = run.model.contributions(**predicted.inputs, predicted=np.array([predicted.label]))
+    names = feature_names(run, found.features.tolist(), set(predicted.inputs["tokens"].tolist()))
+    return Explanation(method, predicted.text, _shares(names, found.amounts), _of_bag(run, predicted.text, *found))
+
+
+def _by_network(run: OpenedRun, method: str, predicted: Predicted) -> Explanation:
+    from . import attention, gradients
+
+    inputs, error = predicted.inputs, None
+    if method in ATTENTION:
+        numbers = (attention.attention if method == "attention" else attention.attention_rollout)(run.model, inputs)
+    else:
+        attribute = gradients.gradient_input if method == "gradient_input" else gradients.integrated_gradients
+        numbers, error, _ = attribute(run.model, inputs)
+    tokenizer = run.encoding.tokenizer
     assert tokenizer is not None, "a network reads tokens"
-    names = tokenizer.tokens(inputs["tokens"].ravel()[: len(found.numbers)])
-    between = (" " if tokenizer.config.type in ("words", "wordpiece") else "") if tokenizer.config.ordered else None
-    return Explanation(method, _shares(names, found.numbers.tolist()), found.completeness_error, between)
+    tokens = inputs["tokens"].ravel()[: len(numbers)]
+    names = tokenizer.tokens(tokens)
+    if not tokenizer.config.ordered:
+        return Explanation(method, predicted.text, _shares(names, numbers), _of_bag(run, predicted.text, tokens, numbers), error)
+    places = word_places(tokenizer, predicted.text, names)
+    by_word = None if places is None else summed_by_word(numbers.tolist(), places, len(words_of(predicted.text)))
+    between = " " if tokenizer.config.type in ("words", "wordpiece") else ""
+    return Explanation(method, predicted.text, _shares(names, numbers), by_word, error, between)
 
 
-def _shares(names: Sequence[str], numbers: Sequence[float]) -> list[Share]:
-    return [Share(name, number) for name, number in zip(names, numbers, strict=True)]
+def _of_bag(run: OpenedRun, text: str, features: Any, numbers: FloatArray) -> FloatArray | None:
+    """(n_words,): the numbers of n-grams, shared by the words that they are made of."""
+    assert run.encoding.tokenizer is not None
+    return shared_by_word(run.encoding.tokenizer, text, features, numbers)
+
+
+def _shares(names: Sequence[str], numbers: FloatArray) -> list[Share]:
+    return [Share(name, number) for name, number in zip(names, numbers.tolist(), strict=True)]

@@ -129,6 +129,10 @@ class Ngrams(Tokenizer):
     def _weigh(self, texts: Sequence[str]) -> Ragged:
         return self._weighted(self._counts(texts))
 
+    def counts(self, texts: Sequence[str]) -> Any:
+        """How often each n-gram is in each text; None with latent dimensions, which cannot be counted."""
+        return self._counts(texts) if self.latent is None else None
+
     def _counts(self, texts: Sequence[str]) -> "csr_array":
         if not self._counters:
             self._counters = {kind: _counter(self.config, kind, self.analysis, names) for kind, names in self.names.items()}

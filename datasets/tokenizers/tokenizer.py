@@ -4,6 +4,9 @@ import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from ...configs.schema.base import PositiveInt
 from ...configs.schema.saved import OpenSaved, checked
@@ -43,6 +46,13 @@ class Tokenizer(ABC):
         """The same, one block of texts after the other; at least one block."""
         for start in range(0, max(len(texts), 1), BLOCK):
             yield self.encode(texts[start : start + BLOCK])
+
+    def counts(self, texts: Sequence[str]) -> Any:
+        """(n_texts, vocab_size) sparse: how often each token is in each text; None where tokens cannot be counted."""
+        from scipy.sparse import csr_array
+
+        encoded = self.encode(texts)
+        return csr_array((np.ones(len(encoded.ids)), encoded.ids, encoded.offsets), shape=(len(texts), self.vocab_size))
 
     @abstractmethod
     def tokens(self, ids: Sequence[int] | IntArray) -> list[str]:

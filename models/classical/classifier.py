@@ -23,7 +23,7 @@ from ...configs.schema.classical import (
 from ...configs.schema.data import SizesData
 from ...errors import ConfigError, RunError, TrainingError
 from ..head import Head
-from .explanations import Reason, reasons
+from .explanations import Contributions, Reason, contributions, reasons
 from .new_estimator import AnyClassicalConfig, new_estimator
 from .rounds import Report, fit_in_blocks, fit_in_rounds, silent
 from .skops_file import read_estimator, write_estimator
@@ -145,11 +145,15 @@ class Classical:
         return scores
 
     def why(self, tokens: IntArray, starts: IntArray, weights: FloatArray | None, predicted: IntArray) -> list[list[Reason]]:
-        """For each text, at most ten pairs behind its predicted class (batch,), the weightiest first; see `classical_why`."""
+        """For each text, at most ten pairs behind its predicted class (batch,), the weightiest first; see `explanations`."""
         estimator = self._fitted()
         if not len(starts):
             return []
         return reasons(estimator, self._matrix(tokens, starts, weights), predicted)
+
+    def contributions(self, tokens: IntArray, starts: IntArray, weights: FloatArray | None, predicted: IntArray) -> list[Contributions]:
+        """For each text what its features add to its predicted class (batch,); not for nearest neighbours."""
+        return contributions(self._fitted(), self._matrix(tokens, starts, weights), predicted)
 
     def save(self, folder: Path) -> None:
         """Write `model.skops` into a folder that is there."""

@@ -1,6 +1,6 @@
 """Why a classical model predicts what it predicts: n-grams with their share in it, or the neighbours that voted."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -15,17 +15,31 @@ MOST_REMOVED = 200
 WITHOUT_COEFFICIENTS = frozenset({"SVC", "BoostedTrees", "GaussianBayes"})
 
 
+class Contributions(NamedTuple):
+    """Features of one text (k,), and what each adds to the score of its class (k,)."""
+
+    features: IntArray
+    amounts: FloatArray
+
+
 def reasons(estimator: Any, texts: Any, predicted: IntArray) -> list[list[Reason]]:
     """texts (batch, n_features) sparse, predicted (batch,) class ids -> for each text at most ten pairs, the weightiest first.
 
-    Linear models and naive Bayes: (feature, its weight in the text times its coefficient for the class), those above 0.
-    Trees: (feature, how much the splits on it along the text's path raise the probability of the class), the mean over the
-    trees of a forest; a feature that the text lacks can count. Kernels, boosting and Gaussian naive Bayes: (feature, how much lower
-    the score of the class would be without it), of the features with the largest weights. k-nearest neighbours: (row of the training
-    data, distance), the nearest first.
+    k-nearest neighbours: (row of the training data, distance), the nearest first. All others: the contributions above 0.
     """
     if hasattr(estimator, "kneighbors"):
         return _neighbours(estimator, texts)
+    return [_largest(each) for each in contributions(estimator, texts, predicted)]
+
+
+def contributions(estimator: Any, texts: Any, predicted: IntArray) -> list[Contributions]:
+    """For each text what its features add to the score of its predicted class, or take away.
+
+    Linear models and naive Bayes: the feature's weight in the text times its coefficient for the class. Trees: how much the splits on
+    it along the text's path raise the probability of the class, the mean over the trees of a forest; a feature that the text lacks can
+    count. Kernels, boosting and Gaussian naive Bayes: how much lower the score of the class would be without it, of the features with
+    the largest weights.
+    """
     columns = np.searchsorted(estimator.classes_, predicted)
     if type(estimator).__name__ in WITHOUT_COEFFICIENTS:
         return [_removed(estimator, texts[row], int(column)) for row, column in enumerate(columns)]
@@ -36,9 +50,9 @@ def reasons(estimator: Any, texts: Any, predicted: IntArray) -> list[list[Reason
     return [_linear(estimator, texts[row], int(column)) for row, column in enumerate(columns)]
 
 
-def _linear(estimator: Any, text: Any, column: int) -> list[Reason]:
+def _linear(estimator: Any, text: Any, column: int) -> Contributions:
     weights = np.ones_like(text.data) if hasattr(estimator, "binarize") else text.data
-    return _largest(text.indices, weights * _coefficients(estimator, text.indices, column))
+    return Contributions(text.indices, weights * _coefficients(estimator, text.indices, column))
 
 
 def _coefficients(estimator: Any, features: IntArray, column: int) -> FloatArray:
@@ -56,7 +70,7 @@ def _coefficients(estimator: Any, features: IntArray, column: int) -> FloatArray
     return scores[column] - (others.mean(axis=0) if len(others) else 0.0)
 
 
-def _removed(estimator: Any, text: Any, column: int) -> list[Reason]:
+def _removed(estimator: Any, text: Any, column: int) -> Contributions:
     """The score of the text less its score with one feature set to 0."""
     from scipy.sparse import csr_matrix
 
@@ -66,7 +80,7 @@ def _removed(estimator: Any, text: Any, column: int) -> list[Reason]:
     values[np.arange(1, n_rows), tried] = 0.0
     parts = (values.ravel(), np.tile(text.indices, n_rows), np.arange(n_rows + 1) * n_stored)
     scores = _scores(estimator, csr_matrix(parts, shape=(n_rows, text.shape[1])), column)
-    return _largest(text.indices[tried], scores[0] - scores[1:])
+    return Contributions(text.indices[tried], scores[0] - scores[1:])
 
 
 def _scores(estimator: Any, texts: Any, column: int) -> FloatArray:
@@ -77,12 +91,13 @@ def _scores(estimator: Any, texts: Any, column: int) -> FloatArray:
     return scores[:, column] if scores.ndim > 1 else scores * (1 if column else -1)
 
 
-def _largest(features: IntArray, amounts: FloatArray) -> list[Reason]:
+def _largest(found: Contributions) -> list[Reason]:
+    features, amounts = found
     order = np.argsort(-amounts, kind="stable")[:MOST_REASONS]
     return [(int(features[place]), float(amounts[place])) for place in order if amounts[place] > 0]
 
 
-def _paths(trees: list[Any], texts: Any, columns: IntArray) -> list[list[Reason]]:
+def _paths(trees: list[Any], texts: Any, columns: IntArray) -> list[Contributions]:
     gains: list[dict[int, float]] = [{} for _ in range(texts.shape[0])]
     for tree in trees:
         paths = tree.decision_path(texts)
@@ -91,7 +106,7 @@ def _paths(trees: list[Any], texts: Any, columns: IntArray) -> list[list[Reason]
             steps = np.diff(tree.tree_.value[nodes, 0, column]) / len(trees)
             for feature, step in zip(tree.tree_.feature[nodes[:-1]], steps, strict=True):
                 gains[row][int(feature)] = gains[row].get(int(feature), 0.0) + float(step)
-    return [_largest(np.array(list(gain), dtype=np.int64), np.array(list(gain.values()))) for gain in gains]
+    return [Contributions(np.array(list(gain), dtype=np.int64), np.array(list(gain.values()), dtype=np.float64)) for gain in gains]
 
 
 def _neighbours(estimator: Any, texts: Any) -> list[list[Reason]]:

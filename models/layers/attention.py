@@ -37,6 +37,17 @@ class SelfAttention(nn.Module):
         causal = self.causal and by_distance is None  # numbers by distance leave out what comes after
         return self._joined(attend(*self._heads(x), mask, causal, by_distance, dropout))
 
+    def weights(self, x: Tensor, visible: Tensor | None = None, by_distance: Tensor | None = None) -> Tensor:
+        """(batch, seq, d_model) -> (batch, n_heads, seq, seq): how much each position looks at each in `forward`, 1 in sum"""
+        query, key, _ = self._heads(x)
+        scores = query @ for_each_query(key, query).transpose(2, 3) * self.head_size**-0.5  # (batch, n_heads, seq, seq)
+        scores = scores if by_distance is None else scores + by_distance
+        if self.causal:
+            scores = scores.masked_fill(torch.ones_like(scores[0, 0], dtype=torch.bool).triu(1), float("-inf"))
+        elif visible is not None:
+            scores = scores.masked_fill(~visible[:, None, None, :], float("-inf"))
+        return scores.softmax(dim=3)
+
     def extend(self, x: Tensor, past: KeysAndValues | None, by_distance: Tensor | None = None) -> tuple[Tensor, KeysAndValues]:
         """New positions of texts (batch, new, d_model), which see the past ones and each other up to themselves; no padding.
 

@@ -1,9 +1,13 @@
-"""How the states of a text's positions become one vector; padding never counts."""
+"""How the states of a text's positions become one vector; padding never counts.
+
+Each has `weights`: how much each position counts for that vector, 1 in sum.
+"""
 
 from typing import Literal
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from .padding import real_tokens
 
@@ -19,6 +23,11 @@ def pooling(name: PoolingName, d_model: int) -> nn.Module:
 class MeanPooling(nn.Module):
     """The mean of a text's states."""
 
+    def weights(self, states: Tensor, lengths: Tensor) -> Tensor:
+        """(batch, seq, d_model) -> (batch, seq)"""
+        places = torch.arange(states.shape[1], device=states.device)
+        return (places < lengths.unsqueeze(1)) / lengths.unsqueeze(1)
+
     def forward(self, states: Tensor, lengths: Tensor) -> Tensor:
         """(batch, seq, d_model) -> (batch, d_model)"""
         real = real_tokens(lengths, states.shape[1])
@@ -29,6 +38,13 @@ class MeanPooling(nn.Module):
 
 class MaxPooling(nn.Module):
     """The largest value of each feature."""
+
+    def weights(self, states: Tensor, lengths: Tensor) -> Tensor:
+        """(batch, seq, d_model) -> (batch, seq): of what part of the features it has the largest value"""
+        real = real_tokens(lengths, states.shape[1])
+        if real is not None:
+            states = states.masked_fill(~real.unsqueeze(2), float("-inf"))
+        return functional.one_hot(states.argmax(dim=1), states.shape[1]).float().mean(dim=1)
 
     def forward(self, states: Tensor, lengths: Tensor) -> Tensor:
         """(batch, seq, d_model) -> (batch, d_model)"""
@@ -41,6 +57,10 @@ class MaxPooling(nn.Module):
 class FirstPooling(nn.Module):
     """The state of the first token, [CLS]."""
 
+    def weights(self, states: Tensor, lengths: Tensor) -> Tensor:
+        """(batch, seq, d_model) -> (batch, seq)"""
+        return functional.one_hot(torch.zeros_like(lengths).long(), states.shape[1]).float()
+
     def forward(self, states: Tensor, lengths: Tensor) -> Tensor:
         """(batch, seq, d_model) -> (batch, d_model)"""
         return states[:, 0]  # (batch, d_model)
@@ -48,6 +68,10 @@ class FirstPooling(nn.Module):
 
 class LastPooling(nn.Module):
     """The state of the last token."""
+
+    def weights(self, states: Tensor, lengths: Tensor) -> Tensor:
+        """(batch, seq, d_model) -> (batch, seq)"""
+        return functional.one_hot(lengths.long() - 1, states.shape[1]).float()
 
     def forward(self, states: Tensor, lengths: Tensor) -> Tensor:
         """(batch, seq, d_model) -> (batch, d_model)"""

@@ -1,0 +1,77 @@
+"""What `nlp predict` says of rules and classical models by itself: the rule that fired, or the n-grams with the largest weights."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from ...configs.schema.neural_symbolic import NeuralSymbolicConfig
+from ...datasets.arrays import IntArray
+from ...datasets.encoded.split import Batch, Split
+from ...models.classical.classifier import Classical
+from ...models.rules import Rules
+from ...training.open_run import OpenedRun
+
+
+@dataclass(frozen=True)
+class OwnReason:
+    """Of rules, and a network that is fused with some, what their `why` gives; of classical models their features by name."""
+
+    why: dict[str, Any]
+    key: ClassVar[str] = "why"
+
+    def to_json(self) -> dict[str, Any]:
+        """As programs read it."""
+        return self.why
+
+    def lines(self) -> list[str]:
+        """The rules that fired with what they found, and what each side says; or the features with the largest weights."""
+        sides = [_sides(self.why["sides"])] if "sides" in self.why else []
+        return [f"because of {self._text()}", *sides] if self.why else []
+
+    def _text(self) -> str:
+        why = self.why
+        if "rule" not in why:
+            return ", ".join(f"{name!r} {amount:+.2f}" for name, amount in why.items())
+        if why["rule"] is None:
+            return "no rule: this is the default"
+        return "; ".join(f"rule {fired['rule']} for {fired['label']}, which found {fired['matched']!r}"
+                         for fired in why.get("fired", [why]))
+
+
+def _sides(sides: Mapping[str, Mapping[str, float]]) -> str:
+    """The probability of the class by each side of a fused model, and its share where a gate gives it one."""
+    return ", ".join(f"{name} {side['probability']:.3f}" + (f" (share {side['share']:.3f})" if "share" in side else "")
+                     for name, side in sides.items())
+
+
+def own_reasons(run: OpenedRun, _: Split, batch: Batch, predictions: Any) -> list[OwnReason] | None:
+    """For each row of a batch the reason for its prediction; None for other networks and taggers, which report
+    probabilities only.
+    """
+    if isinstance(run.model, Rules):
+        return [OwnReason(why) for why in run.model.why(batch.inputs["texts"])]
+    if isinstance(run.recipe.model, NeuralSymbolicConfig):
+        return [OwnReason(why) for why in run.model.why(**batch.inputs, predicted=predictions.predicted)]
+    if isinstance(run.model, Classical):
+        parts = np.split(batch.inputs["tokens"], batch.inputs["starts"][1:])
+        whys = run.model.why(**batch.inputs, predicted=predictions.predicted)
+        return [OwnReason(_named(run, reasons, part)) for reasons, part in zip(whys, parts, strict=True)]
+    return None
+
+
+def _named(run: OpenedRun, reasons: Sequence[tuple[int, float]], found: IntArray) -> dict[str, float]:
+    """Features by name with their share in the score; neighbours as `training example N` with their distance."""
+    assert isinstance(run.model, Classical)
+    numbers = [number for number, _ in reasons]
+    by_example = run.model.why_names == "examples"
+    names = [f"training example {number + 1}" for number in numbers] if by_example else feature_names(run, numbers, set(found.tolist()))
+    return {name: round(amount, 4) for name, (_, amount) in zip(names, reasons, strict=True)}
+
+
+def feature_names(run: OpenedRun, features: Sequence[int], found: Collection[int]) -> list[str]:
+    """Features by name, `no X` for one that is not among those of the text, which a tree may ask for."""
+    tokenizer = run.encoding.tokenizer
+    assert tokenizer is not None
+    return [name if number in found else f"no {name}" for number, name in zip(features, tokenizer.tokens(features), strict=True)]
