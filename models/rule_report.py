@@ -71,8 +71,8 @@ def _entries(sides: Sequence[_Side], trace: npt.NDArray[np.int8], gold: npt.NDAr
     right = classes[:, gold].T
     votes, opposed = fires.astype(np.float32), _contradictions(classes)  # what a fast product of matrices takes
     together, conflicts = votes.T @ votes * opposed, fires & (votes @ opposed > 0)
-    counts = np.array([each.sum(axis=0) for each in (fires, fires & right, decides, decides & right, conflicts)]).T
-    return [_entry(side, len(trace), numbers, _rival(sides, row)) for side, numbers, row in zip(sides, counts.tolist(), together, strict=True)]
+    counts = np.array([each.sum(axis=0) for each in (fires, fires & right, decides, decides & right, conflicts)]).T.tolist()
+    return [_entry(side, len(trace), numbers, _rival(sides, row)) for side, numbers, row in zip(sides, counts, together, strict=True)]
 
 
 def _contradictions(classes: npt.NDArray[np.bool_]) -> npt.NDArray[np.float32]:
