@@ -10,10 +10,11 @@ from ..datasets.build import read_file_as_split, read_split
 from ..datasets.encoded.split import Split
 from ..datasets.named.catalog import find_dataset
 from ..errors import ConfigError
+from ..models.model_report import ModelReport
 from ..tasks.spans import Counts
 from ..tasks.task import Confusion
 from ..training.evaluate import predict
-from ..training.finish import save_predictions
+from ..training.finish import save_predictions, saved_report
 from ..training.folder.run_directory import RunDirectory
 from ..training.log.pictures import Matrix, confusion_matrix
 from ..training.open_run import OpenedRun
@@ -38,6 +39,8 @@ class Report:
     signatures: Mapping[str, str]
     confusion: Confusion | None
     spans: Counts | None
+    model_report: ModelReport | None
+    """What the model itself reports of its predictions, such as how often each rule fired."""
     predictions: str
     has_attention: bool
     """Whether the task has pictures of what each token of the output attends to."""
@@ -71,6 +74,7 @@ def evaluate_run(run: OpenedRun, split_name: str | None, file: str | None, colum
         signatures=run.task.signatures(),
         confusion=run.task.confusion(predictions),
         spans=run.task.spans(predictions),
+        model_report=saved_report(run.task, run.model, predictions, split, run.directory),
         predictions=str(path),
         has_attention="attention" in run.task.predict_options,
         notices=notices,

@@ -37,8 +37,7 @@ def open_target(target: str, overrides: Sequence[str], every_column: bool) -> Op
     from ..configs.schema.data import NamedData
     from ..datasets.named.catalog import DATASETS, find_dataset
 
-    if target.removesuffix(".gz").endswith(_DATA_SUFFIXES):
-        raise ConfigError(f"{target} is a data file; give a dataset or a recipe. `nlp config init {target}` writes one for it.")
+    refuse_data_file(target, "a dataset or a recipe")
     if target not in DATASETS and ("/" in target or target.endswith((".yaml", ".yml"))):
         return _open_recipe(target, overrides, every_column)
     named = find_dataset(target)
@@ -46,6 +45,12 @@ def open_target(target: str, overrides: Sequence[str], every_column: bool) -> Op
         raise ConfigError(f"--set changes a recipe, but {target} is a dataset. Name a recipe, such as {target}/rules.")
     data = NamedData(type="named", name=target)
     return Opened(_read(data, _named(named.text, named.label), every_column), named.text, named.label, named.tagged)
+
+
+def refuse_data_file(target: str, wanted: str) -> None:
+    """Raises ConfigError where a data file is named in place of what describes one."""
+    if target.removesuffix(".gz").endswith(_DATA_SUFFIXES):
+        raise ConfigError(f"{target} is a data file; give {wanted}. `nlp config init {target}` writes one for it.")
 
 
 def _open_recipe(target: str, overrides: Sequence[str], every_column: bool) -> Opened:

@@ -10,7 +10,11 @@ from .next_steps import print_next_steps
 
 if TYPE_CHECKING:
     from ..analysis.evaluation import Report
+    from ..models.model_report import ModelReport
     from ..tasks.spans import Counts
+
+SHOWN_ROWS = 30
+"""Of what a model reports, such as its rules."""
 
 
 def eval_(
@@ -93,6 +97,7 @@ def _as_json(report: "Report") -> dict[str, Any]:
         **({"signatures": dict(report.signatures)} if report.signatures else {}),
         **({"labels": list(report.confusion.labels), "confusion": report.confusion.matrix.tolist()} if report.confusion else {}),
         **({"spans": _spans_as_json(report.spans)} if report.spans is not None else {}),
+        **(report.model_report.to_json() if report.model_report is not None else {}),
         **({"notices": list(report.notices)} if report.notices else {}),
         "predictions": report.predictions,
     }
@@ -123,10 +128,24 @@ def _print(report: "Report") -> None:
         _print_spans(report.spans)
     if report.confusion is not None:
         _print_confusion(report)
+    if report.model_report is not None:
+        _print_model_report(report.model_report)
     print(f"Predictions: {report.predictions}")
     if (picture := "confusion" if report.confusion is not None else "attention" if report.has_attention else None) is not None:
         of = f"--{picture}{' TEXT' if picture == 'attention' else ''} -o {picture}.png"
         say(f"Pictures: in {report.directory.folder}, for `nlp tensorboard`; as a file by `nlp plot {report.directory.address} {of}`")
+
+
+def _print_model_report(report: "ModelReport") -> None:
+    """The first rows of its table, and its notes."""
+    from .console import say
+    from .tables import table
+
+    table(report.columns, report.rows[:SHOWN_ROWS], report.title, report.dispensable)
+    if (more := len(report.rows) - SHOWN_ROWS) > 0:
+        say(f"{more:,} more rows are in --json.")
+    for note in report.notes:
+        say(note)
 
 
 def _print_spans(counts: "Counts") -> None:

@@ -47,15 +47,20 @@ def write_recipe(sample: Sample, model: str, path: Path, force: bool) -> None:
     """Write the recipe. Raises ConfigError where there is no such model, or where the file exists and `force` is not given."""
     from ..training.folder.files import write_atomically
 
-    if path.suffix not in (".yaml", ".yml"):
-        raise ConfigError(f"{path}: a recipe's name ends in .yaml; give another --output.")
-    if path.exists() and not force:
-        raise ConfigError(f"{path} already exists and was not changed. Give another --output, or --force to overwrite it.")
+    refuse_taken(path, force)
     settings = first_settings(sample, model, path.parent)
     _refuse_unfit(settings, model, "tokens and tags" if sample.task == "tagging" else "texts and classes")
     editor = f"# yaml-language-server: $schema={SCHEMA}\n" if (path.parent / SCHEMA).is_file() else ""
     heading = f"{editor}# A recipe for {sample.title}. Commented-out keys show their defaults.\n\n"
     write_atomically(path, heading + commented(settings))
+
+
+def refuse_taken(path: Path, force: bool) -> None:
+    """Raises ConfigError for a name that no recipe can have, and where the file exists and `force` is not given."""
+    if path.suffix not in (".yaml", ".yml"):
+        raise ConfigError(f"{path}: a recipe's name ends in .yaml; give another --output.")
+    if path.exists() and not force:
+        raise ConfigError(f"{path} already exists and was not changed. Give another --output, or --force to overwrite it.")
 
 
 def _refuse_unfit(settings: Mapping[str, Any], model: str, columns: str) -> None:

@@ -12,7 +12,7 @@ import typer
 from .. import __version__
 from ..errors import Preempted
 from ..terminal import open_streams
-from . import config, data, tokenizer
+from . import config, data, rules, tokenizer
 from .compare import compare
 from .console import explain, print_error
 from .count_params import count_params
@@ -47,6 +47,7 @@ app.command("learning-curve", short_help="What would more training examples brin
 app.command("count-params", short_help="Count parameters, memory and FLOPs.")(count_params)
 app.add_typer(config.app, name="config", short_help="List, show, check and write recipes.")
 app.add_typer(data.app, name="data", short_help="List, download and check datasets.")
+app.add_typer(rules.app, name="rules", short_help="Draft rules from training texts.")
 app.add_typer(tokenizer.app, name="tokenizer", short_help="Train and show tokenizers.")
 app.command("runs")(runs)
 app.command("tensorboard", short_help="Show the curves of runs in TensorBoard.")(tensorboard)

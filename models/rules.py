@@ -21,6 +21,8 @@ from ..configs.schema.rules import Rule, RulesConfig
 from ..errors import ConfigError
 from .head import Head
 from .lexicon import Found, Lexicon
+from .model_report import ModelReport
+from .rule_report import DECIDES, FIRES, rule_report
 from .rule_tokens import LEFT, LETTER, MARKS, RIGHT, Negation, Token, token_at, tokens_of
 from .token_patterns import Lemmatize, TokenPattern, lemmatizer
 
@@ -245,12 +247,31 @@ class Rules:
 
     def scores(self, texts: Sequence[str]) -> npt.NDArray[np.float64]:
         """(batch,) texts -> (batch, n_classes) probabilities: `confidence` for the predicted class, the rest spread evenly."""
+        return self._probabilities([self._decide(self._text(text)).label for text in texts])
+
+    def traced_scores(self, texts: Sequence[str]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int8]]:
+        """The same, and what each voter did in each text, (batch, n_voters), as `report` counts it."""
+        trace, predicted = np.zeros((len(texts), len(self.voters)), dtype=np.int8), []
+        for row, text in enumerate(map(self._text, texts)):
+            votes = self._votes(text)
+            decision = self._decide(text, votes)
+            behind = self._behind(decision)
+            for vote in votes:
+                trace[row, vote.voter] = (DECIDES if vote.voter in behind else FIRES) * (1 if vote.amount > 0 else -1)
+            predicted.append(decision.label)
+        return self._probabilities(predicted), trace
+
+    def report(self, trace: npt.NDArray[np.int8], gold: npt.NDArray[np.integer[Any]]) -> ModelReport:
+        """How often each rule fired, was right, decided and was contradicted, by the trace and the right classes (texts,) of a split."""
+        return rule_report(self.config, self.labels, trace, gold)
+
+    def _probabilities(self, labels: Sequence[str]) -> npt.NDArray[np.float64]:
         n_classes = len(self.labels)
         columns = {label: column for column, label in enumerate(self.labels)}
-        predicted = np.array([columns[self._decide(self._text(text)).label] for text in texts], dtype=np.intp)
+        predicted = np.array([columns[label] for label in labels], dtype=np.intp)
         confidence = self.config.confidence if n_classes > 1 else 1.0
-        scores = np.full((len(texts), n_classes), (1 - confidence) / max(n_classes - 1, 1))
-        scores[np.arange(len(texts)), predicted] = confidence
+        scores = np.full((len(labels), n_classes), (1 - confidence) / max(n_classes - 1, 1))
+        scores[np.arange(len(labels)), predicted] = confidence
         return scores
 
     def evidence(self, texts: Sequence[str]) -> Evidence:
@@ -330,11 +351,25 @@ class Rules:
         """The decision on a text; `votes` are all that it gets, where they are known."""
         if self.config.mode == "weighted":
             return self._majority(self._counting(self._votes(text) if votes is None else votes))
-        first = next((vote for number in self._in_order if (vote := self._vote(number, text)) is not None), None)
+        first = self._first(text, votes)
         if first is not None:
             return _Decision(first.label, first.voter)
         by_lexicon = max(self._lexicon_votes(text), key=lambda vote: round(vote.amount, 9), default=None)
         return _Decision(self.config.default, None) if by_lexicon is None else _Decision(by_lexicon.label, by_lexicon.voter)
+
+    def _first(self, text: _Text, votes: list[_Vote] | None) -> _Vote | None:
+        """The vote of the first rule in order that fires; no more rules are asked than are needed for it."""
+        if votes is None:
+            return next((vote for number in self._in_order if (vote := self._vote(number, text)) is not None), None)
+        rules = self.config.rules
+        return max((vote for vote in votes if vote.voter < len(rules)), key=lambda vote: rules[vote.voter].priority, default=None)
+
+    def _behind(self, decision: _Decision) -> set[int]:
+        """The voters that a class is due to: the one that decided, in weighted mode all whose votes were for the class that won."""
+        if decision.voter is None:
+            return set()
+        supported = [(vote.voter, *self._supported(vote)) for vote in decision.votes]
+        return {decision.voter} | {voter for voter, label, amount in supported if label == decision.label and amount > 0}
 
     def _counting(self, votes: list[_Vote]) -> list[_Vote]:
         """Those with the highest priority; the lexicon has priority 0."""
@@ -349,7 +384,8 @@ class Rules:
         winner = max(sums, key=lambda label: round(sums[label], 9), default=None)
         if winner is None or sums[winner] <= 0:
             return _Decision(self.config.default, None, votes)
-        return _Decision(winner, next(vote.voter for vote in votes if self._supported(vote)[0] == winner), votes)
+        supported = [(vote.voter, *self._supported(vote)) for vote in votes]
+        return _Decision(winner, next(voter for voter, label, amount in supported if label == winner and amount > 0), votes)
 
     def _sums(self, votes: Sequence[_Vote]) -> dict[str, float]:
         sums: dict[str, float] = {}
@@ -399,8 +435,7 @@ class Rules:
         if voter >= len(self.config.rules):
             return self._lexicon_account(voter - len(self.config.rules), text)
         rule = self.config.rules[voter]
-        condition = [each.model_dump(exclude_defaults=True) for each in rule.tokens] if rule.tokens else rule.pattern or list(rule.keywords)
-        return {"rule": voter + 1, "label": rule.label, "matched": self._conditions[voter].found(text), "condition": condition}
+        return {"rule": voter + 1, "label": rule.label, "matched": self._conditions[voter].found(text), "condition": rule.condition}
 
     def _lexicon_account(self, side: int, text: _Text) -> dict[str, Any]:
         lexicon = self.config.lexicon

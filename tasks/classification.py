@@ -1,8 +1,8 @@
 """Classification: one class for each text. Numpy only; the loss of networks is in `losses.py`."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from ..datasets.encoded.labelled_texts import LabelledTexts
 from ..datasets.encoded.labels import UNSEEN
 from ..datasets.encoded.split import Batch, Encoding
 from ..models.head import Head
+from ..models.model_report import ModelReport
 from . import metrics
 from .baselines import trivial_accuracies
 from .predictions import Predictions
@@ -33,11 +34,20 @@ class Scorer(Protocol):
     def scores(self, **inputs: Any) -> FloatArray: ...
 
 
+@runtime_checkable
+class Reporter(Protocol):
+    """A classifier that can report how it came to its predictions, from a trace (batch, ...) that it leaves while it makes them."""
+
+    def traced_scores(self, **inputs: Any) -> tuple[FloatArray, Any]: ...
+
+    def report(self, trace: Any, gold: IntArray) -> ModelReport: ...
+
+
 @dataclass(frozen=True)
 class ClassPredictions(Predictions):
     """Each field is (rows,), `probabilities` (rows, n_classes) or None; `gold` is -1 for labels that training never saw.
 
-    `without_rules` is what a network that is fused with rules predicts by itself, None for other models.
+    `without_rules` is what a network that is fused with rules predicts by itself, None for other models; `trace` is what a `Reporter` left.
     """
 
     gold: IntArray
@@ -46,6 +56,7 @@ class ClassPredictions(Predictions):
     losses: FloatArray
     probabilities: FloatArray | None
     without_rules: IntArray | None = None
+    trace: Any = None
 
 
 class Classification(Task):
@@ -81,7 +92,21 @@ class Classification(Task):
 
     def predict(self, model: Scorer, batch: Batch) -> ClassPredictions:
         """The most probable class of each row, and the loss that its scores amount to."""
-        outputs, gold, names = _outputs(model, batch.inputs), batch.targets["labels"].filled(UNSEEN), list(batch.gold)
+        return self._predictions(model, batch, _outputs(model, batch.inputs))
+
+    def traced(self, model: Scorer, batch: Batch) -> ClassPredictions:
+        """The same, with the trace of a model that can report."""
+        if not isinstance(model, Reporter):
+            return self.predict(model, batch)
+        scores, trace = model.traced_scores(**batch.inputs)
+        return replace(self._predictions(model, batch, {"scores": scores}), trace=trace)
+
+    def model_report(self, model: Any, predictions: ClassPredictions) -> ModelReport | None:
+        """By the trace, where there is one."""
+        return None if predictions.trace is None else model.report(predictions.trace, predictions.gold)
+
+    def _predictions(self, model: Scorer, batch: Batch, outputs: Mapping[str, FloatArray]) -> ClassPredictions:
+        gold, names = batch.targets["labels"].filled(UNSEEN), list(batch.gold)
         scores, alone = outputs["scores"], outputs.get("without_rules")
         if model.scores_are == "margins":
             return ClassPredictions(batch.rows, gold, names, scores.argmax(axis=1), metrics.hinge_losses(scores, gold), None)

@@ -16,6 +16,7 @@ from ..datasets.encoded.preparation import Preparation
 from ..datasets.encoded.split import Batch, Encoding, Split
 from ..errors import ConfigError
 from ..models.head import Heads, Sampling
+from ..models.model_report import ModelReport
 from ..terminal import on_one_line
 from .metrics import confusion_matrix
 from .row_scores import MetricColumns, MetricRows, RowScores, RowTexts, hashes, keys_of
@@ -174,6 +175,14 @@ class Task(ABC):
     @abstractmethod
     def predict(self, model: Any, batch: Batch) -> Any:
         """The model's prediction for each row, as a subclass of `Predictions`."""
+
+    def traced(self, model: Any, batch: Batch) -> Any:
+        """The same, with what the model's report is made of where it has one; that may take longer."""
+        return self.predict(model, batch)
+
+    def model_report(self, model: Any, predictions: Any) -> ModelReport | None:
+        """What the model reports of its `traced` predictions; None for one that reports nothing."""
+        return None
 
     @abstractmethod
     def metrics(self, predictions: Any) -> dict[str, float]:

@@ -21,4 +21,4 @@ def _predictions(task: Task, model: Any, split: Split, world: World, most: int |
     """Each rank predicts its share of each batch, without duplicates."""
     for rows in split.evaluation_batches(most):
         if len(share := share_of(rows, world.rank, world.size)):
-            yield task.predict(model, split.batch(share, model.config.inputs))
+            yield task.traced(model, split.batch(share, model.config.inputs))

@@ -11,6 +11,7 @@ import numpy as np
 
 from ..datasets.encoded.batching import Plan, tokens_until
 from ..datasets.encoded.split import Data, Split
+from ..models.model_report import ModelReport
 from ..storage import make_folder
 from ..tasks.task import Task
 from ..terminal import on_one_line, shortened
@@ -106,6 +107,9 @@ def _score(model: Any, task: Task, split: Split, session: Session) -> dict[str, 
     predictions = predict(task, model, split, session.world, session.recipe.model.scored_train_rows if split.name == "train" else None)
     if session.tracker is not None and split.name != "train":
         save_predictions(task, predictions, split, session.directory)
+        if (report := saved_report(task, model, predictions, split, session.directory)) is not None:
+            for note in report.notes:
+                session.display.line(f"Notice: {split.name}: {shortened(note)}")
         step = session.progress.step
         session.tracker.text(split.name, "predictions", step, _samples(task, predictions, split))
         if (confusion := task.confusion(predictions)) is not None:
@@ -131,6 +135,14 @@ def save_predictions(task: Task, predictions: Any, split: Split, directory: RunD
     write_atomically(path, "".join(lines))
     write_row_scores(directory.row_scores(split.name), task.row_scores(predictions, split))
     return path
+
+
+def saved_report(task: Task, model: Any, predictions: Any, split: Split, directory: RunDirectory) -> ModelReport | None:
+    """What the model reports of its predictions, written beside them; None where it reports nothing."""
+    report = task.model_report(model, predictions)
+    if report is not None:
+        write_json(directory.model_report(split.name), report.to_json())
+    return report
 
 
 def _shortened(example: dict[str, Any]) -> dict[str, Any]:

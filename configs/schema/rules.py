@@ -1,6 +1,6 @@
 """Rules written by hand: `model: {type: rules}`."""
 
-from typing import Annotated, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -46,6 +46,11 @@ class Rule(Config):
     """The rule's vote in `mode: weighted`."""
     priority: Annotated[int, Field(ge=-1_000_000, le=1_000_000)] = 0
     """Of the rules that fire, only those with the highest priority count."""
+
+    @property
+    def condition(self) -> str | list[Any]:
+        """What it asks for: its pattern, its conditions of tokens, or its keywords."""
+        return [each.model_dump(exclude_defaults=True) for each in self.tokens] if self.tokens else self.pattern or list(self.keywords)
 
     @model_validator(mode="after")
     def _has_condition(self) -> Self:

@@ -122,6 +122,10 @@ class RunDirectory:
         """What statistics need of each row of a split; see `row_scores_file.py`."""
         return self.folder / "predictions" / f"{split}.safetensors"
 
+    def model_report(self, split: str) -> Path:
+        """What the model reports of its predictions, such as how often each rule fires; only of models that report something."""
+        return self.folder / "predictions" / f"{split}.report.json"
+
     def status(self) -> Status:
         """The state of the run, inferred from its files."""
         if is_locked(self.folder / ".lock"):

@@ -1,0 +1,92 @@
+"""`nlp rules`: draft rules from training texts, for a person to edit."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from .console import complete_recipe, notice, only_recipe, say
+from .key_completion import complete_key
+from .tables import table
+
+if TYPE_CHECKING:
+    from ..analysis.rule_drafts import Sheet
+    from ..configs.schema.recipe import Recipe
+
+app = typer.Typer(help="Draft rules from training texts.", no_args_is_help=True, rich_markup_mode=None)
+
+SHOWN_KEYWORDS = 5
+"""Of each class, the strongest ones."""
+
+
+@app.callback()
+def _group() -> None:
+    """So that the one command keeps its name."""
+
+
+@app.command()
+def propose(
+    recipe: Annotated[str | None, typer.Argument(help="Recipe with the data: a name such as sst2/rules, or a YAML file.",
+                                                    autocompletion=complete_recipe)] = None,
+    config: Annotated[str | None, typer.Option("--config", "-c", help="The same as an option.", autocompletion=complete_recipe)] = None,
+    set_: Annotated[list[str] | None, typer.Option("--set", autocompletion=complete_key, help="Override a key of the recipe.")] = None,
+    per_class: Annotated[int, typer.Option(min=1, max=1_000, help="Most keywords for a class.")] = 20,
+    min_count: Annotated[int, typer.Option(min=1, help="Training texts that a keyword has to be in.")] = 5,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Recipe file; by default named after the data.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite an existing file.")] = False,
+) -> None:
+    """Draft rules from the training split, as a recipe to edit: the words and phrases that tell most about each class."""
+    from ..analysis.rule_drafts import draft_sheet, sheet_yaml
+    from ..configs.load import load_recipe, recipe_name
+    from ..datasets.build import build_data
+    from ..datasets.encoded.labelled_texts import LabelledSplit
+    from ..tasks.build import preparation
+    from ..training.folder.files import write_atomically
+    from .dataset import refuse_data_file
+    from .init_recipe import refuse_taken
+
+    name = only_recipe(recipe, config)
+    refuse_data_file(name, "a recipe")
+    loaded = load_recipe(name, set_ or ())
+    _refuse_other_tasks(loaded, name)
+    source = recipe_name(name)
+    path = output or Path(f"{source.partition('/')[0]}-rules.yaml")
+    refuse_taken(path, force)
+    data = build_data(loaded.data, None, preparation(loaded.task))
+    for each in data.notices:
+        notice(each)
+    train = data.splits["train"]
+    assert isinstance(train, LabelledSplit), "what classification makes of its data"
+    sheet = draft_sheet(train, data.encoding.labels, per_class, min_count)
+    heading = f"Drafted by `nlp rules propose` from the {sheet.n_texts:,} training texts of {source}, to be edited."
+    write_atomically(path, sheet_yaml(sheet, heading, _sections(loaded, source)))
+    _print(sheet, path)
+
+
+def _refuse_other_tasks(recipe: "Recipe", name: str) -> None:
+    from ..configs.schema.classification import ClassificationConfig
+    from ..errors import ConfigError
+
+    if recipe.task is not None and not isinstance(recipe.task, ClassificationConfig):
+        raise ConfigError(f"The recipe {name} has task.type {recipe.task.type}, and rules are for classes of texts: name a recipe with "
+                          "`task: {type: classification}`.")
+
+
+def _sections(recipe: "Recipe", source: str) -> dict[str, object]:
+    """What a recipe needs beside its model; files by their full paths."""
+    assert recipe.task is not None
+    return {"description": f"Rules drafted from the training texts of {source}", "data": recipe.data.model_dump(exclude_defaults=True),
+            "task": recipe.task.model_dump(exclude_defaults=True)}
+
+
+def _print(sheet: "Sheet", path: Path) -> None:
+    rules = sheet.config.rules
+    rows = []
+    for label in dict.fromkeys(rule.label for rule in rules):
+        keywords = [keyword for rule in rules if rule.label == label for keyword in rule.keywords]
+        rows.append([label, str(sum(rule.label == label for rule in rules)), str(len(keywords)), ", ".join(keywords[:SHOWN_KEYWORDS])])
+    table(["class", "rules", "keywords", "strongest"], rows, title=f"{path}: {len(rules):,} rules from {sheet.n_texts:,} training texts")
+    if sheet.silent:
+        notice(f"No word or phrase is for {', '.join(sheet.silent)}; write rules for it yourself, such as patterns.")
+    say(f"Of the training texts that they were drafted from, they get {sheet.accuracy:.1%} right.")
+    print(f"Next:\n  nlp train --config {path}\n  nlp eval {path.stem} --split validation")
