@@ -24,6 +24,9 @@ class KiwiConfig(Config):
 class PartOfSpeechConfig(Config):
     """What the part of speech of a token is used for. A tag matches all tags that begin with it: `V` matches `VV` and `VA`."""
 
+    run: str | None = None
+    """The finished run of a tagger that gives the tags, where Kiwi does not: its path, RECIPE (the latest) or RECIPE/NAME. It reads the
+    tokens of step 1, so `split` should cut them as its own training data is: in most, punctuation marks are tokens."""
     keep: Annotated[list[str], Field(min_length=1)] | None = None
     """Keep only tokens with these tags."""
     drop: Annotated[list[str], Field(min_length=1)] | None = None
@@ -85,7 +88,7 @@ class AnalysisConfig(Config):
     morphology: Annotated[LemmasConfig | KiwiConfig, Field(discriminator="type")] | None = None
     """Step 2, the parts that words are made of, or their dictionary form."""
     part_of_speech: PartOfSpeechConfig | None = None
-    """Step 3, by the tags that morphology gives; so far only those of Kiwi."""
+    """Step 3, by the tags of Kiwi, or of a tagger that was trained with this tool."""
     stop_words: StopWordsConfig | None = None
     """Step 4, words to leave out."""
     syntax: dict[str, str] | None = None
@@ -104,6 +107,8 @@ class AnalysisConfig(Config):
         kiwi = isinstance(self.morphology, KiwiConfig)
         if kiwi and self.split is not None:
             raise ValueError("Kiwi finds the tokens itself; leave split out")
-        if self.part_of_speech is not None and not kiwi:
-            raise ValueError("part_of_speech needs tags, which only `morphology: {type: kiwi}` gives so far")
+        if self.part_of_speech is not None and not kiwi and self.part_of_speech.run is None:
+            raise ValueError("part_of_speech needs tags: name the run of a tagger, `run: RUN`, or use `morphology: {type: kiwi}`")
+        if kiwi and self.part_of_speech is not None and self.part_of_speech.run is not None:
+            raise ValueError("Kiwi gives tags of its own; leave part_of_speech.run out")
         return self

@@ -14,6 +14,7 @@ from ...storage import parse_json
 from ..arrays import FloatArray, IntArray, Ragged
 from .analysis import Analysis
 from .latent import Latent
+from .tagger import OpenTagger, no_tagger
 from .tokenizer import BLOCK, Tokenizer, encodable
 
 if TYPE_CHECKING:
@@ -38,16 +39,17 @@ class Ngrams(Tokenizer):
         self._counters: dict[str, Any] = {}
 
     @classmethod
-    def fit(cls, config: NgramTokenizer, texts: Sequence[str]) -> "Ngrams":
+    def fit(cls, config: NgramTokenizer, texts: Sequence[str], open_tagger: OpenTagger = no_tagger) -> "Ngrams":
         """Choose the n-grams and weigh them by the training texts. Raises DataError where none is left."""
-        return cls.fit_encode(config, texts)[0]
+        return cls.fit_encode(config, texts, open_tagger)[0]
 
     @classmethod
-    def fit_encode(cls, config: NgramTokenizer, texts: Sequence[str]) -> "tuple[Ngrams, Ragged | None]":
+    def fit_encode(cls, config: NgramTokenizer, texts: Sequence[str],
+                   open_tagger: OpenTagger = no_tagger) -> "tuple[Ngrams, Ragged | None]":
         """The same, with the encoded texts where they cost nothing more."""
+        analysis = None if config.analysis is None else Analysis(config.analysis, config.lowercase, open_tagger)
         if config.hash_bits is not None:
-            return cls._hashed(config, texts)
-        analysis = None if config.analysis is None else Analysis(config.analysis, config.lowercase)
+            return cls._hashed(config, texts, analysis)
         counters = {kind: _counter(config, kind, analysis) for kind in _kinds(config)}
         read = _read(analysis, texts)
         try:
@@ -66,9 +68,8 @@ class Ngrams(Tokenizer):
         return ngrams, ngrams._with_latent(weighted)
 
     @classmethod
-    def _hashed(cls, config: NgramTokenizer, texts: Sequence[str]) -> "tuple[Ngrams, Ragged | None]":
+    def _hashed(cls, config: NgramTokenizer, texts: Sequence[str], analysis: Analysis | None) -> "tuple[Ngrams, Ragged | None]":
         """N-grams have no vocabulary, so all that is learned is in how many texts each feature is, from one block of texts at a time."""
-        analysis = None if config.analysis is None else Analysis(config.analysis, config.lowercase)
         ngrams = cls(config, _fixed_names(config), None, analysis)
         if config.weighting == "tfidf":
             texts_with = np.zeros(ngrams.n_counted, dtype=np.int64)
@@ -82,7 +83,7 @@ class Ngrams(Tokenizer):
         return ngrams, ngrams._with_latent(weighted)
 
     @classmethod
-    def from_files(cls, config: NgramTokenizer, files: Mapping[str, bytes]) -> "Ngrams":
+    def from_files(cls, config: NgramTokenizer, files: Mapping[str, bytes], open_tagger: OpenTagger = no_tagger) -> "Ngrams":
         """What `files` gave. Raises ValueError where the parts do not fit together."""
         names = checked(dict[str, list[str]], parse_json(files[NAMES]))
         if list(names) != _kinds(config):
@@ -97,7 +98,7 @@ class Ngrams(Tokenizer):
             raise ValueError(f"{IDF} has {len(idf):,} weights for {size:,} n-grams")
         if idf is not None and (idf.dtype != np.float64 or not np.isfinite(idf).all() or idf.min() <= 0):
             raise ValueError(f"{IDF} has weights that are no inverse document frequencies")
-        analysis = None if config.analysis is None else Analysis.from_files(config.analysis, config.lowercase, files)
+        analysis = None if config.analysis is None else Analysis.from_files(config.analysis, config.lowercase, files, open_tagger)
         dimensions = _latent_size(config)
         latent = None if dimensions is None else Latent.from_files(files, size, dimensions)
         return cls(config, names, idf, analysis, latent)

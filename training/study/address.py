@@ -8,9 +8,11 @@ from typing import Any
 
 from ...configs.schema.data import FileData
 from ...configs.schema.recipe import Recipe
+from ...configs.schema.tokenizer import NgramTokenizer
 from ...errors import RunError
 from ..folder.checkpoints import checkpoint_path
 from ..folder.run_directory import find_run
+from ..tagger_source import tagger_fingerprint
 
 LENGTH = 8
 
@@ -27,6 +29,8 @@ def method_address(recipe: Recipe) -> str:
         settings["data"] |= {name: _content(path) for name, path in paths.items() if path is not None}
     if (source := getattr(recipe.model, "init_from", None)) is not None:
         settings["model"]["init_from"] = _weights_of(source)
+    if isinstance(recipe.tokenizer, NgramTokenizer) and (tagger := recipe.tokenizer.tagger) is not None:
+        settings["tokenizer"]["analysis"]["part_of_speech"]["run"] = _tags_of(tagger)
     settings["model"].pop("architecture", None)  # that of the weights, which `path` names
     for name in ("rules_file", "vectors"):
         if (path := getattr(recipe.model, name, None)) is not None:
@@ -41,6 +45,13 @@ def _weights_of(source: str) -> list[str]:
     with suppress(RunError):
         return _content(str(checkpoint_path(find_run(source), "best") / "model.safetensors"))
     return [source]
+
+
+def _tags_of(tagger: str) -> str:
+    """What identifies a tagger; its name where there is none yet, which training reports."""
+    with suppress(RunError):
+        return tagger_fingerprint(tagger)
+    return tagger
 
 
 def _content(path: str) -> list[str]:
