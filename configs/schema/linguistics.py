@@ -58,12 +58,25 @@ class StopWordsConfig(Config):
         return self
 
 
+class ClustersConfig(Config):
+    """Classes of words that are found by k-means over the vectors of the words of the training texts: each is a feature, how many of its
+    words a text has. They are kept with the run, which needs the vectors no more."""
+
+    vectors: Annotated[str, Field(min_length=1)]
+    """The word vectors: a file of word2vec (text or binary) or GloVe, or a folder with the vectors of word pieces as safetensors and their
+    `tokenizer.json` (relative to the recipe). Words are looked up as the steps before leave them, without attached tags."""
+    n: Annotated[int, Field(ge=2, le=100_000)] = 100
+    """The number of clusters."""
+
+
 class MeaningConfig(Config):
     """Features of what words mean, beside or instead of the words themselves."""
 
     lexicon: Annotated[dict[str, Annotated[list[str], Field(min_length=1)]], Field(min_length=1)] | None = None
     """Classes of words, such as `{good: [fine, excellent], bad: [dull]}`: each class is a feature, how many of its words a text has. They
     are compared in lower case with the tokens as the steps before leave them, without attached tags."""
+    clusters: ClustersConfig | None = None
+    """Classes of words whose vectors are alike."""
     latent: PositiveInt | None = None
     """Latent semantic analysis (Deerwester et al. 1990): this number of dimensions, the largest of the truncated singular value
     decomposition of all weighted features; the vector of each text is scaled to length 1."""
@@ -72,8 +85,8 @@ class MeaningConfig(Config):
 
     @model_validator(mode="after")
     def _does_something(self) -> Self:
-        if self.lexicon is None and self.latent is None:
-            raise ValueError("give lexicon, latent or both, such as `latent: 100`")
+        if self.lexicon is None and self.clusters is None and self.latent is None:
+            raise ValueError("give lexicon, clusters, latent or several of them, such as `latent: 100`")
         if not self.ngrams and self.latent is None:
             raise ValueError("with `ngrams: false`, latent is needed: nothing else would be left")
         return self
@@ -94,7 +107,7 @@ class AnalysisConfig(Config):
     syntax: dict[str, str] | None = None
     """Step 5, features of the parse tree (`parser: RUN`). Refused so far: no parser can be trained yet."""
     meaning: MeaningConfig | None = None
-    """Step 6, classes of words and latent dimensions."""
+    """Step 6, classes and clusters of words, and latent dimensions."""
 
     @field_validator("syntax")
     @classmethod

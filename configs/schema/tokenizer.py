@@ -5,7 +5,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from .base import Config, PositiveInt
-from .linguistics import AnalysisConfig
+from .linguistics import AnalysisConfig, ClustersConfig
 
 SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "[BOS]", "[EOS]")
 """The first ids of every ordered tokenizer, in this order."""
@@ -126,8 +126,9 @@ class NgramTokenizer(Config):
     def as_before(self) -> dict[str, Any]:
         """Keys at their default that are younger than some runs, whose tokenizers are known by their settings without these."""
         missing: dict[str, Any] = {name: True for name in ("analysis", "hash_bits") if getattr(self, name) is None}
-        if self.analysis is not None and self.analysis.part_of_speech is not None and self.tagger is None:
-            missing["analysis"] = {"part_of_speech": {"run"}}
+        if self.analysis is not None:
+            younger = {"part_of_speech": {"run"}} if self.tagger is None else {}
+            missing["analysis"] = younger | ({"meaning": {"clusters"}} if self.clusters is None else {})
         return missing
 
     @property
@@ -135,6 +136,12 @@ class NgramTokenizer(Config):
         """The run that gives parts of speech."""
         steps = self.analysis
         return None if steps is None or steps.part_of_speech is None else steps.part_of_speech.run
+
+    @property
+    def clusters(self) -> ClustersConfig | None:
+        """The clusters of words that are features."""
+        steps = self.analysis
+        return None if steps is None or steps.meaning is None else steps.meaning.clusters
 
     def with_tagger(self, run: str) -> Self:
         """The same with another name for that run."""

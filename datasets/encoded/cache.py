@@ -18,6 +18,7 @@ from ...storage import cache_folder
 from ..arrays import Ragged
 from ..tokenizers.tagger import OpenTagger, no_tagger
 from ..tokenizers.tokenizer import Tokenizer, load_tokenizer, train_and_encode
+from ..word_vectors import vectors_fingerprints
 from .cache_entries import CacheEntries
 from .growing_array import GrowingArray
 
@@ -72,7 +73,10 @@ class Cache:
 
     def _sources(self, config: TokenizerConfig) -> list[str]:
         """By their content: what a tokenizer is made from beside its texts."""
-        return [self.open_tagger(config.tagger).fingerprint] if isinstance(config, NgramTokenizer) and config.tagger is not None else []
+        if not isinstance(config, NgramTokenizer):
+            return []
+        tagger = [] if config.tagger is None else [self.open_tagger(config.tagger).fingerprint]
+        return [*tagger, *([] if config.clusters is None else vectors_fingerprints(Path(config.clusters.vectors)))]
 
     def encode(self, tokenizer: Tokenizer, texts: Sequence[str]) -> Ragged:
         """The encoded texts as read-only memory maps."""

@@ -9,6 +9,7 @@ from ...configs.schema.saved import Saved, checked
 from ...configs.schema.tokenizer import NgramTokenizer, TokenizerConfig, WordTokenizer
 from ...errors import RunError
 from ...storage import parse_json
+from .clusters import Clusters
 from .morphology import KIWI, LEMMAS, STOP_WORDS, Lemmas, Token, installed, morphemes, refuse_other_versions, stop_words
 from .tagger import OpenTagger, Tagger, no_tagger
 
@@ -44,18 +45,28 @@ class Analysis:
         self.config, self.lowercase, self.saved = config, lowercase, saved
         self._left_out = frozenset(saved.stop_words)
         self._lemmas = Lemmas(config.morphology.language) if isinstance(config.morphology, LemmasConfig) else None
+        self.clusters: Clusters | None = None
         self._classes = _classes_of(config.meaning.lexicon if config.meaning and config.meaning.lexicon else {})
 
     @classmethod
     def from_files(cls, config: AnalysisConfig, lowercase: bool, files: Mapping[str, bytes],
                    open_tagger: OpenTagger = no_tagger) -> "Analysis":
         """What `files` gave."""
-        return cls(config, lowercase, open_tagger, checked(SavedAnalysis, parse_json(files[FILE])))
+        analysis = cls(config, lowercase, open_tagger, checked(SavedAnalysis, parse_json(files[FILE])))
+        analysis.clusters = Clusters.from_files(files) if config.meaning and config.meaning.clusters else None
+        return analysis
+
+    def learn(self, texts: Iterable[str]) -> None:
+        """Cluster the words of training texts, as `apply` gives them; nothing where the recipe wants no clusters."""
+        if self.config.meaning is not None and self.config.meaning.clusters is not None:
+            words = {word for tokens in texts for word in self._forms(tokens)}
+            self.clusters = Clusters.fit(self.config.meaning.clusters, sorted(words))
 
     def files(self) -> Mapping[str, bytes]:
-        """The versions of the packages, the words that are left out, and what identifies the tagger."""
+        """The versions of the packages, the words that are left out, what identifies the tagger, and clusters."""
         saved = self.saved.model_dump(exclude_none=True)
-        return {FILE: json.dumps(saved, ensure_ascii=False, separators=(",", ":")).encode("utf-8")}
+        clusters = {} if self.clusters is None else self.clusters.files()
+        return {FILE: json.dumps(saved, ensure_ascii=False, separators=(",", ":")).encode("utf-8"), **clusters}
 
     def apply(self, texts: Sequence[str]) -> list[str]:
         """Each text as its tokens with a space between one and the next."""
@@ -64,8 +75,21 @@ class Analysis:
 
     def classes(self, tokens: str) -> list[str]:
         """The classes of the lexicon that the tokens of a text belong to, once for each token."""
-        forms = (token.rpartition("/")[0] for token in tokens.split()) if self._attaches else tokens.split()
-        return [name for form in forms for name in self._classes.get(form.lower(), ())]
+        return [name for form in self._forms(tokens) for name in self._classes.get(form.lower(), ())]
+
+    def clusters_of(self, tokens: str) -> list[str]:
+        """The clusters that the tokens of a text belong to, once for each token."""
+        assert self.clusters is not None, "clusters are learned first"
+        return self.clusters.of(self._forms(tokens))
+
+    def class_names(self, kind: str) -> list[str]:
+        """The classes of a `lexicon` or of `clusters`; of n-grams there are none."""
+        lexicon = self.config.meaning.lexicon if self.config.meaning is not None else None
+        return {"lexicon": list(lexicon or ()), "clusters": [] if self.clusters is None else self.clusters.names}.get(kind, [])
+
+    def _forms(self, tokens: str) -> list[str]:
+        """Without attached tags."""
+        return [token.rpartition("/")[0] for token in tokens.split()] if self._attaches else tokens.split()
 
     def steps(self, text: str) -> list[tuple[str, str]]:
         """The text after each step that the recipe asks for."""
@@ -85,6 +109,8 @@ class Analysis:
             named.append(("stop words", _joined(tokens, self._attaches)))
         if self._classes:
             named.append(("lexicon", " ".join(self.classes(_joined(tokens, self._attaches)))))
+        if self.clusters is not None:
+            named.append(("clusters", ", ".join(self.clusters_of(_joined(tokens, self._attaches)))))
         return named
 
     @property

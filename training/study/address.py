@@ -31,6 +31,8 @@ def method_address(recipe: Recipe) -> str:
         settings["model"]["init_from"] = _weights_of(source)
     if isinstance(recipe.tokenizer, NgramTokenizer) and (tagger := recipe.tokenizer.tagger) is not None:
         settings["tokenizer"]["analysis"]["part_of_speech"]["run"] = _tags_of(tagger)
+    if isinstance(recipe.tokenizer, NgramTokenizer) and (clusters := recipe.tokenizer.clusters) is not None:
+        settings["tokenizer"]["analysis"]["meaning"]["clusters"]["vectors"] = _content(clusters.vectors)
     settings["model"].pop("architecture", None)  # that of the weights, which `path` names
     for name in ("rules_file", "vectors"):
         if (path := getattr(recipe.model, name, None)) is not None:
