@@ -114,6 +114,7 @@ def token_checks(opened: Opened) -> "dict[str, TokenCheck]":
     from ..configs.schema.tokenizer import TokenSequence
     from ..datasets.check import check_tokens, tokens_as_texts
     from ..datasets.tokenizers.tokenizer import train_tokenizer
+    from ..training.tagger_source import open_tagger
 
     config = opened.tokenizer
     if config is None:
@@ -121,4 +122,4 @@ def token_checks(opened: Opened) -> "dict[str, TokenCheck]":
     max_length = config.max_length if isinstance(config, TokenSequence) else None
     uncut = config.model_copy(update={"max_length": None}) if max_length else config
     splits = tokens_as_texts(opened.dataset.splits, opened.text) if opened.tagged else opened.dataset.splits
-    return check_tokens(splits, opened.text, train_tokenizer(uncut, splits["train"].columns[opened.text]), max_length)
+    return check_tokens(splits, opened.text, train_tokenizer(uncut, splits["train"].columns[opened.text], open_tagger), max_length)

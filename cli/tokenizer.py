@@ -105,13 +105,14 @@ def train_recipe(config: str, overrides: Sequence[str]) -> Trained:
     from ..datasets.encoded.cache import Cache
     from ..errors import ConfigError
     from ..tasks.build import preparation
+    from ..training.tagger_source import open_tagger
 
     recipe = load_recipe(config, overrides)
     if recipe.tokenizer is None:
         sizes = isinstance(recipe.data, SizesData)
         reason = "data.type is `sizes`, without texts" if sizes else f"model.type {recipe.model.type} reads the texts as they are"
         raise ConfigError(f"The recipe {config} has no tokenizer: {reason}.")
-    texts, cache = read_texts(recipe.data, preparation(recipe.task)), Cache(report=notice)
+    texts, cache = read_texts(recipe.data, preparation(recipe.task)), Cache(report=notice, open_tagger=open_tagger)
     started = time.perf_counter()
     tokenizer = cache.train(recipe.tokenizer, [text for split in counted_splits(recipe.tokenizer, texts) for text in split])
     encoded = cache.encode(tokenizer, texts["train"])
@@ -126,11 +127,12 @@ def train_recipe(config: str, overrides: Sequence[str]) -> Trained:
 def open_tokenizer(target: str, overrides: Sequence[str]) -> "tuple[Tokenizer, list[str]]":
     """The tokenizer in a folder or of a recipe, and texts to show it with where there are any."""
     from ..datasets.tokenizers.tokenizer import ABOUT, load_tokenizer
+    from ..training.tagger_source import open_tagger
 
     folder = Path(target).expanduser()
     for place in (folder, folder / "tokenizer"):
         if (place / ABOUT).is_file():
-            return load_tokenizer(place), []
+            return load_tokenizer(place, open_tagger=open_tagger), []
     trained = train_recipe(target, overrides)
     return trained.tokenizer, samples(trained.texts["train"])
 

@@ -26,6 +26,7 @@ CLOSED = {
     "training.best_metric": "trials are compared by one metric",
     "model.rules_file": "name one file",
     "model.vectors": "name one file",
+    "tokenizer.analysis.meaning.clusters.vectors": "name one file",
     "score_test": "the test split is scored for the chosen setting alone",
     "description": "write one line",
 }

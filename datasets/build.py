@@ -15,6 +15,7 @@ from .encoded.split import Data, Encoding, Split
 from .read import is_table, read_dataset, read_given
 from .splits import train_part
 from .tables import Dataset, Table
+from .tokenizers.tagger import OpenTagger, no_tagger
 from .tokenizers.tokenizer import Tokenizer
 
 T = TypeVar("T")
@@ -27,14 +28,16 @@ def build_data(
     preparation: Preparation,
     report: Callable[[str], object] | None = None,
     given: Mapping[str, Tokenizer] | None = None,
+    open_tagger: OpenTagger = no_tagger,
 ) -> Data:
     """All splits in numbers, prepared as the task needs them.
 
     Labels and tokenizers are learned from the training split alone, except words that are `counted_in: all_splits`; tokenizers that are
-    `given`, by role, are used as they are. `report` is called with a line before anything that takes long.
+    `given`, by role, are used as they are. `report` is called with a line before anything that takes long; `open_tagger` opens the run
+    that gives parts of speech.
     Raises ConfigError where there is nothing to train on, DataError for data that the task cannot be trained on.
     """
-    data, cache = _with_texts(data), Cache(report=report)
+    data, cache = _with_texts(data), Cache(report=report, open_tagger=open_tagger)
     dataset = _read(data, preparation)
     train = dataset.splits["train"]
     if not len(train):

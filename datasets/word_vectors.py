@@ -4,6 +4,7 @@ A file is read once from end to end, and only the vectors of wanted words are ke
 """
 
 import gzip
+import hashlib
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -46,6 +47,17 @@ def read_word_vectors(path: Path, words: Sequence[str]) -> WordVectors:
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise DataError(f"{path} is not a complete gzip file: {error}. Download it again.") from None
     return wanted.vectors(path)
+
+
+def vectors_fingerprints(path: Path) -> list[str]:
+    """The SHA-256 of the file, or of each in the folder that `read_word_vectors` reads; none where there is none, which it reports."""
+    files = sorted((*path.glob("*.safetensors"), path / "tokenizer.json")) if path.is_dir() else [path]
+    digests = []
+    for file in files:
+        if file.is_file():
+            with file.open("rb") as stream:
+                digests.append(hashlib.file_digest(stream, "sha256").hexdigest())
+    return digests
 
 
 class _Wanted:

@@ -229,7 +229,7 @@ def test_without_an_extra_its_command_is_named(steps, extra, monkeypatch):
     ({"morphology": {"type": "kiwi"}, "split": "words"}, "leave split out"),
     ({"morphology": {"type": "kiwi"}, "part_of_speech": {}}, "give keep, drop or attach"),
     ({"stop_words": {}}, "give language, words or both"),
-    ({"meaning": {}}, "give lexicon, latent or both"),
+    ({"meaning": {}}, "give lexicon, clusters, latent or several"),
     ({"meaning": {"lexicon": {"good": ["fine"]}, "ngrams": False}}, "latent is needed"),
     ({"meaning": {"lexicon": {}}}, "at least 1"),
 ])

@@ -13,7 +13,7 @@ from ..configs.schema.model import ModelConfig
 from ..configs.schema.networks import NetworkConfig
 from ..configs.schema.pretrained import PretrainedNetworkConfig
 from ..configs.schema.recipe import Recipe
-from ..configs.schema.tokenizer import SPECIAL_TOKENS
+from ..configs.schema.tokenizer import SPECIAL_TOKENS, NgramTokenizer
 from ..datasets.build import build_data
 from ..datasets.encoded.split import Data, Encoding
 from ..datasets.tokenizers.tokenizer import Tokenizer
@@ -29,6 +29,7 @@ from .folder.run_directory import RunDirectory, find_run
 from .folder.tensors import load_matching, load_tensors
 from .log.display import announce
 from .published import PublishedStart, can_start_published, published_start
+from .tagger_source import open_tagger
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -157,7 +158,7 @@ def can_start(recipe: Recipe) -> bool:
     if (path is not None and not can_start_published(path)) or (vectors in PACKAGES and find_local_weights(vectors) is None):
         return False
     try:
-        return all(has_checkpoint(find_run(name)) for name in recipe.model.sources.values())
+        return all(has_checkpoint(find_run(name)) for name in (*recipe.model.sources.values(), *_tagger(recipe)))
     except RunError:
         return False
 
@@ -166,12 +167,21 @@ def pinned(recipe: Recipe) -> Recipe:
     """The same recipe with the runs that `model.init_from` and the like mean now, so that they stay those when there is a later one; and
     with the sizes of a published network, so that they are known without its folder.
     """
+    for tagger in _tagger(recipe):
+        assert isinstance(recipe.tokenizer, NgramTokenizer), "it has the tagger"
+        recipe = recipe.model_copy(update={"tokenizer": recipe.tokenizer.with_tagger(open_tagger(tagger).run.directory.address)})
     changes: dict[str, Any] = {key: find_run(name).address for key, name in recipe.model.sources.items()}
     if isinstance(recipe.model, PretrainedNetworkConfig) and recipe.model.architecture is None:
         from ..models.pretrained.architecture import stated_architecture
 
         changes["architecture"] = stated_architecture(recipe.model)
     return recipe.model_copy(update={"model": recipe.model.model_copy(update=changes)}) if changes else recipe
+
+
+def _tagger(recipe: Recipe) -> list[str]:
+    """The run that gives parts of speech, if there is one."""
+    name = recipe.tokenizer.tagger if isinstance(recipe.tokenizer, NgramTokenizer) else None
+    return [] if name is None else [name]
 
 
 def _source_name(recipe: Recipe) -> str | None:
@@ -188,7 +198,7 @@ def _refuse_other_tokenizer(recipe: Recipe, start: Start) -> None:
 def build_recipe_data(recipe: Recipe, start: Start | PublishedStart | None = None) -> Data:
     """The splits of a recipe in numbers, by the tokenizers of the run that it starts from where there is one."""
     given: Mapping[str, Tokenizer] = {} if start is None else start.tokenizers
-    return build_data(recipe.data, recipe.tokenizer, preparation(recipe.task), report=announce, given=given)
+    return build_data(recipe.data, recipe.tokenizer, preparation(recipe.task), report=announce, given=given, open_tagger=open_tagger)
 
 
 def lend_encoder(lender: RunDirectory, model: Any, encoding: Encoding) -> None:

@@ -24,6 +24,9 @@ class KiwiConfig(Config):
 class PartOfSpeechConfig(Config):
     """What the part of speech of a token is used for. A tag matches all tags that begin with it: `V` matches `VV` and `VA`."""
 
+    run: str | None = None
+    """The finished run of a tagger that gives the tags, where Kiwi does not: its path, RECIPE (the latest) or RECIPE/NAME. It reads the
+    tokens of step 1, so `split` should cut them as its own training data is: in most, punctuation marks are tokens."""
     keep: Annotated[list[str], Field(min_length=1)] | None = None
     """Keep only tokens with these tags."""
     drop: Annotated[list[str], Field(min_length=1)] | None = None
@@ -55,12 +58,25 @@ class StopWordsConfig(Config):
         return self
 
 
+class ClustersConfig(Config):
+    """Classes of words that are found by k-means over the vectors of the words of the training texts: each is a feature, how many of its
+    words a text has. They are kept with the run, which needs the vectors no more."""
+
+    vectors: Annotated[str, Field(min_length=1)]
+    """The word vectors: a file of word2vec (text or binary) or GloVe, or a folder with the vectors of word pieces as safetensors and their
+    `tokenizer.json` (relative to the recipe). Words are looked up as the steps before leave them, without attached tags."""
+    n: Annotated[int, Field(ge=2, le=100_000)] = 100
+    """The number of clusters."""
+
+
 class MeaningConfig(Config):
     """Features of what words mean, beside or instead of the words themselves."""
 
     lexicon: Annotated[dict[str, Annotated[list[str], Field(min_length=1)]], Field(min_length=1)] | None = None
     """Classes of words, such as `{good: [fine, excellent], bad: [dull]}`: each class is a feature, how many of its words a text has. They
     are compared in lower case with the tokens as the steps before leave them, without attached tags."""
+    clusters: ClustersConfig | None = None
+    """Classes of words whose vectors are alike."""
     latent: PositiveInt | None = None
     """Latent semantic analysis (Deerwester et al. 1990): this number of dimensions, the largest of the truncated singular value
     decomposition of all weighted features; the vector of each text is scaled to length 1."""
@@ -69,8 +85,8 @@ class MeaningConfig(Config):
 
     @model_validator(mode="after")
     def _does_something(self) -> Self:
-        if self.lexicon is None and self.latent is None:
-            raise ValueError("give lexicon, latent or both, such as `latent: 100`")
+        if self.lexicon is None and self.clusters is None and self.latent is None:
+            raise ValueError("give lexicon, clusters, latent or several of them, such as `latent: 100`")
         if not self.ngrams and self.latent is None:
             raise ValueError("with `ngrams: false`, latent is needed: nothing else would be left")
         return self
@@ -85,13 +101,13 @@ class AnalysisConfig(Config):
     morphology: Annotated[LemmasConfig | KiwiConfig, Field(discriminator="type")] | None = None
     """Step 2, the parts that words are made of, or their dictionary form."""
     part_of_speech: PartOfSpeechConfig | None = None
-    """Step 3, by the tags that morphology gives; so far only those of Kiwi."""
+    """Step 3, by the tags of Kiwi, or of a tagger that was trained with this tool."""
     stop_words: StopWordsConfig | None = None
     """Step 4, words to leave out."""
     syntax: dict[str, str] | None = None
     """Step 5, features of the parse tree (`parser: RUN`). Refused so far: no parser can be trained yet."""
     meaning: MeaningConfig | None = None
-    """Step 6, classes of words and latent dimensions."""
+    """Step 6, classes and clusters of words, and latent dimensions."""
 
     @field_validator("syntax")
     @classmethod
@@ -104,6 +120,8 @@ class AnalysisConfig(Config):
         kiwi = isinstance(self.morphology, KiwiConfig)
         if kiwi and self.split is not None:
             raise ValueError("Kiwi finds the tokens itself; leave split out")
-        if self.part_of_speech is not None and not kiwi:
-            raise ValueError("part_of_speech needs tags, which only `morphology: {type: kiwi}` gives so far")
+        if self.part_of_speech is not None and not kiwi and self.part_of_speech.run is None:
+            raise ValueError("part_of_speech needs tags: name the run of a tagger, `run: RUN`, or use `morphology: {type: kiwi}`")
+        if kiwi and self.part_of_speech is not None and self.part_of_speech.run is not None:
+            raise ValueError("Kiwi gives tags of its own; leave part_of_speech.run out")
         return self

@@ -1,11 +1,11 @@
 """How text becomes numbers: the `tokenizer:` section of a recipe."""
 
-from typing import Annotated, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
 from .base import Config, PositiveInt
-from .linguistics import AnalysisConfig
+from .linguistics import AnalysisConfig, ClustersConfig
 
 SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "[BOS]", "[EOS]")
 """The first ids of every ordered tokenizer, in this order."""
@@ -123,9 +123,32 @@ class NgramTokenizer(Config):
         return self
 
     @property
-    def as_before(self) -> set[str]:
+    def as_before(self) -> dict[str, Any]:
         """Keys at their default that are younger than some runs, whose tokenizers are known by their settings without these."""
-        return {name for name in ("analysis", "hash_bits") if getattr(self, name) is None}
+        missing: dict[str, Any] = {name: True for name in ("analysis", "hash_bits") if getattr(self, name) is None}
+        if self.analysis is not None:
+            younger = {"part_of_speech": {"run"}} if self.tagger is None else {}
+            missing["analysis"] = younger | ({"meaning": {"clusters"}} if self.clusters is None else {})
+        return missing
+
+    @property
+    def tagger(self) -> str | None:
+        """The run that gives parts of speech."""
+        steps = self.analysis
+        return None if steps is None or steps.part_of_speech is None else steps.part_of_speech.run
+
+    @property
+    def clusters(self) -> ClustersConfig | None:
+        """The clusters of words that are features."""
+        steps = self.analysis
+        return None if steps is None or steps.meaning is None else steps.meaning.clusters
+
+    def with_tagger(self, run: str) -> Self:
+        """The same with another name for that run."""
+        steps = self.analysis
+        assert steps is not None and steps.part_of_speech is not None, "there is a tagger"
+        part_of_speech = steps.part_of_speech.model_copy(update={"run": run})
+        return self.model_copy(update={"analysis": steps.model_copy(update={"part_of_speech": part_of_speech})})
 
     @model_validator(mode="after")
     def _hashed(self) -> Self:

@@ -19,6 +19,8 @@ from .reader import parse_yaml, read_yaml
 DATA_FILES = ("train", "validation", "test")
 PACKAGED_LEXICON = "vader"
 """The name of a lexicon that is no file, see `configs/schema/rules.py`."""
+CLUSTERS = ("analysis", "meaning", "clusters")
+"""The section of a tokenizer that names word vectors."""
 
 
 def resolve(name_or_path: str, overrides: Sequence[str] = ()) -> Located:
@@ -124,6 +126,8 @@ def _resolved(document: Located, folder: Path) -> Located:
     entries = dict(document.mapping)
     if "model" in entries:
         entries["model"] = _with_weights(_with_rules(_with_fused_rules(entries["model"], folder), folder), folder)
+    if "tokenizer" in entries:
+        entries["tokenizer"] = _with_vectors(entries["tokenizer"], CLUSTERS, folder)
     if "data" in entries:
         entries["data"] = _with_paths(entries["data"], DATA_FILES, folder)
     return replace(document, value=entries)
@@ -173,6 +177,15 @@ def _with_weights(model: Located, folder: Path) -> Located:
     there = {key for key in ("path", "vectors") if (named := model.mapping.get(key)) is not None and isinstance(named.value, str)
              and named.value and _path(named.value, folder).exists()}
     return _with_paths(model, there, folder)
+
+
+def _with_vectors(section: Located, way: Sequence[str], folder: Path) -> Located:
+    """The section with the absolute path of the word vectors in the section that `way` leads to, if there is one."""
+    if not way:
+        return _with_paths(section, {"vectors"}, folder)
+    if way[0] not in section.mapping:
+        return section
+    return replace(section, value={**section.mapping, way[0]: _with_vectors(section.mapping[way[0]], way[1:], folder)})
 
 
 def _with_paths(section: Located, keys: Collection[str], folder: Path) -> Located:

@@ -16,7 +16,9 @@ import numpy as np
 from ...configs.schema.tokenizer import NgramTokenizer, TokenizerConfig
 from ...storage import cache_folder
 from ..arrays import Ragged
+from ..tokenizers.tagger import OpenTagger, no_tagger
 from ..tokenizers.tokenizer import Tokenizer, load_tokenizer, train_and_encode
+from ..word_vectors import vectors_fingerprints
 from .cache_entries import CacheEntries
 from .growing_array import GrowingArray
 
@@ -37,11 +39,12 @@ def cache_root() -> Path | None:
 class Cache:
     """What was trained and encoded before. `made` names what was not there, `notices` reports where it could not be kept.
 
-    `report` is given a line before anything that takes more than about a second.
+    `report` is given a line before anything that takes more than about a second; `open_tagger` opens the run that gives parts of speech.
     """
 
-    def __init__(self, root: Path | None = None, report: Callable[[str], object] | None = None) -> None:
-        self.entries, self.report = CacheEntries(root or cache_root()), report
+    def __init__(self, root: Path | None = None, report: Callable[[str], object] | None = None,
+                 open_tagger: OpenTagger = no_tagger) -> None:
+        self.entries, self.report, self.open_tagger = CacheEntries(root or cache_root()), report, open_tagger
         self._fresh: dict[str, Ragged] = {}  # made along with a tokenizer
 
     @property
@@ -54,16 +57,26 @@ class Cache:
 
     def train(self, config: TokenizerConfig, texts: Sequence[str]) -> Tokenizer:
         """The tokenizer that these training texts give."""
-        key = _key(config.model_dump_json(), _library(config), _hash(texts))
+        key = _key(config.model_dump_json(), _library(config), *self._sources(config), _hash(texts))
 
         def train() -> Tokenizer:
             self._say(f"Training the tokenizer ({config.type}) on", texts)
-            tokenizer, encoded = train_and_encode(config, texts)
+            tokenizer, encoded = train_and_encode(config, texts, self.open_tagger)
             if encoded is not None:
                 self._fresh[_texts_key(tokenizer, texts)] = encoded
             return tokenizer
 
-        return self.entries.get(f"tokenizer-{key}", train, Tokenizer.save, load_tokenizer)
+        def load(folder: Path) -> Tokenizer:
+            return load_tokenizer(folder, open_tagger=self.open_tagger)
+
+        return self.entries.get(f"tokenizer-{key}", train, Tokenizer.save, load)
+
+    def _sources(self, config: TokenizerConfig) -> list[str]:
+        """By their content: what a tokenizer is made from beside its texts."""
+        if not isinstance(config, NgramTokenizer):
+            return []
+        tagger = [] if config.tagger is None else [self.open_tagger(config.tagger).fingerprint]
+        return [*tagger, *([] if config.clusters is None else vectors_fingerprints(Path(config.clusters.vectors)))]
 
     def encode(self, tokenizer: Tokenizer, texts: Sequence[str]) -> Ragged:
         """The encoded texts as read-only memory maps."""

@@ -7,10 +7,15 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from ...configs.schema.linguistics import AnalysisConfig, KiwiConfig, LemmasConfig, PartOfSpeechConfig, StopWordsConfig
 from ...configs.schema.saved import Saved, checked
 from ...configs.schema.tokenizer import NgramTokenizer, TokenizerConfig, WordTokenizer
+from ...errors import RunError
 from ...storage import parse_json
+from .clusters import Clusters
 from .morphology import KIWI, LEMMAS, STOP_WORDS, Lemmas, Token, installed, morphemes, refuse_other_versions, stop_words
+from .tagger import OpenTagger, Tagger, no_tagger
 
 FILE = "analysis.json"
+TAGGED_TOGETHER = 64
+"""Texts that a tagger is given at once."""
 SPLITS = {"words": r"\b\w+\b", "punctuation": r"\w+|[^\w\s]", "whitespace": r"\S+"}
 
 
@@ -19,48 +24,83 @@ class SavedAnalysis(Saved):
 
     versions: dict[str, str]
     stop_words: list[str]
+    tagger: str | None = None
+    """Its fingerprint."""
 
 
 class Analysis:
     """The steps before words are counted. Tokens contain no white space, so a text of tokens is one string with single spaces."""
 
-    def __init__(self, config: AnalysisConfig, lowercase: bool, saved: SavedAnalysis | None = None) -> None:
-        """New, or as it was `saved`. Raises MissingExtraError without the packages, RunError where they are of other versions."""
+    def __init__(self, config: AnalysisConfig, lowercase: bool, open_tagger: OpenTagger = no_tagger,
+                 saved: SavedAnalysis | None = None) -> None:
+        """New, or as it was `saved`. Raises MissingExtraError without the packages, RunError where they or the tagger are others now."""
+        run = None if config.part_of_speech is None else config.part_of_speech.run
+        self._tagger = None if run is None else open_tagger(run)
         if saved is None:
-            saved = SavedAnalysis(versions=installed(packages(config)), stop_words=sorted(_stop_words(config.stop_words)))
+            saved = SavedAnalysis(versions=installed(packages(config)), stop_words=sorted(_stop_words(config.stop_words)),
+                                  tagger=None if self._tagger is None else self._tagger.fingerprint)
         else:
             refuse_other_versions(saved.versions)
+            _refuse_other_tagger(run, self._tagger, saved.tagger)
         self.config, self.lowercase, self.saved = config, lowercase, saved
         self._left_out = frozenset(saved.stop_words)
         self._lemmas = Lemmas(config.morphology.language) if isinstance(config.morphology, LemmasConfig) else None
+        self.clusters: Clusters | None = None
         self._classes = _classes_of(config.meaning.lexicon if config.meaning and config.meaning.lexicon else {})
 
     @classmethod
-    def from_files(cls, config: AnalysisConfig, lowercase: bool, files: Mapping[str, bytes]) -> "Analysis":
+    def from_files(cls, config: AnalysisConfig, lowercase: bool, files: Mapping[str, bytes],
+                   open_tagger: OpenTagger = no_tagger) -> "Analysis":
         """What `files` gave."""
-        return cls(config, lowercase, checked(SavedAnalysis, parse_json(files[FILE])))
+        analysis = cls(config, lowercase, open_tagger, checked(SavedAnalysis, parse_json(files[FILE])))
+        analysis.clusters = Clusters.from_files(files) if config.meaning and config.meaning.clusters else None
+        return analysis
+
+    def learn(self, texts: Iterable[str]) -> None:
+        """Cluster the words of training texts, as `apply` gives them; nothing where the recipe wants no clusters."""
+        if self.config.meaning is not None and self.config.meaning.clusters is not None:
+            words = {word for tokens in texts for word in self._forms(tokens)}
+            self.clusters = Clusters.fit(self.config.meaning.clusters, sorted(words))
 
     def files(self) -> Mapping[str, bytes]:
-        """The versions of the packages, and the words that are left out."""
-        return {FILE: json.dumps(self.saved.model_dump(), ensure_ascii=False, separators=(",", ":")).encode("utf-8")}
+        """The versions of the packages, the words that are left out, what identifies the tagger, and clusters."""
+        saved = self.saved.model_dump(exclude_none=True)
+        clusters = {} if self.clusters is None else self.clusters.files()
+        return {FILE: json.dumps(saved, ensure_ascii=False, separators=(",", ":")).encode("utf-8"), **clusters}
 
     def apply(self, texts: Sequence[str]) -> list[str]:
         """Each text as its tokens with a space between one and the next."""
         attach = self._attaches
-        return [_joined(self._chosen(tokens), attach) for tokens in self._morphemes(texts)]
+        return [_joined(self._chosen(self._normalized(tokens)), attach) for tokens in self._tokens(texts)]
 
     def classes(self, tokens: str) -> list[str]:
         """The classes of the lexicon that the tokens of a text belong to, once for each token."""
-        forms = (token.rpartition("/")[0] for token in tokens.split()) if self._attaches else tokens.split()
-        return [name for form in forms for name in self._classes.get(form.lower(), ())]
+        return [name for form in self._forms(tokens) for name in self._classes.get(form.lower(), ())]
+
+    def clusters_of(self, tokens: str) -> list[str]:
+        """The clusters that the tokens of a text belong to, once for each token."""
+        assert self.clusters is not None, "clusters are learned first"
+        return self.clusters.of(self._forms(tokens))
+
+    def class_names(self, kind: str) -> list[str]:
+        """The classes of a `lexicon` or of `clusters`; of n-grams there are none."""
+        lexicon = self.config.meaning.lexicon if self.config.meaning is not None else None
+        return {"lexicon": list(lexicon or ()), "clusters": [] if self.clusters is None else self.clusters.names}.get(kind, [])
+
+    def _forms(self, tokens: str) -> list[str]:
+        """Without attached tags."""
+        return [token.rpartition("/")[0] for token in tokens.split()] if self._attaches else tokens.split()
 
     def steps(self, text: str) -> list[tuple[str, str]]:
         """The text after each step that the recipe asks for."""
         (tokens,), config = list(self._tokens([text])), self.config
-        named = [] if isinstance(config.morphology, KiwiConfig) else [("tokens", _joined(tokens))]
+        kiwi = isinstance(config.morphology, KiwiConfig)
+        named = [] if kiwi else [("tokens", _joined(tokens))]
+        if self._tagger is not None:
+            named.append(("tags", _joined(tokens, attach=True)))
+        tokens = self._normalized(tokens)
         if config.morphology is not None:
-            (tokens,) = list(self._morphemes([text]))
-            named.append(("lemmas" if self._lemmas else "morphemes", _joined(tokens, attach=bool(tokens and tokens[0].tag))))
+            named.append(("morphemes" if kiwi else "lemmas", _joined(tokens, attach=kiwi)))
         if config.part_of_speech is not None:
             tokens = list(_by_tag(tokens, config.part_of_speech))
             named.append(("part of speech", _joined(tokens, self._attaches)))
@@ -69,6 +109,8 @@ class Analysis:
             named.append(("stop words", _joined(tokens, self._attaches)))
         if self._classes:
             named.append(("lexicon", " ".join(self.classes(_joined(tokens, self._attaches)))))
+        if self.clusters is not None:
+            named.append(("clusters", ", ".join(self.clusters_of(_joined(tokens, self._attaches)))))
         return named
 
     @property
@@ -79,13 +121,14 @@ class Analysis:
         if isinstance(self.config.morphology, KiwiConfig):
             return morphemes(texts)
         pattern = re.compile(SPLITS[self.config.split or "words"])
+        if self._tagger is not None:
+            return _tagged(self._tagger, pattern, texts)
         return ([Token(word) for word in pattern.findall(text)] for text in texts)
 
-    def _morphemes(self, texts: Sequence[str]) -> Iterator[list[Token]]:
+    def _normalized(self, tokens: list[Token]) -> list[Token]:
         """Lemmas are looked up as words are written, since `May` and `may` differ, and only then put in lower case."""
-        for tokens in self._tokens(texts):
-            found = [token._replace(form=self._lemmas(token.form)) for token in tokens] if self._lemmas else tokens
-            yield [token._replace(form=token.form.lower()) for token in found] if self.lowercase else found
+        found = [token._replace(form=self._lemmas(token.form)) for token in tokens] if self._lemmas else tokens
+        return [token._replace(form=token.form.lower()) for token in found] if self.lowercase else found
 
     def _chosen(self, tokens: Iterable[Token]) -> list[Token]:
         chosen = tokens if self.config.part_of_speech is None else _by_tag(tokens, self.config.part_of_speech)
@@ -121,6 +164,20 @@ def _classes_of(lexicon: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
         for word in dict.fromkeys(word.lower() for word in words):
             found.setdefault(word, []).append(name)
     return found
+
+
+def _tagged(tagger: Tagger, pattern: re.Pattern[str], texts: Sequence[str]) -> Iterator[list[Token]]:
+    for start in range(0, len(texts), TAGGED_TOGETHER):
+        sentences = [pattern.findall(text) for text in texts[start : start + TAGGED_TOGETHER]]
+        for words, tags in zip(sentences, tagger.tags(sentences), strict=True):
+            yield [Token(word, tag) for word, tag in zip(words, tags, strict=True)]
+
+
+def _refuse_other_tagger(run: str | None, tagger: Tagger | None, stated: str | None) -> None:
+    """A run of the same name may have been trained again since."""
+    if (None if tagger is None else tagger.fingerprint) != stated:
+        raise RunError(f"it was trained with the parts of speech of another run than {run} is now, and other tags make other features. "
+                       "Restore that run's folder, or train again.")
 
 
 def _by_tag(tokens: Iterable[Token], config: PartOfSpeechConfig) -> Iterator[Token]:

@@ -14,6 +14,7 @@ from ...storage import parse_json
 from ..arrays import FloatArray, IntArray, Ragged
 from .analysis import Analysis
 from .latent import Latent
+from .tagger import OpenTagger, no_tagger
 from .tokenizer import BLOCK, Tokenizer, encodable
 
 if TYPE_CHECKING:
@@ -26,11 +27,13 @@ TOKEN = r"[^ ]+"
 """What an analysis gives: tokens with a space between one and the next."""
 
 NAMES, IDF = "ngrams.json", "idf.safetensors"
+CLASSES = ("lexicon", "clusters")
+"""Kinds of features that are classes of words."""
 
 
 class Ngrams(Tokenizer):
     """N-grams by column: those of words first, then those of characters, each in the order of their text; then, where the recipe asks for
-    them, classes of a lexicon and latent dimensions."""
+    them, classes of a lexicon, clusters of words and latent dimensions."""
 
     def __init__(self, config: NgramTokenizer, names: Mapping[str, Sequence[str]], idf: FloatArray | None,
                  analysis: Analysis | None = None, latent: Latent | None = None) -> None:
@@ -38,18 +41,21 @@ class Ngrams(Tokenizer):
         self._counters: dict[str, Any] = {}
 
     @classmethod
-    def fit(cls, config: NgramTokenizer, texts: Sequence[str]) -> "Ngrams":
+    def fit(cls, config: NgramTokenizer, texts: Sequence[str], open_tagger: OpenTagger = no_tagger) -> "Ngrams":
         """Choose the n-grams and weigh them by the training texts. Raises DataError where none is left."""
-        return cls.fit_encode(config, texts)[0]
+        return cls.fit_encode(config, texts, open_tagger)[0]
 
     @classmethod
-    def fit_encode(cls, config: NgramTokenizer, texts: Sequence[str]) -> "tuple[Ngrams, Ragged | None]":
+    def fit_encode(cls, config: NgramTokenizer, texts: Sequence[str],
+                   open_tagger: OpenTagger = no_tagger) -> "tuple[Ngrams, Ragged | None]":
         """The same, with the encoded texts where they cost nothing more."""
+        analysis = None if config.analysis is None else Analysis(config.analysis, config.lowercase, open_tagger)
         if config.hash_bits is not None:
-            return cls._hashed(config, texts)
-        analysis = None if config.analysis is None else Analysis(config.analysis, config.lowercase)
-        counters = {kind: _counter(config, kind, analysis) for kind in _kinds(config)}
+            return cls._hashed(config, texts, analysis)
         read = _read(analysis, texts)
+        if analysis is not None:
+            analysis.learn(read["words"])
+        counters = {kind: _counter(config, kind, analysis) for kind in _kinds(config)}
         try:
             counts = [counter.fit_transform(read[kind]) for kind, counter in counters.items()]
         except ValueError as error:
@@ -66,10 +72,11 @@ class Ngrams(Tokenizer):
         return ngrams, ngrams._with_latent(weighted)
 
     @classmethod
-    def _hashed(cls, config: NgramTokenizer, texts: Sequence[str]) -> "tuple[Ngrams, Ragged | None]":
+    def _hashed(cls, config: NgramTokenizer, texts: Sequence[str], analysis: Analysis | None) -> "tuple[Ngrams, Ragged | None]":
         """N-grams have no vocabulary, so all that is learned is in how many texts each feature is, from one block of texts at a time."""
-        analysis = None if config.analysis is None else Analysis(config.analysis, config.lowercase)
-        ngrams = cls(config, _fixed_names(config), None, analysis)
+        if analysis is not None:
+            analysis.learn(text for start in range(0, len(texts), BLOCK) for text in _read(analysis, texts[start : start + BLOCK])["words"])
+        ngrams = cls(config, _fixed_names(config, analysis), None, analysis)
         if config.weighting == "tfidf":
             texts_with = np.zeros(ngrams.n_counted, dtype=np.int64)
             for start in range(0, len(texts), BLOCK):
@@ -82,12 +89,13 @@ class Ngrams(Tokenizer):
         return ngrams, ngrams._with_latent(weighted)
 
     @classmethod
-    def from_files(cls, config: NgramTokenizer, files: Mapping[str, bytes]) -> "Ngrams":
+    def from_files(cls, config: NgramTokenizer, files: Mapping[str, bytes], open_tagger: OpenTagger = no_tagger) -> "Ngrams":
         """What `files` gave. Raises ValueError where the parts do not fit together."""
         names = checked(dict[str, list[str]], parse_json(files[NAMES]))
         if list(names) != _kinds(config):
             raise ValueError(f"{NAMES} holds n-grams of {' and '.join(names)}, not of {' and '.join(_kinds(config))}")
-        if config.hash_bits is not None and names != _fixed_names(config):
+        analysis = None if config.analysis is None else Analysis.from_files(config.analysis, config.lowercase, files, open_tagger)
+        if config.hash_bits is not None and names != _fixed_names(config, analysis):
             raise ValueError(f"{NAMES} names n-grams, which hashed ones cannot have")
         if config.hash_bits is None and any(not each or len(set(each)) < len(each) for each in names.values()):
             raise ValueError(f"{NAMES} has an n-gram twice, or none")
@@ -97,7 +105,6 @@ class Ngrams(Tokenizer):
             raise ValueError(f"{IDF} has {len(idf):,} weights for {size:,} n-grams")
         if idf is not None and (idf.dtype != np.float64 or not np.isfinite(idf).all() or idf.min() <= 0):
             raise ValueError(f"{IDF} has weights that are no inverse document frequencies")
-        analysis = None if config.analysis is None else Analysis.from_files(config.analysis, config.lowercase, files)
         dimensions = _latent_size(config)
         latent = None if dimensions is None else Latent.from_files(files, size, dimensions)
         return cls(config, names, idf, analysis, latent)
@@ -108,7 +115,7 @@ class Ngrams(Tokenizer):
 
     @property
     def n_counted(self) -> int:
-        """N-grams and classes of a lexicon, which are counted."""
+        """N-grams and classes of words, which are counted."""
         return sum(_sizes(self.config, self.names).values())
 
     @property
@@ -140,7 +147,7 @@ class Ngrams(Tokenizer):
         return _joined([counter.transform(read[kind]) for kind, counter in self._counters.items()])
 
     def tokens(self, ids: Sequence[int] | IntArray) -> list[str]:
-        """The n-grams; those of characters are quoted where there are both kinds, since `'ab'` may be a word too. Classes of a lexicon
+        """The n-grams; those of characters are quoted where there are both kinds, since `'ab'` may be a word too. Classes of words
         stand in `<>`, and latent dimensions are named by their number and the n-grams that have the largest weights in them."""
         return [self._name(place) for place in map(int, ids)]
 
@@ -151,7 +158,7 @@ class Ngrams(Tokenizer):
         return self.latent.name(place - self._n_kept, self._counted_name)
 
     def _counted_name(self, place: int) -> str:
-        marks = {"words": "{}", "characters": "'{}'" if "words" in self.names else "{}", "lexicon": "<{}>"}
+        marks = {"words": "{}", "characters": "'{}'" if "words" in self.names else "{}", "lexicon": "<{}>", "clusters": "<{}>"}
         for kind, size in _sizes(self.config, self.names).items():
             if place < size:
                 return marks[kind].format(self.names[kind][place] if self.names[kind] else f"#{place}")
@@ -198,19 +205,19 @@ class Ngrams(Tokenizer):
 
 def _kinds(config: NgramTokenizer) -> list[str]:
     meaning = None if config.analysis is None else config.analysis.meaning
-    wanted = {"words": config.words, "characters": config.characters, "lexicon": None if meaning is None else meaning.lexicon}
+    wanted = {"words": config.words, "characters": config.characters, "lexicon": None if meaning is None else meaning.lexicon,
+              "clusters": config.clusters}
     return [kind for kind, settings in wanted.items() if settings is not None]
 
 
-def _fixed_names(config: NgramTokenizer) -> dict[str, list[str]]:
-    """Hashed n-grams have no names; the classes of a lexicon keep theirs."""
-    meaning = None if config.analysis is None else config.analysis.meaning
-    return {kind: list(meaning.lexicon) if kind == "lexicon" and meaning is not None and meaning.lexicon else [] for kind in _kinds(config)}
+def _fixed_names(config: NgramTokenizer, analysis: Analysis | None) -> dict[str, list[str]]:
+    """Hashed n-grams have no names; classes of words keep theirs."""
+    return {kind: [] if analysis is None else analysis.class_names(kind) for kind in _kinds(config)}
 
 
 def _sizes(config: NgramTokenizer, names: Mapping[str, Sequence[str]]) -> dict[str, int]:
     """The number of features of each kind."""
-    return {kind: 2**config.hash_bits if config.hash_bits is not None and kind != "lexicon" else len(names[kind]) for kind in names}
+    return {kind: 2**config.hash_bits if config.hash_bits is not None and kind not in CLASSES else len(names[kind]) for kind in names}
 
 
 def _latent_size(config: NgramTokenizer) -> int | None:
@@ -221,18 +228,17 @@ def _read(analysis: Analysis | None, texts: Sequence[str]) -> dict[str, Sequence
     """What each kind of feature is counted in: words and their classes in analysed texts, characters in the texts themselves."""
     texts = encodable(texts)
     words = texts if analysis is None else analysis.apply(texts)
-    return {"words": words, "characters": texts, "lexicon": words}
+    return {"words": words, "characters": texts, "lexicon": words, "clusters": words}
 
 
 def _counter(config: NgramTokenizer, kind: str, analysis: Analysis | None, names: Sequence[str] | None = None) -> Any:
-    """Counts the n-grams of one kind: those by name, hashed ones, or those that it finds itself; and all classes of a lexicon."""
+    """Counts the n-grams of one kind: those by name, hashed ones, or those that it finds itself; and all classes of words."""
     from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer
 
-    if kind == "lexicon":
-        meaning = None if config.analysis is None else config.analysis.meaning
-        assert analysis is not None and meaning is not None and meaning.lexicon is not None
-        by_class: Any = analysis.classes  # a function may be given, whatever the stubs say
-        return CountVectorizer(analyzer=by_class, vocabulary=list(meaning.lexicon))
+    if kind in CLASSES:
+        assert analysis is not None, "classes are of analysed words"
+        by_class: Any = analysis.classes if kind == "lexicon" else analysis.clusters_of  # a function may be given, whatever the stubs say
+        return CountVectorizer(analyzer=by_class, vocabulary=analysis.class_names(kind))
     shortest, longest = (config.words if kind == "words" else config.characters) or (1, 1)
     options: dict[str, Any] = {"analyzer": "char" if config.across_words else "char_wb", "lowercase": config.lowercase}
     if kind == "words":

@@ -14,6 +14,7 @@ from ...configs.schema.tokenizer import NgramTokenizer, PretrainedTokenizer, Tok
 from ...errors import ConfigError, RunError, UserError
 from ...storage import damage, read_manifest, write_sealed
 from ..arrays import IntArray, Ragged
+from .tagger import OpenTagger, no_tagger
 
 FORMAT, READABLE = 2, (1, 2)
 """The first is raised when saved tokenizers change so that older versions of this tool cannot read them."""
@@ -93,15 +94,15 @@ def encodable(texts: Sequence[str]) -> Sequence[str]:
         return [text.encode("utf-8", "replace").decode("utf-8") for text in texts]
 
 
-def train_tokenizer(config: TokenizerConfig, texts: Sequence[str]) -> Tokenizer:
-    """Learn a tokenizer from the training texts.
+def train_tokenizer(config: TokenizerConfig, texts: Sequence[str], open_tagger: OpenTagger = no_tagger) -> Tokenizer:
+    """Learn a tokenizer from the training texts; `open_tagger` opens the run that gives parts of speech.
 
     Raises ConfigError for a vocabulary that is too small to work, DataError where the texts hold nothing to learn.
     """
     if isinstance(config, NgramTokenizer):
         from .ngrams import Ngrams
 
-        return Ngrams.fit(config, texts)
+        return Ngrams.fit(config, texts, open_tagger)
     if isinstance(config, PretrainedTokenizer):
         raise ConfigError("tokenizer.type: `pretrained` learns nothing from texts; it comes with the weights of `model.type: pretrained`.")
     from .token_sequences import TokenSequences
@@ -109,23 +110,24 @@ def train_tokenizer(config: TokenizerConfig, texts: Sequence[str]) -> Tokenizer:
     return TokenSequences.train(config, texts)
 
 
-def train_and_encode(config: TokenizerConfig, texts: Sequence[str]) -> tuple[Tokenizer, Ragged | None]:
+def train_and_encode(config: TokenizerConfig, texts: Sequence[str],
+                     open_tagger: OpenTagger = no_tagger) -> tuple[Tokenizer, Ragged | None]:
     """The same, with the encoded texts where they cost nothing more: n-grams are counted once for both."""
     if isinstance(config, NgramTokenizer):
         from .ngrams import Ngrams
 
-        return Ngrams.fit_encode(config, texts)
+        return Ngrams.fit_encode(config, texts, open_tagger)
     return train_tokenizer(config, texts), None
 
 
-def load_tokenizer(folder: Path, vocab_size: int | None = None) -> Tokenizer:
-    """Read what `save` wrote; runs no code of the files.
+def load_tokenizer(folder: Path, vocab_size: int | None = None, open_tagger: OpenTagger = no_tagger) -> Tokenizer:
+    """Read what `save` wrote; runs no code of the files. `open_tagger` opens the run that gives parts of speech.
 
     Raises RunError where the folder is damaged, or where its vocabulary is not the `vocab_size` that a model was built for.
     """
     files, about = _read(folder)
     try:
-        tokenizer = _loaded(about.config, files)
+        tokenizer = _loaded(about.config, files, open_tagger)
     except KeyError as error:
         raise RunError(f"The tokenizer in {folder} is damaged: {error} is missing. {_REMEDY}") from None
     except UserError as error:  # what it needs beside its files, such as an extra
@@ -160,7 +162,7 @@ def _read(folder: Path) -> tuple[dict[str, bytes], About]:
         raise RunError(f"The tokenizer in {folder} is damaged: its settings are not valid ({error}). {_REMEDY}") from None
 
 
-def _loaded(config: TokenizerConfig, files: Mapping[str, bytes]) -> Tokenizer:
+def _loaded(config: TokenizerConfig, files: Mapping[str, bytes], open_tagger: OpenTagger) -> Tokenizer:
     if isinstance(config, PretrainedTokenizer):
         from .published import PublishedTokens
 
@@ -168,7 +170,7 @@ def _loaded(config: TokenizerConfig, files: Mapping[str, bytes]) -> Tokenizer:
     if isinstance(config, NgramTokenizer):
         from .ngrams import Ngrams
 
-        return Ngrams.from_files(config, files)
+        return Ngrams.from_files(config, files, open_tagger)
     from .token_sequences import TokenSequences
 
     return TokenSequences.from_files(config, files)

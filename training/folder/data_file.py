@@ -9,6 +9,7 @@ from ...configs.schema.saved import Count, Saved
 from ...datasets.encoded.split import Data, Encoding
 from ...datasets.tokenizers.tokenizer import Tokenizer, load_tokenizer
 from ...errors import RunError
+from ..tagger_source import open_tagger
 from .files import REMEDY, checksum, disk_errors, read_json, read_saved, write_json
 from .run_directory import RunDirectory
 
@@ -87,7 +88,7 @@ def _tokenizer(directory: RunDirectory, role: str, about: DataFile) -> Tokenizer
     """The tokenizer of a role. Raises RunError for another one than the run's own: its ids would mean other tokens, or none."""
     sizes = {"text": about.spec.vocab_size, "target": about.spec.target_vocab_size, "characters": about.spec.n_characters}
     folder = directory.tokenizer(role)
-    tokenizer = load_tokenizer(folder, sizes.get(role))
+    tokenizer = load_tokenizer(folder, sizes.get(role), open_tagger)
     if tokenizer.fingerprint() != about.tokenizers[role]:
         raise RunError(f"The tokenizer in {folder} is not the one that the model was trained with, according to data.json. "
                        "Copy the folder again from the original, or train again.")

@@ -8,9 +8,11 @@ from typing import Any
 
 from ...configs.schema.data import FileData
 from ...configs.schema.recipe import Recipe
+from ...configs.schema.tokenizer import NgramTokenizer
 from ...errors import RunError
 from ..folder.checkpoints import checkpoint_path
 from ..folder.run_directory import find_run
+from ..tagger_source import tagger_fingerprint
 
 LENGTH = 8
 WEIGHTS_FILES = "*.json", "*.safetensors"
@@ -28,6 +30,10 @@ def method_address(recipe: Recipe) -> str:
         settings["data"] |= {name: _content(path) for name, path in paths.items() if path is not None}
     for key, source in recipe.model.sources.items():
         settings["model"][key] = _weights_of(source)
+    if isinstance(recipe.tokenizer, NgramTokenizer) and (tagger := recipe.tokenizer.tagger) is not None:
+        settings["tokenizer"]["analysis"]["part_of_speech"]["run"] = _tags_of(tagger)
+    if isinstance(recipe.tokenizer, NgramTokenizer) and (clusters := recipe.tokenizer.clusters) is not None:
+        settings["tokenizer"]["analysis"]["meaning"]["clusters"]["vectors"] = _published(clusters.vectors)
     settings["model"].pop("architecture", None)  # that of the weights, which `path` names
     stated = settings["model"]
     for key in ("path", "vectors"):
@@ -54,6 +60,13 @@ def _published(path: str) -> list[str]:
     if not place.is_dir():
         return _content(path) if place.is_file() else [path]
     return [digest for pattern in WEIGHTS_FILES for file in sorted(place.glob(pattern)) for digest in _content(str(file))]
+
+
+def _tags_of(tagger: str) -> str:
+    """What identifies a tagger; its name where there is none yet, which training reports."""
+    with suppress(RunError):
+        return tagger_fingerprint(tagger)
+    return tagger
 
 
 def _content(path: str) -> list[str]:

@@ -1,0 +1,79 @@
+"""Words whose vectors are alike, as one feature: k-means over word vectors, by scikit-learn."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ...configs.schema.linguistics import ClustersConfig
+from ...configs.schema.saved import checked
+from ...errors import ConfigError
+from ...storage import parse_json
+from ..arrays import FloatArray
+from ..word_vectors import read_word_vectors
+
+FILE = "clusters.json"
+KEY = "tokenizer.analysis.meaning.clusters"
+NAMED_BY = 3
+"""Words that name a cluster: those nearest to its centre."""
+STARTS = 3
+"""Times that k-means begins from other centres; the best result is kept."""
+
+
+class Clusters:
+    """The `words` of each cluster, those nearest to its centre first; every word is in one cluster."""
+
+    def __init__(self, words: Sequence[Sequence[str]]) -> None:
+        self.words = words
+        self.names = [f"cluster {number} ({' '.join(each[:NAMED_BY])})" for number, each in enumerate(words, start=1)]
+        self._name_of = {word: name for each, name in zip(words, self.names, strict=True) for word in each}
+
+    @classmethod
+    def fit(cls, config: ClustersConfig, words: Sequence[str]) -> "Clusters":
+        """From the distinct words of the training texts. Raises DataError for a file that cannot be read, ConfigError where too few of the
+        words have a vector.
+        """
+        values, found = read_word_vectors(Path(config.vectors), words)
+        known = [word for word, is_found in zip(words, found.tolist(), strict=True) if is_found]
+        if not known:
+            raise ConfigError(f"{KEY}.vectors: {config.vectors} has none of the {len(words):,} words of the training texts. Are they "
+                              "vectors of another language, or is tokenizer.lowercase to be changed?")
+        if config.n > len(known):
+            raise ConfigError(f"{KEY}.n is {config.n:,}, but {config.vectors} has the vectors of only {len(known):,} of the {len(words):,} "
+                              "words of the training texts. Lower it.")
+        return cls(_clustered(known, values[found], config.n))
+
+    @classmethod
+    def from_files(cls, files: Mapping[str, bytes]) -> "Clusters":
+        """What `files` gave. Raises ValueError where a word is in two clusters, or a cluster has none."""
+        words = checked(list[list[str]], parse_json(files[FILE]))
+        if not all(words) or sum(map(len, words)) > len({word for each in words for word in each}):
+            raise ValueError(f"{FILE} has a word twice, or a cluster without words")
+        return cls(words)
+
+    def files(self) -> Mapping[str, bytes]:
+        """The words, so that nobody needs the vectors again."""
+        return {FILE: json.dumps(self.words, ensure_ascii=False, separators=(",", ":")).encode("utf-8")}
+
+    def of(self, words: Sequence[str]) -> list[str]:
+        """The names of the clusters of words, once for each word that is in one."""
+        return [self._name_of[word] for word in words if word in self._name_of]
+
+
+def _clustered(words: Sequence[str], vectors: FloatArray, n: int) -> list[list[str]]:
+    """Vectors of length 1, so that their directions count; on one thread, so that the same words give the same clusters."""
+    from sklearn.cluster import MiniBatchKMeans
+    from threadpoolctl import threadpool_limits
+
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    directions = vectors / np.maximum(lengths, np.finfo(np.float32).tiny)
+    means: Any = MiniBatchKMeans(n, random_state=0, n_init=STARTS)  # pyright: ignore[reportArgumentType]
+    with threadpool_limits(1):
+        clusters, distances = means.fit_predict(directions), means.transform(directions).min(axis=1)
+    nearest_first = np.argsort(distances, kind="stable")
+    found: list[list[str]] = [[] for _ in range(n)]
+    for place in nearest_first.tolist():
+        found[clusters[place]].append(words[place])
+    return [each for each in found if each]
