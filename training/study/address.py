@@ -25,24 +25,37 @@ def method_address(recipe: Recipe) -> str:
     the content that counts, not their place. The files of named datasets have checksums of their own.
     """
     settings: dict[str, Any] = recipe.model_dump(mode="json", exclude={"seeds", "description", "score_test"}, exclude_defaults=True)
+    _state_data(settings, recipe)
+    _state_tokenizer(settings, recipe)
+    _state_model(settings["model"], recipe)
+    return hashlib.sha256(json.dumps(settings, sort_keys=True).encode("utf-8")).hexdigest()[:LENGTH]
+
+
+def _state_data(settings: dict[str, Any], recipe: Recipe) -> None:
     if isinstance(recipe.data, FileData):
         paths = {name: getattr(recipe.data, name) for name in ("train", "validation", "test")}
         settings["data"] |= {name: _content(path) for name, path in paths.items() if path is not None}
-    for key, source in recipe.model.sources.items():
-        settings["model"][key] = _weights_of(source)
-    if isinstance(recipe.tokenizer, NgramTokenizer) and (tagger := recipe.tokenizer.tagger) is not None:
+
+
+def _state_tokenizer(settings: dict[str, Any], recipe: Recipe) -> None:
+    if not isinstance(recipe.tokenizer, NgramTokenizer):
+        return
+    if (tagger := recipe.tokenizer.tagger) is not None:
         settings["tokenizer"]["analysis"]["part_of_speech"]["run"] = _tags_of(tagger)
-    if isinstance(recipe.tokenizer, NgramTokenizer) and (clusters := recipe.tokenizer.clusters) is not None:
+    if (clusters := recipe.tokenizer.clusters) is not None:
         settings["tokenizer"]["analysis"]["meaning"]["clusters"]["vectors"] = _published(clusters.vectors)
-    settings["model"].pop("architecture", None)  # that of the weights, which `path` names
-    stated = settings["model"]
+
+
+def _state_model(stated: dict[str, Any], recipe: Recipe) -> None:
+    for key, source in recipe.model.sources.items():
+        stated[key] = _weights_of(source)
+    stated.pop("architecture", None)  # that of the weights, which `path` names
     for key in ("path", "vectors"):
         if (path := getattr(recipe.model, key, None)) is not None:
             stated[key] = _published(path)
     for section, keys in ((recipe.model, stated), (getattr(recipe.model, "rules", None), stated.get("rules"))):
         if (lexicon := getattr(section, "lexicon", None)) is not None:
             keys["lexicon"]["file"] = _content(lexicon.file)
-    return hashlib.sha256(json.dumps(settings, sort_keys=True).encode("utf-8")).hexdigest()[:LENGTH]
 
 
 def _weights_of(source: str) -> list[str]:
