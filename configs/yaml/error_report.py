@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, get_args, get_origin
 
 from ..schema.base import Config
+from ..schema.model_base import ModelBase
 from ..schema.recipe import Recipe
 from .locations import Located, Place
 from .names_elsewhere import meant_by
@@ -191,11 +192,12 @@ def _homes(key: str) -> Iterator[str]:
 
 
 def _sections(section: type[Config], path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], list[type[Config]]]]:
-    """Every section of the schema: its path and its classes."""
+    """Every section of the schema: its path and its classes. A model within a model has the keys of the one above it."""
     if not path:
         yield (), [section]
     for name, field in section.model_fields.items():
-        if classes := config_classes(field.annotation):
+        classes = config_classes(field.annotation)
+        if classes and not (path and issubclass(classes[0], ModelBase)):
             yield (*path, name), classes
             for each in classes:
                 yield from _sections(each, (*path, name))
