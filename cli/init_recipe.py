@@ -10,6 +10,7 @@ from typing import Any
 
 from ..configs.catalog import own_name
 from ..configs.schema.networks import MlpConfig, NetworkConfig
+from ..configs.schema.neural_symbolic import NeuralSymbolicConfig
 from ..configs.schema.pretrained import PretrainedNetworkConfig
 from ..configs.schema.prompting import PromptingConfig
 from ..configs.schema.recipe import Recipe, problems
@@ -89,8 +90,8 @@ def first_settings(sample: Sample, model: str, folder: Path) -> dict[str, Any]:
         return {**values, **_tagging(sample, model, section), "seeds": [1]}
     prompts, published = issubclass(section, PromptingConfig), section is PretrainedNetworkConfig
     if section is not RulesConfig and not prompts and not published:
-        bag = section is MlpConfig or not issubclass(section, NetworkConfig)
-        values["tokenizer"] = _tokenizer(sample, bag, dense=section is MlpConfig)
+        dense = section in (MlpConfig, NeuralSymbolicConfig)
+        values["tokenizer"] = _tokenizer(sample, bag=dense or not issubclass(section, NetworkConfig), dense=dense)
     names, missing = sample.names, MISSING.intersection(map(str.strip, sample.labels))
     values["task"] = {"type": "classification", "text": names[0], "label": names[1], **({"missing_labels": "drop"} if missing else {})}
     values["model"] = {"type": model, **_model(section, sample)}
@@ -140,6 +141,8 @@ def _tokenizer(sample: Sample, bag: bool, dense: bool) -> dict[str, Any]:
 
 
 def _model(section: type, sample: Sample) -> dict[str, Any]:
+    if section is NeuralSymbolicConfig:
+        return {"network": {"type": "mlp", **_model(MlpConfig, sample)}, "rules": _model(RulesConfig, sample), "fusion": {"type": "logits"}}
     if section is RulesConfig:
         rules = [{"label": label, "keywords": words} for label, words in typical_words(sample).items() if words]
         if not rules:
