@@ -56,7 +56,7 @@ def predict(
 
     opened = open_run(find_run(run), device)
     assert not isinstance(opened.recipe.data, SizesData), "a run was trained on texts"
-    source = find_texts(opened.recipe.data, opened.task.preparation.columns[0], texts, input_, text)
+    source = find_texts(opened.recipe.data, opened.task.preparation, texts, input_, text)
     options = PredictOptions(length, temperature, top_k, top_p, beam_size, n_best, attention, seed)
     _check_options(opened, options)
     target = None if output is None else find_target(source, output, json)

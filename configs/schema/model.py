@@ -21,7 +21,7 @@ from .classical import (
     RandomForestConfig,
     SgdConfig,
 )
-from .networks import CnnConfig, MlpConfig, RecurrentConfig, RecurrentSeq2SeqConfig
+from .networks import CnnConfig, MlpConfig, PictureCnnConfig, RecurrentConfig, RecurrentSeq2SeqConfig
 from .pretrained import PretrainedNetworkConfig
 from .prompting import PromptConfig, TunedPromptConfig
 from .rules import RulesConfig
@@ -45,6 +45,7 @@ ModelConfig = Annotated[
     | NgramConfig
     | MlpConfig
     | CnnConfig
+    | PictureCnnConfig
     | RecurrentConfig
     | TransformerConfig
     | PretrainedNetworkConfig
