@@ -147,7 +147,7 @@ class PictureCnnConfig(NetworkConfig):
     n_filters: list[PositiveInt] = Field(default=[32, 64], min_length=1)
     """Filters of each convolution, from input to output."""
     filter_sizes: list[PositiveInt] = Field(default=[3], min_length=1)
-    """Height and width of the filters of each convolution; a single number is for all of them."""
+    """Height and width of the filters of each convolution, odd numbers; a single one is for all of them."""
     pool_sizes: list[PositiveInt] = Field(default=[2], min_length=1)
     """Height and width of the pooling after each convolution, 1 for none; a single number is for all of them."""
     norm: Literal["layer", "none"] = "layer"
@@ -166,6 +166,8 @@ class PictureCnnConfig(NetworkConfig):
         for key, sizes in (("filter_sizes", self.filter_sizes), ("pool_sizes", self.pool_sizes)):
             if len(sizes) not in (1, len(self.n_filters)):
                 raise ValueError(f"{key} has {len(sizes)} numbers for {len(self.n_filters)} convolutions; give each its own, or all one")
+        if any(size % 2 == 0 for size in self.filter_sizes):
+            raise ValueError("filter_sizes has to be odd numbers, such as 3, so that each filter has a pixel in its middle")
         return self
 
 

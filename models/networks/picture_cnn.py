@@ -40,7 +40,7 @@ class PictureCnn(Network):
 
 def _block(config: PictureCnnConfig, n_inputs: int, n_filters: int, size: int, pool: int) -> list[nn.Module]:
     norm = [nn.GroupNorm(1, n_filters)] if config.norm == "layer" else []
-    return [nn.Conv2d(n_inputs, n_filters, size, padding="same"), *norm, activation(config.activation), nn.MaxPool2d(pool)]
+    return [nn.Conv2d(n_inputs, n_filters, size, padding=size // 2), *norm, activation(config.activation), nn.MaxPool2d(pool)]
 
 
 def _for_each(sizes: list[int], config: PictureCnnConfig) -> list[int]:
