@@ -183,7 +183,7 @@ def show(
     label = f", {'tags' if opened.tagged else 'class'}: {opened.label}" if opened.label else ""
     print(f"columns: {', '.join(columns)} ({'tokens' if opened.tagged else 'text'}: {opened.text}{label})")
     print_labels(opened)
-    print_samples(samples)
+    print_samples(opened, samples)
 
 
 @app.command()

@@ -41,12 +41,27 @@ def print_sizes(opened: Opened) -> None:
     table(["split", "texts", "characters", "words", "line breaks"], rows)
 
 
-def print_samples(samples: Sequence[Mapping[str, str]]) -> None:
-    """Each sample column by column, long texts cut."""
+def print_samples(opened: Opened, samples: Sequence[Mapping[str, str]]) -> None:
+    """Each sample column by column, long texts cut, pictures drawn."""
     for sample in samples:
         print()
         for column, value in sample.items():
+            if opened.pictures and column == opened.text:
+                print_picture(value, opened)
+                continue
             print(f"{column}: {value if len(value) <= _SHOWN_CHARACTERS else value[:_SHOWN_CHARACTERS] + ' ...'}")
+
+
+def print_picture(text: str, opened: Opened) -> None:
+    """A picture in block characters; with the path of its file, where it has one."""
+    from pathlib import Path
+
+    from ..datasets.formats.pictures import is_pixels, picture_blocks, read_picture
+
+    path = text if is_pixels(text) else str(Path(opened.dataset.splits["train"].source).parent / text)
+    if path != text or not is_pixels(text):
+        print(f"{opened.text}: {path}")
+    print(*(f"  {line}" for line in picture_blocks(read_picture(path, path))), sep="\n")
 
 
 def print_checks(opened: Opened, checks: "Mapping[str, SplitCheck]") -> None:

@@ -1,6 +1,7 @@
 """The dataset that `nlp data` shows: named directly, or by a recipe."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..errors import ConfigError
@@ -9,15 +10,19 @@ if TYPE_CHECKING:
     from ..configs.schema.data import FileData, NamedData
     from ..configs.schema.tokenizer import TokenizerConfig
     from ..datasets.check import TokenCheck
+    from ..datasets.encoded.preparation import Preparation
     from ..datasets.tables import Dataset, Table
 
+ROWS = "(numbers)"
+"""What the numbers of a row are called where they are shown as one text."""
 _DATA_SUFFIXES = (".csv", ".tsv", ".jsonl", ".json", ".parquet", ".xlsx")
 
 
 class Opened(NamedTuple):
     """A dataset, the columns to show, and the recipe's tokenizer if it has one.
 
-    `label` is empty where texts have no class, and contains one tag for each token of the text where `tagged`.
+    `label` is empty where texts have no class, and contains one tag for each token of the text where `tagged`; `pictures` says whether
+    `text` holds those.
     """
 
     dataset: "Dataset"
@@ -25,6 +30,7 @@ class Opened(NamedTuple):
     label: str
     tagged: bool = False
     tokenizer: "TokenizerConfig | None" = None
+    pictures: bool = False
 
     @property
     def one_text(self) -> bool:
@@ -44,7 +50,8 @@ def open_target(target: str, overrides: Sequence[str], every_column: bool) -> Op
     if overrides:
         raise ConfigError(f"--set changes a recipe, but {target} is a dataset. Name a recipe, such as {target}/rules.")
     data = NamedData(type="named", name=target)
-    return Opened(_read(data, _named(named.text, named.label), every_column), named.text, named.label, named.tagged)
+    dataset = _read(data, _named(named.text, named.label), every_column)
+    return Opened(dataset, named.text, named.label, named.tagged, pictures=named.pictures)
 
 
 def refuse_data_file(target: str, wanted: str) -> None:
@@ -56,13 +63,27 @@ def refuse_data_file(target: str, wanted: str) -> None:
 def _open_recipe(target: str, overrides: Sequence[str], every_column: bool) -> Opened:
     from ..configs.load import load_recipe
     from ..configs.schema.data import SizesData
+    from ..tasks.build import preparation
 
     recipe = load_recipe(target, overrides)
     task = recipe.task
     if isinstance(recipe.data, SizesData) or task is None:
         raise ConfigError(f"The recipe {target} has `data: {{type: sizes}}`, so there is no data to show.")
-    text, label = str(getattr(task, task.text_key)), str(getattr(task, task.label_key)) if task.label_key else ""
-    return Opened(_read(recipe.data, _named(text, label), every_column), text, label, task.tagged, recipe.tokenizer)
+    prepared, label = preparation(task), str(getattr(task, task.label_key)) if task.label_key else ""
+    if len(prepared.input_columns) == 1:
+        text = prepared.input_columns[0]
+        dataset = _read(recipe.data, _named(text, label), every_column)
+        return Opened(dataset, text, label, task.tagged, recipe.tokenizer, getattr(task, "picture", None) is not None)
+    return Opened(_with_rows(_read(recipe.data, prepared.columns, every_column), prepared), ROWS, label)
+
+
+def _with_rows(dataset: "Dataset", prepared: "Preparation") -> "Dataset":
+    """With a column more, in which all that a model is given of a row is one text."""
+    from ..datasets.tables import Table
+
+    splits = {name: Table({ROWS: prepared.row_texts(prepared.checked(table)[0]), **table.columns}, table.source, table.lines)
+              for name, table in dataset.splits.items()}
+    return replace(dataset, splits=splits)
 
 
 def _named(*columns: str) -> list[str]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..configs.schema.data import FileData, NamedData
+from ..datasets.encoded.preparation import Preparation
 from ..datasets.files import read_content
 from ..datasets.formats.append import append_columns
 from ..datasets.formats.encodings import UTF8, decode, is_utf8_after_all
@@ -38,12 +39,13 @@ class Source:
         return f"{self.name}:{row + 1}" if self.name != ARGUMENTS else f"text {row + 1} of the command line"
 
 
-def find_texts(data: NamedData | FileData, column: str, texts: list[str] | None, path: str | None, named: str | None) -> Source:
-    """The texts of the command line, of a file, or of standard input as they come. `column` is the recipe's name for the texts."""
+def find_texts(data: NamedData | FileData, preparation: Preparation, texts: list[str] | None, path: str | None, named: str | None
+               ) -> Source:
+    """The texts of the command line, of a file, or of standard input as they come. `preparation` knows the columns of a table."""
     if texts and path is not None:
         raise ConfigError("Give texts on the command line or a file with --input, not both.")
     if path is not None and is_table(data, path):
-        return _column(data, column, path, named)
+        return _rows(data, preparation, path, named)
     if named is not None:
         raise ConfigError("--text names a column of the file that --input names, which has to be a table such as .csv, .tsv or .jsonl.")
     if texts:
@@ -53,11 +55,15 @@ def find_texts(data: NamedData | FileData, column: str, texts: list[str] | None,
     return Source(normalized(lines, data.normalization), path or "standard input")
 
 
-def _column(data: NamedData | FileData, column: str, path: str, named: str | None) -> Source:
-    given = read_given(data, path, {} if named is None else {column: named}, (column,), REMEDY)
+def _rows(data: NamedData | FileData, preparation: Preparation, path: str, named: str | None) -> Source:
+    columns = preparation.input_columns
+    if named is not None and len(columns) != 1:
+        raise ConfigError(f"--text names one column, and this run reads {len(columns)}, which have to be called in {path} as in training. "
+                          "Leave it out.")
+    given = read_given(data, path, {} if named is None else {columns[0]: named}, columns, REMEDY, preparation.column_roles)
     for each in given.notices:
         notice(each)
-    return Source(given.table.columns[column], path, given.table, given.data)
+    return Source(preparation.row_texts(given.table), path, given.table, given.data)
 
 
 def _lines(path: str, encoding: str) -> Iterator[str]:
@@ -86,7 +92,7 @@ def find_target(source: Source, output: str, as_json: bool) -> Path:
         raise ConfigError(f"--output {output} is the file that --input names, which is never overwritten. Give another name.")
     if not path.parent.is_dir():
         raise ConfigError(f"--output {output}: there is no folder {path.parent}. Make it first, or name another.")
-    (texts,) = source.table.columns.values()  # as long as predictions are, in tokens too
+    texts = list(source.texts)  # as long as predictions are, in tokens too
     _appended(source, {"prediction": texts, "probability": texts})
     return path
 

@@ -70,6 +70,8 @@ def _refuse_other_tasks(recipe: "Recipe", name: str) -> None:
     if recipe.task is not None and not isinstance(recipe.task, ClassificationConfig):
         raise ConfigError(f"The recipe {name} has task.type {recipe.task.type}, and rules are for classes of texts: name a recipe with "
                           "`task: {type: classification}`.")
+    if recipe.task is not None and not recipe.task.reads_texts:
+        raise ConfigError(f"The recipe {name} has no texts, and rules are for classes of texts: name another one.")
 
 
 def _sections(recipe: "Recipe", source: str) -> dict[str, object]:

@@ -77,7 +77,7 @@ def read_file_as_split(data: DataConfig, preparation: Preparation, encoding: Enc
     others by these.
     """
     data, cache = _with_texts(data), Cache()
-    given = read_given(data, file, columns, preparation.columns, "Name the columns with --text and --label.")
+    given = read_given(data, file, columns, preparation.columns, "Name the columns with --text and --label.", preparation.column_roles)
     table, left_out = preparation.checked(given.table)
     split, more = preparation.split(_name_of(file), table, encoding, cache)
     taken = given.notices if is_table(data, file) else given.notices[1:]
@@ -96,9 +96,9 @@ def count_training_examples(data: DataConfig, preparation: Preparation) -> int:
 
 
 def read_row_texts(data: DataConfig, preparation: Preparation) -> Mapping[str, Sequence[str]]:
-    """What a model is given of each row, of every split: the column that the task reads first."""
+    """What a model is given of each row, of every split."""
     dataset = _read(_with_texts(data), preparation)
-    return {name: table.columns[preparation.columns[0]] for name, table in dataset.splits.items()}
+    return {name: preparation.row_texts(table) for name, table in dataset.splits.items()}
 
 
 def _read(data: NamedData | FileData, preparation: Preparation) -> Dataset:

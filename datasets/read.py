@@ -18,7 +18,7 @@ from .formats.lines import pair_lines
 from .formats.table_reader import read_table
 from .named.catalog import NamedDataset, Source, find_dataset
 from .named.published_formats import strip_message
-from .splits import cut_end, cut_validation
+from .splits import cut_end, cut_fold, cut_validation
 from .tables import Dataset, Table
 
 _Format = Literal[TableFormat, "parallel", "folders", "huggingface"]
@@ -62,6 +62,8 @@ def _embedded(named: NamedDataset) -> Dataset:
             from .named.dates import read_dates as read
         case "pydocs":
             from .named.pydocs import read_pydocs as read
+        case "digits":
+            from .named.digits import read_digits as read
         case _:
             raise ValueError(f"{named.name} has neither files nor a reader")
     return read()
@@ -125,7 +127,13 @@ def _stripped(table: Table, column: str, config: NamedData) -> Table:
 
 
 def _with_validation(tables: Mapping[str, Table], config: NamedData | FileData) -> Mapping[str, Table]:
-    """The splits in their usual order, with a validation split cut from train where there is none; further test splits come last."""
+    """The splits in their usual order, with a test split where there are folds, and a validation split cut from train where there is none;
+    further test splits come last."""
+    if config.folds is not None:
+        if tables.keys() != {"train"}:
+            raise DataError(f"data.folds deals out the examples of data without splits, and this has {', '.join(tables)}. Leave it out.")
+        train, test = cut_fold(tables["train"], config.folds, config.split_seed)
+        tables = {"train": train, "test": test}
     if "validation" not in tables:
         one_text = isinstance(config, FileData) and _format(config, config.train) == "text"
         train, validation = (cut_end(tables["train"], config.validation_share) if one_text
@@ -177,14 +185,16 @@ class Given(NamedTuple):
     notices: Sequence[str]
 
 
-def read_given(config: NamedData | FileData, path: str, named: Mapping[str, str], columns: Sequence[str], remedy: str) -> Given:
+def read_given(config: NamedData | FileData, path: str, named: Mapping[str, str], columns: Sequence[str], remedy: str,
+               roles: Sequence[str] = ("texts", "labels")) -> Given:
     """The columns of a file that the recipe does not name. A delimiter that is not the usual one is found, and UTF-8 is recognised.
 
-    `named` are the columns that the caller has named, by their names in the recipe.
+    `named` are the columns that the caller has named, by their names in the recipe; `roles` say what is read from each column.
     """
     data = adapted(config, path, named)
     if _format(data, path) in _NOT_ONE_TEXT:
-        return _given(data, path, columns, read_file(data, path, columns, remedy)[0])
+        taken = _columns_taken(data, path, columns, roles)
+        return Given(data, read_file(data, path, columns, remedy)[0], [taken])
     content = read_content(Path(path).expanduser())
     other = is_utf8_after_all(content, data.encoding)
     encoding = [f"{path} is UTF-8, and read as that, where the recipe has `data.encoding: {data.encoding}`."] if other else []
@@ -194,11 +204,7 @@ def read_given(config: NamedData | FileData, path: str, named: Mapping[str, str]
     else:
         table = read_table(content, path, form, columns)
     data = data.model_copy(update={"quoting": form.quoting, "delimiter": form.delimiter, "encoding": form.encoding})
-    return _given(data, path, columns, _normalized(table, data), encoding)
-
-
-def _given(data: FileData, path: str, columns: Sequence[str], table: Table, notices: Sequence[str] = ()) -> Given:
-    return Given(data, table, [_columns_taken(data, path, columns), *notices])
+    return Given(data, _normalized(table, data), [_columns_taken(data, path, columns, roles), *encoding])
 
 
 def form_of(config: FileData) -> Form:
@@ -237,11 +243,14 @@ def adapted(config: NamedData | FileData, path: str, columns: Mapping[str, str])
     return form.model_copy(update={"train": path, "header": header, "columns": {**form.columns, **places}})
 
 
-def _columns_taken(form: FileData, path: str, names: Sequence[str]) -> str:
+def _columns_taken(form: FileData, path: str, names: Sequence[str], of_columns: Sequence[str]) -> str:
     """Which columns of a file are read as the texts and, where two are named, as the labels; for a notice."""
     keys = [form.columns.get(name, name) for name in names]
     shown = [f"{key} (the first is 0)" if isinstance(key, int) else f"`{key}`" for key in keys]
-    roles = [f"{role} from column {key}" for role, key in zip(("texts", "labels"), shown, strict=False)]
+    by_role: dict[str, list[str]] = {}
+    for role, key in zip(of_columns, shown, strict=False):
+        by_role.setdefault(role, []).append(key)
+    roles = [f"{role} from column{'s' * (len(each) > 1)} {', '.join(each)}" for role, each in by_role.items()]
     divided = f"; fields divided by {form.delimiter!r}" if form.delimiter is not None else ""
     return f"{path}: {' and '.join(roles)}{divided}."
 

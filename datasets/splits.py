@@ -52,6 +52,21 @@ def cut_validation(train: Table, share: float, seed: int) -> tuple[Table, Table]
     return take_rows(train, np.flatnonzero(~held_out).tolist()), take_rows(train, np.flatnonzero(held_out).tolist())
 
 
+def cut_fold(table: Table, folds: int, number: int) -> tuple[Table, Table]:
+    """The rows without, and those of, one of so many equal parts, dealt out at random; both keep the file's order.
+
+    The numbers 0 to `folds` - 1 are the parts of one deal, which have every row once, the next `folds` numbers those of another.
+    DataError where there are fewer rows than parts.
+    """
+    if len(table) < folds + 2:
+        raise DataError(f"{table.source} has {len(table)} example{'s' * (len(table) != 1)}, too few for data.folds: {folds}. Add more, or "
+                        "take fewer folds.")
+    deal, part = divmod(number, folds)
+    rows = np.random.default_rng((deal, folds)).permutation(len(table))
+    test = np.sort(rows[part::folds]).tolist()
+    return table.without(test), take_rows(table, test)
+
+
 def train_part(train: Table, strata: Sequence[str] | None, size: float | int, seed: int) -> Table:
     """A share of the rows (a float), or so many of them (an int), in the file's order; at least one, and all where there are no more.
 

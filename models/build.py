@@ -16,6 +16,7 @@ from ..configs.schema.model import ModelConfig
 from ..configs.schema.networks import (
     CnnConfig,
     MlpConfig,
+    PictureCnnConfig,
     RecurrentConfig,
     RecurrentSeq2SeqConfig,
 )
@@ -69,6 +70,11 @@ def build_model(config: ModelConfig, spec: SizesData, head: Heads,  # noqa: PLR0
             from .networks.cnn import Cnn
 
             return Cnn(config, _size(spec.vocab_size, "vocab_size", config), spec.n_characters, head)
+        case PictureCnnConfig():
+            from .networks.picture_cnn import PictureCnn
+
+            size = _size(spec.picture_height, "picture_height", config), _size(spec.picture_width, "picture_width", config)
+            return PictureCnn(config, size, _single(config, head))
         case NgramConfig():
             from .classical.ngram import NgramLanguageModel
 

@@ -14,6 +14,7 @@ from ..configs.schema.networks import NetworkConfig
 from .build import build_model
 from .head import Heads
 from .networks.network import Network
+from .networks.picture_cnn import PictureCnn
 
 MEASURED_BLOCKS = 3
 WORD_CHARACTERS = 8
@@ -93,6 +94,8 @@ def _inputs(model: Network, load: Load) -> dict[str, Tensor | None]:
     """The arrays of everything that the model reads, without their numbers."""
     texts, tokens, reads = load.texts, load.tokens, model.config.inputs
     inputs: dict[str, Tensor | None] = {"vectors": _empty(torch.float32, texts, _n_features(model))} if "vector" in reads else {}
+    if "picture" in reads:
+        inputs["pictures"] = _empty(torch.float32, texts, *_picture_size(model))
     if "bag" in reads:
         averaged = any(isinstance(module, nn.EmbeddingBag) for module in model.modules())
         weights = None if averaged else _empty(torch.float32, texts * tokens)
@@ -114,6 +117,11 @@ def _empty(dtype: torch.dtype, *shape: int) -> Tensor:
 
 def _n_features(model: Network) -> int:
     return next(parameter for parameter in model.parameters() if parameter.ndim == 2).shape[1]
+
+
+def _picture_size(model: Network) -> tuple[int, int]:
+    assert isinstance(model, PictureCnn), "no other network reads pictures"
+    return model.picture_size
 
 
 class _FusedAttention(TorchFunctionMode):

@@ -1,4 +1,4 @@
-"""Classification: one class for each text. Numpy only; the loss of networks is in `losses.py`."""
+"""Classification: one class for each text, row of numbers or picture. Numpy only; the loss of networks is in `losses.py`."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -9,6 +9,8 @@ import numpy as np
 from ..configs.schema.classification import ClassificationConfig
 from ..configs.schema.data import SizesData
 from ..datasets.arrays import BoolArray, FloatArray, IntArray
+from ..datasets.encoded.labelled_numbers import LabelledNumbers
+from ..datasets.encoded.labelled_pictures import LabelledPictures
 from ..datasets.encoded.labelled_texts import LabelledTexts
 from ..datasets.encoded.labels import UNSEEN
 from ..datasets.encoded.split import Batch, Encoding
@@ -68,8 +70,10 @@ class Classification(Task):
 
     @classmethod
     def prepare(cls, config: ClassificationConfig) -> LabelledTexts:
-        """Texts with a class each."""
-        return LabelledTexts(config)
+        """Texts, rows of numbers or pictures with a class each."""
+        if config.numbers is not None:
+            return LabelledNumbers(config)
+        return LabelledTexts(config) if config.picture is None else LabelledPictures(config)
 
     @classmethod
     def head_for(cls, config: ClassificationConfig, sizes: SizesData, labels: tuple[str, ...] = ()) -> Head:

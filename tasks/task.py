@@ -156,7 +156,7 @@ class Task(ABC):
         self.type, self.main_metric, self.lower_is_better = config.type, config.main_metric, config.lower_is_better
         self.heading = config.heading
         self.labels, self.label_counts = encoding.labels, np.asarray(encoding.label_counts)
-        self.preparation = self.prepare(config)
+        self.preparation = self.prepare(config).learned(encoding)
 
     @classmethod
     @abstractmethod

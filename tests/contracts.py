@@ -20,6 +20,7 @@ from nlp.configs.schema.networks import (
     CnnConfig,
     MlpConfig,
     NetworkConfig,
+    PictureCnnConfig,
     RecurrentConfig,
 )
 from nlp.configs.schema.neural_symbolic import NeuralSymbolicConfig
@@ -33,7 +34,9 @@ from torch import nn
 from torch.nn import functional
 
 N_TOKENS, N_FEATURES, N_CLASSES, N_CHARACTERS = 40, 12, 4, 12
-SIZES = SizesData(type="sizes", vocab_size=N_TOKENS, n_features=N_FEATURES, n_classes=N_CLASSES, n_characters=N_CHARACTERS)
+HEIGHT, WIDTH = 3, 4
+SIZES = SizesData(type="sizes", vocab_size=N_TOKENS, n_features=N_FEATURES, n_classes=N_CLASSES, n_characters=N_CHARACTERS,
+                  picture_height=HEIGHT, picture_width=WIDTH)
 CLASSES, TAGS, CRF_TAGS = Head("classes", N_CLASSES), Head("tags", N_CLASSES), Head("tags", N_CLASSES, crf=True)
 
 
@@ -81,6 +84,10 @@ def transformer(**settings: Any) -> TransformerConfig:
     return TransformerConfig(type="transformer", **{**small, **settings})
 
 
+def picture_cnn(**settings: Any) -> PictureCnnConfig:
+    return PictureCnnConfig(type="picture_cnn", **{"n_filters": [6], "dropout": 0.1, **settings})
+
+
 CNN_CHARACTERS = CharacterCnnConfig(type="cnn", d_embedding=5, filter_widths=[1, 2], n_filters=3)
 LSTM_CHARACTERS = CharacterLstmConfig(type="lstm", d_embedding=5, hidden_size=3)
 BERT = {"norm": "post", "positions": "learned", "pooling": "cls", "n_segments": 2, "embedding_norm": True, "pooler": True}
@@ -99,6 +106,8 @@ NETWORKS = [
     Case("cnn", cnn(), reach=2),
     Case("cnn-widths", cnn(filter_widths=[1, 2, 7], activation="gelu", hidden_sizes=[10]), reach=3),
     Case("cnn-mean", cnn(pooling="mean", activation="tanh"), reach=2),
+    Case("picture-cnn", picture_cnn()),
+    Case("picture-cnn-deep", picture_cnn(n_filters=[6, 8], filter_sizes=[1, 5], pool_sizes=[1, 3], norm="none", hidden_sizes=[10])),
     *(Case(f"{cell}-last", recurrent(cell), reach=0) for cell in ("rnn", "lstm", "gru")),
     *(Case(f"{cell}-{pool}", recurrent(cell, pooling=pool), reach=0)
       for cell, pool in (("gru", "mean"), ("lstm", "max"), ("rnn", "attention"))),
@@ -158,8 +167,11 @@ def inputs_for(case: Case, texts: Sequence[Sequence[int]], extra: int = 0) -> di
     """The texts as this model's arrays; `extra` columns more of padding than the longest text needs."""
     ids = [np.array(text, dtype=np.int32) for text in texts]
     lengths = np.array([len(text) for text in texts], dtype=np.int64)
+    vectors = np.stack([np.bincount(text, minlength=N_TOKENS)[:N_FEATURES] for text in ids]).astype(np.float32)
     if "vector" in case.config.inputs:
-        return {"vectors": np.stack([np.bincount(text, minlength=N_TOKENS)[:N_FEATURES] for text in ids]).astype(np.float32)}
+        return {"vectors": vectors}
+    if "picture" in case.config.inputs:
+        return {"pictures": vectors.reshape(len(texts), HEIGHT, WIDTH)}
     if "bag" in case.config.inputs:
         starts = (np.cumsum(lengths) - lengths).astype(np.int32)
         weights = None if case.config.d_embedding else np.concatenate(ids).astype(np.float32) / N_TOKENS
@@ -239,6 +251,16 @@ def cnn_by_hand(config: NetworkConfig, sizes: SizesData, _head: Head | None, n_c
     return sizes.vocab_size * config.d_embedding + filters + chain([pooled, *config.hidden_sizes, n_classes])
 
 
+def picture_cnn_by_hand(config: NetworkConfig, sizes: SizesData, _head: Head | None, n_classes: int, _d_spelled: int) -> int:
+    height, width, n_inputs, total = *sizes.picture_size, 1, 0
+    n_blocks = len(config.n_filters)
+    filters, pools = ((sizes * n_blocks)[:n_blocks] for sizes in (config.filter_sizes, config.pool_sizes))
+    for n_filters, size, pool in zip(config.n_filters, filters, pools, strict=True):
+        total += n_filters * (size * size * n_inputs + 1) + (2 * n_filters if config.norm == "layer" else 0)
+        height, width, n_inputs = height // pool, width // pool, n_filters
+    return total + chain([n_inputs * height * width, *config.hidden_sizes, n_classes])
+
+
 def transformer_seq2seq_by_hand(config: NetworkConfig, sizes: SizesData, head: Head, _n_classes: int, _d_spelled: int) -> int:
     d, matrices = config.d_model, 3 - head.tied - head.tied_source
     attention, feed_forward, norm = transformer_parts_by_hand(config)
@@ -316,6 +338,7 @@ def transformer_by_hand(config: NetworkConfig, sizes: SizesData, head: Head | No
 FORMULAS = {
     "mlp": mlp_by_hand,
     "cnn": cnn_by_hand,
+    "picture_cnn": picture_cnn_by_hand,
     "rnn": recurrent_by_hand,
     "lstm": recurrent_by_hand,
     "gru": recurrent_by_hand,

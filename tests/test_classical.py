@@ -99,7 +99,13 @@ def flat(dense):
         ids = np.flatnonzero(row)
         tokens += [*ids, *ids[::-1]]
         weights += [*(row[ids] / 2), *(row[ids[::-1]] / 2)]
-    return np.array(tokens, dtype=np.int32), np.array(starts, dtype=np.int32), np.array(weights, dtype=np.float32)
+    return {"tokens": np.array(tokens, dtype=np.int32), "starts": np.array(starts, dtype=np.int32),
+            "weights": np.array(weights, dtype=np.float32)}
+
+
+def bags(tokens, starts):
+    """Texts without weights."""
+    return {"tokens": tokens, "starts": starts, "weights": None}
 
 
 def examples(n=80, classes=3, seed=0):
@@ -124,7 +130,7 @@ def fitted(config, dense=None, labels=None):
     if dense is None:
         dense, labels = examples()
     model = new(config)
-    model.fit(*flat(dense), targets=all_known(labels), seed=SEED)
+    model.fit(**flat(dense), targets=all_known(labels), seed=SEED)
     return model
 
 
@@ -134,7 +140,7 @@ def test_equals_scikit_learn_on_dense_arrays(family):
     dense, labels = examples()
     model = fitted(config)
     reference.fit(dense, labels)
-    ours, unseen = model.scores(*flat(examples(seed=1)[0])), examples(seed=1)[0]
+    ours, unseen = model.scores(**flat(examples(seed=1)[0])), examples(seed=1)[0]
     theirs = reference.decision_function(unseen) if model.scores_are == "margins" else reference.predict_proba(unseen)
     np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-6)
     assert model.notices == []
@@ -150,11 +156,11 @@ def test_saved_and_loaded_scores_the_same_to_the_bit(family, tmp_path):
     loaded = new(model.config)
     loaded.load(tmp_path)
     unseen = flat(examples(seed=1)[0])
-    assert np.array_equal(model.scores(*unseen), loaded.scores(*unseen))
+    assert np.array_equal(model.scores(**unseen), loaded.scores(**unseen))
     assert loaded.describe() == model.describe()
     assert loaded.notices == []
-    predicted = model.scores(*unseen).argmax(axis=1)
-    assert model.why(*unseen, predicted) == loaded.why(*unseen, predicted)
+    predicted = model.scores(**unseen).argmax(axis=1)
+    assert model.why(**unseen, predicted=predicted) == loaded.why(**unseen, predicted=predicted)
 
 
 def saved_bytes():
@@ -187,7 +193,7 @@ def test_plain_skops_and_this_package_read_each_other_s_files(family, tmp_path):
     loaded = new(model.config)
     loaded.load(tmp_path)
     unseen = flat(examples(seed=1)[0])
-    assert np.array_equal(model.scores(*unseen), loaded.scores(*unseen))
+    assert np.array_equal(model.scores(**unseen), loaded.scores(**unseen))
 
 
 def test_numbers_that_happen_to_be_one_object_are_saved_as_if_they_were_two(tmp_path):
@@ -204,15 +210,15 @@ def test_numbers_that_happen_to_be_one_object_are_saved_as_if_they_were_two(tmp_
 def test_scores_do_not_depend_on_the_batch(family):
     model = fitted(FAMILIES[family][0])
     dense = examples(seed=1)[0]
-    one_by_one = np.concatenate([model.scores(*flat(row[None])) for row in dense])
-    np.testing.assert_allclose(model.scores(*flat(dense)), one_by_one, rtol=1e-12, atol=1e-12)
+    one_by_one = np.concatenate([model.scores(**flat(row[None])) for row in dense])
+    np.testing.assert_allclose(model.scores(**flat(dense)), one_by_one, rtol=1e-12, atol=1e-12)
 
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_a_class_without_training_texts_keeps_its_column(family):
     dense, labels = examples()
     model = fitted(FAMILIES[family][0], dense[labels != 1], labels[labels != 1])
-    scores = model.scores(*flat(dense))
+    scores = model.scores(**flat(dense))
     assert scores.shape == (80, 3)
     assert np.isfinite(scores).all()
     assert not np.any(scores.argmax(axis=1) == 1)
@@ -225,12 +231,12 @@ def test_a_class_without_training_texts_keeps_its_column(family):
 def test_texts_without_tokens_and_empty_batches(family):
     model = fitted(FAMILIES[family][0])
     nothing = np.zeros(0, dtype=np.int32)
-    assert model.scores(nothing, nothing, None).shape == (0, 3)
-    assert model.why(nothing, nothing, None, nothing) == []
-    empty = model.scores(nothing, np.zeros(2, dtype=np.int32), None)
+    assert model.scores(**bags(nothing, nothing)).shape == (0, 3)
+    assert model.why(**bags(nothing, nothing), predicted=nothing) == []
+    empty = model.scores(**bags(nothing, np.zeros(2, dtype=np.int32)))
     assert empty.shape == (2, 3)
     assert np.isfinite(empty).all()
-    assert len(model.why(nothing, np.zeros(2, dtype=np.int32), None, empty.argmax(axis=1))) == 2
+    assert len(model.why(**bags(nothing, np.zeros(2, dtype=np.int32)), predicted=empty.argmax(axis=1))) == 2
 
 
 @pytest.mark.parametrize("family", ["tree", "forest", "hinge"])
@@ -240,8 +246,8 @@ def test_the_seed_decides(family):
     scores = []
     for seed in (1, 1, 2):
         model = new(FAMILIES[family][0])
-        model.fit(*flat(dense), targets=all_known(labels), seed=seed)
-        scores.append(model.scores(*flat(dense + 0.05)))
+        model.fit(**flat(dense), targets=all_known(labels), seed=seed)
+        scores.append(model.scores(**flat(dense + 0.05)))
     assert np.array_equal(scores[0], scores[1])
     assert not np.array_equal(scores[0], scores[2])
 
@@ -249,8 +255,8 @@ def test_the_seed_decides(family):
 def test_a_binary_svm_has_two_columns():
     dense, labels = examples(classes=2)
     model = new(FAMILIES["svm"][0], ("no", "yes"))
-    model.fit(*flat(dense), targets=all_known(labels), seed=SEED)
-    scores = model.scores(*flat(dense))
+    model.fit(**flat(dense), targets=all_known(labels), seed=SEED)
+    scores = model.scores(**flat(dense))
     reference = LinearSVC(C=0.5, dual="auto", random_state=SEED).fit(dense, labels).decision_function(dense)
     np.testing.assert_allclose(scores[:, 1], reference, rtol=1e-5)
     assert np.array_equal(scores[:, 0], -scores[:, 1])
@@ -259,17 +265,17 @@ def test_a_binary_svm_has_two_columns():
 def test_without_weights_tokens_are_counted():
     tokens, starts = np.array([3, 3, 5, 0, 1], dtype=np.int32), np.array([0, 3], dtype=np.int32)
     model = new(FAMILIES["multinomial"][0])
-    model.fit(tokens, starts, None, targets=all_known(np.array([0, 2])), seed=SEED)
+    model.fit(**bags(tokens, starts), targets=all_known(np.array([0, 2])), seed=SEED)
     counted = np.zeros((2, N_FEATURES))
     counted[0, [3, 5]], counted[1, [0, 1]] = [2, 1], 1
     expected = MultinomialNB(alpha=0.5).fit(counted, [0, 2]).predict_proba(counted)
-    np.testing.assert_allclose(model.scores(tokens, starts, None)[:, [0, 2]], expected)
+    np.testing.assert_allclose(model.scores(**bags(tokens, starts))[:, [0, 2]], expected)
 
 
 def test_neighbours_are_limited_to_the_texts_that_there_are():
     dense, labels = examples(n=3)
     model = fitted(KnnConfig(type="knn", n_neighbors=5), dense, labels)
-    assert model.scores(*flat(dense)).shape == (3, 3)
+    assert model.scores(**flat(dense)).shape == (3, 3)
     assert "only 3 training texts" in model.notices[0]
 
 
@@ -295,8 +301,8 @@ def test_blocks_of_texts_give_what_all_at_once_give(family, monkeypatch):
     for block in (1_000, 7):
         monkeypatch.setattr("nlp.models.classical.rounds.BLOCK", block)
         model = new(FAMILIES[family][0])
-        model.fit(*flat(dense), targets=all_known(labels), seed=SEED, report=lambda *about: said.append(about))
-        scores.append(model.scores(*flat(dense)))
+        model.fit(**flat(dense), targets=all_known(labels), seed=SEED, report=lambda *about: said.append(about))
+        scores.append(model.scores(**flat(dense)))
     if family == "sgd_hinge":
         assert (scores[0].argmax(axis=1) == scores[1].argmax(axis=1)).mean() > 0.9
         assert said[:4] == [("epoch", done, 4) for done in (1, 2, 3, 4)]
@@ -307,7 +313,7 @@ def test_blocks_of_texts_give_what_all_at_once_give(family, monkeypatch):
 def test_boosting_says_how_far_it_is():
     (dense, labels), said = examples(), []
     model = new(FAMILIES["boosting"][0])
-    model.fit(*flat(dense), targets=all_known(labels), seed=SEED, report=lambda *about: said.append(about))
+    model.fit(**flat(dense), targets=all_known(labels), seed=SEED, report=lambda *about: said.append(about))
     assert said[-1] == ("round", 30, 30) and len(said) == 20
 
 
@@ -315,11 +321,11 @@ def test_boosting_says_how_far_it_is():
 def test_why_without_coefficients_is_what_the_score_loses_without_a_feature(family):
     dense, _ = examples()
     model = fitted(FAMILIES[family][0])
-    predicted = model.scores(*flat(dense[:1])).argmax(axis=1)
-    (feature, amount), *_ = model.why(*flat(dense[:1]), predicted)[0]
+    predicted = model.scores(**flat(dense[:1])).argmax(axis=1)
+    (feature, amount), *_ = model.why(**flat(dense[:1]), predicted=predicted)[0]
     without = dense[:1].copy()
     without[0, feature] = 0
-    scores = np.array([model.scores(*flat(each))[0, predicted[0]] for each in (dense[:1], without)])
+    scores = np.array([model.scores(**flat(each))[0, predicted[0]] for each in (dense[:1], without)])
     assert amount == pytest.approx(-np.diff(scores if family == "rbf" else np.log(scores))[0], rel=1e-4) or family == "boosting"
     assert amount > 0
 
@@ -346,7 +352,7 @@ def test_one_class_is_not_enough_for_these(family):
 def test_token_ids_of_another_tokenizer_are_refused():
     model = fitted(FAMILIES["multinomial"][0])
     with pytest.raises(RunError, match="token id 30"):
-        model.scores(np.array([N_FEATURES]), np.array([0]), None)
+        model.scores(**bags(np.array([N_FEATURES]), np.array([0])))
 
 
 def test_it_needs_a_vocabulary_and_a_fit():
@@ -355,7 +361,7 @@ def test_it_needs_a_vocabulary_and_a_fit():
     unfitted = new(FAMILIES["svm"][0])
     assert unfitted.describe() == {"features": 30, "classes": 3}
     with pytest.raises(RunError, match="not been fitted"):
-        unfitted.scores(np.array([0]), np.array([0]), None)
+        unfitted.scores(**bags(np.array([0]), np.array([0])))
 
 
 # Why
@@ -365,11 +371,11 @@ def test_why_of_a_linear_model_is_weight_times_coefficient():
     dense, _ = examples()
     model = fitted(FAMILIES["logistic"][0])
     reference = LogisticRegression(C=2.0, max_iter=1000, solver="newton-cg").fit(*examples())
-    for row, why in zip(dense[:5], model.why(*flat(dense[:5]), np.array([0, 1, 2, 0, 1])), strict=True):
+    for row, why in zip(dense[:5], model.why(**flat(dense[:5]), predicted=np.array([0, 1, 2, 0, 1])), strict=True):
         shares = row * reference.coef_[0]
         if why and why[0][0] == int(shares.argmax()):
             assert why[0][1] == pytest.approx(shares.max(), rel=1e-3)
-    why = model.why(*flat(dense[:1]), np.array([0]))[0]
+    why = model.why(**flat(dense[:1]), predicted=np.array([0]))[0]
     shares = dense[0] * reference.coef_[0]
     best = [feature for feature in np.argsort(-shares)[:10] if shares[feature] > 0]
     assert [feature for feature, _ in why] == best
@@ -395,7 +401,7 @@ def test_why_finds_the_feature_that_makes_the_class(family):
     model = fitted(FAMILIES[family][0])
     text = np.zeros((1, N_FEATURES))
     text[0, [1, 20]] = 1.0
-    why = model.why(*flat(text), model.scores(*flat(text)).argmax(axis=1))[0]
+    why = model.why(**flat(text), predicted=model.scores(**flat(text)).argmax(axis=1))[0]
     assert model.why_names == "features"
     assert why[0][0] == 1
     assert [share for _, share in why] == sorted((share for _, share in why), reverse=True)
@@ -404,25 +410,25 @@ def test_why_finds_the_feature_that_makes_the_class(family):
 def test_why_of_a_binary_model_turns_with_the_class():
     dense, labels = examples(classes=2)
     model = new(FAMILIES["logistic"][0], ("no", "yes"))
-    model.fit(*flat(dense), targets=all_known(labels), seed=SEED)
+    model.fit(**flat(dense), targets=all_known(labels), seed=SEED)
     text = np.zeros((1, N_FEATURES))
     text[0, [0, 1]] = 1.0
-    assert [model.why(*flat(text), np.array([cls]))[0][0][0] for cls in (0, 1)] == [0, 1]
+    assert [model.why(**flat(text), predicted=np.array([cls]))[0][0][0] for cls in (0, 1)] == [0, 1]
 
 
 def test_why_of_a_tree_adds_up_to_its_probability():
     dense, labels = examples()
     model = fitted(FAMILIES["tree"][0])
     tree = DecisionTreeClassifier(criterion="entropy", min_samples_leaf=2, random_state=SEED).fit(dense, labels).tree_
-    raised = sum(share for _, share in model.why(*flat(dense[:1]), labels[:1])[0])
-    gained = model.scores(*flat(dense[:1]))[0, labels[0]] - tree.value[0, 0, labels[0]]
+    raised = sum(share for _, share in model.why(**flat(dense[:1]), predicted=labels[:1])[0])
+    gained = model.scores(**flat(dense[:1]))[0, labels[0]] - tree.value[0, 0, labels[0]]
     assert raised >= gained - 1e-9
 
 
 def test_why_of_neighbours_names_their_rows():
     dense, _ = examples()
     model = fitted(FAMILIES["knn_euclidean"][0])
-    why = model.why(*flat(dense[[12, 40]]), np.array([0, 0]))
+    why = model.why(**flat(dense[[12, 40]]), predicted=np.array([0, 0]))
     assert model.why_names == "examples"
     assert [neighbours[0] for neighbours in why] == [(12, 0.0), (40, 0.0)]
     assert all(len(neighbours) == 3 for neighbours in why)
@@ -455,11 +461,11 @@ class Bomb:
 
 def refused(config, folder, match):
     model = fitted(config)
-    before = model.scores(*flat(examples()[0]))
+    before = model.scores(**flat(examples()[0]))
     with pytest.raises(RunError, match=match) as caught:
         model.load(folder)
     assert "\n" not in str(caught.value)
-    assert np.array_equal(before, model.scores(*flat(examples()[0])))
+    assert np.array_equal(before, model.scores(**flat(examples()[0])))
 
 
 def rewritten(folder, change):
@@ -698,7 +704,7 @@ def test_a_flipped_bit_or_a_cut_is_reported_or_harmless(saved_svm, place, bit, c
         assert "model.skops" in str(error)
     else:
         unseen = flat(examples(seed=1)[0])
-        assert np.array_equal(model.scores(*unseen), loaded.scores(*unseen))
+        assert np.array_equal(model.scores(**unseen), loaded.scores(**unseen))
 
 
 def test_another_version_of_scikit_learn_gives_a_notice(tmp_path):

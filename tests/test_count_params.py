@@ -251,7 +251,8 @@ def test_classical_models_learn_as_many_numbers_as_were_counted(family: str, n_c
     model = build_model(made.model, made.data, Head("classes", n_classes))
     n_texts = 6 * n_classes
     tokens, starts = np.arange(n_texts, dtype=np.int32) % 7, np.arange(n_texts, dtype=np.int32)
-    model.fit(tokens, starts, None, {"labels": (np.arange(n_texts) % n_classes, np.ones(n_texts, bool))}, seed=1)
+    targets = {"labels": (np.arange(n_texts) % n_classes, np.ones(n_texts, bool))}
+    model.fit(tokens=tokens, starts=starts, weights=None, targets=targets, seed=1)
     assert model.describe()["coefficients"] == count_recipe(made).total
 
 

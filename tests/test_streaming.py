@@ -140,7 +140,7 @@ def matrix(*parts):
 model._matrix = matrix
 tokens, starts, weights = encoded.flat(np.arange(len(texts)))
 labels = np.arange(len(texts)) % 2
-model.fit(tokens, starts, weights, {"labels": (labels, labels >= 0)}, seed=1, report=note)
+model.fit(tokens=tokens, starts=starts, weights=weights, targets={"labels": (labels, labels >= 0)}, seed=1, report=note)
 print(peak)
 """
 

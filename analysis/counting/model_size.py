@@ -107,8 +107,9 @@ def count_recipe(recipe: Recipe, data: "Data | None" = None, depth: int | None =
 
 def _count_classical(recipe: Recipe, sizes: SizesData) -> Counted:
     """Linear models have a coefficient for each feature and class; what trees and neighbours store is decided by the fit."""
-    n_features = stated(sizes.vocab_size, "vocab_size", "the model has a column for each token or n-gram")
     config, head, total = recipe.model, head_of(recipe.task, sizes), None
+    n_features = (stated(sizes.n_features, "n_features", "the model has a column for each number") if "vector" in config.inputs
+                  else stated(sizes.vocab_size, "vocab_size", "the model has a column for each token or n-gram"))
     if not isinstance(head, Head):
         raise ConfigError("task: is missing; a classical model has no encoder to count without classes. "
                           "Add `task: {type: classification}`.")
@@ -146,5 +147,5 @@ def _flops_by_2n(config: NetworkConfig, parameters: "Parameters") -> int | None:
     """None unless each token is multiplied once with each parameter outside embedding tables."""
     each_side_reads_half = isinstance(config, Seq2SeqConfig)
     reused = isinstance(config, TransformerConfig) and config.share_layers
-    once_a_text = "bag" in config.inputs
+    once_a_text = bool(config.inputs & {"bag", "picture"})
     return None if each_side_reads_half or reused or once_a_text else 2 * parameters.multiplied

@@ -38,8 +38,10 @@ class Predicted:
 
 def methods_of(run: OpenedRun) -> tuple[str, ...]:
     """The methods that fit the model, the default (`auto`) first; none for tasks other than text classification."""
-    if not isinstance(run.recipe.task, ClassificationConfig):
+    if not isinstance(run.recipe.task, ClassificationConfig) or not run.recipe.task.reads_texts:
         return ()
+    if "text" not in run.recipe.task.offered:  # of numbers there are no words to leave out
+        return ("weights",) if isinstance(run.model, Classical) and run.model.why_names == "features" else ()
     if isinstance(run.model, Rules):
         return ("rules", "leave_one_out")
     if isinstance(run.model, Classical):
@@ -65,8 +67,8 @@ def chosen(run: OpenedRun, method: str) -> str:
         raise ConfigError(f"There is no method of explanation {method!r}. The methods are {', '.join(METHODS)}; for "
                           f"{run.directory.address}: {', '.join(('auto', *possible)) if possible else 'none'}.")
     if not possible:
-        raise ConfigError(f"{run.directory.address} cannot be explained: explanations say why a text is of its class, and this run "
-                          "predicts no class of a text. Leave the option out.")
+        raise ConfigError(f"{run.directory.address} cannot be explained: explanations say why a text is of its class, or with a classical "
+                          "model a row of numbers, and this run predicts neither. Leave the option out.")
     if method != "auto" and method not in possible:
         raise ConfigError(f"{method} cannot explain {run.directory.address}, whose model.type is {run.recipe.model.type}. "
                           f"It can be explained by {', '.join(('auto', *possible))}.")

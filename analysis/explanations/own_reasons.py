@@ -7,7 +7,6 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ...configs.schema.neural_symbolic import NeuralSymbolicConfig
-from ...datasets.arrays import IntArray
 from ...datasets.encoded.split import Batch, Split
 from ...models.classical.classifier import Classical
 from ...models.rules import Rules
@@ -55,23 +54,25 @@ def own_reasons(run: OpenedRun, _: Split, batch: Batch, predictions: Any) -> lis
     if isinstance(run.recipe.model, NeuralSymbolicConfig):
         return [OwnReason(why) for why in run.model.why(**batch.inputs, predicted=predictions.predicted)]
     if isinstance(run.model, Classical):
-        parts = np.split(batch.inputs["tokens"], batch.inputs["starts"][1:])
         whys = run.model.why(**batch.inputs, predicted=predictions.predicted)
-        return [OwnReason(_named(run, reasons, part)) for reasons, part in zip(whys, parts, strict=True)]
+        if "vectors" in batch.inputs:
+            return [OwnReason(_named(run, reasons, range(run.model.n_features))) for reasons in whys]
+        parts = np.split(batch.inputs["tokens"], batch.inputs["starts"][1:])
+        return [OwnReason(_named(run, reasons, set(part.tolist()))) for reasons, part in zip(whys, parts, strict=True)]
     return None
 
 
-def _named(run: OpenedRun, reasons: Sequence[tuple[int, float]], found: IntArray) -> dict[str, float]:
+def _named(run: OpenedRun, reasons: Sequence[tuple[int, float]], found: Collection[int]) -> dict[str, float]:
     """Features by name with their share in the score; neighbours as `training example N` with their distance."""
     assert isinstance(run.model, Classical)
     numbers = [number for number, _ in reasons]
     by_example = run.model.why_names == "examples"
-    names = [f"training example {number + 1}" for number in numbers] if by_example else feature_names(run, numbers, set(found.tolist()))
+    names = [f"training example {number + 1}" for number in numbers] if by_example else feature_names(run, numbers, found)
     return {name: round(amount, 4) for name, (_, amount) in zip(names, reasons, strict=True)}
 
 
 def feature_names(run: OpenedRun, features: Sequence[int], found: Collection[int]) -> list[str]:
     """Features by name, `no X` for one that is not among those of the text, which a tree may ask for."""
     tokenizer = run.encoding.tokenizer
-    assert tokenizer is not None
-    return [name if number in found else f"no {name}" for number, name in zip(features, tokenizer.tokens(features), strict=True)]
+    names = tokenizer.tokens(features) if tokenizer is not None else [run.encoding.features[number] for number in features]
+    return [name if number in found else f"no {name}" for number, name in zip(features, names, strict=True)]

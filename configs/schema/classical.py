@@ -14,14 +14,17 @@ if TYPE_CHECKING:
 
 
 class ClassicalConfig(ModelBase):
-    """The base of scikit-learn classifiers over a bag of tokens or n-grams."""
+    """The base of scikit-learn classifiers over a bag of tokens or n-grams, or over numbers."""
 
     learns_by: ClassVar[LearnsBy] = "solver"
     gives: ClassVar[frozenset[str]] = frozenset({"classes"})
 
+    input: Literal["bag", "vector"] = "bag"
+    """`bag`: the tokens or n-grams of a text; `vector`: numbers, or the pixels of a picture."""
+
     @property
     def inputs(self) -> Inputs:
-        return frozenset({"bag"})
+        return frozenset({self.input})
 
 
 class NaiveBayesConfig(ClassicalConfig):
@@ -40,12 +43,13 @@ class NaiveBayesConfig(ClassicalConfig):
 
 
     def problems(self, recipe: "Recipe") -> Iterator[Problem]:
-        """Latent dimensions may be negative, which counts cannot be."""
+        """Latent dimensions and standardised numbers may be negative, which counts cannot be."""
         yield from super().problems(recipe)
         analysis = recipe.tokenizer.analysis if isinstance(recipe.tokenizer, NgramTokenizer) else None
         latent = analysis is not None and analysis.meaning is not None and analysis.meaning.latent is not None
-        if latent and self.variant in ("multinomial", "complement"):
-            yield Problem(("model", "variant"), f"`{self.variant}` needs counts, and latent dimensions may be negative; use `gaussian`")
+        if (latent or self.input == "vector") and self.variant in ("multinomial", "complement"):
+            negative = "latent dimensions" if latent else "standardised numbers"
+            yield Problem(("model", "variant"), f"`{self.variant}` needs counts, and {negative} may be negative; use `gaussian`")
 
 
 class LogisticRegressionConfig(ClassicalConfig):

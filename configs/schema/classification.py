@@ -1,12 +1,13 @@
 """`task: {type: classification}`."""
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from .base import PositiveFloat, Probability, Problem
-from .model_base import Inputs
+from .data import SizesData
+from .model_base import READ_OF_TEXTS, Inputs
 from .task_base import Suggestion, TaskBase
 
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class ClassificationConfig(TaskBase):
-    """One class for each text."""
+    """One class for each text, each row of numbers or each picture."""
 
     needs: ClassVar[str] = "classes"
     text_key: ClassVar[str] = "text"
@@ -26,6 +27,15 @@ class ClassificationConfig(TaskBase):
     type: Literal["classification"]
     text: str = "text"
     """Column with the text."""
+    numbers: Literal["all"] | Annotated[list[str], Field(min_length=1)] | None = None
+    """Columns with numbers that are classified in place of a text, or `all` but that of the class. Each is standardised: less its mean, by
+    its standard deviation, both of the training split."""
+    missing_numbers: Literal["refuse", "mean"] = "refuse"
+    """Numbers that are empty or denote a missing value (`NaN`, `NA`, `null` and the like): `refuse` reports them as an error, `mean` puts
+    the column's mean in the training split in their place."""
+    picture: str | None = None
+    """Column with pictures that are classified in place of a text: the path of a PNG or JPEG file, relative to the table, or the pixels
+    themselves, from 0 (black) to 255, a line after the other with `;` between them. All are read as grey, and are of one size."""
     label: str = "label"
     """Column with the class."""
     labels: Annotated[list[str], Field(min_length=2)] | None = None
@@ -38,17 +48,44 @@ class ClassificationConfig(TaskBase):
     class_weights: Literal["balanced"] | dict[str, PositiveFloat] | None = None
     """Weight of each class in the loss; `balanced` sets it to n_examples / (n_classes * count of the class)."""
 
+    @model_validator(mode="after")
+    def _one_thing_is_read(self) -> Self:
+        if self.numbers is not None and self.picture is not None:
+            raise ValueError("numbers and picture both say what is classified; leave one of them out")
+        if self.numbers is None and self.missing_numbers != "refuse":
+            raise ValueError("missing_numbers is for columns of `numbers`; leave it out")
+        if isinstance(self.numbers, list) and (len(set(self.numbers)) < len(self.numbers) or self.label in self.numbers):
+            raise ValueError("numbers names a column twice, or that of the class; name each column of numbers once")
+        return self
+
+    @property
+    def offered(self) -> Inputs:
+        if self.picture is not None:
+            return frozenset({"vector", "picture"})
+        return frozenset({"vector"}) if self.numbers is not None else self.offers
+
+    @property
+    def reads_texts(self) -> bool:
+        """Whether texts are classified, and not numbers or pictures."""
+        return self.numbers is None and self.picture is None
+
     @property
     def suggestion(self) -> Suggestion:
-        return Suggestion("the class of a text")
+        if self.picture is not None:
+            return Suggestion("the class of a picture", text="picture.png")
+        return Suggestion("the class of a text" if self.numbers is None else "the class of a row of numbers")
 
     @property
     def metrics(self) -> tuple[str, ...]:
         return ("loss", "accuracy", "f1")
 
     def _problems(self, recipe: "Recipe") -> Iterator[Problem]:
-        """Settings of the loss, which only networks have."""
+        """A model that reads texts where there are none; and settings of the loss, which only networks have."""
         model = recipe.model
+        if "vector" in self.offered and model.inputs & READ_OF_TEXTS and not isinstance(recipe.data, SizesData):
+            key = "input" if "input" in type(model).model_fields else "type"
+            yield Problem(("model", key), f"{model.type} reads texts here, and the task has {'numbers' if self.numbers else 'pictures'}: "
+                          f"{'set `input: vector`' if key == 'input' else 'use mlp or a classical model with `input: vector`'}")
         if model.learns_by == "gradient":
             return
         instead = ": set model.class_weight" if "class_weight" in type(model).model_fields else ""

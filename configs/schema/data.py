@@ -7,6 +7,7 @@ from pydantic import Field, field_validator, model_validator
 
 from .base import Config, PositiveInt, Seed, Share, WholeShare
 
+Folds = Annotated[int, Field(ge=2, le=1000)]
 _ESCAPES = ("idna", "punycode", "unicode_escape", "raw_unicode_escape", "raw-unicode-escape", "unicode-escape", "utf-7", "undefined")
 """What Python has among its encodings, but no file is written in."""
 
@@ -23,6 +24,9 @@ class NamedData(Config):
     """Share of the training examples held out for validation if the dataset has no validation split."""
     split_seed: Seed = 0
     """Seed of that split, and of `train_share` and `train_rows`; it is independent of the training seed, so that runs are comparable."""
+    folds: Folds | None = None
+    """Deal the examples into so many parts at random, for data without splits of its own. `split_seed` says which part is the test split:
+    0 to `folds` - 1 are the parts of one deal, the next numbers those of another one; so `--splits` tests on every example once."""
     train_share: WholeShare = 1.0
     """Share of the training examples to train on, with each class in proportion; a smaller share is a part of a larger one. Validation
     and test stay whole. Of a single long text, its beginning."""
@@ -75,6 +79,9 @@ class FileData(Config):
     """Share of the training examples, or of the characters of a text, held out for validation if there is no validation file."""
     split_seed: Seed = 0
     """Seed of that split, and of `train_share` and `train_rows`."""
+    folds: Folds | None = None
+    """Deal the examples into so many parts at random, where there is no test file. `split_seed` says which part is the test split: 0 to
+    `folds` - 1 are the parts of one deal, the next numbers those of another one; so `--splits` tests on every example once."""
     train_share: WholeShare = 1.0
     """Share of the training examples to train on, with each class in proportion; a smaller share is a part of a larger one. Validation
     and test stay whole. Of a single long text, its beginning."""
@@ -107,6 +114,13 @@ class FileData(Config):
     def _one_size(self) -> Self:
         return _with_one_size(self)
 
+    @model_validator(mode="after")
+    def _one_test_split(self) -> Self:
+        if self.folds is not None and (self.test is not None or self.validation is not None):
+            raise ValueError("folds cuts the test and validation splits from the training file; leave it out, or the files `test` and "
+                             "`validation`")
+        return self
+
 
 class SizesData(Config):
     """Sizes instead of data: enough to build and count a model, not to train one."""
@@ -118,6 +132,15 @@ class SizesData(Config):
     """Number of tokens in the target's vocabulary, for encoder-decoders; by default equal to `vocab_size`."""
     n_features: PositiveInt | None = None
     """Length of the input vector, for models that take plain vectors."""
+    picture_height: PositiveInt | None = None
+    """Lines of pixels of a picture, for models that read pictures."""
+    picture_width: PositiveInt | None = None
+    """Pixels of a line."""
+
+    @property
+    def picture_size(self) -> tuple[int, int] | None:
+        """Height and width of the pictures; None where there are none."""
+        return None if self.picture_height is None or self.picture_width is None else (self.picture_height, self.picture_width)
     n_classes: PositiveInt | None = None
     """Number of classes, or of tags."""
     n_characters: PositiveInt | None = None

@@ -21,7 +21,7 @@ from .classical import (
     RandomForestConfig,
     SgdConfig,
 )
-from .networks import CnnConfig, MlpConfig, RecurrentConfig, RecurrentSeq2SeqConfig
+from .networks import CnnConfig, MlpConfig, PictureCnnConfig, RecurrentConfig, RecurrentSeq2SeqConfig
 from .neural_symbolic import NeuralSymbolicConfig
 from .pretrained import PretrainedNetworkConfig
 from .prompting import PromptConfig, TunedPromptConfig
@@ -46,6 +46,7 @@ ModelConfig = Annotated[
     | NgramConfig
     | MlpConfig
     | CnnConfig
+    | PictureCnnConfig
     | RecurrentConfig
     | TransformerConfig
     | PretrainedNetworkConfig

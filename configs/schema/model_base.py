@@ -11,7 +11,8 @@ if TYPE_CHECKING:
     from .recipe import Recipe
 
 LearnsBy = Literal["nothing", "solver", "gradient"]
-Input = Literal["text", "tokens", "characters", "segments", "other_tokens", "previous", "bag", "history", "vector"]
+Input = Literal["text", "tokens", "characters", "segments", "other_tokens", "previous", "bag", "history", "vector",
+                "picture"]
 Inputs = frozenset[Input]
 """What a model reads, by name; after the arrow, the arrays of a batch that each name stands for.
 
@@ -23,10 +24,13 @@ Inputs = frozenset[Input]
     previous      -> previous: the target token before each position
     bag           -> tokens, starts, weights: token ids or n-grams without order or padding
     history       -> histories: the tokens before each block of running text
-    vector        -> vectors: plain numbers
+    vector        -> vectors: plain numbers, (batch, n_features)
+    picture       -> pictures: grey pixels, (batch, height, width)
 """
 NEEDS_TOKENIZER: Inputs = frozenset({"tokens", "bag", "history"})
 NEEDS_ORDER: Inputs = frozenset({"tokens", "history"})
+READ_OF_TEXTS: Inputs = frozenset({"text", "tokens", "bag"})
+WITHOUT_TOKENS: Inputs = frozenset({"vector", "picture"})
 
 
 class ModelBase(Config):
@@ -79,8 +83,10 @@ class ModelBase(Config):
     def problems(self, recipe: "Recipe") -> "Iterator[Problem]":
         """What does not fit between the model and the sections for tokenizer and training."""
         has_sizes_only = isinstance(recipe.data, SizesData)
-        if not has_sizes_only:
+        if not has_sizes_only and (recipe.task is None or not recipe.task.offered <= WITHOUT_TOKENS):
             yield from self._tokenizer_problems(recipe)
+        elif not has_sizes_only and recipe.tokenizer is not None:
+            yield Problem(("tokenizer",), "numbers and pictures are not split into tokens; leave this section out")
         if self.learns_by == "gradient" and recipe.training is None and not has_sizes_only:
             yield Problem((), f"training: is missing; model.type {recipe.model.type} is a network and needs at least "
                           "`epochs` and `optimizer`")

@@ -52,7 +52,7 @@ class MlpConfig(NetworkConfig):
 
     type: Literal["mlp"]
     input: Literal["bag", "vector"] = "bag"
-    """`bag`: the tokens or n-grams of a text, without order or padding; `vector`: a plain vector of numbers."""
+    """`bag`: the tokens or n-grams of a text, without order or padding; `vector`: numbers, or the pixels of a picture."""
     d_embedding: PositiveInt | None = None
     """Average token embeddings of this size; if left out, the counts or weights feed the first hidden layer directly."""
     hidden_sizes: list[PositiveInt] = []
@@ -138,6 +138,37 @@ class CnnConfig(SequenceNetworkConfig):
     """Non-linearity after the convolution."""
     hidden_sizes: list[PositiveInt] = []
     """Sizes of fully connected layers between pooling and output."""
+
+
+class PictureCnnConfig(NetworkConfig):
+    """Convolutions over the pixels of a picture, each followed by a norm, a non-linearity and max pooling (LeCun et al. 1998)."""
+
+    type: Literal["picture_cnn"]
+    n_filters: list[PositiveInt] = Field(default=[32, 64], min_length=1)
+    """Filters of each convolution, from input to output."""
+    filter_sizes: list[PositiveInt] = Field(default=[3], min_length=1)
+    """Height and width of the filters of each convolution, odd numbers; a single one is for all of them."""
+    pool_sizes: list[PositiveInt] = Field(default=[2], min_length=1)
+    """Height and width of the pooling after each convolution, 1 for none; a single number is for all of them."""
+    norm: Literal["layer", "none"] = "layer"
+    """Layer norm over all that a convolution gives for a picture, before the non-linearity."""
+    activation: Activation = "relu"
+    """Non-linearity after each convolution and each fully connected layer."""
+    hidden_sizes: list[PositiveInt] = []
+    """Sizes of fully connected layers between the last pooling and the output."""
+
+    @property
+    def inputs(self) -> Inputs:
+        return frozenset({"picture"})
+
+    @model_validator(mode="after")
+    def _one_size_for_each(self) -> Self:
+        for key, sizes in (("filter_sizes", self.filter_sizes), ("pool_sizes", self.pool_sizes)):
+            if len(sizes) not in (1, len(self.n_filters)):
+                raise ValueError(f"{key} has {len(sizes)} numbers for {len(self.n_filters)} convolutions; give each its own, or all one")
+        if any(size % 2 == 0 for size in self.filter_sizes):
+            raise ValueError("filter_sizes has to be odd numbers, such as 3, so that each filter has a pixel in its middle")
+        return self
 
 
 class RecurrentConfig(SequenceNetworkConfig):

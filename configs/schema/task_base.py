@@ -5,14 +5,15 @@ from typing import TYPE_CHECKING, ClassVar, NamedTuple, get_args
 
 from .base import Config, Problem
 from .data import SizesData
-from .model_base import Input, Inputs, ModelBase
+from .model_base import WITHOUT_TOKENS, Input, Inputs, ModelBase
 
 if TYPE_CHECKING:
     from .recipe import Recipe
 
 NOT_OFFERED: dict[Input, Problem] = {
     "characters": Problem(("model", "characters"), "are for single words, so they work only with `task: {type: tagging}`; leave them out"),
-    "vector": Problem(("model", "input"), "`vector` needs a dataset of plain vectors; for text use `bag`"),
+    "vector": Problem(("model", "input"), "`vector` needs numbers: set task.numbers or task.picture; for text use `bag`"),
+    "picture": Problem(("model", "type"), "picture_cnn needs pictures: set task.picture"),
 }
 
 
@@ -49,6 +50,11 @@ class TaskBase(Config):
         return self.headings.get(metric, metric)
 
     @property
+    def offered(self) -> Inputs:
+        """What the data of a task with these settings can give a model to read."""
+        return self.offers
+
+    @property
     def main_metric(self) -> str:
         """The metric that people judge a system by."""
         return "accuracy"
@@ -69,7 +75,7 @@ class TaskBase(Config):
 
     def row_tokens(self, model: ModelBase) -> int | None:
         """Tokens in a row of data where the recipe alone fixes them; None where it depends on the data."""
-        return 1 if "vector" in model.inputs else None
+        return 1 if model.inputs & WITHOUT_TOKENS else None
 
     def problems(self, recipe: "Recipe") -> Iterator[Problem]:
         """What does not fit between the task and the other sections; what the data would decide is left to the data."""
@@ -79,7 +85,7 @@ class TaskBase(Config):
                           f"use one of {fitting}")
             return
         if not isinstance(recipe.data, SizesData):
-            yield from (problem for name, problem in NOT_OFFERED.items() if name in recipe.model.inputs - self.offers)
+            yield from (problem for name, problem in NOT_OFFERED.items() if name in recipe.model.inputs - self.offered)
             yield from self._vocabulary_problems(recipe)
         yield from self._problems(recipe)
         metric = recipe.training.best_metric if recipe.training is not None else None

@@ -100,7 +100,7 @@ class LabelledTexts(Preparation):
         rows = [row for row, label in enumerate(table.columns[column]) if label in missing] if task.missing_labels != "keep" else []
         if not rows:
             return table, []
-        places = ", ".join(table.where(row) for row in rows[:SHOWN_PLACES]) + (", ..." if len(rows) > SHOWN_PLACES else "")
+        places = some_places(table, rows)
         names = some_names(table.columns[column][row] for row in rows)
         found = f"{len(rows):,} of {len(table):,} rows have no class in column `{column}` ({names}"
         if task.missing_labels == "refuse":
@@ -126,7 +126,7 @@ class LabelledTexts(Preparation):
         texts, labels = self.tokenizer_texts(table), self._numbers(table, encoding.labels)
         encoded = cache.encode(encoding.tokenizer, texts) if encoding.tokenizer is not None else None
         split = LabelledSplit(name, table, texts, table.columns[self.task.label], labels, encoded)
-        return split, _unseen(split)
+        return split, unseen_notices(split)
 
     def tokenizer_texts(self, table: Table) -> Sequence[str]:
         """The texts."""
@@ -168,7 +168,12 @@ class LabelledTexts(Preparation):
         return ids
 
 
-def _unseen(split: LabelledSplit) -> list[str]:
+def some_places(table: Table, rows: Sequence[int]) -> str:
+    """Where the first of these rows are."""
+    return ", ".join(table.where(row) for row in rows[:SHOWN_PLACES]) + (", ..." if len(rows) > SHOWN_PLACES else "")
+
+
+def unseen_notices(split: LabelledSplit) -> list[str]:
     """A notice of labels that training did not have."""
     rows = np.flatnonzero(split.labels == UNSEEN).tolist()
     if not rows:

@@ -39,7 +39,25 @@ class Preparation(ABC):
     """What a task makes of tables: one class for each task."""
 
     columns: Sequence[str]
-    """The columns that the task reads."""
+    """The columns that the task reads; none where it reads all."""
+
+    @property
+    def column_roles(self) -> Sequence[str]:
+        """What is read from each of them."""
+        return "texts", "labels"
+
+    @property
+    def input_columns(self) -> Sequence[str]:
+        """Those of them that a model is given."""
+        return self.columns[:1]
+
+    def row_texts(self, table: Table) -> Sequence[str]:
+        """What a model is given of each row, as text."""
+        return table.columns[self.columns[0]]
+
+    def learned(self, encoding: Encoding) -> "Preparation":
+        """How data is read after training, where that depends on the training split."""
+        return self
 
     def checked(self, table: Table) -> tuple[Table, Sequence[str]]:
         """A table as it was read, without the rows that the task leaves out; and notices."""

@@ -16,6 +16,7 @@ from .batching import Order
 
 if TYPE_CHECKING:
     from ..tokenizers.tokenizer import Tokenizer
+    from .scaling import Scaling
 
 
 class Target(NamedTuple):
@@ -133,13 +134,23 @@ def truncation_notices(split: Split, longest: int | None, treatment: str) -> lis
 class Encoding:
     """How examples become numbers: what was learned from the training split, and all of it that a finished run needs.
 
-    `labels` by name, with the number of each in training; tokenizers by what they read; the sizes that a model is built from.
+    `labels` by name, with the number of each in training; tokenizers by what they read; how numbers are scaled; the sizes that a model is
+    built from.
     """
 
     spec: SizesData
     labels: tuple[str, ...] = ()
     label_counts: tuple[int, ...] = ()
     tokenizers: "Mapping[str, Tokenizer]" = field(default_factory=dict)
+    scaling: "Scaling | None" = None
+
+    @property
+    def features(self) -> Sequence[str]:
+        """The names of the numbers that a model reads in place of tokens: columns, or pixels."""
+        if self.spec.picture_size is not None:
+            return [f"line {line}, pixel {place}" for line in range(1, self.spec.picture_size[0] + 1)
+                    for place in range(1, self.spec.picture_size[1] + 1)]
+        return self.scaling.columns if self.scaling is not None else ()
 
     @property
     def tokenizer(self) -> "Tokenizer | None":

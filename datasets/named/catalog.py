@@ -69,6 +69,8 @@ class NamedDataset:
     read: native.Reader = native.json_lines
     cut: Callable[[Table, str], Mapping[str, Table]] = split_by_content
     archive: Archive | None = None
+    pictures: bool = False
+    """Whether `text` holds pictures."""
     ceilings: Mapping[tuple[str, ...], Callable[[Iterable[str]], float]] = field(default_factory=dict)
     """For the columns that a task reads: the main metric that the best possible model reaches on these texts."""
 
@@ -161,6 +163,17 @@ _TABLE = (
         text="text",
         label="",
         sizes={"train": 64, "validation": 7, "test": 8},
+    ),
+    NamedDataset(
+        name="digits",
+        description="handwritten digits of 8 x 8 pixels, by 13 people (Alpaydin and Kaynak 1998, UCI); one part, not split",
+        language="-",
+        licence="CC BY 4.0",
+        columns=("picture", "digit"),
+        text="picture",
+        label="digit",
+        sizes={"train": 1_797},
+        pictures=True,
     ),
     NamedDataset(
         name="trec",

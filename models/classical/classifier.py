@@ -1,4 +1,4 @@
-"""Classical classifiers over a bag of tokens or weighted n-grams, fitted by scikit-learn, which is imported when one is used."""
+"""Classical classifiers over a bag of tokens, weighted n-grams or numbers, fitted by scikit-learn, which is imported when one is used."""
 
 import warnings
 from collections.abc import Callable, Mapping
@@ -54,12 +54,60 @@ class Bag(NamedTuple):
         places = np.arange(ends[-1] if len(ends) else 0) + np.repeat(starts - (ends - lengths), lengths)
         return Bag(self.tokens[places], ends - lengths, None if self.weights is None else self.weights[places])
 
+    @property
+    def n_rows(self) -> int:
+        """How many texts there are."""
+        return len(self.starts)
+
+    def matrix(self, n_features: int) -> Any:
+        """(batch, n_features) sparse rows, float64. Raises RunError for an id that is none of the features."""
+        from scipy.sparse import csr_matrix
+
+        tokens, starts, weights = self
+        if len(tokens) and not 0 <= int(tokens.min()) <= int(tokens.max()) < n_features:
+            raise RunError(f"A text has the token id {int(tokens.max())}, but the model knows ids from 0 to {n_features - 1}: the "
+                           "tokenizer and the model are not of the same run.")
+        values = np.ones(len(tokens)) if weights is None else weights.astype(np.float64)
+        ends = np.append(starts, len(tokens)).astype(np.int64)
+        rows = csr_matrix((values, tokens.copy(), ends), shape=(len(starts), n_features))
+        rows.sum_duplicates()
+        return rows
+
+
+class Vectors(NamedTuple):
+    """Rows of numbers (batch, n_features), which scikit-learn reads as sparse rows with almost every number in them."""
+
+    vectors: FloatArray
+
+    def taken(self, rows: IntArray) -> "Vectors":
+        """Chosen rows, in this order."""
+        return Vectors(self.vectors[rows])
+
+    @property
+    def n_rows(self) -> int:
+        """How many rows there are."""
+        return len(self.vectors)
+
+    def matrix(self, n_features: int) -> Any:
+        """(batch, n_features) sparse rows, float64. Raises RunError for rows of another length."""
+        from scipy.sparse import csr_matrix
+
+        if self.vectors.shape[1] != n_features:
+            raise RunError(f"The rows have {self.vectors.shape[1]} numbers, but the model knows {n_features}: the data and the model are "
+                           "not of the same run.")
+        return csr_matrix(self.vectors.astype(np.float64))
+
+
+def rows_of(inputs: Mapping[str, Any]) -> Bag | Vectors:
+    """The inputs of a batch, by their names there."""
+    return Vectors(**inputs) if "vectors" in inputs else Bag(**inputs)
+
 
 class Classical:
     """One scikit-learn classifier, with a column of scores for every class of the task in the order of its labels.
 
     Texts come as flat arrays: tokens (n,) ids, the starts (batch,) of each text in them, weights (n,) or None for counts.
-    An id may repeat within a text; its weights are then added up.
+    An id may repeat within a text; its weights are then added up. Rows of numbers come as vectors (batch, n_features).
     """
 
     scores_are: Literal["probabilities", "margins"]
@@ -69,19 +117,22 @@ class Classical:
         LogisticRegressionConfig, LinearSvmConfig, KernelSvmConfig, OnlineConfig, GradientBoostingConfig)
 
     def __init__(self, config: AnyClassicalConfig, spec: SizesData, head: Head) -> None:
-        if spec.vocab_size is None:
-            raise ConfigError(f"model.type {config.type} needs the number of tokens or n-grams; state `data.vocab_size`.")
+        by_vector = config.input == "vector"
+        size, what = (spec.n_features, "numbers in a row") if by_vector else (spec.vocab_size, "tokens or n-grams")
+        if size is None:
+            raise ConfigError(f"model.type {config.type} needs the number of {what}; state "
+                              f"`data.{'n_features' if by_vector else 'vocab_size'}`.")
         self.config = config
-        self.n_features, self.n_classes, self.labels = spec.vocab_size, head.n_outputs, head.labels
+        self.n_features, self.n_classes, self.labels = size, head.n_outputs, head.labels
         self.scores_are = "margins" if _gives_margins(config) else "probabilities"
         self.why_names = "examples" if isinstance(config, KnnConfig) else "features"
         self.notices: list[str] = []
         """Notices of the last fit or load: a solver that did not converge, fewer neighbours than requested."""
         self._estimator: Any = None
 
-    def fit(self, tokens: IntArray, starts: IntArray, weights: FloatArray | None, targets: Targets, seed: int,
-            report: Report = silent) -> None:
-        """Fit on the complete training split at once; `labels` among the targets are class ids (batch,). Warnings end up in `notices`.
+    def fit(self, *, targets: Targets, seed: int, report: Report = silent, **inputs: Any) -> None:
+        """Fit on the complete training split at once, given as for `scores`; `labels` among the targets are class ids (batch,). Warnings
+        end up in `notices`.
 
         Raises TrainingError where the classifier needs two classes and training has one.
         """
@@ -96,13 +147,13 @@ class Classical:
             self._limit_neighbours(estimator, len(labels))
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
-            self._fit(estimator, Bag(tokens, starts, weights), labels, seed, report)
+            self._fit(estimator, rows_of(inputs), labels, seed, report)
         self.notices += [self._plain(warning) for warning in caught]
         if isinstance(self.config, RandomForestConfig):
             estimator.n_jobs = 1  # threads would add up the trees' votes in the order in which they finish
         self._estimator = estimator
 
-    def _fit(self, estimator: Any, texts: Bag, labels: IntArray, seed: int, report: Report) -> None:
+    def _fit(self, estimator: Any, texts: Bag | Vectors, labels: IntArray, seed: int, report: Report) -> None:
         """Those that can learn from one block of texts after the other never have all as a matrix."""
         match self.config:
             case OnlineConfig(n_iterations=passes):
@@ -116,9 +167,9 @@ class Classical:
             case _:
                 fit_in_rounds(estimator, self._rows_of(texts)(slice(None)), labels, report)
 
-    def _rows_of(self, texts: Bag) -> Callable[[Any], Any]:
+    def _rows_of(self, texts: Bag | Vectors) -> Callable[[Any], Any]:
         """Chosen rows, or all, as a sparse matrix."""
-        return lambda rows: self._matrix(*(texts if isinstance(rows, slice) else texts.taken(rows)))
+        return lambda rows: (texts if isinstance(rows, slice) else texts.taken(rows)).matrix(self.n_features)
 
     def _refuse_too_large(self, n_texts: int) -> None:
         if (size := n_texts * self.n_features * 8) > MOST_DENSE_BYTES:
@@ -126,34 +177,33 @@ class Classical:
                               f"features take {size / 1e9:,.0f} GB. Use few dense features, such as tokenizer.analysis.meaning "
                               "`{latent: 100, ngrams: false}`, or another variant.")
 
-    def scores(self, tokens: IntArray, starts: IntArray, weights: FloatArray | None) -> npt.NDArray[np.float64]:
-        """(batch,) texts -> (batch, n_classes) probabilities or margins.
+    def scores(self, **inputs: Any) -> npt.NDArray[np.float64]:
+        """`tokens` (n,), `starts` (batch,) and `weights` (n,), or `vectors` (batch, n_features) -> (batch, n_classes) probabilities or
+        margins.
 
         A class that training did not have gets probability 0, or a margin below that of every other class.
         """
         import sklearn
 
-        estimator = self._fitted()
-        if not len(starts):
+        estimator, given = self._fitted(), rows_of(inputs)
+        if not given.n_rows:
             return np.zeros((0, self.n_classes))
-        texts = self._matrix(tokens, starts, weights)
+        texts = given.matrix(self.n_features)
         with sklearn.config_context(working_memory=DISTANCE_MEGABYTES):
             known = self._margins(texts) if self.scores_are == "margins" else estimator.predict_proba(texts)
         floor = np.minimum(known.min(axis=1, keepdims=True), 0) - 1 if self.scores_are == "margins" else 0.0
-        scores = np.zeros((len(starts), self.n_classes)) + floor
+        scores = np.zeros((given.n_rows, self.n_classes)) + floor
         scores[:, estimator.classes_] = known
         return scores
 
-    def why(self, tokens: IntArray, starts: IntArray, weights: FloatArray | None, predicted: IntArray) -> list[list[Reason]]:
+    def why(self, *, predicted: IntArray, **inputs: Any) -> list[list[Reason]]:
         """For each text, at most ten pairs behind its predicted class (batch,), the weightiest first; see `explanations`."""
-        estimator = self._fitted()
-        if not len(starts):
-            return []
-        return reasons(estimator, self._matrix(tokens, starts, weights), predicted)
+        estimator, given = self._fitted(), rows_of(inputs)
+        return reasons(estimator, given.matrix(self.n_features), predicted) if given.n_rows else []
 
-    def contributions(self, tokens: IntArray, starts: IntArray, weights: FloatArray | None, predicted: IntArray) -> list[Contributions]:
+    def contributions(self, *, predicted: IntArray, **inputs: Any) -> list[Contributions]:
         """For each text what its features add to its predicted class (batch,); not for nearest neighbours."""
-        return contributions(self._fitted(), self._matrix(tokens, starts, weights), predicted)
+        return contributions(self._fitted(), rows_of(inputs).matrix(self.n_features), predicted)
 
     def save(self, folder: Path) -> None:
         """Write `model.skops` into a folder that is there."""
@@ -175,19 +225,6 @@ class Classical:
     def _margins(self, texts: Any) -> FloatArray:
         margins = self._fitted().decision_function(texts)
         return np.stack([-margins, margins], axis=1) if margins.ndim == 1 else margins
-
-    def _matrix(self, tokens: IntArray, starts: IntArray, weights: FloatArray | None) -> Any:
-        """(batch, n_features) sparse rows, float64."""
-        from scipy.sparse import csr_matrix
-
-        if len(tokens) and not 0 <= int(tokens.min()) <= int(tokens.max()) < self.n_features:
-            raise RunError(f"A text has the token id {int(tokens.max())}, but the {self.config.type} model knows ids from 0 to "
-                           f"{self.n_features - 1}: the tokenizer and the model are not of the same run.")
-        values = np.ones(len(tokens)) if weights is None else weights.astype(np.float64)
-        ends = np.append(starts, len(tokens)).astype(np.int64)
-        rows = csr_matrix((values, tokens.copy(), ends), shape=(len(starts), self.n_features))
-        rows.sum_duplicates()
-        return rows
 
     def _limit_neighbours(self, estimator: Any, n_examples: int) -> None:
         if estimator.n_neighbors > n_examples:

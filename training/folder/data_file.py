@@ -6,6 +6,7 @@ from pydantic import Field, model_validator
 
 from ...configs.schema.data import SizesData
 from ...configs.schema.saved import Count, Saved
+from ...datasets.encoded.scaling import Scaling
 from ...datasets.encoded.split import Data, Encoding
 from ...datasets.tokenizers.tokenizer import Tokenizer, load_tokenizer
 from ...errors import RunError
@@ -29,6 +30,7 @@ class DataFile(Saved):
     hashes: dict[str, str]
     tokenizers: dict[Role, str]
     """Fingerprints by role."""
+    scaling: Scaling | None = None
     checksum: str
 
     @model_validator(mode="after")
@@ -44,10 +46,12 @@ def save_data(directory: RunDirectory, data: Data) -> None:
     """Save labels, sizes, tokenizers and the hashes of the data with a run. Raises RunError where the run was started with other data."""
     encoding = data.encoding
     about = {"format": FORMAT, "labels": list(encoding.labels), "label_counts": list(encoding.label_counts),
-             "spec": encoding.spec.model_dump(), "hashes": dict(data.hashes),
+             "spec": encoding.spec.model_dump(exclude_none=True), "hashes": dict(data.hashes),
              "tokenizers": {role: tokenizer.fingerprint() for role, tokenizer in encoding.tokenizers.items()}}
+    if encoding.scaling is not None:
+        about["scaling"] = encoding.scaling.model_dump()
     about["checksum"] = checksum(about)
-    if directory.data.exists() and _read(directory).model_dump() != about:
+    if directory.data.exists() and _read(directory).model_copy(update={"checksum": about["checksum"]}) != DataFile(**about):
         raise RunError(f"The data has changed since run {directory.path} was started ({directory.data.name} contains its hashes). "
                        "Restore the old data, or start a new run with --config.")
     for role, tokenizer in encoding.tokenizers.items():
@@ -66,7 +70,7 @@ def load_encoding(directory: RunDirectory) -> tuple[Encoding, frozenset[str]]:
     tokenizers = {role: _tokenizer(directory, role, about) for role in about.tokenizers}
     if about.spec.vocab_size is not None and "text" not in tokenizers:
         raise RunError(f"{directory.data} states the size of a vocabulary, but no tokenizer. {REMEDY}")
-    encoding = Encoding(about.spec, tuple(about.labels), tuple(about.label_counts), tokenizers)
+    encoding = Encoding(about.spec, tuple(about.labels), tuple(about.label_counts), tokenizers, about.scaling)
     return encoding, frozenset(about.hashes.values())
 
 

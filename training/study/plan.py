@@ -138,5 +138,4 @@ def has_own_validation(data: NamedData | FileData) -> bool:
     """Whether the validation split is fixed, so that no seed draws it."""
     if isinstance(data, FileData):
         return data.validation is not None
-    files = find_dataset(data.name).files
-    return not files or bool(files.keys() & {"validation", "all"})
+    return "validation" in find_dataset(data.name).sizes

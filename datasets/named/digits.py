@@ -1,0 +1,24 @@
+"""The dataset `digits`: handwritten digits of 8 x 8 pixels, which scikit-learn brings with it."""
+
+import numpy as np
+
+from ..formats.pictures import picture_text
+from ..tables import Dataset, Table
+from .shipped import check_digest
+
+DIGEST = "56459788074641a3e86f270d8e4952b751bf8ed222fccaaaf386e214420dac8a"
+"""SHA-256 of the pictures, each followed by its digit."""
+SIDE, BRIGHTEST = 8, 16
+"""Pixels of a side; each is the number of ink pixels in a block of 4 x 4."""
+
+
+def read_digits() -> Dataset:
+    """Columns picture and digit, one part that is not split. Raises DataError where scikit-learn's file is another one."""
+    from sklearn.datasets import load_digits
+
+    pixels, numbers = load_digits(return_X_y=True)
+    shades = np.rint(np.asarray(pixels) * (255 / BRIGHTEST)).astype(np.uint8)
+    pictures, digits = list(map(picture_text, shades.reshape(-1, SIDE, SIDE))), list(map(str, np.asarray(numbers).tolist()))
+    rows = "".join(f"{picture} {digit}\n" for picture, digit in zip(pictures, digits, strict=True))
+    table, digest = Table({"picture": pictures, "digit": digits}, "digits"), check_digest("digits", rows, DIGEST)
+    return Dataset("digits", {"train": table}, {"digits": digest})
