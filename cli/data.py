@@ -167,21 +167,22 @@ def show(
     """Show a dataset: columns, sizes, classes and evenly spaced samples."""
     from ..errors import DataError
     from .data_report import print_labels, print_samples
-    from .dataset import facts_of, label_counts, open_target, take_samples
+    from .dataset import ROWS, facts_of, label_counts, open_target, take_samples
 
     opened = open_target(target, set_ or (), every_column=True)
     splits, facts = opened.dataset.splits, facts_of(opened)
     if split not in splits:
         raise DataError(f"{opened.dataset.name} has no split `{split}`; it has {', '.join(splits)}.")
-    columns, samples = list(splits[split].columns), take_samples(splits[split], n)
+    columns, samples = [name for name in splits[split].columns if name != ROWS], take_samples(splits[split], n)
     if json:
         sizes = {name: len(each) for name, each in splits.items()}
         print_json({**facts, "columns": columns, "sizes": sizes, "labels": label_counts(opened), "samples": samples})
         return
     for key, value in facts.items():
         print(f"{key}: {value}")
-    label = f", {'tags' if opened.tagged else 'class'}: {opened.label}" if opened.label else ""
-    print(f"columns: {', '.join(columns)} ({'tokens' if opened.tagged else 'text'}: {opened.text}{label})")
+    roles = {"tokens" if opened.tagged else "text": opened.text, "tags" if opened.tagged else "class": opened.label}
+    known = ", ".join(f"{role}: {name}" for role, name in roles.items() if name and name != ROWS)
+    print(f"columns: {', '.join(columns)} ({known})")
     print_labels(opened)
     print_samples(opened, samples)
 

@@ -117,7 +117,7 @@ def facts_of(opened: Opened) -> dict[str, Any]:
 def take_samples(split: "Table", n: int) -> list[dict[str, str]]:
     """`n` evenly spaced rows, since many files are sorted by class."""
     n = min(n, len(split))
-    return [{name: values[place * len(split) // n] for name, values in split.columns.items()} for place in range(n)]
+    return [{name: values[place * len(split) // n] for name, values in split.columns.items() if name != ROWS} for place in range(n)]
 
 
 def label_counts(opened: Opened) -> dict[str, dict[str, int]]:

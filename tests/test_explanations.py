@@ -207,7 +207,7 @@ def test_a_method_that_does_not_fit_is_refused_in_one_paragraph(folder, argument
 def test_a_tagger_cannot_be_explained(folder):
     write_recipe(folder, "hmm")
     command("train", "--config", "hmm.yaml", "--name", "one", cwd=folder)
-    assert "predicts no class of a text" in command("predict", "hmm/one", "the cat", "--explain", "auto", cwd=folder, code=2).stderr
+    assert "this run predicts neither" in command("predict", "hmm/one", "the cat", "--explain", "auto", cwd=folder, code=2).stderr
 
 
 def test_scores_of_many_texts_are_those_of_each_alone(folder, monkeypatch):

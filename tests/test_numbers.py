@@ -201,13 +201,13 @@ def test_from_a_table_to_predictions(folder):
     assert "Features: 2" in nlp("count-params", "rows.yaml", cwd=folder).stdout
     shown = nlp("data", "show", "rows.yaml", "-n", "1", cwd=folder).stdout
     assert "columns: width, length, kind" in shown
-    assert "repeat an earlier one" in nlp("data", "check", "rows.yaml", cwd=folder).stdout
+    assert "test: 0 of 20 texts" in nlp("data", "check", "rows.yaml", cwd=folder).stdout
 
 
 @pytest.mark.parametrize(("arguments", "said"), [
     (["1.02"], "has 1 number, and the run reads 2: width, length"), (["1.02,x"], "'x', which is no number"),
     (["1.02,"], "has no number for `length`"), (["--input", "rows.csv", "--text", "width"], "--text names one column"),
-    (["1.02,3", "--explain", "leave_one_out"], "can be explained by auto, weights")])
+    (["1.02,3", "--explain", "leave_one_out"], "It can be explained by auto, weights")])
 def test_rows_that_cannot_be_predicted(folder, arguments, said):
     nlp("train", "--config", "rows.yaml", "--name", "one", cwd=folder)
     assert said in paragraph(nlp("predict", "rows", *arguments, cwd=folder, code=2))

@@ -37,15 +37,16 @@ class Predicted:
 
 
 def methods_of(run: OpenedRun) -> tuple[str, ...]:
-    """The methods that fit the model, the default (`auto`) first; none for tasks other than text classification."""
-    if not isinstance(run.recipe.task, ClassificationConfig) or not run.recipe.task.reads_texts:
-        return ()
-    if "text" not in run.recipe.task.offered:  # of numbers there are no words to leave out
-        return ("weights",) if isinstance(run.model, Classical) and run.model.why_names == "features" else ()
+    """The methods that fit the model, the default (`auto`) first; of numbers there are no words to leave out. None for other tasks than
+    classification.
+    """
+    by_features = ("weights",) if isinstance(run.model, Classical) and run.model.why_names == "features" else ()
+    if not (isinstance(run.recipe.task, ClassificationConfig) and run.recipe.task.reads_texts):
+        return by_features
     if isinstance(run.model, Rules):
         return ("rules", "leave_one_out")
     if isinstance(run.model, Classical):
-        return ("weights", "leave_one_out") if run.model.why_names == "features" else ("leave_one_out",)
+        return (*by_features, "leave_one_out")
     if isinstance(run.recipe.model, NeuralSymbolicConfig):
         return (*GRADIENTS, "rules", "leave_one_out")
     reads_tokens = run.recipe.model.learns_by == "gradient" and bool(run.model.config.inputs & {"tokens", "bag"})
@@ -115,6 +116,9 @@ def _by_rules(run: OpenedRun, method: str, predicted: Predicted) -> Explanation:
 def _by_weights(run: OpenedRun, method: str, predicted: Predicted) -> Explanation:
     assert isinstance(run.model, Classical)
     (found,) = run.model.contributions(**predicted.inputs, predicted=np.array([predicted.label]))
+    if "vectors" in predicted.inputs:
+        names = feature_names(run, found.features.tolist(), range(run.model.n_features))
+        return Explanation(method, predicted.text, _shares(names, found.amounts), None)
     names = feature_names(run, found.features.tolist(), set(predicted.inputs["tokens"].tolist()))
     return Explanation(method, predicted.text, _shares(names, found.amounts), _of_bag(run, predicted.text, *found))
 
