@@ -93,9 +93,9 @@ def count_training_examples(data: DataConfig, preparation: Preparation) -> int:
 
 
 def read_row_texts(data: DataConfig, preparation: Preparation) -> Mapping[str, Sequence[str]]:
-    """What a model is given of each row, of every split: the column that the task reads first."""
+    """What a model is given of each row, of every split, as one text."""
     dataset = _read(_with_texts(data), preparation)
-    return {name: table.columns[preparation.columns[0]] for name, table in dataset.splits.items()}
+    return {name: preparation.row_texts(table.columns) for name, table in dataset.splits.items()}
 
 
 def _read(data: NamedData | FileData, preparation: Preparation) -> Dataset:

@@ -18,6 +18,7 @@ from ..configs.schema.networks import (
     MlpConfig,
     RecurrentConfig,
     RecurrentSeq2SeqConfig,
+    SequenceNetworkConfig,
 )
 from ..configs.schema.pretrained import PretrainedNetworkConfig
 from ..configs.schema.prompting import PromptConfig, TunedPromptConfig
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from .classical.ngram import NgramLanguageModel
     from .classical.taggers import Tagger
     from .networks.network import Network
+    from .networks.two_towers import TwoTowers
     from .prompting.language_model import LanguageModel
     from .prompting.prompted import Prompted
     from .rules import Rules
@@ -47,6 +49,8 @@ def build_model(config: ModelConfig, spec: SizesData, head: Heads,  # noqa: PLR0
 
     Raises ConfigError where a size that the model needs is missing, or where the head is not for this model.
     """
+    if getattr(config, "towers", None) is not None:
+        return _two_towers(config, spec, _single(config, head))
     match config:
         case RulesConfig():
             from .rules import Rules
@@ -106,6 +110,22 @@ def build_model(config: ModelConfig, spec: SizesData, head: Heads,  # noqa: PLR0
             return TunedPrompt(config, _classes(config, head), _given(language_model))
         case _:
             assert_never(config)
+
+
+def _two_towers(config: ModelConfig, spec: SizesData, head: Head | None) -> "TwoTowers":
+    """Each tower is the same model without a head, which gives the vector of a text."""
+    from .networks.network import Network
+    from .networks.two_towers import TwoTowers
+
+    assert isinstance(config, MlpConfig | SequenceNetworkConfig) and config.towers is not None
+    alone = config.model_copy(update={"towers": None})
+
+    def new_encoder() -> Network:
+        encoder = build_model(alone, spec, None)
+        assert isinstance(encoder, Network)
+        return encoder
+
+    return TwoTowers(config, config.towers, new_encoder, head)
 
 
 def _given(language_model: "LanguageModel | None") -> "LanguageModel":

@@ -6,26 +6,22 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 from pydantic import Field
 
 from .base import PositiveFloat, Probability, Problem
-from .model_base import Inputs
-from .task_base import Suggestion, TaskBase
+from .task_base import Suggestion
+from .texts_task import TextsTask
 
 if TYPE_CHECKING:
     from .recipe import Recipe
 
 
-class ClassificationConfig(TaskBase):
-    """One class for each text."""
+class ClassificationConfig(TextsTask):
+    """One class for each text, or for two."""
 
     needs: ClassVar[str] = "classes"
-    text_key: ClassVar[str] = "text"
     label_key: ClassVar[str | None] = "label"
-    offers: ClassVar[Inputs] = frozenset({"text", "bag", "tokens", "segments"})
     headings: ClassVar[Mapping[str, str]] = {"f1": "macro_f1"}
     lower_is_better: ClassVar[frozenset[str]] = frozenset({"loss", "hinge_loss"})
 
     type: Literal["classification"]
-    text: str = "text"
-    """Column with the text."""
     label: str = "label"
     """Column with the class."""
     labels: Annotated[list[str], Field(min_length=2)] | None = None
@@ -40,15 +36,19 @@ class ClassificationConfig(TaskBase):
 
     @property
     def suggestion(self) -> Suggestion:
-        return Suggestion("the class of a text")
+        return Suggestion("the class of a text" if self.other is None else "the class of two texts")
 
     @property
     def metrics(self) -> tuple[str, ...]:
         return ("loss", "accuracy", "f1")
 
     def _problems(self, recipe: "Recipe") -> Iterator[Problem]:
-        """Settings of the loss, which only networks have."""
+        """Settings of the loss, which only networks have; a cosine is one number."""
+        yield from super()._problems(recipe)
         model = recipe.model
+        towers = getattr(model, "towers", None)
+        if towers is not None and towers.combine == "cosine":
+            yield Problem(("model", "towers", "combine"), "`cosine` gives one number, for task.type regression; use `symmetric`")
         if model.learns_by == "gradient":
             return
         instead = ": set model.class_weight" if "class_weight" in type(model).model_fields else ""

@@ -41,6 +41,15 @@ class Preparation(ABC):
     columns: Sequence[str]
     """The columns that the task reads."""
 
+    @property
+    def text_columns(self) -> Sequence[str]:
+        """The columns that a model reads."""
+        return self.columns[:1]
+
+    def row_texts(self, columns: Mapping[str, Sequence[str]]) -> Sequence[str]:
+        """(rows,): what a model reads, as one text."""
+        return columns[self.columns[0]]
+
     def checked(self, table: Table) -> tuple[Table, Sequence[str]]:
         """A table as it was read, without the rows that the task leaves out; and notices."""
         return table, []

@@ -54,8 +54,8 @@ class Batch:
         """Tokens of source and target without padding; where nothing is encoded, each text counts as one."""
         if "lengths" in self.inputs:
             written = sum(int(target.mask.sum()) for target in self.targets.values()) if "previous" in self.inputs else 0
-            return int(self.inputs["lengths"].sum()) + written
-        return len(self.inputs.get("tokens", self.rows))
+            return sum(int(self.inputs[name].sum()) for name in ("lengths", "other_lengths") if name in self.inputs) + written
+        return len(self.inputs.get("tokens", self.rows)) + len(self.inputs.get("other_tokens", ()))
 
     def without_targets(self) -> "Batch":
         """The same inputs with nothing to predict."""
@@ -130,16 +130,26 @@ def truncation_notices(split: Split, longest: int | None, treatment: str) -> lis
 
 
 @dataclass(frozen=True)
+class Standard:
+    """Mean and scale of the numbers to predict, of the training split; a model learns (number - mean) / scale."""
+
+    mean: float
+    scale: float
+
+
+@dataclass(frozen=True)
 class Encoding:
     """How examples become numbers: what was learned from the training split, and all of it that a finished run needs.
 
-    `labels` by name, with the number of each in training; tokenizers by what they read; the sizes that a model is built from.
+    `labels` by name, with the number of each in training; tokenizers by what they read; the sizes that a model is built from;
+    `standard` where numbers are predicted.
     """
 
     spec: SizesData
     labels: tuple[str, ...] = ()
     label_counts: tuple[int, ...] = ()
     tokenizers: "Mapping[str, Tokenizer]" = field(default_factory=dict)
+    standard: Standard | None = None
 
     @property
     def tokenizer(self) -> "Tokenizer | None":

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ...configs.schema.networks import NetworkConfig
+from ..layers.heads import TextOutput
 
 ScoredTargets = tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]
 """Of each target: its cross-entropy in nats, and whether it has the highest score."""
@@ -28,6 +29,11 @@ class Network(nn.Module):
     def __init__(self, config: NetworkConfig) -> None:
         super().__init__()
         self.config = config
+
+    @property
+    def d_vector(self) -> int:
+        """Size of the vector of a text, which a network without a head gives."""
+        raise NotImplementedError
 
     @property
     def device(self) -> torch.device:
@@ -140,6 +146,11 @@ class SequenceNetwork(Network):
     """
 
     output: nn.Module
+
+    @property
+    def d_vector(self) -> int:
+        assert isinstance(self.output, TextOutput), "a model of single tokens makes no vector of a text"
+        return self.output.d_hidden
 
     def encode(self, tokens: Tensor, lengths: Tensor, **more: Tensor) -> Tensor:
         """(batch, seq) -> (batch, seq, d_model)"""
