@@ -7,9 +7,11 @@ from ..configs.schema.classical import (
     AnyTaggerConfig,
     AveragedPerceptronConfig,
     ClassicalConfig,
+    GradientBoostingConfig,
     HmmConfig,
     MostFrequentTagConfig,
     NgramConfig,
+    RidgeConfig,
 )
 from ..configs.schema.data import SizesData
 from ..configs.schema.model import ModelConfig
@@ -56,6 +58,10 @@ def build_model(config: ModelConfig, spec: SizesData, head: Heads,  # noqa: PLR0
             from .rules import Rules
 
             return Rules(config, _classes(config, head))
+        case RidgeConfig() | GradientBoostingConfig() if isinstance(head, Head) and head.kind == "number":
+            from .classical.regressor import Regressor
+
+            return Regressor(config, spec, head)
         case ClassicalConfig():
             from .classical.classifier import Classical
 

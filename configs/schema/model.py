@@ -19,6 +19,7 @@ from .classical import (
     NgramConfig,
     PerceptronConfig,
     RandomForestConfig,
+    RidgeConfig,
     SgdConfig,
 )
 from .networks import CnnConfig, MlpConfig, RecurrentConfig, RecurrentSeq2SeqConfig
@@ -38,6 +39,7 @@ ModelConfig = Annotated[
     | DecisionTreeConfig
     | RandomForestConfig
     | GradientBoostingConfig
+    | RidgeConfig
     | KnnConfig
     | MostFrequentTagConfig
     | HmmConfig
