@@ -44,14 +44,18 @@ class Report:
     notices: Sequence[str]
 
 
-def evaluate_run(run: OpenedRun, split_name: str | None, file: str | None, columns: Sequence[str | None] = ()) -> Report:
+def evaluate_run(run: OpenedRun, split_name: str | None, file: str | None, texts: Sequence[str | None] = (),
+                 label: str | None = None) -> Report:
     """Score one split (test, or validation where there is no test), or a file; predictions are saved with the run.
 
-    `columns` are those of the file in the order of the task's, None where it has the name that the recipe gives.
+    `texts` and `label` are columns of the file, None where it has the name that the recipe gives.
     """
     sections = (run.recipe.data, run.task.preparation, run.encoding)
     if file is not None:
-        named = {name: key for name, key in zip(run.task.preparation.columns, columns, strict=False) if key is not None}
+        prepared = run.task.preparation
+        answers = prepared.columns[len(prepared.text_columns) :]
+        ours = [*zip(prepared.text_columns, texts, strict=False), *((name, label) for name in answers)]
+        named = {name: key for name, key in ours if key is not None}
         split, notices = read_file_as_split(*sections, file, named)
     else:
         split, notices = read_split(*sections, split_name, run.hashes)

@@ -8,12 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from ..configs.schema.data import FileData, NamedData
+from ..datasets.encoded.preparation import Preparation
+from ..datasets.encoded.text_rows import joined_texts
 from ..datasets.files import read_content
 from ..datasets.formats.append import append_columns
 from ..datasets.formats.encodings import UTF8, decode, is_utf8_after_all
 from ..datasets.formats.lines import split_lines, stream_lines
 from ..datasets.read import form_of, is_table, normalized, read_given
 from ..datasets.tables import Table
+from ..datasets.tokenizers.tokenizer import BETWEEN
 from ..errors import ConfigError, DataError
 from ..storage import write_file
 from .console import notice
@@ -38,26 +41,43 @@ class Source:
         return f"{self.name}:{row + 1}" if self.name != ARGUMENTS else f"text {row + 1} of the command line"
 
 
-def find_texts(data: NamedData | FileData, column: str, texts: list[str] | None, path: str | None, named: str | None) -> Source:
-    """The texts of the command line, of a file, or of standard input as they come. `column` is the recipe's name for the texts."""
+def find_texts(data: NamedData | FileData, preparation: Preparation, texts: list[str] | None, path: str | None,
+               named: Sequence[str | None]) -> Source:
+    """The texts of the command line, of a file, or of standard input as they come; `named` are the columns of a file where they are not
+    those of the recipe. Two texts that belong together are given one after the other, in two columns, or with a tab between them.
+    """
     if texts and path is not None:
         raise ConfigError("Give texts on the command line or a file with --input, not both.")
     if path is not None and is_table(data, path):
-        return _column(data, column, path, named)
-    if named is not None:
+        return _columns(data, preparation, path, named)
+    if any(name is not None for name in named):
         raise ConfigError("--text names a column of the file that --input names, which has to be a table such as .csv, .tsv or .jsonl.")
     if texts:
-        return Source(normalized(texts, data.normalization), ARGUMENTS)
+        return Source(normalized(_together(texts, len(preparation.text_columns)), data.normalization), ARGUMENTS)
     encoding = data.encoding if isinstance(data, FileData) else UTF8
     lines = stream_lines(sys.stdin.buffer, "standard input") if path is None else _lines(path, encoding)
     return Source(normalized(lines, data.normalization), path or "standard input")
 
 
-def _column(data: NamedData | FileData, column: str, path: str, named: str | None) -> Source:
-    given = read_given(data, path, {} if named is None else {column: named}, (column,), REMEDY)
+def _together(texts: list[str], n_texts: int) -> list[str]:
+    """Each two arguments as one text, where predictions are of two; arguments with a tab are both already."""
+    if n_texts == 1 or all(BETWEEN in text for text in texts):
+        return texts
+    if len(texts) % n_texts:
+        many = "1 text is" if len(texts) == 1 else f"{len(texts)} texts are"
+        raise ConfigError(f"Each prediction of this run is of two texts, one argument after the other, but {many} given. Quote each text, "
+                          "as in: nlp predict RUN \"one text\" \"the other\"")
+    return joined_texts(texts[::2], texts[1::2])
+
+
+def _columns(data: NamedData | FileData, preparation: Preparation, path: str, named: Sequence[str | None]) -> Source:
+    columns = preparation.text_columns
+    if len(columns) == 1 and any(name is not None for name in named[1:]):
+        raise ConfigError("--other names the column of a second text, and this run reads one text of each row. Leave it out.")
+    given = read_given(data, path, {ours: name for ours, name in zip(columns, named, strict=False) if name is not None}, columns, REMEDY)
     for each in given.notices:
         notice(each)
-    return Source(given.table.columns[column], path, given.table, given.data)
+    return Source(preparation.row_texts(given.table.columns), path, given.table, given.data)
 
 
 def _lines(path: str, encoding: str) -> Iterator[str]:
@@ -86,7 +106,7 @@ def find_target(source: Source, output: str, as_json: bool) -> Path:
         raise ConfigError(f"--output {output} is the file that --input names, which is never overwritten. Give another name.")
     if not path.parent.is_dir():
         raise ConfigError(f"--output {output}: there is no folder {path.parent}. Make it first, or name another.")
-    (texts,) = source.table.columns.values()  # as long as predictions are, in tokens too
+    texts = next(iter(source.table.columns.values()))  # as long as predictions are, in tokens too
     _appended(source, {"prediction": texts, "probability": texts})
     return path
 

@@ -93,6 +93,8 @@ def _inputs(model: Network, load: Load) -> dict[str, Tensor | None]:
     """The arrays of everything that the model reads, without their numbers."""
     texts, tokens, reads = load.texts, load.tokens, model.config.inputs
     inputs: dict[str, Tensor | None] = {"vectors": _empty(torch.float32, texts, _n_features(model))} if "vector" in reads else {}
+    if reads & {"other_bag", "other_tokens"}:  # half of the tokens are the second text's
+        tokens = max(1, -(-tokens // 2))
     if "bag" in reads:
         averaged = getattr(model.config, "d_embedding", None) is not None
         weights = None if averaged else _empty(torch.float32, texts * tokens)
@@ -102,6 +104,8 @@ def _inputs(model: Network, load: Load) -> dict[str, Tensor | None]:
         tokens = max(1, -(-tokens // 2))
     if "tokens" in reads:
         inputs |= {"tokens": _empty(torch.int32, texts, tokens), "lengths": _empty(torch.int64, texts)}
+    if reads & {"other_bag", "other_tokens"}:
+        inputs |= {f"other_{name}": value for name, value in inputs.items()}
     if "characters" in reads:  # at most: as if no word occurred twice in the batch
         inputs["characters"] = _empty(torch.int32, texts * tokens, WORD_CHARACTERS)
         inputs["spelling"] = _empty(torch.int32, texts, tokens)

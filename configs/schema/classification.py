@@ -36,7 +36,7 @@ class ClassificationConfig(TextsTask):
 
     @property
     def suggestion(self) -> Suggestion:
-        return Suggestion("the class of a text" if self.other is None else "the class of two texts")
+        return self._suggestion("the class of a text")
 
     @property
     def metrics(self) -> tuple[str, ...]:

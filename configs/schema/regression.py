@@ -24,7 +24,7 @@ class RegressionConfig(TextsTask):
 
     @property
     def suggestion(self) -> Suggestion:
-        return Suggestion("the number for a text" if self.other is None else "the number for two texts")
+        return self._suggestion("the number for a text")
 
     @property
     def metrics(self) -> tuple[str, ...]:

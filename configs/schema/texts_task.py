@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar
 from .base import Problem
 from .data import SizesData
 from .model_base import Inputs
-from .task_base import TaskBase
+from .task_base import Suggestion, TaskBase
 from .tokenizer import SimilarityTokenizer
 
 if TYPE_CHECKING:
@@ -24,6 +24,9 @@ class TextsTask(TaskBase):
     other: str | None = None
     """Column with a second text, where each row has two. A model then reads both as `[CLS] text [SEP] other [SEP]`, each by itself with
     `model.towers`, or only how similar they are with `tokenizer: {type: similarities}`."""
+
+    def _suggestion(self, what: str) -> Suggestion:
+        return Suggestion(what) if self.other is None else Suggestion(what.replace("a text", "two texts"), n_texts=2)
 
     def _problems(self, recipe: "Recipe") -> Iterator[Problem]:
         """Models of two texts need two, and a bag of words does not know which words are of which text."""

@@ -48,6 +48,10 @@ class PairOutput(nn.Module):
         sizes = [d_combined, *towers.hidden_sizes]
         self.hidden = nn.Sequential(nn.Dropout(0.0 if towers.combine == "cosine" else dropout), *dense_layers(sizes, "relu", dropout))
         self.scores = nn.Identity() if n_outputs is None else nn.Linear(sizes[-1], n_outputs)
+        if towers.combine == "cosine" and isinstance(self.scores, nn.Linear):
+            # Texts that are alike begin at 1, those that have nothing in common at -1: a random sign would first have to be unlearned.
+            nn.init.constant_(self.scores.weight, 2.0)
+            nn.init.constant_(self.scores.bias, -1.0)
 
     def forward(self, first: Tensor, second: Tensor) -> Tensor:
         """(batch, d_vector), (batch, d_vector) -> (batch, n_outputs)"""
