@@ -47,14 +47,15 @@ class Report:
     notices: Sequence[str]
 
 
-def evaluate_run(run: OpenedRun, split_name: str | None, file: str | None, columns: Sequence[str | None] = ()) -> Report:
+def evaluate_run(run: OpenedRun, split_name: str | None, file: str | None, texts: Sequence[str | None] = (),
+                 label: str | None = None) -> Report:
     """Score one split (test, or validation where there is no test), or a file; predictions are saved with the run.
 
-    `columns` are those of the file with the text and with the label, None where it has the name that the recipe gives.
+    `texts` and `label` are columns of the file, None where it has the name that the recipe gives.
     """
     sections = (run.recipe.data, run.task.preparation, run.encoding)
     if file is not None:
-        split, notices = read_file_as_split(*sections, file, _named(run, columns))
+        split, notices = read_file_as_split(*sections, file, _named(run, texts, label))
     else:
         split, notices = read_split(*sections, split_name, run.hashes)
     notices = [*notices, *split.length_notices(run.recipe.model.longest_input)]  # it refuses what no model of a task could read
@@ -80,13 +81,15 @@ def evaluate_run(run: OpenedRun, split_name: str | None, file: str | None, colum
     )
 
 
-def _named(run: OpenedRun, columns: Sequence[str | None]) -> dict[str, str]:
-    """The names of columns in a file by those in the recipe. Raises ConfigError for one column of text where a run reads several."""
-    inputs, every = run.task.preparation.input_columns, run.task.preparation.columns
-    if any(columns[:1]) and len(inputs) != 1:
+def _named(run: OpenedRun, texts: Sequence[str | None], label: str | None) -> dict[str, str]:
+    """The names of columns in a file by those in the recipe. Raises ConfigError for one column where a run reads many of numbers."""
+    prepared = run.task.preparation
+    inputs, answers = prepared.input_columns, prepared.columns[len(prepared.input_columns) :]
+    if any(texts) and len(inputs) > max(prepared.n_texts, 1):
         raise ConfigError(f"{run.directory.address} reads {len(inputs)} columns, which have to be called in the file as in training. Leave "
                           "--text out.")
-    return {name: key for name, key in zip((inputs[0], *every[len(inputs):]), columns, strict=False) if key is not None}
+    ours = [*zip(inputs, texts, strict=False), *((name, label) for name in answers)]
+    return {name: key for name, key in ours if key is not None}
 
 
 def _best_possible(run: OpenedRun, split: Split) -> Mapping[str, float]:

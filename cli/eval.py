@@ -24,6 +24,7 @@ def eval_(
     data: Annotated[str | None, typer.Option(help="Score this file instead, such as a .csv, .tsv, .jsonl, .parquet or .xlsx.")] = None,
     text: Annotated[str | None, typer.Option(help="Text column of that file; by default that of the recipe.")] = None,
     label: Annotated[str | None, typer.Option(help="Column of that file with the answers; by default that of the recipe.")] = None,
+    other: Annotated[str | None, typer.Option(help="Column of the second text in that file, for runs of two texts.")] = None,
     task_of: Annotated[str | None, typer.Option(metavar="RUN", autocompletion=complete_run,
                                                 help="Score the task of this earlier run again, by its output over the encoder of the run: "
                                                      "what has been forgotten?")] = None,
@@ -46,8 +47,8 @@ def eval_(
 
     if split is not None and data is not None:
         raise ConfigError("--split is a split of the run's own data, --data another file; give one of them.")
-    if data is None and (text is not None or label is not None):
-        raise ConfigError("--text and --label name columns of the file that --data names. Give --data, or leave them out.")
+    if data is None and (text, other, label) != (None, None, None):
+        raise ConfigError("--text, --other and --label name columns of the file that --data names. Give --data, or leave them out.")
     if explanations is not None and (data is not None or task_of is not None):
         raise ConfigError("--explanations are measured on a split of the run's own data; leave --data and --task-of out.")
     if task_of is not None:
@@ -59,7 +60,7 @@ def eval_(
     if explanations is not None:
         print_faithfulness([open_run(each, device) for each in runs], explanations, split, explained_rows, json)
         return
-    reports = (evaluate_run(open_run(each, device), split, data, (text, label)) for each in runs)
+    reports = (evaluate_run(open_run(each, device), split, data, (text, other), label) for each in runs)
     if json:
         printed = [_as_json(report) for report in reports]
         print_json(printed if len(printed) > 1 else printed[0])

@@ -53,8 +53,8 @@ def _steps(run: "RunDirectory", evaluated: bool) -> "Iterator[Step]":
 
 
 def _prediction(run: "RunDirectory", name: str, suggestion: "Suggestion") -> Step:
-    text = _quoted(suggestion.text or _example(run) or "TEXT")
-    return Step(" ".join(filter(None, ("nlp predict", name, text, suggestion.options))), suggestion.what)
+    texts = [suggestion.text] if suggestion.text else _example(run, suggestion.n_texts) or ["TEXT"] * suggestion.n_texts
+    return Step(" ".join(filter(None, ("nlp predict", name, *map(_quoted, texts), suggestion.options))), suggestion.what)
 
 
 def _shortest_name(run: "RunDirectory") -> str:
@@ -67,11 +67,14 @@ def _shortest_name(run: "RunDirectory") -> str:
     return run.address
 
 
-def _example(run: "RunDirectory") -> str | None:
-    """A text of the validation split, the first one that is short; None where none can be read."""
+def _example(run: "RunDirectory", n_texts: int) -> list[str] | None:
+    """A text of the validation split, or two that belong together, the first that are short; None where none can be read."""
     with suppress(OSError, ValueError, KeyError, TypeError), run.predictions("validation").open(encoding="utf-8") as lines:
-        texts = [" ".join(str(json.loads(line)["text"]).split()) for line in islice(lines, EXAMPLES)]
-        return next((text for text in texts if 0 < len(text) <= SHOWN_CHARACTERS), min(filter(None, texts), key=len, default=None))
+        rows = [str(json.loads(line)["text"]).split("\t", n_texts - 1) if n_texts > 1 else [json.loads(line)["text"]]
+                for line in islice(lines, EXAMPLES)]
+        found = [[" ".join(str(text).split()) for text in row] for row in rows]
+        whole = sorted((row for row in found if len(row) == n_texts and all(row)), key=lambda row: len("".join(row)))
+        return next((row for row in found if row in whole and len("".join(row)) <= SHOWN_CHARACTERS), whole[0] if whole else None)
     return None
 
 

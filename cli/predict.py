@@ -24,10 +24,12 @@ SEARCHING = ("beam_size", "n_best", "attention")
 
 def predict(
     run: Annotated[str, typer.Argument(help="A run: its path, RECIPE (the latest) or RECIPE/NAME.", autocompletion=complete_run)],
-    texts: Annotated[list[str] | None, typer.Argument(help="Texts; if none are given, lines of standard input.")] = None,
+    texts: Annotated[list[str] | None, typer.Argument(help="Texts; if none are given, lines of standard input. For runs of two texts, one "
+                                                              "after the other; in a line, with a tab between them.")] = None,
     input_: Annotated[str | None, typer.Option("--input", help="A file: .csv, .tsv, .jsonl, .conll, .parquet or .xlsx, also with .gz; "
                                                                "any other has one text per line.")] = None,
     text: Annotated[str | None, typer.Option(help="Text column of that file; by default that of the recipe.")] = None,
+    other: Annotated[str | None, typer.Option(help="Column of the second text there, for runs of two texts.")] = None,
     output: Annotated[str | None, typer.Option("--output", "-o", help="Write the input file, with prediction and probability beside each "
                                                                       "row, to this file.")] = None,
     explain: Annotated[str | None, typer.Option(metavar="METHOD", help="Why each class: auto, rules, weights, integrated_gradients, "
@@ -61,7 +63,7 @@ def predict(
     assert not isinstance(opened.recipe.data, SizesData), "a run was trained on texts"
     if html is not None and explain is None:
         raise ConfigError("--html writes explanations as a page. Add --explain auto, or leave it out.")
-    source = find_texts(opened.recipe.data, opened.task.preparation, texts, input_, text)
+    source = find_texts(opened.recipe.data, opened.task.preparation, texts, input_, (text, other))
     options = PredictOptions(length, temperature, top_k, top_p, beam_size, n_best, attention, seed)
     _check_options(opened, options)
     target = None if output is None else find_target(source, output, json)

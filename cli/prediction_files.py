@@ -9,12 +9,14 @@ from typing import Any
 
 from ..configs.schema.data import FileData, NamedData
 from ..datasets.encoded.preparation import Preparation
+from ..datasets.encoded.text_rows import joined_texts
 from ..datasets.files import read_content
 from ..datasets.formats.append import append_columns
 from ..datasets.formats.encodings import UTF8, decode, is_utf8_after_all
 from ..datasets.formats.lines import split_lines, stream_lines
 from ..datasets.read import form_of, is_table, normalized, read_given
 from ..datasets.tables import Table
+from ..datasets.tokenizers.tokenizer import BETWEEN
 from ..errors import ConfigError, DataError
 from ..storage import write_file
 from .console import notice
@@ -39,28 +41,44 @@ class Source:
         return f"{self.name}:{row + 1}" if self.name != ARGUMENTS else f"text {row + 1} of the command line"
 
 
-def find_texts(data: NamedData | FileData, preparation: Preparation, texts: list[str] | None, path: str | None, named: str | None
-               ) -> Source:
-    """The texts of the command line, of a file, or of standard input as they come. `preparation` knows the columns of a table."""
+def find_texts(data: NamedData | FileData, preparation: Preparation, texts: list[str] | None, path: str | None,
+               named: Sequence[str | None]) -> Source:
+    """The texts of the command line, of a file, or of standard input as they come; `named` are the columns of a file where they are not
+    those of the recipe. Two texts that belong together are given one after the other, in two columns, or with a tab between them.
+    """
     if texts and path is not None:
         raise ConfigError("Give texts on the command line or a file with --input, not both.")
     if path is not None and is_table(data, path):
         return _rows(data, preparation, path, named)
-    if named is not None:
+    if any(name is not None for name in named):
         raise ConfigError("--text names a column of the file that --input names, which has to be a table such as .csv, .tsv or .jsonl.")
     if texts:
-        return Source(normalized(texts, data.normalization), ARGUMENTS)
+        return Source(normalized(_together(texts, preparation.n_texts), data.normalization), ARGUMENTS)
     encoding = data.encoding if isinstance(data, FileData) else UTF8
     lines = stream_lines(sys.stdin.buffer, "standard input") if path is None else _lines(path, encoding)
     return Source(normalized(lines, data.normalization), path or "standard input")
 
 
-def _rows(data: NamedData | FileData, preparation: Preparation, path: str, named: str | None) -> Source:
+def _together(texts: list[str], n_texts: int) -> list[str]:
+    """Each two arguments as one text, where predictions are of two; arguments with a tab are both already."""
+    if n_texts < 2 or all(BETWEEN in text for text in texts):
+        return texts
+    if len(texts) % n_texts:
+        many = "1 text is" if len(texts) == 1 else f"{len(texts)} texts are"
+        raise ConfigError(f"Each prediction of this run is of two texts, one argument after the other, but {many} given. Quote each text, "
+                          "as in: nlp predict RUN \"one text\" \"the other\"")
+    return joined_texts(texts[::2], texts[1::2])
+
+
+def _rows(data: NamedData | FileData, preparation: Preparation, path: str, named: Sequence[str | None]) -> Source:
     columns = preparation.input_columns
-    if named is not None and len(columns) != 1:
+    if any(named) and len(columns) > max(preparation.n_texts, 1):
         raise ConfigError(f"--text names one column, and this run reads {len(columns)}, which have to be called in {path} as in training. "
                           "Leave it out.")
-    given = read_given(data, path, {} if named is None else {columns[0]: named}, columns, REMEDY, preparation.column_roles)
+    if len(columns) == 1 and any(named[1:]):
+        raise ConfigError("--other names the column of a second text, and this run reads one text of each row. Leave it out.")
+    ours = {name: key for name, key in zip(columns, named, strict=False) if key is not None}
+    given = read_given(data, path, ours, columns, REMEDY, preparation.column_roles)
     for each in given.notices:
         notice(each)
     return Source(preparation.row_texts(given.table), path, given.table, given.data)

@@ -112,6 +112,8 @@ def train_recipe(config: str, overrides: Sequence[str]) -> Trained:
         sizes = isinstance(recipe.data, SizesData)
         reason = "data.type is `sizes`, without texts" if sizes else f"model.type {recipe.model.type} reads the texts as they are"
         raise ConfigError(f"The recipe {config} has no tokenizer: {reason}.")
+    if recipe.tokenizer.type == "similarities":
+        raise ConfigError(f"The recipe {config} compares both texts of each row and has no tokens to show. Name another recipe.")
     texts, cache = read_texts(recipe.data, preparation(recipe.task)), Cache(report=notice, open_tagger=open_tagger)
     started = time.perf_counter()
     tokenizer = cache.train(recipe.tokenizer, [text for split in counted_splits(recipe.tokenizer, texts) for text in split])

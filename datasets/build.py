@@ -96,7 +96,7 @@ def count_training_examples(data: DataConfig, preparation: Preparation) -> int:
 
 
 def read_row_texts(data: DataConfig, preparation: Preparation) -> Mapping[str, Sequence[str]]:
-    """What a model is given of each row, of every split."""
+    """What a model is given of each row, of every split, as one text."""
     dataset = _read(_with_texts(data), preparation)
     return {name: preparation.row_texts(table) for name, table in dataset.splits.items()}
 

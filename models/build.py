@@ -7,9 +7,11 @@ from ..configs.schema.classical import (
     AnyTaggerConfig,
     AveragedPerceptronConfig,
     ClassicalConfig,
+    GradientBoostingConfig,
     HmmConfig,
     MostFrequentTagConfig,
     NgramConfig,
+    RidgeConfig,
 )
 from ..configs.schema.data import SizesData
 from ..configs.schema.model import ModelConfig
@@ -19,6 +21,7 @@ from ..configs.schema.networks import (
     PictureCnnConfig,
     RecurrentConfig,
     RecurrentSeq2SeqConfig,
+    SequenceNetworkConfig,
 )
 from ..configs.schema.neural_symbolic import NeuralSymbolicConfig
 from ..configs.schema.pretrained import PretrainedNetworkConfig
@@ -33,6 +36,7 @@ if TYPE_CHECKING:
     from .classical.ngram import NgramLanguageModel
     from .classical.taggers import Tagger
     from .networks.network import Network
+    from .networks.two_towers import TwoTowers
     from .prompting.language_model import LanguageModel
     from .prompting.prompted import Prompted
     from .rules import Rules
@@ -49,11 +53,19 @@ def build_model(config: ModelConfig, spec: SizesData, head: Heads,  # noqa: PLR0
 
     Raises ConfigError where a size that the model needs is missing, or where the head is not for this model.
     """
+    if getattr(config, "towers", None) is not None:
+        return _two_towers(config, spec, _single(config, head))
     match config:
         case RulesConfig():
             from .rules import Rules
 
             return Rules(config, _classes(config, head))
+        case RidgeConfig() | GradientBoostingConfig() if isinstance(head, Head) and head.kind == "number":
+            from .classical.regressor import Regressor
+
+            return Regressor(config, spec, head)
+        case RidgeConfig():
+            raise ConfigError("model.type ridge predicts a number; add `task: {type: regression}`.")
         case ClassicalConfig():
             from .classical.classifier import Classical
 
@@ -122,6 +134,22 @@ def build_model(config: ModelConfig, spec: SizesData, head: Heads,  # noqa: PLR0
             return TunedPrompt(config, _classes(config, head), _given(language_model))
         case _:
             assert_never(config)
+
+
+def _two_towers(config: ModelConfig, spec: SizesData, head: Head | None) -> "TwoTowers":
+    """Each tower is the same model without a head, which gives the vector of a text."""
+    from .networks.network import Network
+    from .networks.two_towers import TwoTowers
+
+    assert isinstance(config, MlpConfig | SequenceNetworkConfig) and config.towers is not None
+    alone = config.model_copy(update={"towers": None})
+
+    def new_encoder() -> Network:
+        encoder = build_model(alone, spec, None)
+        assert isinstance(encoder, Network)
+        return encoder
+
+    return TwoTowers(config, config.towers, new_encoder, head)
 
 
 def _given(language_model: "LanguageModel | None") -> "LanguageModel":

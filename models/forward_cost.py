@@ -96,6 +96,8 @@ def _inputs(model: Network, load: Load) -> dict[str, Tensor | None]:
     inputs: dict[str, Tensor | None] = {"vectors": _empty(torch.float32, texts, _n_features(model))} if "vector" in reads else {}
     if "picture" in reads:
         inputs["pictures"] = _empty(torch.float32, texts, *_picture_size(model))
+    if reads & {"other_bag", "other_tokens"}:  # half of the tokens are the second text's
+        tokens = max(1, -(-tokens // 2))
     if "bag" in reads:
         averaged = any(isinstance(module, nn.EmbeddingBag) for module in model.modules())
         weights = None if averaged else _empty(torch.float32, texts * tokens)
@@ -105,6 +107,8 @@ def _inputs(model: Network, load: Load) -> dict[str, Tensor | None]:
         tokens = max(1, -(-tokens // 2))
     if "tokens" in reads:
         inputs |= {"tokens": _empty(torch.int32, texts, tokens), "lengths": _empty(torch.int64, texts)}
+    if reads & {"other_bag", "other_tokens"}:
+        inputs |= {f"other_{name}": value for name, value in inputs.items()}
     if "characters" in reads:  # at most: as if no word occurred twice in the batch
         inputs["characters"] = _empty(torch.int32, texts * tokens, WORD_CHARACTERS)
         inputs["spelling"] = _empty(torch.int32, texts, tokens)

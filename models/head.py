@@ -9,13 +9,14 @@ from typing import Literal
 class Head:
     """The output that a task needs.
 
-    `classes`: one score for each class of a text; `tags`: one for each tag at each word, with `crf` of a conditional random field;
-    `vocabulary`: one for each word at each position; `sequence`: one for each word of the target's vocabulary at each of its places.
+    `classes`: one score for each class of a text, or of two; `number`: one number for them; `tags`: one score for each tag at each word,
+    with `crf` of a conditional random field; `vocabulary`: one for each word at each position; `sequence`: one for each word of the
+    target's vocabulary at each of its places.
     `labels` are the classes by name, where there are any: rules vote by name. `tied`: the output shares the embedding's matrix;
     `tied_source`: so does the source's embedding. `multiple`: the matrices of a vocabulary have a multiple of so many rows.
     """
 
-    kind: Literal["classes", "tags", "vocabulary", "sequence"]
+    kind: Literal["classes", "number", "tags", "vocabulary", "sequence"]
     n_outputs: int
     labels: tuple[str, ...] = ()
     tied: bool = False
@@ -23,6 +24,11 @@ class Head:
     bias: bool = True
     crf: bool = False
     multiple: int = 1
+
+    @property
+    def is_of_texts(self) -> bool:
+        """Whether the output is one row for each text, not one for each token."""
+        return self.kind in ("classes", "number")
 
     @property
     def n_rows(self) -> int:

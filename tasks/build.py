@@ -5,6 +5,7 @@ from typing import assert_never
 from ..configs.schema.classification import ClassificationConfig
 from ..configs.schema.data import SizesData
 from ..configs.schema.language_modeling import LanguageModelingConfig, MaskedLanguageModelingConfig
+from ..configs.schema.regression import RegressionConfig
 from ..configs.schema.sequence_to_sequence import SequenceToSequenceConfig
 from ..configs.schema.tagging import TaggingConfig
 from ..configs.schema.task import TaskConfig
@@ -22,6 +23,10 @@ def task_class(config: TaskConfig) -> type[Task]:
             from .classification import Classification
 
             return Classification
+        case RegressionConfig():
+            from .regression import Regression
+
+            return Regression
         case TaggingConfig():
             from .tagging import Tagging
 

@@ -8,10 +8,13 @@ import numpy as np
 
 from ..datasets.arrays import FloatArray
 
-Kind = Literal["share", "ratio", "exp_ratio", "bits", "f1", "precision", "recall", "macro_f1", "bleu", "bleu_lowercase", "chrf", "ter"]
+Kind = Literal["share", "ratio", "exp_ratio", "bits", "f1", "precision", "recall", "macro_f1", "bleu", "bleu_lowercase", "chrf", "ter",
+               "rmse", "correlation"]
 
 LARGEST_EXPONENT = 700.0
 """exp of more is too large for a float."""
+ROUNDING = 1e-12
+"""A variance this small beside its parts is what is left of rounding."""
 BETA = 2
 """How many times chrF weighs recall above precision."""
 
@@ -92,6 +95,19 @@ def ter(sums: FloatArray) -> FloatArray:
     return 100 * np.where(length > 0, edits / np.where(length > 0, length, 1), edits > 0)
 
 
+def rmse(sums: FloatArray) -> FloatArray:
+    """The root of the mean of squared errors: of their sum and the number of rows."""
+    return np.sqrt(ratio(sums))
+
+
+def correlation(sums: FloatArray) -> FloatArray:
+    """Pearson's, of the number of rows and the sums of x, y, xx, yy and xy; 0 where one of them does not vary."""
+    n, x, y, xx, yy, xy = np.moveaxis(sums, -1, 0)
+    varies = (n * xx - x**2) * (n * yy - y**2)
+    least = ROUNDING * (n * xx) * (n * yy)
+    return np.where(varies > least, (n * xy - x * y) / np.sqrt(np.where(varies > least, varies, 1.0)), 0.0)
+
+
 def _shares(part: FloatArray, whole: FloatArray) -> FloatArray:
     """Part over whole, 0 where there is nothing."""
     return part / np.where(whole > 0, whole, np.inf)
@@ -110,4 +126,6 @@ FIGURES: Mapping[Kind, Figure] = {
     "bleu_lowercase": Figure(bleu, 10),
     "chrf": Figure(chrf, 18),
     "ter": Figure(ter, 2),
+    "rmse": Figure(rmse, 2),
+    "correlation": Figure(correlation, 2),
 }

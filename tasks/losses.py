@@ -103,6 +103,23 @@ class ImitationLoss(ClassificationLoss):
         return sums | {"loss": ((1 - share) * sums["loss"][0] + share * imitated.masked_fill(~known, 0).sum(), count)}
 
 
+class SquaredError(Loss):
+    """The squared error of one number for each row."""
+
+    def __init__(self, target: str) -> None:
+        self.target = target
+
+    def count(self, targets: Targets) -> Tensor:
+        """Rows with a number."""
+        return targets[self.target].mask.sum()
+
+    def sums(self, module: Forward, inputs: Mapping[str, Any], targets: Targets, count: Tensor, step: int) -> dict[str, Ratio]:
+        """`loss` (with its graph) of one micro-batch."""
+        numbers, known = targets[self.target]
+        errors = module(**inputs).float().squeeze(1) - numbers
+        return {"loss": (errors.masked_fill(~known, 0).square().sum(), count)}
+
+
 class TokenLoss(Loss):
     """Cross-entropy of each token by itself: of its tag, or of the token itself in a language model."""
 

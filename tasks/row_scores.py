@@ -31,10 +31,11 @@ class Grouped(NamedTuple):
 class MetricRows:
     """One metric: how it follows from sums over rows, and what each row adds to the sums.
 
-    kind: `share` is of rows that are 1, not 0, and of ones; `ratio`: first sum over second; `exp_ratio`: its exponential; `bits`: the same
-    over ln 2; `f1`, `precision`, `recall`: of (correct, predicted, gold) spans; `macro_f1`: of classes; the others as sacrebleu defines
-    them. columns: by name, side by side what each row adds, and shared with other metrics that add the same; those of `macro_f1` are
-    the ids of the gold and of the predicted class, out of `n_labels`. Losses may be infinite or NaN, all else is finite.
+    kind: `share` is of rows that are 1, not 0, and of ones; `ratio`: first sum over second; `rmse`: its root; `exp_ratio`: its exponential;
+    `bits`: the same over ln 2; `f1`, `precision`, `recall`: of (correct, predicted, gold) spans; `macro_f1`: of classes; `correlation`:
+    Pearson's of two numbers; the others as sacrebleu defines them. columns: by name, side by side what each row adds, and shared with
+    other metrics that add the same; those of `macro_f1` are the ids of the gold and of the predicted class, out of `n_labels`, those of
+    `correlation` the predicted and the gold number. Losses may be infinite or NaN, all else is finite.
     """
 
     kind: Kind
@@ -52,6 +53,9 @@ class MetricRows:
         """(rows, k), made anew at each call; see `grouped` for the same in little memory."""
         if self.kind == "macro_f1":
             return self._class_sums(*self.columns.values())
+        if self.kind == "correlation":
+            x, y = (column.astype(np.float64) for column in self.columns.values())
+            return np.column_stack([np.ones(len(x)), x, y, x * x, y * y, x * y])
         return np.column_stack(list(self.columns.values())).astype(np.float64)
 
     def totals(self) -> FloatArray:

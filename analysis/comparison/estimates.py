@@ -52,6 +52,8 @@ def _is_part_of_one(rows: MeasuredRows) -> bool:
 
 
 def _least(rows: MeasuredRows) -> float:
+    if rows.kind == "correlation":
+        return -1.0
     return 0.0 if np.all(rows.different >= 0) else -inf
 
 

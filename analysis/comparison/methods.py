@@ -15,7 +15,7 @@ from ..statistics.methods import compare_methods
 from ..statistics.student import Difference
 from ..statistics.sums import Metric, blocks, by_cluster
 
-LOSSES: frozenset[Kind] = frozenset({"ratio", "exp_ratio", "bits"})
+LOSSES: frozenset[Kind] = frozenset({"ratio", "rmse", "exp_ratio", "bits"})
 """Metrics of which each row has its own value: the first of its sums."""
 
 

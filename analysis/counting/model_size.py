@@ -10,6 +10,7 @@ from ...configs.schema.classical import (
     NaiveBayesConfig,
     NgramConfig,
     OnlineConfig,
+    RidgeConfig,
     TaggerConfig,
 )
 from ...configs.schema.data import SizesData
@@ -117,9 +118,9 @@ def _count_classical(recipe: Recipe, sizes: SizesData) -> Counted:
     if isinstance(config, NaiveBayesConfig):
         numbers = 2 if config.variant == "gaussian" else 1  # mean and variance
         total = numbers * n_classes * n_features + n_classes
-    elif isinstance(config, LogisticRegressionConfig | LinearSvmConfig | OnlineConfig):
+    elif isinstance(config, LogisticRegressionConfig | LinearSvmConfig | OnlineConfig | RidgeConfig):
         total = (n_classes if n_classes > 2 else 1) * (n_features + 1)  # two classes share one row
-    return Counted(config.type, total, {"features": n_features, "classes": n_classes})
+    return Counted(config.type, total, {"features": n_features, **({"classes": n_classes} if head.kind == "classes" else {})})
 
 
 def _count_network(

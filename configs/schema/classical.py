@@ -162,9 +162,11 @@ class RandomForestConfig(ClassicalConfig):
 class GradientBoostingConfig(ClassicalConfig):
     """Gradient boosting (Friedman 2001): each small tree corrects the sum of those before it."""
 
+    gives: ClassVar[frozenset[str]] = frozenset({"classes", "number"})
+
     type: Literal["gradient_boosting"]
     n_rounds: PositiveInt = 100
-    """Rounds; each has one tree for each class, of two classes one for both."""
+    """Rounds; each has one tree for each class, of two classes one for both, and for a number one."""
     shrinkage: Annotated[float, Field(gt=0, le=1)] = 0.1
     """How much of each tree counts; elsewhere called learning rate."""
     max_depth: PositiveInt = 3
@@ -173,6 +175,19 @@ class GradientBoostingConfig(ClassicalConfig):
     """Minimum number of training examples in a leaf."""
     max_features: Literal["all", "sqrt"] = "all"
     """Features that each split looks at: all, or as many random ones as the square root of their number, which is much faster."""
+
+
+class RidgeConfig(ClassicalConfig):
+    """Linear regression with an L2 penalty (Hoerl and Kennard 1970), fitted by conjugate gradients."""
+
+    gives: ClassVar[frozenset[str]] = frozenset({"number"})
+    has_chance: ClassVar[bool] = False
+
+    type: Literal["ridge"]
+    alpha: NonNegativeFloat = 1.0
+    """Strength of the penalty; 0 is plain linear regression."""
+    max_iterations: PositiveInt = 10_000
+    """Maximum number of solver iterations."""
 
 
 class KnnConfig(ClassicalConfig):

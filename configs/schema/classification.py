@@ -8,25 +8,22 @@ from pydantic import Field, model_validator
 from .base import PositiveFloat, Probability, Problem
 from .data import SizesData
 from .model_base import READ_OF_TEXTS, Inputs
-from .task_base import Suggestion, TaskBase
+from .task_base import Suggestion
+from .texts_task import TextsTask
 
 if TYPE_CHECKING:
     from .recipe import Recipe
 
 
-class ClassificationConfig(TaskBase):
-    """One class for each text, each row of numbers or each picture."""
+class ClassificationConfig(TextsTask):
+    """One class for each text, or for two, for each row of numbers or each picture."""
 
     needs: ClassVar[str] = "classes"
-    text_key: ClassVar[str] = "text"
     label_key: ClassVar[str | None] = "label"
-    offers: ClassVar[Inputs] = frozenset({"text", "bag", "tokens", "segments"})
     headings: ClassVar[Mapping[str, str]] = {"f1": "macro_f1"}
     lower_is_better: ClassVar[frozenset[str]] = frozenset({"loss", "hinge_loss"})
 
     type: Literal["classification"]
-    text: str = "text"
-    """Column with the text."""
     numbers: Literal["all"] | Annotated[list[str], Field(min_length=1)] | None = None
     """Columns with numbers that are classified in place of a text, or `all` but that of the class. Each is standardised: less its mean, by
     its standard deviation, both of the training split."""
@@ -73,15 +70,19 @@ class ClassificationConfig(TaskBase):
     def suggestion(self) -> Suggestion:
         if self.picture is not None:
             return Suggestion("the class of a picture", text="picture.png")
-        return Suggestion("the class of a text" if self.numbers is None else "the class of a row of numbers")
+        return self._suggestion("the class of a text") if self.numbers is None else Suggestion("the class of a row of numbers")
 
     @property
     def metrics(self) -> tuple[str, ...]:
         return ("loss", "accuracy", "f1")
 
     def _problems(self, recipe: "Recipe") -> Iterator[Problem]:
-        """A model that reads texts where there are none; and settings of the loss, which only networks have."""
+        """A model that reads texts where there are none; and settings of the loss, which only networks have; a cosine is one number."""
+        yield from super()._problems(recipe)
         model = recipe.model
+        towers = getattr(model, "towers", None)
+        if towers is not None and towers.combine == "cosine":
+            yield Problem(("model", "towers", "combine"), "`cosine` gives one number, for task.type regression; use `symmetric`")
         if "vector" in self.offered and model.inputs & READ_OF_TEXTS and not isinstance(recipe.data, SizesData):
             key = "input" if "input" in type(model).model_fields else "type"
             yield Problem(("model", key), f"{model.type} reads texts here, and the task has {'numbers' if self.numbers else 'pictures'}: "

@@ -19,6 +19,7 @@ from .classical import (
     NgramConfig,
     PerceptronConfig,
     RandomForestConfig,
+    RidgeConfig,
     SgdConfig,
 )
 from .networks import CnnConfig, MlpConfig, PictureCnnConfig, RecurrentConfig, RecurrentSeq2SeqConfig
@@ -39,6 +40,7 @@ ModelConfig = Annotated[
     | DecisionTreeConfig
     | RandomForestConfig
     | GradientBoostingConfig
+    | RidgeConfig
     | KnnConfig
     | MostFrequentTagConfig
     | HmmConfig

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from .recipe import Recipe
 
 LearnsBy = Literal["nothing", "solver", "gradient"]
-Input = Literal["text", "tokens", "characters", "segments", "other_tokens", "previous", "bag", "history", "vector",
+Input = Literal["text", "tokens", "characters", "segments", "other_tokens", "previous", "bag", "other_bag", "history", "vector",
                 "picture"]
 Inputs = frozenset[Input]
 """What a model reads, by name; after the arrow, the arrays of a batch that each name stands for.
@@ -23,6 +23,7 @@ Inputs = frozenset[Input]
     other_tokens  -> other_tokens, other_lengths: the second of two texts, apart from the first
     previous      -> previous: the target token before each position
     bag           -> tokens, starts, weights: token ids or n-grams without order or padding
+    other_bag     -> other_tokens, other_starts, other_weights: the same of the second of two texts
     history       -> histories: the tokens before each block of running text
     vector        -> vectors: plain numbers, (batch, n_features)
     picture       -> pictures: grey pixels, (batch, height, width)

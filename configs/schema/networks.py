@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 
 from .base import Config, PositiveInt, Probability, Problem
 from .model_base import Inputs, LearnsBy, ModelBase
+from .towers import TowersConfig
 
 if TYPE_CHECKING:
     from .recipe import Recipe
@@ -19,7 +20,7 @@ class NetworkConfig(ModelBase):
     """The base of every network."""
 
     learns_by: ClassVar[LearnsBy] = "gradient"
-    gives: ClassVar[frozenset[str]] = frozenset({"classes"})
+    gives: ClassVar[frozenset[str]] = frozenset({"classes", "number"})
     runs_on_devices: ClassVar[bool] = True
     source_keys: ClassVar[tuple[str, ...]] = ("init_from",)
 
@@ -59,10 +60,11 @@ class MlpConfig(NetworkConfig):
     """Size of each hidden layer, from input to output."""
     activation: Activation = "relu"
     """Non-linearity after each hidden layer."""
+    towers: TowersConfig | None = None
 
     @property
     def inputs(self) -> Inputs:
-        return frozenset({self.input})
+        return frozenset({"bag", "other_bag"} if self.towers is not None else {self.input})
 
     @property
     def threads(self) -> int:
@@ -74,6 +76,8 @@ class MlpConfig(NetworkConfig):
             raise ValueError("input `vector` takes numbers as they are; leave d_embedding out")
         if self.vectors is not None and self.d_embedding is None:
             raise ValueError("vectors needs d_embedding, the size of the vectors; without it words are counted and not embedded")
+        if self.towers is not None and (self.input == "vector" or not (self.d_embedding or self.hidden_sizes)):
+            raise ValueError("towers make a vector of the bag of each text, so they need input `bag`, and d_embedding or hidden_sizes")
         return self
 
     def _tokenizer_problems(self, recipe: "Recipe") -> Iterator[Problem]:
@@ -110,16 +114,18 @@ CharactersConfig = Annotated[CharacterCnnConfig | CharacterLstmConfig, Field(dis
 class SequenceNetworkConfig(NetworkConfig):
     """The base of networks that read tokens in order."""
 
-    gives: ClassVar[frozenset[str]] = frozenset({"classes", "tags"})
+    gives: ClassVar[frozenset[str]] = frozenset({"classes", "number", "tags"})
 
     token_dropout: Probability = 0.0
     """Share of tokens replaced by [UNK] in training, so that no prediction depends on one word (Iyyer et al. 2015)."""
     characters: CharactersConfig | None = None
     """For tagging: features of each word's characters, concatenated with its embedding."""
+    towers: TowersConfig | None = None
 
     @property
     def inputs(self) -> Inputs:
-        return frozenset({"tokens", "characters"} if self.characters is not None else {"tokens"})
+        more = {"characters": self.characters, "other_tokens": self.towers}
+        return frozenset({"tokens", *(name for name, section in more.items() if section is not None)})  # type: ignore[arg-type]
 
 
 class CnnConfig(SequenceNetworkConfig):
@@ -174,7 +180,7 @@ class PictureCnnConfig(NetworkConfig):
 class RecurrentConfig(SequenceNetworkConfig):
     """Elman RNN, LSTM (Hochreiter and Schmidhuber 1997) or GRU (Cho et al. 2014)."""
 
-    gives: ClassVar[frozenset[str]] = frozenset({"classes", "tags", "vocabulary"})
+    gives: ClassVar[frozenset[str]] = frozenset({"classes", "number", "tags", "vocabulary"})
     carries_state: ClassVar[bool] = True
 
     type: Literal["rnn", "lstm", "gru"]

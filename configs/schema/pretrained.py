@@ -16,7 +16,7 @@ class PretrainedNetworkConfig(NetworkConfig):
     """A published encoder or decoder (BERT, RoBERTa, DistilBERT, GPT-2, Llama and others), with an output of this tool on top; needs the
     extra `hf`."""
 
-    gives: ClassVar[frozenset[str]] = frozenset({"classes", "tags"})
+    gives: ClassVar[frozenset[str]] = frozenset({"classes", "number", "tags"})
 
     type: Literal["pretrained"]
     path: str

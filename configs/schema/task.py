@@ -6,10 +6,12 @@ from pydantic import Field
 
 from .classification import ClassificationConfig
 from .language_modeling import LanguageModelingConfig, MaskedLanguageModelingConfig
+from .regression import RegressionConfig
 from .sequence_to_sequence import SequenceToSequenceConfig
 from .tagging import TaggingConfig
 
 TaskConfig = Annotated[
-    ClassificationConfig | TaggingConfig | LanguageModelingConfig | MaskedLanguageModelingConfig | SequenceToSequenceConfig,
+    ClassificationConfig | RegressionConfig | TaggingConfig | LanguageModelingConfig | MaskedLanguageModelingConfig
+    | SequenceToSequenceConfig,
     Field(discriminator="type"),
 ]

@@ -23,6 +23,8 @@ class Suggestion(NamedTuple):
     what: str
     options: str = ""
     text: str | None = None
+    n_texts: int = 1
+    """Texts that one prediction is of."""
 
 
 class TaskBase(Config):

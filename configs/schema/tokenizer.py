@@ -166,7 +166,21 @@ class NgramTokenizer(Config):
         return self
 
 
+class SimilarityTokenizer(Config):
+    """No tokens, but how similar two texts are (`task.other`), in ten numbers, for models without order. TF-IDF and latent dimensions are
+    learned from all texts of the training split."""
+
+    ordered: ClassVar[bool] = False
+
+    type: Literal["similarities"]
+    lowercase: bool = True
+    """Convert the texts to lower case first."""
+    latent: Annotated[int, Field(ge=1, le=10_000)] = 300
+    """Dimensions of the latent semantic analysis of the character n-grams (Deerwester et al. 1990); fewer where there are fewer texts."""
+
+
 TokenizerConfig = Annotated[
-    WordTokenizer | CharacterTokenizer | ByteTokenizer | SubwordTokenizer | PretrainedTokenizer | NgramTokenizer,
+    WordTokenizer | CharacterTokenizer | ByteTokenizer | SubwordTokenizer | PretrainedTokenizer | NgramTokenizer
+    | SimilarityTokenizer,
     Field(discriminator="type"),
 ]

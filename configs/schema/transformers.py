@@ -83,7 +83,7 @@ class TransformerBlocksConfig(NetworkConfig):
 class TransformerConfig(SequenceNetworkConfig, TransformerBlocksConfig):
     """Transformer (Vaswani et al. 2017): an encoder, or with `causal` a decoder-only stack."""
 
-    gives: ClassVar[frozenset[str]] = frozenset({"classes", "tags", "vocabulary", "masked_tokens"})
+    gives: ClassVar[frozenset[str]] = frozenset({"classes", "number", "tags", "vocabulary", "masked_tokens"})
 
     type: Literal["transformer"]
     n_layers: PositiveInt = 2
@@ -105,7 +105,7 @@ class TransformerConfig(SequenceNetworkConfig, TransformerBlocksConfig):
 
     @property
     def inputs(self) -> Inputs:
-        segments: Inputs = frozenset({"segments"}) if self.n_segments else frozenset()
+        segments: Inputs = frozenset({"segments"}) if self.n_segments and self.towers is None else frozenset()
         return super().inputs | segments
 
     def _tokenizer_problems(self, recipe: "Recipe") -> Iterator[Problem]:

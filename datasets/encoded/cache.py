@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ...configs.schema.tokenizer import NgramTokenizer, TokenizerConfig
+from ...configs.schema.tokenizer import NgramTokenizer, SimilarityTokenizer, TokenizerConfig
 from ...storage import cache_folder
 from ..arrays import Ragged
 from ..tokenizers.tagger import OpenTagger, no_tagger
@@ -113,7 +113,7 @@ def _library(config: TokenizerConfig) -> str:
 
     from ..tokenizers.analysis import installed_packages
 
-    name = "scikit-learn" if isinstance(config, NgramTokenizer) else "tokenizers"
+    name = "scikit-learn" if isinstance(config, NgramTokenizer | SimilarityTokenizer) else "tokenizers"
     versions = {name: version(name), **installed_packages(config)}
     return ", ".join([*(f"{each} {number}" for each, number in versions.items()),
                       f"Python {sys.version_info.major}.{sys.version_info.minor}"])

@@ -8,17 +8,16 @@ import numpy as np
 
 from ...configs.schema.classification import ClassificationConfig
 from ...configs.schema.data import SizesData
-from ...configs.schema.model_base import Inputs, ModelBase
-from ...configs.schema.training import TrainingConfig
+from ...configs.schema.model_base import Inputs
 from ...errors import ConfigError, DataError
 from ..arrays import IntArray, Ragged
 from ..formats.file_format import nearest
 from ..tables import Table
-from .batching import Order, batches_by_length, row_order
 from .cache import Cache
 from .labels import UNSEEN, declared_or, some_names
 from .preparation import Preparation, Tokenizers
-from .split import Batch, Encoding, StepRandom, Target, truncation_notices
+from .split import Batch, Encoding, StepRandom, Target
+from .text_rows import TextColumns, TextRows
 
 MISSING = frozenset(["", "#N/A", "#NA", "-NaN", "-nan", "<NA>", "N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null"])
 """What spreadsheets and pandas write for a value that is not there."""
@@ -26,7 +25,7 @@ SHOWN_PLACES = 5
 
 
 @dataclass(frozen=True)
-class LabelledSplit:
+class LabelledSplit(TextRows):
     """`labels` (rows,) contains class ids, -1 (UNSEEN) for a label that is not in the list."""
 
     name: str
@@ -35,50 +34,13 @@ class LabelledSplit:
     gold: Sequence[str]
     labels: IntArray
     encoded: Ragged | None = None
-
-    def __len__(self) -> int:
-        return len(self.texts)
-
-    @property
-    def lengths(self) -> IntArray | None:
-        """Tokens of each text; None where texts are not encoded."""
-        return None if self.encoded is None else self.encoded.lengths
-
-    def tokens_of(self, rows: IntArray) -> IntArray:
-        """Tokens of the texts; one each where texts are not encoded."""
-        return np.ones(len(rows), np.int64) if self.lengths is None else self.lengths[rows]
+    others: Ragged | None = None
 
     def batch(self, rows: IntArray, inputs: Inputs, random: StepRandom | None = None) -> Batch:
-        """The rows as text, as a bag, as padded sequences, or in several of these forms."""
+        """The rows as the model reads them, and their labels."""
         labels = self.labels[rows]
         gold = [self.gold[row] for row in rows]
-        return Batch(rows, self._inputs(rows, inputs), {"labels": Target(labels, labels != UNSEEN)}, gold)
-
-    def _inputs(self, rows: IntArray, inputs: Inputs) -> dict[str, Any]:
-        arrays: dict[str, Any] = {"texts": [self.texts[row] for row in rows]} if "text" in inputs else {}
-        if "bag" in inputs:
-            tokens, starts, weights = self._encoded().flat(rows)
-            arrays |= {"tokens": tokens, "starts": starts, "weights": weights}
-        if "tokens" in inputs:
-            tokens, lengths = self._encoded().padded(rows, pad_id=0)
-            arrays |= {"tokens": tokens, "lengths": lengths}
-        return arrays
-
-    def _encoded(self) -> Ragged:
-        assert self.encoded is not None, "batches of tokens need an encoded split"
-        return self.encoded
-
-    def order(self, training: TrainingConfig | None, model: ModelBase, seed: int) -> Order:
-        """Random rows, those of similar length together with `bucket_by_length`."""
-        return row_order(training, model.inputs, self.lengths, len(self), seed)
-
-    def evaluation_batches(self, most: int | None = None) -> list[IntArray]:
-        """Texts of similar length together."""
-        return batches_by_length(self.lengths, len(self), most)
-
-    def length_notices(self, longest: int | None) -> list[str]:
-        """Longer texts are truncated."""
-        return truncation_notices(self, longest, "the beginning of each")
+        return Batch(rows, self.inputs_of(rows, inputs), {"labels": Target(labels, labels != UNSEEN)}, gold)
 
     def example(self, row: int) -> dict[str, Any]:
         """Where a text is in the data, the text, and its label."""
@@ -89,8 +51,18 @@ class LabelledTexts(Preparation):
     """How tables of texts and labels become splits."""
 
     def __init__(self, task: ClassificationConfig) -> None:
-        self.task = task
-        self.columns = (task.text, task.label)
+        self.task, self.read = task, TextColumns(task.text, task.other)
+        self.columns = (*self.read.names, task.label)
+
+    @property
+    def input_columns(self) -> Sequence[str]:
+        """One text, or two."""
+        return self.read.names
+
+    @property
+    def column_roles(self) -> Sequence[str]:
+        """The texts and the label."""
+        return (*("texts" for _ in self.read.names), "labels")
 
     def checked(self, table: Table) -> tuple[Table, Sequence[str]]:
         """Labels without blanks around them. Rows without a label are left out where the recipe asks for it, or else a DataError."""
@@ -117,26 +89,28 @@ class LabelledTexts(Preparation):
         labels = self._labels(train)
         self._refuse_unknown_weights(labels)
         counts = np.bincount(self._numbers(train, labels), minlength=len(labels))
-        trained = tokenizers.get("text", self.tokenizer_texts(train)) if tokenizers.wanted else None
-        spec = SizesData(type="sizes", vocab_size=trained.vocab_size if trained else None, n_classes=len(labels))
-        return Encoding(spec, labels, tuple(counts.tolist()), {"text": trained} if trained else {})
+        trained = self.read.tokenizer(self.row_texts(train), tokenizers)
+        vocab_size = trained["text"].vocab_size if trained else None
+        return Encoding(SizesData(type="sizes", vocab_size=vocab_size, n_classes=len(labels)), labels, tuple(counts.tolist()), trained)
 
     def split(self, name: str, table: Table, encoding: Encoding, cache: Cache) -> tuple[LabelledSplit, Sequence[str]]:
         """One split in numbers; and notices."""
-        texts, labels = self.tokenizer_texts(table), self._numbers(table, encoding.labels)
-        encoded = cache.encode(encoding.tokenizer, texts) if encoding.tokenizer is not None else None
-        split = LabelledSplit(name, table, texts, table.columns[self.task.label], labels, encoded)
+        texts, labels = self.row_texts(table), self._numbers(table, encoding.labels)
+        split = LabelledSplit(name, table, texts, table.columns[self.task.label], labels, *self.read.encode(texts, encoding, cache.encode))
         return split, unseen_notices(split)
 
     def tokenizer_texts(self, table: Table) -> Sequence[str]:
-        """The texts."""
-        return table.columns[self.task.text]
+        """The texts, of a pair each by itself."""
+        return self.read.apart(self.row_texts(table))
+
+    def row_texts(self, table: Table) -> Sequence[str]:
+        """Each text, or both with a tab between them."""
+        return self.read.texts(table.columns)
 
     def unlabelled(self, texts: Sequence[str], encoding: Encoding) -> LabelledSplit:
         """Texts without labels, prepared to be predicted."""
-        encoded = encoding.tokenizer.encode(texts) if encoding.tokenizer is not None else None
-        nothing = np.full(len(texts), UNSEEN)
-        return LabelledSplit("texts", Table({"text": texts}, "the texts"), texts, [""] * len(texts), nothing, encoded)
+        nothing, encoded = np.full(len(texts), UNSEEN), self.read.encode(texts, encoding)
+        return LabelledSplit("texts", Table({"text": texts}, "the texts"), texts, [""] * len(texts), nothing, *encoded)
 
     def _labels(self, train: Table) -> tuple[str, ...]:
         """The declared classes, or those of the training split, sorted."""

@@ -47,12 +47,17 @@ class Preparation(ABC):
         return "texts", "labels"
 
     @property
+    def n_texts(self) -> int:
+        """How many texts are read of each row."""
+        return list(self.column_roles).count("texts")
+
+    @property
     def input_columns(self) -> Sequence[str]:
         """Those of them that a model is given."""
         return self.columns[:1]
 
     def row_texts(self, table: Table) -> Sequence[str]:
-        """What a model is given of each row, as text."""
+        """(rows,): what a model is given of each row, as one text."""
         return table.columns[self.columns[0]]
 
     def learned(self, encoding: Encoding) -> "Preparation":

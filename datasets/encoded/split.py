@@ -55,8 +55,8 @@ class Batch:
         """Tokens of source and target without padding; where nothing is encoded, each text counts as one."""
         if "lengths" in self.inputs:
             written = sum(int(target.mask.sum()) for target in self.targets.values()) if "previous" in self.inputs else 0
-            return int(self.inputs["lengths"].sum()) + written
-        return len(self.inputs.get("tokens", self.rows))
+            return sum(int(self.inputs[name].sum()) for name in ("lengths", "other_lengths") if name in self.inputs) + written
+        return len(self.inputs.get("tokens", self.rows)) + len(self.inputs.get("other_tokens", ()))
 
     def without_targets(self) -> "Batch":
         """The same inputs with nothing to predict."""
@@ -122,20 +122,29 @@ class Split(Protocol):
         ...
 
 
-def truncation_notices(split: Split, longest: int | None, treatment: str) -> list[str]:
-    """A notice of rows that are longer than a model's longest input, and how the model treats them."""
-    longer = 0 if longest is None or split.lengths is None else int((split.lengths > longest).sum())
-    what = "texts" if split.name == "texts" else f"{split.name} texts"
-    return [f"{longer:,} of {len(split):,} {what} have more than model.max_positions = {longest} tokens; the model reads {treatment}."
+def truncation_notices(split: str, lengths: IntArray | None, longest: int | None, treatment: str) -> list[str]:
+    """A notice of rows of a split that are longer than a model's longest input, and how the model treats them; lengths (rows,) in tokens."""
+    if longest is None or lengths is None:
+        return []
+    longer, what = int((lengths > longest).sum()), "texts" if split == "texts" else f"{split} texts"
+    return [f"{longer:,} of {len(lengths):,} {what} have more than model.max_positions = {longest} tokens; the model reads {treatment}."
             ] if longer else []
+
+
+@dataclass(frozen=True)
+class Standard:
+    """Mean and scale of the numbers to predict, of the training split; a model learns (number - mean) / scale."""
+
+    mean: float
+    scale: float
 
 
 @dataclass(frozen=True)
 class Encoding:
     """How examples become numbers: what was learned from the training split, and all of it that a finished run needs.
 
-    `labels` by name, with the number of each in training; tokenizers by what they read; how numbers are scaled; the sizes that a model is
-    built from.
+    `labels` by name, with the number of each in training; tokenizers by what they read; how numbers that are read are scaled, and
+    those that are predicted (`standard`); the sizes that a model is built from.
     """
 
     spec: SizesData
@@ -143,6 +152,7 @@ class Encoding:
     label_counts: tuple[int, ...] = ()
     tokenizers: "Mapping[str, Tokenizer]" = field(default_factory=dict)
     scaling: "Scaling | None" = None
+    standard: Standard | None = None
 
     @property
     def features(self) -> Sequence[str]:

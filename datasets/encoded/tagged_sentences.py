@@ -100,7 +100,7 @@ class TaggedSplit:
 
     def length_notices(self, longest: int | None) -> list[str]:
         """Longer sentences are read in windows."""
-        return truncation_notices(self, longest, "each in windows of that size, which do not see one another")
+        return truncation_notices(self.name, self.lengths, longest, "each in windows of that size, which do not see one another")
 
     def example(self, row: int) -> dict[str, Any]:
         """Where a sentence is in the data, the sentence, and its tags."""

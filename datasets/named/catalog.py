@@ -17,6 +17,7 @@ _HATE_SPEECH = f"{_GITHUB}/kocohub/korean-hate-speech/f8d05dce2b22007bb149e5139c
 _YNAT = f"{_GITHUB}/KLUE-benchmark/KLUE/3efd98708a40ff49251fddde35453f8fbb11f536/klue_benchmark/ynat-v1.1"
 _AG_NEWS = f"{_GITHUB}/mhjabreel/CharCnn_Keras/master/data/ag_news_csv"
 _NSMC = f"{_GITHUB}/e9t/nsmc/cc0670e872d4ac27bfe36c87456783004b39ef6c"
+_KORSTS = f"{_GITHUB}/kakaobrain/KorNLUDatasets/0df0fe7d496eb61b092e022e238c2230b29f1cbc/KorSTS"
 _CHAR_RNN = f"{_GITHUB}/karpathy/char-rnn/6f9487a6fe5b420b7ca9afb0d7c078e37c1d1b4e/data"
 _EWT = f"{_GITHUB}/UniversalDependencies/UD_English-EWT/15d613d8447b3478787d4c278730a1e48a945efb"
 _WNUT17 = f"{_GITHUB}/leondz/emerging_entities_17/e52a2d2a71ac1a051ca2d532eef28653c5c02603"
@@ -257,6 +258,25 @@ _TABLE = (
                              "sha256:e03b7d14e9e41be8d464a28057cd25d7396c53e67aa7fd5f7e552c59b0ee2940"),),
             "test": (Source("ratings_test.txt", f"{_NSMC}/ratings_test.txt",
                             "sha256:8ac9f64052f11dbf6ae0acb5e038f03d90a76f0eda7820cfb3a92d02edfcebda"),),
+        },
+        read=native.tab_separated,
+    ),
+    NamedDataset(
+        name="korsts",
+        description="how similar two sentences are, from 0 to 5 (training sentences are machine-translated)",
+        language="Korean",
+        licence="CC BY-SA 4.0",
+        columns=("genre", "filename", "year", "id", "score", "sentence1", "sentence2"),
+        text="sentence1",
+        label="",
+        sizes={"train": 5_749, "validation": 1_500, "test": 1_379},
+        files={
+            "train": (Source("sts-train.tsv", f"{_KORSTS}/sts-train.tsv",
+                             "sha256:b5aaa7f957d6ff46f4b6834a8b0f024a9234a6eefe9289aed66746b4533da3b8"),),
+            "validation": (Source("sts-dev.tsv", f"{_KORSTS}/sts-dev.tsv",
+                                  "sha256:d835b65b424401fbcce6be28a78159df8d61f5b19977ea7a0b83b8cb6105f393"),),
+            "test": (Source("sts-test.tsv", f"{_KORSTS}/sts-test.tsv",
+                            "sha256:13f83a3440d9db52d134eb40303ce021b03264aa338fbf2871c8786ce04d2105"),),
         },
         read=native.tab_separated,
     ),

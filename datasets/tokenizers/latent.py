@@ -38,9 +38,10 @@ class Latent:
         return cls(svd.components_.astype(np.float32))
 
     @classmethod
-    def from_files(cls, files: Mapping[str, bytes], n_columns: int, size: int) -> "Latent":
-        """What `files` gave. Raises ValueError where the axes are not those of so many n-grams."""
+    def from_files(cls, files: Mapping[str, bytes], n_columns: int, size: int | None = None) -> "Latent":
+        """What `files` gave. Raises ValueError where the axes are not those of so many n-grams, or not so many."""
         axes = load(files[FILE])["axes"]
+        size = size or len(axes)
         if axes.shape != (size, n_columns) or axes.dtype != np.float32 or not np.isfinite(axes).all():
             raise ValueError(f"{FILE} has no {size} axes of {n_columns:,} n-grams")
         return cls(axes)

@@ -10,7 +10,7 @@ import numpy as np
 
 from ...configs.schema.base import PositiveInt
 from ...configs.schema.saved import OpenSaved, checked
-from ...configs.schema.tokenizer import NgramTokenizer, PretrainedTokenizer, TokenizerConfig
+from ...configs.schema.tokenizer import NgramTokenizer, PretrainedTokenizer, SimilarityTokenizer, TokenizerConfig
 from ...errors import ConfigError, RunError, UserError
 from ...storage import damage, read_manifest, write_sealed
 from ..arrays import IntArray, Ragged
@@ -21,6 +21,8 @@ FORMAT, READABLE = 2, (1, 2)
 ABOUT = "about.json"
 """The manifest of a saved tokenizer."""
 
+BETWEEN = "\t"
+"""Stands between two texts wherever both are one: on standard input, in saved predictions, in the cache."""
 BLOCK = 8_192
 """Texts that are encoded together, where all of them are written to disk."""
 _REMEDY = "Copy the folder again from the original, or train again."
@@ -105,6 +107,10 @@ def train_tokenizer(config: TokenizerConfig, texts: Sequence[str], open_tagger: 
         return Ngrams.fit(config, texts, open_tagger)
     if isinstance(config, PretrainedTokenizer):
         raise ConfigError("tokenizer.type: `pretrained` learns nothing from texts; it comes with the weights of `model.type: pretrained`.")
+    if isinstance(config, SimilarityTokenizer):
+        from .similarities import Similarities
+
+        return Similarities.fit(config, texts)
     from .token_sequences import TokenSequences
 
     return TokenSequences.train(config, texts)
@@ -171,6 +177,10 @@ def _loaded(config: TokenizerConfig, files: Mapping[str, bytes], open_tagger: Op
         from .ngrams import Ngrams
 
         return Ngrams.from_files(config, files, open_tagger)
+    if isinstance(config, SimilarityTokenizer):
+        from .similarities import Similarities
+
+        return Similarities.from_files(config, files)
     from .token_sequences import TokenSequences
 
     return TokenSequences.from_files(config, files)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.ensemble import GradientBoostingClassifier
+from sklearn.ensemble import GradientBoostingClassifier, GradientBoostingRegressor
 from sklearn.naive_bayes import GaussianNB
 from sklearn.tree import DecisionTreeRegressor
 
@@ -50,18 +50,22 @@ class BoostedTrees:
 
     def fit(self, texts: Any, labels: IntArray, rounds: list[int], report: Callable[[int], object]) -> "BoostedTrees":
         """Fit round by round; `report` is told how many are done after each of `rounds`."""
-        fitted = GradientBoostingClassifier(
-            learning_rate=self.learning_rate, max_depth=self.max_depth, min_samples_leaf=self.min_samples_leaf,
-            max_features=self.max_features, random_state=self.seed, warm_start=True)
-        for count in rounds:
-            fitted.set_params(n_estimators=count).fit(texts, labels)
-            report(count)
+        self._grow(GradientBoostingClassifier(**self._settings()), texts, labels, rounds, report)
         self.classes_, counts = np.unique(labels, return_counts=True)
-        self.n_features_in_ = int(texts.shape[1])
         shares = counts / counts.sum()
         self.start = np.log(shares) if len(shares) > 2 else np.array([np.log(shares[1] / shares[0])])
-        self.estimators_: list[Any] = [tree.set_params(random_state=None) for tree in fitted.estimators_.ravel()]
         return self
+
+    def _settings(self) -> dict[str, Any]:
+        return {"learning_rate": self.learning_rate, "max_depth": self.max_depth, "min_samples_leaf": self.min_samples_leaf,
+                "max_features": self.max_features, "random_state": self.seed, "warm_start": True}
+
+    def _grow(self, fitted: Any, texts: Any, targets: Any, rounds: list[int], report: Callable[[int], object]) -> None:
+        for count in rounds:
+            fitted.set_params(n_estimators=count).fit(texts, targets)
+            report(count)
+        self.n_features_in_ = int(texts.shape[1])
+        self.estimators_: list[Any] = [tree.set_params(random_state=None) for tree in fitted.estimators_.ravel()]
 
     def decision_function(self, texts: Any) -> FloatArray:
         """(rows, n_features) -> (rows, n_classes) scores, of two classes (rows,) for the second."""
@@ -79,3 +83,17 @@ class BoostedTrees:
         if scores.ndim == 1:
             scores = np.stack([np.zeros_like(scores), scores], axis=1)
         return softmax(scores, axis=1)
+
+
+class BoostedNumbers(BoostedTrees):
+    """The same for a number, by its squared error: it starts at the mean, and a round has one tree."""
+
+    def fit(self, texts: Any, labels: FloatArray, rounds: list[int], report: Callable[[int], object]) -> "BoostedNumbers":  # type: ignore[override]
+        """Fit round by round to the numbers (rows,)."""
+        self._grow(GradientBoostingRegressor(**self._settings()), texts, labels, rounds, report)
+        self.start = np.array([labels.mean()])
+        return self
+
+    def predict(self, texts: Any) -> FloatArray:
+        """(rows, n_features) -> (rows,)."""
+        return self.decision_function(texts)

@@ -50,6 +50,20 @@ def contributions(estimator: Any, texts: Any, predicted: IntArray) -> list[Contr
     return [_linear(estimator, texts[row], int(column)) for row, column in enumerate(columns)]
 
 
+def number_reasons(estimator: Any, texts: Any) -> list[list[Reason]]:
+    """texts (batch, n_features) sparse -> for each at most ten pairs (feature, what it adds to the predicted number: how much lower that
+    would be if the feature were 0), the largest either way first; of the features with the largest weights.
+    """
+    found = []
+    for row in range(texts.shape[0]):
+        tried, without = _without_each(texts[row])
+        numbers = estimator.predict(without)
+        added = numbers[0] - numbers[1:]
+        order = np.argsort(-np.abs(added), kind="stable")[:MOST_REASONS]
+        found.append([(int(texts[row].indices[tried[place]]), float(added[place])) for place in order if added[place]])
+    return found
+
+
 def _linear(estimator: Any, text: Any, column: int) -> Contributions:
     weights = np.ones_like(text.data) if hasattr(estimator, "binarize") else text.data
     return Contributions(text.indices, weights * _coefficients(estimator, text.indices, column))
@@ -72,6 +86,13 @@ def _coefficients(estimator: Any, features: IntArray, column: int) -> FloatArray
 
 def _removed(estimator: Any, text: Any, column: int) -> Contributions:
     """The score of the text less its score with one feature set to 0."""
+    tried, without = _without_each(text)
+    scores = _scores(estimator, without, column)
+    return Contributions(text.indices[tried], scores[0] - scores[1:])
+
+
+def _without_each(text: Any) -> tuple[IntArray, Any]:
+    """The places of the features that are taken out (k,), and the text (k + 1, n_features): as it is, then with each of them set to 0."""
     from scipy.sparse import csr_matrix
 
     tried = np.sort(np.argsort(-np.abs(text.data), kind="stable")[:MOST_REMOVED])
@@ -79,8 +100,7 @@ def _removed(estimator: Any, text: Any, column: int) -> Contributions:
     values = np.tile(text.data, (n_rows, 1))
     values[np.arange(1, n_rows), tried] = 0.0
     parts = (values.ravel(), np.tile(text.indices, n_rows), np.arange(n_rows + 1) * n_stored)
-    scores = _scores(estimator, csr_matrix(parts, shape=(n_rows, text.shape[1])), column)
-    return Contributions(text.indices[tried], scores[0] - scores[1:])
+    return tried, csr_matrix(parts, shape=(n_rows, text.shape[1]))
 
 
 def _scores(estimator: Any, texts: Any, column: int) -> FloatArray:

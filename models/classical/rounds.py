@@ -22,14 +22,14 @@ def silent(what: str, done: int, total: int | None) -> None:
     """Nothing."""
 
 
-def fit_in_rounds(estimator: Any, texts: Any, labels: npt.NDArray[np.integer[Any]], report: Report) -> None:
-    """Fit a scikit-learn classifier; afterwards it is as if it had been fitted at once."""
+def fit_in_rounds(estimator: Any, texts: Any, labels: npt.NDArray[Any], report: Report) -> None:
+    """Fit a scikit-learn classifier or regressor; afterwards it is as if it had been fitted at once."""
     match type(estimator).__name__:
         case "LogisticRegression":
             _fit_by_steps(estimator, texts, labels, report)
         case "RandomForestClassifier":
             _fit_by_trees(estimator, texts, labels, report)
-        case "BoostedTrees":
+        case "BoostedTrees" | "BoostedNumbers":
             total = estimator.n_rounds
             estimator.fit(texts, labels, _counts(total), lambda done: report("round", done, total))
         case _:

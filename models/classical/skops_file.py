@@ -23,12 +23,13 @@ from ...storage import read_file, write_file
 FILE_NAME = "model.skops"
 
 _TREE, _SPARSE = "sklearn.tree._tree.Tree", "scipy.sparse._csr.csr_matrix"
-_OWN = [f"{__package__}.estimators.GaussianBayes", f"{__package__}.estimators.BoostedTrees"]
+_OWN = [f"{__package__}.estimators.{name}" for name in ("GaussianBayes", "BoostedTrees", "BoostedNumbers")]
 _ESTIMATORS = frozenset({
     "sklearn.naive_bayes.MultinomialNB",
     "sklearn.naive_bayes.ComplementNB",
     "sklearn.naive_bayes.BernoulliNB",
     "sklearn.linear_model._logistic.LogisticRegression",
+    "sklearn.linear_model._ridge.Ridge",
     "sklearn.svm._classes.LinearSVC",
     "sklearn.tree._classes.DecisionTreeClassifier",
     "sklearn.ensemble._forest.RandomForestClassifier",
@@ -93,8 +94,9 @@ def _undated(name: str) -> zipfile.ZipInfo:
     return entry
 
 
-def read_estimator(folder: Path, like: Any, n_features: int, n_classes: int) -> tuple[Any, list[str]]:
-    """The estimator in the folder and notices on it; it has the class of `like` and fits the numbers of features and classes.
+def read_estimator(folder: Path, like: Any, n_features: int, n_classes: int | None) -> tuple[Any, list[str]]:
+    """The estimator in the folder and notices on it; it has the class of `like` and fits the numbers of features and
+    classes (None: it predicts a number).
 
     Raises RunError in every other case. Nothing in the file is run.
     """
@@ -162,15 +164,13 @@ def _built(content: bytes) -> tuple[Any, list[str]]:
     return estimator, [f"The model was saved by another scikit-learn: {versions[0]}"] if versions else []
 
 
-def _check_fit(estimator: Any, like: Any, n_features: int, n_classes: int) -> None:
+def _check_fit(estimator: Any, like: Any, n_features: int, n_classes: int | None) -> None:
     if type(estimator) is not type(like):
         raise ValueError(f"it holds a {type(estimator).__name__}, and the recipe asks for a {type(like).__name__}")
     if estimator.n_features_in_ != n_features:
         raise ValueError(f"it was fitted on {estimator.n_features_in_} features, and the tokenizer has {n_features}")
-    classes = estimator.classes_
-    in_order = classes.ndim == 1 and classes.dtype.kind == "i" and bool(np.all(np.diff(classes) > 0))
-    if not in_order or not 0 <= classes[0] <= classes[-1] < n_classes:
-        raise ValueError(f"its classes do not fit the {n_classes} labels of the run")
+    if n_classes is not None:
+        _check_classes(estimator.classes_, n_classes)
     for tree in getattr(estimator, "estimators_", [estimator]):
         if type(tree) not in (type(like), type(getattr(like, "estimator", None))):
             raise ValueError(f"it holds a {type(tree).__name__} inside a {type(like).__name__}")
@@ -185,10 +185,20 @@ def _check_fit(estimator: Any, like: Any, n_features: int, n_classes: int) -> No
     _try(estimator, n_features)
 
 
+def _check_classes(classes: Any, n_classes: int) -> None:
+    in_order = classes.ndim == 1 and classes.dtype.kind == "i" and bool(np.all(np.diff(classes) > 0))
+    if not in_order or not 0 <= classes[0] <= classes[-1] < n_classes:
+        raise ValueError(f"its classes do not fit the {n_classes} labels of the run")
+
+
 def _try(estimator: Any, n_features: int) -> None:
     """Score an empty text: arrays whose shapes do not go together show here, and not in the middle of an evaluation."""
     from scipy.sparse import csr_matrix
 
+    if not hasattr(estimator, "classes_"):
+        if estimator.predict(csr_matrix((1, n_features))).shape != (1,):
+            raise ValueError("its arrays are not of the sizes that one number needs")
+        return
     score = estimator.predict_proba if hasattr(estimator, "predict_proba") else estimator.decision_function
     scores = score(csr_matrix((1, n_features)))
     if scores.shape[-1] != (1 if scores.ndim == 1 else len(estimator.classes_)):
@@ -241,6 +251,7 @@ def _check_support(estimator: Any, n_features: int) -> None:
 
 
 def _check_boosting(estimator: Any) -> None:
-    n_scores = 1 if len(estimator.classes_) == 2 else len(estimator.classes_)
+    n_scores = len(getattr(estimator, "classes_", [0]))
+    n_scores = 1 if n_scores == 2 else n_scores
     if estimator.start.shape != (n_scores,) or len(estimator.estimators_) % n_scores:
         raise ValueError("its trees are not those of its classes")

@@ -118,8 +118,8 @@ def output(head: Heads, pooling: nn.Module, hidden: nn.Module, d_hidden: int) ->
 
 
 def class_count(head: Head | None) -> int | None:
-    """Outputs of a classifier; None without a head, where a network gives the vector that a classifier would read."""
-    if head is not None and head.kind != "classes":
+    """Outputs for each text; None without a head, where a network gives the vector that a classifier would read."""
+    if head is not None and not head.is_of_texts:
         raise ConfigError("This model gives one score for each class of a text, not one for each word at each position; "
                           "for task.type language_modeling use rnn, lstm, gru or transformer.")
     return None if head is None else head.n_outputs

@@ -24,7 +24,7 @@ class Cnn(SequenceNetwork):
         self.embedding = WordEmbedding(n_tokens, config.d_embedding, config.characters, n_characters)
         self.hidden = Convolutions(self.embedding.d_output, config.filter_widths, config.n_filters)
         # The largest of many activations is the activation of the largest, so one per text is enough where nothing falls.
-        by_text = head is None or (isinstance(head, Head) and head.kind == "classes")
+        by_text = head is None or (isinstance(head, Head) and head.is_of_texts)
         late = by_text and config.pooling == "max" and config.activation in NEVER_FALL
         self.activation = nn.Identity() if late else activation(config.activation)
         after = [activation(config.activation)] if late else []

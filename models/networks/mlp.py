@@ -34,14 +34,14 @@ class Mlp(Network):
             self.hidden = nn.Sequential(activation(name), nn.Dropout(dropout), *dense_layers(sizes, name, dropout))
         else:  # a linear model: its one matrix is embedding and output
             self.embedding, self.hidden, last = SparseLinear(n_inputs, _some(n_outputs)), nn.Sequential(), None
-        self.size = last
+        self._d_vector = last
         self.output = nn.Identity() if n_outputs is None or last is None else nn.Linear(last, n_outputs)
 
     @property
-    def d_state(self) -> int:
+    def d_vector(self) -> int:
         """Size of the last layer below the output."""
-        assert self.size is not None, "a linear model has no state"
-        return self.size
+        assert self._d_vector is not None, "a linear model has no vector below its scores"
+        return self._d_vector
 
     def forward(self, **inputs: Tensor) -> Tensor:
         """`tokens` (n,), `starts` (batch,) and `weights` (n,), or `vectors` (batch, n_features) -> (batch, n_classes)"""

@@ -34,6 +34,11 @@ class Network(nn.Module):
         self.config = config
 
     @property
+    def d_vector(self) -> int:
+        """Size of the vector of a text, which a network without a head gives."""
+        raise NotImplementedError
+
+    @property
     def device(self) -> torch.device:
         """Where the weights are."""
         return next(self.parameters()).device
@@ -41,11 +46,6 @@ class Network(nn.Module):
     def describe(self) -> dict[str, int]:
         """What there is to count; a weight that two parts share counts once."""
         return {"parameters": sum(parameter.numel() for parameter in self.parameters())}
-
-    @property
-    def d_state(self) -> int:
-        """Size of the vector that it gives for each text without an output."""
-        raise NotImplementedError
 
     @property
     def imitation(self) -> Callable[[int], float] | None:
@@ -161,9 +161,9 @@ class SequenceNetwork(Network):
     output: nn.Module
 
     @property
-    def d_state(self) -> int:
+    def d_vector(self) -> int:
         """What the scores of a classifier read."""
-        assert isinstance(self.output, TextOutput)
+        assert isinstance(self.output, TextOutput), "a model of single tokens makes no vector of a text"
         return self.output.d_hidden
 
     def encode(self, tokens: Tensor, lengths: Tensor, **more: Tensor) -> Tensor:

@@ -27,7 +27,7 @@ class NeuralSymbolic(Network):
         super().__init__(config)
         self.network, self.rules = network, rules
         self.text_features = {"fired": len(rules.voters), "sums": n_classes}
-        self.fusion = build_fusion(config.fusion, network.d_state if config.fusion.needs_state else 0, len(rules.voters), n_classes)
+        self.fusion = build_fusion(config.fusion, network.d_vector if config.fusion.needs_state else 0, len(rules.voters), n_classes)
         self._known: dict[str, tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]] = {}
 
     def layers(self) -> list[list[str]]:

@@ -1,13 +1,14 @@
 """`data.json`: what evaluation, prediction and resumption need to know of the data that a run was trained on."""
 
+from dataclasses import asdict
 from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
 from ...configs.schema.data import SizesData
-from ...configs.schema.saved import Count, Saved
+from ...configs.schema.saved import Count, Finite, Saved
 from ...datasets.encoded.scaling import Scaling
-from ...datasets.encoded.split import Data, Encoding
+from ...datasets.encoded.split import Data, Encoding, Standard
 from ...datasets.tokenizers.tokenizer import Tokenizer, load_tokenizer
 from ...errors import RunError
 from ..tagger_source import open_tagger
@@ -20,13 +21,24 @@ FORMAT = 2
 Role = Annotated[str, Field(pattern="^[a-z]{1,20}$")]
 
 
+class SavedStandard(Saved):
+    """Mean and scale of the training targets."""
+
+    mean: Finite
+    scale: Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
 class DataFile(Saved):
-    """Labels by name, sizes, and what identifies the tokenizers and the data; `checksum` is that of all the rest."""
+    """Labels by name, sizes, mean and scale of numbers to predict, and what identifies the tokenizers and the data.
+
+    `checksum` is that of all the rest.
+    """
 
     format: int
     labels: list[str]
     label_counts: list[Count]
     spec: SizesData
+    standard: SavedStandard | None = None
     hashes: dict[str, str]
     tokenizers: dict[Role, str]
     """Fingerprints by role."""
@@ -50,6 +62,8 @@ def save_data(directory: RunDirectory, data: Data) -> None:
              "tokenizers": {role: tokenizer.fingerprint() for role, tokenizer in encoding.tokenizers.items()}}
     if encoding.scaling is not None:
         about["scaling"] = encoding.scaling.model_dump()
+    if encoding.standard is not None:
+        about["standard"] = asdict(encoding.standard)
     about["checksum"] = checksum(about)
     if directory.data.exists() and _read(directory).model_copy(update={"checksum": about["checksum"]}) != DataFile(**about):
         raise RunError(f"The data has changed since run {directory.path} was started ({directory.data.name} contains its hashes). "
@@ -70,7 +84,8 @@ def load_encoding(directory: RunDirectory) -> tuple[Encoding, frozenset[str]]:
     tokenizers = {role: _tokenizer(directory, role, about) for role in about.tokenizers}
     if about.spec.vocab_size is not None and "text" not in tokenizers:
         raise RunError(f"{directory.data} states the size of a vocabulary, but no tokenizer. {REMEDY}")
-    encoding = Encoding(about.spec, tuple(about.labels), tuple(about.label_counts), tokenizers, about.scaling)
+    standard = None if about.standard is None else Standard(about.standard.mean, about.standard.scale)
+    encoding = Encoding(about.spec, tuple(about.labels), tuple(about.label_counts), tokenizers, about.scaling, standard)
     return encoding, frozenset(about.hashes.values())
 
 

@@ -24,7 +24,7 @@ FORMAT = 1
 """Raised when the file changes so that older versions of this tool cannot read it."""
 TEXTS = ("keys", "answers", "predicted")
 COUNTS = ("U8", "U16", "U32")
-MAY_BE_INFINITE = ("ratio", "exp_ratio", "bits")
+MAY_BE_INFINITE = ("ratio", "rmse", "exp_ratio", "bits")
 """Kinds of metrics whose first column holds losses."""
 IN_ONE_COLUMN = ("bleu", "bleu_lowercase", "chrf", "ter")
 """Kinds whose numbers are the rows of one column (rows, n)."""
@@ -142,7 +142,7 @@ def _metric(name: str, saved: SavedMetric, found: Mapping[str, Column], n_labels
 def _problems(kind: Kind, columns: list[Column], n_labels: int) -> Iterator[str]:
     first, *others = columns
     for column in others if kind in MAY_BE_INFINITE else columns:
-        if column.dtype.kind == "f" and not (np.isfinite(column).all() and column.min(initial=0) >= 0):
+        if column.dtype.kind == "f" and not (np.isfinite(column).all() and (kind == "correlation" or column.min(initial=0) >= 0)):
             yield "hold numbers that are negative or not finite"
     if kind == "share" and not (first.max(initial=0) <= 1 and others[0].min(initial=1) == others[0].max(initial=1) == 1):
         yield "hold other numbers than 0 and 1"

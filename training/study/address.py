@@ -54,7 +54,7 @@ def _state_model(stated: dict[str, Any], recipe: Recipe) -> None:
         if (path := getattr(recipe.model, key, None)) is not None:
             stated[key] = _published(path)
     for section, keys in ((recipe.model, stated), (getattr(recipe.model, "rules", None), stated.get("rules"))):
-        if (lexicon := getattr(section, "lexicon", None)) is not None:
+        if keys is not None and (lexicon := getattr(section, "lexicon", None)) is not None:
             keys["lexicon"]["file"] = _content(lexicon.file)
 
 

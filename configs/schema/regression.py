@@ -1,0 +1,31 @@
+"""`task: {type: regression}`."""
+
+from typing import ClassVar, Literal
+
+from .task_base import Suggestion
+from .texts_task import TextsTask
+
+
+class RegressionConfig(TextsTask):
+    """A number for each text, or for two: how alike they are, a rating, a price."""
+
+    needs: ClassVar[str] = "number"
+    lower_is_better: ClassVar[frozenset[str]] = frozenset({"loss", "rmse", "mae"})
+    default_metric: ClassVar[str] = "pearson"
+
+    type: Literal["regression"]
+    target: str = "target"
+    """Column with the number to predict. Models learn it with the mean and scale of the training split taken off; predictions have the
+    target's own units again."""
+
+    @property
+    def main_metric(self) -> str:
+        return "pearson"
+
+    @property
+    def suggestion(self) -> Suggestion:
+        return self._suggestion("the number for a text")
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        return ("loss", "pearson", "spearman", "rmse", "mae")

@@ -1,0 +1,65 @@
+"""Two texts, each made a vector by an encoder, and an output that reads both vectors (Bromley et al. 1993; Conneau et al. 2017)."""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from ...configs.schema.networks import NetworkConfig
+from ...configs.schema.towers import TowersConfig
+from ..head import Head
+from ..layers.heads import class_count, dense_layers
+from .network import Network
+
+OTHER = "other_"
+"""What the names of the second text's inputs begin with."""
+
+
+class TwoTowers(Network):
+    """Encoder of the first text, encoder of the second (the same one where weights are shared), output of both."""
+
+    def __init__(self, config: NetworkConfig, towers: TowersConfig, new_encoder: Callable[[], Network], head: Head | None) -> None:
+        super().__init__(config)
+        self.first = new_encoder()
+        self.second = None if towers.shared else new_encoder()
+        self.output = PairOutput(towers, self.first.d_vector, config.dropout, class_count(head))
+
+    def encode(self, second: bool = False, **inputs: Tensor) -> Tensor:
+        """One text of each row, by the names that its encoder gives its inputs -> (batch, d_vector)"""
+        tower = self.second if second and self.second is not None else self.first
+        return tower(**inputs)
+
+    def forward(self, **inputs: Any) -> Tensor:
+        """The inputs of both texts, those of the second as `other_...` -> (batch, n_outputs)"""
+        others = {name.removeprefix(OTHER): value for name, value in inputs.items() if name.startswith(OTHER)}
+        own = {name: value for name, value in inputs.items() if not name.startswith(OTHER)}
+        return self.output(self.encode(**own), self.encode(second=True, **others))
+
+
+class PairOutput(nn.Module):
+    """From the vectors of two texts to scores; without `n_outputs`, to what the scores would read."""
+
+    def __init__(self, towers: TowersConfig, d_vector: int, dropout: float, n_outputs: int | None) -> None:
+        super().__init__()
+        self.combine = towers.combine
+        d_combined = {"concatenation": 4 * d_vector, "symmetric": 2 * d_vector, "cosine": 1}[towers.combine]
+        sizes = [d_combined, *towers.hidden_sizes]
+        self.hidden = nn.Sequential(nn.Dropout(0.0 if towers.combine == "cosine" else dropout), *dense_layers(sizes, "relu", dropout))
+        self.scores = nn.Identity() if n_outputs is None else nn.Linear(sizes[-1], n_outputs)
+        if towers.combine == "cosine" and isinstance(self.scores, nn.Linear):
+            # Texts that are alike begin at 1, those that have nothing in common at -1: a random sign would first have to be unlearned.
+            nn.init.constant_(self.scores.weight, 2.0)
+            nn.init.constant_(self.scores.bias, -1.0)
+
+    def forward(self, first: Tensor, second: Tensor) -> Tensor:
+        """(batch, d_vector), (batch, d_vector) -> (batch, n_outputs)"""
+        return self.scores(self.hidden(self.combined(first, second)))
+
+    def combined(self, first: Tensor, second: Tensor) -> Tensor:
+        """(batch, d_vector), (batch, d_vector) -> (batch, d_combined)"""
+        if self.combine == "cosine":
+            return functional.cosine_similarity(first, second).unsqueeze(1)
+        symmetric = [(first - second).abs(), first * second]
+        return torch.cat(symmetric if self.combine == "symmetric" else [first, second, *symmetric], dim=1)

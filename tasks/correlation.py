@@ -1,0 +1,34 @@
+"""Metrics of predicted numbers; checked in the tests against SciPy."""
+
+import numpy as np
+
+from ..datasets.arrays import FloatArray
+
+
+def pearson(predicted: FloatArray, gold: FloatArray) -> float:
+    """Pearson's correlation of (rows,) with (rows,); 0 where one of them does not vary."""
+    if len(gold) < 2:
+        return 0.0
+    a, b = (_unit(values - values.mean()) for values in (predicted, gold))
+    return float(np.clip(a @ b, -1.0, 1.0))
+
+
+def spearman(predicted: FloatArray, gold: FloatArray) -> float:
+    """Pearson's correlation of the ranks; equal numbers share the mean of their ranks."""
+    return pearson(ranks(predicted), ranks(gold))
+
+
+def ranks(values: FloatArray) -> FloatArray:
+    """(rows,): from 1, the smallest first; equal numbers share the mean of the places that they fill."""
+    _, places, counts = np.unique(values, return_inverse=True, return_counts=True)
+    last = np.cumsum(counts)
+    return ((2 * last - counts + 1) / 2)[places]
+
+
+def _unit(centred: FloatArray) -> FloatArray:
+    """Scaled to length 1; zeros where nothing but rounding is left."""
+    largest = np.abs(centred).max(initial=0)
+    if not largest > 0:
+        return np.zeros_like(centred)
+    scaled = centred / largest
+    return scaled / np.linalg.norm(scaled)
