@@ -33,7 +33,8 @@ class LabelledVectors(LabelledSplit):
     vectors: FloatArray
     picture_size: Sequence[int] = ()
 
-    def _inputs(self, rows: IntArray, inputs: Inputs) -> dict[str, Any]:
+    def inputs_of(self, rows: IntArray, inputs: Inputs) -> dict[str, Any]:
+        """The rows as numbers, as pictures, or as both."""
         vectors = self.vectors[rows]
         arrays: dict[str, Any] = {"vectors": vectors} if "vector" in inputs else {}
         return arrays | ({"pictures": vectors.reshape(len(rows), *self.picture_size)} if "picture" in inputs else {})

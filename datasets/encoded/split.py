@@ -123,7 +123,7 @@ class Split(Protocol):
 
 
 def truncation_notices(split: str, lengths: IntArray | None, longest: int | None, treatment: str) -> list[str]:
-    """A notice of rows of a split that are longer than a model's longest input, and how the model treats them; lengths (rows,) in tokens."""
+    """A notice of rows of a split, lengths (rows,) in tokens, that are longer than a model's longest input, and what becomes of them."""
     if longest is None or lengths is None:
         return []
     longer, what = int((lengths > longest).sum()), "texts" if split == "texts" else f"{split} texts"
