@@ -61,7 +61,7 @@ def predict(
     assert not isinstance(opened.recipe.data, SizesData), "a run was trained on texts"
     if html is not None and explain is None:
         raise ConfigError("--html writes explanations as a page. Add --explain auto, or leave it out.")
-    source = find_texts(opened.recipe.data, opened.task.preparation.columns[0], texts, input_, text)
+    source = find_texts(opened.recipe.data, opened.task.preparation, texts, input_, text)
     options = PredictOptions(length, temperature, top_k, top_p, beam_size, n_best, attention, seed)
     _check_options(opened, options)
     target = None if output is None else find_target(source, output, json)

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from ..configs.schema.data import FileData, NamedData
+from ..datasets.context import in_documents
+from ..datasets.encoded.preparation import Preparation
 from ..datasets.files import read_content
 from ..datasets.formats.append import append_columns
 from ..datasets.formats.encodings import UTF8, decode, is_utf8_after_all
@@ -38,12 +40,13 @@ class Source:
         return f"{self.name}:{row + 1}" if self.name != ARGUMENTS else f"text {row + 1} of the command line"
 
 
-def find_texts(data: NamedData | FileData, column: str, texts: list[str] | None, path: str | None, named: str | None) -> Source:
-    """The texts of the command line, of a file, or of standard input as they come. `column` is the recipe's name for the texts."""
+def find_texts(data: NamedData | FileData, preparation: Preparation, texts: list[str] | None, path: str | None,
+               named: str | None) -> Source:
+    """The texts of the command line, of a file, or of standard input as they come; only those of a table may have neighbours."""
     if texts and path is not None:
         raise ConfigError("Give texts on the command line or a file with --input, not both.")
     if path is not None and is_table(data, path):
-        return _column(data, column, path, named)
+        return _column(data, preparation, path, named)
     if named is not None:
         raise ConfigError("--text names a column of the file that --input names, which has to be a table such as .csv, .tsv or .jsonl.")
     if texts:
@@ -53,11 +56,12 @@ def find_texts(data: NamedData | FileData, column: str, texts: list[str] | None,
     return Source(normalized(lines, data.normalization), path or "standard input")
 
 
-def _column(data: NamedData | FileData, column: str, path: str, named: str | None) -> Source:
-    given = read_given(data, path, {} if named is None else {column: named}, (column,), REMEDY)
+def _column(data: NamedData | FileData, preparation: Preparation, path: str, named: str | None) -> Source:
+    column, document = preparation.columns[0], preparation.document
+    given = read_given(data, path, {} if named is None else {column: named}, (column,), REMEDY, document)
     for each in given.notices:
         notice(each)
-    return Source(given.table.columns[column], path, given.table, given.data)
+    return Source(in_documents(given.table, column, document).columns[column], path, given.table, given.data)
 
 
 def _lines(path: str, encoding: str) -> Iterator[str]:
@@ -86,7 +90,7 @@ def find_target(source: Source, output: str, as_json: bool) -> Path:
         raise ConfigError(f"--output {output} is the file that --input names, which is never overwritten. Give another name.")
     if not path.parent.is_dir():
         raise ConfigError(f"--output {output}: there is no folder {path.parent}. Make it first, or name another.")
-    (texts,) = source.table.columns.values()  # as long as predictions are, in tokens too
+    texts = list(source.texts)  # as long as predictions are, in tokens too
     _appended(source, {"prediction": texts, "probability": texts})
     return path
 

@@ -12,6 +12,7 @@ from ...configs.schema.model_base import Inputs, ModelBase
 from ...configs.schema.training import TrainingConfig
 from ...errors import ConfigError, DataError
 from ..arrays import IntArray, Ragged
+from ..context import in_documents, neighbours
 from ..formats.file_format import nearest
 from ..tables import Table
 from .batching import Order, batches_by_length, row_order
@@ -90,12 +91,15 @@ class LabelledTexts(Preparation):
 
     def __init__(self, task: ClassificationConfig) -> None:
         self.task = task
-        self.columns = (task.text, task.label)
+        self.document = task.document
+        self.columns = (task.text, task.label, *([] if task.document is None else [task.document]))
 
     def checked(self, table: Table) -> tuple[Table, Sequence[str]]:
-        """Labels without blanks around them. Rows without a label are left out where the recipe asks for it, or else a DataError."""
+        """Labels without blanks around them. Rows without a label are left out where the recipe asks for it, or else a DataError;
+        they are neighbours all the same."""
         column, task = self.task.label, self.task
         table = replace(table, columns={**table.columns, column: [label.strip() for label in table.columns[column]]})
+        table = in_documents(table, task.text, task.document)
         missing = MISSING - set(task.labels or ())
         rows = [row for row, label in enumerate(table.columns[column]) if label in missing] if task.missing_labels != "keep" else []
         if not rows:
@@ -115,6 +119,9 @@ class LabelledTexts(Preparation):
     def learn(self, train: Table, tokenizers: Tokenizers) -> Encoding:
         """The classes, and the tokenizer if there is one. Raises DataError for data that no classifier can be trained on."""
         labels = self._labels(train)
+        if self.document is not None and not any(neighbours(self.tokenizer_texts(train), 1)):
+            raise DataError(f"No two training rows of {train.source} have the same value in column `{self.document}`, so no text has "
+                            "neighbours. Set task.document to a column in which all rows of a document have the same value.")
         self._refuse_unknown_weights(labels)
         counts = np.bincount(self._numbers(train, labels), minlength=len(labels))
         trained = tokenizers.get("text", self.tokenizer_texts(train)) if tokenizers.wanted else None

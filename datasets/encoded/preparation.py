@@ -40,6 +40,8 @@ class Preparation(ABC):
 
     columns: Sequence[str]
     """The columns that the task reads."""
+    document: str | None = None
+    """The one of them that says which texts are neighbours, if there is one."""
 
     def checked(self, table: Table) -> tuple[Table, Sequence[str]]:
         """A table as it was read, without the rows that the task leaves out; and notices."""
