@@ -84,7 +84,8 @@ def evaluate_run(run: OpenedRun, split_name: str | None, file: str | None, texts
 def _named(run: OpenedRun, texts: Sequence[str | None], label: str | None) -> dict[str, str]:
     """The names of columns in a file by those in the recipe. Raises ConfigError for one column where a run reads many of numbers."""
     prepared = run.task.preparation
-    inputs, answers = prepared.input_columns, prepared.columns[len(prepared.input_columns) :]
+    inputs = prepared.input_columns
+    answers = [name for name in prepared.columns[len(inputs) :] if name != prepared.document]
     if any(texts) and len(inputs) > max(prepared.n_texts, 1):
         raise ConfigError(f"{run.directory.address} reads {len(inputs)} columns, which have to be called in the file as in training. Leave "
                           "--text out.")

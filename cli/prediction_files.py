@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..configs.schema.data import FileData, NamedData
+from ..datasets.context import in_documents
 from ..datasets.encoded.preparation import Preparation
 from ..datasets.encoded.text_rows import joined_texts
 from ..datasets.files import read_content
@@ -44,7 +45,8 @@ class Source:
 def find_texts(data: NamedData | FileData, preparation: Preparation, texts: list[str] | None, path: str | None,
                named: Sequence[str | None]) -> Source:
     """The texts of the command line, of a file, or of standard input as they come; `named` are the columns of a file where they are not
-    those of the recipe. Two texts that belong together are given one after the other, in two columns, or with a tab between them.
+    those of the recipe. Two texts that belong together are given one after the other, in two columns, or with a tab between them. Only
+    those of a table may have neighbours.
     """
     if texts and path is not None:
         raise ConfigError("Give texts on the command line or a file with --input, not both.")
@@ -78,10 +80,11 @@ def _rows(data: NamedData | FileData, preparation: Preparation, path: str, named
     if len(columns) == 1 and any(named[1:]):
         raise ConfigError("--other names the column of a second text, and this run reads one text of each row. Leave it out.")
     ours = {name: key for name, key in zip(columns, named, strict=False) if key is not None}
-    given = read_given(data, path, ours, columns, REMEDY, preparation.column_roles)
+    given = read_given(data, path, ours, columns, REMEDY, preparation.column_roles, preparation.document)
     for each in given.notices:
         notice(each)
-    return Source(preparation.row_texts(given.table), path, given.table, given.data)
+    table = in_documents(given.table, columns[0], preparation.document)
+    return Source(preparation.row_texts(table), path, given.table, given.data)
 
 
 def _lines(path: str, encoding: str) -> Iterator[str]:

@@ -77,7 +77,8 @@ def read_file_as_split(data: DataConfig, preparation: Preparation, encoding: Enc
     others by these.
     """
     data, cache = _with_texts(data), Cache()
-    given = read_given(data, file, columns, preparation.columns, "Name the columns with --text and --label.", preparation.column_roles)
+    remedy = "Name the columns with --text and --label."
+    given = read_given(data, file, columns, preparation.columns, remedy, preparation.column_roles, preparation.document)
     table, left_out = preparation.checked(given.table)
     split, more = preparation.split(_name_of(file), table, encoding, cache)
     taken = given.notices if is_table(data, file) else given.notices[1:]

@@ -186,23 +186,27 @@ class Given(NamedTuple):
 
 
 def read_given(config: NamedData | FileData, path: str, named: Mapping[str, str], columns: Sequence[str], remedy: str,
-               roles: Sequence[str] = ("texts", "labels")) -> Given:
+               roles: Sequence[str] = ("texts", "labels"), document: str | None = None) -> Given:
     """The columns of a file that the recipe does not name. A delimiter that is not the usual one is found, and UTF-8 is recognised.
 
-    `named` are the columns that the caller has named, by their names in the recipe; `roles` say what is read from each column.
+    `named` are the columns that the caller has named, by their names in the recipe; `roles` say what is read from each column, and
+    `document` is one that is read beside the others.
     """
-    data = adapted(config, path, named)
+    data, wanted = adapted(config, path, named), columns
+    if document is not None:
+        wanted = list(dict.fromkeys((*columns, document)))
+        remedy = f"{remedy} Column `{document}` is that of task.document, and has the name that the recipe gives it."
     if _format(data, path) in _NOT_ONE_TEXT:
         taken = _columns_taken(data, path, columns, roles)
-        return Given(data, read_file(data, path, columns, remedy)[0], [taken])
+        return Given(data, read_file(data, path, wanted, remedy)[0], [taken])
     content = read_content(Path(path).expanduser())
     other = is_utf8_after_all(content, data.encoding)
     encoding = [f"{path} is UTF-8, and read as that, where the recipe has `data.encoding: {data.encoding}`."] if other else []
     form = replace(form_of(data), remedy=remedy, encoding=UTF8 if other else data.encoding)
     if form.format in ("csv", "tsv"):
-        form, table = readable_table(content, path, form, columns)
+        form, table = readable_table(content, path, form, wanted)
     else:
-        table = read_table(content, path, form, columns)
+        table = read_table(content, path, form, wanted)
     data = data.model_copy(update={"quoting": form.quoting, "delimiter": form.delimiter, "encoding": form.encoding})
     return Given(data, _normalized(table, data), [_columns_taken(data, path, columns, roles), *encoding])
 

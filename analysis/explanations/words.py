@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 import numpy as np
 
 from ...datasets.arrays import FloatArray, IntArray
+from ...datasets.context import in_place_of
 from ...datasets.tokenizers.tokenizer import Tokenizer
 
 CUTS = (r"\S+", r"\s*\S+", r"\S+\s*")
@@ -26,9 +27,9 @@ def words_of(text: str) -> list[str]:
 
 
 def without(text: str, removed: Collection[int]) -> str:
-    """The text without the words at these places; other words keep the white space behind them."""
+    """The text without the words at these places; other words keep the white space behind them, and the text its neighbours."""
     pieces = re.findall(r"\S+\s*", text)
-    return "".join(piece for place, piece in enumerate(pieces) if place not in removed).strip()
+    return in_place_of(text, "".join(piece for place, piece in enumerate(pieces) if place not in removed).strip())
 
 
 def word_places(tokenizer: Tokenizer, text: str, tokens: Sequence[str]) -> list[int | None] | None:

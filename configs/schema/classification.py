@@ -35,6 +35,9 @@ class ClassificationConfig(TextsTask):
     themselves, from 0 (black) to 255, a line after the other with `;` between them. All are read as grey, and are of one size."""
     label: str = "label"
     """Column with the class."""
+    document: str | None = None
+    """Column that identifies the document of a text, for `tokenizer.context`: rows with the same value in it, in the order of their file,
+    are neighbours. A row where it is empty has none."""
     labels: Annotated[list[str], Field(min_length=2)] | None = None
     """The classes, in order, at least two; by default those of the training split, sorted. A label that is not in this list is an error."""
     missing_labels: Literal["refuse", "drop", "keep"] = "refuse"

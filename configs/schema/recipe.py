@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pydantic import Field
 
 from .base import Config, Problem, Seed
+from .context import context_problems
 from .data import DataConfig, SizesData
 from .model import ModelConfig
 from .task import TaskConfig
@@ -45,6 +46,7 @@ def problems(recipe: Recipe) -> Iterator[Problem]:
     if len(set(recipe.seeds)) < len(recipe.seeds):
         yield Problem(("seeds",), "lists a seed twice; each run needs its own seed")
     yield from recipe.model.problems(recipe)
+    yield from context_problems(recipe)
     if recipe.task is not None:
         yield from recipe.task.problems(recipe)
     elif not isinstance(recipe.data, SizesData):

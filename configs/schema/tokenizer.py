@@ -5,6 +5,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from .base import Config, PositiveInt
+from .context import ContextConfig
 from .linguistics import AnalysisConfig, ClustersConfig
 
 SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "[BOS]", "[EOS]")
@@ -113,6 +114,8 @@ class NgramTokenizer(Config):
     """Leave out scikit-learn's list of frequent English words."""
     analysis: AnalysisConfig | None = None
     """The linguistic steps before words are counted: lemmas or morphemes, parts of speech, stop words, meaning."""
+    context: ContextConfig | None = None
+    """Features of the texts before and after a text in its document, which `task.document` identifies; for classical models."""
 
     @model_validator(mode="after")
     def _one_list_of_stop_words(self) -> Self:
@@ -125,11 +128,16 @@ class NgramTokenizer(Config):
     @property
     def as_before(self) -> dict[str, Any]:
         """Keys at their default that are younger than some runs, whose tokenizers are known by their settings without these."""
-        missing: dict[str, Any] = {name: True for name in ("analysis", "hash_bits") if getattr(self, name) is None}
+        missing: dict[str, Any] = {name: True for name in ("analysis", "hash_bits", "context") if getattr(self, name) is None}
         if self.analysis is not None:
             younger = {"part_of_speech": {"run"}} if self.tagger is None else {}
             missing["analysis"] = younger | ({"meaning": {"clusters"}} if self.clusters is None else {})
         return missing
+
+    @property
+    def offsets(self) -> tuple[int, ...]:
+        """Where the neighbours of a text are that give features."""
+        return () if self.context is None else self.context.offsets
 
     @property
     def tagger(self) -> str | None:

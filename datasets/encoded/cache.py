@@ -57,7 +57,7 @@ class Cache:
 
     def train(self, config: TokenizerConfig, texts: Sequence[str]) -> Tokenizer:
         """The tokenizer that these training texts give."""
-        key = _key(config.model_dump_json(), _library(config), *self._sources(config), _hash(texts))
+        key = _key(config.model_dump_json(), _library(config), *self._sources(config), *_hashes(config, texts))
 
         def train() -> Tokenizer:
             self._say(f"Training the tokenizer ({config.type}) on", texts)
@@ -104,7 +104,7 @@ def _key(*parts: str) -> str:
 
 
 def _texts_key(tokenizer: Tokenizer, texts: Sequence[str]) -> str:
-    return f"texts-{_key(tokenizer.fingerprint(), _library(tokenizer.config), _hash(texts))}"
+    return f"texts-{_key(tokenizer.fingerprint(), _library(tokenizer.config), *_hashes(tokenizer.config, texts))}"
 
 
 def _library(config: TokenizerConfig) -> str:
@@ -117,6 +117,12 @@ def _library(config: TokenizerConfig) -> str:
     versions = {name: version(name), **installed_packages(config)}
     return ", ".join([*(f"{each} {number}" for each, number in versions.items()),
                       f"Python {sys.version_info.major}.{sys.version_info.minor}"])
+
+
+def _hashes(config: TokenizerConfig, texts: Sequence[str]) -> list[str]:
+    from ..tokenizers.in_context import texts_read
+
+    return [_hash(each) for each in texts_read(config, texts)]
 
 
 def _hash(texts: Sequence[str]) -> str:

@@ -11,6 +11,7 @@ from ...configs.schema.data import SizesData
 from ...configs.schema.model_base import Inputs
 from ...errors import ConfigError, DataError
 from ..arrays import IntArray, Ragged
+from ..context import in_documents, neighbours
 from ..formats.file_format import nearest
 from ..tables import Table
 from .cache import Cache
@@ -51,8 +52,8 @@ class LabelledTexts(Preparation):
     """How tables of texts and labels become splits."""
 
     def __init__(self, task: ClassificationConfig) -> None:
-        self.task, self.read = task, TextColumns(task.text, task.other)
-        self.columns = (*self.read.names, task.label)
+        self.task, self.read, self.document = task, TextColumns(task.text, task.other), task.document
+        self.columns = (*self.read.names, task.label, *([] if task.document is None else [task.document]))
 
     @property
     def input_columns(self) -> Sequence[str]:
@@ -65,9 +66,11 @@ class LabelledTexts(Preparation):
         return (*("texts" for _ in self.read.names), "labels")
 
     def checked(self, table: Table) -> tuple[Table, Sequence[str]]:
-        """Labels without blanks around them. Rows without a label are left out where the recipe asks for it, or else a DataError."""
+        """Labels without blanks around them. Rows without a label are left out where the recipe asks for it, or else a DataError;
+        they are neighbours all the same."""
         column, task = self.task.label, self.task
         table = replace(table, columns={**table.columns, column: [label.strip() for label in table.columns[column]]})
+        table = in_documents(table, task.text, task.document)
         missing = MISSING - set(task.labels or ())
         rows = [row for row, label in enumerate(table.columns[column]) if label in missing] if task.missing_labels != "keep" else []
         if not rows:
@@ -87,6 +90,9 @@ class LabelledTexts(Preparation):
     def learn(self, train: Table, tokenizers: Tokenizers) -> Encoding:
         """The classes, and the tokenizer if there is one. Raises DataError for data that no classifier can be trained on."""
         labels = self._labels(train)
+        if self.document is not None and not any(neighbours(self.tokenizer_texts(train), 1)):
+            raise DataError(f"No two training rows of {train.source} have the same value in column `{self.document}`, so no text has "
+                            "neighbours. Set task.document to a column in which all rows of a document have the same value.")
         self._refuse_unknown_weights(labels)
         counts = np.bincount(self._numbers(train, labels), minlength=len(labels))
         trained = self.read.tokenizer(self.row_texts(train), tokenizers)

@@ -40,6 +40,8 @@ class Preparation(ABC):
 
     columns: Sequence[str]
     """The columns that the task reads; none where it reads all."""
+    document: str | None = None
+    """The one of them that says which texts are neighbours, if there is one."""
 
     @property
     def column_roles(self) -> Sequence[str]:

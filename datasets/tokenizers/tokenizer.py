@@ -102,9 +102,7 @@ def train_tokenizer(config: TokenizerConfig, texts: Sequence[str], open_tagger: 
     Raises ConfigError for a vocabulary that is too small to work, DataError where the texts hold nothing to learn.
     """
     if isinstance(config, NgramTokenizer):
-        from .ngrams import Ngrams
-
-        return Ngrams.fit(config, texts, open_tagger)
+        return train_and_encode(config, texts, open_tagger)[0]
     if isinstance(config, PretrainedTokenizer):
         raise ConfigError("tokenizer.type: `pretrained` learns nothing from texts; it comes with the weights of `model.type: pretrained`.")
     if isinstance(config, SimilarityTokenizer):
@@ -120,9 +118,11 @@ def train_and_encode(config: TokenizerConfig, texts: Sequence[str],
                      open_tagger: OpenTagger = no_tagger) -> tuple[Tokenizer, Ragged | None]:
     """The same, with the encoded texts where they cost nothing more: n-grams are counted once for both."""
     if isinstance(config, NgramTokenizer):
+        from .in_context import InContext
         from .ngrams import Ngrams
 
-        return Ngrams.fit_encode(config, texts, open_tagger)
+        ngrams, encoded = Ngrams.fit_encode(config, texts, open_tagger)
+        return (ngrams, encoded) if config.context is None else (InContext(ngrams), None)
     return train_tokenizer(config, texts), None
 
 
@@ -174,9 +174,11 @@ def _loaded(config: TokenizerConfig, files: Mapping[str, bytes], open_tagger: Op
 
         return PublishedTokens.from_files(config, files)
     if isinstance(config, NgramTokenizer):
+        from .in_context import InContext
         from .ngrams import Ngrams
 
-        return Ngrams.from_files(config, files, open_tagger)
+        ngrams = Ngrams.from_files(config, files, open_tagger)
+        return ngrams if config.context is None else InContext(ngrams)
     if isinstance(config, SimilarityTokenizer):
         from .similarities import Similarities
 
