@@ -49,7 +49,8 @@ def context_problems(recipe: "Recipe") -> Iterator[Problem]:
         yield Problem(("tokenizer", "context"), f"is for classical models, such as linear_svm, and model.type {recipe.model.type} is a "
                       "network; leave it and task.document out")
     if getattr(task, "other", None) is not None:
-        yield Problem(("task", "document"), "says which single texts are neighbours, and task.other makes each row two; leave one of them out")
+        yield Problem(("task", "document"), "says which single texts are neighbours, and with task.other each row has two; leave "
+                      "one of them out")
     if document in (getattr(task, "text", None), getattr(task, "label", None)):
         yield Problem(("task", "document"), f"{document!r} is the column of the texts or of the classes; name one that identifies "
                       "documents: rows that are neighbours since they have the same class would give it away")

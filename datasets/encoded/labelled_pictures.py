@@ -31,6 +31,11 @@ class LabelledPictures(LabelledTexts):
         self._last: tuple[Table, IntArray] | None = None
 
     @property
+    def input_columns(self) -> Sequence[str]:
+        """The picture."""
+        return (self.picture,)
+
+    @property
     def column_roles(self) -> Sequence[str]:
         """Pictures, or the paths of their files, and the label."""
         return "pictures", "labels"
