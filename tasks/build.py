@@ -8,6 +8,7 @@ from ..configs.schema.language_modeling import LanguageModelingConfig, MaskedLan
 from ..configs.schema.sequence_to_sequence import SequenceToSequenceConfig
 from ..configs.schema.tagging import TaggingConfig
 from ..configs.schema.task import TaskConfig
+from ..configs.schema.word_vectors import WordVectorsConfig
 from ..datasets.encoded.preparation import Preparation
 from ..datasets.encoded.split import Encoding
 from ..errors import ConfigError
@@ -38,6 +39,10 @@ def task_class(config: TaskConfig) -> type[Task]:
             from .sequence_to_sequence import SequenceToSequence
 
             return SequenceToSequence
+        case WordVectorsConfig():
+            from .word_vectors import WordVectors
+
+            return WordVectors
         case _:
             assert_never(config)
 

@@ -139,7 +139,7 @@ def network_classes() -> set[type]:
     """The classes of the union that are networks of one text; those of pairs, of prompts, and published ones, have files of their own."""
     members = get_args(get_args(ModelConfig)[0])
     elsewhere = (PretrainedNetworkConfig, PromptingConfig)
-    return {member for member in members if issubclass(member, NetworkConfig) and "sequence" not in member.gives
+    return {member for member in members if issubclass(member, NetworkConfig) and not member.gives & {"sequence", "word_vectors"}
             and not issubclass(member, elsewhere)}
 
 

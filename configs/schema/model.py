@@ -26,6 +26,7 @@ from .pretrained import PretrainedNetworkConfig
 from .prompting import PromptConfig, TunedPromptConfig
 from .rules import RulesConfig
 from .transformers import TransformerConfig, TransformerSeq2SeqConfig
+from .word_vectors import WordVectorModelConfig
 
 ModelConfig = Annotated[
     RulesConfig
@@ -50,6 +51,7 @@ ModelConfig = Annotated[
     | PretrainedNetworkConfig
     | RecurrentSeq2SeqConfig
     | TransformerSeq2SeqConfig
+    | WordVectorModelConfig
     | PromptConfig
     | TunedPromptConfig,
     Field(discriminator="type"),

@@ -11,7 +11,8 @@ if TYPE_CHECKING:
     from .recipe import Recipe
 
 LearnsBy = Literal["nothing", "solver", "gradient"]
-Input = Literal["text", "tokens", "characters", "segments", "other_tokens", "previous", "bag", "history", "vector"]
+Input = Literal["text", "tokens", "characters", "segments", "other_tokens", "previous", "bag", "history", "vector",
+                "pairs", "windows"]
 Inputs = frozenset[Input]
 """What a model reads, by name; after the arrow, the arrays of a batch that each name stands for.
 
@@ -24,6 +25,8 @@ Inputs = frozenset[Input]
     bag           -> tokens, starts, weights: token ids or n-grams without order or padding
     history       -> histories: the tokens before each block of running text
     vector        -> vectors: plain numbers
+    pairs         -> near, negatives: which words are in the window of each, and words drawn at random; each pair of words is one example
+    windows       -> the same; each word with all that are in its window is one example
 """
 NEEDS_TOKENIZER: Inputs = frozenset({"tokens", "bag", "history"})
 NEEDS_ORDER: Inputs = frozenset({"tokens", "history"})

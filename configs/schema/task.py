@@ -8,8 +8,10 @@ from .classification import ClassificationConfig
 from .language_modeling import LanguageModelingConfig, MaskedLanguageModelingConfig
 from .sequence_to_sequence import SequenceToSequenceConfig
 from .tagging import TaggingConfig
+from .word_vectors import WordVectorsConfig
 
 TaskConfig = Annotated[
-    ClassificationConfig | TaggingConfig | LanguageModelingConfig | MaskedLanguageModelingConfig | SequenceToSequenceConfig,
+    ClassificationConfig | TaggingConfig | LanguageModelingConfig | MaskedLanguageModelingConfig | SequenceToSequenceConfig
+    | WordVectorsConfig,
     Field(discriminator="type"),
 ]

@@ -133,13 +133,15 @@ def truncation_notices(split: Split, longest: int | None, treatment: str) -> lis
 class Encoding:
     """How examples become numbers: what was learned from the training split, and all of it that a finished run needs.
 
-    `labels` by name, with the number of each in training; tokenizers by what they read; the sizes that a model is built from.
+    `labels` by name, with the number of each in training; tokenizers by what they read; the sizes that a model is built from;
+    `word_counts` (vocab_size,), where words are drawn by frequency: how often each is in training.
     """
 
     spec: SizesData
     labels: tuple[str, ...] = ()
     label_counts: tuple[int, ...] = ()
     tokenizers: "Mapping[str, Tokenizer]" = field(default_factory=dict)
+    word_counts: tuple[int, ...] = ()
 
     @property
     def tokenizer(self) -> "Tokenizer | None":

@@ -28,6 +28,8 @@ class DataFile(Saved):
     hashes: dict[str, str]
     tokenizers: dict[Role, str]
     """Fingerprints by role."""
+    word_counts: list[Count] = []
+    """Only where words are drawn by frequency."""
     checksum: str
 
     @model_validator(mode="after")
@@ -36,6 +38,8 @@ class DataFile(Saved):
             raise ValueError("has the same label twice")
         if len(self.label_counts) != len(self.labels) or self.spec.n_classes not in (None, len(self.labels)):
             raise ValueError(f"has {len(self.labels)} labels, {len(self.label_counts)} counts of labels and {self.spec.n_classes} classes")
+        if len(self.word_counts) not in (0, self.spec.vocab_size):
+            raise ValueError(f"has {len(self.word_counts)} counts of words and a vocabulary of {self.spec.vocab_size}")
         return self
 
 
@@ -45,8 +49,10 @@ def save_data(directory: RunDirectory, data: Data) -> None:
     about = {"format": FORMAT, "labels": list(encoding.labels), "label_counts": list(encoding.label_counts),
              "spec": encoding.spec.model_dump(), "hashes": dict(data.hashes),
              "tokenizers": {role: tokenizer.fingerprint() for role, tokenizer in encoding.tokenizers.items()}}
+    counted = {"word_counts": list(encoding.word_counts)} if encoding.word_counts else {}
+    about |= counted
     about["checksum"] = checksum(about)
-    if directory.data.exists() and _read(directory).model_dump() != about:
+    if directory.data.exists() and _read(directory).model_dump(exclude={"word_counts"} - counted.keys()) != about:
         raise RunError(f"The data has changed since run {directory.path} was started ({directory.data.name} contains its hashes). "
                        "Restore the old data, or start a new run with --config.")
     for role, tokenizer in encoding.tokenizers.items():
@@ -65,7 +71,7 @@ def load_encoding(directory: RunDirectory) -> tuple[Encoding, frozenset[str]]:
     tokenizers = {role: _tokenizer(directory, role, about) for role in about.tokenizers}
     if about.spec.vocab_size is not None and "text" not in tokenizers:
         raise RunError(f"{directory.data} states the size of a vocabulary, but no tokenizer. {REMEDY}")
-    encoding = Encoding(about.spec, tuple(about.labels), tuple(about.label_counts), tokenizers)
+    encoding = Encoding(about.spec, tuple(about.labels), tuple(about.label_counts), tokenizers, tuple(about.word_counts))
     return encoding, frozenset(about.hashes.values())
 
 
