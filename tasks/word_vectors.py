@@ -4,19 +4,23 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from math import log
-from typing import TYPE_CHECKING, Any, ClassVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
 
 from ..configs.schema.data import SizesData
-from ..configs.schema.tokenizer import PAD, SPECIAL_TOKENS
+from ..configs.schema.tokenizer import PAD, SPECIAL_TOKENS, UNK
 from ..configs.schema.word_vectors import WordVectorsConfig
 from ..datasets.arrays import FloatArray, IntArray
 from ..datasets.encoded.split import Batch, Encoding, Split
 from ..datasets.encoded.word_contexts import WordContexts, WordStream, spelling_of
 from ..datasets.tokenizers.token_sequences import TokenSequences
+from ..datasets.word_pairs import WordPairs, read_word_pairs
+from ..errors import DataError
 from ..models.head import Head
 from .figures import ratio
+from .metrics import rank_correlation
 from .predictions import Predictions
 from .row_scores import MetricColumns, RowTexts, compact
 from .task import Answer, Explain, PredictOptions, Task, stated, unanswered
@@ -37,6 +41,17 @@ class ContextPredictions(Predictions):
 
     losses: FloatArray
     examples: IntArray
+    similarities: FloatArray | None = None
+    """In every row the rank correlation of the model's cosines with people's judgements, where there are some."""
+
+
+class Judged(NamedTuple):
+    """Pairs of known words by their ids, what people judged, and how many pairs there were with those that have an unknown word."""
+
+    first: IntArray
+    second: IntArray
+    scores: FloatArray
+    total: int
 
 
 class WordVectors(Task):
@@ -47,6 +62,7 @@ class WordVectors(Task):
     def __init__(self, config: WordVectorsConfig, encoding: Encoding) -> None:
         super().__init__(config, encoding)
         self.config, self.head, self.tokenizer = config, self.head_for(config, encoding.spec), encoding.tokenizer
+        self.judged = None if config.similarity is None else self._judged(read_word_pairs(Path(config.similarity)))
 
     @classmethod
     def prepare(cls, config: WordVectorsConfig) -> WordContexts:
@@ -70,11 +86,55 @@ class WordVectors(Task):
         examples, weight = asked.sum(axis=2), self.config.negatives / self.config.shared_negatives
         near = (np.logaddexp(0, -scores["words"].astype(np.float64)) * asked).sum(axis=(1, 2))
         drawn = np.logaddexp(0, scores["negatives"].astype(np.float64)).sum(axis=2)
-        return ContextPredictions(batch.rows, near + weight * (drawn * examples).sum(axis=1), examples.sum(axis=1))
+        similarities = None if self.judged is None else np.full(len(batch), self._similarity(model, self.judged))
+        return ContextPredictions(batch.rows, near + weight * (drawn * examples).sum(axis=1), examples.sum(axis=1), similarities)
 
     def metrics(self, predictions: ContextPredictions) -> dict[str, float]:
-        """`loss` in nats per example: a pair of words of `skip_gram`, a word with its window of `cbow`, each with its `negatives`."""
-        return {"loss": float(ratio(np.array([predictions.losses.sum(), predictions.examples.sum()])))}
+        """`loss` in nats per example: a pair of words of `skip_gram`, a word with its window of `cbow`, each with its `negatives`.
+        `similarity`: Spearman's rank correlation.
+        """
+        similarity = {} if predictions.similarities is None else {"similarity": float(predictions.similarities[0])}
+        return {"loss": float(ratio(np.array([predictions.losses.sum(), predictions.examples.sum()]))), **similarity}
+
+    @property
+    def key_metrics(self) -> tuple[str, ...]:
+        """The loss, and where people judged pairs, how well they agree."""
+        return self.config.metrics
+
+    def correlated_pairs(self) -> Mapping[str, int]:
+        """Those whose two words are known."""
+        return {} if self.judged is None else {"similarity": len(self.judged.scores)}
+
+    def signatures(self) -> Mapping[str, str]:
+        """How many of the judged pairs are compared."""
+        if self.judged is None:
+            return {}
+        used, total = len(self.judged.scores), self.judged.total
+        return {"similarity": f"Spearman's rho over {used:,} of {total:,} pairs of {Path(self.config.similarity or '').name}; "
+                              f"{total - used:,} skipped, which have an unknown word"}
+
+    def _judged(self, pairs: WordPairs) -> "Judged":
+        """The pairs by the ids of their words, without those that have an unknown one. Raises DataError where fewer than two remain."""
+        first, second = (self._ids(words) for words in (pairs.first, pairs.second))
+        known = (first != UNK) & (second != UNK)
+        if known.sum() < 2:
+            raise DataError(f"{self.config.similarity}: of {known.sum()} of its {len(known):,} pairs both words are in the vocabulary, and "
+                            "a rank correlation needs two. Is it in the language of the text, and tokenizer.lowercase as it should be?")
+        return Judged(first[known], second[known], pairs.scores[known], len(known))
+
+    def _ids(self, words: Sequence[str]) -> IntArray:
+        """(words,): the id of each, [UNK] for what is not one known word."""
+        assert self.tokenizer is not None
+        encoded = self.tokenizer.encode(words)
+        ids = encoded.ids[encoded.offsets[:-1]]
+        return np.where((encoded.lengths == 1) & (ids >= len(SPECIAL_TOKENS)), ids, UNK)
+
+    def _similarity(self, model: Any, judged: "Judged") -> float:
+        ids, places = np.unique(np.concatenate([judged.first, judged.second]), return_inverse=True)
+        assert self.tokenizer is not None
+        vectors = _scaled(model.word_vectors(ids, spelling_of(self.tokenizer.tokens(ids))))
+        first, second = np.split(vectors[places], 2)
+        return rank_correlation((first * second).sum(axis=1), judged.scores)
 
     def metric_columns(self, predictions: ContextPredictions) -> MetricColumns:
         """Of each block: nats, and examples."""
@@ -141,8 +201,8 @@ class WordVectors(Task):
     def _vector(self, model: Any, word: str) -> tuple[FloatArray | None, int | None]:
         """The vector of a word and its place among all; of a word that is not known the vector of its n-grams, where the model has some."""
         assert isinstance(self.tokenizer, TokenSequences)
-        number = self.tokenizer.encode([word]).ids
-        known = len(number) == 1 and number[0] >= len(SPECIAL_TOKENS)
+        number = self._ids([word])
+        known = number[0] != UNK
         if not known and model.config.ngrams is None:
             return None, None
         spelled = spelling_of([word.lower() if self.tokenizer.config.lowercase else word])

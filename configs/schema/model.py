@@ -26,7 +26,7 @@ from .pretrained import PretrainedNetworkConfig
 from .prompting import PromptConfig, TunedPromptConfig
 from .rules import RulesConfig
 from .transformers import TransformerConfig, TransformerSeq2SeqConfig
-from .word_vectors import WordVectorModelConfig
+from .word_vectors import CbowConfig, SkipGramConfig
 
 ModelConfig = Annotated[
     RulesConfig
@@ -51,7 +51,8 @@ ModelConfig = Annotated[
     | PretrainedNetworkConfig
     | RecurrentSeq2SeqConfig
     | TransformerSeq2SeqConfig
-    | WordVectorModelConfig
+    | SkipGramConfig
+    | CbowConfig
     | PromptConfig
     | TunedPromptConfig,
     Field(discriminator="type"),

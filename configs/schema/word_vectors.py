@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from .base import Config, NonNegativeFloat, PositiveInt, Problem
-from .model_base import Inputs
+from .model_base import Input, Inputs
 from .networks import NetworkConfig
 from .task_base import Suggestion, TaskBase
 
@@ -85,20 +85,19 @@ class NgramVectorsConfig(Config):
 
 
 class WordVectorModelConfig(NetworkConfig):
-    """`skip_gram`: each word predicts every word around it; `cbow`: the mean of the words around it predicts the word (Mikolov et al.
-    2013).
-    """
+    """The base of models that learn a vector for each word."""
 
     gives: ClassVar[frozenset[str]] = frozenset({"word_vectors"})
+    examples: ClassVar[Input]
+    """What is one example; see `inputs`."""
 
-    type: Literal["skip_gram", "cbow"]
     d_embedding: Annotated[int, Field(ge=1, le=100_000)] = 100
     """Size of each word's vector."""
     ngrams: NgramVectorsConfig | None = None
 
     @property
     def inputs(self) -> Inputs:
-        asked: Inputs = frozenset({"tokens", "pairs" if self.type == "skip_gram" else "windows"})
+        asked: Inputs = frozenset({"tokens", self.examples})
         return asked if self.ngrams is None else asked | {"characters"}
 
     @property
@@ -106,9 +105,25 @@ class WordVectorModelConfig(NetworkConfig):
         return 1
 
     @model_validator(mode="after")
-    def _no_dropout(self) -> Self:
+    def _whole_vectors(self) -> Self:
         if self.dropout:
-            raise ValueError("dropout is not used by word vectors, which negatives and subsampling keep general; leave it out")
+            raise ValueError("dropout is nothing that models of word vectors have; leave it out")
         if self.vectors is not None and self.ngrams is not None:
-            raise ValueError("vectors are of whole words, but with ngrams only a part of each is; leave one of them out")
+            raise ValueError("vectors are of whole words, but with ngrams they are only a part of each; leave one of them out")
         return self
+
+
+class SkipGramConfig(WordVectorModelConfig):
+    """Each word predicts every word around it (Mikolov et al. 2013)."""
+
+    examples: ClassVar[Input] = "pairs"
+
+    type: Literal["skip_gram"]
+
+
+class CbowConfig(WordVectorModelConfig):
+    """The mean of the words around it predicts each word (Mikolov et al. 2013)."""
+
+    examples: ClassVar[Input] = "windows"
+
+    type: Literal["cbow"]

@@ -18,7 +18,7 @@ class WordVectors(Network):
     def __init__(self, config: WordVectorModelConfig, n_tokens: int) -> None:
         super().__init__(config)
         size = config.d_embedding
-        self.by_pairs = config.type == "skip_gram"
+        self.by_pairs = config.examples == "pairs"
         self.embedding = Words(n_tokens, size) if config.ngrams is None else WordsByNgrams(n_tokens, size, config.ngrams)
         self.hidden = nn.Identity() if self.by_pairs else WindowMean()
         self.output = nn.Embedding(n_tokens, size)
@@ -38,7 +38,7 @@ class WordVectors(Network):
 
     @torch.inference_mode()
     def word_vectors(self, tokens: npt.NDArray, characters: npt.NDArray) -> npt.NDArray:
-        """(n,), (n, width) -> (n, size): the vectors of words by their ids and spelling; id 0, [PAD], for a word that has only the latter"""
+        """(n,), (n, width) -> (n, size): the vectors of words by id and spelling; id 0, [PAD], for a word that has only the latter"""
         arrays = as_tensors({"tokens": tokens, "characters": characters}, self.device)
         if not isinstance(self.embedding, WordsByNgrams):
             return self.embedding(arrays["tokens"]).cpu().numpy()
