@@ -97,8 +97,8 @@ class WordVectorModelConfig(NetworkConfig):
 
     @property
     def inputs(self) -> Inputs:
-        asked: Inputs = frozenset({"tokens", self.examples})
-        return asked if self.ngrams is None else asked | {"characters"}
+        characters: Inputs = frozenset() if self.ngrams is None else frozenset({"characters"})
+        return frozenset({"tokens", self.examples}) | characters
 
     @property
     def threads(self) -> int:

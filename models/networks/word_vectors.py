@@ -69,7 +69,11 @@ class WordsByNgrams(nn.Module):
         """(...), (n_words, width), (...) places in them -> (..., size); [PAD] has no vector of its own"""
         buckets, real = self.buckets_of(characters)
         counts = real.sum(dim=1)
-        sums = functional.embedding_bag(buckets[real], self.ngrams.weight, counts.cumsum(0) - counts, mode="sum")
+        if characters.device.type == "cpu":
+            sums = functional.embedding_bag(buckets[real], self.ngrams.weight, counts.cumsum(0) - counts, mode="sum")
+        else:  # asking where there are n-grams would make the program wait for the device
+            weights = real.to(self.ngrams.weight.dtype)
+            sums = functional.embedding_bag(buckets, self.ngrams.weight, mode="sum", per_sample_weights=weights)
         known = (tokens != 0).unsqueeze(-1)
         parts = known + functional.embedding(spelling, counts.unsqueeze(1))
         return (self.words(tokens) * known + functional.embedding(spelling, sums)) / parts.clamp(min=1)
