@@ -18,6 +18,7 @@ from .console import explain, print_error
 from .count_params import count_params
 from .doctor import doctor
 from .eval import eval_
+from .export import export
 from .learning_curve import learning_curve
 from .plot import plot
 from .predict import predict
@@ -43,6 +44,7 @@ app.command("sweep", short_help="Search for the best settings.")(sweep)
 app.command("eval", short_help="Score runs, with confidence intervals.")(eval_)
 app.command("compare", short_help="Say which method is better.")(compare)
 app.command("predict", short_help="Predict texts with a run.")(predict)
+app.command("export", short_help="Write the word vectors of a run into a file.")(export)
 app.command("learning-curve", short_help="What would more training examples bring?")(learning_curve)
 app.command("count-params", short_help="Count parameters, memory and FLOPs.")(count_params)
 app.add_typer(config.app, name="config", short_help="List, show, check and write recipes.")

@@ -45,7 +45,8 @@ def predict(
                                                                    "probability.")] = None,
     seed: Annotated[int, typer.Option(min=0, max=2**63 - 1, help="Random seed for sampling.")] = 0,
     beam_size: Annotated[int | None, typer.Option(min=1, max=1000, help="Sequence to sequence: beam size.")] = None,
-    n_best: Annotated[int | None, typer.Option(min=1, help="Sequence to sequence: outputs per source, with scores.")] = None,
+    n_best: Annotated[int | None, typer.Option(min=1, help="Sequence to sequence: outputs per source, with scores; word vectors: "
+                                                           "neighbours.")] = None,
     attention: Annotated[str | None, typer.Option(help="Sequence to sequence: draw the attention for the first text into this .png "
                                                        "or .svg file.")] = None,
 ) -> None:

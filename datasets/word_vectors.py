@@ -1,4 +1,4 @@
-"""Static word vectors: word2vec's text and binary formats, GloVe's text format, and tables of word pieces.
+"""Static word vectors: word2vec's text and binary formats, GloVe's text format, and tables of word pieces; the first two are written too.
 
 A file is read once from end to end, and only the vectors of wanted words are kept, so that it may be larger than memory.
 """
@@ -58,6 +58,19 @@ def vectors_fingerprints(path: Path) -> list[str]:
             with file.open("rb") as stream:
                 digests.append(hashlib.file_digest(stream, "sha256").hexdigest())
     return digests
+
+
+def write_word_vectors(path: Path, words: Sequence[str], values: FloatArray) -> None:
+    """Vectors (n_words, size) in word2vec's format: binary in a file that ends in .bin, otherwise text. Raises DataError where it fails."""
+    numbers = values.astype("<f4")
+    try:
+        with path.open("wb") as file:
+            file.write(b"%d %d\n" % numbers.shape)
+            for word, vector in zip(words, numbers, strict=True):
+                content = vector.tobytes() if path.suffix == ".bin" else " ".join(map(str, vector)).encode()
+                file.write(word.encode("utf-8") + b" " + content + b"\n")
+    except OSError as error:
+        raise DataError(f"{path} cannot be written: {error.strerror}. Name a file in an existing folder.") from None
 
 
 class _Wanted:

@@ -28,6 +28,7 @@ from ..configs.schema.pretrained import PretrainedNetworkConfig
 from ..configs.schema.prompting import PromptConfig, TunedPromptConfig
 from ..configs.schema.rules import RulesConfig
 from ..configs.schema.transformers import TransformerConfig, TransformerSeq2SeqConfig
+from ..configs.schema.word_vectors import CbowConfig, SkipGramConfig
 from ..errors import ConfigError
 from .head import Head, Heads
 
@@ -124,6 +125,10 @@ def build_model(config: ModelConfig, spec: SizesData, head: Heads,  # noqa: PLR0
             from .networks.transformer_seq2seq import TransformerSeq2Seq
 
             return TransformerSeq2Seq(config, _size(spec.vocab_size, "vocab_size", config), _target(config, head))
+        case SkipGramConfig() | CbowConfig():
+            from .networks.word_vectors import WordVectors
+
+            return WordVectors(config, _size(spec.vocab_size, "vocab_size", config))
         case PromptConfig():
             from .prompting.prompted import Prompted
 

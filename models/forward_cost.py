@@ -19,6 +19,8 @@ from .networks.picture_cnn import PictureCnn
 MEASURED_BLOCKS = 3
 WORD_CHARACTERS = 8
 """Characters of a word, where features of them are counted."""
+DRAWN_WORDS = 64
+"""Words that are drawn at random for a block of text, where word vectors are learned."""
 FUSED_ATTENTION = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu
 
 
@@ -112,6 +114,8 @@ def _inputs(model: Network, load: Load) -> dict[str, Tensor | None]:
     if "characters" in reads:  # at most: as if no word occurred twice in the batch
         inputs["characters"] = _empty(torch.int32, texts * tokens, WORD_CHARACTERS)
         inputs["spelling"] = _empty(torch.int32, texts, tokens)
+    if reads & {"pairs", "windows"}:
+        inputs |= {"near": _empty(torch.bool, texts, tokens, tokens), "negatives": _empty(torch.int32, texts, DRAWN_WORDS)}
     return inputs | {name: _empty(torch.float32, texts, size) for name, size in model.text_features.items()}
 
 

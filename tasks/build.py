@@ -9,6 +9,7 @@ from ..configs.schema.regression import RegressionConfig
 from ..configs.schema.sequence_to_sequence import SequenceToSequenceConfig
 from ..configs.schema.tagging import TaggingConfig
 from ..configs.schema.task import TaskConfig
+from ..configs.schema.word_vectors import WordVectorsConfig
 from ..datasets.encoded.preparation import Preparation
 from ..datasets.encoded.split import Encoding
 from ..errors import ConfigError
@@ -16,7 +17,7 @@ from ..models.head import Heads
 from .task import Task
 
 
-def task_class(config: TaskConfig) -> type[Task]:
+def task_class(config: TaskConfig) -> type[Task]:  # noqa: PLR0911, one for each task
     """The class of a task; its module is imported only when it is needed."""
     match config:
         case ClassificationConfig():
@@ -43,6 +44,10 @@ def task_class(config: TaskConfig) -> type[Task]:
             from .sequence_to_sequence import SequenceToSequence
 
             return SequenceToSequence
+        case WordVectorsConfig():
+            from .word_vectors import WordVectors
+
+            return WordVectors
         case _:
             assert_never(config)
 

@@ -212,3 +212,24 @@ class CrfLoss(Loss):
         loss = -self.crf.log_likelihood(emissions, tags, mask.sum(dim=1)).sum()
         right = (emissions.detach().argmax(dim=2) == tags).sum()
         return {"loss": (loss, count), "accuracy": (right, count)}
+
+
+class NegativeSamplingLoss(Loss):
+    """For each word that is near another, its logistic loss and that of `negatives` words that are drawn (Mikolov et al. 2013).
+
+    Of more words that are drawn, each counts the less.
+    """
+
+    def __init__(self, target: str, negatives: int) -> None:
+        self.target, self.negatives = target, negatives
+
+    def count(self, targets: Targets) -> Tensor:
+        """Examples: pairs of words, or words with a window."""
+        return targets[self.target].mask.sum()
+
+    def sums(self, module: Forward, inputs: Mapping[str, Any], targets: Targets, count: Tensor, step: int) -> dict[str, Ratio]:
+        """`loss` (with its graph) of one micro-batch."""
+        scores, near = module(**inputs), targets[self.target].mask
+        examples, drawn = near.sum(dim=2, keepdim=True), scores["negatives"].float()
+        against = (examples * functional.softplus(drawn)).sum() * (self.negatives / drawn.shape[2])
+        return {"loss": (functional.softplus(-scores["words"].float()[near]).sum() + against, count)}

@@ -238,6 +238,10 @@ class Task(ABC):
         """For each metric that is the share of rows of some kind, by name: which rows (rows,) are of that kind."""
         return {}
 
+    def correlated_pairs(self) -> Mapping[str, int]:
+        """For each metric that is a rank correlation, by name: of how many pairs. Rows add nothing to it."""
+        return {}
+
     def confusion(self, predictions: Any) -> Confusion | None:
         """Counts of gold and predicted labels; None for tasks without labels."""
         return None

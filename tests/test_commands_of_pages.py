@@ -14,7 +14,8 @@ from command import NLP
 ROOT = Path(nlp.__file__).parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 LEFT_OUT = {
-    r"trec/|sst2/|20newsgroups|tinyshakespeare/|ud_english_ewt/|multi30k/|nsmc|korsts": "needs a dataset that has to be downloaded",
+    r"trec/|sst2/|brown|20newsgroups|tinyshakespeare/|ud_english_ewt/|multi30k/|nsmc|korsts":
+        "needs a dataset that has to be downloaded",
     r"'(names|trec)/\*'|--share |--seeds (3|16|3,8,12)\b": "trains for many minutes",
     r"--label-price": "trains dozens of runs",
     r"dates/additive|names/masked-lm|names/pretrained|nlp sweep": "trains for minutes",

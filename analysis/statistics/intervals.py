@@ -1,5 +1,8 @@
 """How sure a figure is, given that the test has only so many rows."""
 
+from math import atanh, sqrt, tanh
+from statistics import NormalDist
+
 import numpy as np
 
 from ...tasks.predictions import Predictions
@@ -11,11 +14,23 @@ RESAMPLES = 1_000
 
 def intervals(task: Task, predictions: Predictions, confidence: float = 0.95) -> dict[str, tuple[float, float]]:
     """Low and high end of each metric: Wilson's interval for a share of rows, which is right for few rows and near 0 and 1 too, and the
-    percentile bootstrap for all others.
+    percentile bootstrap for all others that rows add up to.
     """
     shares = {name: wilson_interval(int(np.count_nonzero(counted)), len(counted), confidence)
               for name, counted in task.counted_rows(predictions).items()}
-    return bootstrap_intervals(task, predictions, confidence) | shares
+    figures = task.metrics(predictions)
+    correlations = {name: correlation_interval(figures[name], n_pairs, confidence) for name, n_pairs in task.correlated_pairs().items()}
+    return bootstrap_intervals(task, predictions, confidence) | shares | correlations
+
+
+def correlation_interval(value: float, n_pairs: int, confidence: float = 0.95) -> tuple[float, float]:
+    """Of Spearman's rank correlation, by Fisher's transformation with the standard error of Bonett and Wright 2000; -1 to 1 for 3 pairs
+    or fewer."""
+    if n_pairs <= 3:
+        return -1.0, 1.0
+    reach = NormalDist().inv_cdf((1 + confidence) / 2) * sqrt((1 + value**2 / 2) / (n_pairs - 3))
+    middle = atanh(min(max(value, -1 + 1e-12), 1 - 1e-12))
+    return tanh(middle - reach), tanh(middle + reach)
 
 
 def bootstrap_intervals(task: Task, predictions: Predictions, confidence: float = 0.95) -> dict[str, tuple[float, float]]:

@@ -28,6 +28,7 @@ from .pretrained import PretrainedNetworkConfig
 from .prompting import PromptConfig, TunedPromptConfig
 from .rules import RulesConfig
 from .transformers import TransformerConfig, TransformerSeq2SeqConfig
+from .word_vectors import CbowConfig, SkipGramConfig
 
 ModelConfig = Annotated[
     RulesConfig
@@ -55,6 +56,8 @@ ModelConfig = Annotated[
     | NeuralSymbolicConfig
     | RecurrentSeq2SeqConfig
     | TransformerSeq2SeqConfig
+    | SkipGramConfig
+    | CbowConfig
     | PromptConfig
     | TunedPromptConfig,
     Field(discriminator="type"),

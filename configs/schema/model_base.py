@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 LearnsBy = Literal["nothing", "solver", "gradient"]
 Input = Literal["text", "tokens", "characters", "segments", "other_tokens", "previous", "bag", "other_bag", "history", "vector",
-                "picture"]
+                "picture", "pairs", "windows"]
 Inputs = frozenset[Input]
 """What a model reads, by name; after the arrow, the arrays of a batch that each name stands for.
 
@@ -27,6 +27,8 @@ Inputs = frozenset[Input]
     history       -> histories: the tokens before each block of running text
     vector        -> vectors: plain numbers, (batch, n_features)
     picture       -> pictures: grey pixels, (batch, height, width)
+    pairs         -> near, negatives: which words are in the window of each, and words drawn at random; each pair of words is one example
+    windows       -> the same; each word with all that are in its window is one example
 """
 NEEDS_TOKENIZER: Inputs = frozenset({"tokens", "bag", "history"})
 NEEDS_ORDER: Inputs = frozenset({"tokens", "history"})

@@ -9,9 +9,10 @@ from .language_modeling import LanguageModelingConfig, MaskedLanguageModelingCon
 from .regression import RegressionConfig
 from .sequence_to_sequence import SequenceToSequenceConfig
 from .tagging import TaggingConfig
+from .word_vectors import WordVectorsConfig
 
 TaskConfig = Annotated[
     ClassificationConfig | RegressionConfig | TaggingConfig | LanguageModelingConfig | MaskedLanguageModelingConfig
-    | SequenceToSequenceConfig,
+    | SequenceToSequenceConfig | WordVectorsConfig,
     Field(discriminator="type"),
 ]

@@ -122,12 +122,14 @@ def _type_changes(base: dict[str, Located], over: dict[str, Located]) -> bool:
 
 
 def _resolved(document: Located, folder: Path) -> Located:
-    """Resolve what is relative to a file before files are merged: its rules file, its word vectors and the paths of its data."""
+    """Resolve what is relative to a file before files are merged: its rules file, word vectors, pairs of words and paths of its data."""
     entries = dict(document.mapping)
     if "model" in entries:
         entries["model"] = _with_weights(_with_rules(_with_fused_rules(entries["model"], folder), folder), folder)
     if "tokenizer" in entries:
         entries["tokenizer"] = _with_vectors(entries["tokenizer"], CLUSTERS, folder)
+    if "task" in entries:
+        entries["task"] = _with_paths(entries["task"], {"similarity"}, folder)
     if "data" in entries:
         entries["data"] = _with_paths(entries["data"], DATA_FILES, folder)
     return replace(document, value=entries)

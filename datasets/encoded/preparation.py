@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from ...configs.schema.data import SizesData
 from ...configs.schema.language_modeling import VocabularyConfig
 from ...configs.schema.tokenizer import TokenizerConfig
+from ...configs.schema.word_vectors import WordVectorsConfig
 from ..tables import Table
 from ..tokenizers.tokenizer import Tokenizer
 from .cache import Cache
@@ -94,7 +95,7 @@ class Preparation(ABC):
 class TextsAlone(Preparation):
     """A task that learns from one column of text, and from that column its tokenizer."""
 
-    def __init__(self, task: VocabularyConfig) -> None:
+    def __init__(self, task: VocabularyConfig | WordVectorsConfig) -> None:
         self.task = task
         self.columns = (task.text,)
 

@@ -144,7 +144,8 @@ class Encoding:
     """How examples become numbers: what was learned from the training split, and all of it that a finished run needs.
 
     `labels` by name, with the number of each in training; tokenizers by what they read; how numbers that are read are scaled, and
-    those that are predicted (`standard`); the sizes that a model is built from.
+    those that are predicted (`standard`); `word_counts` (vocab_size,), where words are drawn by frequency: how often each is in training;
+    the sizes that a model is built from.
     """
 
     spec: SizesData
@@ -153,6 +154,7 @@ class Encoding:
     tokenizers: "Mapping[str, Tokenizer]" = field(default_factory=dict)
     scaling: "Scaling | None" = None
     standard: Standard | None = None
+    word_counts: tuple[int, ...] = ()
 
     @property
     def features(self) -> Sequence[str]:

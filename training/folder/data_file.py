@@ -43,6 +43,8 @@ class DataFile(Saved):
     tokenizers: dict[Role, str]
     """Fingerprints by role."""
     scaling: Scaling | None = None
+    word_counts: list[Count] = []
+    """Only where words are drawn by frequency."""
     checksum: str
 
     @model_validator(mode="after")
@@ -51,6 +53,8 @@ class DataFile(Saved):
             raise ValueError("has the same label twice")
         if len(self.label_counts) != len(self.labels) or self.spec.n_classes not in (None, len(self.labels)):
             raise ValueError(f"has {len(self.labels)} labels, {len(self.label_counts)} counts of labels and {self.spec.n_classes} classes")
+        if len(self.word_counts) not in (0, self.spec.vocab_size):
+            raise ValueError(f"has {len(self.word_counts)} counts of words and a vocabulary of {self.spec.vocab_size}")
         return self
 
 
@@ -64,6 +68,8 @@ def save_data(directory: RunDirectory, data: Data) -> None:
         about["scaling"] = encoding.scaling.model_dump()
     if encoding.standard is not None:
         about["standard"] = asdict(encoding.standard)
+    if encoding.word_counts:
+        about["word_counts"] = list(encoding.word_counts)
     about["checksum"] = checksum(about)
     if directory.data.exists() and _read(directory).model_copy(update={"checksum": about["checksum"]}) != DataFile(**about):
         raise RunError(f"The data has changed since run {directory.path} was started ({directory.data.name} contains its hashes). "
@@ -85,7 +91,8 @@ def load_encoding(directory: RunDirectory) -> tuple[Encoding, frozenset[str]]:
     if about.spec.vocab_size is not None and "text" not in tokenizers:
         raise RunError(f"{directory.data} states the size of a vocabulary, but no tokenizer. {REMEDY}")
     standard = None if about.standard is None else Standard(about.standard.mean, about.standard.scale)
-    encoding = Encoding(about.spec, tuple(about.labels), tuple(about.label_counts), tokenizers, about.scaling, standard)
+    encoding = Encoding(about.spec, tuple(about.labels), tuple(about.label_counts), tokenizers, about.scaling, standard,
+                        tuple(about.word_counts))
     return encoding, frozenset(about.hashes.values())
 
 

@@ -1,0 +1,222 @@
+"""Word vectors: learned from words and those around them. Numpy only; the loss is in `losses.py`."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from math import log
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+
+import numpy as np
+
+from ..configs.schema.data import SizesData
+from ..configs.schema.tokenizer import PAD, SPECIAL_TOKENS, UNK
+from ..configs.schema.word_vectors import WordVectorsConfig
+from ..datasets.arrays import FloatArray, IntArray
+from ..datasets.encoded.split import Batch, Encoding, Split
+from ..datasets.encoded.word_contexts import WordContexts, WordStream, spelling_of
+from ..datasets.tokenizers.token_sequences import TokenSequences
+from ..datasets.word_pairs import WordPairs, read_word_pairs
+from ..errors import DataError
+from ..models.head import Head
+from .figures import ratio
+from .metrics import rank_correlation
+from .predictions import Predictions
+from .row_scores import MetricColumns, RowTexts, compact
+from .task import Answer, Explain, PredictOptions, Task, stated, unanswered
+from .word_expressions import parsed
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from .losses import Objective
+
+NEIGHBOURS = 10
+"""Neighbours that are named for each word where no number is given."""
+
+
+@dataclass(frozen=True)
+class ContextPredictions(Predictions):
+    """Sums over the examples of each block, (rows,): nats, examples."""
+
+    losses: FloatArray
+    examples: IntArray
+    similarities: FloatArray | None = None
+    """In every row the rank correlation of the model's cosines with people's judgements, where there are some."""
+
+
+class Judged(NamedTuple):
+    """Pairs of known words by their ids, what people judged, and how many pairs there were with those that have an unknown word."""
+
+    first: IntArray
+    second: IntArray
+    scores: FloatArray
+    total: int
+
+
+class WordVectors(Task):
+    """The task: the loss of negative sampling, and the neighbours of words."""
+
+    predict_options: ClassVar[frozenset[str]] = frozenset({"n_best"})
+
+    def __init__(self, config: WordVectorsConfig, encoding: Encoding) -> None:
+        super().__init__(config, encoding)
+        self.config, self.head, self.tokenizer = config, self.head_for(config, encoding.spec), encoding.tokenizer
+        self.judged = None if config.similarity is None else self._judged(read_word_pairs(Path(config.similarity)))
+
+    @classmethod
+    def prepare(cls, config: WordVectorsConfig) -> WordContexts:
+        """Running text as words and their contexts."""
+        return WordContexts(config)
+
+    @classmethod
+    def head_for(cls, config: WordVectorsConfig, sizes: SizesData, labels: tuple[str, ...] = ()) -> Head:
+        """A second vector for each word of the vocabulary, which scores it after others."""
+        return Head("vocabulary", stated(sizes.vocab_size, "vocab_size", "there is a vector for each word"), bias=False)
+
+    def objectives(self, model: "nn.Module") -> "list[Objective]":
+        """What is minimised: whether words are near is told from words that were drawn."""
+        from .losses import NegativeSamplingLoss, Objective
+
+        return [Objective("", model, NegativeSamplingLoss("words", self.config.negatives))]
+
+    def predict(self, model: Any, batch: Batch) -> ContextPredictions:
+        """The loss of each block."""
+        scores, asked = model.outputs(**batch.inputs), batch.targets["words"].mask
+        examples, weight = asked.sum(axis=2), self.config.negatives / self.config.shared_negatives
+        near = (np.logaddexp(0, -scores["words"].astype(np.float64)) * asked).sum(axis=(1, 2))
+        drawn = np.logaddexp(0, scores["negatives"].astype(np.float64)).sum(axis=2)
+        similarities = None if self.judged is None else np.full(len(batch), self._similarity(model, self.judged))
+        return ContextPredictions(batch.rows, near + weight * (drawn * examples).sum(axis=1), examples.sum(axis=1), similarities)
+
+    def metrics(self, predictions: ContextPredictions) -> dict[str, float]:
+        """`loss` in nats per example: a pair of words of `skip_gram`, a word with its window of `cbow`, each with its `negatives`.
+        `similarity`: Spearman's rank correlation.
+        """
+        similarity = {} if predictions.similarities is None else {"similarity": float(predictions.similarities[0])}
+        return {"loss": float(ratio(np.array([predictions.losses.sum(), predictions.examples.sum()]))), **similarity}
+
+    @property
+    def key_metrics(self) -> tuple[str, ...]:
+        """The loss, and where people judged pairs, how well they agree."""
+        return self.config.metrics
+
+    def correlated_pairs(self) -> Mapping[str, int]:
+        """Those whose two words are known."""
+        return {} if self.judged is None else {"similarity": len(self.judged.scores)}
+
+    def signatures(self) -> Mapping[str, str]:
+        """How many of the judged pairs are compared."""
+        if self.judged is None:
+            return {}
+        used, total = len(self.judged.scores), self.judged.total
+        return {"similarity": f"Spearman's rho over {used:,} of {total:,} pairs of {Path(self.config.similarity or '').name}; "
+                              f"{total - used:,} skipped, which have an unknown word"}
+
+    def _judged(self, pairs: WordPairs) -> "Judged":
+        """The pairs by the ids of their words, without those that have an unknown one. Raises DataError where fewer than two remain."""
+        first, second = (self._ids(words) for words in (pairs.first, pairs.second))
+        known = (first != UNK) & (second != UNK)
+        if known.sum() < 2:
+            raise DataError(f"{self.config.similarity}: of {known.sum()} of its {len(known):,} pairs both words are in the vocabulary, and "
+                            "a rank correlation needs two. Is it in the language of the text, and tokenizer.lowercase as it should be?")
+        return Judged(first[known], second[known], pairs.scores[known], len(known))
+
+    def _ids(self, words: Sequence[str]) -> IntArray:
+        """(words,): the id of each, [UNK] for what is not one known word."""
+        assert self.tokenizer is not None
+        encoded = self.tokenizer.encode(words)
+        ids = encoded.ids[encoded.offsets[:-1]]
+        return np.where((encoded.lengths == 1) & (ids >= len(SPECIAL_TOKENS)), ids, UNK)
+
+    def _similarity(self, model: Any, judged: "Judged") -> float:
+        ids, places = np.unique(np.concatenate([judged.first, judged.second]), return_inverse=True)
+        assert self.tokenizer is not None
+        vectors = _scaled(model.word_vectors(ids, spelling_of(self.tokenizer.tokens(ids))))
+        first, second = np.split(vectors[places], 2)
+        return rank_correlation((first * second).sum(axis=1), judged.scores)
+
+    def metric_columns(self, predictions: ContextPredictions) -> MetricColumns:
+        """Of each block: nats, and examples."""
+        return {"loss": ("ratio", {"losses": predictions.losses.astype(np.float64), "examples": compact(predictions.examples)})}
+
+    def row_texts(self, predictions: ContextPredictions, split: Split) -> RowTexts:
+        """The words of each block."""
+        assert isinstance(split, WordStream) and isinstance(self.tokenizer, TokenSequences)
+        texts = [self.tokenizer.decode(split.block(row).tolist()) for row in predictions.rows.tolist()]
+        return RowTexts(texts, texts, [""] * len(texts))
+
+    @property
+    def baseline_metric(self) -> str:
+        """The loss, which all have."""
+        return "loss"
+
+    def baselines(self, predictions: ContextPredictions) -> Mapping[str, float]:
+        """The loss where every word is as likely near as not."""
+        return {"all scores 0": (1 + self.config.negatives) * log(2)}
+
+    def describe(self, predictions: ContextPredictions, place: int, full: bool = False) -> dict[str, Any]:
+        """The mean loss of a block."""
+        return {"prediction": f"{predictions.losses[place] / max(predictions.examples[place], 1):.4f} nats per example"}
+
+    # Neighbours
+
+    def answers(self, model: Any, encoding: Encoding, chunks: Iterable[Sequence[str]], options: PredictOptions,
+                explain: Explain = lambda *_: None) -> Iterator[Answer]:
+        """The words whose vectors have the highest cosine with that of a word, or with a sum such as `king - man + woman`."""
+        table = None
+        for text in chain.from_iterable(chunks):
+            table = _scaled(self.vectors(model)) if table is None else table
+            yield self._nearest(model, table, text, options.n_best or NEIGHBOURS)
+
+    @property
+    def words(self) -> list[str]:
+        """All words of the vocabulary, in the order of their ids."""
+        assert self.tokenizer is not None
+        return self.tokenizer.tokens(range(len(SPECIAL_TOKENS), self.tokenizer.vocab_size))
+
+    def vectors(self, model: Any) -> FloatArray:
+        """(words, size): the vector of each word."""
+        ids = np.arange(len(SPECIAL_TOKENS), len(SPECIAL_TOKENS) + len(self.words))
+        return model.word_vectors(ids, spelling_of(self.words))
+
+    def _nearest(self, model: Any, table: FloatArray, text: str, most: int) -> Answer:
+        terms = parsed(text)
+        if isinstance(terms, str):
+            return unanswered(text, terms)
+        total, given = np.zeros(table.shape[1]), []
+        for sign, word in terms:
+            vector, number = self._vector(model, word)
+            if vector is None:
+                return unanswered(text, self._unknown(word))
+            total, given = total + sign * _scaled(vector), [*given, *([] if number is None else [number])]
+        cosines = table @ _scaled(total)
+        cosines[given] = -np.inf  # no word is an answer to itself
+        best = np.argsort(-cosines, kind="stable")[: min(most, len(cosines) - len(set(given)))]
+        found = [(self.words[place], float(cosines[place])) for place in best.tolist()]
+        fields = {"text": text, "prediction": found[0][0] if found else None,
+                  "neighbours": [{"word": word, "cosine": round(cosine, 6)} for word, cosine in found]}
+        return Answer(fields, [text, *(f"    {cosine:6.3f}  {word}" for word, cosine in found)])
+
+    def _vector(self, model: Any, word: str) -> tuple[FloatArray | None, int | None]:
+        """The vector of a word and its place among all; of a word that is not known the vector of its n-grams, where the model has some."""
+        assert isinstance(self.tokenizer, TokenSequences)
+        number = self._ids([word])
+        known = number[0] != UNK
+        if not known and model.config.ngrams is None:
+            return None, None
+        spelled = spelling_of([word.lower() if self.tokenizer.config.lowercase else word])
+        vector = model.word_vectors(number if known else np.array([PAD]), spelled)[0]
+        return (vector, int(number[0]) - len(SPECIAL_TOKENS) if known else None) if vector.any() else (None, None)
+
+    def _unknown(self, word: str) -> str:
+        from difflib import get_close_matches
+
+        near = get_close_matches(word, self.words, n=3, cutoff=0.7)
+        known = f"; known words that are spelled like it: {', '.join(near)}" if near else ""
+        return f"the word {word!r} is not in the vocabulary of this run{known}"
+
+
+def _scaled(vectors: FloatArray) -> FloatArray:
+    """(..., size), each of length 1; zero stays zero."""
+    return vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-12)
