@@ -1,7 +1,10 @@
 """Tables of text: what readers produce and tasks consume."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import SupportsInt
+
+from .arrays import IntArray
 
 
 @dataclass(frozen=True)
@@ -10,7 +13,7 @@ class Table:
 
     columns: Mapping[str, Sequence[str]]
     source: str
-    lines: Sequence[int] | None = None
+    lines: Sequence[int] | IntArray | None = None
 
     def __len__(self) -> int:
         return len(next(iter(self.columns.values()), ()))
@@ -18,9 +21,13 @@ class Table:
     def without(self, rows: Sequence[int]) -> "Table":
         """The table without these rows; the others still know their lines."""
         left_out = set(rows)
-        kept = [row for row in range(len(self)) if row not in left_out]
-        columns = {name: [values[row] for row in kept] for name, values in self.columns.items()}
-        return Table(columns, self.source, None if self.lines is None else [self.lines[row] for row in kept])
+        return self.taken([row for row in range(len(self)) if row not in left_out])
+
+    def taken(self, rows: Iterable[SupportsInt]) -> "Table":
+        """The rows at these places, in this order."""
+        places = list(map(int, rows))
+        columns = {name: [values[row] for row in places] for name, values in self.columns.items()}
+        return Table(columns, self.source, None if self.lines is None else [self.lines[row] for row in places])
 
     def where(self, row: int) -> str:
         """`file:line` of a row, or `file, row N` where rows do not come from lines."""

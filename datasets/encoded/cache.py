@@ -17,7 +17,7 @@ from ...configs.schema.tokenizer import NgramTokenizer, TokenizerConfig
 from ...storage import cache_folder
 from ..arrays import Ragged
 from ..tokenizers.tagger import OpenTagger, no_tagger
-from ..tokenizers.tokenizer import Tokenizer, load_tokenizer, train_and_encode
+from ..tokenizers.tokenizer import BLOCK, Tokenizer, load_tokenizer, train_and_encode
 from ..word_vectors import vectors_fingerprints
 from .cache_entries import CacheEntries
 from .growing_array import GrowingArray
@@ -122,7 +122,8 @@ def _library(config: TokenizerConfig) -> str:
 def _hash(texts: Sequence[str]) -> str:
     """Of the texts and where each of them ends."""
     digest = hashlib.sha256(np.fromiter(map(len, texts), dtype=np.int64, count=len(texts)).tobytes())
-    digest.update("".join(texts).encode("utf-8", "surrogatepass"))
+    for start in range(0, len(texts), BLOCK):
+        digest.update("".join(texts[start : start + BLOCK]).encode("utf-8", "surrogatepass"))
     return digest.hexdigest()
 
 
@@ -157,8 +158,8 @@ def _write(made: "Ragged | Blocks", folder: Path) -> None:
 
 def _read(folder: Path, n_texts: int, vocab_size: int) -> Ragged:
     """Raises ValueError where the arrays are not those of so many texts in a vocabulary of this size."""
-    weights = _mapped(folder / "weights.npy", np.float32) if (folder / "weights.npy").exists() else None
-    ragged = Ragged(_mapped(folder / "ids.npy", np.int32), _mapped(folder / "offsets.npy", np.int64), weights)
+    weights = mapped_array(folder / "weights.npy", np.float32) if (folder / "weights.npy").exists() else None
+    ragged = Ragged(mapped_array(folder / "ids.npy", np.int32), mapped_array(folder / "offsets.npy", np.int64), weights)
     ids, offsets = ragged.ids, ragged.offsets
     if len(offsets) != n_texts + 1 or offsets[0] != 0 or offsets[-1] != len(ids) or np.any(np.diff(offsets) < 0):
         raise ValueError("the texts do not lie end to end")
@@ -169,7 +170,7 @@ def _read(folder: Path, n_texts: int, vocab_size: int) -> Ragged:
     return ragged
 
 
-def _mapped(path: Path, dtype: type) -> np.ndarray:
+def mapped_array(path: Path, dtype: type) -> np.ndarray:
     """A view that is a plain array, since NumPy's own class for memory maps is slow to index."""
     try:
         array = np.load(path, mmap_mode="r", allow_pickle=False).view(np.ndarray)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from sys import intern
 from typing import Any
 
 import numpy as np
@@ -95,7 +96,7 @@ class LabelledTexts(Preparation):
     def checked(self, table: Table) -> tuple[Table, Sequence[str]]:
         """Labels without blanks around them. Rows without a label are left out where the recipe asks for it, or else a DataError."""
         column, task = self.task.label, self.task
-        table = replace(table, columns={**table.columns, column: [label.strip() for label in table.columns[column]]})
+        table = replace(table, columns={**table.columns, column: [intern(label.strip()) for label in table.columns[column]]})
         missing = MISSING - set(task.labels or ())
         rows = [row for row, label in enumerate(table.columns[column]) if label in missing] if task.missing_labels != "keep" else []
         if not rows:
