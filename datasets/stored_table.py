@@ -2,11 +2,14 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack
+import os
+import sys
+import weakref
+from collections.abc import Callable, Generator, Iterable, Sequence
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import SupportsInt, overload
+from typing import overload
 
 import numpy as np
 
@@ -28,10 +31,25 @@ FORMAT = 1
 """Raised when what is kept changes, or how it is made."""
 
 
-class StoredTexts(Sequence[str]):
-    """Texts end to end in UTF-8: `content` (n_bytes,) uint8, `ends` (n_texts + 1,) int64, both memory maps; or those at `rows` of them."""
+class Content:
+    """The bytes of a file, which may be deleted meanwhile. Plain reads, since the pages of a memory map would pile up in memory."""
 
-    def __init__(self, content: IntArray, ends: IntArray, rows: IntArray | None = None) -> None:
+    def __init__(self, path: Path) -> None:
+        self._file = os.open(path, os.O_RDONLY)
+        weakref.finalize(self, os.close, self._file)
+
+    def __len__(self) -> int:
+        return os.fstat(self._file).st_size
+
+    def read(self, start: int, end: int) -> bytes:
+        """The bytes between two places."""
+        return os.pread(self._file, end - start, start)
+
+
+class StoredTexts(Sequence[str]):
+    """Texts end to end in UTF-8, of which number i is `content[ends[i]:ends[i + 1]]`, ends (n_texts + 1,) int64; or those at `rows`."""
+
+    def __init__(self, content: Content, ends: IntArray, rows: IntArray | None = None) -> None:
         self.content, self.ends, self.rows = content, ends, rows
 
     def __len__(self) -> int:
@@ -48,7 +66,7 @@ class StoredTexts(Sequence[str]):
             return [self[each] for each in range(*place.indices(len(self)))]
         place = range(len(self))[place]
         row = place if self.rows is None else self.rows[place]
-        return self.content[self.ends[row] : self.ends[row + 1]].tobytes().decode("utf-8")
+        return self.content.read(int(self.ends[row]), int(self.ends[row + 1])).decode("utf-8")
 
     def taken(self, rows: IntArray) -> "StoredTexts":
         """The texts at these places, which stay where they are."""
@@ -58,12 +76,12 @@ class StoredTexts(Sequence[str]):
 class StoredTable(Table):
     """A table with columns on disk, whose parts stay there too."""
 
-    def taken(self, rows: Iterable[SupportsInt]) -> Table:
+    def taken(self, rows: Sequence[int] | IntArray) -> Table:
         """The rows at these places, in this order."""
-        places = rows if isinstance(rows, np.ndarray) else np.array(list(map(int, rows)), dtype=np.int64)
+        places = np.asarray(rows, dtype=np.int64)
         columns: dict[str, Sequence[str]] = {}
         for name, values in self.columns.items():
-            columns[name] = values.taken(places) if isinstance(values, StoredTexts) else [values[int(row)] for row in places]
+            columns[name] = values.taken(places) if isinstance(values, StoredTexts) else [values[row] for row in places.tolist()]
         return StoredTable(columns, self.source, np.asarray(self.lines)[places])
 
 
@@ -76,7 +94,7 @@ class _Blocks:
     wanted: Sequence[str]
     normalize: Normalize
 
-    def __iter__(self) -> Iterator[Table]:
+    def __iter__(self) -> Generator[Table, None, None]:
         for table in streamed_tables(self.path, self.form, self.wanted):
             yield Table({name: list(self.normalize(texts)) for name, texts in table.columns.items()}, table.source, table.lines)
 
@@ -87,7 +105,8 @@ def read_stored(path: str, form: Form, wanted: Sequence[str], normalize: Normali
     Raises DataError as `read_table` does, and where there is no folder that the texts could be kept in.
     """
     digest, root = digest_of(Path(path).expanduser()), cache_root()
-    key = hashlib.sha256(repr((FORMAT, digest, form, list(wanted), normalization)).encode("utf-8", "surrogatepass")).hexdigest()[:40]
+    parts = (FORMAT, sys.version_info[:2], digest, form, list(wanted), normalization)  # Python has its own version of Unicode
+    key = hashlib.sha256(repr(parts).encode("utf-8", "surrogatepass")).hexdigest()[:40]
     entries = CacheEntries(root)
 
     def read(folder: Path) -> Table | _Blocks:
@@ -102,29 +121,34 @@ def read_stored(path: str, form: Form, wanted: Sequence[str], normalize: Normali
 def _write(made: "Table | _Blocks", folder: Path) -> None:
     """Column by column: its name, its texts, and where each of them ends."""
     assert isinstance(made, _Blocks), "only what is read is written"
-    names: list[str] = []
+    columns: dict[str, _Column] = {}
     with ExitStack() as stack:
-        files: dict[str, GrowingArray] = {}
-        for block in made:
-            if not files:
-                names = list(block.columns)
-                files = {f"{kind}-{place}": stack.enter_context(GrowingArray(folder / f"{kind}-{place}.npy", dtype))
-                         for place in range(len(names)) for kind, dtype in (("texts", np.uint8), ("ends", np.int64))}
-                files["lines"] = stack.enter_context(GrowingArray(folder / "lines.npy", np.int64))
-                for place in range(len(names)):
-                    files[f"ends-{place}"].append(np.zeros(1, np.int64))
-            for place, texts in enumerate(block.columns.values()):
-                encoded = [text.encode("utf-8") for text in texts]
-                before = files[f"texts-{place}"].length
-                files[f"texts-{place}"].append(np.frombuffer(b"".join(encoded), np.uint8))
-                files[f"ends-{place}"].append(before + np.cumsum(list(map(len, encoded)), dtype=np.int64))
-            files["lines"].append(np.asarray(block.lines, dtype=np.int64))
-    (folder / "names.json").write_text(json.dumps(names), encoding="utf-8")
+        lines = stack.enter_context(GrowingArray(folder / "lines.npy", np.int64))
+        for block in stack.enter_context(closing(iter(made))):
+            columns = columns or {name: _Column(folder, place, stack) for place, name in enumerate(block.columns)}
+            for name, texts in block.columns.items():
+                columns[name].append(texts)
+            lines.append(np.asarray(block.lines, dtype=np.int64))
+    (folder / "names.json").write_text(json.dumps(list(columns)), encoding="utf-8")
+
+
+class _Column:
+    """The two files of a column that is being written."""
+
+    def __init__(self, folder: Path, place: int, stack: ExitStack) -> None:
+        self.texts = stack.enter_context((folder / f"texts-{place}").open("wb"))
+        self.ends = stack.enter_context(GrowingArray(folder / f"ends-{place}.npy", np.int64))
+        self.ends.append(np.zeros(1, np.int64))
+
+    def append(self, texts: Sequence[str]) -> None:
+        encoded = [text.encode("utf-8") for text in texts]
+        self.ends.append(self.texts.tell() + np.cumsum(list(map(len, encoded)), dtype=np.int64))
+        self.texts.writelines(encoded)
 
 
 def _read(folder: Path, source: str) -> Table:
     names = checked(list[str], parse_json((folder / "names.json").read_bytes()))
-    texts = {name: StoredTexts(mapped_array(folder / f"texts-{place}.npy", np.uint8), mapped_array(folder / f"ends-{place}.npy", np.int64))
+    texts = {name: StoredTexts(Content(folder / f"texts-{place}"), mapped_array(folder / f"ends-{place}.npy", np.int64))
              for place, name in enumerate(names)}
     lines = mapped_array(folder / "lines.npy", np.int64)
     if any(len(each) != len(lines) or each.ends[-1] != len(each.content) for each in texts.values()):

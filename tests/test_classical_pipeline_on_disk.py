@@ -11,10 +11,12 @@ from command import nlp, results
 from hypothesis import given
 from hypothesis import strategies as st
 from nlp.configs.schema.data import FileData
+from nlp.datasets.encoded.cache import mapped_array
 from nlp.datasets.formats import streamed
 from nlp.datasets.read import read_dataset, read_file
-from nlp.datasets.stored_table import StoredTexts
+from nlp.datasets.stored_table import Content, StoredTexts
 from nlp.errors import DataError
+from nlp.storage import release
 
 ROWS = [("good \u00e9t\u00e9", "x"), ('a "quoted", text\nof two lines', "y"), ("", "x"), ("재미있다 \u2028", "y"), ("last", " x ")] * 4
 RECIPE = """
@@ -80,10 +82,12 @@ def test_any_csv_file_is_read_as_in_memory_or_refused_as_there(rows, tmp_path_fa
 
 
 @pytest.mark.parametrize("place", [0, -1, slice(1, 4), slice(None, None, -2)])
-def test_stored_texts_are_a_sequence(place):
+def test_stored_texts_are_a_sequence(place, tmp_path):
     texts = ["ab", "", "\u00e9", "\U0001f600 z"]
     encoded = [text.encode() for text in texts]
-    stored = StoredTexts(np.frombuffer(b"".join(encoded), np.uint8), np.cumsum([0, *map(len, encoded)]))
+    (tmp_path / "texts").write_bytes(b"".join(encoded))
+    stored = StoredTexts(Content(tmp_path / "texts"), np.cumsum([0, *map(len, encoded)]))
+    (tmp_path / "texts").unlink()  # whoever empties the cache stops nobody
     assert stored[place] == texts[place] and list(stored) == texts
     order = np.array([3, 0, 2])
     assert list(stored.taken(order).taken(np.array([2, 0]))) == [texts[2], texts[3]]
@@ -129,3 +133,23 @@ def test_a_run_on_disk_is_the_run_in_memory(tmp_path):
     found = [results(tmp_path / "runs" / name / "one") for name in ("true", "false")]
     assert found[0]["validation"] == found[1]["validation"]
     assert nlp("eval", "true/one", "--split", "validation", cwd=tmp_path).stdout
+
+
+@pytest.mark.parametrize(("old", "new"), [
+    ("type: sgd", "type: kernel_svm"), ("type: sgd", "type: naive_bayes, variant: gaussian"), (", hash_bits: 8", ""),
+    ("hash_bits: 8", "hash_bits: 8, analysis: {meaning: {latent: 2}}"),
+])
+def test_what_needs_all_texts_at_once_is_refused(old, new, tmp_path):
+    (tmp_path / "mine.yaml").write_text(RECIPE.replace("ON_DISK", "true").replace(old, new), encoding="utf-8")
+    (tmp_path / "train.csv").write_text(content("csv"), encoding="utf-8")
+    found = nlp("train", "--config", "mine.yaml", cwd=tmp_path, code=2)
+    assert "data.on_disk: is for what never needs all texts at once" in found.stderr
+
+
+def test_pages_of_a_map_are_let_go(tmp_path):
+    np.save(tmp_path / "ids.npy", np.arange(100))
+    mapped = mapped_array(tmp_path / "ids.npy", np.int64)
+    assert mapped[:3].tolist() == [0, 1, 2]
+    release(mapped)
+    assert mapped.tolist() == list(range(100))
+    release(np.arange(3))

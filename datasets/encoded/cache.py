@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from ...configs.schema.tokenizer import NgramTokenizer, TokenizerConfig
-from ...storage import cache_folder
+from ...storage import cache_folder, release
 from ..arrays import Ragged
 from ..tokenizers.tagger import OpenTagger, no_tagger
 from ..tokenizers.tokenizer import BLOCK, Tokenizer, load_tokenizer, train_and_encode
@@ -24,6 +24,8 @@ from .growing_array import GrowingArray
 
 FORMAT = 3
 """Raised when what is kept changes, or how it is made."""
+PART = 2**20
+"""Numbers of a memory map that are looked at together."""
 LONG = 1_000_000
 """Number of characters above which a line reports that texts are being encoded."""
 
@@ -163,11 +165,18 @@ def _read(folder: Path, n_texts: int, vocab_size: int) -> Ragged:
     ids, offsets = ragged.ids, ragged.offsets
     if len(offsets) != n_texts + 1 or offsets[0] != 0 or offsets[-1] != len(ids) or np.any(np.diff(offsets) < 0):
         raise ValueError("the texts do not lie end to end")
-    if len(ids) and not 0 <= ids.min() <= ids.max() < vocab_size:
+    if not all(0 <= part.min() <= part.max() < vocab_size for part in _parts(ids)):
         raise ValueError("an id is outside the vocabulary")
-    if weights is not None and (len(weights) != len(ids) or not np.isfinite([weights.min(initial=0), weights.max(initial=0)]).all()):
+    if weights is not None and (len(weights) != len(ids) or not all(np.isfinite(part).all() for part in _parts(weights))):
         raise ValueError("the weights are not those of the ids")
     return ragged
+
+
+def _parts(array: np.ndarray) -> Iterator[np.ndarray]:
+    """A memory map from its beginning to its end, one part in memory at a time."""
+    for start in range(0, len(array), PART):
+        yield array[start : start + PART]
+        release(array)
 
 
 def mapped_array(path: Path, dtype: type) -> np.ndarray:

@@ -60,6 +60,7 @@ class LabelledSplit:
         if "bag" in inputs:
             tokens, starts, weights = self._encoded().flat(rows)
             arrays |= {"tokens": tokens, "starts": starts, "weights": weights}
+            self._encoded().release()
         if "tokens" in inputs:
             tokens, lengths = self._encoded().padded(rows, pad_id=0)
             arrays |= {"tokens": tokens, "lengths": lengths}

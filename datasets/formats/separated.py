@@ -64,18 +64,14 @@ def _plain_columns(lines: Sequence[str], numbers: Sequence[int], form: Form) -> 
 
 
 def _quoted_grid(text: str, source: str, form: Form) -> Grid:
-    """A file by the rules of RFC 4180. `strict`, since a quote that is never closed would swallow the rest of the file."""
-    found = list(_quoted_rows(io.StringIO(text, newline=""), source, form))
-    rows, numbers = [fields for _, fields in found], [number for number, _ in found]
-    bad = next((row for row, fields in enumerate(rows) if len(fields) != len(rows[0])), None)
-    if bad is not None:
-        _refuse_width(len(rows[bad]), rows[0], f"{source}:{numbers[bad]}", form)
+    """A file by the rules of RFC 4180."""
+    numbers, rows = zip(*numbered_rows(io.StringIO(text, newline=""), source, form), strict=True)
     columns = list(zip(*rows[form.header:], strict=True)) or [()] * len(rows[0])
     return Grid(rows[0] if form.header else None, columns, numbers[form.header:])
 
 
 def numbered_rows(lines: Iterable[str], source: str, form: Form) -> Iterator[tuple[int, list[str]]]:
-    """The same row by row, the header among them: the number of the line where each starts, and its fields."""
+    """Row by row, the header among them: the number of the line where each starts, and its fields."""
     first: list[str] = []
     for number, fields in (_quoted_rows if form.quoted else _plain_rows)(lines, source, form):
         first = first or fields
@@ -85,17 +81,14 @@ def numbered_rows(lines: Iterable[str], source: str, form: Form) -> Iterator[tup
 
 
 def _plain_rows(lines: Iterable[str], source: str, form: Form) -> Iterator[tuple[int, list[str]]]:
-    """Blank lines are left out, except where there is a single column."""
-    single = None
+    """All rows except blank lines."""
     for number, line in enumerate(lines, start=1):
-        row = line.removesuffix("\n").removesuffix("\r")
-        single = form.separator not in row if single is None and row else single
-        if row or single:
+        if row := line.removesuffix("\n").removesuffix("\r"):
             yield number, row.split(form.separator)
 
 
 def _quoted_rows(lines: Iterable[str], source: str, form: Form) -> Iterator[tuple[int, list[str]]]:
-    """All rows except blank lines, each with the number of the line where it starts."""
+    """The same where fields may be quoted. `strict`, since a quote that is never closed would swallow the rest of the file."""
     number, reader = 1, csv.reader(lines, delimiter=form.separator, strict=True)
     try:
         with _long_fields():
