@@ -81,7 +81,7 @@ class StoredTable(Table):
         places = np.asarray(rows, dtype=np.int64)
         columns: dict[str, Sequence[str]] = {}
         for name, values in self.columns.items():
-            columns[name] = values.taken(places) if isinstance(values, StoredTexts) else [values[row] for row in places.tolist()]
+            columns[name] = values.taken(places) if isinstance(values, StoredTexts) else [values[int(row)] for row in places]
         return StoredTable(columns, self.source, np.asarray(self.lines)[places])
 
 

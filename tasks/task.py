@@ -224,7 +224,7 @@ class Task(ABC):
     def row_texts(self, predictions: Any, split: Split) -> RowTexts:
         """What the model read in each row, the gold answer, and what it predicted."""
         rows = predictions.rows.tolist()
-        texts, labels = ((split.example(row)[name] for row in rows) for name in ("text", "label"))
+        texts, labels = (split.example(row)["text"] for row in rows), (split.example(row)["label"] for row in rows)
         return RowTexts(texts, labels, self.predicted_texts(predictions))
 
     def predicted_texts(self, predictions: Any) -> Sequence[str]:
