@@ -67,7 +67,7 @@ def _quoted_grid(text: str, source: str, form: Form) -> Grid:
     """A file by the rules of RFC 4180."""
     numbers, rows = zip(*numbered_rows(io.StringIO(text, newline=""), source, form), strict=True)
     columns = list(zip(*rows[form.header:], strict=True)) or [()] * len(rows[0])
-    return Grid(rows[0] if form.header else None, columns, numbers[form.header:])
+    return Grid(rows[0] if form.header else None, columns, list(numbers[form.header:]))
 
 
 def numbered_rows(lines: Iterable[str], source: str, form: Form) -> Iterator[tuple[int, list[str]]]:
