@@ -15,13 +15,14 @@ import hashlib
 import itertools
 import json
 import math
+import mmap
 import os
 import re
 import shutil
 import socket
 import stat
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
@@ -70,13 +71,16 @@ def make_folder(path: Path) -> None:
     path.mkdir(parents=True, exist_ok=True)
 
 
-def write_file(path: Path, content: bytes) -> None:
-    """Write a file so that a reader, or a process that is killed, finds the old file or the new one. Raises OSError."""
+def write_file(path: Path, content: bytes | Iterable[bytes]) -> None:
+    """Write a file, at once or part by part, so that a reader, or a process that is killed, finds the old file or the new one.
+
+    Raises OSError.
+    """
     refuse_links(path)
     temporary, file = _open_temporary(path.parent)
     try:
         with file:
-            file.write(content)
+            file.writelines([content] if isinstance(content, bytes) else content)
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
@@ -129,6 +133,17 @@ def read_file(path: Path) -> bytes:
     if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
         raise OSError(errno.EINVAL, "Not a file", str(path))
     return path.read_bytes()
+
+
+def release(array: Any) -> None:
+    """Take the pages of a read-only memory map out of memory, which come back where they are read again; other arrays stay as they are.
+
+    Otherwise a map that is read from one end to the other counts as memory of this process as a whole.
+    """
+    while array is not None and not isinstance(array, mmap.mmap):
+        array = getattr(array, "base", None)
+    if array is not None and hasattr(array, "madvise"):  # Windows has no such call
+        array.madvise(mmap.MADV_DONTNEED)
 
 
 def read_json(path: Path) -> Any:

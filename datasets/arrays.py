@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ..storage import release
+
 IntArray = npt.NDArray[np.integer[Any]]
 FloatArray = npt.NDArray[np.floating[Any]]
 BoolArray = npt.NDArray[np.bool_]
@@ -48,12 +50,18 @@ class Ragged:
         """The chosen rows end to end: ids (n,), the start of each row (len(rows),), weights (n,) or None; of all rows in order, the arrays
         themselves, which may be memory maps."""
         if len(rows) == len(self) and np.array_equal(rows, np.arange(len(self))):
-            return self.ids, self.offsets[:-1].astype(np.int32), self.weights
+            starts = self.offsets[:-1]
+            return self.ids, starts.astype(np.int32) if len(self.ids) < 2**31 else starts, self.weights
         starts, lengths = self.offsets[rows], self.offsets[rows + 1] - self.offsets[rows]
         ends = np.cumsum(lengths)
         places = np.arange(ends[-1] if len(ends) else 0) + np.repeat(starts - (ends - lengths), lengths)
         weights = None if self.weights is None else self.weights[places]
         return self.ids[places], (ends - lengths).astype(np.int32), weights
+
+    def release(self) -> None:
+        """Of memory maps, let go what was read."""
+        for array in (self.ids, self.weights):
+            release(array)
 
     def padded(self, rows: IntArray, pad_id: int) -> tuple[IntArray, IntArray]:
         """The chosen rows as (len(rows), longest) ids filled up with `pad_id`, and their lengths (len(rows),)."""

@@ -1,10 +1,15 @@
 """Where named datasets lie on this computer, and the bytes of a file: plain or gzip, checked against a checksum."""
 
+import codecs
 import gzip
 import hashlib
+import io
 import os
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import cast
 
 from ..errors import DataError
 from ..storage import cache_folder
@@ -29,13 +34,44 @@ def read_content(path: Path) -> bytes:
 
     Raises DataError for a file that is missing, cannot be read or is damaged.
     """
-    try:
+    with _readable(path):
         content = path.read_bytes()
         return gzip.decompress(content) if path.suffix == ".gz" else content
+
+
+def digest_of(path: Path) -> str:
+    """The SHA-256 of the same content, which is never in memory as a whole. Raises DataError."""
+    with _readable(path), _opened(path) as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@contextmanager
+def opened_text(path: Path, encoding: str, newline: str) -> Iterator[Iterator[str]]:
+    """The lines of a text file, plain or gzip, with what ends them, a byte order mark left out. Raises DataError."""
+    codec = "utf-8-sig" if codecs.lookup(encoding).name == "utf-8" else encoding
+    try:
+        with _readable(path), _opened(path) as file, io.TextIOWrapper(file, encoding=codec, newline=newline) as lines:
+            yield lines
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path} is not {encoding.upper()}: it has a byte 0x{error.object[error.start]:02x} that belongs to no character. "
+                        "Set `data.encoding` to that of the file, or convert it to UTF-8.") from None
+
+
+def _opened(path: Path) -> io.BufferedReader:
+    return cast(io.BufferedReader, gzip.open(path) if path.suffix == ".gz" else path.open("rb"))
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    """Turn the errors of reading a file into DataErrors."""
+    try:
+        yield
     except FileNotFoundError:
         raise DataError(f"There is no file {path}.{_neighbours(path)}") from None
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise DataError(f"{path} is not a complete gzip file: {error}. Download it again, or drop .gz from a plain file.") from None
+    except UnicodeDecodeError:  # the content's, not the file's
+        raise
     except (OSError, ValueError) as error:  # ValueError: a name that holds a NUL
         raise DataError(f"{str(path)!r} cannot be read: {getattr(error, 'strerror', None) or error}. Give a text file.") from None
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Literal, NamedTuple, get_args
 from unicodedata import normalize
@@ -15,10 +16,12 @@ from .formats.folders import read_folders
 from .formats.guess import readable_table
 from .formats.hub_folder import read_hub_split, split_files
 from .formats.lines import pair_lines
+from .formats.streamed import STREAMED
 from .formats.table_reader import read_table
 from .named.catalog import NamedDataset, Source, find_dataset
 from .named.published_formats import strip_message
 from .splits import cut_end, cut_fold, cut_validation
+from .stored_table import read_stored
 from .tables import Dataset, Table
 
 _Format = Literal[TableFormat, "parallel", "folders", "huggingface"]
@@ -159,8 +162,20 @@ def read_file(config: FileData, path: str, columns: Sequence[str] = (), remedy: 
 
     Where the format is `parallel`, the files whose names start with `path`. `remedy` says what to do where a column is missing.
     """
-    table, hashes = _read_as(_format(config, path), config, path, columns, remedy)
+    kind = _format(config, path)
+    if config.on_disk:
+        return _read_stored(kind, config, path, columns)
+    table, hashes = _read_as(kind, config, path, columns, remedy)
     return _normalized(table, config), hashes
+
+
+def _read_stored(kind: _Format, config: FileData, path: str, columns: Sequence[str]) -> tuple[Table, Mapping[str, str]]:
+    if kind not in STREAMED:
+        raise DataError(f"data.on_disk reads {', '.join(STREAMED)} row by row, and {path} is {kind}. Convert the file, or leave "
+                        "data.on_disk out.")
+    form = form_of(config.model_copy(update={"train": path}))
+    table, digest = read_stored(path, form, columns, partial(normalized, form=config.normalization), config.normalization)
+    return table, {path: digest}
 
 
 def _read_as(kind: _Format, config: FileData, path: str, columns: Sequence[str], remedy: str | None) -> tuple[Table, Mapping[str, str]]:

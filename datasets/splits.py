@@ -14,13 +14,6 @@ _TENTHS = {8: "validation", 9: "test"}
 _WORD_AND_SPACE = re.compile(r"\S+\s?")
 
 
-def take_rows(table: Table, rows: Sequence[int]) -> Table:
-    """The rows at these places, in this order."""
-    columns = {name: [values[row] for row in rows] for name, values in table.columns.items()}
-    lines = table.lines
-    return Table(columns, table.source, None if lines is None else [lines[row] for row in rows])
-
-
 def split_by_content(table: Table, column: str) -> Mapping[str, Table]:
     """Eight tenths train, one validation, one test, by the SHA-256 of the text in `column`.
 
@@ -29,7 +22,7 @@ def split_by_content(table: Table, column: str) -> Mapping[str, Table]:
     rows: dict[str, list[int]] = {"train": [], "validation": [], "test": []}
     for row, text in enumerate(table.columns[column]):
         rows[content_split(text)].append(row)
-    return {name: take_rows(table, places) for name, places in rows.items()}
+    return {name: table.taken(places) for name, places in rows.items()}
 
 
 def content_split(text: str) -> str:
@@ -49,7 +42,7 @@ def cut_validation(train: Table, share: float, seed: int) -> tuple[Table, Table]
     n_held_out = min(max(1, round(n_rows * share)), n_rows - 1)
     held_out = np.zeros(n_rows, dtype=bool)
     held_out[np.random.default_rng(seed).permutation(n_rows)[:n_held_out]] = True
-    return take_rows(train, np.flatnonzero(~held_out).tolist()), take_rows(train, np.flatnonzero(held_out).tolist())
+    return train.taken(np.flatnonzero(~held_out)), train.taken(np.flatnonzero(held_out))
 
 
 def cut_fold(table: Table, folds: int, number: int) -> tuple[Table, Table]:
@@ -64,7 +57,7 @@ def cut_fold(table: Table, folds: int, number: int) -> tuple[Table, Table]:
     deal, part = divmod(number, folds)
     rows = np.random.default_rng((deal, folds)).permutation(len(table))
     test = np.sort(rows[part::folds]).tolist()
-    return table.without(test), take_rows(table, test)
+    return table.without(test), table.taken(test)
 
 
 def train_part(train: Table, strata: Sequence[str] | None, size: float | int, seed: int) -> Table:
@@ -78,7 +71,7 @@ def train_part(train: Table, strata: Sequence[str] | None, size: float | int, se
     if n_rows == 1:
         return _beginning(train, size)
     wanted = max(1, round(n_rows * size)) if isinstance(size, float) else min(size, n_rows)
-    return train if wanted == n_rows else take_rows(train, np.sort(_joining_order(n_rows, strata, seed)[:wanted]).tolist())
+    return train if wanted == n_rows else train.taken(np.sort(_joining_order(n_rows, strata, seed)[:wanted]))
 
 
 def _joining_order(n_rows: int, strata: Sequence[str] | None, seed: int) -> IntArray:

@@ -3,6 +3,10 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
+from .arrays import IntArray
+
 
 @dataclass(frozen=True)
 class Table:
@@ -10,17 +14,20 @@ class Table:
 
     columns: Mapping[str, Sequence[str]]
     source: str
-    lines: Sequence[int] | None = None
+    lines: Sequence[int] | IntArray | None = None
 
     def __len__(self) -> int:
         return len(next(iter(self.columns.values()), ()))
 
     def without(self, rows: Sequence[int]) -> "Table":
         """The table without these rows; the others still know their lines."""
-        left_out = set(rows)
-        kept = [row for row in range(len(self)) if row not in left_out]
-        columns = {name: [values[row] for row in kept] for name, values in self.columns.items()}
-        return Table(columns, self.source, None if self.lines is None else [self.lines[row] for row in kept])
+        return self.taken(np.delete(np.arange(len(self)), list(rows)))
+
+    def taken(self, rows: Sequence[int] | IntArray) -> "Table":
+        """The rows at these places, in this order."""
+        places = rows.tolist() if isinstance(rows, np.ndarray) else rows
+        columns = {name: [values[row] for row in places] for name, values in self.columns.items()}
+        return Table(columns, self.source, None if self.lines is None else [self.lines[row] for row in places])
 
     def where(self, row: int) -> str:
         """`file:line` of a row, or `file, row N` where rows do not come from lines."""

@@ -143,17 +143,17 @@ class RowScores:
 
 
 class RowTexts(NamedTuple):
-    """For each row what the model read, the gold answer, and the prediction."""
+    """For each row what the model read, the gold answer, and the prediction; each can be gone through once."""
 
-    read: Sequence[str]
-    answers: Sequence[str]
-    predicted: Sequence[str]
+    read: Iterable[str]
+    answers: Iterable[str]
+    predicted: Iterable[str]
 
 
 def hashes(texts: Iterable[str]) -> Keys:
     """(texts,): 64 bits of BLAKE2b of each. The chance that any two of 100,000 texts share theirs is 1 in 4 billion."""
-    digests = [blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest() for text in texts]
-    return np.frombuffer(b"".join(digests), dtype="<u8").astype(np.uint64)
+    digests = (blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest() for text in texts)
+    return np.fromiter((int.from_bytes(digest, "little") for digest in digests), dtype=np.uint64)
 
 
 def keys_of(texts: Iterable[str]) -> Keys:

@@ -223,8 +223,9 @@ class Task(ABC):
 
     def row_texts(self, predictions: Any, split: Split) -> RowTexts:
         """What the model read in each row, the gold answer, and what it predicted."""
-        examples = [split.example(row) for row in predictions.rows.tolist()]
-        return RowTexts([each["text"] for each in examples], [each["label"] for each in examples], self.predicted_texts(predictions))
+        rows = predictions.rows.tolist()
+        texts, labels = (split.example(row)["text"] for row in rows), (split.example(row)["label"] for row in rows)
+        return RowTexts(texts, labels, self.predicted_texts(predictions))
 
     def predicted_texts(self, predictions: Any) -> Sequence[str]:
         """What was predicted for each row, as `describe` has it."""

@@ -11,7 +11,7 @@ from nlp.configs.schema.data import NamedData
 from nlp.datasets.named import names
 from nlp.datasets.named.catalog import DATASETS
 from nlp.datasets.read import read_dataset
-from nlp.datasets.splits import content_split, cut_validation, split_by_content, take_rows, train_part
+from nlp.datasets.splits import content_split, cut_validation, split_by_content, train_part
 from nlp.datasets.tables import Table
 from nlp.errors import DataError
 
@@ -111,7 +111,7 @@ def test_of_one_long_text_the_beginning_is_taken():
 
 
 def test_rows_are_taken_with_their_lines():
-    table = take_rows(Table({"a": ["x", "y", "z"]}, "file", [2, 5, 9]), [2, 0])
+    table = Table({"a": ["x", "y", "z"]}, "file", [2, 5, 9]).taken([2, 0])
     assert table.columns == {"a": ["z", "x"]}
     assert [table.where(row) for row in range(2)] == ["file:9", "file:2"]
-    assert take_rows(Table({"a": ["x", "y"]}, "file"), [1]).where(0) == "file, row 1"
+    assert Table({"a": ["x", "y"]}, "file").taken([1]).where(0) == "file, row 1"

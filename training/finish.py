@@ -125,14 +125,14 @@ def save_predictions(task: Task, predictions: Any, split: Split, directory: RunD
 
     Returns the path of the first.
     """
-    lines = []
-    for place, row in enumerate(predictions.rows):
-        fields = {"row": int(row), **_shortened(split.example(int(row))), **task.describe(predictions, place)}
-        lines.append(json.dumps(fields, ensure_ascii=False) + "\n")
+    def line(place: int, row: int) -> bytes:
+        fields = {"row": row, **_shortened(split.example(row)), **task.describe(predictions, place)}
+        return (json.dumps(fields, ensure_ascii=False) + "\n").encode("utf-8")
+
     path = directory.predictions(split.name)
     with disk_errors(path):
         make_folder(path.parent)
-    write_atomically(path, "".join(lines))
+    write_atomically(path, (line(place, int(row)) for place, row in enumerate(predictions.rows)))
     write_row_scores(directory.row_scores(split.name), task.row_scores(predictions, split))
     return path
 

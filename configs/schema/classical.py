@@ -41,6 +41,9 @@ class NaiveBayesConfig(ClassicalConfig):
     fit_prior: bool = True
     """Learn class priors from the data; otherwise they are uniform."""
 
+    @property
+    def learns_in_blocks(self) -> bool:
+        return self.variant != "gaussian"
 
     def problems(self, recipe: "Recipe") -> Iterator[Problem]:
         """Latent dimensions and standardised numbers may be negative, which counts cannot be."""
@@ -111,6 +114,10 @@ class OnlineConfig(ClassicalConfig):
     """Passes over the training texts, each in another random order."""
     average: bool = True
     """Use the mean of the coefficients over all texts (Collins 2002), which is steadier than the last ones."""
+
+    @property
+    def learns_in_blocks(self) -> bool:
+        return True
 
 
 class PerceptronConfig(OnlineConfig):

@@ -87,6 +87,9 @@ class FileData(Config):
     and test stay whole. Of a single long text, its beginning."""
     train_rows: PositiveInt | None = None
     """The same as a number of examples."""
+    on_disk: bool = False
+    """Read CSV, TSV and JSONL files a block of rows at a time, and keep their texts in the cache folder and not in memory: for files larger
+    than memory. Only for classification with `tokenizer.hash_bits`, by `sgd`, `perceptron` or `naive_bayes`."""
     normalization: Literal["nfc", "none"] = "nfc"
     """Unicode normalisation of texts and labels when they are read, here and by `nlp predict`: NFC encodes é, or a Korean syllable, as
     one character, so that equal words are equal whatever program wrote the file."""

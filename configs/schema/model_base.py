@@ -79,6 +79,11 @@ class ModelBase(Config):
         return {key: getattr(self, key) for key in self.source_keys if getattr(self, key) is not None}
 
     @property
+    def learns_in_blocks(self) -> bool:
+        """Whether a fit to all training examples shows them to the model a block at a time, so that they may be on disk."""
+        return False
+
+    @property
     def fitting(self) -> str:
         """What learning consists of, where it is no steps."""
         return "one fit to all training examples"

@@ -5,13 +5,17 @@ from collections.abc import Iterator
 from pydantic import Field
 
 from .base import Config, Problem, Seed
+from .classification import ClassificationConfig
 from .context import context_problems
-from .data import DataConfig, SizesData
+from .data import DataConfig, FileData, SizesData
 from .model import ModelConfig
 from .task import TaskConfig
-from .tokenizer import TokenizerConfig
+from .tokenizer import NgramTokenizer, TokenizerConfig
 from .training import TrainingConfig
 
+STREAMS = ("is for what never needs all texts at once: `task.type: classification`, `tokenizer: {type: ngrams, hash_bits: 20}` without "
+           "latent dimensions, and `model.type` sgd, perceptron or naive_bayes (not `gaussian`). Every other model, such as linear_svm, "
+           "kernel_svm or knn, is fitted to all of them; use one of these three, or leave data.on_disk out")
 
 class Recipe(Config):
     """One experiment: data, tokenizer, task, model and training, for one or more seeds."""
@@ -47,7 +51,18 @@ def problems(recipe: Recipe) -> Iterator[Problem]:
         yield Problem(("seeds",), "lists a seed twice; each run needs its own seed")
     yield from recipe.model.problems(recipe)
     yield from context_problems(recipe)
+    if isinstance(recipe.data, FileData) and recipe.data.on_disk and not _streams(recipe):
+        yield Problem(("data", "on_disk"), STREAMS)
     if recipe.task is not None:
         yield from recipe.task.problems(recipe)
     elif not isinstance(recipe.data, SizesData):
         yield Problem((), "task: is missing; add one, such as `task: {type: classification}`")
+
+
+def _streams(recipe: Recipe) -> bool:
+    """Whether texts are read, encoded and learned from a block at a time."""
+    if not isinstance(recipe.tokenizer, NgramTokenizer) or recipe.tokenizer.hash_bits is None:
+        return False
+    meaning = None if recipe.tokenizer.analysis is None else recipe.tokenizer.analysis.meaning
+    latent = meaning is not None and meaning.latent is not None
+    return isinstance(recipe.task, ClassificationConfig) and recipe.model.learns_in_blocks and not latent

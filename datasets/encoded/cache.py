@@ -14,16 +14,18 @@ from pathlib import Path
 import numpy as np
 
 from ...configs.schema.tokenizer import NgramTokenizer, SimilarityTokenizer, TokenizerConfig
-from ...storage import cache_folder
+from ...storage import cache_folder, release
 from ..arrays import Ragged
 from ..tokenizers.tagger import OpenTagger, no_tagger
-from ..tokenizers.tokenizer import Tokenizer, load_tokenizer, train_and_encode
+from ..tokenizers.tokenizer import BLOCK, Tokenizer, load_tokenizer, train_and_encode
 from ..word_vectors import vectors_fingerprints
 from .cache_entries import CacheEntries
 from .growing_array import GrowingArray
 
 FORMAT = 3
 """Raised when what is kept changes, or how it is made."""
+PART = 2**20
+"""Numbers of a memory map that are looked at together."""
 LONG = 1_000_000
 """Number of characters above which a line reports that texts are being encoded."""
 
@@ -128,7 +130,8 @@ def _hashes(config: TokenizerConfig, texts: Sequence[str]) -> list[str]:
 def _hash(texts: Sequence[str]) -> str:
     """Of the texts and where each of them ends."""
     digest = hashlib.sha256(np.fromiter(map(len, texts), dtype=np.int64, count=len(texts)).tobytes())
-    digest.update("".join(texts).encode("utf-8", "surrogatepass"))
+    for start in range(0, len(texts), BLOCK):
+        digest.update("".join(texts[start : start + BLOCK]).encode("utf-8", "surrogatepass"))
     return digest.hexdigest()
 
 
@@ -163,19 +166,26 @@ def _write(made: "Ragged | Blocks", folder: Path) -> None:
 
 def _read(folder: Path, n_texts: int, vocab_size: int) -> Ragged:
     """Raises ValueError where the arrays are not those of so many texts in a vocabulary of this size."""
-    weights = _mapped(folder / "weights.npy", np.float32) if (folder / "weights.npy").exists() else None
-    ragged = Ragged(_mapped(folder / "ids.npy", np.int32), _mapped(folder / "offsets.npy", np.int64), weights)
+    weights = mapped_array(folder / "weights.npy", np.float32) if (folder / "weights.npy").exists() else None
+    ragged = Ragged(mapped_array(folder / "ids.npy", np.int32), mapped_array(folder / "offsets.npy", np.int64), weights)
     ids, offsets = ragged.ids, ragged.offsets
     if len(offsets) != n_texts + 1 or offsets[0] != 0 or offsets[-1] != len(ids) or np.any(np.diff(offsets) < 0):
         raise ValueError("the texts do not lie end to end")
-    if len(ids) and not 0 <= ids.min() <= ids.max() < vocab_size:
+    if not all(0 <= part.min() <= part.max() < vocab_size for part in _parts(ids)):
         raise ValueError("an id is outside the vocabulary")
-    if weights is not None and (len(weights) != len(ids) or not np.isfinite([weights.min(initial=0), weights.max(initial=0)]).all()):
+    if weights is not None and (len(weights) != len(ids) or not all(np.isfinite(part).all() for part in _parts(weights))):
         raise ValueError("the weights are not those of the ids")
     return ragged
 
 
-def _mapped(path: Path, dtype: type) -> np.ndarray:
+def _parts(array: np.ndarray) -> Iterator[np.ndarray]:
+    """A memory map from its beginning to its end, one part in memory at a time."""
+    for start in range(0, len(array), PART):
+        yield array[start : start + PART]
+        release(array)
+
+
+def mapped_array(path: Path, dtype: type) -> np.ndarray:
     """A view that is a plain array, since NumPy's own class for memory maps is slow to index."""
     try:
         array = np.load(path, mmap_mode="r", allow_pickle=False).view(np.ndarray)

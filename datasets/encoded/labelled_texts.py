@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from sys import intern
 from typing import Any
 
 import numpy as np
@@ -69,7 +70,7 @@ class LabelledTexts(Preparation):
         """Labels without blanks around them. Rows without a label are left out where the recipe asks for it, or else a DataError;
         they are neighbours all the same."""
         column, task = self.task.label, self.task
-        table = replace(table, columns={**table.columns, column: [label.strip() for label in table.columns[column]]})
+        table = replace(table, columns={**table.columns, column: [intern(label.strip()) for label in table.columns[column]]})
         table = in_documents(table, task.text, task.document)
         missing = MISSING - set(task.labels or ())
         rows = [row for row, label in enumerate(table.columns[column]) if label in missing] if task.missing_labels != "keep" else []

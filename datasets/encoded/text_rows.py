@@ -89,7 +89,9 @@ def _given(encoded: Ragged | None) -> Ragged:
 
 
 def _bag(texts: Ragged, rows: IntArray, prefix: str) -> dict[str, Any]:
-    return {f"{prefix}{name}": values for name, values in zip(("tokens", "starts", "weights"), texts.flat(rows), strict=True)}
+    bag = {f"{prefix}{name}": values for name, values in zip(("tokens", "starts", "weights"), texts.flat(rows), strict=True)}
+    texts.release()
+    return bag
 
 
 def _padded(texts: Ragged, rows: IntArray, prefix: str) -> dict[str, Any]:

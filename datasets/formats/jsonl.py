@@ -1,7 +1,7 @@
 """JSONL, one JSON object a line; and JSON, a list of such objects."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NoReturn
 
 from ...errors import DataError
@@ -11,9 +11,24 @@ from .file_format import Form, refuse_column
 
 def read_jsonl(text: str, source: str, form: Form, wanted: Sequence[str]) -> Table:
     """The wanted keys of a JSONL file's text, or those of its first line that hold text or numbers where none is named."""
-    filled = [(number, line) for number, line in enumerate(text.split("\n"), start=1) if line.strip()]
-    records = ((f"{source}:{number}", _record(line, f"{source}:{number}")) for number, line in filled)
-    return Table(_columns(records, source, form, wanted), source, [number for number, _ in filled])
+    return table_of(numbered_records(text.split("\n"), source), source, form, wanted)
+
+
+def numbered_records(lines: Iterable[str], source: str) -> Iterator[tuple[int, dict[str, Any]]]:
+    """The objects in these lines, each with the number of its line; blank lines are left out."""
+    return ((number, _record(line, f"{source}:{number}")) for number, line in enumerate(lines, start=1) if line.strip())
+
+
+def table_of(records: Iterable[tuple[int, dict[str, Any]]], source: str, form: Form, wanted: Sequence[str]) -> Table:
+    """The wanted keys of objects with the numbers of their lines."""
+    numbers: list[int] = []
+
+    def placed() -> Iterator[tuple[str, dict[str, Any]]]:
+        for number, record in records:
+            numbers.append(number)
+            yield f"{source}:{number}", record
+
+    return Table(_columns(placed(), source, form, wanted), source, numbers)
 
 
 def read_json(text: str, source: str, form: Form, wanted: Sequence[str]) -> Table:

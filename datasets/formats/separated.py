@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple, NoReturn
 
@@ -64,32 +64,43 @@ def _plain_columns(lines: Sequence[str], numbers: Sequence[int], form: Form) -> 
 
 
 def _quoted_grid(text: str, source: str, form: Form) -> Grid:
-    """A file by the rules of RFC 4180. `strict`, since a quote that is never closed would swallow the rest of the file."""
-    rows, numbers = _quoted_rows(text, source, form)
-    bad = next((row for row, fields in enumerate(rows) if len(fields) != len(rows[0])), None)
-    if bad is not None:
-        _refuse_width(len(rows[bad]), rows[0], f"{source}:{numbers[bad]}", form)
+    """A file by the rules of RFC 4180."""
+    numbers, rows = zip(*numbered_rows(io.StringIO(text, newline=""), source, form), strict=True)
     columns = list(zip(*rows[form.header:], strict=True)) or [()] * len(rows[0])
-    return Grid(rows[0] if form.header else None, columns, numbers[form.header:])
+    return Grid(rows[0] if form.header else None, columns, list(numbers[form.header:]))
 
 
-def _quoted_rows(text: str, source: str, form: Form) -> tuple[list[list[str]], list[int]]:
-    """All rows except blank lines, and the number of the line where each starts."""
-    rows, numbers, number = [], [], 1
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=form.separator, strict=True)
+def numbered_rows(lines: Iterable[str], source: str, form: Form) -> Iterator[tuple[int, list[str]]]:
+    """Row by row, the header among them: the number of the line where each starts, and its fields."""
+    first: list[str] = []
+    for number, fields in (_quoted_rows if form.quoted else _plain_rows)(lines, source, form):
+        first = first or fields
+        if len(fields) != len(first):
+            _refuse_width(len(fields), first, f"{source}:{number}", form)
+        yield number, fields
+
+
+def _plain_rows(lines: Iterable[str], source: str, form: Form) -> Iterator[tuple[int, list[str]]]:
+    """All rows except blank lines."""
+    for number, line in enumerate(lines, start=1):
+        if row := line.removesuffix("\n").removesuffix("\r"):
+            yield number, row.split(form.separator)
+
+
+def _quoted_rows(lines: Iterable[str], source: str, form: Form) -> Iterator[tuple[int, list[str]]]:
+    """The same where fields may be quoted. `strict`, since a quote that is never closed would swallow the rest of the file."""
+    number, reader = 1, csv.reader(lines, delimiter=form.separator, strict=True)
     try:
         with _long_fields():
             for row in reader:
                 if row:
-                    rows.append(row)
-                    numbers.append(number)
+                    yield number, row
                 number = reader.line_num + 1
     except csv.Error as error:
         raise DataError(
             f"{source}:{number} starts a row whose quotes do not match ({error}; read as far as line {reader.line_num}). Inside a "
             'quoted field each quote is doubled, as in "say ""yes""". Where quotes are plain characters, set `data.quoting: false`.'
         ) from None
-    return rows, numbers
 
 
 @contextmanager

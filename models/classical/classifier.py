@@ -22,6 +22,7 @@ from ...configs.schema.classical import (
 )
 from ...configs.schema.data import SizesData
 from ...errors import ConfigError, RunError, TrainingError
+from ...storage import release
 from ..head import Head
 from .explanations import Contributions, Reason, contributions, reasons
 from .new_estimator import AnyClassicalConfig, new_estimator
@@ -33,6 +34,8 @@ FloatArray = npt.NDArray[np.floating[Any]]
 
 Targets = Mapping[str, tuple[npt.NDArray[Any], npt.NDArray[np.bool_]]]
 """What to predict by name: values, and a mask that is true where there is something to predict."""
+PLACES = 65_536
+"""Of a memory map, read together: in the worst case each brings its page and the 15 beside it into memory."""
 DISTANCE_MEGABYTES = 128
 """Memory for a block of distances between texts and all stored examples (k-nearest neighbours)."""
 MOST_DENSE_BYTES = 8_000_000_000
@@ -48,11 +51,11 @@ class Bag(NamedTuple):
 
     def taken(self, rows: IntArray) -> "Bag":
         """Chosen texts, in this order."""
-        starts = self.starts[rows].astype(np.int64)
-        lengths = np.append(self.starts[1:], len(self.tokens))[rows] - starts
+        starts, last = self.starts[rows].astype(np.int64), len(self.starts) - 1
+        lengths = np.where(rows < last, self.starts[np.minimum(rows + 1, last)], len(self.tokens)) - starts
         ends = np.cumsum(lengths)
         places = np.arange(ends[-1] if len(ends) else 0) + np.repeat(starts - (ends - lengths), lengths)
-        return Bag(self.tokens[places], ends - lengths, None if self.weights is None else self.weights[places])
+        return Bag(_at(self.tokens, places), ends - lengths, None if self.weights is None else _at(self.weights, places))
 
     @property
     def n_rows(self) -> int:
@@ -72,6 +75,15 @@ class Bag(NamedTuple):
         rows = csr_matrix((values, tokens.copy(), ends), shape=(len(starts), n_features))
         rows.sum_duplicates()
         return rows
+
+
+def _at(values: npt.NDArray[Any], places: IntArray) -> npt.NDArray[Any]:
+    """The values at these places; of a memory map, the pages of some of them are in memory at a time."""
+    found = np.empty(len(places), values.dtype)
+    for start in range(0, len(places), PLACES):
+        found[start : start + PLACES] = values[places[start : start + PLACES]]
+        release(values)
+    return found
 
 
 class Vectors(NamedTuple):
@@ -157,13 +169,13 @@ class Classical:
         """Those that can learn from one block of texts after the other never have all as a matrix."""
         match self.config:
             case OnlineConfig(n_iterations=passes):
-                order = [np.random.default_rng((seed, epoch)).permutation(len(labels)) for epoch in range(passes)]
-                fit_in_blocks(estimator, self._rows_of(texts), labels, order, report)
+                orders = (np.random.default_rng((seed, epoch)).permutation(len(labels)) for epoch in range(passes))
+                fit_in_blocks(estimator, self._rows_of(texts), labels, orders, passes, report)
             case NaiveBayesConfig(variant="gaussian"):
                 self._refuse_too_large(len(labels))
                 estimator.fit(self._rows_of(texts)(slice(None)), labels)
             case NaiveBayesConfig():
-                fit_in_blocks(estimator, self._rows_of(texts), labels, [np.arange(len(labels))], report)
+                fit_in_blocks(estimator, self._rows_of(texts), labels, [np.arange(len(labels))], 1, report)
             case _:
                 fit_in_rounds(estimator, self._rows_of(texts)(slice(None)), labels, report)
 

@@ -1,7 +1,7 @@
 """Fits that take long, in rounds, so that a person sees how far they have come; scikit-learn itself says nothing until it is done."""
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -37,14 +37,14 @@ def fit_in_rounds(estimator: Any, texts: Any, labels: npt.NDArray[Any], report: 
 
 
 def fit_in_blocks(estimator: Any, rows_of: Callable[[Any], Any], labels: npt.NDArray[np.integer[Any]],
-                  orders: Sequence[npt.NDArray[np.integer[Any]]], report: Report) -> None:
+                  orders: Iterable[npt.NDArray[np.integer[Any]]], n_orders: int, report: Report) -> None:
     """Show a classifier that can learn bit by bit the texts in each of these orders, a block at a time; only one block is in memory."""
     classes = np.unique(labels)
     for done, order in enumerate(orders):
         for start in range(0, len(order), BLOCK):
             rows = order[start : start + BLOCK]
             estimator.partial_fit(rows_of(rows), labels[rows], classes=classes)
-        report("epoch", done + 1, len(orders))
+        report("epoch", done + 1, n_orders)
     for name in LEARNING_ONLY & vars(estimator).keys():
         delattr(estimator, name)
 

@@ -6,7 +6,7 @@ import hashlib
 import json
 import math
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -20,8 +20,9 @@ T = TypeVar("T")
 REMEDY = "Take it from where the folder was copied, or train again."
 
 
-def write_atomically(path: Path, data: bytes | str) -> None:
-    """Write `data` (text as UTF-8), so that a reader or a killed process finds the old file or the new one, never half a one.
+def write_atomically(path: Path, data: bytes | str | Iterable[bytes]) -> None:
+    """Write `data` (text as UTF-8), at once or part by part, so that a reader or a killed process finds the old file or the new one, never
+    half a one.
 
     Raises DeviceError where the disk is full, RunError where the file cannot be written.
     """
