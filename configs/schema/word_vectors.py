@@ -97,8 +97,8 @@ class WordVectorModelConfig(NetworkConfig):
 
     @property
     def inputs(self) -> Inputs:
-        characters: Inputs = frozenset() if self.ngrams is None else frozenset({"characters"})
-        return frozenset({"tokens", self.examples}) | characters
+        read: Inputs = frozenset({"tokens", self.examples})
+        return read if self.ngrams is None else read.union(Inputs({"characters"}))
 
     @property
     def threads(self) -> int:
