@@ -137,7 +137,8 @@ class Classification(Task):
         losses = predictions.losses.astype(np.float64)
         return {
             "loss" if predictions.probabilities is not None else "hinge_loss": ("ratio", {"losses": losses, "rows": rows}),
-            **{name: ("share", {"right": compact(right), "rows": rows}) for name, right in self.counted_rows(predictions).items()},
+            **{name: ("share", {name.replace("accuracy", "right"): compact(right), "rows": rows})
+               for name, right in self.counted_rows(predictions).items()},
             "f1": ("macro_f1", {"gold": compact(gold), "predicted": compact(predictions.predicted)}),
         }
 

@@ -21,6 +21,7 @@ from nlp.models.layers.fusion import AddedVotes, Distillation, Gate, JoinedFeatu
 from nlp.models.networks.network import as_tensors
 from nlp.models.networks.neural_symbolic import NeuralSymbolic
 from nlp.tasks.losses import ClassificationLoss, ImitationLoss, Target
+from nlp.training.folder.row_scores_file import read_row_scores
 from nlp.training.study.address import method_address
 from pydantic import ValidationError
 from tiny_runs import CLASSES, NGRAMS, STEPS, WORDS, write_data
@@ -297,6 +298,9 @@ def test_a_run_says_what_the_rules_bring(folder, fusion):
     scored = json.loads(nlp("eval", f"{fusion}/one", "--json", cwd=folder).stdout)["metrics"]
     assert {name: each["value"] for name, each in scored.items()} == pytest.approx(found)
     assert scored["accuracy_without_rules"]["interval"][0] <= found["accuracy_without_rules"]
+    rows = read_row_scores(folder / "runs" / fusion / "one" / "predictions" / "test.safetensors")
+    assert {name: rows.metrics[name].value() for name in ("accuracy", "accuracy_without_rules")} == pytest.approx(
+        {name: found[name] for name in ("accuracy", "accuracy_without_rules")}), "as `nlp compare` reads them"
 
 
 def test_a_prediction_says_what_came_from_which_side(folder):

@@ -61,6 +61,8 @@ def write_row_scores(path: Path, scores: RowScores) -> None:
     from safetensors.numpy import save
 
     columns = {name: column for metric in scores.metrics.values() for name, column in metric.columns.items()}
+    assert all(columns[name] is column or np.array_equal(columns[name], column)
+               for metric in scores.metrics.values() for name, column in metric.columns.items()), "one name means one column"
     metrics = {name: {"kind": metric.kind, "columns": list(metric.columns), "lower_is_better": metric.lower_is_better}
                for name, metric in scores.metrics.items()}
     about = {"format": FORMAT, "task": scores.task, "main_metric": scores.main_metric, "labels": list(scores.labels), "metrics": metrics}
