@@ -435,12 +435,13 @@ def test_a_check_that_fails_does_not_hide_the_others(monkeypatch):
     printed = call("doctor", code=1)
     assert "broken  embedded data: OSError: unplugged" in printed
     assert "ok      recipes: fine" in printed
-    assert "1 of 6 checks failed" in printed
+    assert "1 of 7 checks failed" in printed
 
 
 def test_each_embedded_dataset_is_checked():
     findings = {finding.what: (finding.state, finding.found.partition(" ")[0]) for finding in embedded_data()}
-    assert findings == {"dataset names": ("ok", "15,540"), "dataset dates": ("ok", "24,000"), "dataset pydocs": ("ok", "79")}
+    assert findings == {"dataset names": ("ok", "15,540"), "dataset dates": ("ok", "24,000"), "dataset pydocs": ("ok", "79"),
+                        "dataset digits": ("ok", "1,797")}
 
 
 def test_a_damaged_embedded_dataset_is_broken(tmp_path, monkeypatch):
@@ -448,4 +449,4 @@ def test_a_damaged_embedded_dataset_is_broken(tmp_path, monkeypatch):
     (tmp_path / "files" / "names.tsv").write_text("Kowalski\tPolish\n", encoding="utf-8")
     monkeypatch.setattr(shipped, "SHIPPED", tmp_path / "files")
     states = {finding.what: finding.state for finding in embedded_data()}
-    assert states == {"dataset names": "broken", "dataset dates": "ok", "dataset pydocs": "ok"}
+    assert states == {"dataset names": "broken", "dataset dates": "ok", "dataset pydocs": "ok", "dataset digits": "ok"}

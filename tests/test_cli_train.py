@@ -51,7 +51,8 @@ def test_every_generation_writes_the_same_files(trained):
         wanted = {"config.yaml", "original.yaml", "environment.json", "metrics.jsonl", "results.json", "data.json", "predictions"}
         assert wanted <= names, (model, names)
         assert {path.name for path in (run / "predictions").iterdir()} == {
-            f"{split}.{kind}" for split in ("validation", "test") for kind in ("jsonl", "safetensors")}
+            f"{split}.{kind}" for split in ("validation", "test")
+            for kind in ("jsonl", "safetensors", *(["report.json"] if model == "rules" else []))}
         assert json.loads((run / "environment.json").read_text())["versions"]["torch"].startswith("2.")
 
 

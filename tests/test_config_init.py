@@ -88,7 +88,7 @@ def data(tmp_path: Path) -> Path:
     return file
 
 
-@pytest.mark.parametrize("model", models_that_give("classes"))
+@pytest.mark.parametrize("model", [each for each in models_that_give("classes") if each != "picture_cnn"])
 def test_the_recipe_is_valid_for_every_model(data: Path, model: str) -> None:
     path = data.with_name("recipe.yaml")
     write_recipe(look_at(data), model, path, force=False)

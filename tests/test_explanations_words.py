@@ -15,6 +15,7 @@ from nlp.configs.schema.rules import RulesConfig
 from nlp.configs.schema.tokenizer import NgramTokenizer, WordTokenizer
 from nlp.datasets.tokenizers.tokenizer import train_tokenizer
 from nlp.errors import ConfigError
+from nlp.models.classical.classifier import rows_of
 from nlp.models.head import Head
 from nlp.models.rules import Rules
 from nlp.training.folder.run_directory import find_run
@@ -131,7 +132,7 @@ def test_words_of_a_linear_model_add_up_to_its_score(opened):
         (found,) = explanations_of(run, ["weights"], text)
         inputs = run.task.preparation.unlabelled([text], run.encoding).batch(np.arange(1), run.model.config.inputs).inputs
         estimator = run.model._estimator
-        scores = (run.model._matrix(**inputs) @ estimator.coef_.T)[0]
+        scores = (rows_of(inputs).matrix(run.model.n_features) @ estimator.coef_.T)[0]
         label = int(run.model.scores(**inputs).argmax())
         assert found.by_word.sum() == pytest.approx(scores[label])
         assert found.by_word[3] == 0 and sum(number for _, number in found.shares) == pytest.approx(scores[label])

@@ -38,6 +38,9 @@ class Gan(nn.Module):
     def carried_tensors(self) -> dict:
         return {}
 
+    def prepared(self, inputs):
+        return inputs
+
 
 class AdversarialLoss(Loss):
     """The sum of what `score` gives for each row."""

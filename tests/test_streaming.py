@@ -100,7 +100,7 @@ from nlp.configs.schema.classical import SgdConfig
 from nlp.configs.schema.data import SizesData
 from nlp.configs.schema.tokenizer import NgramTokenizer
 from nlp.datasets.encoded.cache import Cache
-from nlp.models.classical.classifier import Classical
+from nlp.models.classical.classifier import Bag, Classical
 from nlp.models.head import Head
 
 class Texts:
@@ -133,11 +133,11 @@ type(tokenizer).encode = encode
 encoded = Cache(Path(sys.argv[1])).encode(tokenizer, texts)
 note()
 model = Classical(SgdConfig(type="sgd", n_iterations=1), SizesData(type="sizes", vocab_size=tokenizer.vocab_size), Head("classes", 2))
-plain = model._matrix
+plain = Bag.matrix
 def matrix(*parts):
     note()
     return plain(*parts)
-model._matrix = matrix
+Bag.matrix = matrix
 tokens, starts, weights = encoded.flat(np.arange(len(texts)))
 labels = np.arange(len(texts)) % 2
 model.fit(tokens=tokens, starts=starts, weights=weights, targets={"labels": (labels, labels >= 0)}, seed=1, report=note)

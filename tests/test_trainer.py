@@ -106,7 +106,7 @@ class Scripted:
     def heading(self, metric):
         return metric
 
-    def predict(self, model, batch):
+    def traced(self, model, batch):
         return Predictions(batch.rows)
 
     def metrics(self, predictions):
