@@ -70,12 +70,15 @@ def _shortest_name(run: "RunDirectory") -> str:
 def _example(run: "RunDirectory", n_texts: int) -> list[str] | None:
     """A text of the validation split, or two that belong together, the first that are short; None where none can be read."""
     with suppress(OSError, ValueError, KeyError, TypeError), run.predictions("validation").open(encoding="utf-8") as lines:
-        rows = [str(json.loads(line)["text"]).split("\t", n_texts - 1) if n_texts > 1 else [json.loads(line)["text"]]
-                for line in islice(lines, EXAMPLES)]
-        found = [[" ".join(str(text).split()) for text in row] for row in rows]
-        whole = sorted((row for row in found if len(row) == n_texts and all(row)), key=lambda row: len("".join(row)))
-        return next((row for row in found if row in whole and len("".join(row)) <= SHOWN_CHARACTERS), whole[0] if whole else None)
+        rows = [str(json.loads(line)["text"]).split("\t", n_texts - 1) for line in islice(lines, EXAMPLES)]
+        found = [[" ".join(text.split()) for text in row] for row in rows]
+        whole = [row for row in found if len(row) == n_texts and all(row)]
+        return next((row for row in whole if _size(row) <= SHOWN_CHARACTERS), min(whole, key=_size, default=None))
     return None
+
+
+def _size(row: list[str]) -> int:
+    return sum(map(len, row))
 
 
 def _quoted(text: str) -> str:

@@ -13,6 +13,7 @@ from typing import BinaryIO, NamedTuple, cast
 import numpy as np
 
 from ..errors import DataError
+from ..storage import write_file
 from .arrays import BoolArray, FloatArray
 
 LONGEST_WORD = 10_000
@@ -62,15 +63,17 @@ def vectors_fingerprints(path: Path) -> list[str]:
 
 def write_word_vectors(path: Path, words: Sequence[str], values: FloatArray) -> None:
     """Vectors (n_words, size) in word2vec's format: binary in a file that ends in .bin, otherwise text. Raises DataError where it fails."""
-    numbers = values.astype("<f4")
     try:
-        with path.open("wb") as file:
-            file.write(b"%d %d\n" % numbers.shape)
-            for word, vector in zip(words, numbers, strict=True):
-                content = vector.tobytes() if path.suffix == ".bin" else " ".join(map(str, vector)).encode()
-                file.write(word.encode("utf-8") + b" " + content + b"\n")
+        write_file(path.resolve(), _lines(words, values.astype("<f4"), binary=path.suffix == ".bin"))
     except OSError as error:
         raise DataError(f"{path} cannot be written: {error.strerror}. Name a file in an existing folder.") from None
+
+
+def _lines(words: Sequence[str], numbers: FloatArray, binary: bool) -> Iterator[bytes]:
+    yield b"%d %d\n" % numbers.shape
+    for word, vector in zip(words, numbers, strict=True):
+        content = vector.tobytes() if binary else " ".join(map(str, vector)).encode()
+        yield word.encode("utf-8") + b" " + content + b"\n"
 
 
 class _Wanted:

@@ -26,7 +26,7 @@ Entry = Mapping[str, Any]
 
 class _Side(NamedTuple):
     """One way to vote: as a rule says, as a negated one does, or as the lexicon does for a class. `classes` (n_classes + 1,) are those
-    that the vote is for; the last stands for classes that training never saw.
+    that the vote is for; the last is for classes that training never saw.
     """
 
     voter: int

@@ -77,13 +77,15 @@ class ClassificationLoss(Loss):
         """(batch, n_classes)"""
         labels, known = targets[self.target]
         ids = labels.masked_fill(~known, NO_TARGET)
-        weight = None if self.class_weights is None else self.class_weights.to(logits.device)
         loss = functional.cross_entropy(
-            logits, ids, weight, reduction="sum", ignore_index=NO_TARGET, label_smoothing=self.label_smoothing
+            logits, ids, self._weights_on(logits.device), reduction="sum", ignore_index=NO_TARGET, label_smoothing=self.label_smoothing
         )
         right = (logits.detach().argmax(dim=1) == ids).sum()
         rows = count if self.class_weights is None else known.sum()
         return {"loss": (loss, count), "accuracy": (right, rows)}
+
+    def _weights_on(self, device: torch.device) -> Tensor | None:
+        return None if self.class_weights is None else self.class_weights.to(device)
 
 
 class ImitationLoss(ClassificationLoss):
@@ -97,8 +99,8 @@ class ImitationLoss(ClassificationLoss):
         """`loss` (with its graph), (1 - share) of the gold classes and the teacher's share of its own; and `accuracy`."""
         given, share = module(**inputs), self.imitation(step)
         logits, known = given["scores"].float(), targets[self.target].mask
-        weight = None if self.class_weights is None else self.class_weights.to(logits.device)
-        imitated = functional.cross_entropy(logits, given["teacher"].float().exp(), weight, reduction="none")
+        weights = self._weights_on(logits.device)
+        imitated = functional.cross_entropy(logits, given["teacher"].float().exp(), weights, reduction="none")
         sums = self._sums(logits, targets, count)
         return sums | {"loss": ((1 - share) * sums["loss"][0] + share * imitated.masked_fill(~known, 0).sum(), count)}
 

@@ -59,14 +59,3 @@ def hinge_losses(margins: FloatArray, gold: IntArray) -> FloatArray:
     others = margins.copy()
     others[rows, np.maximum(gold, 0)] = -np.inf
     return np.maximum(0.0, 1.0 + others.max(axis=1) - right)
-
-
-def rank_correlation(first: FloatArray, second: FloatArray) -> float:
-    """Spearman's rank correlation of two sequences (n,); equal values have the mean of their ranks. 0 where one never changes."""
-    centred = [ranks - ranks.mean() for ranks in (_ranks(first), _ranks(second))]
-    return float((centred[0] @ centred[1]) / max(np.sqrt((centred[0] @ centred[0]) * (centred[1] @ centred[1])), 1e-12))
-
-
-def _ranks(values: FloatArray) -> FloatArray:
-    _, places, counts = np.unique(values, return_inverse=True, return_counts=True)
-    return (np.cumsum(counts) - (counts - 1) / 2)[places]

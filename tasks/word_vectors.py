@@ -19,8 +19,8 @@ from ..datasets.tokenizers.token_sequences import TokenSequences
 from ..datasets.word_pairs import WordPairs, read_word_pairs
 from ..errors import DataError
 from ..models.head import Head
+from .correlation import spearman
 from .figures import ratio
-from .metrics import rank_correlation
 from .predictions import Predictions
 from .row_scores import MetricColumns, RowTexts, compact
 from .task import Answer, Explain, PredictOptions, Task, stated, unanswered
@@ -75,7 +75,7 @@ class WordVectors(Task):
         return Head("vocabulary", stated(sizes.vocab_size, "vocab_size", "there is a vector for each word"), bias=False)
 
     def objectives(self, model: "nn.Module") -> "list[Objective]":
-        """What is minimised: whether words are near is told from words that were drawn."""
+        """What is minimised: the loss of telling words that are near from words drawn at random."""
         from .losses import NegativeSamplingLoss, Objective
 
         return [Objective("", model, NegativeSamplingLoss("words", self.config.negatives))]
@@ -134,7 +134,7 @@ class WordVectors(Task):
         assert self.tokenizer is not None
         vectors = _scaled(model.word_vectors(ids, spelling_of(self.tokenizer.tokens(ids))))
         first, second = np.split(vectors[places], 2)
-        return rank_correlation((first * second).sum(axis=1), judged.scores)
+        return spearman((first * second).sum(axis=1), judged.scores)
 
     def metric_columns(self, predictions: ContextPredictions) -> MetricColumns:
         """Of each block: nats, and examples."""

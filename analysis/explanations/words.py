@@ -33,7 +33,7 @@ def without(text: str, removed: Collection[int]) -> str:
 
 
 def word_places(tokenizer: Tokenizer, text: str, tokens: Sequence[str]) -> list[int | None] | None:
-    """For each token the place of its word; None for tokens around the text, and what stands for a text without words.
+    """For each token the place of its word; None for tokens around the text, and for the placeholder of a text without words.
 
     Each word is tokenized by itself; where that does not give the same tokens, it is not known which word a token comes from: None.
     """

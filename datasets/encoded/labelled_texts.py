@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from sys import intern
-from typing import Any
 
 import numpy as np
 
@@ -17,9 +16,9 @@ from ..formats.file_format import nearest
 from ..tables import Table
 from .cache import Cache
 from .labels import UNSEEN, declared_or, some_names
-from .preparation import Preparation, Tokenizers
+from .preparation import Tokenizers
 from .split import Batch, Encoding, StepRandom, Target
-from .text_rows import TextColumns, TextRows
+from .text_rows import TextColumns, TextRows, TextTables
 
 MISSING = frozenset(["", "#N/A", "#NA", "-NaN", "-nan", "<NA>", "N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null"])
 """What spreadsheets and pandas write for a value that is not there."""
@@ -44,22 +43,13 @@ class LabelledSplit(TextRows):
         gold = [self.gold[row] for row in rows]
         return Batch(rows, self.inputs_of(rows, inputs), {"labels": Target(labels, labels != UNSEEN)}, gold)
 
-    def example(self, row: int) -> dict[str, Any]:
-        """Where a text is in the data, the text, and its label."""
-        return {"where": self.table.where(row), "text": self.texts[row], "label": self.gold[row]}
 
-
-class LabelledTexts(Preparation):
+class LabelledTexts(TextTables):
     """How tables of texts and labels become splits."""
 
     def __init__(self, task: ClassificationConfig) -> None:
         self.task, self.read, self.document = task, TextColumns(task.text, task.other), task.document
         self.columns = (*self.read.names, task.label, *([] if task.document is None else [task.document]))
-
-    @property
-    def input_columns(self) -> Sequence[str]:
-        """One text, or two."""
-        return self.read.names
 
     @property
     def column_roles(self) -> Sequence[str]:
@@ -105,14 +95,6 @@ class LabelledTexts(Preparation):
         texts, labels = self.row_texts(table), self._numbers(table, encoding.labels)
         split = LabelledSplit(name, table, texts, table.columns[self.task.label], labels, *self.read.encode(texts, encoding, cache.encode))
         return split, unseen_notices(split)
-
-    def tokenizer_texts(self, table: Table) -> Sequence[str]:
-        """The texts, of a pair each by itself."""
-        return self.read.apart(self.row_texts(table))
-
-    def row_texts(self, table: Table) -> Sequence[str]:
-        """Each text, or both with a tab between them."""
-        return self.read.texts(table.columns)
 
     def unlabelled(self, texts: Sequence[str], encoding: Encoding) -> LabelledSplit:
         """Texts without labels, prepared to be predicted."""

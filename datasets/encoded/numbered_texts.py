@@ -3,7 +3,6 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -14,9 +13,9 @@ from ...errors import DataError
 from ..arrays import FloatArray, IntArray, Ragged
 from ..tables import Table
 from .cache import Cache
-from .preparation import Preparation, Tokenizers
+from .preparation import Tokenizers
 from .split import Batch, Encoding, Standard, StepRandom, Target
-from .text_rows import TextColumns, TextRows
+from .text_rows import TextColumns, TextRows, TextTables
 
 LARGEST = 1e100
 """The square of a larger number, and of the sums of some, would no longer be a number."""
@@ -40,22 +39,13 @@ class NumberedSplit(TextRows):
         learned = ((self.numbers[rows] - self.standard.mean) / self.standard.scale).astype(np.float32)
         return Batch(rows, self.inputs_of(rows, inputs), {"numbers": Target(learned, ~np.isnan(learned))}, self.numbers[rows].tolist())
 
-    def example(self, row: int) -> dict[str, Any]:
-        """Where a text is in the data, the text, and its number as it is written."""
-        return {"where": self.table.where(row), "text": self.texts[row], "label": self.gold[row]}
 
-
-class NumberedTexts(Preparation):
+class NumberedTexts(TextTables):
     """How tables of texts and numbers become splits."""
 
     def __init__(self, task: RegressionConfig) -> None:
         self.task, self.read = task, TextColumns(task.text, task.other)
         self.columns = (*self.read.names, task.target)
-
-    @property
-    def input_columns(self) -> Sequence[str]:
-        """One text, or two."""
-        return self.read.names
 
     @property
     def column_roles(self) -> Sequence[str]:
@@ -92,14 +82,6 @@ class NumberedTexts(Preparation):
         encoded = self.read.encode(texts, encoding, cache.encode)
         return NumberedSplit(name, table, texts, gold, self._numbers(table), encoding.standard, *encoded), []
 
-    def tokenizer_texts(self, table: Table) -> Sequence[str]:
-        """The texts, of a pair each by itself."""
-        return self.read.apart(self.row_texts(table))
-
-    def row_texts(self, table: Table) -> Sequence[str]:
-        """Each text, or both with a tab between them."""
-        return self.read.texts(table.columns)
-
     def unlabelled(self, texts: Sequence[str], encoding: Encoding) -> NumberedSplit:
         """Texts without numbers, prepared to be predicted."""
         assert encoding.standard is not None, "learned with the tokenizer"
@@ -111,7 +93,7 @@ class NumberedTexts(Preparation):
 
 
 def parsed(written: str) -> float | None:
-    """The number that a text stands for; None where it is none, not finite, or too large to compute with."""
+    """The number that is written; None for text that is not a number, is not finite, or is too large to compute with."""
     try:
         number = float(written)
     except ValueError:

@@ -16,7 +16,7 @@ from ..tables import Table
 from ..tokenizers.token_sequences import join_pairs
 from ..tokenizers.tokenizer import BETWEEN, Tokenizer
 from .batching import Order, batches_by_length, row_order
-from .preparation import Tokenizers
+from .preparation import Preparation, Tokenizers
 from .split import Encoding, truncation_notices
 
 Encode = Callable[[Tokenizer, Sequence[str]], Ragged]
@@ -29,6 +29,7 @@ class TextRows:
     name: str
     table: Table
     texts: Sequence[str]
+    gold: Sequence[str]
     encoded: Ragged | None
     others: Ragged | None
 
@@ -68,6 +69,10 @@ class TextRows:
     def joined(self) -> tuple[Ragged, Ragged]:
         """Both texts of each row as one, and the segment of each token."""
         return join_pairs(_given(self.encoded), _given(self.others))
+
+    def example(self, row: int) -> dict[str, Any]:
+        """Where a text is in the data, the text, and its gold answer as it is written."""
+        return {"where": self.table.where(row), "text": self.texts[row], "label": self.gold[row]}
 
     def order(self, training: TrainingConfig | None, model: ModelBase, seed: int) -> Order:
         """Random rows, those of similar length together with `bucket_by_length`."""
@@ -152,6 +157,25 @@ class TextColumns:
                             "or give a table with both columns.")
         parts = [text.partition(BETWEEN) for text in texts]
         return [first for first, _, _ in parts], [second for _, _, second in parts]
+
+
+class TextTables(Preparation):
+    """What tasks have in common that read one text of each row, or two: `read` says which columns."""
+
+    read: TextColumns
+
+    @property
+    def input_columns(self) -> Sequence[str]:
+        """One text, or two."""
+        return self.read.names
+
+    def tokenizer_texts(self, table: Table) -> Sequence[str]:
+        """The texts, of a pair each by itself."""
+        return self.read.apart(self.row_texts(table))
+
+    def row_texts(self, table: Table) -> Sequence[str]:
+        """Each text, or both with a tab between them."""
+        return self.read.texts(table.columns)
 
 
 def joined_texts(first: Sequence[str], second: Sequence[str]) -> list[str]:
