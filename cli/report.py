@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from ..training.finish import Results
 
 
-def print_results(results: "Sequence[Results]", as_json: bool) -> None:
-    """Print the metrics of all seeds."""
+def print_results(results: "Sequence[Results]", as_json: bool, splits_drawn: Sequence[int] = ()) -> None:
+    """Print the metrics over all seeds, and over all random splits of the data where there are several."""
     from ..training.folder.files import plain
     from ..training.run_summary import heading, sections_of
 
@@ -29,19 +29,25 @@ def print_results(results: "Sequence[Results]", as_json: bool) -> None:
     names = [name for name in results[0].metrics["validation"] if all(name in result.metrics["validation"] for result in results)]
     splits = [split for split in results[0].metrics if all(split in result.metrics for result in results)]
     rows = [[split, *(mean_and_spread([result.metrics[split][name] for result in results]) for name in names)] for split in splits]
-    seeds = ", ".join(str(result.seed) for result in results)
+    over = _numbered("seed", [result.seed for result in results]) + (f" on {_numbered('split', splits_drawn)}" if splits_drawn else "")
     spread = "; mean ± standard deviation" if len(results) > 1 else ""
     heads = [heading(sections_of(results[0].directory), name) for name in names]
     head, *lines = [["split", *heads], *rows]
     if not fits(head, lines):
         head, *lines = [["metric", *splits], *map(list, zip(heads, *(row[1:] for row in rows), strict=True))]
-    table(head, lines, title=f"seed{'s' if len(results) > 1 else ''} {seeds}{spread}")
+    table(head, lines, title=f"{over}{spread}")
     seconds = mean(float(result.cost["train_seconds"]) for result in results)
     if len(results) > 1:
-        say(f"Training took {seconds:.1f} s per seed. The runs are in {results[0].directory.group}-seed-*")
+        groups = list(dict.fromkeys(str(result.directory.group) for result in results))
+        say(f"Training took {seconds:.1f} s per run. The runs are in {', '.join(f'{group}-seed-*' for group in groups)}")
     else:
         say(f"Training took {seconds:.1f} s. The run is in {results[0].directory.path}")
     print_next_steps(results[-1].directory)
+
+
+def _numbered(what: str, given: Sequence[int]) -> str:
+    numbers = list(dict.fromkeys(given))
+    return f"{what}{'s' if len(numbers) > 1 else ''} {', '.join(map(str, numbers))}"
 
 
 def mean_and_spread(values: Sequence[float]) -> str:

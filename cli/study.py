@@ -104,12 +104,12 @@ def report(runs: "Sequence[PlannedRun]", outcome: "Outcome", as_json: bool) -> N
 
 
 def print_found(runs: "Sequence[PlannedRun]", results: "Sequence[Results]", as_json: bool) -> None:
-    """The results of one method with its seeds, or a table of several methods."""
-    methods = _by_method(runs, results)
+    """The results of one method over its seeds and splits, or a table of several methods."""
+    methods, splits = _by_method(runs, results), list(dict.fromkeys(run.split for run in runs))
     if results and (as_json or len(methods) == 1):
-        print_results(results, as_json)
+        print_results(results, as_json, splits if len(splits) > 1 else ())
     elif results and os.environ.get("RANK", "0") == "0":  # only the first of several processes prints
-        _print_methods(methods)
+        _print_methods(methods, "seeds and splits" if len(splits) > 1 else "seeds")
 
 
 def end_unless_finished(runs: "Sequence[PlannedRun]", outcome: "Outcome") -> None:
@@ -144,15 +144,15 @@ def _by_method(runs: "Sequence[PlannedRun]", results: "Sequence[Results]") -> "d
     return methods
 
 
-def _print_methods(methods: "dict[str, list[Results]]") -> None:
+def _print_methods(methods: "dict[str, list[Results]]", over: str) -> None:
     """A row for each method: its metrics on test, or on validation where not all have a test split, and the seconds that a run took."""
     from .tables import table
 
     split = "test" if all("test" in result.metrics for results in methods.values() for result in results) else "validation"
-    rows = [{"method": name, "seeds": str(len(results)), **_row(results, split)} for name, results in methods.items()]
+    rows = [{"method": name, "runs": str(len(results)), **_row(results, split)} for name, results in methods.items()]
     columns = list(dict.fromkeys(column for row in rows for column in row if column != "seconds"))
     table([*columns, "seconds"], [[row.get(column, "") for column in (*columns, "seconds")] for row in rows],
-          title=f"{split}; mean ± standard deviation over seeds")
+          title=f"{split}; mean ± standard deviation over {over}")
     recipes = dict.fromkeys(results[0].directory.recipe for results in methods.values())
     say(f"Next: nlp compare {shlex.join(recipes)}")
 

@@ -202,6 +202,17 @@ def test_rows_of_runs_side_by_side_say_whose_they_are():
     assert lines[0] == lines[2], "so that the heading is shown once"
 
 
+def test_splits_are_one_method_with_the_mean_over_them(folder):
+    done = nlp("train", "--config", "rules.yaml", "--config", "naive_bayes.yaml", "--splits", "2", cwd=folder)
+    assert "mean ± standard deviation over seeds and splits" in done.stdout
+    assert re.search(r"^rules +2 .*±.*\nnaive_bayes +2 .*±", done.stdout, re.MULTILINE)
+    alone = nlp("train", "--config", "naive_bayes.yaml", "--splits", "2", cwd=folder).stdout
+    assert "seed 1 on splits 0, 1; mean ± standard deviation" in alone
+    for run in runs_of(folder).values():
+        if run.parent.name == "naive_bayes":
+            assert f"{run.parent.name}/{run.name.partition('-')[0]}-seed-*" in alone
+
+
 def test_a_study_trains_each_run_once_and_as_it_would_be_alone(folder):
     command = ["train", "--config", "rules.yaml", "--config", "naive_bayes.yaml", "--config", "mlp.yaml", "--seeds", "2",
                "--parallel-runs", "2"]

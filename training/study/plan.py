@@ -36,20 +36,24 @@ class PlannedRun:
         return self.recipe.seeds[0]
 
     @property
+    def split(self) -> int:
+        """Which of the random splits of its data; 0 for data that has its own."""
+        return 0 if isinstance(self.recipe.data, SizesData) else self.recipe.data.split_seed
+
+    @property
     def method(self) -> str:
-        """For people: the recipe, and on which part of the data."""
+        """For people: the recipe, and with how much of the data. Runs on several splits are of one method."""
         data = self.recipe.data
         if isinstance(data, SizesData):
             return self.directory.recipe
         share = f", {100 * data.train_share:.4g} % of the data" if data.train_share < 1 else ""
         rows = "" if data.train_rows is None else f", {data.train_rows:,} example{'s' * (data.train_rows != 1)}"
-        split = f", split {data.split_seed}" if data.split_seed else ""
-        return f"{self.directory.recipe}{share}{rows}{split}"
+        return f"{self.directory.recipe}{share}{rows}"
 
     @property
     def name(self) -> str:
-        """The same with the seed."""
-        return f"{self.method}, seed {self.seed}"
+        """The same with the split and the seed."""
+        return f"{self.method}{f', split {self.split}' if self.split else ''}, seed {self.seed}"
 
 
 def plan_study(configs: Sequence[str], overrides: Sequence[str] = (), seeds: Sequence[int] = (), splits: Sequence[int] = (),
