@@ -142,6 +142,27 @@ class RowScores:
         return replace(self, labels=tuple(labels), metrics=metrics)
 
 
+def pooled(parts: Sequence[RowScores]) -> RowScores:
+    """The rows of all folds of one deal, one after the other.
+
+    Correlations are left out: the numbers of each fold stand on the scale of its own training split.
+    """
+    if len(parts) == 1:
+        return parts[0]
+    labels = tuple(dict.fromkeys(label for part in parts for label in part.labels))
+    parts = [part.with_labels(labels) for part in parts]
+    names = [name for name, metric in parts[0].metrics.items() if metric.kind != "correlation"]
+    keys, answers, predicted = (np.concatenate([getattr(part, name) for part in parts]) for name in ("keys", "answers", "predicted"))
+    main = parts[0].main_metric if parts[0].main_metric in names else names[0]
+    return replace(parts[0], main_metric=main, keys=keys, answers=answers, predicted=predicted, lines=None,
+                   metrics={name: _joined([part.metrics[name] for part in parts]) for name in names})
+
+
+def _joined(metrics: Sequence[MetricRows]) -> MetricRows:
+    columns = {name: np.concatenate([metric.columns[name] for metric in metrics]) for name in metrics[0].columns}
+    return replace(metrics[0], columns=columns)
+
+
 class RowTexts(NamedTuple):
     """For each row what the model read, the gold answer, and the prediction; each can be gone through once."""
 

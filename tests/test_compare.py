@@ -18,6 +18,7 @@ from nlp.analysis.comparison.choice import choose, names_of
 from nlp.analysis.comparison.comparison import Settings, compare
 from nlp.analysis.comparison.disagreement import clearest, disagreement
 from nlp.analysis.comparison.estimates import interval
+from nlp.analysis.comparison.from_runs import Wanted, compare_runs, examples
 from nlp.analysis.comparison.methods import MeasuredRows, MeasuredRun, Method
 from nlp.analysis.comparison.output.plots import Bar, Point, front, intervals
 from nlp.analysis.comparison.output.sentences import cautions, headline, power
@@ -33,7 +34,8 @@ from nlp.analysis.statistics.power import smallest_difference
 from nlp.analysis.statistics.proportions import newcombe_interval, wilson_interval
 from nlp.analysis.statistics.sums import ratio
 from nlp.configs.schema.model import differs_by_seed
-from nlp.errors import RunError
+from nlp.errors import DataError, RunError
+from nlp.tasks.row_scores import pooled
 from scipy import stats
 
 
@@ -410,6 +412,51 @@ def test_points_of_a_learning_curve_are_no_methods_of_their_recipe(folder):
     assert choose(["names/lstm/part"], "test").groups[0].latest.name == "part"
     (folder / "runs/names/lstm/whole/results.json").unlink()
     assert choose(["names/lstm"], "test").groups[0].latest.name == "part"
+
+
+def made_folds(folder, recipe, predicted, *, seed=1, folds=(0, 1), model="lstm"):
+    """Runs that were tested on every other row each, as two folds of one deal."""
+    for fold in folds:
+        rows = np.arange(fold, len(GOLD), 2)
+        run = made_run(folder, recipe, classified(GOLD, predicted).take(rows), seed=seed, name=f"fold-{fold}-seed-{seed}",
+                       texts=[f"text {row}" for row in rows])
+        (run / "config.yaml").write_text(f"data: {{type: named, name: digits, folds: 2, split_seed: {fold}}}\n"
+                                         f"task: {{type: classification}}\nmodel: {{type: {model}}}\nseeds: [{seed}]\n", encoding="utf-8")
+
+
+def test_the_folds_of_a_deal_are_one_test(folder):
+    better, worse = some(54, 1), some(24, 2)
+    for seed in (1, 2):
+        made_folds(folder, "digits/mlp", better, seed=seed)
+    made_folds(folder, "digits/rules", worse, model="rules")
+    groups = choose(["digits/*"], "test").groups
+    assert [[len(each.runs) for each in group.runs] for group in groups] == [[2, 2], [2]]
+    outcome = compare_runs(["digits/*"], [], Wanted())
+    values = {method.name: method.value for method in outcome.found.methods}
+    assert values == {"mlp": np.mean(np.equal(GOLD, better)), "rules": np.mean(np.equal(GOLD, worse))}
+    shown = examples(outcome, 3)
+    assert {each.text for each in shown} <= {f"text {row}" for row in np.flatnonzero(np.equal(GOLD, better) != np.equal(GOLD, worse))}
+    assert len(shown) >= 3
+    assert all(each.row < len(GOLD) for each in shown)
+
+
+def test_a_seed_without_all_folds_is_left_out(folder):
+    made_folds(folder, "digits/mlp", some(50, 1))
+    made_folds(folder, "digits/mlp", some(50, 1), seed=2, folds=(0,))
+    chosen = choose(["digits/mlp"], "test")
+    assert [each.seed for each in chosen.groups[0].runs] == [1]
+    assert "digits/mlp/fold-0-seed-2" in chosen.notices[0]
+    made_folds(folder, "digits/rules", some(50, 3), folds=(0,), model="rules")
+    with pytest.raises(DataError, match="digits/mlp/fold-0-seed-1 has 60 rows and digits/rules/fold-0-seed-1 30"):
+        compare_runs(["digits/*"], [], Wanted())
+
+
+def test_folds_are_joined_row_by_row():
+    first, second = classified([0, 1], [0, 2], ("cat", "dog", "owl")), classified([1, 0], [1, 1], ("owl", "cat"))
+    both = pooled([first, second])
+    assert both.labels == ("cat", "dog", "owl")
+    assert both.metrics["accuracy"].value() == 0.5
+    assert both.metrics["f1"].value() == pytest.approx(classified([0, 1, 0, 2], [0, 2, 0, 0]).metrics["f1"].value())
 
 
 def test_names_are_as_short_as_tells_them_apart(folder):

@@ -18,16 +18,27 @@ from ...training.folder.run_directory import RunDirectory, find_runs, list_runs,
 
 
 class Candidate(NamedTuple):
-    """A run with its recipe, without what makes no other model (seeds, description, score_test), and its seed."""
+    """A run with its recipe, without what makes no other model (seeds, description, score_test), its seed, and which fold it was tested on
+    (0 where there are none).
+
+    `others`: the runs of the same seed on the other folds of the deal; their rows and its own are one test.
+    """
 
     run: RunDirectory
     recipe: Mapping[str, Any]
     seed: int
+    fold: int = 0
+    others: tuple[RunDirectory, ...] = ()
 
     @property
     def key(self) -> str:
         """Equal for runs of one method."""
         return json.dumps(self.recipe, sort_keys=True, default=str)
+
+    @property
+    def runs(self) -> tuple[RunDirectory, ...]:
+        """Of all folds."""
+        return self.run, *self.others
 
     @property
     def task(self) -> str:
@@ -38,7 +49,7 @@ class Candidate(NamedTuple):
 
 @dataclass(frozen=True)
 class Group:
-    """Finished runs of one method, one for each seed."""
+    """Finished runs of one method, one for each seed, or one for each seed and fold."""
 
     recipe: Mapping[str, Any]
     runs: Sequence[Candidate]
@@ -51,7 +62,12 @@ class Group:
     @property
     def latest(self) -> RunDirectory:
         """The run that started last."""
-        return max((each.run for each in self.runs), key=_age)
+        return self.latest_test.run
+
+    @property
+    def latest_test(self) -> Candidate:
+        """The same with its other folds."""
+        return max(self.runs, key=lambda each: _age(each.run))
 
 
 @dataclass(frozen=True)
@@ -155,11 +171,22 @@ def _candidate(run: RunDirectory) -> Candidate:
     try:
         recipe = dict(yaml.load(run.config.read_bytes(), getattr(yaml, "CSafeLoader", yaml.SafeLoader)))
         (seed,), _ = recipe.pop("seeds"), recipe["model"]["type"]
+        fold = _take_fold(recipe)
     except (OSError, ValueError, TypeError, KeyError, RecursionError, yaml.YAMLError):
         raise RunError(f"{run.config} is damaged: it is no recipe of a run. {REMEDY}") from None
     for key in ("description", "score_test"):
         recipe.pop(key, None)
-    return Candidate(run, recipe, seed)
+    return Candidate(run, recipe, seed, fold)
+
+
+def _take_fold(recipe: dict[str, Any]) -> int:
+    """Which fold of its deal a recipe is tested on; what is left in the recipe is the deal, `split_seed` of its first fold."""
+    data = recipe["data"]
+    if not (n_folds := data.get("folds")):
+        return 0
+    deal, fold = divmod(data["split_seed"], n_folds)
+    recipe["data"] = data | {"split_seed": deal * n_folds}
+    return fold
 
 
 def _by_method(candidates: Iterable[Candidate]) -> list[list[Candidate]]:
@@ -171,14 +198,27 @@ def _by_method(candidates: Iterable[Candidate]) -> list[list[Candidate]]:
 
 
 def _one_per_seed(runs: Sequence[Candidate], notices: list[str]) -> Group:
-    """The latest run of each seed; of a method without chance, whose runs are all equal, the latest run."""
-    if not Group(runs[0].recipe, runs).has_chance:
-        return Group(runs[0].recipe, [max(runs, key=lambda each: _age(each.run))])
-    latest = {each.seed: each for each in sorted(runs, key=lambda each: _age(each.run))}
-    if earlier := [each for each in runs if latest[each.seed] is not each]:
-        pairs = (f"{each.run.address} (seed {each.seed}, run again as {latest[each.seed].run.address})" for each in earlier)
+    """The latest run of each seed, all folds of a deal together; of a method without chance, those of one seed."""
+    has_chance, recipe = Group(runs[0].recipe, runs).has_chance, runs[0].recipe
+    oldest_first = sorted(runs, key=lambda each: _age(each.run))
+    latest = {(each.seed if has_chance else 0, each.fold): each for each in oldest_first}
+    earlier = [each for each in runs if each not in latest.values()]
+    if earlier and has_chance:
+        pairs = (f"{each.run.address} (seed {each.seed}, run again as {latest[each.seed, each.fold].run.address})" for each in earlier)
         notices.append(f"Of runs of one recipe with the same seed the latest counts. Left out: {', '.join(pairs)}.")
-    return Group(runs[0].recipe, [latest[seed] for seed in sorted(latest)])
+    seeds: dict[int, list[Candidate]] = {}
+    for seed, fold in sorted(latest):
+        seeds.setdefault(seed, []).append(latest[seed, fold])
+    return Group(recipe, _whole_tests(seeds, notices))
+
+
+def _whole_tests(seeds: Mapping[int, Sequence[Candidate]], notices: list[str]) -> list[Candidate]:
+    """One candidate for each seed, which has the runs of all of its folds; seeds with fewer folds than others are left out."""
+    most = max(map(len, seeds.values()))
+    if lacking := [each.run.address for folds in seeds.values() if len(folds) < most for each in folds]:
+        notices.append(f"Left out: {', '.join(lacking)}, of a seed that was not trained on as many folds as others; "
+                       "`nlp train --splits` trains the rest.")
+    return [folds[0]._replace(others=tuple(each.run for each in folds[1:])) for folds in seeds.values() if len(folds) == most]
 
 
 def _age(run: RunDirectory) -> tuple[float, str]:

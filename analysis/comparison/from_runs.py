@@ -11,7 +11,7 @@ import numpy as np
 from ...datasets.arrays import IntArray
 from ...errors import ConfigError, DataError, RunError
 from ...training.folder.run_directory import RunDirectory
-from .choice import choose
+from .choice import Candidate, choose
 from .comparison import Comparison, Settings, compare
 from .disagreement import clearest
 from .methods import Method
@@ -34,11 +34,11 @@ class Wanted(NamedTuple):
 
 @dataclass(frozen=True)
 class Outcome:
-    """The findings, what a reader should know of how they came about, and the latest run of each method by its name."""
+    """The findings, what a reader should know of how they came about, and the latest run of each method, with its folds, by its name."""
 
     found: Comparison
     notices: list[str]
-    runs: Mapping[str, RunDirectory]
+    tests: Mapping[str, Candidate]
 
 
 class Example(NamedTuple):
@@ -59,19 +59,20 @@ def compare_runs(texts: Sequence[str], files: Sequence[Path], wanted: Wanted) ->
     methods, tested = read_methods(chosen.groups, _each_once(files, chosen.notices), wanted.split, wanted.metric)
     if not tested.n_rows:
         raise RunError(f"The split {wanted.split} has no rows, so nothing can be compared on it.")
-    runs = {method.name: group.latest for method, group in zip(methods, chosen.groups, strict=False)}  # files come last
+    tests = {method.name: group.latest_test for method, group in zip(methods, chosen.groups, strict=False)}  # files come last
     if wanted.latency:
-        methods = _with_latencies(methods, runs, wanted.split)
-    first = next(iter(runs.values()), None)
+        methods = _with_latencies(methods, {name: test.run for name, test in tests.items()}, wanted.split)
+    test = next(iter(tests.values()), None)
+    first = None if test is None else test.run
     clusters = None if wanted.cluster is None else _clusters(first, wanted, tested)
-    lines = None if first is None or len(methods) < 2 else examples_of(first, wanted.split)
+    lines = None if test is None or len(methods) < 2 else examples_of(test, wanted.split)
     slices = slices_of(tested, lines) if len(methods) > 1 else []
     if wanted.words:
         slices += _by_words(first, wanted.split, tested)
     unit = unit_of(tested.metric, methods[0].rows.kind)
     margin = None if wanted.margin is None else _margin(wanted.margin, unit)
     found = compare(methods, tested.metric, wanted.split, slices, Settings(wanted.confidence, clusters, margin))
-    return Outcome(found, chosen.notices, runs)
+    return Outcome(found, chosen.notices, tests)
 
 
 def _each_once(files: Sequence[Path], notices: list[str]) -> list[Path]:
@@ -149,13 +150,13 @@ def examples(outcome: Outcome, most: int) -> list[Example]:
     The texts are those of any run; what a file of predictions says is not kept in a form that can be shown.
     """
     found = outcome.found
-    if most and not outcome.runs:
+    if most and not outcome.tests:
         raise RunError("Files of predictions keep no texts here, so --examples needs a run among what is compared.")
     if len(found.methods) < 2 or not most:
         return []
     a, b = found.methods[:2]
-    texts = _predictions(next(iter(outcome.runs.values())), found.split)
-    said = [_predictions(outcome.runs[method.name], found.split) if method.name in outcome.runs else None for method in (a, b)]
+    texts = _predictions(next(iter(outcome.tests.values())), found.split)
+    said = [_predictions(outcome.tests[method.name], found.split) if method.name in outcome.tests else None for method in (a, b)]
     rows = [(a.name, row) for row in clearest(a, b, most).tolist()] + [(b.name, row) for row in clearest(b, a, most).tolist()]
     return [Example(row, texts[row]["text"], str(texts[row].get("label", "")), name,
                     (_said(said[0], texts, row), _said(said[1], texts, row))) for name, row in rows]
@@ -168,9 +169,10 @@ def _said(lines: Sequence[Mapping[str, Any]] | None, texts: Sequence[Mapping[str
     return str(lines[row].get("prediction", ""))
 
 
-def _predictions(run: RunDirectory, split: str) -> Sequence[Mapping[str, Any]]:
-    found = examples_of(run, split)
+def _predictions(test: Candidate, split: str) -> Sequence[Mapping[str, Any]]:
+    found = examples_of(test, split)
     if found is None:
-        raise RunError(f"{run.predictions(split)} is missing, so its texts cannot be shown. `nlp eval {run.address} --split {split}` "
-                       "writes it again.")
+        lacking = next(run for run in test.runs if not run.predictions(split).exists())
+        raise RunError(f"{lacking.predictions(split)} is missing, so its texts cannot be shown. "
+                       f"`nlp eval {lacking.address} --split {split}` writes it again.")
     return found

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from itertools import islice, repeat
 from math import isfinite
 from pathlib import Path
+from statistics import mean
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,14 +13,14 @@ import numpy as np
 from ...datasets.arrays import IntArray
 from ...errors import RunError
 from ...storage import parse_json, read_file
-from ...tasks.row_scores import MetricRows, RowScores
+from ...tasks.row_scores import MetricRows, RowScores, pooled
 from ...terminal import on_one_line
 from ...training.folder.checkpoints import best_bytes
 from ...training.folder.results_file import parameters_of, read_results
 from ...training.folder.row_scores_file import read_row_scores
 from ...training.folder.run_directory import RunDirectory
 from .alignment import align
-from .choice import Group, names_of
+from .choice import Candidate, Group, names_of
 from .methods import MeasuredRows, MeasuredRun, Method
 from .slices import Slice, by_class, by_length
 from .units import unit_of
@@ -68,7 +69,8 @@ def read_methods(groups: Sequence[Group], files: Sequence[Path], split: str, met
 
 def _of_groups(groups: Sequence[Group], split: str) -> Iterator[Part]:
     for name, group in zip(names_of(groups), groups, strict=True):
-        sources = [Source(run.address, read_row_scores(run.row_scores(split)), seed, _cost(run)) for run, _, seed in group.runs]
+        sources = [Source(each.run.address, pooled([read_row_scores(run.row_scores(split)) for run in each.runs]), each.seed, _costs(each))
+                   for each in group.runs]
         yield Part(name, sources, group.has_chance, group.latest.recipe)
 
 
@@ -116,6 +118,12 @@ def _is_finite(metric: MetricRows) -> bool:
     return all(np.isfinite(column).all() for column in metric.columns.values()) and isfinite(metric.value())
 
 
+def _costs(tested: Candidate) -> dict[str, float]:
+    """As means over folds."""
+    costs = [_cost(run) for run in tested.runs]
+    return {name: mean(cost[name] for cost in costs) for name in costs[0] if all(name in cost for cost in costs)}
+
+
 def _cost(run: RunDirectory) -> dict[str, float]:
     """What the run states, without what it could not measure, its parameters, and the size of its best checkpoint."""
     cost = {name: float(value) for name, value in read_results(run.results).cost.model_dump().items()}
@@ -126,8 +134,15 @@ def _cost(run: RunDirectory) -> dict[str, float]:
     return {name: value for name, value in cost.items() if value or name != "peak_bytes"}
 
 
-def examples_of(run: RunDirectory, split: str) -> list[Mapping[str, Any]] | None:
-    """The lines of `predictions/<split>.jsonl` as objects; None where there is no such file. Raises RunError where it is damaged."""
+def examples_of(tested: Candidate, split: str) -> list[Mapping[str, Any]] | None:
+    """The lines of `predictions/<split>.jsonl` as objects, fold after fold; None where there is no such file. Raises RunError where it is
+    damaged.
+    """
+    found = [_examples(run, split) for run in tested.runs]
+    return None if None in found else [line for lines in found if lines is not None for line in lines]
+
+
+def _examples(run: RunDirectory, split: str) -> list[Mapping[str, Any]] | None:
     path = run.predictions(split)
     try:
         return list(_lines(read_file(path)))
