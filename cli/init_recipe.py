@@ -50,7 +50,8 @@ def write_recipe(sample: Sample, model: str, path: Path, force: bool) -> None:
 
     refuse_taken(path, force)
     settings = first_settings(sample, model, path.parent)
-    _refuse_unfit(settings, model, "tokens and tags" if sample.task == "tagging" else "texts and classes")
+    read = "tokens and tags" if sample.task == "tagging" else "numbers and classes" if sample.numbers else "texts and classes"
+    _refuse_unfit(settings, model, read)
     editor = f"# yaml-language-server: $schema={SCHEMA}\n" if (path.parent / SCHEMA).is_file() else ""
     heading = f"{editor}# A recipe for {sample.title}. Commented-out keys show their defaults.\n\n"
     write_atomically(path, heading + commented(settings))
@@ -84,20 +85,36 @@ def first_settings(sample: Sample, model: str, folder: Path) -> dict[str, Any]:
         near = "".join(f" Did you mean {name}?" for name in difflib.get_close_matches(model, classes, n=1))
         raise ConfigError(f"There is no model {model!r}.{near} --model must be one of {', '.join(classes)}.")
     section = classes[model]
-    what = "the tags of the tokens" if sample.task == "tagging" else "the class of the texts"
+    what = "the tags of the tokens" if sample.task == "tagging" else f"the class of the {'rows' if sample.numbers else 'texts'}"
     values: dict[str, Any] = {"description": f"Predict {what} in {sample.title}", "data": _data(sample, folder)}
     if sample.task == "tagging":
         return {**values, **_tagging(sample, model, section), "seeds": [1]}
+    if sample.numbers:
+        return {**values, **_of_numbers(sample, model, section), "seeds": [1]}
     prompts, published = issubclass(section, PromptingConfig), section is PretrainedNetworkConfig
     if section is not RulesConfig and not prompts and not published:
         dense = section in (MlpConfig, NeuralSymbolicConfig)
         values["tokenizer"] = _tokenizer(sample, bag=dense or not issubclass(section, NetworkConfig), dense=dense)
-    names, missing = sample.names, MISSING.intersection(map(str.strip, sample.labels))
-    values["task"] = {"type": "classification", "text": names[0], "label": names[1], **({"missing_labels": "drop"} if missing else {})}
+    text, label = sample.names
+    values["task"] = {"type": "classification", "text": text, "label": label, **_missing_labels(sample)}
     values["model"] = {"type": model, **_model(section, sample)}
     if issubclass(section, NetworkConfig):
         values["training"] = LORA_TRAINING if prompts else FINE_TUNING if published else TRAINING
     return {**values, "seeds": [1]}
+
+
+def _of_numbers(sample: Sample, model: str, section: type) -> dict[str, Any]:
+    """The sections of a classifier of rows of numbers."""
+    task = {"type": "classification", "numbers": "all" if sample.all_numbers else list(sample.numbers), "label": str(sample.label),
+            **({"missing_numbers": "mean"} if sample.missing_numbers else {}), **_missing_labels(sample)}
+    reads = {"input": "vector"} if "input" in getattr(section, "model_fields", {}) else {}
+    settings = {"variant": "gaussian"} if model == "naive_bayes" else _model(section, sample) if section is MlpConfig else {}
+    trained = {"training": TRAINING} if issubclass(section, NetworkConfig) else {}
+    return {"task": task, "model": {"type": model, **reads, **settings}, **trained}
+
+
+def _missing_labels(sample: Sample) -> dict[str, str]:
+    return {"missing_labels": "drop"} if MISSING.intersection(map(str.strip, sample.labels)) else {}
 
 
 def _tagging(sample: Sample, model: str, section: type) -> dict[str, Any]:

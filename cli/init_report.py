@@ -25,14 +25,16 @@ def print_data(recipe: Recipe, sample: Sample, notices: Sequence[str]) -> None:
     tagged = sample.task == "tagging"
     checks = check_splits(dataset.splits, *sample.names, tagged)
     texts, labels = ("tokens", "tags") if tagged else ("text", "class")
-    say(f"{texts.capitalize()} from column {sample.text!r}, {labels} from column {sample.label!r}; "
+    read = f"{len(sample.numbers)} columns of numbers" if sample.numbers else f"{texts.capitalize()} from column {sample.text!r}"
+    say(f"{read}, {labels} from column {sample.label!r}; "
         f"{', '.join(f'{split} {each.examples:,}' for split, each in checks.items())} rows.")
     if sample.encoding != UTF8:
         shown = first_foreign_line("\n".join(sample.texts))
         say(f"Characters are read as {sample.encoding}: {shown!r}. If that looks wrong, give the right one with --encoding.")
     train = checks["train"]
-    say(f"A {'sentence' if tagged else 'text'} has {train.words.minimum:,} to {train.words.maximum:,} words, half of them up to "
-        f"{train.words.median:,}.")
+    if not sample.numbers:
+        say(f"A {'sentence' if tagged else 'text'} has {train.words.minimum:,} to {train.words.maximum:,} words, half of them up to "
+            f"{train.words.median:,}.")
     say(f"{len(train.labels)} {'tags' if tagged else 'classes'} in train: {_counts(train.labels)}.")
     for each in [*dataset.notices, *_warnings(sample, checks), *_leaks(dataset, sample, checks)]:
         notice(each)
@@ -83,7 +85,9 @@ def _warnings(sample: Sample, checks: Mapping[str, SplitCheck]) -> list[str]:
 
 
 def _leaks(dataset: "Dataset", sample: Sample, checks: Mapping[str, SplitCheck]) -> list[str]:
-    """Texts of a split that training sees too."""
+    """Texts of a split that training sees too; rows of numbers are not compared."""
+    if sample.numbers:
+        return []
     leaks = [leak for leak in find_leaks(dataset.splits, *sample.names) if leak.rows and leak.other == "train"]
     remedy = ("remove the duplicates from the file, or give a --validation file of your own"
               if "validation" not in sample.splits else "remove them from the training file")

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ..configs.schema.data import FileData
+from ..datasets.encoded.labelled_texts import MISSING
 from ..datasets.files import read_content
 from ..datasets.formats.arrow import list_columns
 from ..datasets.formats.encodings import UTF8, decode, find_encoding
@@ -27,6 +28,8 @@ TEXT_NAMES = ("text", "tokens", "sentence", "document", "review", "comment", "co
 LABEL_NAMES = ("label", "class", "category", "intent", "target", "sentiment", "language", "topic", "labels", "tag", "genre", "hate",
                "rating", "stars", "label_text", "emotion", "output", "lang", "y", "tags")
 TAG_NAMES = ("tags", "ner_tags", "ner", "labels", "upos", "pos_tags", "pos", "chunk_tags")
+ROW_NUMBERS = ("id", "index", "row", "unnamed: 0", "")
+"""What columns are called that number the rows."""
 TABLES = ("csv", "tsv", "jsonl", "json", "parquet", "xlsx")
 
 Columns = Mapping[str, Sequence[str]]
@@ -52,6 +55,11 @@ class Sample:
     encoding: str = UTF8
     named: str = ""
     notices: Sequence[str] = ()
+    numbers: Sequence[str] = ()
+    """Columns of numbers that are classified in place of a text; `text` is the first of them."""
+    all_numbers: bool = True
+    """Whether these are all columns but that of the class."""
+    missing_numbers: bool = False
 
     @property
     def title(self) -> str:
@@ -165,6 +173,8 @@ def _with_header(file: Path, columns: Columns, named: tuple[str | None, str | No
     if len(columns) < 2 or not rows:
         raise DataError(f"{file} has {len(columns)} columns and {rows} rows, but at least two columns (text and class) and one row "
                         f"are needed. {_HOW_DIVIDED[header]}")
+    if (header or found) and task == "classification" and named[0] is None and (of := _class_of_numbers(columns, named[1])) is not None:
+        return _of_numbers(file, columns, of, header or found)
     text, label = _text_and_label(file, columns, *named)
     places = (text, label) if header or found else (int(text), int(label))
     if task == "classification":
@@ -172,6 +182,31 @@ def _with_header(file: Path, columns: Columns, named: tuple[str | None, str | No
     names = ("text", "label") if task == "classification" else ("tokens", "tags")
     return Sample(file, *places, columns[text], columns[label], header or found, task=task,
                   columns={} if header or found else dict(zip(names, places, strict=True)))
+
+
+def _class_of_numbers(columns: Columns, named: str | None) -> str | None:
+    """The column of the class where all others are numbers: the only one that is not, or of numbers alone one with a well-known name.
+
+    None where there are texts, or no such column has values that repeat.
+    """
+    words = [name for name, values in columns.items() if not all(_number(value) or value.strip() in MISSING for value in values)]
+    known = words or [name for name in columns if _rank(name, LABEL_NAMES) < len(LABEL_NAMES)]
+    label = named if named is not None else known[0] if len(known) == 1 else None
+    if label is None or label not in columns or set(words) - {label} or len(columns) < 2:
+        return None
+    return label if 2 <= len(set(columns[label])) <= max(2, len(columns[label]) // 2) else None
+
+
+def _of_numbers(file: Path, columns: Columns, label: str, header: bool) -> Sample:
+    """Rows of numbers and their class; a column that numbers the rows says nothing of their class."""
+    numbers = [name for name in columns if name != label and name.strip().lower() not in ROW_NUMBERS]
+    left_out = [name for name in columns if name != label and name not in numbers]
+    notices = [f"column {name!r} seems to number the rows and is left out; add it to task.numbers if it does not." for name in left_out]
+    if not numbers:
+        raise DataError(f"{file} has no column of text or numbers beside the class {label!r} and {left_out[0]!r}, which numbers the rows.")
+    missing = any(cell.strip() in MISSING for name in numbers for cell in columns[name])
+    return Sample(file, numbers[0], label, columns[numbers[0]], columns[label], header, notices=notices, numbers=numbers,
+                  all_numbers=not left_out, missing_numbers=missing)
 
 
 def _in_columns(file: Path, columns: Columns, lists: Sequence[str], named: tuple[str | None, str | None], task: str | None) -> Sample:
@@ -204,6 +239,9 @@ def _text_and_label(file: Path, columns: Columns, text: str | None, label: str |
     """The names of the two columns; given ones are checked, others inferred."""
     text = _named(file, text, columns) or _text_column({name: values for name, values in columns.items() if name != label})
     label = _named(file, label, columns) or _label_column({name: values for name, values in columns.items() if name != text})
+    if text is None and all(_number(cell) for values in columns.values() for cell in values):
+        raise DataError(f"{file} has columns of numbers only. Name the column of the class with --label; its values have to repeat, and "
+                        f"the other columns are what is classified. The columns are {', '.join(columns)}.")
     if text is None or label is None or text == label:
         raise DataError(f"{file}: cannot infer which column contains the text and which the class. Name them with --text and --label; "
                         f"the columns are {', '.join(columns)}.")

@@ -46,6 +46,54 @@ def test_columns_are_reported_from_names_and_content(tmp_path: Path, name: str, 
     assert look_at(packed).texts == sample.texts
 
 
+NUMBERS = [("length", "width", "kind"), *((f"{5 + n % 2}.{n}", f"{n}", "ab"[n % 2]) for n in range(8))]
+
+
+def test_a_table_of_numbers_is_classified_by_its_numbers(tmp_path: Path) -> None:
+    file = tmp_path / "a.csv"
+    file.write_text(csv_of(NUMBERS), encoding="utf-8")
+    sample = look_at(file)
+    assert (sample.numbers, sample.label, sample.all_numbers) == (["length", "width"], "kind", True)
+    made = first_settings(sample, "logistic_regression", tmp_path)
+    assert made["task"] == {"type": "classification", "numbers": "all", "label": "kind"}
+    assert made["model"] == {"type": "logistic_regression", "input": "vector"}
+    assert "tokenizer" not in made
+    assert first_settings(sample, "naive_bayes", tmp_path)["model"]["variant"] == "gaussian"
+    assert first_settings(sample, "mlp", tmp_path)["training"]["epochs"] == 10
+    with pytest.raises(ConfigError, match="from numbers and classes alone"):
+        write_recipe(sample, "lstm", tmp_path / "a.yaml", force=False)
+
+
+def test_a_column_that_numbers_the_rows_is_no_measurement(tmp_path: Path) -> None:
+    file = tmp_path / "a.csv"
+    rows = [("Id", *NUMBERS[0]), *((str(n), *row) for n, row in enumerate(NUMBERS[1:]))]
+    rows[3] = ("2", "NA", *rows[3][2:])
+    file.write_text(csv_of(rows), encoding="utf-8")
+    sample = look_at(file)
+    assert sample.numbers == ["length", "width"]
+    assert "'Id'" in sample.notices[0]
+    task = first_settings(sample, "logistic_regression", tmp_path)["task"]
+    assert (task["numbers"], task["missing_numbers"]) == (["length", "width"], "mean")
+
+
+def test_of_numbers_alone_the_class_has_a_known_name_or_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "a.csv"
+    rows = [(*row[:2], {"a": "0", "b": "1"}.get(row[2], "target")) for row in NUMBERS]
+    file.write_text(csv_of(rows), encoding="utf-8")
+    assert look_at(file).label == "target"
+    file.write_text(csv_of([(*rows[0][:2], "grade"), *rows[1:]]), encoding="utf-8")
+    with pytest.raises(DataError, match="has columns of numbers only"):
+        look_at(file)
+    assert look_at(file, label="grade").numbers == ["length", "width"]
+
+
+def test_a_table_of_numbers_trains_from_its_first_recipe(tmp_path: Path) -> None:
+    (tmp_path / "kinds.csv").write_text(csv_of([NUMBERS[0], *NUMBERS[1:] * 5]), encoding="utf-8")
+    done = nlp("config", "init", "kinds.csv", cwd=tmp_path)
+    assert "2 columns of numbers, class from column 'kind'" in done.stdout
+    assert "accuracy" in nlp("train", "--config", "kinds.yaml", cwd=tmp_path).stdout
+
+
 def test_unusual_quotes_are_reported(tmp_path: Path) -> None:
     file = tmp_path / "a.tsv"
     file.write_text('text\tlabel\n"two\twords"\tx\n"a"\ty\n"b"\tx\nc\ty\n', encoding="utf-8")
@@ -67,7 +115,7 @@ def test_columns_can_be_named(tmp_path: Path) -> None:
     ("name", "content", "words"),
     [
         ("a.csv", b"", "is empty"), ("a.csv", b"text,label\n", "2 columns and 0 rows"), ("a.csv", b"text\nx\ny\n", "1 columns"),
-        ("a.csv", b"text,label\n\xff\0,x\n", "a.csv:2 is not UTF-8.*no text file"), ("a.csv", b"a,b\n1,2\n3,4\n", "Name them with --text"),
+        ("a.csv", b"text,label\n\xff\0,x\n", "a.csv:2 is not UTF-8.*no text file"), ("a.csv", b"a,b\n1,2\n3,4\n", "has columns of numbers only"),
         ("a.csv", b"text,label\nx,y\nx,y,z\n", "a.csv:3 has 3 fields"), ("a.jsonl", b"{\n", "a.jsonl:1 is not valid JSON"),
         ("a.csv.gz", b"text", "is not a complete gzip file"), ("a.txt", b"x", "must end in .csv, .tsv, .jsonl"),
         ("gone.csv", None, "There is no file"),
