@@ -264,6 +264,13 @@ def test_sentences_about_a_rate_of_errors():
     ]
 
 
+def test_a_curve_of_shares_does_not_go_below_0():
+    errors = np.array([0.4, 1.3])
+    assert ACCURACY.values(errors).tolist() == [0.6, 0]
+    assert scale_of("pearson", lower_is_better=False).values(errors).tolist() == pytest.approx([0.6, -0.3])
+    assert LOSS.values(errors).tolist() == [0.4, 1.3]
+
+
 @pytest.mark.parametrize(("metric", "lower_is_better", "scale"), [
     ("f1", False, Scale("f1", 1.0, 0.01)), ("bleu", False, Scale("bleu", 100.0, 1.0)), ("ter", True, Scale("ter", None, 1.0)),
     ("perplexity", True, Scale("perplexity", None, None)), ("zero_one_loss", True, Scale("zero_one_loss", None, 0.01)),

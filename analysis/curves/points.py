@@ -9,6 +9,9 @@ import numpy as np
 from ...datasets.arrays import FloatArray, IntArray
 from ..comparison.units import RATIOS_OF_ONE, SCORES
 
+CORRELATIONS = ("pearson", "spearman")
+"""Metrics that may be negative."""
+
 
 class Point(NamedTuple):
     """One run."""
@@ -34,8 +37,9 @@ class Scale(NamedTuple):
         return values if self.best is None else self.best - values
 
     def values(self, errors: FloatArray) -> FloatArray:
-        """The other way round, which is the same sum."""
-        return self.errors(errors)
+        """The other way round, which is the same sum; no share or score is below 0, where a fitted curve may go."""
+        values = self.errors(errors)
+        return values if self.best is None or self.metric in CORRELATIONS else np.maximum(values, 0)
 
     def step(self, error: float) -> float:
         """An improvement that is worth asking for: one point, or about 5 % of a metric without points, rounded to one digit."""
