@@ -185,6 +185,14 @@ def test_the_metric_is_the_loss_of_the_whole_split(loss):
     assert task().metrics(found)["loss"] == pytest.approx(float(loss_of(loss, scores, places, whole=False)), rel=1e-5)
 
 
+def test_scores_are_exact_where_networks_compute_in_bf16():
+    torch.manual_seed(1)
+    scores = torch.randn(5, 5)
+    expected = loss_of(SOFTMAX, scores, DIAGONAL, whole=True)
+    with torch.autocast("cpu", torch.bfloat16):
+        torch.testing.assert_close(loss_of(SOFTMAX, scores, DIAGONAL, whole=True), expected, rtol=0, atol=0)
+
+
 @pytest.mark.parametrize("loss", LOSSES, ids=lambda loss: loss.type)
 def test_a_right_answer_without_any_other_teaches_nothing(loss):
     scores = torch.randn(1, 1, requires_grad=True)
