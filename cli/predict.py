@@ -18,8 +18,10 @@ if TYPE_CHECKING:
 
 CHUNK = 64
 """Texts that are predicted together."""
-SEARCHING = ("beam_size", "n_best", "attention")
+SEARCHING = ("beam-size", "n-best", "attention")
 """Options for sequence-to-sequence runs."""
+RANKING = ("candidates", "top")
+"""Options for runs of ranking."""
 
 
 def predict(
@@ -49,6 +51,9 @@ def predict(
                                                            "neighbours.")] = None,
     attention: Annotated[str | None, typer.Option(help="Sequence to sequence: draw the attention for the first text into this .png "
                                                        "or .svg file.")] = None,
+    candidates: Annotated[str | None, typer.Option(help="Ranking: a file of candidates, one text per line or a table with a column of "
+                                                        "them, of which the nearest to each text are printed.")] = None,
+    top: Annotated[int | None, typer.Option(min=1, max=1_000_000, help="Ranking: candidates per text; 5 by default.")] = None,
 ) -> None:
     """Predict the class or tags of each text, continue it, or translate it."""
     from ..analysis.explanations.own_reasons import own_reasons
@@ -58,14 +63,15 @@ def predict(
     from ..training.folder.run_directory import find_run
     from ..training.open_run import open_run
     from .explained import explainer_for, print_explained, write_explanations
-    from .prediction_files import find_target, find_texts, write_predictions
+    from .prediction_files import find_candidates, find_target, find_texts, write_predictions
 
     opened = open_run(find_run(run), device)
     assert not isinstance(opened.recipe.data, SizesData), "a run was trained on texts"
     if html is not None and explain is None:
         raise ConfigError("--html writes explanations as a page. Add --explain auto, or leave it out.")
     source = find_texts(opened.recipe.data, opened.task.preparation, texts, input_, (text, other))
-    options = PredictOptions(length, temperature, top_k, top_p, beam_size, n_best, attention, seed)
+    named = None if candidates is None else find_candidates(opened.recipe.data, opened.recipe.task, candidates)
+    options = PredictOptions(length, temperature, top_k, top_p, beam_size, n_best, attention, seed, named, top)
     _check_options(opened, options)
     target = None if output is None else find_target(source, output, json)
     reasons = partial(own_reasons, opened) if explain is None else explainer_for(opened, explain, output, html)
@@ -96,7 +102,8 @@ def _check_options(run: "OpenedRun", options: "PredictOptions") -> None:
     from ..errors import ConfigError
 
     if unused := run.unused(options):
-        option, kind = unused[0].replace("_", "-"), "map one text to another" if unused[0] in SEARCHING else "generate text"
+        option = unused[0].replace("_", "-")
+        kind = "map one text to another" if option in SEARCHING else "rank candidates" if option in RANKING else "generate text"
         raise ConfigError(f"--{option} is for runs that {kind}; {run.directory.address} does not. Leave it out.")
     run.task.check_options(run.model, options)
 

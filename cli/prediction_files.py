@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from ..configs.schema.data import FileData, NamedData
+from ..configs.schema.ranking import RankingConfig
+from ..configs.schema.task import TaskConfig
 from ..datasets.context import in_documents
 from ..datasets.encoded.preparation import Preparation
 from ..datasets.encoded.text_rows import joined_texts
@@ -59,6 +61,20 @@ def find_texts(data: NamedData | FileData, preparation: Preparation, texts: list
     encoding = data.encoding if isinstance(data, FileData) else UTF8
     lines = stream_lines(sys.stdin.buffer, "standard input") if path is None else _lines(path, encoding)
     return Source(normalized(lines, data.normalization), path or "standard input")
+
+
+def find_candidates(data: NamedData | FileData, task: TaskConfig | None, path: str) -> list[str]:
+    """What a run of ranking compares texts with: a column of a table, called as in training, or the lines of a file."""
+    if not isinstance(task, RankingConfig):
+        raise ConfigError(f"--candidates is for runs of task.type ranking, and this one is of {task and task.type}. Leave it out.")
+    if not is_table(data, path):
+        encoding = data.encoding if isinstance(data, FileData) else UTF8
+        return list(normalized(_lines(path, encoding), data.normalization))
+    remedy = f"The candidates are read from column `{task.other}`, as in training; a file with one text per line needs no column."
+    given = read_given(data, path, {}, [task.other], remedy, ["candidates"])
+    for each in given.notices:
+        notice(each)
+    return list(given.table.columns[task.other])
 
 
 def _together(texts: list[str], n_texts: int) -> list[str]:

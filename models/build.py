@@ -26,6 +26,7 @@ from ..configs.schema.networks import (
 from ..configs.schema.neural_symbolic import NeuralSymbolicConfig
 from ..configs.schema.pretrained import PretrainedNetworkConfig
 from ..configs.schema.prompting import PromptConfig, TunedPromptConfig
+from ..configs.schema.ranking import Bm25Config, TfidfCosineConfig
 from ..configs.schema.rules import RulesConfig
 from ..configs.schema.transformers import TransformerConfig, TransformerSeq2SeqConfig
 from ..configs.schema.word_vectors import CbowConfig, SkipGramConfig
@@ -35,6 +36,7 @@ from .head import Head, Heads
 if TYPE_CHECKING:
     from .classical.classifier import Classical
     from .classical.ngram import NgramLanguageModel
+    from .classical.retrieval import Retrieval
     from .classical.taggers import Tagger
     from .networks.network import Network
     from .networks.two_towers import TwoTowers
@@ -42,11 +44,11 @@ if TYPE_CHECKING:
     from .prompting.prompted import Prompted
     from .rules import Rules
 
-Model = Union["Rules", "Classical", "Tagger", "NgramLanguageModel", "Network", "Prompted"]
+Model = Union["Rules", "Classical", "Retrieval", "Tagger", "NgramLanguageModel", "Network", "Prompted"]
 """A model of any generation: a batch in, scores out."""
 
 
-def build_model(config: ModelConfig, spec: SizesData, head: Heads,  # noqa: PLR0911, PLR0912, one for each family
+def build_model(config: ModelConfig, spec: SizesData, head: Heads,  # noqa: PLR0911, PLR0912, PLR0915, one for each family
                 language_model: "LanguageModel | None" = None) -> Model:
     """Build the model with the sizes of the data and the output that the task needs, or several by name; without one, the bare encoder.
 
@@ -73,6 +75,10 @@ def build_model(config: ModelConfig, spec: SizesData, head: Heads,  # noqa: PLR0
             return Classical(config, spec, _classes(config, head))
         case MostFrequentTagConfig() | HmmConfig() | AveragedPerceptronConfig():
             return _tagger(config, _tags(config, head))
+        case TfidfCosineConfig() | Bm25Config():
+            from .classical.retrieval import new_retrieval
+
+            return new_retrieval(config, _size(spec.vocab_size, "vocab_size", config))
         case MlpConfig():
             from .networks.mlp import Mlp
 

@@ -9,14 +9,14 @@ from typing import Literal
 class Head:
     """The output that a task needs.
 
-    `classes`: one score for each class of a text, or of two; `number`: one number for them; `tags`: one score for each tag at each word,
-    with `crf` of a conditional random field; `vocabulary`: one for each word at each position; `sequence`: one for each word of the
-    target's vocabulary at each of its places.
+    `classes`: one score for each class of a text, or of two; `number`: one number for them; `ranking`: a vector of each, and no output;
+    `tags`: one score for each tag at each word, with `crf` of a conditional random field; `vocabulary`: one for each word at each
+    position; `sequence`: one for each word of the target's vocabulary at each of its places.
     `labels` are the classes by name, where there are any: rules vote by name. `tied`: the output shares the embedding's matrix;
     `tied_source`: so does the source's embedding. `multiple`: the matrices of a vocabulary have a multiple of so many rows.
     """
 
-    kind: Literal["classes", "number", "tags", "vocabulary", "sequence"]
+    kind: Literal["classes", "number", "ranking", "tags", "vocabulary", "sequence"]
     n_outputs: int
     labels: tuple[str, ...] = ()
     tied: bool = False

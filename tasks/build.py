@@ -5,6 +5,7 @@ from typing import assert_never
 from ..configs.schema.classification import ClassificationConfig
 from ..configs.schema.data import SizesData
 from ..configs.schema.language_modeling import LanguageModelingConfig, MaskedLanguageModelingConfig
+from ..configs.schema.ranking import RankingConfig
 from ..configs.schema.regression import RegressionConfig
 from ..configs.schema.sequence_to_sequence import SequenceToSequenceConfig
 from ..configs.schema.tagging import TaggingConfig
@@ -28,6 +29,10 @@ def task_class(config: TaskConfig) -> type[Task]:  # noqa: PLR0911, one for each
             from .regression import Regression
 
             return Regression
+        case RankingConfig():
+            from .ranking.ranking import Ranking
+
+            return Ranking
         case TaggingConfig():
             from .tagging import Tagging
 

@@ -74,6 +74,8 @@ class PredictOptions:
     n_best: int | None = None
     attention: str | None = None
     seed: int = 0
+    candidates: Sequence[str] | None = None
+    top: int | None = None
 
     def sampling(self) -> Sampling | None:
         """How tokens are sampled; None where no option asks for it."""
@@ -179,6 +181,10 @@ class Task(ABC):
     def traced(self, model: Any, batch: Batch) -> Any:
         """The same, with what the model's report is made of where it has one; that may take longer."""
         return self.predict(model, batch)
+
+    def completed(self, predictions: Any) -> Any:
+        """The predictions of all rows together, for tasks that compare rows with each other; by default they are what they are."""
+        return predictions
 
     def model_report(self, model: Any, predictions: Any) -> ModelReport | None:
         """What the model reports of its `traced` predictions; None for one that reports nothing."""

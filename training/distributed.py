@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from ..configs.schema.model import ModelConfig
+from ..configs.schema.recipe import Recipe
 from ..errors import ConfigError
 
 if TYPE_CHECKING:
@@ -82,11 +82,15 @@ def join_world(device: str) -> World:
     return World(dist.get_rank(), size)
 
 
-def refuse_ranks(model: ModelConfig, size: int) -> None:
-    """Several processes share the steps of a network. Raises ConfigError for a model without steps: each would learn from a part."""
-    if size > 1 and model.learns_by != "gradient":
-        raise ConfigError(f"model.type {model.type} has no steps to share, so one process trains it; leave --processes (or torchrun) out. "
-                          "Train several seeds at the same time with --parallel-runs.")
+def refuse_ranks(recipe: Recipe, size: int) -> None:
+    """Several processes share the steps of a network. Raises ConfigError for a model without steps: each would learn from a part; and for a
+    task whose loss compares the rows of a batch with each other, of which each process has some."""
+    if size > 1 and recipe.task is not None and recipe.task.whole_batches:
+        raise ConfigError(f"task.type {recipe.task.type} compares all rows of a batch with each other, and of several processes each has "
+                          "only some of them: the run would learn something else. Leave --processes (or torchrun) out.")
+    if size > 1 and recipe.model.learns_by != "gradient":
+        raise ConfigError(f"model.type {recipe.model.type} has no steps to share, so one process trains it; leave --processes (or "
+                          "torchrun) out. Train several seeds at the same time with --parallel-runs.")
 
 
 def leave_world(world: World) -> None:

@@ -14,7 +14,7 @@ def predict(task: Task, model: Any, split: Split, world: World = World(), most: 
     """The model's predictions for every row (or for about `most`), the same on every rank."""
     mine = list(_predictions(task, model, split, world, most))
     parts = [part for parts in world.gathered(mine) for part in parts]
-    return type(parts[0]).joined(parts)
+    return task.completed(type(parts[0]).joined(parts))
 
 
 def _predictions(task: Task, model: Any, split: Split, world: World, most: int | None) -> Iterator[Predictions]:

@@ -76,7 +76,7 @@ def _place(recipe: Recipe, device: str, threads: int | None, processes: int) -> 
     processes = max(processes, int(os.environ.get("LOCAL_WORLD_SIZE", "1")))
     device, count = choose_device(recipe, device, processes), thread_count(recipe, threads, processes)
     world = join_world(device)
-    refuse_ranks(recipe.model, max(world.size, processes))
+    refuse_ranks(recipe, max(world.size, processes))
     return device, count, world
 
 

@@ -46,7 +46,7 @@ def train_jobs(jobs: Sequence[Job], show: Callable[[int | None, int], Display] |
                 results.append(Results.read(job.directory))
                 continue
             world = join_world(job.device)
-            refuse_ranks(job.recipe.model, world.size)
+            refuse_ranks(job.recipe, world.size)
             try:
                 result = run_recipe(job.recipe, Setting(job.seed, job.device, job.threads, world, show), job.directory)
             except TakenError:

@@ -84,8 +84,9 @@ class ClassificationConfig(TextsTask):
         yield from super()._problems(recipe)
         model = recipe.model
         towers = getattr(model, "towers", None)
-        if towers is not None and towers.combine == "cosine":
-            yield Problem(("model", "towers", "combine"), "`cosine` gives one number, for task.type regression; use `symmetric`")
+        if towers is not None and towers.combine in ("cosine", "dot"):
+            yield Problem(("model", "towers", "combine"), f"`{towers.combine}` gives one number, for task.type regression or ranking; use "
+                          "`symmetric`")
         if "vector" in self.offered and model.inputs & READ_OF_TEXTS and not isinstance(recipe.data, SizesData):
             key = "input" if "input" in type(model).model_fields else "type"
             yield Problem(("model", key), f"{model.type} reads texts here, and the task has {'numbers' if self.numbers else 'pictures'}: "

@@ -26,6 +26,7 @@ from .networks import CnnConfig, MlpConfig, PictureCnnConfig, RecurrentConfig, R
 from .neural_symbolic import NeuralSymbolicConfig
 from .pretrained import PretrainedNetworkConfig
 from .prompting import PromptConfig, TunedPromptConfig
+from .ranking import Bm25Config, TfidfCosineConfig
 from .rules import RulesConfig
 from .transformers import TransformerConfig, TransformerSeq2SeqConfig
 from .word_vectors import CbowConfig, SkipGramConfig
@@ -43,6 +44,8 @@ ModelConfig = Annotated[
     | GradientBoostingConfig
     | RidgeConfig
     | KnnConfig
+    | TfidfCosineConfig
+    | Bm25Config
     | MostFrequentTagConfig
     | HmmConfig
     | AveragedPerceptronConfig

@@ -51,6 +51,8 @@ class NetworkConfig(ModelBase):
 class MlpConfig(NetworkConfig):
     """Multi-layer perceptron over a bag of tokens, weighted n-grams, or a plain vector of features."""
 
+    gives: ClassVar[frozenset[str]] = frozenset({"classes", "number", "ranking"})
+
     type: Literal["mlp"]
     input: Literal["bag", "vector"] = "bag"
     """`bag`: the tokens or n-grams of a text, without order or padding; `vector`: numbers, or the pixels of a picture."""
@@ -114,7 +116,7 @@ CharactersConfig = Annotated[CharacterCnnConfig | CharacterLstmConfig, Field(dis
 class SequenceNetworkConfig(NetworkConfig):
     """The base of networks that read tokens in order."""
 
-    gives: ClassVar[frozenset[str]] = frozenset({"classes", "number", "tags"})
+    gives: ClassVar[frozenset[str]] = frozenset({"classes", "number", "ranking", "tags"})
 
     token_dropout: Probability = 0.0
     """Share of tokens replaced by [UNK] in training, so that no prediction depends on one word (Iyyer et al. 2015)."""
@@ -180,7 +182,7 @@ class PictureCnnConfig(NetworkConfig):
 class RecurrentConfig(SequenceNetworkConfig):
     """Elman RNN, LSTM (Hochreiter and Schmidhuber 1997) or GRU (Cho et al. 2014)."""
 
-    gives: ClassVar[frozenset[str]] = frozenset({"classes", "number", "tags", "vocabulary"})
+    gives: ClassVar[frozenset[str]] = frozenset({"classes", "number", "ranking", "tags", "vocabulary"})
     carries_state: ClassVar[bool] = True
 
     type: Literal["rnn", "lstm", "gru"]

@@ -57,6 +57,11 @@ class TaskBase(Config):
         return self.offers
 
     @property
+    def whole_batches(self) -> bool:
+        """Whether what a row teaches depends on the other rows of its batch, which processes then cannot share."""
+        return False
+
+    @property
     def main_metric(self) -> str:
         """The metric that people judge a system by."""
         return "accuracy"

@@ -53,16 +53,16 @@ class TextRows:
         """
         arrays: dict[str, Any] = {"texts": [self.texts[row] for row in rows]} if "text" in inputs else {}
         if "bag" in inputs:
-            arrays |= _bag(_given(self.encoded), rows, "")
+            arrays |= as_bag(_given(self.encoded), rows, "")
         if "other_bag" in inputs:
-            arrays |= _bag(_given(self.others), rows, "other_")
+            arrays |= as_bag(_given(self.others), rows, "other_")
         if "tokens" in inputs:
             tokens, segments = (_given(self.encoded), None) if "other_tokens" in inputs or self.others is None else self.joined
-            arrays |= _padded(tokens, rows, "")
+            arrays |= as_padded(tokens, rows, "")
             if segments is not None and "segments" in inputs:
                 arrays["segments"] = segments.padded(rows, pad_id=0)[0]
         if "other_tokens" in inputs:
-            arrays |= _padded(_given(self.others), rows, "other_")
+            arrays |= as_padded(_given(self.others), rows, "other_")
         return arrays
 
     @cached_property
@@ -93,13 +93,15 @@ def _given(encoded: Ragged | None) -> Ragged:
     return encoded
 
 
-def _bag(texts: Ragged, rows: IntArray, prefix: str) -> dict[str, Any]:
+def as_bag(texts: Ragged, rows: IntArray, prefix: str) -> dict[str, Any]:
+    """The rows without order or padding, by the names that inputs have."""
     bag = {f"{prefix}{name}": values for name, values in zip(("tokens", "starts", "weights"), texts.flat(rows), strict=True)}
     texts.release()
     return bag
 
 
-def _padded(texts: Ragged, rows: IntArray, prefix: str) -> dict[str, Any]:
+def as_padded(texts: Ragged, rows: IntArray, prefix: str) -> dict[str, Any]:
+    """The rows filled up to equal length, by the names that inputs have."""
     return {f"{prefix}{name}": values for name, values in zip(("tokens", "lengths"), texts.padded(rows, pad_id=0), strict=True)}
 
 

@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -11,10 +13,8 @@ from ...configs.schema.networks import NetworkConfig
 from ...configs.schema.towers import TowersConfig
 from ..head import Head
 from ..layers.heads import class_count, dense_layers
-from .network import Network
-
-OTHER = "other_"
-"""What the names of the second text's inputs begin with."""
+from ..two_texts import apart
+from .network import Network, as_tensors
 
 
 class TwoTowers(Network):
@@ -24,18 +24,42 @@ class TwoTowers(Network):
         super().__init__(config)
         self.first = new_encoder()
         self.second = None if towers.shared else new_encoder()
-        self.output = PairOutput(towers, self.first.d_vector, config.dropout, class_count(head))
+        by_vectors = head is not None and head.kind == "ranking"
+        self.output = (VectorOutput(towers) if by_vectors else
+                       PairOutput(towers, self.first.d_vector, config.dropout, class_count(head)))
 
     def encode(self, second: bool = False, **inputs: Tensor) -> Tensor:
         """One text of each row, by the names that its encoder gives its inputs -> (batch, d_vector)"""
         tower = self.second if second and self.second is not None else self.first
         return tower(**inputs)
 
-    def forward(self, **inputs: Any) -> Tensor:
-        """The inputs of both texts, those of the second as `other_...` -> (batch, n_outputs)"""
-        others = {name.removeprefix(OTHER): value for name, value in inputs.items() if name.startswith(OTHER)}
-        own = {name: value for name, value in inputs.items() if not name.startswith(OTHER)}
+    def forward(self, **inputs: Any) -> Tensor | dict[str, Tensor]:
+        """The inputs of both texts, those of the second as `other_...` -> (batch, n_outputs), or for ranking a vector of each text."""
+        own, others = apart(inputs)
         return self.output(self.encode(**own), self.encode(second=True, **others))
+
+    @torch.inference_mode()
+    def vectors(self, second: bool = False, **inputs: Any) -> npt.NDArray[np.float32]:
+        """(batch, d_vector) of first texts or of second ones, whose dot products are scores; for ranking."""
+        assert isinstance(self.output, VectorOutput), "of a model that ranks"
+        with self.without_dropout():
+            return self.output.scaled(self.encode(second, **as_tensors(inputs, self.device))).float().cpu().numpy()
+
+
+class VectorOutput(nn.Module):
+    """The vectors themselves, of length 1 where they are compared by their cosine: a score is a dot product."""
+
+    def __init__(self, towers: TowersConfig) -> None:
+        super().__init__()
+        self.combine = towers.combine
+
+    def forward(self, first: Tensor, second: Tensor) -> dict[str, Tensor]:
+        """(n_first, d_vector), (n_second, d_vector) -> the same by name"""
+        return {"queries": self.scaled(first), "candidates": self.scaled(second)}
+
+    def scaled(self, vectors: Tensor) -> Tensor:
+        """(n, d_vector) -> (n, d_vector)"""
+        return functional.normalize(vectors, dim=1) if self.combine == "cosine" else vectors
 
 
 class PairOutput(nn.Module):
@@ -44,9 +68,9 @@ class PairOutput(nn.Module):
     def __init__(self, towers: TowersConfig, d_vector: int, dropout: float, n_outputs: int | None) -> None:
         super().__init__()
         self.combine = towers.combine
-        d_combined = {"concatenation": 4 * d_vector, "symmetric": 2 * d_vector, "cosine": 1}[towers.combine]
+        d_combined = {"concatenation": 4 * d_vector, "symmetric": 2 * d_vector, "cosine": 1, "dot": 1}[towers.combine]
         sizes = [d_combined, *towers.hidden_sizes]
-        self.hidden = nn.Sequential(nn.Dropout(0.0 if towers.combine == "cosine" else dropout), *dense_layers(sizes, "relu", dropout))
+        self.hidden = nn.Sequential(nn.Dropout(0.0 if d_combined == 1 else dropout), *dense_layers(sizes, "relu", dropout))
         self.scores = nn.Identity() if n_outputs is None else nn.Linear(sizes[-1], n_outputs)
         if towers.combine == "cosine" and isinstance(self.scores, nn.Linear):
             # Texts that are alike begin at 1, those that have nothing in common at -1: a random sign would first have to be unlearned.
@@ -61,5 +85,7 @@ class PairOutput(nn.Module):
         """(batch, d_vector), (batch, d_vector) -> (batch, d_combined)"""
         if self.combine == "cosine":
             return functional.cosine_similarity(first, second).unsqueeze(1)
+        if self.combine == "dot":
+            return (first * second).sum(dim=1, keepdim=True)
         symmetric = [(first - second).abs(), first * second]
         return torch.cat(symmetric if self.combine == "symmetric" else [first, second, *symmetric], dim=1)
