@@ -17,6 +17,7 @@ from .classical import (
     MostFrequentTagConfig,
     NaiveBayesConfig,
     NgramConfig,
+    ParserConfig,
     PerceptronConfig,
     RandomForestConfig,
     RidgeConfig,
@@ -46,6 +47,7 @@ ModelConfig = Annotated[
     | MostFrequentTagConfig
     | HmmConfig
     | AveragedPerceptronConfig
+    | ParserConfig
     | NgramConfig
     | MlpConfig
     | CnnConfig

@@ -6,13 +6,14 @@ from pydantic import Field
 
 from .classification import ClassificationConfig
 from .language_modeling import LanguageModelingConfig, MaskedLanguageModelingConfig
+from .parsing import ParsingConfig
 from .regression import RegressionConfig
 from .sequence_to_sequence import SequenceToSequenceConfig
 from .tagging import TaggingConfig
 from .word_vectors import WordVectorsConfig
 
 TaskConfig = Annotated[
-    ClassificationConfig | RegressionConfig | TaggingConfig | LanguageModelingConfig | MaskedLanguageModelingConfig
-    | SequenceToSequenceConfig | WordVectorsConfig,
+    ClassificationConfig | RegressionConfig | TaggingConfig | ParsingConfig | LanguageModelingConfig
+    | MaskedLanguageModelingConfig | SequenceToSequenceConfig | WordVectorsConfig,
     Field(discriminator="type"),
 ]
