@@ -8,12 +8,11 @@ from nlp.models.parsing.spanning_tree import best_tree
 
 
 def leads_to_root(heads) -> bool:
-    for place in range(len(heads)):
+    for place in range(1, len(heads) + 1):
+        word = place
         for _ in heads:
-            place = heads[place] - 1
-            if place < 0:
-                break
-        if place >= 0:
+            word = heads[word - 1] if word else 0
+        if word:
             return False
     return True
 

@@ -39,7 +39,7 @@ def open_run(directory: RunDirectory, device: str = "auto") -> OpenedRun:
     recipe = load_recipe(str(directory.config))
     encoding, hashes = load_encoding(directory)
     if (tagger := getattr(recipe.task, "tagger", None)) is not None:
-        encoding = replace(encoding, tagger=open_tagger(tagger))
+        encoding = replace(encoding, tagger=open_tagger(tagger, "task.tagger"))
     task = build_task(recipe.task, encoding)
     setting = Setting(recipe.seeds[0], choose_device(recipe, device), thread_count(recipe))
     model = build_placed_model(recipe, setting, encoding, task)

@@ -10,14 +10,13 @@ import numpy as np
 
 from ..configs.load import load_recipe
 from ..configs.schema.tagging import TaggingConfig
+from ..datasets.tokenizers.tagger import PART_OF_SPEECH
 from ..errors import ConfigError, RunError
 from .folder.checkpoints import checkpoint_path
 from .folder.run_directory import RunDirectory, find_run
 
 if TYPE_CHECKING:
     from .open_run import OpenedRun
-
-KEY = "tokenizer.analysis.part_of_speech.run"
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,23 +36,23 @@ class RunTagger:
         return [[run.encoding.labels[tag] for tag in next(found)] if words else [] for words in sentences]
 
 
-def open_tagger(name: str) -> RunTagger:
+def open_tagger(name: str, key: str = PART_OF_SPEECH) -> RunTagger:
     """The tagger of this run. Raises ConfigError where it is no finished run for tagging, RunError where it is missing or damaged."""
-    source = _find(name)
+    source = _find(name, key)
     recipe = load_recipe(str(source.config))
     if not isinstance(recipe.task, TaggingConfig):
         task = "nothing" if recipe.task is None else recipe.task.type
-        raise ConfigError(f"{KEY}: {source.address} is a {recipe.model.type} for {task}, and only a tagger gives each word a tag. Name a "
+        raise ConfigError(f"{key}: {source.address} is a {recipe.model.type} for {task}, and only a tagger gives each word a tag. Name a "
                           "run with `task: {type: tagging}`, such as one of ud_english_ewt/averaged-perceptron.")
     if source.status() != "finished":
-        raise ConfigError(f"{KEY}: {source.address} is not finished, and its tags may still change. Finish it with "
+        raise ConfigError(f"{key}: {source.address} is not finished, and its tags may still change. Finish it with "
                           f"`nlp train --resume {source.address}`, or name another run.")
     return _opened(source, _fingerprint(source))
 
 
-def tagger_fingerprint(name: str) -> str:
+def tagger_fingerprint(name: str, key: str = PART_OF_SPEECH) -> str:
     """A hash of what decides the tags of a run. Raises RunError where it is missing or damaged."""
-    return _fingerprint(_find(name))
+    return _fingerprint(_find(name, key))
 
 
 @lru_cache(maxsize=2)
@@ -63,11 +62,11 @@ def _opened(source: RunDirectory, fingerprint: str) -> RunTagger:
     return RunTagger(open_run(source, "cpu"), fingerprint)
 
 
-def _find(name: str) -> RunDirectory:
+def _find(name: str, key: str) -> RunDirectory:
     try:
         return find_run(name)
     except RunError as error:
-        raise RunError(f"{KEY}: {error}") from None
+        raise RunError(f"{key}: {error}") from None
 
 
 def _fingerprint(source: RunDirectory) -> str:

@@ -70,6 +70,8 @@ class ParsingConfig(TaskBase):
 
     @property
     def suggestion(self) -> Suggestion:
+        if len(self.columns) > (1 if self.tagger is None else 2):
+            return Suggestion("the trees of sentences whose words have tags", "--input FILE.conllu", n_texts=0)
         return Suggestion("the tree of a sentence")
 
     @property

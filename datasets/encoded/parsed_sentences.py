@@ -96,7 +96,7 @@ class ParsedSentences(Preparation):
             raise DataError(f"{train.source} has no word, so there is nothing to learn. Is task.columns right?")
         numbers = {label: number for number, label in enumerate(labels)}
         counts = np.bincount([numbers[relation] for each in relations for relation in each], minlength=len(labels))
-        tagger = None if self.task.tagger is None else tokenizers.cache.open_tagger(self.task.tagger)
+        tagger = None if self.task.tagger is None else tokenizers.cache.open_tagger(self.task.tagger, "task.tagger")
         if not tokenizers.wanted:
             spec = SizesData(type="sizes", n_classes=len(labels))
             return Encoding(spec, labels, tuple(counts.tolist()), tagger=tagger)

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from typing import Any
+from functools import lru_cache
 from zlib import crc32
 
 import numpy as np
@@ -35,7 +35,8 @@ b0.p b1.p b2.p, s0.p b0.p b1.p, s0.w b0.p b1.p, s0.p b0.w b1.p, s1.p s0.p b0.p, 
 s2.p s1.p s0.p, s2.p s1.p s0.p b0.p, s1.p s0.p b0.p b1.p, s0.x b0.p b1.p, s1.p s0.p b0.x, s1.p s0.x b0.p
 s0l.w, s0l.p, s0l.d, s0r.w, s0r.p, s0r.d, s1l.w, s1l.p, s1l.d, s1r.w, s1r.p, s1r.d, b0l.w, b0l.p, b0l.d, s0m.p, s1m.p, b0m.p
 s0.p s0l.p b0.p, s0.p s0r.p b0.p, s0.p b0.p b0l.p, s1.p s1r.p s0.p, s1.p s0.p s0l.p, s1.p s1l.p s0.p, s0.w s0r.d, s0.p s0r.d b0.p
-s0.p s0l.d b0.p, s0.p b0.p b0l.d, s1.p s1r.d s0.p, s1.w s1r.d s0.p, s0.p s0l.p s0m.p, b0.p b0l.p b0m.p, s1.p s1r.p s1m.p, s1.p s1r.d s0.p b0.p
+s0.p s0l.d b0.p, s0.p b0.p b0l.d, s1.p s1r.d s0.p, s1.w s1r.d s0.p, s0.p s0l.p s0m.p, b0.p b0l.p b0m.p, s1.p s1r.p s1m.p
+s1.p s1r.d s0.p b0.p
 s0.w s0.nr, s0.p s0.nr, s0.w s0.nl, s0.p s0.nl, s1.w s1.nr, s1.p s1.nr, b0.w b0.nl, b0.p b0.nl, s0.p b0.p b0.nl, s1.p s0.p s1.nr
 s0.w s0b0, s0.p s0b0, b0.w s0b0, b0.p s0b0, s0.p b0.p s0b0, s0.w b0.w s0b0, s1.p s0.p s1s0, s1.w s0.w s1s0, s1.p s0.p b0.p s1s0
 """
@@ -44,7 +45,8 @@ STATE_EXTRAS = "s0.*, s1.*, b0.*, b1.*, s0.* b0.*, s1.* s0.*, s0.* b0.p, s0.p b0
 """Of each further column."""
 ARC_TEMPLATES = """
 hd, h.w, h.p, h.x, d.w, d.p, d.x, h.p d.p, h.w d.p, h.p d.w, h.w d.w, h.x d.x, h.x d.p, h.p d.x, h.p d.p hd, h.w d.p hd, h.p d.w hd
-h.p d.w d.p, h.w h.p d.p, d.w hd, d.p hd, d.x hd, d-.p d.p, d.p d+.p, d-.p d.p d+.p, h-.p h.p, h.p h+.p, h.p d.p d-.p, h.p d.p d+.p, d-.w d.p
+h.p d.w d.p, h.w h.p d.p, d.w hd, d.p hd, d.x hd, d-.p d.p, d.p d+.p, d-.p d.p d+.p, h-.p h.p, h.p h+.p, h.p d.p d-.p, h.p d.p d+.p
+d-.w d.p
 dl.p, dl.w, dr.p, dr.w, dl.d, dr.d, hl.d, hr.d, d.p dl.p, d.p dr.p, d.p dl.d, d.p dr.d, h.p d.p hl.d, h.p d.p hr.d, h.p d.p dl.w, d.nl, d.nr
 h.p d.p dl.d, h.p d.p dr.d, h.w d.p hr.d, h.w d.p hl.d, h.p d.p dl.p hd, h.p d.p dr.p hd, d.p dl.w, h.p dl.w hd, h.w dl.w
 """
@@ -94,6 +96,7 @@ def n_kinds(n_columns: int) -> int:
     return 3 + max(n_columns - 2, 0)
 
 
+@lru_cache(maxsize=2**18)
 def _number(text: str) -> int:
     return crc32(text.encode("utf-8", "surrogatepass")) + 3
 

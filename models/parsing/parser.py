@@ -96,10 +96,10 @@ class Parser:
         state, table = self._start([sentences[row] for row in order.tolist()])
         for n_done in range(2 * int(lengths.max(initial=0))):
             state.go_on(n_done)
-            scores = self._transitions[self._state_templates.rows(state_atoms(state, table))].sum(axis=1)
+            scores = _sums(self._transitions, self._state_templates.rows(state_atoms(state, table)))
             chosen = np.where(state.legal(), scores, -np.inf).argmax(axis=1)
-            arcs = state.arcs(chosen)
-            state.take(chosen, self._relations[self._arc_templates.rows(arc_atoms(state, *arcs, table))].sum(axis=1).argmax(axis=1))
+            features = self._arc_templates.rows(arc_atoms(state, *state.arcs(chosen), table))
+            state.take(chosen, _sums(self._relations, features).argmax(axis=1))
         places = np.argsort(order, kind="stable")
         found = [(state.heads[place, 1 : length + 1], state.relations[place, 1 : length + 1])
                  for place, length in zip(places.tolist(), lengths.tolist(), strict=True)]
@@ -158,7 +158,7 @@ class Parser:
             state.go_on(n_done)
             features = self._state_templates.rows(state_atoms(state, table))
             legal = state.legal()
-            scores = np.where(legal, transitions.now[features].sum(axis=1), -np.inf)
+            scores = np.where(legal, _sums(transitions.now, features), -np.inf)
             costs = np.where(legal, state.costs(gold_heads), state.nothing)  # more than any legal one
             cheapest = costs == costs.min(axis=1, keepdims=True)
             predicted = scores.argmax(axis=1)
@@ -168,7 +168,7 @@ class Parser:
             chosen = np.where(random.random(len(gold)) < exploration, predicted, gold)
             rows, heads, dependents = arcs = state.arcs(chosen)
             features = self._arc_templates.rows(arc_atoms(state, *arcs, table))
-            named = relations.now[features].sum(axis=1).argmax(axis=1)
+            named = _sums(relations.now, features).argmax(axis=1)
             right = np.where(gold_heads[rows, dependents] == heads, gold_relations[rows, dependents], UNKNOWN_TAG)
             relations.correct(features, right, named)
             state.take(chosen, named if exploration else np.where(right == UNKNOWN_TAG, named, right))
@@ -182,6 +182,11 @@ def _batches(lengths: IntArray, random: np.random.Generator) -> Iterator[IntArra
                for start in range(0, len(pool), BATCH)]
     for place in random.permutation(len(batches)).tolist():
         yield batches[place]
+
+
+def _sums(weights: FloatArray, features: IntArray) -> FloatArray:
+    """(n_rows, n_outputs), (n, n_templates) -> (n, n_outputs); a third of the time of `weights[features].sum(axis=1)`"""
+    return np.einsum("nto->no", np.take(weights, features, axis=0))
 
 
 def _table(arrays: Mapping[str, npt.NDArray[Any]], name: str, bits: int, n_outputs: int) -> FloatArray:
