@@ -17,6 +17,7 @@ from ..configs.schema.recipe import Recipe
 from ..configs.schema.tokenizer import SPECIAL_TOKENS, NgramTokenizer
 from ..datasets.build import build_data
 from ..datasets.encoded.split import Data, Encoding
+from ..datasets.tokenizers.tagger import SYNTAX
 from ..datasets.tokenizers.tokenizer import Tokenizer
 from ..datasets.word_vectors import read_word_vectors
 from ..errors import ConfigError, RunError
@@ -173,6 +174,9 @@ def pinned(recipe: Recipe) -> Recipe:
         recipe = recipe.model_copy(update={"task": recipe.task.model_copy(update={"tagger": address})})
     if isinstance(recipe.tokenizer, NgramTokenizer) and (tagger := recipe.tokenizer.tagger) is not None:
         recipe = recipe.model_copy(update={"tokenizer": recipe.tokenizer.with_tagger(open_tagger(tagger).run.directory.address)})
+    if isinstance(recipe.tokenizer, NgramTokenizer) and (parser := recipe.tokenizer.parser) is not None:
+        address = open_tagger(parser, SYNTAX).run.directory.address
+        recipe = recipe.model_copy(update={"tokenizer": recipe.tokenizer.with_parser(address)})
     changes: dict[str, Any] = {key: find_run(name).address for key, name in recipe.model.sources.items()}
     if isinstance(recipe.model, PretrainedNetworkConfig) and recipe.model.architecture is None:
         from ..models.pretrained.architecture import stated_architecture
@@ -182,9 +186,10 @@ def pinned(recipe: Recipe) -> Recipe:
 
 
 def _taggers(recipe: Recipe) -> list[str]:
-    """The runs that give parts of speech."""
-    names = [recipe.tokenizer.tagger if isinstance(recipe.tokenizer, NgramTokenizer) else None,
-             recipe.task.tagger if isinstance(recipe.task, ParsingConfig) else None]
+    """The runs that give parts of speech and parse trees."""
+    names = [recipe.task.tagger if isinstance(recipe.task, ParsingConfig) else None]
+    if isinstance(recipe.tokenizer, NgramTokenizer):
+        names += [recipe.tokenizer.tagger, recipe.tokenizer.parser]
     return [name for name in names if name is not None]
 
 

@@ -1,4 +1,4 @@
-"""The tagger that parts of speech come from: a finished run for tagging."""
+"""The tagger that parts of speech come from, a finished run for tagging; and the parser that trees come from."""
 
 import hashlib
 from collections.abc import Sequence
@@ -9,8 +9,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..configs.load import load_recipe
+from ..configs.schema.parsing import ParsingConfig
+from ..configs.schema.recipe import Recipe
 from ..configs.schema.tagging import TaggingConfig
-from ..datasets.tokenizers.tagger import PART_OF_SPEECH
+from ..datasets.formats.conll import split_tokens
+from ..datasets.tokenizers.tagger import PART_OF_SPEECH, SYNTAX
 from ..errors import ConfigError, RunError
 from .folder.checkpoints import checkpoint_path
 from .folder.run_directory import RunDirectory, find_run
@@ -32,15 +35,17 @@ class RunTagger:
         if not texts:
             return [[] for _ in sentences]
         batch = run.task.preparation.unlabelled(texts, run.encoding).batch(np.arange(len(texts)), run.model.config.inputs)
-        found = iter(run.task.predict(run.model, batch).predicted)
-        return [[run.encoding.labels[tag] for tag in next(found)] if words else [] for words in sentences]
+        found = iter(run.task.predicted_texts(run.task.predict(run.model, batch)))
+        return [split_tokens(next(found)) if words else [] for words in sentences]
 
 
 def open_tagger(name: str, key: str = PART_OF_SPEECH) -> RunTagger:
     """The tagger of this run. Raises ConfigError where it is no finished run for tagging, RunError where it is missing or damaged."""
     source = _find(name, key)
     recipe = load_recipe(str(source.config))
-    if not isinstance(recipe.task, TaggingConfig):
+    if key == SYNTAX:
+        _refuse_no_parser(source, recipe)
+    elif not isinstance(recipe.task, TaggingConfig):
         task = "nothing" if recipe.task is None else recipe.task.type
         raise ConfigError(f"{key}: {source.address} is a {recipe.model.type} for {task}, and only a tagger gives each word a tag. Name a "
                           "run with `task: {type: tagging}`, such as one of ud_english_ewt/averaged-perceptron.")
@@ -48,6 +53,13 @@ def open_tagger(name: str, key: str = PART_OF_SPEECH) -> RunTagger:
         raise ConfigError(f"{key}: {source.address} is not finished, and its tags may still change. Finish it with "
                           f"`nlp train --resume {source.address}`, or name another run.")
     return _opened(source, _fingerprint(source))
+
+
+def _refuse_no_parser(source: RunDirectory, recipe: Recipe) -> None:
+    if not isinstance(recipe.task, ParsingConfig) or recipe.task.reads_tags:
+        what = "reads tags, which a text has not" if isinstance(recipe.task, ParsingConfig) else f"is a {recipe.model.type}, and no parser"
+        raise ConfigError(f"{SYNTAX}: {source.address} {what}. Name a run with `task: {{type: parsing, columns: [form]}}`, or one with "
+                          "`task.tagger`.")
 
 
 def tagger_fingerprint(name: str, key: str = PART_OF_SPEECH) -> str:

@@ -61,6 +61,11 @@ class ParsingConfig(TaskBase):
         return self.columns[0]
 
     @property
+    def reads_tags(self) -> bool:
+        """Whether a sentence has to come with more than its words."""
+        return len(self.columns) > (1 if self.tagger is None else 2)
+
+    @property
     def offered(self) -> Inputs:
         return frozenset({"text", "tokens", "characters", *(["columns"] if len(self.columns) > 1 else [])})
 
@@ -70,7 +75,7 @@ class ParsingConfig(TaskBase):
 
     @property
     def suggestion(self) -> Suggestion:
-        if len(self.columns) > (1 if self.tagger is None else 2):
+        if self.reads_tags:
             return Suggestion("the trees of sentences whose words have tags", "--input FILE.conllu", n_texts=0)
         return Suggestion("the tree of a sentence")
 

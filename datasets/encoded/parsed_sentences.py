@@ -134,7 +134,8 @@ class ParsedSentences(Preparation):
         """For each input column the values of each text."""
         rows, names = [text.split(BETWEEN) if text.strip() else [""] * len(self.input_columns) for text in texts], self.input_columns
         if wrong := next((row for row in rows if len(row) != len(names)), None):
-            raise DataError(f"The text {wrong[0][:60]!r} has {len(wrong)} columns and this parser reads {', '.join(names)} of each word. "
+            columns = f"{len(wrong)} columns" if len(wrong) > 1 else "one column"
+            raise DataError(f"The text {wrong[0][:60]!r} has {columns}, and this parser reads {', '.join(names)} of each word. "
                             "Give a file that has them with --input, such as one of CoNLL-U, or a line in which a tab stands between the "
                             "words and each further column. A parser of words alone has `task.columns: [form]`, and with task.tagger the "
                             "second column is not needed.")

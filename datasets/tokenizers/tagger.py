@@ -7,7 +7,7 @@ from ...errors import ConfigError
 
 
 class Tagger(Protocol):
-    """One tag for each word of a sentence."""
+    """One tag for each word of a sentence, or its head and relation."""
 
     @property
     def fingerprint(self) -> str:
@@ -21,6 +21,8 @@ class Tagger(Protocol):
 
 PART_OF_SPEECH = "tokenizer.analysis.part_of_speech.run"
 """The key that names the tagger of a classical pipeline."""
+SYNTAX = "tokenizer.analysis.syntax.parser"
+"""The key that names its parser, which is opened in the same way: what it says of a word, HEAD:RELATION, is as good as a tag."""
 
 
 class OpenTagger(Protocol):

@@ -45,6 +45,8 @@ def _state_tokenizer(settings: dict[str, Any], recipe: Recipe) -> None:
         return
     if (tagger := recipe.tokenizer.tagger) is not None:
         settings["tokenizer"]["analysis"]["part_of_speech"]["run"] = _tags_of(tagger)
+    if (parser := recipe.tokenizer.parser) is not None:
+        settings["tokenizer"]["analysis"]["syntax"]["parser"] = _tags_of(parser)
     if (clusters := recipe.tokenizer.clusters) is not None:
         settings["tokenizer"]["analysis"]["meaning"]["clusters"]["vectors"] = _published(clusters.vectors)
 
