@@ -78,10 +78,11 @@ class TaggingLoop(BareLoop):
 
     def __init__(self, recipe: Recipe, data: Data, n_steps: int) -> None:
         split = data.splits["train"]
-        assert isinstance(split, TaggedSplit) and split.pieces is not None and split.characters is not None
+        assert isinstance(split, TaggedSplit) and split.words.pieces is not None and split.words.characters is not None
         assert isinstance(recipe.model, RecurrentConfig) and isinstance(recipe.model.characters, CharacterCnnConfig)
-        self.tokens, self.words, self.tags = split.pieces.ids.copy(), Texts(split.words), Texts(split.tags)  # a word is one token
-        self.windows = Texts(windows(split.characters, max(recipe.model.characters.filter_widths)))
+        self.tokens = split.words.pieces.ids.copy()  # a word is one token
+        self.words, self.tags = Texts(split.words.numbers), Texts(split.tags)
+        self.windows = Texts(windows(split.words.characters, max(recipe.model.characters.filter_widths)))
         super().__init__(recipe, bare_tagger(recipe.model, data.encoding.spec), n_steps)
 
     def examples(self, rows: IntArray) -> tuple[tuple[Any, ...], Tensor]:

@@ -28,7 +28,7 @@ def predict(
     run: Annotated[str, typer.Argument(help="A run: its path, RECIPE (the latest) or RECIPE/NAME.", autocompletion=complete_run)],
     texts: Annotated[list[str] | None, typer.Argument(help="Texts; if none are given, lines of standard input. For runs of two texts, one "
                                                               "after the other; in a line, with a tab between them.")] = None,
-    input_: Annotated[str | None, typer.Option("--input", help="A file: .csv, .tsv, .jsonl, .conll, .parquet or .xlsx, also with .gz; "
+    input_: Annotated[str | None, typer.Option("--input", help="A file: .csv, .tsv, .jsonl, .conll(u), .parquet or .xlsx, also with .gz; "
                                                                "any other has one text per line.")] = None,
     text: Annotated[str | None, typer.Option(help="Text column of that file; by default that of the recipe.")] = None,
     other: Annotated[str | None, typer.Option(help="Column of the second text there, for runs of two texts.")] = None,
@@ -55,7 +55,7 @@ def predict(
                                                         "them, of which the nearest to each text are printed.")] = None,
     top: Annotated[int | None, typer.Option(min=1, max=1_000_000, help="Ranking: candidates per text; 5 by default.")] = None,
 ) -> None:
-    """Predict the class or tags of each text, continue it, or translate it."""
+    """Predict the class, tags or tree of each text, continue it, or translate it."""
     from ..analysis.explanations.own_reasons import own_reasons
     from ..configs.schema.data import SizesData
     from ..errors import ConfigError
@@ -73,7 +73,7 @@ def predict(
     named = None if candidates is None else find_candidates(opened.recipe.data, opened.recipe.task, candidates)
     options = PredictOptions(length, temperature, top_k, top_p, beam_size, n_best, attention, seed, named, top)
     _check_options(opened, options)
-    target = None if output is None else find_target(source, output, json)
+    target = None if output is None else find_target(source, output, json, opened.task.written)
     reasons = partial(own_reasons, opened) if explain is None else explainer_for(opened, explain, output, html)
     chunks = _chunks(iter(source.texts))
     if attention is not None:
@@ -90,7 +90,7 @@ def predict(
             unanswered += 1
             print_error(f"{source.where(row)}: {answer.problem}.")
     if target is not None:
-        write_predictions(source, [answer.to_json() for answer in answers], target)
+        write_predictions(source, [answer.to_json() for answer in answers], target, opened.task.written)
     if html is not None:
         write_explanations(opened, answers, html)
     if unanswered:

@@ -113,13 +113,14 @@ def _lines(path: str, encoding: str) -> Iterator[str]:
                         "line.") from None
 
 
-def find_target(source: Source, output: str, as_json: bool) -> Path:
-    """The file that predictions are written to. Raises UserError, before anything is predicted, where they cannot be."""
+def find_target(source: Source, output: str, as_json: bool, written: Sequence[str]) -> Path:
+    """The file that predictions, the fields `written`, go to. Raises UserError, before anything is predicted, where they cannot."""
     if as_json:
         raise ConfigError("--json prints the predictions, --output writes them into a file; leave one of them out.")
     if source.table is None or source.data is None or not Path(source.name).expanduser().is_file():
         raise ConfigError("--output writes the table that --input names, a .csv, .tsv, .jsonl, .conll, .parquet or .xlsx file, with the "
-                          "predictions beside its rows. For other texts, redirect the standard output: nlp predict ... > predictions.txt")
+                          "predictions beside its rows, or of parsers a .conllu file with the trees. For other texts, redirect the "
+                          "standard output: nlp predict ... > predictions.txt")
     path = Path(output).expanduser().resolve()
     endings = [Path(each.removesuffix(".gz")).suffix for each in (source.name, output)]
     if endings[0] != endings[1]:
@@ -129,8 +130,8 @@ def find_target(source: Source, output: str, as_json: bool) -> Path:
         raise ConfigError(f"--output {output} is the file that --input names, which is never overwritten. Give another name.")
     if not path.parent.is_dir():
         raise ConfigError(f"--output {output}: there is no folder {path.parent}. Make it first, or name another.")
-    texts = list(source.texts)  # as long as predictions are, in tokens too
-    _appended(source, {"prediction": texts, "probability": texts})
+    texts = [text.partition(BETWEEN)[0] for text in source.texts]  # as long as predictions are, in tokens too
+    _appended(source, dict.fromkeys(written, texts))
     return path
 
 
@@ -139,9 +140,9 @@ def _appended(source: Source, columns: Mapping[str, Sequence[Any]]) -> bytes:
     return append_columns(read_content(Path(source.name).expanduser()), source.name, form_of(source.data), columns)
 
 
-def write_predictions(source: Source, answers: Sequence[Mapping[str, Any]], path: Path) -> None:
-    """Write the table with `prediction` and, where the answers have one, `probability` beside each row; all at once or not at all."""
-    names = ["prediction", *(["probability"] if any("probability" in answer for answer in answers) else [])]
+def write_predictions(source: Source, answers: Sequence[Mapping[str, Any]], path: Path, written: Sequence[str]) -> None:
+    """Write the table with those fields beside each row that answers have; all at once or not at all."""
+    names = [name for place, name in enumerate(written) if not place or any(name in answer for answer in answers)]
     content = _appended(source, {name: [answer.get(name) for answer in answers] for name in names})
     try:
         write_file(path, gzip.compress(content, mtime=0) if path.suffix == ".gz" else content)

@@ -11,6 +11,7 @@ from ..configs.schema.classical import (
     HmmConfig,
     MostFrequentTagConfig,
     NgramConfig,
+    ParserConfig,
     RidgeConfig,
 )
 from ..configs.schema.data import SizesData
@@ -40,11 +41,12 @@ if TYPE_CHECKING:
     from .classical.taggers import Tagger
     from .networks.network import Network
     from .networks.two_towers import TwoTowers
+    from .parsing.parser import Parser
     from .prompting.language_model import LanguageModel
     from .prompting.prompted import Prompted
     from .rules import Rules
 
-Model = Union["Rules", "Classical", "Retrieval", "Tagger", "NgramLanguageModel", "Network", "Prompted"]
+Model = Union["Rules", "Classical", "Retrieval", "Tagger", "Parser", "NgramLanguageModel", "Network", "Prompted"]
 """A model of any generation: a batch in, scores out."""
 
 
@@ -73,8 +75,8 @@ def build_model(config: ModelConfig, spec: SizesData, head: Heads,  # noqa: PLR0
             from .classical.classifier import Classical
 
             return Classical(config, spec, _classes(config, head))
-        case MostFrequentTagConfig() | HmmConfig() | AveragedPerceptronConfig():
-            return _tagger(config, _tags(config, head))
+        case MostFrequentTagConfig() | HmmConfig() | AveragedPerceptronConfig() | ParserConfig():
+            return _of_sentences(config, head)
         case TfidfCosineConfig() | Bm25Config():
             from .classical.retrieval import new_retrieval
 
@@ -88,7 +90,7 @@ def build_model(config: ModelConfig, spec: SizesData, head: Heads,  # noqa: PLR0
         case CnnConfig():
             from .networks.cnn import Cnn
 
-            return Cnn(config, _size(spec.vocab_size, "vocab_size", config), spec.n_characters, head)
+            return Cnn(config, _size(spec.vocab_size, "vocab_size", config), spec.n_characters, head, _columns(spec))
         case PictureCnnConfig():
             from .networks.picture_cnn import PictureCnn
 
@@ -105,11 +107,11 @@ def build_model(config: ModelConfig, spec: SizesData, head: Heads,  # noqa: PLR0
         case RecurrentConfig():
             from .networks.recurrent import Recurrent
 
-            return Recurrent(config, _size(spec.vocab_size, "vocab_size", config), spec.n_characters, head)
+            return Recurrent(config, _size(spec.vocab_size, "vocab_size", config), spec.n_characters, head, _columns(spec))
         case TransformerConfig():
             from .networks.transformer import Transformer
 
-            return Transformer(config, _n_rows(spec, config, head), spec.n_characters, head)
+            return Transformer(config, _n_rows(spec, config, head), spec.n_characters, head, _columns(spec))
         case PretrainedNetworkConfig():
             from .networks.pretrained import Pretrained
 
@@ -168,7 +170,12 @@ def _given(language_model: "LanguageModel | None") -> "LanguageModel":
     return language_model
 
 
-def _tagger(config: AnyTaggerConfig, n_tags: int) -> "Tagger":
+def _of_sentences(config: AnyTaggerConfig | ParserConfig, head: Heads) -> "Tagger | Parser":
+    if isinstance(config, ParserConfig):
+        from .parsing.parser import Parser
+
+        return Parser(config, _relations(config, head))
+    n_tags = _tags(config, head)
     match config:
         case MostFrequentTagConfig():
             from .classical.taggers import MostFrequentTag
@@ -190,6 +197,11 @@ def _size(size: int | None, name: str, config: ModelConfig) -> int:
     if size is None:
         raise ConfigError(f"data.{name} is missing: model.type {config.type} is built from it. Set it next to `data.type: sizes`.")
     return size
+
+
+def _columns(spec: SizesData) -> list[int]:
+    """Values of each further column of words."""
+    return list((spec.columns or {}).values())
 
 
 def _n_rows(spec: SizesData, config: ModelConfig, head: Heads) -> int:
@@ -224,4 +236,11 @@ def _tags(config: ModelConfig, heads: Heads) -> int:
     head = _single(config, heads)
     if head is None or head.kind != "tags":
         raise ConfigError(f"model.type {config.type} only tags tokens; add `task: {{type: tagging}}`.")
+    return head.n_outputs
+
+
+def _relations(config: ModelConfig, heads: Heads) -> int:
+    head = _single(config, heads)
+    if head is None or head.kind != "tree":
+        raise ConfigError(f"model.type {config.type} only parses sentences; add `task: {{type: parsing}}`.")
     return head.n_outputs

@@ -13,6 +13,7 @@ from ..configs.schema.data import SizesData
 from ..configs.schema.networks import NetworkConfig
 from .build import build_model
 from .head import Heads
+from .layers.word_embedding import ColumnEmbedding
 from .networks.network import Network
 from .networks.picture_cnn import PictureCnn
 
@@ -114,6 +115,8 @@ def _inputs(model: Network, load: Load) -> dict[str, Tensor | None]:
     if "characters" in reads:  # at most: as if no word occurred twice in the batch
         inputs["characters"] = _empty(torch.int32, texts * tokens, WORD_CHARACTERS)
         inputs["spelling"] = _empty(torch.int32, texts, tokens)
+    if "columns" in reads:
+        inputs["columns"] = _empty(torch.int32, texts, tokens, _n_columns(model))
     if reads & {"pairs", "windows"}:
         inputs |= {"near": _empty(torch.bool, texts, tokens, tokens), "negatives": _empty(torch.int32, texts, DRAWN_WORDS)}
     return inputs | {name: _empty(torch.float32, texts, size) for name, size in model.text_features.items()}
@@ -125,6 +128,10 @@ def _empty(dtype: torch.dtype, *shape: int) -> Tensor:
 
 def _n_features(model: Network) -> int:
     return next(parameter for parameter in model.parameters() if parameter.ndim == 2).shape[1]
+
+
+def _n_columns(model: Network) -> int:
+    return next(len(module.columns) for module in model.modules() if isinstance(module, ColumnEmbedding))
 
 
 def _picture_size(model: Network) -> tuple[int, int]:

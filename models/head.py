@@ -2,7 +2,15 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
+
+
+class TreeSizes(NamedTuple):
+    """Sizes of the vectors that heads and relations are chosen by, and their dropout."""
+
+    d_arc: int
+    d_relation: int
+    dropout: float
 
 
 @dataclass(frozen=True)
@@ -10,13 +18,14 @@ class Head:
     """The output that a task needs.
 
     `classes`: one score for each class of a text, or of two; `number`: one number for them; `ranking`: a vector of each, and no output;
-    `tags`: one score for each tag at each word, with `crf` of a conditional random field; `vocabulary`: one for each word at each
-    position; `sequence`: one for each word of the target's vocabulary at each of its places.
+    `tags`: one score for each tag at each word, with `crf` of a conditional random field; `tree`: one for each head and each relation of
+    each word, with the sizes in `tree`; `vocabulary`: one for each word at each position; `sequence`: one for each word of the target's
+    vocabulary at each of its places.
     `labels` are the classes by name, where there are any: rules vote by name. `tied`: the output shares the embedding's matrix;
     `tied_source`: so does the source's embedding. `multiple`: the matrices of a vocabulary have a multiple of so many rows.
     """
 
-    kind: Literal["classes", "number", "ranking", "tags", "vocabulary", "sequence"]
+    kind: Literal["classes", "number", "ranking", "tags", "tree", "vocabulary", "sequence"]
     n_outputs: int
     labels: tuple[str, ...] = ()
     tied: bool = False
@@ -24,6 +33,7 @@ class Head:
     bias: bool = True
     crf: bool = False
     multiple: int = 1
+    tree: TreeSizes | None = None
 
     @property
     def is_of_texts(self) -> bool:

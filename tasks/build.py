@@ -5,6 +5,7 @@ from typing import assert_never
 from ..configs.schema.classification import ClassificationConfig
 from ..configs.schema.data import SizesData
 from ..configs.schema.language_modeling import LanguageModelingConfig, MaskedLanguageModelingConfig
+from ..configs.schema.parsing import ParsingConfig
 from ..configs.schema.ranking import RankingConfig
 from ..configs.schema.regression import RegressionConfig
 from ..configs.schema.sequence_to_sequence import SequenceToSequenceConfig
@@ -37,6 +38,10 @@ def task_class(config: TaskConfig) -> type[Task]:  # noqa: PLR0911, one for each
             from .tagging import Tagging
 
             return Tagging
+        case ParsingConfig():
+            from .parsing import Parsing
+
+            return Parsing
         case LanguageModelingConfig():
             from .language_modeling import LanguageModeling
 

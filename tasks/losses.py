@@ -13,6 +13,7 @@ from torch.nn import functional
 from ..configs.schema.sequence_to_sequence import TeacherForcingConfig
 from ..configs.schema.training import OptimizerConfig
 from ..datasets.encoded.split import Target
+from ..models.layers.biaffine import TreeOutput
 from ..models.layers.crf import Crf
 from .cross_entropy import smoothed_cross_entropy
 
@@ -214,6 +215,27 @@ class CrfLoss(Loss):
         loss = -self.crf.log_likelihood(emissions, tags, mask.sum(dim=1)).sum()
         right = (emissions.detach().argmax(dim=2) == tags).sum()
         return {"loss": (loss, count), "accuracy": (right, count)}
+
+
+class TreeLoss(Loss):
+    """Cross-entropy of the head of each word, and of its relation to the right head, both summed over words."""
+
+    def __init__(self, output: TreeOutput) -> None:
+        self.output = output
+
+    def count(self, targets: Targets) -> Tensor:
+        """Words with a head."""
+        return targets["heads"].mask.sum()
+
+    def sums(self, module: Forward, inputs: Mapping[str, Any], targets: Targets, count: Tensor, step: int) -> dict[str, Ratio]:
+        """`loss` (with its graph) of one micro-batch, and `uas` of heads each by itself, which costs no search."""
+        given, (heads, real) = module(**inputs), targets["heads"]
+        arcs, gold = given["arcs"].float()[real], heads[real]
+        relations = self.output.relation_scores(given["dependents"], given["heads"], heads.clamp(min=0), real).float()
+        known = targets["relations"].values.masked_fill(~targets["relations"].mask, NO_TARGET)[real]
+        loss = functional.cross_entropy(arcs, gold, reduction="sum")
+        loss = loss + functional.cross_entropy(relations, known, reduction="sum", ignore_index=NO_TARGET)
+        return {"loss": (loss, count), "uas": ((arcs.detach().argmax(dim=1) == gold).sum(), count)}
 
 
 class NegativeSamplingLoss(Loss):

@@ -151,6 +151,8 @@ class Task(ABC):
     head: Heads
     main_metric: str
     """The metric that people judge a system by."""
+    written: ClassVar[tuple[str, ...]] = ("prediction", "probability")
+    """The fields of an answer that `nlp predict --output` writes beside each row of a table."""
     predict_options: ClassVar[frozenset[str]] = frozenset()
     """The names in `PredictOptions` that the task uses."""
 
@@ -280,7 +282,19 @@ class Task(ABC):
             predictions = self.predict(model, batch)
             reasons = explain(split, batch, predictions) or [None] * len(texts)
             for place, text in enumerate(texts):
-                yield _answer({"text": text, **self.describe(predictions, place, full=True)}, reasons[place])
+                yield self._answer({"text": text, **self.describe(predictions, place, full=True)}, reasons[place])
+
+    def shown(self, fields: Mapping[str, Any]) -> list[str]:
+        """What is printed of an answer with these fields."""
+        probability = f"  {fields['probability']:.3f}" if "probability" in fields else ""
+        line = " ".join(fields["text"].split())
+        return [f"{fields['prediction']}{probability}  {line if len(line) <= SHOWN else f'{line[:SHOWN]} ...'}"]
+
+    def _answer(self, fields: dict[str, Any], reason: Reason | None) -> Answer:
+        if reason is None:
+            return Answer(fields, self.shown(fields))
+        lines = [*self.shown(fields), *(f"    {each}" for each in reason.lines())]
+        return Answer(fields | {reason.key: reason.to_json()}, lines, reason=reason)
 
 
 def stated(size: int | None, name: str, reason: str) -> int:
@@ -288,13 +302,3 @@ def stated(size: int | None, name: str, reason: str) -> int:
     if not size:
         raise ConfigError(f"data.{name} is missing: {reason}. Set it next to `data.type: sizes`.")
     return size
-
-
-def _answer(fields: dict[str, Any], reason: Reason | None) -> Answer:
-    probability = f"  {fields['probability']:.3f}" if "probability" in fields else ""
-    line = " ".join(fields["text"].split())
-    shown = line if len(line) <= SHOWN else f"{line[:SHOWN]} ..."
-    first = f"{fields['prediction']}{probability}  {shown}"
-    if reason is None:
-        return Answer(fields, [first])
-    return Answer(fields | {reason.key: reason.to_json()}, [first, *(f"    {each}" for each in reason.lines())], reason=reason)

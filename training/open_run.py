@@ -1,6 +1,6 @@
 """A finished run, opened again: its recipe, task, labels, tokenizers and best weights; nothing of its training data."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ..configs.load import load_recipe
@@ -14,6 +14,7 @@ from .folder.data_file import load_encoding
 from .folder.run_directory import RunDirectory
 from .folder.tensors import load_into, load_tensors
 from .run import build_placed_model
+from .tagger_source import open_tagger
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,8 @@ def open_run(directory: RunDirectory, device: str = "auto") -> OpenedRun:
     """Open a run with the weights of its best checkpoint. Raises RunError where it was never trained, or is damaged."""
     recipe = load_recipe(str(directory.config))
     encoding, hashes = load_encoding(directory)
+    if (tagger := getattr(recipe.task, "tagger", None)) is not None:
+        encoding = replace(encoding, tagger=open_tagger(tagger, "task.tagger"))
     task = build_task(recipe.task, encoding)
     setting = Setting(recipe.seeds[0], choose_device(recipe, device), thread_count(recipe))
     model = build_placed_model(recipe, setting, encoding, task)

@@ -11,11 +11,13 @@ import numpy as np
 from ..configs.load import load_recipe
 from ..configs.schema.model import ModelConfig
 from ..configs.schema.networks import NetworkConfig
+from ..configs.schema.parsing import ParsingConfig
 from ..configs.schema.pretrained import PretrainedNetworkConfig
 from ..configs.schema.recipe import Recipe
 from ..configs.schema.tokenizer import SPECIAL_TOKENS, NgramTokenizer
 from ..datasets.build import build_data
 from ..datasets.encoded.split import Data, Encoding
+from ..datasets.tokenizers.tagger import SYNTAX
 from ..datasets.tokenizers.tokenizer import Tokenizer
 from ..datasets.word_vectors import read_word_vectors
 from ..errors import ConfigError, RunError
@@ -158,7 +160,7 @@ def can_start(recipe: Recipe) -> bool:
     if (path is not None and not can_start_published(path)) or (vectors in PACKAGES and find_local_weights(vectors) is None):
         return False
     try:
-        return all(has_checkpoint(find_run(name)) for name in (*recipe.model.sources.values(), *_tagger(recipe)))
+        return all(has_checkpoint(find_run(name)) for name in (*recipe.model.sources.values(), *_taggers(recipe)))
     except RunError:
         return False
 
@@ -167,9 +169,14 @@ def pinned(recipe: Recipe) -> Recipe:
     """The same recipe with the runs that `model.init_from` and the like mean now, so that they stay those when there is a later one; and
     with the sizes of a published network, so that they are known without its folder.
     """
-    for tagger in _tagger(recipe):
-        assert isinstance(recipe.tokenizer, NgramTokenizer), "it has the tagger"
+    if isinstance(recipe.task, ParsingConfig) and recipe.task.tagger is not None:
+        address = open_tagger(recipe.task.tagger, "task.tagger").run.directory.address
+        recipe = recipe.model_copy(update={"task": recipe.task.model_copy(update={"tagger": address})})
+    if isinstance(recipe.tokenizer, NgramTokenizer) and (tagger := recipe.tokenizer.tagger) is not None:
         recipe = recipe.model_copy(update={"tokenizer": recipe.tokenizer.with_tagger(open_tagger(tagger).run.directory.address)})
+    if isinstance(recipe.tokenizer, NgramTokenizer) and (parser := recipe.tokenizer.parser) is not None:
+        address = open_tagger(parser, SYNTAX).run.directory.address
+        recipe = recipe.model_copy(update={"tokenizer": recipe.tokenizer.with_parser(address)})
     changes: dict[str, Any] = {key: find_run(name).address for key, name in recipe.model.sources.items()}
     if isinstance(recipe.model, PretrainedNetworkConfig) and recipe.model.architecture is None:
         from ..models.pretrained.architecture import stated_architecture
@@ -178,10 +185,12 @@ def pinned(recipe: Recipe) -> Recipe:
     return recipe.model_copy(update={"model": recipe.model.model_copy(update=changes)}) if changes else recipe
 
 
-def _tagger(recipe: Recipe) -> list[str]:
-    """The run that gives parts of speech, if there is one."""
-    name = recipe.tokenizer.tagger if isinstance(recipe.tokenizer, NgramTokenizer) else None
-    return [] if name is None else [name]
+def _taggers(recipe: Recipe) -> list[str]:
+    """The runs that give parts of speech and parse trees."""
+    names = [recipe.task.tagger if isinstance(recipe.task, ParsingConfig) else None]
+    if isinstance(recipe.tokenizer, NgramTokenizer):
+        names += [recipe.tokenizer.tagger, recipe.tokenizer.parser]
+    return [name for name in names if name is not None]
 
 
 def _source_name(recipe: Recipe) -> str | None:

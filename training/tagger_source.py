@@ -1,4 +1,4 @@
-"""The tagger that parts of speech come from: a finished run for tagging."""
+"""The tagger that parts of speech come from, a finished run for tagging; and the parser that trees come from."""
 
 import hashlib
 from collections.abc import Sequence
@@ -9,15 +9,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..configs.load import load_recipe
+from ..configs.schema.parsing import ParsingConfig
+from ..configs.schema.recipe import Recipe
 from ..configs.schema.tagging import TaggingConfig
+from ..datasets.formats.conll import split_tokens
+from ..datasets.tokenizers.tagger import PART_OF_SPEECH, SYNTAX
 from ..errors import ConfigError, RunError
 from .folder.checkpoints import checkpoint_path
 from .folder.run_directory import RunDirectory, find_run
 
 if TYPE_CHECKING:
     from .open_run import OpenedRun
-
-KEY = "tokenizer.analysis.part_of_speech.run"
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,27 +35,36 @@ class RunTagger:
         if not texts:
             return [[] for _ in sentences]
         batch = run.task.preparation.unlabelled(texts, run.encoding).batch(np.arange(len(texts)), run.model.config.inputs)
-        found = iter(run.task.predict(run.model, batch).predicted)
-        return [[run.encoding.labels[tag] for tag in next(found)] if words else [] for words in sentences]
+        found = iter(run.task.predicted_texts(run.task.predict(run.model, batch)))
+        return [split_tokens(next(found)) if words else [] for words in sentences]
 
 
-def open_tagger(name: str) -> RunTagger:
+def open_tagger(name: str, key: str = PART_OF_SPEECH) -> RunTagger:
     """The tagger of this run. Raises ConfigError where it is no finished run for tagging, RunError where it is missing or damaged."""
-    source = _find(name)
+    source = _find(name, key)
     recipe = load_recipe(str(source.config))
-    if not isinstance(recipe.task, TaggingConfig):
+    if key == SYNTAX:
+        _refuse_no_parser(source, recipe)
+    elif not isinstance(recipe.task, TaggingConfig):
         task = "nothing" if recipe.task is None else recipe.task.type
-        raise ConfigError(f"{KEY}: {source.address} is a {recipe.model.type} for {task}, and only a tagger gives each word a tag. Name a "
+        raise ConfigError(f"{key}: {source.address} is a {recipe.model.type} for {task}, and only a tagger gives each word a tag. Name a "
                           "run with `task: {type: tagging}`, such as one of ud_english_ewt/averaged-perceptron.")
     if source.status() != "finished":
-        raise ConfigError(f"{KEY}: {source.address} is not finished, and its tags may still change. Finish it with "
+        raise ConfigError(f"{key}: {source.address} is not finished, and its tags may still change. Finish it with "
                           f"`nlp train --resume {source.address}`, or name another run.")
     return _opened(source, _fingerprint(source))
 
 
-def tagger_fingerprint(name: str) -> str:
+def _refuse_no_parser(source: RunDirectory, recipe: Recipe) -> None:
+    if not isinstance(recipe.task, ParsingConfig) or recipe.task.reads_tags:
+        what = "reads tags, which a text has not" if isinstance(recipe.task, ParsingConfig) else f"is a {recipe.model.type}, and no parser"
+        raise ConfigError(f"{SYNTAX}: {source.address} {what}. Name a run with `task: {{type: parsing, columns: [form]}}`, or one with "
+                          "`task.tagger`.")
+
+
+def tagger_fingerprint(name: str, key: str = PART_OF_SPEECH) -> str:
     """A hash of what decides the tags of a run. Raises RunError where it is missing or damaged."""
-    return _fingerprint(_find(name))
+    return _fingerprint(_find(name, key))
 
 
 @lru_cache(maxsize=2)
@@ -63,11 +74,11 @@ def _opened(source: RunDirectory, fingerprint: str) -> RunTagger:
     return RunTagger(open_run(source, "cpu"), fingerprint)
 
 
-def _find(name: str) -> RunDirectory:
+def _find(name: str, key: str) -> RunDirectory:
     try:
         return find_run(name)
     except RunError as error:
-        raise RunError(f"{KEY}: {error}") from None
+        raise RunError(f"{key}: {error}") from None
 
 
 def _fingerprint(source: RunDirectory) -> str:

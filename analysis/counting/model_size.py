@@ -10,6 +10,7 @@ from ...configs.schema.classical import (
     NaiveBayesConfig,
     NgramConfig,
     OnlineConfig,
+    ParserConfig,
     RidgeConfig,
     TaggerConfig,
 )
@@ -78,7 +79,7 @@ class Counted:
 
 def needs_data(recipe: Recipe) -> bool:
     """Whether sizes come from the recipe's data: rules, prompts and recipes that state sizes need not look at it."""
-    learned_without = RulesConfig | TaggerConfig | NgramConfig | PromptingConfig
+    learned_without = RulesConfig | TaggerConfig | ParserConfig | NgramConfig | PromptingConfig
     return not isinstance(recipe.data, SizesData) and not isinstance(recipe.model, learned_without)
 
 
@@ -88,7 +89,7 @@ def count_recipe(recipe: Recipe, data: "Data | None" = None, depth: int | None =
     Raises ConfigError where a size is missing.
     """
     config = recipe.model
-    if isinstance(config, TaggerConfig | NgramConfig):
+    if isinstance(config, TaggerConfig | ParserConfig | NgramConfig):
         return Counted(config.type, None, {})  # what it holds is decided by the fit
     if isinstance(config, RulesConfig):
         from ...models.rules import Rules

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from .base import NonNegativeFloat, PositiveFloat, PositiveInt, Problem
+from .base import Fraction, NonNegativeFloat, PositiveFloat, PositiveInt, Problem
 from .model_base import Inputs, LearnsBy, ModelBase
 from .tokenizer import NgramTokenizer
 
@@ -248,6 +248,27 @@ class AveragedPerceptronConfig(TaggerConfig):
     """Passes over the training sentences."""
     min_frequency: PositiveInt = 2
     """Features seen fewer times in training are left out."""
+
+
+class ParserConfig(ModelBase):
+    """Transition-based parser (arc-hybrid), an averaged perceptron trained with a dynamic oracle (Goldberg and Nivre 2013)."""
+
+    learns_by: ClassVar[LearnsBy] = "solver"
+    gives: ClassVar[frozenset[str]] = frozenset({"tree"})
+
+    type: Literal["perceptron_parser"]
+    n_iterations: PositiveInt = 10
+    """Passes over the training sentences."""
+    min_frequency: PositiveInt = 2
+    """Words seen fewer times in training count as unknown."""
+    exploration: Fraction = 0.9
+    """After the first pass: how often the parser follows its own mistakes in training, and learns to go on from there."""
+    hash_bits: Annotated[int, Field(ge=10, le=24)] = 21
+    """Features of transitions are told apart by a hash of so many bits, those of relations by three bits fewer."""
+
+    @property
+    def inputs(self) -> Inputs:
+        return frozenset({"text"})
 
 
 class NgramConfig(ModelBase):

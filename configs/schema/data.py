@@ -148,6 +148,8 @@ class SizesData(Config):
     """Number of classes, or of tags."""
     n_characters: PositiveInt | None = None
     """Number of characters, including special tokens, for models with character features."""
+    columns: dict[str, PositiveInt] | None = None
+    """For parsing: the further columns of words by name, each with the number of its values, including special tokens."""
 
 
 DataConfig = Annotated[NamedData | FileData | SizesData, Field(discriminator="type")]

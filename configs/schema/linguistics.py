@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
 from .base import Config, PositiveInt
 
@@ -69,6 +69,14 @@ class ClustersConfig(Config):
     """The number of clusters."""
 
 
+class SyntaxConfig(Config):
+    """Features of the parse tree of a text, beside its words: each word together with its head, as in `film>good`."""
+
+    parser: Annotated[str, Field(min_length=1)]
+    """The finished run of a parser that reads texts without tags (`task.columns: [form]`, or `task.tagger`): its path, RECIPE (the latest)
+    or RECIPE/NAME. It reads the tokens of step 1, so `split` should cut them as its own training data is."""
+
+
 class MeaningConfig(Config):
     """Features of what words mean, beside or instead of the words themselves."""
 
@@ -104,22 +112,18 @@ class AnalysisConfig(Config):
     """Step 3, by the tags of Kiwi, or of a tagger that was trained with this tool."""
     stop_words: StopWordsConfig | None = None
     """Step 4, words to leave out."""
-    syntax: dict[str, str] | None = None
-    """Step 5, features of the parse tree (`parser: RUN`). Refused so far: no parser can be trained yet."""
+    syntax: SyntaxConfig | None = None
+    """Step 5, features of the parse tree, by a parser that was trained with this tool."""
     meaning: MeaningConfig | None = None
     """Step 6, classes and clusters of words, and latent dimensions."""
-
-    @field_validator("syntax")
-    @classmethod
-    def _no_parser(cls, syntax: dict[str, str] | None) -> None:
-        if syntax is not None:
-            raise ValueError("syntax needs a parser, and this tool cannot train one yet; leave this section out")
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
         kiwi = isinstance(self.morphology, KiwiConfig)
         if kiwi and self.split is not None:
             raise ValueError("Kiwi finds the tokens itself; leave split out")
+        if kiwi and self.syntax is not None:
+            raise ValueError("syntax is of words, and Kiwi finds morphemes; leave one of them out")
         if self.part_of_speech is not None and not kiwi and self.part_of_speech.run is None:
             raise ValueError("part_of_speech needs tags: name the run of a tagger, `run: RUN`, or use `morphology: {type: kiwi}`")
         if kiwi and self.part_of_speech is not None and self.part_of_speech.run is not None:

@@ -17,6 +17,7 @@ from .classical import (
     MostFrequentTagConfig,
     NaiveBayesConfig,
     NgramConfig,
+    ParserConfig,
     PerceptronConfig,
     RandomForestConfig,
     RidgeConfig,
@@ -49,6 +50,7 @@ ModelConfig = Annotated[
     | MostFrequentTagConfig
     | HmmConfig
     | AveragedPerceptronConfig
+    | ParserConfig
     | NgramConfig
     | MlpConfig
     | CnnConfig

@@ -11,14 +11,16 @@ if TYPE_CHECKING:
     from .recipe import Recipe
 
 LearnsBy = Literal["nothing", "solver", "gradient"]
-Input = Literal["text", "tokens", "characters", "segments", "other_tokens", "previous", "bag", "other_bag", "history", "vector",
+Input = Literal["text", "tokens", "characters", "columns", "segments", "other_tokens", "previous", "bag", "other_bag", "history", "vector",
                 "picture", "pairs", "windows"]
 Inputs = frozenset[Input]
 """What a model reads, by name; after the arrow, the arrays of a batch that each name stands for.
 
-    text          -> texts, or for tagging sentences: the text itself, as rules and statistical taggers read it
+    text          -> texts, or for tagging sentences: the text itself, as rules and statistical taggers read it; for parsing sentences, in
+                     which each word is a tuple, one value from each column
     tokens        -> tokens, lengths, and first_pieces where a word may have several tokens: padded token ids, in order
     characters    -> characters, spelling: the characters of each distinct word, and the word at each position
+    columns       -> columns: what else is known of each word, such as its part of speech, one id for each column
     segments      -> segments: the text that each token belongs to, where two texts are joined into one
     other_tokens  -> other_tokens, other_lengths: the second of two texts, apart from the first
     previous      -> previous: the target token before each position

@@ -116,17 +116,20 @@ CharactersConfig = Annotated[CharacterCnnConfig | CharacterLstmConfig, Field(dis
 class SequenceNetworkConfig(NetworkConfig):
     """The base of networks that read tokens in order."""
 
-    gives: ClassVar[frozenset[str]] = frozenset({"classes", "number", "ranking", "tags"})
+    gives: ClassVar[frozenset[str]] = frozenset({"classes", "number", "ranking", "tags", "tree"})
 
     token_dropout: Probability = 0.0
     """Share of tokens replaced by [UNK] in training, so that no prediction depends on one word (Iyyer et al. 2015)."""
     characters: CharactersConfig | None = None
-    """For tagging: features of each word's characters, concatenated with its embedding."""
+    """For tagging and parsing: features of each word's characters, concatenated with its embedding."""
+    d_column: PositiveInt | None = None
+    """For parsing: size of the embedding of each further column, such as the part of speech, concatenated with the word's. Without it
+    the columns are not read."""
     towers: TowersConfig | None = None
 
     @property
     def inputs(self) -> Inputs:
-        more = {"characters": self.characters, "other_tokens": self.towers}
+        more = {"characters": self.characters, "columns": self.d_column, "other_tokens": self.towers}
         return frozenset({"tokens", *(name for name, section in more.items() if section is not None)})  # type: ignore[arg-type]
 
 
@@ -182,7 +185,7 @@ class PictureCnnConfig(NetworkConfig):
 class RecurrentConfig(SequenceNetworkConfig):
     """Elman RNN, LSTM (Hochreiter and Schmidhuber 1997) or GRU (Cho et al. 2014)."""
 
-    gives: ClassVar[frozenset[str]] = frozenset({"classes", "number", "ranking", "tags", "vocabulary"})
+    gives: ClassVar[frozenset[str]] = frozenset({"classes", "number", "ranking", "tags", "tree", "vocabulary"})
     carries_state: ClassVar[bool] = True
 
     type: Literal["rnn", "lstm", "gru"]

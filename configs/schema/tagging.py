@@ -65,16 +65,9 @@ class TaggingConfig(TaskBase):
 
     def _problems(self, recipe: "Recipe") -> Iterator[Problem]:
         model = recipe.model
-        pooling = type(model).model_fields.get("pooling")
-        if pooling is not None and getattr(model, "pooling", None) != pooling.default:  # a resolved recipe states defaults too
-            yield Problem(("model", "pooling"), "pools a text into one vector, but tagging gives each token a tag; leave it out")
-        if getattr(model, "pooler", False):
-            yield Problem(("model", "pooler"), "needs one vector per text, but tagging gives each token a tag; leave it out")
         if self.crf and model.learns_by != "gradient":
             yield Problem(("task", "crf"), f"is the last layer of a network; model.type {model.type} has its own decoding, "
                           "so leave it out")
         if self.scheme is not None and (strange := next((tag for tag in self.labels or () if not is_tag(tag, self.scheme)), None)):
             yield Problem(("task", "labels"), f"{strange!r} is not a tag of task.scheme {self.scheme}, which has {tags_of(self.scheme)}")
-        for key in ("max_length", "add_cls"):
-            if getattr(recipe.tokenizer, key, None):
-                yield Problem(("tokenizer", key), "is for whole texts; in tagging the tokenizer gets one token at a time, so leave it out")
+        yield from self.token_problems(recipe)

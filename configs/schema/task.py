@@ -6,6 +6,7 @@ from pydantic import Field
 
 from .classification import ClassificationConfig
 from .language_modeling import LanguageModelingConfig, MaskedLanguageModelingConfig
+from .parsing import ParsingConfig
 from .ranking import RankingConfig
 from .regression import RegressionConfig
 from .sequence_to_sequence import SequenceToSequenceConfig
@@ -13,7 +14,7 @@ from .tagging import TaggingConfig
 from .word_vectors import WordVectorsConfig
 
 TaskConfig = Annotated[
-    ClassificationConfig | RegressionConfig | RankingConfig | TaggingConfig | LanguageModelingConfig | MaskedLanguageModelingConfig
-    | SequenceToSequenceConfig | WordVectorsConfig,
+    ClassificationConfig | RegressionConfig | RankingConfig | TaggingConfig | ParsingConfig | LanguageModelingConfig
+    | MaskedLanguageModelingConfig | SequenceToSequenceConfig | WordVectorsConfig,
     Field(discriminator="type"),
 ]

@@ -11,7 +11,10 @@ if TYPE_CHECKING:
     from .recipe import Recipe
 
 NOT_OFFERED: dict[Input, Problem] = {
-    "characters": Problem(("model", "characters"), "are for single words, so they work only with `task: {type: tagging}`; leave them out"),
+    "characters": Problem(("model", "characters"), "are for single words, so they work only with task.type tagging and parsing; leave them "
+                          "out"),
+    "columns": Problem(("model", "d_column"), "is for columns of single words, so it works only with `task: {type: parsing}` and more "
+                       "than one task.columns; leave it out"),
     "vector": Problem(("model", "input"), "`vector` needs numbers: set task.numbers or task.picture; for text use `bag`"),
     "picture": Problem(("model", "type"), "picture_cnn needs pictures: set task.picture"),
 }
@@ -103,6 +106,18 @@ class TaskBase(Config):
     def _problems(self, recipe: "Recipe") -> Iterator[Problem]:
         """What only this task refuses."""
         yield from ()
+
+    def token_problems(self, recipe: "Recipe") -> Iterator[Problem]:
+        """What only makes sense for whole texts, for a task that says something of each token."""
+        model, task = recipe.model, recipe.task and recipe.task.type
+        pooling = type(model).model_fields.get("pooling")
+        if pooling is not None and getattr(model, "pooling", None) != pooling.default:  # a resolved recipe states defaults too
+            yield Problem(("model", "pooling"), f"pools a text into one vector, but {task} needs one for each token; leave it out")
+        if getattr(model, "pooler", False):
+            yield Problem(("model", "pooler"), f"needs one vector per text, but {task} needs one for each token; leave it out")
+        for key in ("max_length", "add_cls"):
+            if getattr(recipe.tokenizer, key, None):
+                yield Problem(("tokenizer", key), f"is for whole texts; in {task} the tokenizer gets one token at a time, so leave it out")
 
     def _vocabulary_problems(self, recipe: "Recipe") -> Iterator[Problem]:
         if getattr(recipe.tokenizer, "counted_in", "train") != "train":

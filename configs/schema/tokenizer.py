@@ -146,6 +146,11 @@ class NgramTokenizer(Config):
         return None if steps is None or steps.part_of_speech is None else steps.part_of_speech.run
 
     @property
+    def parser(self) -> str | None:
+        """The run that gives parse trees."""
+        return None if self.analysis is None or self.analysis.syntax is None else self.analysis.syntax.parser
+
+    @property
     def clusters(self) -> ClustersConfig | None:
         """The clusters of words that are features."""
         steps = self.analysis
@@ -157,6 +162,12 @@ class NgramTokenizer(Config):
         assert steps is not None and steps.part_of_speech is not None, "there is a tagger"
         part_of_speech = steps.part_of_speech.model_copy(update={"run": run})
         return self.model_copy(update={"analysis": steps.model_copy(update={"part_of_speech": part_of_speech})})
+
+    def with_parser(self, run: str) -> Self:
+        """The same with another name for the run that parses."""
+        assert self.analysis is not None and self.analysis.syntax is not None, "there is a parser"
+        syntax = self.analysis.syntax.model_copy(update={"parser": run})
+        return self.model_copy(update={"analysis": self.analysis.model_copy(update={"syntax": syntax})})
 
     @model_validator(mode="after")
     def _hashed(self) -> Self:

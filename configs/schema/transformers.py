@@ -83,7 +83,7 @@ class TransformerBlocksConfig(NetworkConfig):
 class TransformerConfig(SequenceNetworkConfig, TransformerBlocksConfig):
     """Transformer (Vaswani et al. 2017): an encoder, or with `causal` a decoder-only stack."""
 
-    gives: ClassVar[frozenset[str]] = frozenset({"classes", "number", "ranking", "tags", "vocabulary", "masked_tokens"})
+    gives: ClassVar[frozenset[str]] = frozenset({"classes", "number", "ranking", "tags", "tree", "vocabulary", "masked_tokens"})
 
     type: Literal["transformer"]
     n_layers: PositiveInt = 2

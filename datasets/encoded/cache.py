@@ -16,7 +16,7 @@ import numpy as np
 from ...configs.schema.tokenizer import NgramTokenizer, SimilarityTokenizer, TokenizerConfig
 from ...storage import cache_folder, release
 from ..arrays import Ragged
-from ..tokenizers.tagger import OpenTagger, no_tagger
+from ..tokenizers.tagger import SYNTAX, OpenTagger, no_tagger
 from ..tokenizers.tokenizer import BLOCK, Tokenizer, load_tokenizer, train_and_encode
 from ..word_vectors import vectors_fingerprints
 from .cache_entries import CacheEntries
@@ -78,7 +78,8 @@ class Cache:
         if not isinstance(config, NgramTokenizer):
             return []
         tagger = [] if config.tagger is None else [self.open_tagger(config.tagger).fingerprint]
-        return [*tagger, *([] if config.clusters is None else vectors_fingerprints(Path(config.clusters.vectors)))]
+        parser = [] if config.parser is None else [self.open_tagger(config.parser, SYNTAX).fingerprint]
+        return [*tagger, *parser, *([] if config.clusters is None else vectors_fingerprints(Path(config.clusters.vectors)))]
 
     def encode(self, tokenizer: Tokenizer, texts: Sequence[str]) -> Ragged:
         """The encoded texts as read-only memory maps."""

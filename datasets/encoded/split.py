@@ -15,6 +15,7 @@ from ..arrays import FloatArray, IntArray
 from .batching import Order
 
 if TYPE_CHECKING:
+    from ..tokenizers.tagger import Tagger
     from ..tokenizers.tokenizer import Tokenizer
     from .scaling import Scaling
 
@@ -145,7 +146,7 @@ class Encoding:
 
     `labels` by name, with the number of each in training; tokenizers by what they read; how numbers that are read are scaled, and
     those that are predicted (`standard`); `word_counts` (vocab_size,), where words are drawn by frequency: how often each is in training;
-    the sizes that a model is built from.
+    `tagger`, where a task asks for one, is opened with the run; the sizes that a model is built from.
     """
 
     spec: SizesData
@@ -155,6 +156,7 @@ class Encoding:
     scaling: "Scaling | None" = None
     standard: Standard | None = None
     word_counts: tuple[int, ...] = ()
+    tagger: "Tagger | None" = None
 
     @property
     def features(self) -> Sequence[str]:

@@ -1,106 +1,39 @@
 """Sentences with a tag for each token: what tagging trains on."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from ...configs.schema.data import SizesData
-from ...configs.schema.model_base import Inputs, ModelBase
+from ...configs.schema.model_base import Inputs
 from ...configs.schema.tagging import TaggingConfig, is_tag, tags_of
-from ...configs.schema.tokenizer import PAD, UNK, CharacterTokenizer
-from ...configs.schema.training import TrainingConfig
 from ...errors import DataError
-from ..arrays import IntArray, Ragged, filled
+from ..arrays import IntArray, Ragged
 from ..formats.conll import split_tokens
 from ..formats.file_format import nearest
 from ..tables import Table
-from ..tokenizers.tokenizer import Tokenizer
-from .batching import Order, batches_by_length, row_order
 from .cache import Cache
 from .labels import UNSEEN, declared_or, some_names
 from .preparation import Preparation, Tokenizers
-from .split import Batch, Encoding, StepRandom, Target, truncation_notices
-
-CHARACTERS = CharacterTokenizer(type="characters", min_frequency=2)
-"""Characters seen once stay unknown, so that networks learn what to make of those they never saw."""
+from .sentences import CHARACTERS, Encode, SentenceSplit, Words
+from .split import Batch, Encoding, StepRandom, Target
 
 
 @dataclass(frozen=True)
-class TaggedSplit:
-    """Sentences as numbers. Each distinct word is encoded once.
+class TaggedSplit(SentenceSplit):
+    """`tags`: the id of each token's tag, -1 for one that is not in the list."""
 
-    words: for each token the number of its word; tags: the id of its tag, -1 for one that is not in the list;
-    pieces and characters: of each distinct word.
-    """
-
-    name: str
-    table: Table
-    sentences: Sequence[Sequence[str]]
     gold: Sequence[Sequence[str]]
-    words: Ragged
     tags: Ragged
-    pieces: Ragged | None = None
-    characters: Ragged | None = None
-
-    def __len__(self) -> int:
-        return len(self.sentences)
-
-    @property
-    def lengths(self) -> IntArray:
-        """Tokens of each sentence: pieces of words where there is a tokenizer that cuts them, words elsewhere."""
-        if self.pieces is None:
-            return self.words.lengths
-        ends = np.cumsum(np.append(0, self.pieces.lengths[self.words.ids]))
-        return np.diff(ends[self.words.offsets])
-
-    def tokens_of(self, rows: IntArray) -> IntArray:
-        """Tokens of the sentences."""
-        return self.lengths[rows]
 
     def batch(self, rows: IntArray, inputs: Inputs, random: StepRandom | None = None) -> Batch:
         """The rows as lists of tokens, as padded sequences with or without the characters of each word, or in several of these forms."""
-        tags, n_words = self.tags.padded(rows, UNSEEN)
+        tags = self.tags.padded(rows, UNSEEN)[0]
         arrays: dict[str, Any] = {"sentences": [self.sentences[row] for row in rows]} if "text" in inputs else {}
-        words, starts, _ = self.words.flat(rows)
-        if "tokens" in inputs:
-            arrays |= self._pieces(words, starts, n_words)
-        if "characters" in inputs:
-            arrays |= self._spelling(words, arrays["lengths"])
+        arrays |= self.read_by_networks(rows, inputs)
         return Batch(rows, arrays, {"tags": Target(tags, tags != UNSEEN)}, [self.gold[row] for row in rows])
-
-    def _pieces(self, words: IntArray, starts: IntArray, n_words: IntArray) -> dict[str, Any]:
-        """Tokens and lengths; where a word may have several pieces, also the place of each word's first."""
-        assert self.pieces is not None, "networks need a tokenizer"
-        pieces, piece_starts, _ = self.pieces.flat(words)
-        if len(pieces) == len(words):
-            return {"tokens": filled(pieces, n_words, PAD), "lengths": n_words}
-        firsts = np.append(piece_starts, len(pieces))  # where each word starts among all pieces of the batch
-        row_starts = firsts[np.append(starts, len(words))]
-        inside = firsts[:-1] - np.repeat(row_starts[:-1], n_words)
-        lengths = np.diff(row_starts).astype(np.int64)
-        return {"tokens": filled(pieces, lengths, PAD), "lengths": lengths, "first_pieces": filled(inside, n_words, -1)}
-
-    def _spelling(self, words: IntArray, lengths: IntArray) -> dict[str, Any]:
-        """The characters of the distinct words of the batch, and for each token the index of its word; without words, one unused [UNK]."""
-        assert self.pieces is not None and self.characters is not None
-        distinct, places = np.unique(words, return_inverse=True)
-        characters = self.characters.padded(distinct, PAD)[0] if len(distinct) else np.full((1, 1), UNK, np.int32)
-        spelling = np.repeat(places.astype(np.int32), self.pieces.lengths[words])
-        return {"characters": characters, "spelling": filled(spelling, lengths, 0)}
-
-    def order(self, training: TrainingConfig | None, model: ModelBase, seed: int) -> Order:
-        """Random rows, those of similar length together with `bucket_by_length`."""
-        return row_order(training, model.inputs, self.lengths, len(self), seed)
-
-    def evaluation_batches(self, most: int | None = None) -> list[IntArray]:
-        """Sentences of similar length together."""
-        return batches_by_length(self.lengths, len(self), most)
-
-    def length_notices(self, longest: int | None) -> list[str]:
-        """Longer sentences are read in windows."""
-        return truncation_notices(self.name, self.lengths, longest, "each in windows of that size, which do not see one another")
 
     def example(self, row: int) -> dict[str, Any]:
         """Where a sentence is in the data, the sentence, and its tags."""
@@ -171,14 +104,10 @@ class TaggedSentences(Preparation):
         return declared_or(self.task.labels, present)
 
     def _numbered(self, name: str, table: Table, sentences: Sequence[Sequence[str]], gold: Sequence[Sequence[str]],
-                  encoding: Encoding, encode: Callable[[Tokenizer, Sequence[str]], Ragged]) -> TaggedSplit:
-        ends = np.cumsum([0, *map(len, sentences)]).astype(np.int64)
-        distinct = {word: number for number, word in enumerate(dict.fromkeys(word for sentence in sentences for word in sentence))}
-        words = np.fromiter((distinct[word] for sentence in sentences for word in sentence), np.int32, int(ends[-1]))
-        tags = self._tag_ids(table, gold, encoding.labels, int(ends[-1]))
-        encoded = {role: encode(tokenizer, list(distinct)) for role, tokenizer in encoding.tokenizers.items()}
-        return TaggedSplit(name, table, sentences, gold, Ragged(words, ends), Ragged(tags, ends), encoded.get("text"),
-                           encoded.get("characters"))
+                  encoding: Encoding, encode: Encode) -> TaggedSplit:
+        words = Words.of(sentences, encoding, encode)
+        tags = self._tag_ids(table, gold, encoding.labels, len(words.numbers.ids))
+        return TaggedSplit(name, table, sentences, words, gold, Ragged(tags, words.numbers.offsets))
 
     def _tag_ids(self, table: Table, gold: Sequence[Sequence[str]], labels: Sequence[str], n_tokens: int) -> IntArray:
         """(n_tokens,) ids; -1 for a tag that training did not have, DataError for one outside a declared list."""

@@ -1,12 +1,12 @@
 """A data file with more columns behind its own; all that it held stays as it was written."""
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from ...errors import DataError
 from .arrow import append_to_parquet
-from .conll import split_tokens, token_lines
+from .conll import CONLLU_COLUMNS, split_tokens, token_lines, word_lines
 from .encodings import decode, encode
 from .excel import append_to_xlsx
 from .file_format import Form
@@ -19,8 +19,8 @@ Cell = str | float | None
 def append_columns(content: bytes, source: str, form: Form, columns: Mapping[str, Sequence[Cell]]) -> bytes:
     """The bytes of a file that can be read, with a value of each column for each of its rows.
 
-    In CoNLL the first column holds a tag for each token, and no other is written. Raises DataError where the file has such a column
-    already, and for a format that has no place for another.
+    In CoNLL a column holds a value for each token. CoNLL-U has no place for other columns than its own, and those are replaced. Raises
+    DataError where another file has such a column already, and for a format that has no place for another.
     """
     if form.format in ("parquet", "xlsx"):
         _refuse_present(source, read_table(content, source, replace(form, columns={})).columns if form.header else (), columns)
@@ -32,7 +32,9 @@ def append_columns(content: bytes, source: str, form: Form, columns: Mapping[str
         case "jsonl":
             text = _with_keys(text, source, columns)
         case "conll":
-            text = _with_tags(text, next(iter(columns.values())))
+            text = _with_tags(text, columns)
+        case "conllu" if set(columns) <= set(CONLLU_COLUMNS):
+            text = _with_values(text, source, columns)
         case _:
             raise DataError(f"{source}: predictions can be written beside the rows of CSV, TSV, JSONL, CoNLL, Parquet and Excel files "
                             f"(.csv, .tsv, .jsonl, .conll, .parquet, .xlsx), not into {form.format}. Leave out --output, or convert the "
@@ -81,15 +83,33 @@ def _with_keys(text: str, source: str, columns: Mapping[str, Sequence[Cell]]) ->
     return "\n".join(lines)
 
 
-def _with_tags(text: str, tags: Sequence[Cell]) -> str:
-    """Each tag behind its token, with what stands between the fields of the line."""
+def _with_tags(text: str, columns: Mapping[str, Sequence[Cell]]) -> str:
+    """The values of each token behind it, with what stands between the fields of the line."""
     lines = text.split("\n")
-    flat = (tag for row in tags for tag in split_tokens(str(row)))
     rows = [line.removesuffix("\r") for line in lines]
-    for place, tag in zip(token_lines(rows), flat, strict=True):
+    for place, tags in zip(token_lines(rows), _flat(columns), strict=True):
         row, line_end = _parted(lines[place], ("\r",))
-        lines[place] = row.rstrip() + ("\t" if "\t" in row else " ") + tag + line_end
+        between = "\t" if "\t" in row else " "
+        lines[place] = row.rstrip() + "".join(between + tag for tag in tags) + line_end
     return "\n".join(lines)
+
+
+def _with_values(text: str, source: str, columns: Mapping[str, Sequence[Cell]]) -> str:
+    """The values of each word in its fields; comments, multiword tokens and empty nodes stay."""
+    lines, places = text.split("\n"), [CONLLU_COLUMNS.index(name) for name in columns]
+    rows = [line.removesuffix("\r") for line in lines]
+    for line, values in zip(word_lines(rows, source), _flat(columns), strict=True):
+        row, line_end = _parted(lines[line], ("\r",))
+        fields = row.split("\t")
+        for place, value in zip(places, values, strict=True):
+            fields[place] = value
+        lines[line] = "\t".join(fields) + line_end
+    return "\n".join(lines)
+
+
+def _flat(columns: Mapping[str, Sequence[Cell]]) -> Iterator[tuple[str, ...]]:
+    """For each token of all rows its value in each column."""
+    return zip(*([value for row in rows for value in split_tokens(str(row))] for rows in columns.values()), strict=True)
 
 
 def _refuse_present(where: str, present: Collection[str], columns: Mapping[str, Sequence[Cell]]) -> None:

@@ -178,6 +178,18 @@ def _conllu_sentences(lines: Sequence[str], source: str) -> Iterator[_Sentence]:
             rows.append(word)
 
 
+def word_lines(lines: Sequence[str], source: str) -> list[int]:
+    """The places of the lines of a CoNLL-U file that hold a word."""
+    places, due = list[int](), 1
+    for place, line in enumerate(lines):
+        if not line.strip():
+            due = 1
+        elif not line.startswith("#") and _word(line, due, f"{source}:{place + 1}") is not None:
+            places.append(place)
+            due += 1
+    return places
+
+
 def _word(line: str, due: int, where: str) -> list[str] | None:
     """The ten fields of a word; None for a multiword token or an empty node."""
     fields = _fields(line, tabs=True)

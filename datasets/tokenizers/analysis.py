@@ -11,7 +11,7 @@ from ...errors import RunError
 from ...storage import parse_json
 from .clusters import Clusters
 from .morphology import KIWI, LEMMAS, STOP_WORDS, Lemmas, Token, installed, morphemes, refuse_other_versions, stop_words
-from .tagger import OpenTagger, Tagger, no_tagger
+from .tagger import SYNTAX, OpenTagger, Tagger, no_tagger
 
 FILE = "analysis.json"
 TAGGED_TOGETHER = 64
@@ -26,6 +26,7 @@ class SavedAnalysis(Saved):
     stop_words: list[str]
     tagger: str | None = None
     """Its fingerprint."""
+    parser: str | None = None
 
 
 class Analysis:
@@ -36,12 +37,15 @@ class Analysis:
         """New, or as it was `saved`. Raises MissingExtraError without the packages, RunError where they or the tagger are others now."""
         run = None if config.part_of_speech is None else config.part_of_speech.run
         self._tagger = None if run is None else open_tagger(run)
+        parser = None if config.syntax is None else config.syntax.parser
+        self._parser = None if parser is None else open_tagger(parser, SYNTAX)
         if saved is None:
             saved = SavedAnalysis(versions=installed(packages(config)), stop_words=sorted(_stop_words(config.stop_words)),
-                                  tagger=None if self._tagger is None else self._tagger.fingerprint)
+                                  tagger=_fingerprint(self._tagger), parser=_fingerprint(self._parser))
         else:
             refuse_other_versions(saved.versions)
-            _refuse_other_tagger(run, self._tagger, saved.tagger)
+            _refuse_another(run, self._tagger, saved.tagger, "parts of speech")
+            _refuse_another(parser, self._parser, saved.parser, "parse trees")
         self.config, self.lowercase, self.saved = config, lowercase, saved
         self._left_out = frozenset(saved.stop_words)
         self._lemmas = Lemmas(config.morphology.language) if isinstance(config.morphology, LemmasConfig) else None
@@ -72,6 +76,18 @@ class Analysis:
         """Each text as its tokens with a space between one and the next."""
         attach = self._attaches
         return [_joined(self._chosen(self._normalized(tokens)), attach) for tokens in self._tokens(texts)]
+
+    def pairs(self, texts: Sequence[str]) -> list[str]:
+        """Each word of a text with its head, as in `film>good`, with a space between one pair and the next; the root has none."""
+        assert self._parser is not None, "pairs are those of a parser"
+        found = _tagged(self._parser, re.compile(SPLITS[self.config.split or "words"]), texts)
+        return [" ".join(self._pairs(words)) for words in found]
+
+    def _pairs(self, words: Sequence[Token]) -> Iterator[str]:
+        forms = [word.form for word in self._normalized(list(words))]
+        for form, (_, tree) in zip(forms, words, strict=True):
+            if head := int(tree.partition(":")[0]):
+                yield f"{forms[head - 1]}>{form}"
 
     def classes(self, tokens: str) -> list[str]:
         """The classes of the lexicon that the tokens of a text belong to, once for each token."""
@@ -107,6 +123,8 @@ class Analysis:
         if config.stop_words is not None:
             tokens = self._without_stop_words(tokens)
             named.append(("stop words", _joined(tokens, self._attaches)))
+        if self._parser is not None:
+            named.append(("syntax", *self.pairs([text])))
         if self._classes:
             named.append(("lexicon", " ".join(self.classes(_joined(tokens, self._attaches)))))
         if self.clusters is not None:
@@ -173,10 +191,14 @@ def _tagged(tagger: Tagger, pattern: re.Pattern[str], texts: Sequence[str]) -> I
             yield [Token(word, tag) for word, tag in zip(words, tags, strict=True)]
 
 
-def _refuse_other_tagger(run: str | None, tagger: Tagger | None, stated: str | None) -> None:
+def _fingerprint(tagger: Tagger | None) -> str | None:
+    return None if tagger is None else tagger.fingerprint
+
+
+def _refuse_another(run: str | None, tagger: Tagger | None, stated: str | None, what: str) -> None:
     """A run of the same name may have been trained again since."""
-    if (None if tagger is None else tagger.fingerprint) != stated:
-        raise RunError(f"it was trained with the parts of speech of another run than {run} is now, and other tags make other features. "
+    if _fingerprint(tagger) != stated:
+        raise RunError(f"it was trained with the {what} of another run than {run} is now, and others make other features. "
                        "Restore that run's folder, or train again.")
 
 

@@ -158,7 +158,8 @@ class Ngrams(Tokenizer):
         return self.latent.name(place - self._n_kept, self._counted_name)
 
     def _counted_name(self, place: int) -> str:
-        marks = {"words": "{}", "characters": "'{}'" if "words" in self.names else "{}", "lexicon": "<{}>", "clusters": "<{}>"}
+        quoted = "'{}'" if "words" in self.names else "{}"
+        marks = {"words": "{}", "syntax": "{}", "characters": quoted, "lexicon": "<{}>", "clusters": "<{}>"}
         for kind, size in _sizes(self.config, self.names).items():
             if place < size:
                 return marks[kind].format(self.names[kind][place] if self.names[kind] else f"#{place}")
@@ -205,8 +206,8 @@ class Ngrams(Tokenizer):
 
 def _kinds(config: NgramTokenizer) -> list[str]:
     meaning = None if config.analysis is None else config.analysis.meaning
-    wanted = {"words": config.words, "characters": config.characters, "lexicon": None if meaning is None else meaning.lexicon,
-              "clusters": config.clusters}
+    wanted = {"words": config.words, "characters": config.characters, "syntax": config.parser,
+              "lexicon": None if meaning is None else meaning.lexicon, "clusters": config.clusters}
     return [kind for kind, settings in wanted.items() if settings is not None]
 
 
@@ -228,7 +229,8 @@ def _read(analysis: Analysis | None, texts: Sequence[str]) -> dict[str, Sequence
     """What each kind of feature is counted in: words and their classes in analysed texts, characters in the texts themselves."""
     texts = encodable(texts)
     words = texts if analysis is None else analysis.apply(texts)
-    return {"words": words, "characters": texts, "lexicon": words, "clusters": words}
+    pairs = analysis.pairs(texts) if analysis is not None and analysis.config.syntax is not None else []
+    return {"words": words, "characters": texts, "syntax": pairs, "lexicon": words, "clusters": words}
 
 
 def _counter(config: NgramTokenizer, kind: str, analysis: Analysis | None, names: Sequence[str] | None = None) -> Any:
@@ -239,8 +241,10 @@ def _counter(config: NgramTokenizer, kind: str, analysis: Analysis | None, names
         assert analysis is not None, "classes are of analysed words"
         by_class: Any = analysis.classes if kind == "lexicon" else analysis.clusters_of  # a function may be given, whatever the stubs say
         return CountVectorizer(analyzer=by_class, vocabulary=analysis.class_names(kind))
-    shortest, longest = (config.words if kind == "words" else config.characters) or (1, 1)
+    shortest, longest = {"words": config.words, "characters": config.characters}.get(kind) or (1, 1)
     options: dict[str, Any] = {"analyzer": "char" if config.across_words else "char_wb", "lowercase": config.lowercase}
+    if kind == "syntax":
+        options = {"token_pattern": TOKEN, "lowercase": False}
     if kind == "words":
         options = {"token_pattern": WORD, "stop_words": config.stop_words, "lowercase": config.lowercase}
         options |= {} if analysis is None else {"token_pattern": TOKEN, "lowercase": False}

@@ -1,13 +1,13 @@
 """What parts of speech need of a tagger, which is trained and opened elsewhere."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Protocol
 
 from ...errors import ConfigError
 
 
 class Tagger(Protocol):
-    """One tag for each word of a sentence."""
+    """One tag for each word of a sentence, or its head and relation."""
 
     @property
     def fingerprint(self) -> str:
@@ -19,10 +19,20 @@ class Tagger(Protocol):
         ...
 
 
-OpenTagger = Callable[[str], Tagger]
-"""From the name of a run to its tagger. Raises ConfigError for a run that is none, RunError where it is missing or damaged."""
+PART_OF_SPEECH = "tokenizer.analysis.part_of_speech.run"
+"""The key that names the tagger of a classical pipeline."""
+SYNTAX = "tokenizer.analysis.syntax.parser"
+"""The key that names its parser, which is opened in the same way: what it says of a word, HEAD:RELATION, is as good as a tag."""
 
 
-def no_tagger(run: str) -> Tagger:
+class OpenTagger(Protocol):
+    """From the name of a run to its tagger. Raises ConfigError for a run that is none, RunError where it is missing or damaged."""
+
+    def __call__(self, name: str, key: str = PART_OF_SPEECH) -> Tagger:
+        """`key` is the one of the recipe that names the run."""
+        ...
+
+
+def no_tagger(name: str, key: str = PART_OF_SPEECH) -> Tagger:
     """For those who open no runs. Raises ConfigError."""
-    raise ConfigError(f"tokenizer.analysis.part_of_speech.run is {run!r}, and no run can be opened here.")
+    raise ConfigError(f"{key} is {name!r}, and no run can be opened here.")

@@ -9,6 +9,7 @@ from ...configs.schema.networks import Activation
 from ...errors import ConfigError
 from ..head import Head, Heads
 from .activations import activation
+from .biaffine import TreeOutput
 from .crf import Crf
 
 
@@ -105,7 +106,7 @@ class Outputs(nn.ModuleDict):
                 for name, each in self.items()}
 
 
-def output(head: Heads, pooling: nn.Module, hidden: nn.Module, d_hidden: int) -> TextOutput | TagOutput | Outputs:
+def output(head: Heads, pooling: nn.Module, hidden: nn.Module, d_hidden: int) -> TextOutput | TagOutput | TreeOutput | Outputs:
     """The last layer over an encoder's states, one for each head; without a head the vector that a classifier would read.
 
     `hidden` comes before the scores, which read its `d_hidden` features: dropout, layers. Several heads share it and the pooling.
@@ -114,6 +115,8 @@ def output(head: Heads, pooling: nn.Module, hidden: nn.Module, d_hidden: int) ->
         return Outputs({name: output(each, pooling, hidden, d_hidden) for name, each in head.items()})
     if head is not None and head.kind == "tags":
         return TagOutput(hidden, d_hidden, head.n_outputs, head.crf)
+    if head is not None and head.tree is not None:
+        return TreeOutput(hidden, d_hidden, head.n_outputs, head.tree)
     return TextOutput(pooling, hidden, d_hidden, class_count(head))
 
 

@@ -1,14 +1,16 @@
 """Words as vectors: an embedding of each word, and a vector computed from its characters."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ...configs.schema.networks import CharacterCnnConfig, CharacterLstmConfig, CharactersConfig
+from ...configs.schema.networks import CharacterCnnConfig, CharacterLstmConfig, CharactersConfig, SequenceNetworkConfig
 from ...configs.schema.tokenizer import PAD
 from ...errors import ConfigError
 from .convolutions import Convolutions
-from .embedding import SPREAD, token_embedding
+from .embedding import SPREAD, TokenDropout, token_embedding
 from .pooling import LastPooling, MaxPooling
 from .recurrence import CELLS, RecurrentLayer, reversed_places
 
@@ -70,21 +72,49 @@ class CharacterFeatures(nn.Module):
         return torch.segment_reduce(states, "max", lengths=lengths, unsafe=True)
 
 
+def column_embedding(config: SequenceNetworkConfig, sizes: Sequence[int]) -> "ColumnEmbedding | None":
+    """The vectors of further columns with these numbers of values; None where the network reads none."""
+    if config.d_column is None:
+        return None
+    if not sizes:
+        raise ConfigError("data.columns is missing: model.d_column is built from it. Set it next to `data.type: sizes`.")
+    return ColumnEmbedding(sizes, config.d_column, config.token_dropout)
+
+
+class ColumnEmbedding(nn.Module):
+    """A learned vector for the value of each column of a word, side by side; each is read as [UNK] with the probability of `dropout`."""
+
+    def __init__(self, sizes: Sequence[int], d_column: int, dropout: float) -> None:
+        super().__init__()
+        self.d_output = len(sizes) * d_column
+        self.dropout = TokenDropout(dropout)
+        self.columns = nn.ModuleList(token_embedding(size, d_column) for size in sizes)
+
+    def forward(self, values: Tensor) -> Tensor:
+        """(batch, seq, n_columns) -> (batch, seq, n_columns * d_column)"""
+        return torch.cat([column(ids) for column, ids in zip(self.columns, self.dropout(values).unbind(dim=2), strict=True)], dim=2)
+
+
 class WordEmbedding(nn.Module):
-    """A learned vector for each token, beside it the features of its characters where `characters` asks for them."""
+    """A learned vector for each token, beside it the features of its characters where `characters` asks for them, and the vectors of
+    further columns where there are some."""
 
     def __init__(self, n_tokens: int, size: int, characters: CharactersConfig | None, n_characters: int | None,
-                 spread: float = SPREAD) -> None:
+                 spread: float = SPREAD, columns: ColumnEmbedding | None = None) -> None:
         super().__init__()
         if characters is not None and n_characters is None:
             raise ConfigError("data.n_characters is missing: model.characters is built from it. Set it next to `data.type: sizes`.")
         self.tokens = token_embedding(n_tokens, size, spread)
         self.characters = CharacterFeatures(characters, n_characters) if characters is not None and n_characters else None
-        self.d_output = size + character_features_size(characters)
+        self.columns = columns
+        self.d_output = size + character_features_size(characters) + (0 if columns is None else columns.d_output)
 
-    def forward(self, tokens: Tensor, characters: Tensor | None = None, spelling: Tensor | None = None) -> Tensor:
+    def forward(self, tokens: Tensor, characters: Tensor | None = None, spelling: Tensor | None = None,
+                columns: Tensor | None = None) -> Tensor:
         """(batch, seq) -> (batch, seq, d_output)"""
         x = self.tokens(tokens)
+        if self.columns is not None:
+            x = torch.cat([x, self.columns(columns)], dim=2)
         if self.characters is None:
             return x
         assert characters is not None and spelling is not None

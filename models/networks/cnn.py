@@ -1,5 +1,7 @@
 """Convolutional network for text (Kim 2014)."""
 
+from collections.abc import Sequence
+
 from torch import Tensor, nn
 
 from ...configs.schema.networks import CnnConfig
@@ -9,19 +11,20 @@ from ..layers.convolutions import Convolutions
 from ..layers.embedding import TokenDropout
 from ..layers.heads import dense_layers, output
 from ..layers.pooling import pooling
-from ..layers.word_embedding import WordEmbedding
+from ..layers.word_embedding import WordEmbedding, column_embedding
 from .network import SequenceNetwork
 
 
 class Cnn(SequenceNetwork):
     """Embedding -> convolutions -> fully connected layers -> one score for each class, pooled over time, or for each tag."""
 
-    def __init__(self, config: CnnConfig, n_tokens: int, n_characters: int | None, head: Heads) -> None:
+    def __init__(self, config: CnnConfig, n_tokens: int, n_characters: int | None, head: Heads, columns: Sequence[int] = ()) -> None:
         super().__init__(config)
         self.token_dropout = TokenDropout(config.token_dropout)
         d_filters = len(config.filter_widths) * config.n_filters
         sizes = [d_filters, *config.hidden_sizes]
-        self.embedding = WordEmbedding(n_tokens, config.d_embedding, config.characters, n_characters)
+        self.embedding = WordEmbedding(n_tokens, config.d_embedding, config.characters, n_characters,
+                                       columns=column_embedding(config, columns))
         self.hidden = Convolutions(self.embedding.d_output, config.filter_widths, config.n_filters)
         # The largest of many activations is the activation of the largest, so one per text is enough where nothing falls.
         by_text = head is None or (isinstance(head, Head) and head.is_of_texts)

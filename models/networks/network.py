@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ...configs.schema.networks import NetworkConfig
+from ..layers.biaffine import TreeOutput
 from ..layers.heads import TextOutput
 
 ScoredTargets = tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]
@@ -109,6 +110,15 @@ class Network(nn.Module):
         logits = self._logits(inputs)
         assert isinstance(logits, dict)
         return {name: _scored(each, *targets[name]) for name, each in logits.items()}
+
+    @torch.inference_mode()
+    def relation_scores(self, given: Mapping[str, npt.NDArray[np.float32]], heads: npt.NDArray[np.int64],
+                        real: npt.NDArray[np.bool_]) -> npt.NDArray[np.float32]:
+        """Of a parser: `outputs`, (batch, n_words) heads, and which words are meant -> (n, n_relations) scores of their relations."""
+        assert isinstance(self.output, TreeOutput)
+        with self.without_dropout():
+            tensors = as_tensors({"dependents": given["dependents"], "heads": given["heads"], "chosen": heads, "real": real}, self.device)
+            return self.output.relation_scores(**tensors).float().cpu().numpy()
 
     def prepared(self, inputs: Mapping[str, Any]) -> dict[str, Any]:
         """What `forward` takes, still as arrays, of what a batch has."""

@@ -1,5 +1,7 @@
 """Recurrent networks: Elman RNN, LSTM (Hochreiter and Schmidhuber 1997), GRU (Cho et al. 2014)."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
@@ -9,17 +11,18 @@ from ..layers.embedding import TokenDropout
 from ..layers.heads import TextOutput, output
 from ..layers.pooling import pooling
 from ..layers.recurrence import CELLS, RecurrentEncoder
-from ..layers.word_embedding import WordEmbedding
+from ..layers.word_embedding import WordEmbedding, column_embedding
 from .network import SequenceNetwork
 
 
 class Recurrent(SequenceNetwork):
     """Embedding -> recurrent layers -> one score for each class, pooled over time, or one for each tag at each word."""
 
-    def __init__(self, config: RecurrentConfig, n_tokens: int, n_characters: int | None, head: Heads) -> None:
+    def __init__(self, config: RecurrentConfig, n_tokens: int, n_characters: int | None, head: Heads, columns: Sequence[int] = ()) -> None:
         super().__init__(config)
         self.token_dropout = TokenDropout(config.token_dropout)
-        self.embedding = WordEmbedding(n_tokens, config.d_embedding, config.characters, n_characters)
+        self.embedding = WordEmbedding(n_tokens, config.d_embedding, config.characters, n_characters,
+                                       columns=column_embedding(config, columns))
         self.dropout = nn.Dropout(config.dropout)
         self.hidden = RecurrentEncoder(CELLS[config.type], self.embedding.d_output, config.hidden_size, config.n_layers,
                                        config.bidirectional, config.dropout)

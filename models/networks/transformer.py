@@ -13,6 +13,7 @@ from ...configs.schema.transformers import TransformerBlocksConfig, TransformerC
 from ...errors import ConfigError
 from ..head import Heads
 from ..layers.attention import SelfAttention
+from ..layers.biaffine import TreeOutput
 from ..layers.embedding import TokenDropout
 from ..layers.heads import Outputs, TagOutput, VocabularyOutput, output
 from ..layers.norms import norm_layer
@@ -30,7 +31,7 @@ from ..layers.transformer_blocks import (
     start_linear,
     start_weights,
 )
-from ..layers.word_embedding import WordEmbedding, character_features_size
+from ..layers.word_embedding import ColumnEmbedding, WordEmbedding, character_features_size, column_embedding
 from .network import SequenceNetwork
 
 FloatArray = npt.NDArray[np.floating[Any]]
@@ -39,9 +40,11 @@ FloatArray = npt.NDArray[np.floating[Any]]
 class TransformerEmbedding(PositionedEmbedding):
     """Vectors of token, place and segment, added up (Vaswani et al. 2017; Devlin et al. 2019)."""
 
-    def __init__(self, config: TransformerConfig, n_tokens: int, n_characters: int | None) -> None:
+    def __init__(self, config: TransformerConfig, n_tokens: int, n_characters: int | None, columns: Sequence[int]) -> None:
         size, positions = config.d_embedding or config.d_model, config.positions
-        words = WordEmbedding(n_tokens, size - _d_characters(config, size), config.characters, n_characters, first_spread(positions, size))
+        beside = column_embedding(config, columns)
+        words = WordEmbedding(n_tokens, size - _d_beside(config, size, beside), config.characters, n_characters,
+                              first_spread(positions, size), beside)
         super().__init__(words, size, positions, config.max_positions, config.dropout)
         self.segments = nn.Embedding(config.n_segments, size) if config.n_segments else None
         if self.segments is not None:
@@ -59,11 +62,13 @@ class TransformerEmbedding(PositionedEmbedding):
         return self.projection(self.dropout(self.norm(x)))
 
 
-def _d_characters(config: TransformerConfig, d_embedding: int) -> int:
-    """What the features of characters take of the embedding's size."""
-    size = character_features_size(config.characters)
+def _d_beside(config: TransformerConfig, d_embedding: int, columns: ColumnEmbedding | None) -> int:
+    """What the features of characters and of further columns take of the embedding's size."""
+    size, named = character_features_size(config.characters), "model.characters gives"
+    if columns is not None:
+        size, named = size + columns.d_output, "the columns give" if config.characters is None else "model.characters and the columns give"
     if size >= d_embedding:
-        raise ConfigError(f"model.characters gives {size} features, which leaves nothing of the embedding's {d_embedding} for the "
+        raise ConfigError(f"{named} {size} features, which leaves nothing of the embedding's {d_embedding} for the "
                           "word itself; make one smaller or the other larger.")
     return size
 
@@ -75,15 +80,16 @@ class Transformer(SequenceNetwork):
     tokens, each by itself.
     """
 
-    def __init__(self, config: TransformerConfig, n_tokens: int, n_characters: int | None, head: Heads) -> None:
+    def __init__(self, config: TransformerConfig, n_tokens: int, n_characters: int | None, head: Heads,
+                 columns: Sequence[int] = ()) -> None:
         super().__init__(config)
         self.token_dropout = TokenDropout(config.token_dropout)
         self.causal, self.max_positions = config.causal, config.max_positions
-        self.embedding = TransformerEmbedding(config, n_tokens, n_characters)
+        self.embedding = TransformerEmbedding(config, n_tokens, n_characters, columns)
         self.hidden = encoder(config, config.n_layers, config.causal)
         assert isinstance(self.embedding.words, WordEmbedding)
         self.output = _output(config, head, self.embedding.words.tokens)
-        self.reads_all = any(isinstance(module, TagOutput) for module in self.output.modules())
+        self.reads_all = any(isinstance(module, TagOutput | TreeOutput) for module in self.output.modules())
         start_weights(self.hidden, config.norm, n_added=2 * config.n_layers)
 
     def encode(self, tokens: Tensor, lengths: Tensor, **more: Tensor) -> Tensor:
@@ -138,7 +144,7 @@ class Transformer(SequenceNetwork):
 
 def _window(more: Mapping[str, Tensor], start: int, size: int) -> dict[str, Tensor]:
     """The inputs of `n` tokens from `start` on; the characters of words have no position."""
-    return {name: value[:, start : start + size] if name in ("segments", "spelling") else value for name, value in more.items()}
+    return {name: value[:, start : start + size] if name in ("segments", "spelling", "columns") else value for name, value in more.items()}
 
 
 def encoder(config: TransformerBlocksConfig, n_layers: int, causal: bool = False) -> TransformerEncoder:

@@ -18,7 +18,7 @@ from .run_directory import RunDirectory
 FORMAT = 2
 """Raised when `data.json` changes so that older versions of this tool cannot read it."""
 
-Role = Annotated[str, Field(pattern="^[a-z]{1,20}$")]
+Role = Annotated[str, Field(pattern="^[a-z]{1,20}[0-9]{0,3}$")]
 
 
 class SavedStandard(Saved):
@@ -112,7 +112,8 @@ def _read(directory: RunDirectory) -> DataFile:
 
 def _tokenizer(directory: RunDirectory, role: str, about: DataFile) -> Tokenizer:
     """The tokenizer of a role. Raises RunError for another one than the run's own: its ids would mean other tokens, or none."""
-    sizes = {"text": about.spec.vocab_size, "target": about.spec.target_vocab_size, "characters": about.spec.n_characters}
+    sizes = {"text": about.spec.vocab_size, "target": about.spec.target_vocab_size, "characters": about.spec.n_characters,
+             **{f"column{number}": size for number, size in enumerate((about.spec.columns or {}).values(), start=1)}}
     folder = directory.tokenizer(role)
     tokenizer = load_tokenizer(folder, sizes.get(role), open_tagger)
     if tokenizer.fingerprint() != about.tokenizers[role]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ...configs.schema.data import FileData
+from ...configs.schema.parsing import ParsingConfig
 from ...configs.schema.recipe import Recipe
 from ...configs.schema.tokenizer import NgramTokenizer
 from ...errors import RunError
@@ -28,6 +29,8 @@ def method_address(recipe: Recipe) -> str:
     _state_data(settings, recipe)
     _state_tokenizer(settings, recipe)
     _state_model(settings["model"], recipe)
+    if isinstance(recipe.task, ParsingConfig) and recipe.task.tagger is not None:
+        settings["task"]["tagger"] = _tags_of(recipe.task.tagger)
     return hashlib.sha256(json.dumps(settings, sort_keys=True).encode("utf-8")).hexdigest()[:LENGTH]
 
 
@@ -42,6 +45,8 @@ def _state_tokenizer(settings: dict[str, Any], recipe: Recipe) -> None:
         return
     if (tagger := recipe.tokenizer.tagger) is not None:
         settings["tokenizer"]["analysis"]["part_of_speech"]["run"] = _tags_of(tagger)
+    if (parser := recipe.tokenizer.parser) is not None:
+        settings["tokenizer"]["analysis"]["syntax"]["parser"] = _tags_of(parser)
     if (clusters := recipe.tokenizer.clusters) is not None:
         settings["tokenizer"]["analysis"]["meaning"]["clusters"]["vectors"] = _published(clusters.vectors)
 

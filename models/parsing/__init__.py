@@ -1,0 +1,1 @@
+"""Dependency parsers: trees from the scores of arcs, and a parser of transitions."""
