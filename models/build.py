@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Union, assert_never
 
+from ..configs.schema.autoencoding import AutoencoderConfig
 from ..configs.schema.classical import (
     AnyTaggerConfig,
     AveragedPerceptronConfig,
@@ -46,7 +47,7 @@ Model = Union["Rules", "Classical", "Tagger", "NgramLanguageModel", "Network", "
 """A model of any generation: a batch in, scores out."""
 
 
-def build_model(config: ModelConfig, spec: SizesData, head: Heads,  # noqa: PLR0911, PLR0912, one for each family
+def build_model(config: ModelConfig, spec: SizesData, head: Heads,  # noqa: PLR0911, PLR0912, PLR0915, one for each family
                 language_model: "LanguageModel | None" = None) -> Model:
     """Build the model with the sizes of the data and the output that the task needs, or several by name; without one, the bare encoder.
 
@@ -125,6 +126,10 @@ def build_model(config: ModelConfig, spec: SizesData, head: Heads,  # noqa: PLR0
             from .networks.transformer_seq2seq import TransformerSeq2Seq
 
             return TransformerSeq2Seq(config, _size(spec.vocab_size, "vocab_size", config), _target(config, head))
+        case AutoencoderConfig():
+            from .networks.autoencoder import build_autoencoder
+
+            return build_autoencoder(config, _size(spec.vocab_size, "vocab_size", config), _single(config, head))
         case SkipGramConfig() | CbowConfig():
             from .networks.word_vectors import WordVectors
 

@@ -4,6 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from .autoencoding import AutoencodingConfig
 from .classification import ClassificationConfig
 from .language_modeling import LanguageModelingConfig, MaskedLanguageModelingConfig
 from .regression import RegressionConfig
@@ -13,6 +14,6 @@ from .word_vectors import WordVectorsConfig
 
 TaskConfig = Annotated[
     ClassificationConfig | RegressionConfig | TaggingConfig | LanguageModelingConfig | MaskedLanguageModelingConfig
-    | SequenceToSequenceConfig | WordVectorsConfig,
+    | SequenceToSequenceConfig | AutoencodingConfig | WordVectorsConfig,
     Field(discriminator="type"),
 ]
