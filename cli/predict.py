@@ -54,6 +54,10 @@ def predict(
     candidates: Annotated[str | None, typer.Option(help="Ranking: a file of candidates, one text per line or a table with a column of "
                                                         "them, of which the nearest to each text are printed.")] = None,
     top: Annotated[int | None, typer.Option(min=1, max=1_000_000, help="Ranking: candidates per text; 5 by default.")] = None,
+    interpolate: Annotated[int | None, typer.Option(min=1, max=1000, help="Autoencoders: so many texts between two.")] = None,
+    draw: Annotated[int | None, typer.Option(min=1, max=100_000, help="Variational autoencoders: so many texts from codes drawn at "
+                                                                      "random.")] = None,
+    codes: Annotated[Path | None, typer.Option(help="Autoencoders: write the code of each text to this .npy or .jsonl file.")] = None,
 ) -> None:
     """Predict the class, tags or tree of each text, continue it, or translate it."""
     from ..analysis.explanations.own_reasons import own_reasons
@@ -62,6 +66,7 @@ def predict(
     from ..tasks.task import PredictOptions
     from ..training.folder.run_directory import find_run
     from ..training.open_run import open_run
+    from .codes import ByCodes, answer_by_codes
     from .explained import explainer_for, print_explained, write_explanations
     from .prediction_files import find_candidates, find_target, find_texts, write_predictions
 
@@ -71,8 +76,10 @@ def predict(
         raise ConfigError("--html writes explanations as a page. Add --explain auto, or leave it out.")
     source = find_texts(opened.recipe.data, opened.task.preparation, texts, input_, (text, other))
     named = None if candidates is None else find_candidates(opened.recipe.data, opened.recipe.task, candidates)
-    options = PredictOptions(length, temperature, top_k, top_p, beam_size, n_best, attention, seed, named, top)
+    options = PredictOptions(length, temperature, top_k, top_p, beam_size, n_best, attention, seed, candidates=named, top=top)
     _check_options(opened, options)
+    if answer_by_codes(opened, source, ByCodes(interpolate, draw, codes), options, json):
+        return
     target = None if output is None else find_target(source, output, json, opened.task.written)
     reasons = partial(own_reasons, opened) if explain is None else explainer_for(opened, explain, output, html)
     chunks = _chunks(iter(source.texts))

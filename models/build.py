@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Union, assert_never
 
+from ..configs.schema.autoencoding import AutoencoderConfig
 from ..configs.schema.classical import (
     AnyTaggerConfig,
     AveragedPerceptronConfig,
@@ -133,6 +134,10 @@ def build_model(config: ModelConfig, spec: SizesData, head: Heads,  # noqa: PLR0
             from .networks.transformer_seq2seq import TransformerSeq2Seq
 
             return TransformerSeq2Seq(config, _size(spec.vocab_size, "vocab_size", config), _target(config, head))
+        case AutoencoderConfig():
+            from .networks.autoencoder import build_autoencoder
+
+            return build_autoencoder(config, _size(spec.vocab_size, "vocab_size", config), _single(config, head))
         case SkipGramConfig() | CbowConfig():
             from .networks.word_vectors import WordVectors
 

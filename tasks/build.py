@@ -2,6 +2,7 @@
 
 from typing import assert_never
 
+from ..configs.schema.autoencoding import AutoencodingConfig
 from ..configs.schema.classification import ClassificationConfig
 from ..configs.schema.data import SizesData
 from ..configs.schema.language_modeling import LanguageModelingConfig, MaskedLanguageModelingConfig
@@ -54,6 +55,10 @@ def task_class(config: TaskConfig) -> type[Task]:  # noqa: PLR0911, one for each
             from .sequence_to_sequence import SequenceToSequence
 
             return SequenceToSequence
+        case AutoencodingConfig():
+            from .autoencoding import Autoencoding
+
+            return Autoencoding
         case WordVectorsConfig():
             from .word_vectors import WordVectors
 

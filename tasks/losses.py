@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ..configs.schema.autoencoding import VariationalConfig
 from ..configs.schema.sequence_to_sequence import TeacherForcingConfig
 from ..configs.schema.training import OptimizerConfig
 from ..datasets.encoded.split import Target
@@ -174,14 +175,46 @@ class SequenceLoss(TokenLoss):
 
     def sums(self, module: Forward, inputs: Mapping[str, Any], targets: Targets, count: Tensor, step: int) -> dict[str, Ratio]:
         """`loss` (with its graph) and `accuracy` of one micro-batch."""
+        given, ids = self._asked(inputs, targets, step)
+        return self._scored(module(**given), ids, count)
+
+    def _asked(self, inputs: Mapping[str, Any], targets: Targets, step: int) -> tuple[dict[str, Any], Tensor]:
+        """What the model is given, and the id at each place that it is asked for."""
         values, mask = targets[self.target]
         given = {**inputs, "teacher_forcing": teacher_forcing_share(self.teacher_forcing, step)}
         ids = values.masked_fill(~mask, NO_TARGET).flatten()
         if values.device.type == "cpu":  # elsewhere, asking where there is padding would make the program wait for the device
             given["asked"] = mask.flatten().nonzero().squeeze(1)
             ids = ids[given["asked"]]
-        loss, right = smoothed_cross_entropy(module(**given).flatten(0, -2), ids, self.label_smoothing)
+        return given, ids
+
+    def _scored(self, scores: Tensor, ids: Tensor, count: Tensor) -> dict[str, Ratio]:
+        loss, right = smoothed_cross_entropy(scores.flatten(0, -2), ids, self.label_smoothing)
         return {"loss": (loss, count), "accuracy": (right.sum(), count)}
+
+
+class VariationalLoss(SequenceLoss):
+    """That loss and the weighed divergence of the codes from the normal distribution, added up and divided by the tokens (Kingma and
+    Welling 2014).
+    """
+
+    def __init__(self, target: str, label_smoothing: float, teacher_forcing: TeacherForcingConfig, config: VariationalConfig) -> None:
+        super().__init__(target, label_smoothing, teacher_forcing)
+        self.config = config
+
+    def sums(self, module: Forward, inputs: Mapping[str, Any], targets: Targets, count: Tensor, step: int) -> dict[str, Ratio]:
+        """`loss` (with its graph) and its parts: `reconstruction_loss`, by token too, and `kl` by text, as it is, without its weight."""
+        given, ids = self._asked(inputs, targets, step)
+        found, texts = module(**given), targets[self.target].mask.any(dim=1)
+        sums = self._scored(found["scores"], ids, count)
+        nats = found["divergence"].float() * texts.unsqueeze(1)  # (batch, d_code)
+        cost = kl_weight(self.config, step) * (nats.clamp(min=self.config.free_bits) * texts.unsqueeze(1)).sum()
+        return {**sums, "loss": (sums["loss"][0] + cost, count), "reconstruction_loss": sums["loss"], "kl": (nats.sum(), texts.sum())}
+
+
+def kl_weight(config: VariationalConfig, step: int) -> float:
+    """The weight of the divergence at a step, counted from 1."""
+    return config.kl_weight * min(1.0, step / config.kl_annealing_steps if config.kl_annealing_steps else 1.0)
 
 
 def teacher_forcing_share(config: TeacherForcingConfig, step: int) -> float:

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from ..configs.schema.data import SizesData
-from ..configs.schema.sequence_to_sequence import SequenceToSequenceConfig
+from ..configs.schema.sequence_to_sequence import WrittenTextConfig
 from ..configs.schema.tokenizer import BOS, EOS
 from ..datasets.arrays import BoolArray, FloatArray, IntArray
+from ..datasets.encoded.preparation import Preparation
 from ..datasets.encoded.split import Batch, Encoding, Split
 from ..datasets.encoded.text_pairs import PairSplit, Raw, TextPairs
 from ..datasets.tokenizers.token_sequences import TokenSequences
@@ -53,21 +54,32 @@ class SequenceToSequence(Task):
 
     predict_options: ClassVar[frozenset[str]] = frozenset({"length", "temperature", "top_k", "top_p", "beam_size", "n_best", "attention"})
 
-    def __init__(self, config: SequenceToSequenceConfig, encoding: Encoding) -> None:
+    def __init__(self, config: Any, encoding: Encoding) -> None:
         super().__init__(config, encoding)
         source, target = encoding.tokenizer, encoding.target_tokenizer
         assert isinstance(source, TokenSequences) and isinstance(target, TokenSequences)
         self.config, self.source, self.target = config, source, target
         self.head = self.head_for(config, encoding.spec)
-        self.scores: TextScores = _scores(config)
+        self.scores = self.text_scores(config)
+
+    @staticmethod
+    def text_scores(config: Any) -> TextScores:
+        """How the texts that a search finds are scored, beside whether they are exactly right."""
+        match config.scored_as:
+            case "translation":
+                return TranslationScores()
+            case "transduction":
+                return EditScores("character")
+            case _:
+                return EditScores("phoneme")
 
     @classmethod
-    def prepare(cls, config: SequenceToSequenceConfig) -> TextPairs:
+    def prepare(cls, config: Any) -> Preparation:
         """Pairs of a source and a target."""
         return TextPairs(config)
 
     @classmethod
-    def head_for(cls, config: SequenceToSequenceConfig, sizes: SizesData, labels: tuple[str, ...] = ()) -> Head:
+    def head_for(cls, config: WrittenTextConfig, sizes: SizesData, labels: tuple[str, ...] = ()) -> Head:
         """One score for each word of the target's vocabulary at each position of the target."""
         n_words = stated(sizes.target_vocab_size or sizes.vocab_size, "target_vocab_size", "the output has one score for each word")
         tied = config.tie_embeddings
@@ -199,24 +211,29 @@ class SequenceToSequence(Task):
             remedy = "leave --temperature out, or sample again with another --seed" if samples else f"set --beam-size {n_best} or more"
             raise ConfigError(f"--n-best {n_best} is more than the number of hypotheses that the search keeps; {remedy}.")
 
+    def too_long(self, n_tokens: int, model: "EncoderDecoder", options: PredictOptions) -> str | None:
+        """Why a source with so many tokens has no answer; None where it has one."""
+        longest = model.config.longest_input
+        if longest is None or n_tokens <= longest:
+            return None
+        return f"the text has {n_tokens:,} tokens including [EOS], but model.max_positions is {longest:,}; shorten it"
+
     def answers(self, model: "EncoderDecoder", encoding: Encoding, chunks: Iterable[Sequence[str]], options: PredictOptions,
                 explain: Explain = lambda *_: None) -> Iterator[Answer]:
         """The decoded text of each source, an empty one for an empty source; with scores where several are requested.
 
         A source that is longer than the model's longest input has no answer.
         """
-        search, longest = self.search(options, model.device), model.config.longest_input
+        search = self.search(options, model.device)
         for texts in chunks:
             split = self.preparation.unlabelled(texts, encoding)
             assert isinstance(split, PairSplit)
-            n_tokens = (split.sources.lengths + 1).tolist()
-            too_long = [longest is not None and n > longest for n in n_tokens]
-            rows = np.array([row for row, text in enumerate(texts) if text.strip() and not too_long[row]], dtype=np.int64)
+            problems = [self.too_long(n_tokens, model, options) for n_tokens in (split.sources.lengths + 1).tolist()]
+            rows = np.array([row for row, text in enumerate(texts) if text.strip() and problems[row] is None], dtype=np.int64)
             found = iter(self.generate(model, split.batch(rows, model.config.inputs), search) if len(rows) else ())
-            for row, text in enumerate(texts):
-                if too_long[row]:
-                    yield unanswered(text, f"the text has {n_tokens[row]:,} tokens including [EOS], but model.max_positions is "
-                                           f"{longest:,}; shorten it")
+            for text, problem in zip(texts, problems, strict=True):
+                if problem is not None:
+                    yield unanswered(text, problem)
                 else:
                     yield _answer({"text": text, **(_fields(next(found)) if text.strip() else {"prediction": "", "score": 0.0})})
 
@@ -231,16 +248,6 @@ def _fields(found: Found) -> dict[str, Any]:
     """The best text that a search found, its score, and the other texts."""
     best, *others = ({"prediction": text, "score": round(score, 4)} for text, score in found)
     return {**best, "others": others} if others else best
-
-
-def _scores(config: SequenceToSequenceConfig) -> TextScores:
-    match config.scored_as:
-        case "translation":
-            return TranslationScores()
-        case "transduction":
-            return EditScores("character")
-        case "pronunciation":
-            return EditScores("phoneme")
 
 
 def _mean(values: FloatArray) -> float:

@@ -5,6 +5,7 @@ from typing import Annotated, Any, get_args
 
 from pydantic import Field
 
+from .autoencoding import AutoencoderConfig
 from .classical import (
     AveragedPerceptronConfig,
     DecisionTreeConfig,
@@ -61,6 +62,7 @@ ModelConfig = Annotated[
     | NeuralSymbolicConfig
     | RecurrentSeq2SeqConfig
     | TransformerSeq2SeqConfig
+    | AutoencoderConfig
     | SkipGramConfig
     | CbowConfig
     | PromptConfig

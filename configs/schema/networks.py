@@ -219,10 +219,9 @@ class Seq2SeqConfig(NetworkConfig):
         return frozenset({"tokens", "previous"})
 
 
-class RecurrentSeq2SeqConfig(Seq2SeqConfig):
-    """Recurrent encoder and decoder (Cho et al. 2014; Sutskever et al. 2014), with attention or without."""
+class RecurrentPairConfig(Seq2SeqConfig):
+    """The base of recurrent encoders and decoders."""
 
-    type: Literal["seq2seq"]
     cell: Literal["rnn", "lstm", "gru"] = "gru"
     """Elman RNN, LSTM (Hochreiter and Schmidhuber 1997) or GRU (Cho et al. 2014), on both sides."""
     d_embedding: PositiveInt = 256
@@ -233,6 +232,12 @@ class RecurrentSeq2SeqConfig(Seq2SeqConfig):
     """Number of layers in the encoder, and in the decoder."""
     bidirectional: bool = True
     """Read the source in both directions; the two states are concatenated."""
+
+
+class RecurrentSeq2SeqConfig(RecurrentPairConfig):
+    """Recurrent encoder and decoder (Cho et al. 2014; Sutskever et al. 2014), with attention or without."""
+
+    type: Literal["seq2seq"]
     attention: Literal["none", "additive", "dot", "general", "concat"] = "additive"
     """`none`: the same source vector at every step (Cho et al. 2014); `additive`: Bahdanau et al. 2015; `dot`, `general` and
     `concat`: Luong et al. 2015."""

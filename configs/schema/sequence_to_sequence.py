@@ -55,12 +55,37 @@ class DecodingConfig(Config):
     """Maximum number of target tokens."""
 
 
-class SequenceToSequenceConfig(TaskBase):
+class WrittenTextConfig(TaskBase):
+    """The base of tasks whose answer is a text that is written token by token."""
+
+    offers: ClassVar[Inputs] = frozenset({"tokens", "previous"})
+
+    tie_embeddings: Literal["none", "output", "all"] = "output"
+    """`output`: the target embedding is the output matrix too (Press and Wolf 2017); `all`: the source embedding as well, which needs a
+    shared vocabulary."""
+    output_bias: bool = True
+    """Whether the output layer has a bias."""
+    label_smoothing: Probability = 0.0
+    """Share of the target's probability that is spread evenly over the vocabulary (Szegedy et al. 2016)."""
+    teacher_forcing: TeacherForcingConfig = TeacherForcingConfig()
+    decoding: DecodingConfig = DecodingConfig()
+
+    def _problems(self, recipe: "Recipe") -> Iterator[Problem]:
+        model, longest = recipe.model, self.decoding.max_length
+        if getattr(recipe.tokenizer, "add_cls", False):
+            yield Problem(("tokenizer", "add_cls"), "is for classification; an encoder-decoder does not use [CLS], so leave it out")
+        if self.teacher_forcing.type != "constant" and recipe.training is not None and recipe.training.cuda_graphs:
+            yield Problem(("training", "cuda_graphs"), "cannot record teacher forcing that changes with the step; leave it out")
+        if model.longest_input is not None and longest > model.longest_input:
+            yield Problem(("task", "decoding", "max_length"), f"is {longest}, but model.max_positions is {model.longest_input}; "
+                          "lower the one or raise the other")
+
+
+class SequenceToSequenceConfig(WrittenTextConfig):
     """Map one text to another: translation, transcription, summaries, answers."""
 
     needs: ClassVar[str] = "sequence"
     text_key: ClassVar[str] = "source"
-    offers: ClassVar[Inputs] = frozenset({"tokens", "previous"})
     lower_is_better: ClassVar[frozenset[str]] = frozenset({"loss", "ter", "character_error_rate", "phoneme_error_rate", "word_error_rate"})
 
     type: Literal["sequence_to_sequence"]
@@ -75,15 +100,6 @@ class SequenceToSequenceConfig(TaskBase):
     """One tokenizer for both sides, trained on both; otherwise one for each."""
     target_tokenizer: TokenizerConfig | None = None
     """How the target is split into tokens; by default configured like `tokenizer`, and trained on the targets."""
-    tie_embeddings: Literal["none", "output", "all"] = "output"
-    """`output`: the target embedding is the output matrix too (Press and Wolf 2017); `all`: the source embedding as well, which needs a
-    shared vocabulary."""
-    output_bias: bool = True
-    """Whether the output layer has a bias."""
-    label_smoothing: Probability = 0.0
-    """Share of the target's probability that is spread evenly over the vocabulary (Szegedy et al. 2016)."""
-    teacher_forcing: TeacherForcingConfig = TeacherForcingConfig()
-    decoding: DecodingConfig = DecodingConfig()
 
     @property
     def main_metric(self) -> str:
@@ -110,7 +126,7 @@ class SequenceToSequenceConfig(TaskBase):
         return self
 
     def _problems(self, recipe: "Recipe") -> Iterator[Problem]:
-        target, model = self.target_tokenizer, recipe.model
+        target = self.target_tokenizer
         if self.tie_embeddings == "all" and not self.share_vocabulary and not isinstance(recipe.data, SizesData):
             yield Problem(("task", "tie_embeddings"), "`all` shares one matrix between both embeddings, so it needs "
                           "`task.share_vocabulary: true`")
@@ -119,12 +135,7 @@ class SequenceToSequenceConfig(TaskBase):
                           "use words, characters, bytes, bpe, unigram or wordpiece")
         if getattr(target, "counted_in", "train") != "train":
             yield Problem(("task", "target_tokenizer", "counted_in"), "`all_splits` uses the words of the test split; leave it out")
-        for path, each in ((("tokenizer",), recipe.tokenizer), (("task", "target_tokenizer"), target)):
-            if getattr(each, "add_cls", False):
-                yield Problem((*path, "add_cls"), "is for classification; an encoder-decoder does not use [CLS], so leave it out")
-        if self.teacher_forcing.type != "constant" and recipe.training is not None and recipe.training.cuda_graphs:
-            yield Problem(("training", "cuda_graphs"), "cannot record teacher forcing that changes with the step; leave it out")
-        longest = self.decoding.max_length
-        if model.longest_input is not None and longest > model.longest_input:
-            yield Problem(("task", "decoding", "max_length"), f"is {longest}, but model.max_positions is {model.longest_input}; "
-                          "lower the one or raise the other")
+        if getattr(target, "add_cls", False):
+            yield Problem(("task", "target_tokenizer", "add_cls"), "is for classification; an encoder-decoder does not use [CLS], so leave "
+                          "it out")
+        yield from super()._problems(recipe)

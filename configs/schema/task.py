@@ -4,6 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from .autoencoding import AutoencodingConfig
 from .classification import ClassificationConfig
 from .language_modeling import LanguageModelingConfig, MaskedLanguageModelingConfig
 from .parsing import ParsingConfig
@@ -15,6 +16,6 @@ from .word_vectors import WordVectorsConfig
 
 TaskConfig = Annotated[
     ClassificationConfig | RegressionConfig | RankingConfig | TaggingConfig | ParsingConfig | LanguageModelingConfig
-    | MaskedLanguageModelingConfig | SequenceToSequenceConfig | WordVectorsConfig,
+    | MaskedLanguageModelingConfig | SequenceToSequenceConfig | AutoencodingConfig | WordVectorsConfig,
     Field(discriminator="type"),
 ]

@@ -4,6 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from ...configs.schema.autoencoding import AutoencodingConfig
 from ...configs.schema.data import SizesData
 from ...configs.schema.language_modeling import VocabularyConfig
 from ...configs.schema.tokenizer import TokenizerConfig
@@ -95,7 +96,7 @@ class Preparation(ABC):
 class TextsAlone(Preparation):
     """A task that learns from one column of text, and from that column its tokenizer."""
 
-    def __init__(self, task: VocabularyConfig | WordVectorsConfig) -> None:
+    def __init__(self, task: VocabularyConfig | WordVectorsConfig | AutoencodingConfig) -> None:
         self.task = task
         self.columns = (task.text,)
 

@@ -133,7 +133,7 @@ class TextPairs(Preparation):
 
     def split(self, name: str, table: Table, encoding: Encoding, cache: Cache) -> tuple[PairSplit, Sequence[str]]:
         """One split in numbers; and notices. Raises DataError for a row that has nothing on one side."""
-        self._refuse_empty(table)
+        refuse_empty(table, self.columns)
         raw, table = self._rows(name, table)
         return self._numbered(name, table, raw, encoding, cache.encode), []
 
@@ -145,13 +145,6 @@ class TextPairs(Preparation):
         """Sources whose targets are to be predicted."""
         table, raw = Table({"text": texts}, "the texts"), [Raw(text, ()) for text in texts]
         return self._numbered("texts", table, raw, encoding, lambda tokenizer, each: tokenizer.encode(each))
-
-    def _refuse_empty(self, table: Table) -> None:
-        for column in self.columns:
-            if empty := [row for row, text in enumerate(table.columns[column]) if not text.strip()]:
-                more = f", as {len(empty) - 1:,} more rows have" if len(empty) > 1 else ""
-                raise DataError(f"{table.where(empty[0])} has nothing in column `{column}`{more}: there is nothing to learn from or to "
-                                "score. Remove such rows (in parallel files, the same line from both).")
 
     def _rows(self, name: str, table: Table) -> tuple[list[Raw], Table]:
         """The rows; where pronunciations are scored, each word once with all that count as right."""
@@ -173,3 +166,12 @@ class TextPairs(Preparation):
         asked = not all(each.references for each in raw)
         targets = None if asked else encode(encoding.target_tokenizer, [each.references[0] for each in raw])
         return PairSplit(name, table, raw, sources, targets)
+
+
+def refuse_empty(table: Table, columns: Sequence[str]) -> None:
+    """Raises DataError for a row that has nothing in one of the columns."""
+    for column in columns:
+        if empty := [row for row, text in enumerate(table.columns[column]) if not text.strip()]:
+            more = f", as {len(empty) - 1:,} more rows have" if len(empty) > 1 else ""
+            raise DataError(f"{table.where(empty[0])} has nothing in column `{column}`{more}: there is nothing to learn from or to "
+                            "score. Remove such rows (in parallel files, the same line from both).")

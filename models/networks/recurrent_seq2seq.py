@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor, nn
 
+from ...configs.schema.autoencoding import AutoencoderConfig
 from ...configs.schema.networks import RecurrentSeq2SeqConfig
 from ..decoding import Memory, State
 from ..head import Head
@@ -13,6 +14,8 @@ from ..layers.padding import real_tokens
 from ..layers.recurrence import CELLS, Parts, RecurrentEncoder
 from ..layers.recurrence import State as CellState
 from .encoder_decoder import EncoderDecoder, only
+
+AnyRecurrentConfig = RecurrentSeq2SeqConfig | AutoencoderConfig
 
 
 class FixedContext(nn.Module):
@@ -30,7 +33,7 @@ class FixedContext(nn.Module):
 class AttendedContext(nn.Module):
     """A mean of the source's states by place, weighed by how well each fits the query."""
 
-    def __init__(self, config: RecurrentSeq2SeqConfig, d_source: int) -> None:
+    def __init__(self, config: AnyRecurrentConfig, d_source: int) -> None:
         super().__init__()
         assert config.attention != "none"
         self.score = score(config.attention, config.hidden_size, d_source)
@@ -56,7 +59,7 @@ class RecurrentDecoder(nn.Module):
     reading (Bahdanau et al. 2015, there of the backward one); an LSTM's cell state likewise.
     """
 
-    def __init__(self, config: RecurrentSeq2SeqConfig, d_source: int) -> None:
+    def __init__(self, config: AnyRecurrentConfig, d_source: int) -> None:
         super().__init__()
         d_embedding, size = config.d_embedding, config.hidden_size
         self.looks_first, self.feeds = config.attention in ("none", "additive"), config.input_feeding
@@ -134,14 +137,13 @@ class RecurrentDecoder(nn.Module):
 class RecurrentSeq2Seq(EncoderDecoder):
     """Embedding -> recurrent encoder, and decoder over the target so far -> a score for each word of the target's vocabulary."""
 
-    def __init__(self, config: RecurrentSeq2SeqConfig, n_source_tokens: int, head: Head) -> None:
+    def __init__(self, config: AnyRecurrentConfig, n_source_tokens: int, head: Head) -> None:
         super().__init__(config)
         self.token_dropout = TokenDropout(config.token_dropout)
         self.source_embedding, self.target_embedding = (
             token_embedding(size, config.d_embedding) for size in (n_source_tokens, head.n_outputs))
         self.dropout = nn.Dropout(config.dropout)
-        self.encoder = RecurrentEncoder(CELLS[config.cell], config.d_embedding, config.hidden_size, config.n_layers,
-                                        config.bidirectional, config.dropout)
+        self.encoder = self.new_encoder(config)
         self.decoder = RecurrentDecoder(config, self.encoder.d_output)
         self.output = VocabularyOutput(config.d_embedding, head, self.target_embedding, self.source_embedding)
 
@@ -152,11 +154,21 @@ class RecurrentSeq2Seq(EncoderDecoder):
         With `teacher_forcing` below 1 each place but the first reads, by a coin of its own for each token, the word that the model
         itself found most probable at the place before in place of `previous` (Bengio et al. 2015); no gradient goes through that choice.
         """
-        memory, state = self.encode(tokens, lengths)
+        return self.scores_after(self.encode(tokens, lengths), lengths, previous, teacher_forcing, asked)
+
+    def scores_after(self, start: tuple[Memory, State], lengths: Tensor, previous: Tensor, teacher_forcing: float = 1.0,
+                     asked: Tensor | None = None) -> Tensor:
+        """What `forward` gives, from what `encode` gave."""
+        memory, state = start
         if teacher_forcing < 1:
             return self.output(only(self._half_forced(previous, memory, state, teacher_forcing), asked), lengths)
         vectors, _ = self.decoder(self._embedded(previous), memory, state)
         return self.output(self.dropout(only(vectors, asked)), lengths)
+
+    def new_encoder(self, config: AnyRecurrentConfig) -> RecurrentEncoder:
+        """What reads the source."""
+        return RecurrentEncoder(CELLS[config.cell], config.d_embedding, config.hidden_size, config.n_layers, config.bidirectional,
+                                config.dropout)
 
     def alignments(self, tokens: Tensor, lengths: Tensor, previous: Tensor) -> Tensor | None:
         """(batch, tgt, src), how much each target place looked at each source place; None without attention."""

@@ -1,0 +1,137 @@
+"""Autoencoding: a text from its own code. Numpy only; the losses of networks are in `losses.py`."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from ..configs.schema.autoencoding import AutoencoderConfig, AutoencodingConfig
+from ..datasets.arrays import BoolArray, FloatArray, IntArray
+from ..datasets.encoded.batching import evenly_spaced
+from ..datasets.encoded.rebuilt_texts import RebuiltSplit, RebuiltTexts
+from ..datasets.encoded.split import Batch, Split
+from .figures import exp_ratio, ratio
+from .row_scores import MetricColumns, compact, ones
+from .sequence_to_sequence import SequenceToSequence, TextPredictions
+from .task import MOST_POINTS, Points, PredictOptions
+from .text_scores import EditScores, TextScores
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from ..models.networks.autoencoder import Autoencoder
+    from .losses import Objective
+
+TOGETHER = 256
+"""Texts that are coded, or written, together."""
+
+
+@dataclass(frozen=True)
+class RebuiltPredictions(TextPredictions):
+    """The same; nats (rows,): the divergence of each code, None where codes are not variational."""
+
+    nats: FloatArray | None = None
+
+
+class CharacterAccuracy(EditScores):
+    """1 - edits / length in characters, both summed over the texts: 1 where all are exact, below 0 where more is wrong than there is."""
+
+    def __init__(self) -> None:
+        super().__init__("character")
+
+    def figures(self, totals: FloatArray) -> dict[str, float]:
+        """The share."""
+        edits, length, *_ = totals.tolist()
+        return {"character_accuracy": float(ratio(np.array([length - edits, length])))}
+
+    def columns(self, sums: FloatArray) -> MetricColumns:
+        """Characters less edits, and characters."""
+        edits, length, *_ = sums.T
+        return {"character_accuracy": ("ratio", {"kept": compact(length - edits), "length": compact(length)})}
+
+    def counted_rows(self, sums: FloatArray) -> Mapping[str, BoolArray]:
+        """None."""
+        return {}
+
+
+class Autoencoding(SequenceToSequence):
+    """The task: a text is the source and the target, and what the model knows of it when it writes is one vector."""
+
+    predict_options: ClassVar[frozenset[str]] = SequenceToSequence.predict_options - {"attention"}
+    config: AutoencodingConfig
+
+    @staticmethod
+    def text_scores(config: Any) -> TextScores:
+        """Characters that are kept."""
+        return CharacterAccuracy()
+
+    @classmethod
+    def prepare(cls, config: AutoencodingConfig) -> RebuiltTexts:
+        """Texts alone."""
+        return RebuiltTexts(config)
+
+    def objectives(self, model: "nn.Module") -> "list[Objective]":
+        """What is minimised: cross-entropy of each token after those before it, and of a variational model the divergence of its codes."""
+        from .losses import Objective, VariationalLoss
+
+        assert isinstance(model.config, AutoencoderConfig)
+        if model.config.variational is None:
+            return super().objectives(model)
+        loss = VariationalLoss("tokens", self.config.label_smoothing, self.config.teacher_forcing, model.config.variational)
+        return [Objective("", model, loss)]
+
+    def predict(self, model: Any, batch: Batch) -> RebuiltPredictions:
+        """What the search finds from each code, and how probable the text is."""
+        nats = model.coded(batch.inputs["tokens"], batch.inputs["lengths"])[1]
+        return RebuiltPredictions(**vars(super().predict(model, batch)), nats=nats)
+
+    def metrics(self, predictions: Any) -> dict[str, float]:
+        """`loss` in nats per token, its exponential `perplexity`, and `accuracy`, each after the gold tokens before it; `exact_match`: the
+        share of texts that are rebuilt exactly; `character_accuracy`; and of variational codes `kl`, nats of divergence per text.
+        """
+        sums = np.array([predictions.losses.sum(), predictions.tokens.sum()])
+        kl = {} if predictions.nats is None else {"kl": float(predictions.nats.mean()) if len(predictions.nats) else 0.0}
+        return {**super().metrics(predictions), "perplexity": float(exp_ratio(sums)), **kl}
+
+    def metric_columns(self, predictions: Any) -> MetricColumns:
+        """Of each row what a sequence-to-sequence task has; and nats."""
+        columns = super().metric_columns(predictions)
+        kl: MetricColumns = {} if predictions.nats is None else {
+            "kl": ("ratio", {"nats": predictions.nats, "rows": ones(len(predictions.rows))})}
+        return {**columns, "perplexity": ("exp_ratio", columns["loss"][1]), **kl}
+
+    def baselines(self, predictions: TextPredictions) -> Mapping[str, float]:
+        """Always the same text."""
+        texts = Counter(raw.source for raw in predictions.raw)
+        return {"most frequent text": max(texts.values(), default=0) / max(len(predictions.raw), 1)}
+
+    def too_long(self, n_tokens: int, model: Any, options: PredictOptions) -> str | None:
+        """Why a text with so many tokens is not rebuilt: it would end too early."""
+        longest = options.length or self.config.decoding.max_length
+        if n_tokens <= longest:
+            return None
+        return (f"the text has {n_tokens:,} tokens including [EOS], but at most {longest:,} are written; add --length {n_tokens}, or "
+                "shorten it")
+
+    # Codes
+
+    def codes(self, model: "Autoencoder", split: Split, rows: IntArray | None = None) -> FloatArray:
+        """(rows, d_code): the code of each text of a split, or of these."""
+        rows = np.arange(len(split)) if rows is None else rows
+        parts = [split.batch(part, model.config.inputs) for part in np.array_split(rows, -(-len(rows) // TOGETHER) or 1)]
+        return np.concatenate([model.coded(part.inputs["tokens"], part.inputs["lengths"])[0] for part in parts])
+
+    def written(self, model: "Autoencoder", codes: FloatArray, options: PredictOptions) -> list[str]:
+        """(n, d_code) -> the text that the search finds for each code."""
+        search = self.search(options, model.device)
+        parts = np.array_split(codes.astype(np.float32), -(-len(codes) // TOGETHER) or 1)
+        return [self.target.decode(found[0].tokens) for part in parts for found in model.decode(part, search)]
+
+    def points(self, model: Any, split: Split) -> Points:
+        """The codes of a split's texts, beside whatever columns its table has."""
+        assert isinstance(split, RebuiltSplit)
+        rows = evenly_spaced(len(split), MOST_POINTS)
+        columns = {name: [str(values[row]) for row in rows] for name, values in split.table.columns.items()}
+        return Points("codes", self.codes(model, split, rows), columns)
