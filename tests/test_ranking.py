@@ -248,10 +248,10 @@ def test_a_part_of_the_rows_may_lack_right_answers(tmp_path):
     ({"text": ["a", "b"], "other": ["x", " "]}, r"rows\.csv:3 has nothing in column `other`: there is nothing to compare"),
     ({"text": ["", "b"], "other": ["x", "y"]}, r"rows\.csv:2 has nothing in column `text`"),
     ({"text": ["a", "b"], "other": ["x", "x"]}, r"All 2 rows of rows\.csv have the same candidate in column `other`"),
-    ({"text": ["a", "a"], "other": ["x", "y"], "relevance": ["1", "high"]}, r"rows\.csv:3 has 'high' in column `relevance`: which is no rel"),
+    ({"text": ["a", "a"], "other": ["x", "y"], "relevance": ["1", "high"]}, r"rows\.csv:3 has 'high' in column `relevance`: a rel"),
     ({"text": ["a", "a"], "other": ["x", "y"], "relevance": ["1", "-1"]}, r"rows\.csv:3 has '-1' in column `relevance`"),
     ({"text": ["a", "a"], "other": ["x", "y"], "relevance": ["0", "0.0"]}, r"rows\.csv:2: the query 'a' has no right answer: all 2 of"),
-    ({"text": ["a", "b", "b"], "other": ["x", "y", "z"], "relevance": ["1", "1", "0"]}, r"rows\.csv:2: the query 'a' has one candidate only"),
+    ({"text": ["a", "b", "b"], "other": ["x", "y", "z"], "relevance": ["1", "1", "0"]}, r"rows\.csv:2: the query 'a' has one cand"),
 ])
 def test_what_cannot_be_ranked_is_refused_with_its_line(tmp_path, columns, message):
     with pytest.raises(DataError, match=message):

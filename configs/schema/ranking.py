@@ -31,8 +31,8 @@ class InBatchSoftmaxConfig(Config):
 
 
 class MarginConfig(Config):
-    """max(0, margin - s(right) + s(less relevant)) (Joachims 2002): for each right answer the mean over all candidates that are less relevant
-    to its query, of those with a relevance of their own where one is given, otherwise of all answers of the batch."""
+    """max(0, margin - s(right) + s(less relevant)) (Joachims 2002): for each right answer the mean over the candidates that are less
+    relevant to its query: of the query's own where a relevance is given, otherwise of all answers of the batch."""
 
     type: Literal["margin"]
     margin: PositiveFloat = 0.2
