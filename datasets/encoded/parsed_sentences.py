@@ -54,7 +54,7 @@ class ParsedSplit(SentenceSplit):
         if "columns" in inputs:
             arrays["columns"] = self._columns(rows, arrays["lengths"])
         targets = {name: ids.padded(rows, UNSEEN)[0] for name, ids in (("heads", self.heads), ("relations", self.relations))}
-        gold = [Gold(self.sentences[row], self.gold[row]) for row in rows]
+        gold = [Gold(self.sentences[row], self.gold[row]) for row in rows.tolist()]
         return Batch(rows, arrays, {name: Target(ids, ids != UNSEEN) for name, ids in targets.items()}, gold)
 
     def _tuples(self, row: int) -> list[tuple[str, ...]]:
@@ -77,6 +77,11 @@ class ParsedSentences(Preparation):
     def __init__(self, task: ParsingConfig) -> None:
         self.task = task
         self.columns = (*task.columns, task.heads, task.relations)
+
+    @property
+    def column_roles(self) -> Sequence[str]:
+        """The words, what is known of them, and their tree."""
+        return ("words", *("what is known of them" for _ in self.task.columns[1:]), "heads", "relations")
 
     @property
     def input_columns(self) -> Sequence[str]:

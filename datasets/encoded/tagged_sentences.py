@@ -53,12 +53,11 @@ class TaggedSentences(Preparation):
         labels = self._labels(gold, train)
         numbers = {label: number for number, label in enumerate(labels)}
         counts = np.bincount([numbers[tag] for tags in gold for tag in tags if tag in numbers], minlength=len(labels))
-        sizes = {"n_classes": len(labels)}
         if not tokenizers.wanted:
-            return Encoding(SizesData(type="sizes", **sizes), labels, tuple(counts.tolist()))
+            return Encoding(SizesData(type="sizes", n_classes=len(labels)), labels, tuple(counts.tolist()))
         words = [word for sentence in sentences for word in sentence]
         text, characters = tokenizers.get("text", words), tokenizers.get("characters", words, CHARACTERS)
-        spec = SizesData(type="sizes", vocab_size=text.vocab_size, n_characters=characters.vocab_size, **sizes)
+        spec = SizesData(type="sizes", vocab_size=text.vocab_size, n_characters=characters.vocab_size, n_classes=len(labels))
         return Encoding(spec, labels, tuple(counts.tolist()), {"text": text, "characters": characters})
 
     def split(self, name: str, table: Table, encoding: Encoding, cache: Cache) -> tuple[TaggedSplit, Sequence[str]]:

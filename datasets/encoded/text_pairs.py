@@ -128,8 +128,9 @@ class TextPairs(Preparation):
             by_role: Mapping[str, Tokenizer] = {"text": tokenizers.get("text", [*sources, *targets])}
         else:
             by_role = {"text": tokenizers.get("text", sources), "target": tokenizers.get("target", targets, self.task.target_tokenizer)}
-        sizes = {"vocab_size": by_role["text"].vocab_size, "target_vocab_size": by_role.get("target", by_role["text"]).vocab_size}
-        return Encoding(SizesData(type="sizes", **sizes), tokenizers=by_role)
+        sizes = SizesData(type="sizes", vocab_size=by_role["text"].vocab_size,
+                          target_vocab_size=by_role.get("target", by_role["text"]).vocab_size)
+        return Encoding(sizes, tokenizers=by_role)
 
     def split(self, name: str, table: Table, encoding: Encoding, cache: Cache) -> tuple[PairSplit, Sequence[str]]:
         """One split in numbers; and notices. Raises DataError for a row that has nothing on one side."""

@@ -124,7 +124,7 @@ class Analysis:
             tokens = self._without_stop_words(tokens)
             named.append(("stop words", _joined(tokens, self._attaches)))
         if self._parser is not None:
-            named.append(("syntax", *self.pairs([text])))
+            named.append(("syntax", self.pairs([text])[0]))
         if self._classes:
             named.append(("lexicon", " ".join(self.classes(_joined(tokens, self._attaches)))))
         if self.clusters is not None:
