@@ -221,14 +221,14 @@ def trained(tmp_path_factory) -> Path:
     return folder
 
 
-def test_a_small_language_is_rebuilt(trained):
+def test_a_small_language_is_learned(trained):
     run = trained / "runs" / "autoencoder" / "one"
     figures = results(run)["validation"]
     assert set(figures) == {"loss", "accuracy", "exact_match", "character_accuracy", "perplexity", "kl"}
-    assert results(run)["train"]["exact_match"] > 0.5
     assert figures["perplexity"] == pytest.approx(np.exp(figures["loss"]))
     logged = [line for line in timeless(run) if line["split"] == "train" and "kl" in line]
     assert {"loss", "reconstruction_loss", "kl"} <= logged[0].keys()
+    assert logged[-1]["reconstruction_loss"] < logged[0]["reconstruction_loss"] / 2
 
 
 def test_texts_between_two(trained):
