@@ -99,7 +99,7 @@ class Run:
 
     def predict(self, texts: str | Iterable[str], *, length: int | None = None, temperature: float | None = None,  # noqa: PLR0913
                 top_k: int | None = None, top_p: float | None = None, beam_size: int | None = None, n_best: int | None = None,
-                seed: int = 0, explain: str | None = None) -> list[dict[str, Any]]:
+                samples: int | None = None, seed: int = 0, explain: str | None = None) -> list[dict[str, Any]]:
         """A dictionary for each text: `text`, `prediction` and, by task and model, `probability`, `probabilities`, `why`, `scores`.
 
         Where a text has no prediction, `prediction` is None and `problem` says why. The options are those of `nlp predict`. `explain` is a
@@ -113,7 +113,7 @@ class Run:
         from .analysis.explanations.own_reasons import own_reasons
         from .tasks.task import PredictOptions
 
-        options = PredictOptions(length, temperature, top_k, top_p, beam_size, n_best, None, seed)
+        options = PredictOptions(length, temperature, top_k, top_p, beam_size, n_best, None, seed, samples)
         self._check(options)
         waiting = self._normalized([texts] if isinstance(texts, str) else list(texts))
         chunks = [waiting[at : at + CHUNK] for at in range(0, len(waiting), CHUNK)]
