@@ -25,6 +25,10 @@ PAIRS = """
 data: {type: files, train: pairs, test: pairs, format: parallel, columns: {source: en, target: de}, validation_share: 0.25}
 task: {type: sequence_to_sequence, decoding: {max_length: 8}}
 """
+LABELS = """
+data: {type: files, train: texts.csv, test: texts.csv, validation_share: 0.25}
+task: {type: sequence_to_sequence, source: animal, source_type: label, target: line, scored_as: generation, decoding: {max_length: 8}}
+"""
 WORDS, LETTERS = "tokenizer: {type: words, min_frequency: 1}", "tokenizer: {type: characters}"
 NGRAMS = "tokenizer: {type: ngrams, words: [1, 2]}"
 STEPS = """
@@ -59,6 +63,8 @@ RECIPES = {
                 STEPS],
     "transformer_seq2seq": [PAIRS, WORDS, "model: {type: transformer_seq2seq, d_model: 8, n_encoder_layers: 1, n_decoder_layers: 1, "
                             "n_heads: 2, d_ff: 16, max_positions: 16, dropout: 0.1}", STEPS],
+    "label_seq2seq": [LABELS, WORDS, "model: {type: seq2seq, encoder: {type: label, d_embedding: 4}, d_embedding: 8, hidden_size: 8, "
+                      "attention: none, dropout: 0.1}", STEPS],
 }
 """The sections of a recipe of each family."""
 
