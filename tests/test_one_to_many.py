@@ -104,7 +104,7 @@ def test_a_search_sees_step_by_step_what_training_sees_at_once(encoder: str, dec
 def test_a_batch_is_learned_by_heart(encoder: str, decoder: str) -> None:
     model, given = build(encoder, decoder), inputs(encoder, 5)
     gold = functional.pad(given["previous"][:, 1:], (0, 1), value=EOS)
-    optimizer = torch.optim.Adam(model.parameters(), 0.01)
+    optimizer, loss = torch.optim.Adam(model.parameters(), 0.01), torch.tensor(np.inf)
     for _ in range(250):
         loss = functional.cross_entropy(model(**given).flatten(0, 1), gold.flatten())
         optimizer.zero_grad()
@@ -187,8 +187,10 @@ def test_the_log_probability_of_a_sample_is_that_of_the_model(labels: Path) -> N
     run = load(labels / "runs" / "label_seq2seq" / "one")
     (reported,) = run.predict("cat", samples=3, temperature=2.0, seed=4)
     opened = run._opened
+    tokenizer = opened.encoding.target_tokenizer
+    assert tokenizer is not None
     for each in (reported, *reported["others"]):
-        ids = opened.encoding.target_tokenizer.encode([each["prediction"]]).ids
+        ids = tokenizer.encode([each["prediction"]]).ids
         gold = np.array([[*ids, EOS]])
         losses, _ = opened.model.score_targets(gold, gold > 0, tokens=np.array([[opened.encoding.labels.index("cat")]]),
                                                lengths=np.array([1]), previous=np.array([[BOS, *ids]]))
@@ -200,8 +202,9 @@ def test_the_temperature_is_that_of_the_recipe_unless_another_is_given(labels: P
     nlp("train", "--config", "label_seq2seq.yaml", "--set", "task.decoding.temperature=0", "--set", "training.epochs=1", "--name", "cold",
         cwd=labels)
     run = load(labels / "runs" / "label_seq2seq" / "cold")
-    def made(**options: float) -> set[str]:
-        (found,) = run.predict("dog", samples=8, **options)
+
+    def made(temperature: float | None = None) -> set[str]:
+        (found,) = run.predict("dog", samples=8, temperature=temperature)
         return {found["prediction"], *(each["prediction"] for each in found["others"])}
 
     assert len(made()) == 1
@@ -348,3 +351,9 @@ def test_digits_in_letters(tmp_path: Path) -> None:
     assert "exact_match" in trained.stdout
     row = read("digits")["train"][0]
     assert (row["digit"], row["english"], row["korean"]) == ("0", "zero", "영")
+
+
+def test_data_of_labels_and_pictures_is_looked_at_as_what_it_is(labels: Path, pictures: Path) -> None:
+    checked = nlp("data", "check", "label_seq2seq.yaml", cwd=labels).stdout
+    assert "repeat an earlier one" not in checked
+    assert "██" in nlp("data", "show", "sides.yaml", "-n", "2", cwd=pictures).stdout
