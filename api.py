@@ -99,7 +99,7 @@ class Run:
 
     def predict(self, texts: str | Iterable[str], *, length: int | None = None, temperature: float | None = None,  # noqa: PLR0913
                 top_k: int | None = None, top_p: float | None = None, beam_size: int | None = None, n_best: int | None = None,
-                seed: int = 0, explain: str | None = None, candidates: Iterable[str] | None = None,
+                samples: int | None = None, seed: int = 0, explain: str | None = None, candidates: Iterable[str] | None = None,
                 top: int | None = None) -> list[dict[str, Any]]:
         """A dictionary for each text: `text`, `prediction` and, by task and model, `probability`, `probabilities`, `why`, `scores`.
 
@@ -116,7 +116,7 @@ class Run:
         from .tasks.task import PredictOptions
 
         ranked = None if candidates is None else self._normalized(list(candidates))
-        options = PredictOptions(length, temperature, top_k, top_p, beam_size, n_best, None, seed, ranked, top)
+        options = PredictOptions(length, temperature, top_k, top_p, beam_size, n_best, None, seed, samples, ranked, top)
         self._check(options)
         waiting = self._normalized([texts] if isinstance(texts, str) else list(texts))
         chunks = [waiting[at : at + CHUNK] for at in range(0, len(waiting), CHUNK)]

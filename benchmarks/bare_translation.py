@@ -17,7 +17,7 @@ from nlp.configs.schema.tokenizer import BOS, EOS
 from nlp.configs.schema.transformers import TransformerSeq2SeqConfig
 from nlp.datasets.arrays import IntArray, Ragged
 from nlp.datasets.encoded.split import Data
-from nlp.datasets.encoded.text_pairs import PairSplit
+from nlp.datasets.encoded.text_pairs import PairSplit, TextSources
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -156,9 +156,11 @@ class PairLoop(BareLoop):
 
     def __init__(self, recipe: Recipe, data: Data, n_steps: int) -> None:
         split, n_tokens = data.splits["train"], data.encoding.spec.vocab_size
-        assert isinstance(split, PairSplit) and isinstance(recipe.task, SequenceToSequenceConfig) and n_tokens is not None
+        assert isinstance(split, PairSplit) and isinstance(split.sources, TextSources) and n_tokens is not None
+        assert isinstance(recipe.task, SequenceToSequenceConfig)
         assert isinstance(recipe.model, NetworkConfig) and split.targets is not None
-        self.sources, self.targets = Texts(with_each(split.sources, EOS, behind=True)), Texts(with_each(split.targets, EOS, behind=True))
+        self.sources = Texts(with_each(split.sources.ids, EOS, behind=True))
+        self.targets = Texts(with_each(split.targets, EOS, behind=True))
         self.previous = Texts(with_each(split.targets, BOS, behind=False))
         super().__init__(recipe, bare_translator(recipe.model, recipe.task, n_tokens), n_steps)
         self.smoothing = recipe.task.label_smoothing

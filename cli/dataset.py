@@ -71,9 +71,12 @@ def _open_recipe(target: str, overrides: Sequence[str], every_column: bool) -> O
         raise ConfigError(f"The recipe {target} has `data: {{type: sizes}}`, so there is no data to show.")
     prepared, label = preparation(task), str(getattr(task, task.label_key)) if task.label_key else ""
     if len(prepared.input_columns) == 1:
-        text = prepared.input_columns[0]
+        text, source_type = prepared.input_columns[0], getattr(task, "source_type", None)
+        if source_type == "label":  # of which texts are made
+            text, label = prepared.columns[1], text
         dataset = _read(recipe.data, _named(text, label), every_column)
-        return Opened(dataset, text, label, task.tagged, recipe.tokenizer, getattr(task, "picture", None) is not None)
+        pictures = source_type == "picture" or getattr(task, "picture", None) is not None
+        return Opened(dataset, text, label, task.tagged, None if pictures else recipe.tokenizer, pictures)
     return Opened(_with_rows(_read(recipe.data, prepared.columns, every_column), prepared), ROWS, label)
 
 

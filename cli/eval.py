@@ -31,6 +31,12 @@ def eval_(
     explanations: Annotated[str | None, typer.Option(metavar="METHOD[,METHOD...]", help="Measure instead how faithful explanations are: "
                                                      "all, auto, or methods of `nlp predict --explain`.")] = None,
     explained_rows: Annotated[int, typer.Option(min=1, help="Texts of the split that are explained for it.")] = 100,
+    generate: Annotated[int | None, typer.Option(metavar="N", min=1, max=100_000, help="With --judge: measure instead so many texts that "
+                                                                                       "the run makes of the labels of the split.")] = None,
+    judge: Annotated[str | None, typer.Option(metavar="RUN", autocompletion=complete_run,
+                                              help="The classifier that says which label a generated text is of.")] = None,
+    temperature: Annotated[float | None, typer.Option(min=0, help="Sampling temperature for it; by default that of the recipe.")] = None,
+    seed: Annotated[int, typer.Option(min=0, max=2**63 - 1, help="Random seed for it.")] = 0,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
     json: Annotated[bool, typer.Option("--json", help="Print the results as JSON.")] = False,
 ) -> None:
@@ -39,11 +45,13 @@ def eval_(
     The predictions are saved with each run, as text and as what comparisons of runs read.
     """
     from ..analysis.evaluation import evaluate_run
+    from ..analysis.generation import generation
     from ..errors import ConfigError
     from ..training.folder.run_directory import find_run
     from ..training.open_run import open_run
     from .console import print_json
     from .explained import print_faithfulness
+    from .generated import print_generation
 
     if split is not None and data is not None:
         raise ConfigError("--split is a split of the run's own data, --data another file; give one of them.")
@@ -51,6 +59,13 @@ def eval_(
         raise ConfigError("--text, --other and --label name columns of the file that --data names. Give --data, or leave them out.")
     if explanations is not None and (data is not None or task_of is not None):
         raise ConfigError("--explanations are measured on a split of the run's own data; leave --data and --task-of out.")
+    if (generate, judge, temperature) != (None, None, None):
+        if generate is None or judge is None or len(run) > 1 or (data, explanations, task_of) != (None, None, None):
+            raise ConfigError("--generate 1000 --judge RUN draws texts of one run, at --temperature T if it is given, and measures only "
+                              "these. Name one run and its judge, and leave --data, --explanations and --task-of out.")
+        made_by, judged_by = (open_run(find_run(each), device) for each in (run[0], judge))
+        print_generation(generation(made_by, judged_by, generate, split, temperature, seed), json)
+        return
     if task_of is not None:
         if data is not None or len(run) > 1:
             raise ConfigError("--task-of scores one run on the data of another. Name one run, and leave --data out.")

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 CHUNK = 64
 """Texts that are predicted together."""
-SEARCHING = ("beam-size", "n-best", "attention")
+SEARCHING = ("samples", "beam-size", "n-best", "attention")
 """Options for sequence-to-sequence runs."""
 RANKING = ("candidates", "top")
 """Options for runs of ranking."""
@@ -46,6 +46,8 @@ def predict(
     top_p: Annotated[float | None, typer.Option(min=0, max=1, help="Sample from the smallest set of tokens that together have this "
                                                                    "probability.")] = None,
     seed: Annotated[int, typer.Option(min=0, max=2**63 - 1, help="Random seed for sampling.")] = 0,
+    samples: Annotated[int | None, typer.Option(min=1, max=10_000, help="Sequence to sequence: draw so many outputs for each source, with "
+                                                                        "log-probabilities.")] = None,
     beam_size: Annotated[int | None, typer.Option(min=1, max=1000, help="Sequence to sequence: beam size.")] = None,
     n_best: Annotated[int | None, typer.Option(min=1, help="Sequence to sequence: outputs per source, with scores; word vectors: "
                                                            "neighbours.")] = None,
@@ -76,7 +78,7 @@ def predict(
         raise ConfigError("--html writes explanations as a page. Add --explain auto, or leave it out.")
     source = find_texts(opened.recipe.data, opened.task.preparation, texts, input_, (text, other))
     named = None if candidates is None else find_candidates(opened.recipe.data, opened.recipe.task, candidates)
-    options = PredictOptions(length, temperature, top_k, top_p, beam_size, n_best, attention, seed, candidates=named, top=top)
+    options = PredictOptions(length, temperature, top_k, top_p, beam_size, n_best, attention, seed, samples, named, top)
     _check_options(opened, options)
     if answer_by_codes(opened, source, ByCodes(interpolate, draw, codes), options, json):
         return

@@ -19,6 +19,7 @@ from ..configs.schema.data import SizesData
 from ..configs.schema.model import ModelConfig
 from ..configs.schema.networks import (
     CnnConfig,
+    LabelEncoderConfig,
     MlpConfig,
     PictureCnnConfig,
     RecurrentConfig,
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from .classical.ngram import NgramLanguageModel
     from .classical.retrieval import Retrieval
     from .classical.taggers import Tagger
+    from .networks.encoder_decoder import VectorEncoder
     from .networks.network import Network
     from .networks.two_towers import TwoTowers
     from .parsing.parser import Parser
@@ -129,11 +131,11 @@ def build_model(config: ModelConfig, spec: SizesData, head: Heads,  # noqa: PLR0
         case RecurrentSeq2SeqConfig():
             from .networks.recurrent_seq2seq import RecurrentSeq2Seq
 
-            return RecurrentSeq2Seq(config, _size(spec.vocab_size, "vocab_size", config), _target(config, head))
+            return RecurrentSeq2Seq(config, _source(config, spec), _target(config, head))
         case TransformerSeq2SeqConfig():
             from .networks.transformer_seq2seq import TransformerSeq2Seq
 
-            return TransformerSeq2Seq(config, _size(spec.vocab_size, "vocab_size", config), _target(config, head))
+            return TransformerSeq2Seq(config, _source(config, spec), _target(config, head))
         case AutoencoderConfig():
             from .networks.autoencoder import build_autoencoder
 
@@ -168,6 +170,21 @@ def _two_towers(config: ModelConfig, spec: SizesData, head: Head | None) -> "Two
         return encoder
 
     return TwoTowers(config, config.towers, new_encoder, head)
+
+
+def _source(config: RecurrentSeq2SeqConfig | TransformerSeq2SeqConfig, spec: SizesData) -> "int | VectorEncoder":
+    """The size of the vocabulary that an encoder-decoder reads, or its encoder of something else."""
+    if config.encoder is None:
+        return _size(spec.vocab_size, "vocab_size", config)
+    if isinstance(config.encoder, LabelEncoderConfig):
+        from .networks.label_encoder import LabelEncoder
+
+        return LabelEncoder(config.encoder, _size(spec.n_classes, "n_classes", config))
+    from .networks.picture_cnn import PictureCnn
+
+    encoder = build_model(config.encoder, spec, None)
+    assert isinstance(encoder, PictureCnn)
+    return encoder
 
 
 def _given(language_model: "LanguageModel | None") -> "LanguageModel":

@@ -14,6 +14,7 @@ from ..configs.schema.networks import NetworkConfig
 from .build import build_model
 from .head import Heads
 from .layers.word_embedding import ColumnEmbedding
+from .networks.encoder_decoder import EncoderDecoder
 from .networks.network import Network
 from .networks.picture_cnn import PictureCnn
 
@@ -105,10 +106,11 @@ def _inputs(model: Network, load: Load) -> dict[str, Tensor | None]:
         averaged = any(isinstance(module, nn.EmbeddingBag) for module in model.modules())
         weights = None if averaged else _empty(torch.float32, texts * tokens)
         inputs |= {"tokens": _empty(torch.int32, texts * tokens), "starts": _empty(torch.int32, texts), "weights": weights}
-    if "previous" in reads:  # half of the tokens are the target's
-        inputs["previous"] = _empty(torch.int32, texts, max(1, tokens // 2))
-        tokens = max(1, -(-tokens // 2))
-    if "tokens" in reads:
+    if "previous" in reads:  # half of the tokens are the target's; all but one where the source is no text
+        n_source = -(-tokens // 2) if "tokens" in reads else 1
+        inputs["previous"] = _empty(torch.int32, texts, max(1, tokens - n_source))
+        inputs["lengths"], tokens = _empty(torch.int64, texts), n_source
+    if reads & {"tokens", "label"}:
         inputs |= {"tokens": _empty(torch.int32, texts, tokens), "lengths": _empty(torch.int64, texts)}
     if reads & {"other_bag", "other_tokens"}:
         inputs |= {f"other_{name}": value for name, value in inputs.items()}
@@ -119,7 +121,8 @@ def _inputs(model: Network, load: Load) -> dict[str, Tensor | None]:
         inputs["columns"] = _empty(torch.int32, texts, tokens, _n_columns(model))
     if reads & {"pairs", "windows"}:
         inputs |= {"near": _empty(torch.bool, texts, tokens, tokens), "negatives": _empty(torch.int32, texts, DRAWN_WORDS)}
-    return inputs | {name: _empty(torch.float32, texts, size) for name, size in model.text_features.items()}
+    inputs |= {name: _empty(torch.float32, texts, size) for name, size in model.text_features.items()}
+    return model.prepared(inputs) if isinstance(model, EncoderDecoder) else inputs
 
 
 def _empty(dtype: torch.dtype, *shape: int) -> Tensor:
@@ -135,8 +138,7 @@ def _n_columns(model: Network) -> int:
 
 
 def _picture_size(model: Network) -> tuple[int, int]:
-    assert isinstance(model, PictureCnn), "no other network reads pictures"
-    return model.picture_size
+    return next(module.picture_size for module in model.modules() if isinstance(module, PictureCnn))
 
 
 class _FusedAttention(TorchFunctionMode):

@@ -59,13 +59,18 @@ class CharacterAccuracy(EditScores):
 class Autoencoding(SequenceToSequence):
     """The task: a text is the source and the target, and what the model knows of it when it writes is one vector."""
 
-    predict_options: ClassVar[frozenset[str]] = SequenceToSequence.predict_options - {"attention"}
+    predict_options = SequenceToSequence.predict_options - {"attention"}
     config: AutoencodingConfig
 
     @staticmethod
     def text_scores(config: Any) -> TextScores:
         """Characters that are kept."""
         return CharacterAccuracy()
+
+    @property
+    def generates(self) -> bool:
+        """A text has one target, itself."""
+        return False
 
     @classmethod
     def prepare(cls, config: AutoencodingConfig) -> RebuiltTexts:

@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -47,7 +47,7 @@ class BlockPredictions(Predictions):
 class LanguageModeling(Task):
     """The task: the head it needs, the loss, metrics over every token once, and the text that follows a prompt."""
 
-    predict_options: ClassVar[frozenset[str]] = frozenset({"length", "temperature", "top_k", "top_p"})
+    predict_options = frozenset({"length", "temperature", "top_k", "top_p"})
 
     def __init__(self, config: LanguageModelingConfig, encoding: Encoding) -> None:
         super().__init__(config, encoding)

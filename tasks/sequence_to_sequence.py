@@ -1,8 +1,10 @@
-"""Sequence to sequence: one text for another. Numpy only; the loss of networks is in `losses.py`."""
+"""Sequence to sequence: one text for another, or for a label or a picture. Numpy only; the loss of networks is in `losses.py`."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from dataclasses import dataclass, replace
+from itertools import islice
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -10,16 +12,18 @@ from ..configs.schema.data import SizesData
 from ..configs.schema.sequence_to_sequence import WrittenTextConfig
 from ..configs.schema.tokenizer import BOS, EOS
 from ..datasets.arrays import BoolArray, FloatArray, IntArray
+from ..datasets.encoded.one_to_many import LabelPairs, PicturePairs
 from ..datasets.encoded.preparation import Preparation
 from ..datasets.encoded.split import Batch, Encoding, Split
 from ..datasets.encoded.text_pairs import PairSplit, Raw, TextPairs
 from ..datasets.tokenizers.token_sequences import TokenSequences
 from ..errors import ConfigError
-from ..models.head import Head
+from ..models.head import Head, Sampling
+from .figures import exp_ratio
 from .predictions import Predictions
 from .row_scores import MetricColumns, RowTexts, compact, ones
 from .task import Alignment, Answer, Explain, PredictOptions, Task, stated, unanswered
-from .text_scores import EditScores, TextScores, TranslationScores
+from .text_scores import EditScores, NoScores, TextScores, TranslationScores
 
 if TYPE_CHECKING:
     from torch import nn
@@ -28,6 +32,9 @@ if TYPE_CHECKING:
     from ..models.networks.encoder_decoder import EncoderDecoder
     from .losses import Objective
 
+DRAWING = "--temperature, --top-k, --top-p and --samples"
+SAMPLED_ROWS = 512
+"""Texts that are drawn together at most."""
 Found = Sequence[tuple[str, float]]
 """The texts that a search found for one source, the best first, with their scores."""
 
@@ -52,13 +59,15 @@ class TextPredictions(Predictions):
 class SequenceToSequence(Task):
     """The task: the head it needs, the loss, the search and the metrics."""
 
-    predict_options: ClassVar[frozenset[str]] = frozenset({"length", "temperature", "top_k", "top_p", "beam_size", "n_best", "attention"})
+    predict_options = frozenset({"length", "temperature", "top_k", "top_p", "samples", "beam_size", "n_best", "attention"})
 
     def __init__(self, config: Any, encoding: Encoding) -> None:
         super().__init__(config, encoding)
         source, target = encoding.tokenizer, encoding.target_tokenizer
-        assert isinstance(source, TokenSequences) and isinstance(target, TokenSequences)
-        self.config, self.source, self.target = config, source, target
+        assert isinstance(target, TokenSequences)
+        self.config, self.source, self.target = config, source if isinstance(source, TokenSequences) else None, target
+        if self.source is None:
+            self.predict_options -= {"attention"}
         self.head = self.head_for(config, encoding.spec)
         self.scores = self.text_scores(config)
 
@@ -70,13 +79,15 @@ class SequenceToSequence(Task):
                 return TranslationScores()
             case "transduction":
                 return EditScores("character")
-            case _:
+            case "pronunciation":
                 return EditScores("phoneme")
+            case _:
+                return NoScores()
 
     @classmethod
     def prepare(cls, config: Any) -> Preparation:
         """Pairs of a source and a target."""
-        return TextPairs(config)
+        return {"text": TextPairs, "label": LabelPairs, "picture": PicturePairs}[config.source_type](config)
 
     @classmethod
     def head_for(cls, config: WrittenTextConfig, sizes: SizesData, labels: tuple[str, ...] = ()) -> Head:
@@ -97,10 +108,15 @@ class SequenceToSequence(Task):
 
         given = {"beam_size": options.beam_size, "max_length": options.length}
         decoding = self.config.decoding.model_copy(update={key: value for key, value in given.items() if value is not None})
-        sampling = options.sampling()
-        if sampling is not None:
+        if (sampling := self.sampling(options)) is not None:
             return sampling_search(decoding.max_length, sampling, device)
         return search_by(decoding, options.n_best or 1)
+
+    def sampling(self, options: PredictOptions) -> Sampling | None:
+        """How tokens are drawn, at the recipe's temperature unless the options name another; None where nothing asks for it."""
+        if options.draws and options.temperature is None:
+            options = replace(options, temperature=self.config.decoding.temperature)
+        return options.sampling()
 
     def predict(self, model: "EncoderDecoder", batch: Batch) -> TextPredictions:
         """The text that the search finds for each source; and how probable the reference is."""
@@ -121,7 +137,8 @@ class SequenceToSequence(Task):
 
     def generate(self, model: "EncoderDecoder", batch: Batch, search: "Search") -> list[Found]:
         """For each source of a batch the texts that a search finds, the best first, with their scores."""
-        found = model.search(search, batch.inputs["tokens"], batch.inputs["lengths"])
+        source = model.prepared(batch.inputs)
+        found = model.search(search, source["tokens"], source["lengths"])
         return [[(self.target.decode(each.tokens), each.score) for each in texts] for texts in found]
 
     def _scored(self, texts: Sequence[str], gold: Sequence[Raw]) -> tuple[FloatArray, FloatArray]:
@@ -140,16 +157,24 @@ class SequenceToSequence(Task):
             "loss": float(predictions.losses.sum()) / tokens,
             "accuracy": float(predictions.right.sum()) / tokens,
             "exact_match": _mean(predictions.exact),
+            **({"perplexity": float(exp_ratio(np.array([predictions.losses.sum(), tokens])))} if self.generates else {}),
             **self.scores.figures(predictions.sums.sum(axis=0)),
         }
+
+    @property
+    def generates(self) -> bool:
+        """Whether a source has many targets, so that what counts is how probable they are."""
+        return self.config.scored_as == "generation"
 
     def metric_columns(self, predictions: TextPredictions) -> MetricColumns:
         """Of each row: its loss, target tokens and those that are right, whether its text is a reference, and sums of `scored_as`."""
         tokens = {"tokens": compact(predictions.tokens)}
+        losses = {"losses": predictions.losses.astype(np.float64), **tokens}
         return {
-            "loss": ("ratio", {"losses": predictions.losses.astype(np.float64), **tokens}),
+            "loss": ("ratio", losses),
             "accuracy": ("ratio", {"right": compact(predictions.right), **tokens}),
             "exact_match": ("share", {"exact": compact(predictions.exact), "rows": ones(len(predictions.rows))}),
+            **({"perplexity": ("exp_ratio", losses)} if self.generates else {}),
             **self.scores.columns(predictions.sums),
         }
 
@@ -166,7 +191,12 @@ class SequenceToSequence(Task):
         return {"exact_match": predictions.exact > 0, **self.scores.counted_rows(predictions.sums)}
 
     def baselines(self, predictions: TextPredictions) -> Mapping[str, float]:
-        """Copying the source."""
+        """Copying the source; of what is no text, the target that is most frequent here, or where perplexity counts, any token."""
+        if self.generates:
+            return {"uniform": float(self.target.vocab_size)}
+        if self.source is None:
+            (_, times), = Counter(each for raw in predictions.raw for each in raw.references).most_common(1)
+            return {"the most frequent target": times / len(predictions.raw)}
         exact, sums = self._scored([raw.source for raw in predictions.raw], predictions.raw)
         figures = {"exact_match": _mean(exact), **self.scores.figures(sums.sum(axis=0))}
         return {"copy of the source": figures[self.main_metric]}
@@ -183,6 +213,8 @@ class SequenceToSequence(Task):
     def alignments(self, model: "EncoderDecoder", split: Split, rows: IntArray,
                    options: PredictOptions = PredictOptions()) -> list[Alignment]:  # noqa: B008
         """The model's attention from the texts that are found for these rows to their sources; none without attention."""
+        if self.source is None:
+            return []
         batch = split.batch(rows, model.config.inputs)
         tokens, lengths = batch.inputs["tokens"], batch.inputs["lengths"]
         found = [texts[0] for texts in model.search(self.search(options, model.device), tokens, lengths)]
@@ -196,19 +228,19 @@ class SequenceToSequence(Task):
 
     def check_options(self, model: "EncoderDecoder", options: PredictOptions) -> None:
         """Raises ConfigError for more texts than a search finds, for options of a search beside sampling, and for too long a target."""
-        longest, samples = model.config.longest_input, options.sampling() is not None
+        longest, samples = model.config.longest_input, options.draws
         if options.length is not None and longest is not None and options.length > longest:
             raise ConfigError(f"--length {options.length:,} is more than the model has positions: model.max_positions is {longest:,}. "
                               "Give at most that many.")
         if samples and options.beam_size is not None:
-            raise ConfigError(f"--beam-size {options.beam_size} is for a search, and --temperature, --top-k and --top-p sample instead; "
+            raise ConfigError(f"--beam-size {options.beam_size} is for a search, and {DRAWING} sample instead; "
                               "leave one of them out.")
         if samples and options.attention is not None:
-            raise ConfigError("--attention draws the attention of a search, and --temperature, --top-k and --top-p sample texts; "
+            raise ConfigError(f"--attention draws the attention of a search, and {DRAWING} sample texts; "
                               "leave one of them out.")
         n_best, kept = options.n_best or 1, 1 if samples else options.beam_size or self.config.decoding.beam_size
         if n_best > kept:
-            remedy = "leave --temperature out, or sample again with another --seed" if samples else f"set --beam-size {n_best} or more"
+            remedy = f"--samples {n_best} draws as many, from one --seed" if samples else f"set --beam-size {n_best} or more"
             raise ConfigError(f"--n-best {n_best} is more than the number of hypotheses that the search keeps; {remedy}.")
 
     def too_long(self, n_tokens: int, model: "EncoderDecoder", options: PredictOptions) -> str | None:
@@ -220,33 +252,44 @@ class SequenceToSequence(Task):
 
     def answers(self, model: "EncoderDecoder", encoding: Encoding, chunks: Iterable[Sequence[str]], options: PredictOptions,
                 explain: Explain = lambda *_: None) -> Iterator[Answer]:
-        """The decoded text of each source, an empty one for an empty source; with scores where several are requested.
+        """The decoded text of each source, an empty one for an empty text; with scores where several are requested.
 
         A source that is longer than the model's longest input has no answer.
         """
         search = self.search(options, model.device)
+        score = "score" if options.samples is None else "log_probability"
         for texts in chunks:
             split = self.preparation.unlabelled(texts, encoding)
             assert isinstance(split, PairSplit)
-            problems = [self.too_long(n_tokens, model, options) for n_tokens in (split.sources.lengths + 1).tolist()]
+            problems = [self.too_long(n_tokens, model, options) for n_tokens in split.sources.lengths.tolist()]
             rows = np.array([row for row, text in enumerate(texts) if text.strip() and problems[row] is None], dtype=np.int64)
-            found = iter(self.generate(model, split.batch(rows, model.config.inputs), search) if len(rows) else ())
+            found = self._found(model, split, rows, search, options.samples)
             for text, problem in zip(texts, problems, strict=True):
                 if problem is not None:
                     yield unanswered(text, problem)
                 else:
-                    yield _answer({"text": text, **(_fields(next(found)) if text.strip() else {"prediction": "", "score": 0.0})})
+                    yield _answer({"text": text, **_fields(next(found) if text.strip() else [("", 0.0)], score)}, score)
+
+    def _found(self, model: "EncoderDecoder", split: PairSplit, rows: IntArray, search: "Search", samples: int | None) -> Iterator[Found]:
+        """For each row the texts that a search finds, or so many samples in the order in which they are drawn."""
+        each, inputs = samples or 1, model.config.inputs
+        repeated = np.repeat(rows, each)
+        parts = [repeated[start : start + SAMPLED_ROWS] for start in range(0, len(repeated), SAMPLED_ROWS)]
+        found = (texts for part in parts for texts in self.generate(model, split.batch(part, inputs), search))
+        if samples is None:
+            return found
+        return ([texts[0] for texts in islice(found, each)] for _ in rows)
 
 
-def _answer(fields: dict[str, Any]) -> Answer:
+def _answer(fields: dict[str, Any], score: str) -> Answer:
     if "others" not in fields:
         return Answer(fields, [fields["prediction"]])
-    return Answer(fields, [f"{each['score']:.3f}  {each['prediction']}" for each in (fields, *fields["others"])])
+    return Answer(fields, [f"{each[score]:.3f}  {each['prediction']}" for each in (fields, *fields["others"])])
 
 
-def _fields(found: Found) -> dict[str, Any]:
+def _fields(found: Found, score_name: str = "score") -> dict[str, Any]:
     """The best text that a search found, its score, and the other texts."""
-    best, *others = ({"prediction": text, "score": round(score, 4)} for text, score in found)
+    best, *others = ({"prediction": text, score_name: round(score, 4)} for text, score in found)
     return {**best, "others": others} if others else best
 
 

@@ -84,12 +84,18 @@ class PredictOptions:
     n_best: int | None = None
     attention: str | None = None
     seed: int = 0
+    samples: int | None = None
     candidates: Sequence[str] | None = None
     top: int | None = None
 
+    @property
+    def draws(self) -> bool:
+        """Whether an option asks for texts that are drawn."""
+        return (self.temperature, self.top_k, self.top_p, self.samples) != (None, None, None, None)
+
     def sampling(self) -> Sampling | None:
         """How tokens are sampled; None where no option asks for it."""
-        if (self.temperature, self.top_k, self.top_p) == (None, None, None):
+        if not self.draws:
             return None
         given = {"temperature": self.temperature, "top_k": self.top_k, "top_p": self.top_p, "seed": self.seed}
         return Sampling(**{name: value for name, value in given.items() if value is not None})
@@ -163,7 +169,7 @@ class Task(ABC):
     """The metric that people judge a system by."""
     written: ClassVar[tuple[str, ...]] = ("prediction", "probability")
     """The fields of an answer that `nlp predict --output` writes beside each row of a table."""
-    predict_options: ClassVar[frozenset[str]] = frozenset()
+    predict_options: frozenset[str] = frozenset()
     """The names in `PredictOptions` that the task uses."""
 
     def __init__(self, config: TaskConfig, encoding: Encoding) -> None:

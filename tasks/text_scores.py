@@ -124,6 +124,30 @@ class EditScores:
         return text.split() if self.unit == "phoneme" else text
 
 
+class NoScores:
+    """Of texts that are not compared with a reference, since there are more right ones than references."""
+
+    def sums(self, predicted: Sequence[str], references: Sequence[Sequence[str]]) -> FloatArray:
+        """(rows, 0)"""
+        return np.zeros((len(predicted), 0))
+
+    def figures(self, totals: FloatArray) -> dict[str, float]:
+        """None."""
+        return {}
+
+    def columns(self, sums: FloatArray) -> MetricColumns:
+        """None."""
+        return {}
+
+    def counted_rows(self, sums: FloatArray) -> Mapping[str, BoolArray]:
+        """None."""
+        return {}
+
+    def signatures(self) -> Mapping[str, str]:
+        """None."""
+        return {}
+
+
 def edit_distance(a: Sequence[str], b: Sequence[str]) -> int:
     """The fewest insertions, deletions and substitutions that make `b` of `a` (Wagner and Fischer 1974)."""
     row = list(range(len(b) + 1))

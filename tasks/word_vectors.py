@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import chain
 from math import log
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -57,7 +57,7 @@ class Judged(NamedTuple):
 class WordVectors(Task):
     """The task: the loss of negative sampling, and the neighbours of words."""
 
-    predict_options: ClassVar[frozenset[str]] = frozenset({"n_best"})
+    predict_options = frozenset({"n_best"})
 
     def __init__(self, config: WordVectorsConfig, encoding: Encoding) -> None:
         super().__init__(config, encoding)

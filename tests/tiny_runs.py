@@ -29,6 +29,10 @@ REBUILT = """
 data: {type: files, train: texts.csv, test: texts.csv, validation_share: 0.25, columns: {text: line}}
 task: {type: autoencoding, noise: {drop: 0.1, swap: 0.1, mask: 0.1}, decoding: {max_length: 8}}
 """
+LABELS = """
+data: {type: files, train: texts.csv, test: texts.csv, validation_share: 0.25}
+task: {type: sequence_to_sequence, source: animal, source_type: label, target: line, scored_as: generation, decoding: {max_length: 8}}
+"""
 WORDS, LETTERS = "tokenizer: {type: words, min_frequency: 1}", "tokenizer: {type: characters}"
 NGRAMS = "tokenizer: {type: ngrams, words: [1, 2]}"
 STEPS = """
@@ -65,6 +69,8 @@ RECIPES = {
                             "n_heads: 2, d_ff: 16, max_positions: 16, dropout: 0.1}", STEPS],
     "autoencoder": [REBUILT, WORDS, "model: {type: autoencoder, d_embedding: 8, hidden_size: 8, d_code: 6, dropout: 0.1, variational: "
                     "{kl_annealing_steps: 5}}", STEPS],
+    "label_seq2seq": [LABELS, WORDS, "model: {type: seq2seq, encoder: {type: label, d_embedding: 4}, d_embedding: 8, hidden_size: 8, "
+                      "attention: none, dropout: 0.1}", STEPS],
 }
 """The sections of a recipe of each family."""
 

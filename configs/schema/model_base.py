@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from .recipe import Recipe
 
 LearnsBy = Literal["nothing", "solver", "gradient"]
-Input = Literal["text", "tokens", "characters", "columns", "segments", "other_tokens", "previous", "bag", "other_bag", "history", "vector",
-                "picture", "pairs", "windows"]
+Input = Literal["text", "tokens", "characters", "columns", "segments", "other_tokens", "previous", "label", "bag", "other_bag", "history",
+                "vector", "picture", "pairs", "windows"]
 Inputs = frozenset[Input]
 """What a model reads, by name; after the arrow, the arrays of a batch that each name stands for.
 
@@ -24,6 +24,7 @@ Inputs = frozenset[Input]
     segments      -> segments: the text that each token belongs to, where two texts are joined into one
     other_tokens  -> other_tokens, other_lengths: the second of two texts, apart from the first
     previous      -> previous: the target token before each position
+    label         -> tokens, lengths: the number of a label, as a source of one token
     bag           -> tokens, starts, weights: token ids or n-grams without order or padding
     other_bag     -> other_tokens, other_starts, other_weights: the same of the second of two texts
     history       -> histories: the tokens before each block of running text
@@ -32,8 +33,8 @@ Inputs = frozenset[Input]
     pairs         -> near, negatives: which words are in the window of each, and words drawn at random; each pair of words is one example
     windows       -> the same; each word with all that are in its window is one example
 """
-NEEDS_TOKENIZER: Inputs = frozenset({"tokens", "bag", "history"})
-NEEDS_ORDER: Inputs = frozenset({"tokens", "history"})
+NEEDS_TOKENIZER: Inputs = frozenset({"tokens", "previous", "bag", "history"})
+NEEDS_ORDER: Inputs = frozenset({"tokens", "previous", "history"})
 READ_OF_TEXTS: Inputs = frozenset({"text", "tokens", "bag"})
 WITHOUT_TOKENS: Inputs = frozenset({"vector", "picture"})
 

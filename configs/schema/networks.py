@@ -206,8 +206,21 @@ class RecurrentConfig(SequenceNetworkConfig):
         return None if self.bidirectional or self.hidden_size > 128 else 1
 
 
-class Seq2SeqConfig(NetworkConfig):
-    """The base of encoder-decoders."""
+class LabelEncoderConfig(Config):
+    """A vector for each label, which is learned."""
+
+    type: Literal["label"]
+    d_embedding: PositiveInt = 64
+    """Size of the vector."""
+
+    @property
+    def inputs(self) -> Inputs:
+        """What its batches contain."""
+        return frozenset({"label"})
+
+
+class EncoderDecoderConfig(NetworkConfig):
+    """The base of networks that read a source and write a text."""
 
     gives: ClassVar[frozenset[str]] = frozenset({"sequence"})
 
@@ -219,7 +232,38 @@ class Seq2SeqConfig(NetworkConfig):
         return frozenset({"tokens", "previous"})
 
 
-class RecurrentPairConfig(Seq2SeqConfig):
+class Seq2SeqConfig(EncoderDecoderConfig):
+    """The base of encoder-decoders whose source may be something else than a text."""
+
+    of_texts: ClassVar[frozenset[str]] = frozenset({"token_dropout", "vectors"})
+    """Keys of the encoder that reads texts."""
+
+    encoder: Annotated[LabelEncoderConfig | PictureCnnConfig, Field(discriminator="type")] | None = None
+    """What reads a source that is no text: `label`, or `picture_cnn` with the keys that it has as a model of its own. It gives one vector,
+    which is all that the decoder is told. By default the source is a text, and the model has an encoder of its own kind."""
+
+    @property
+    def inputs(self) -> Inputs:
+        return Inputs({"previous"}) | (Inputs({"tokens"}) if self.encoder is None else self.encoder.inputs)
+
+    @property
+    def threads(self) -> int | None:
+        """One where the source is one vector: the texts that are made of it are short, and threads would wait for each other."""
+        return None if self.encoder is None else 1
+
+    @model_validator(mode="after")
+    def _nothing_of_texts(self) -> Self:
+        if self.encoder is None:
+            return self
+        fields = type(self).model_fields
+        if own := sorted(key for key in self.of_texts if getattr(self, key) != fields[key].default):
+            raise ValueError(f"{own[0]} is for an encoder that reads texts; leave it out, or `encoder`")
+        if given := next((key for key in ("init_from", "vectors") if getattr(self.encoder, key, None)), None):
+            raise ValueError(f"encoder.{given} is not for a network inside another; leave it out")
+        return self
+
+
+class RecurrentPairConfig(EncoderDecoderConfig):
     """The base of recurrent encoders and decoders."""
 
     cell: Literal["rnn", "lstm", "gru"] = "gru"
@@ -234,8 +278,10 @@ class RecurrentPairConfig(Seq2SeqConfig):
     """Read the source in both directions; the two states are concatenated."""
 
 
-class RecurrentSeq2SeqConfig(RecurrentPairConfig):
+class RecurrentSeq2SeqConfig(Seq2SeqConfig, RecurrentPairConfig):
     """Recurrent encoder and decoder (Cho et al. 2014; Sutskever et al. 2014), with attention or without."""
+
+    of_texts: ClassVar[frozenset[str]] = Seq2SeqConfig.of_texts | {"bidirectional"}
 
     type: Literal["seq2seq"]
     attention: Literal["none", "additive", "dot", "general", "concat"] = "additive"
@@ -250,4 +296,7 @@ class RecurrentSeq2SeqConfig(RecurrentPairConfig):
             raise ValueError("attention `dot` needs encoder and decoder states of equal size; use `general`, or bidirectional: false")
         if self.input_feeding and self.attention in ("none", "additive"):
             raise ValueError("input_feeding is for attention dot, general and concat; leave it out")
+        if self.encoder is not None and self.attention != "none":
+            raise ValueError(f"attention `{self.attention}` looks at the tokens of a text, and `encoder` gives one vector; "
+                             "set `attention: none`")
         return self

@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 
 from .base import Config, Fraction, NonNegativeFloat, PositiveFloat, PositiveInt, Probability, Problem
 from .data import SizesData
-from .model_base import Inputs
+from .model_base import Inputs, ModelBase
 from .task_base import Suggestion, TaskBase
 from .tokenizer import TokenizerConfig
 
@@ -53,6 +53,8 @@ class DecodingConfig(Config):
     """Stop once `beam_size` hypotheses are finished and one of them scores best; otherwise continue until no open one can overtake them."""
     max_length: PositiveInt = 100
     """Maximum number of target tokens."""
+    temperature: NonNegativeFloat = 1.0
+    """What scores are divided by before a token is drawn, where `nlp predict --samples` names none; 0 always takes the most probable."""
 
 
 class WrittenTextConfig(TaskBase):
@@ -82,20 +84,26 @@ class WrittenTextConfig(TaskBase):
 
 
 class SequenceToSequenceConfig(WrittenTextConfig):
-    """Map one text to another: translation, transcription, summaries, answers."""
+    """Map one text to another (translation, transcription, summaries, answers), or a label or a picture to a text."""
 
     needs: ClassVar[str] = "sequence"
     text_key: ClassVar[str] = "source"
-    lower_is_better: ClassVar[frozenset[str]] = frozenset({"loss", "ter", "character_error_rate", "phoneme_error_rate", "word_error_rate"})
+    offers: ClassVar[Inputs] = frozenset({"tokens", "label", "picture", "previous"})
+    lower_is_better: ClassVar[frozenset[str]] = frozenset({"loss", "ter", "character_error_rate", "phoneme_error_rate", "word_error_rate",
+                                                       "perplexity"})
 
     type: Literal["sequence_to_sequence"]
     source: str = "source"
-    """Column with the source text."""
+    """Column with the source."""
+    source_type: Literal["text", "label", "picture"] = "text"
+    """What is in that column: a text; a `label`, one of those that the training split has; or a `picture`: the path of a PNG or JPEG file,
+    relative to the table, or its pixels, as in classification. Labels and pictures need `model.encoder`."""
     target: str = "target"
     """Column with the target text."""
-    scored_as: Literal["translation", "transduction", "pronunciation"] = "translation"
+    scored_as: Literal["translation", "transduction", "pronunciation", "generation"] = "translation"
     """`translation`: sacrebleu's BLEU, chrF and TER; `transduction`: character error rate; `pronunciation`: phoneme error rate (phonemes
-    are separated by spaces) and word error rate, where a word may have several rows, any of which is correct."""
+    are separated by spaces) and word error rate, where a word may have several rows, any of which is correct; `generation`: perplexity,
+    where a source has many targets, and a text that is none of them may be as good."""
     share_vocabulary: bool = False
     """One tokenizer for both sides, trained on both; otherwise one for each."""
     target_tokenizer: TokenizerConfig | None = None
@@ -103,12 +111,15 @@ class SequenceToSequenceConfig(WrittenTextConfig):
 
     @property
     def main_metric(self) -> str:
-        return {"translation": "bleu", "transduction": "exact_match", "pronunciation": "word_error_rate"}[self.scored_as]
+        return {"translation": "bleu", "transduction": "exact_match", "pronunciation": "word_error_rate",
+                "generation": "perplexity"}[self.scored_as]
 
     @property
     def suggestion(self) -> Suggestion:
-        what = "translate a text with a beam of 5" if self.scored_as == "translation" else "the output for a text, by a beam of 5"
-        return Suggestion(what, "--beam-size 5")
+        if self.scored_as == "generation":
+            return Suggestion("five different texts for a source", "--samples 5")
+        what = "translate a text with" if self.scored_as == "translation" else f"the output for a {self.source_type}, by"
+        return Suggestion(f"{what} a beam of 5", "--beam-size 5")
 
     @property
     def metrics(self) -> tuple[str, ...]:
@@ -116,8 +127,19 @@ class SequenceToSequenceConfig(WrittenTextConfig):
             "translation": ("bleu", "bleu_lowercase", "chrf", "ter"),
             "transduction": ("character_error_rate",),
             "pronunciation": ("phoneme_error_rate", "word_error_rate"),
+            "generation": ("perplexity",),
         }
         return ("loss", "accuracy", "exact_match", *by_kind[self.scored_as])
+
+    def row_tokens(self, model: ModelBase) -> int | None:
+        return None
+
+    @model_validator(mode="after")
+    def _one_text_or_two(self) -> Self:
+        if self.source_type != "text" and (self.share_vocabulary or self.target_tokenizer is not None):
+            key = "share_vocabulary" if self.share_vocabulary else "target_tokenizer"
+            raise ValueError(f"{key} is for sources that are texts; the target's tokenizer is `tokenizer`, so leave it out")
+        return self
 
     @model_validator(mode="after")
     def _one_vocabulary_or_two(self) -> Self:
@@ -127,6 +149,8 @@ class SequenceToSequenceConfig(WrittenTextConfig):
 
     def _problems(self, recipe: "Recipe") -> Iterator[Problem]:
         target = self.target_tokenizer
+        if not isinstance(recipe.data, SizesData):
+            yield from self._encoder_problems(recipe)
         if self.tie_embeddings == "all" and not self.share_vocabulary and not isinstance(recipe.data, SizesData):
             yield Problem(("task", "tie_embeddings"), "`all` shares one matrix between both embeddings, so it needs "
                           "`task.share_vocabulary: true`")
@@ -139,3 +163,15 @@ class SequenceToSequenceConfig(WrittenTextConfig):
             yield Problem(("task", "target_tokenizer", "add_cls"), "is for classification; an encoder-decoder does not use [CLS], so leave "
                           "it out")
         yield from super()._problems(recipe)
+
+    def _encoder_problems(self, recipe: "Recipe") -> Iterator[Problem]:
+        """The model has to have the encoder for what the source is."""
+        encoder = getattr(recipe.model, "encoder", None)
+        needed = {"text": None, "label": "label", "picture": "picture_cnn"}[self.source_type]
+        if needed == (encoder.type if encoder is not None else None):
+            return
+        if needed is None:
+            yield Problem(("model", "encoder"), "is for a source that is a label or a picture: set task.source_type, or leave it out")
+        else:
+            yield Problem(("model",) if encoder is None else ("model", "encoder", "type"),
+                          f"task.source_type {self.source_type} needs `encoder: {{type: {needed}}}`")

@@ -118,6 +118,8 @@ class TransformerConfig(SequenceNetworkConfig, TransformerBlocksConfig):
 class TransformerSeq2SeqConfig(Seq2SeqConfig, TransformerBlocksConfig):
     """Transformer encoder and decoder (Vaswani et al. 2017)."""
 
+    of_texts: ClassVar[frozenset[str]] = Seq2SeqConfig.of_texts | {"n_encoder_layers"}
+
     type: Literal["transformer_seq2seq"]
     d_model: PositiveInt = 256
     """Width of the residual stream."""

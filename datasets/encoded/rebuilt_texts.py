@@ -13,7 +13,7 @@ from ..tables import Table
 from .cache import Cache
 from .preparation import TextsAlone
 from .split import Batch, Encoding, StepRandom
-from .text_pairs import PairSplit, Raw, refuse_empty
+from .text_pairs import PairSplit, Raw, TextSources, refuse_empty
 
 DRAWS = 3
 """Random numbers for each token: whether it is left out, whether it changes places, and whether it is hidden."""
@@ -64,7 +64,7 @@ class RebuiltTexts(TextsAlone):
         refuse_empty(table, self.columns)
         texts = self.tokenizer_texts(table)
         encoded = cache.encode(encoding.tokenizer, texts)
-        split = RebuiltSplit(name, table, [Raw(text, (text,)) for text in texts], encoded, encoded, self.task.noise)
+        split = RebuiltSplit(name, table, [Raw(text, (text,)) for text in texts], TextSources(encoded), encoded, self.task.noise)
         longest = self.task.decoding.max_length
         longer = int((encoded.lengths + 1 > longest).sum())
         notice = (f"{longer:,} of {len(texts):,} {name} texts have more than task.decoding.max_length = {longest} tokens including [EOS]; "
@@ -75,4 +75,5 @@ class RebuiltTexts(TextsAlone):
         """Texts to be rebuilt."""
         assert encoding.tokenizer is not None
         raw = [Raw(text, ()) for text in texts]
-        return RebuiltSplit("texts", Table({self.task.text: texts}, "the texts"), raw, encoding.tokenizer.encode(texts), None)
+        return RebuiltSplit("texts", Table({self.task.text: texts}, "the texts"), raw,
+                            TextSources(encoding.tokenizer.encode(texts)), None)

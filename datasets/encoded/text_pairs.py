@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple, Protocol
 
 import numpy as np
 
@@ -23,6 +23,8 @@ from .split import Batch, Encoding, StepRandom, Target
 EVALUATION_TOKENS, EVALUATION_ROWS = 4_096, 128
 """Tokens of either side, and rows, in one batch of an evaluation: a score for each word of the vocabulary at each place of a target
 takes most of the memory."""
+Encode = Callable[[Tokenizer, Sequence[str]], Ragged]
+"""Texts as ids."""
 
 
 class Raw(NamedTuple):
@@ -32,14 +34,44 @@ class Raw(NamedTuple):
     references: tuple[str, ...]
 
 
+class Sources(Protocol):
+    """What is read of each row."""
+
+    @property
+    def lengths(self) -> IntArray:
+        """(rows,): tokens of a text with its end; 1 of what is no text."""
+        ...
+
+    def inputs(self, rows: IntArray) -> dict[str, Any]:
+        """The arrays that a model is given of these rows."""
+        ...
+
+
+@dataclass(frozen=True)
+class TextSources:
+    """Texts as ids, without the [EOS] that a batch appends to each."""
+
+    ids: Ragged
+
+    @property
+    def lengths(self) -> IntArray:
+        """Tokens of each, [EOS] among them."""
+        return self.ids.lengths + 1
+
+    def inputs(self, rows: IntArray) -> dict[str, Any]:
+        """`tokens` and `lengths`."""
+        tokens, lengths = with_ends(self.ids, rows)
+        return {"tokens": tokens, "lengths": lengths}
+
+
 @dataclass(frozen=True)
 class PairSplit:
-    """Sources and targets as ids, without the [EOS] that a batch appends to each. Targets are None where they are to be predicted."""
+    """Sources, and targets as ids, without the [EOS] that a batch appends to each. Targets are None where they are to be predicted."""
 
     name: str
     table: Table
     raw: Sequence[Raw]
-    sources: Ragged
+    sources: Sources
     targets: Ragged | None
 
     def __len__(self) -> int:
@@ -48,7 +80,7 @@ class PairSplit:
     @property
     def lengths(self) -> IntArray:
         """Tokens of source and target, ends included."""
-        return self.sources.lengths + self.target_lengths + 2
+        return self.sources.lengths + self.target_lengths + 1
 
     @property
     def target_lengths(self) -> IntArray:
@@ -58,33 +90,24 @@ class PairSplit:
     @property
     def longer_lengths(self) -> IntArray:
         """Tokens of source or target, whichever is longer, with its end."""
-        return np.maximum(self.sources.lengths, self.target_lengths) + 1
+        return np.maximum(self.sources.lengths, self.target_lengths + 1)
 
     def tokens_of(self, rows: IntArray) -> IntArray:
         """Tokens of the sources and targets, ends included."""
         return self.lengths[rows]
 
     def batch(self, rows: IntArray, inputs: Inputs, random: StepRandom | None = None) -> Batch:
-        """Sources with their [EOS], the target token before each position, and as targets the tokens at it, [EOS] the last."""
-        tokens, lengths = self._ended(self.sources, rows)
+        """Sources, the target token before each position, and as targets the tokens at it, [EOS] the last."""
+        read = self.sources.inputs(rows)
         raw = [self.raw[row] for row in rows]
         if self.targets is None:
             first, unknown = np.full((len(rows), 1), BOS, dtype=np.int32), np.zeros((len(rows), 1), np.int64)
-            return Batch(rows, {"tokens": tokens, "lengths": lengths, "previous": first}, {"tokens": Target(unknown, unknown > 0)}, raw)
-        ended, ends = self._ended(self.targets, rows)
+            return Batch(rows, read | {"previous": first}, {"tokens": Target(unknown, unknown > 0)}, raw)
+        ended, ends = with_ends(self.targets, rows)
         real = np.arange(ended.shape[1]) < ends[:, None]
         before = np.concatenate([np.full((len(rows), 1), BOS, ended.dtype), ended[:, :-1]], axis=1)
-        arrays = {"tokens": tokens, "lengths": lengths, "previous": np.where(real, before, PAD).astype(np.int32)}
-        return Batch(rows, arrays, {"tokens": Target(ended.astype(np.int64), real)}, raw)
-
-    @staticmethod
-    def _ended(texts: Ragged, rows: IntArray) -> tuple[IntArray, IntArray]:
-        """(len(rows), longest + 1) ids with [EOS] behind each text, and lengths that count it."""
-        ids, lengths = texts.padded(rows, PAD)
-        ended = np.concatenate([ids, np.full((len(rows), 1), PAD, ids.dtype)], axis=1)
-        ended[np.arange(len(rows)), lengths] = EOS
-        longest = int(lengths.max(initial=0)) + 1
-        return ended[:, :longest], lengths + 1
+        previous = np.where(real, before, PAD).astype(np.int32)
+        return Batch(rows, read | {"previous": previous}, {"tokens": Target(ended.astype(np.int64), real)}, raw)
 
     def order(self, training: TrainingConfig | None, model: ModelBase, seed: int) -> Order:
         """Random rows; with `bucket_by_length` sorted by the longer side, then by the shorter one."""
@@ -101,7 +124,7 @@ class PairSplit:
         """None. Raises DataError for a source or target that is longer than the model's longest input."""
         if longest is None:
             return []
-        for side, lengths in (("source", self.sources.lengths + 1), ("target", self.target_lengths + 1)):
+        for side, lengths in (("source", self.sources.lengths), ("target", self.target_lengths + 1)):
             if len(rows := np.flatnonzero(lengths > longest)):
                 row, more = int(rows[0]), f", as {len(rows) - 1:,} more rows have" if len(rows) > 1 else ""
                 raise DataError(f"{self.table.where(row)} has a {side} of {int(lengths[row]):,} tokens including [EOS]{more}, but "
@@ -114,8 +137,20 @@ class PairSplit:
         return {"where": self.table.where(row), "text": source, "label": " | ".join(references)}
 
 
+def with_ends(texts: Ragged, rows: IntArray) -> tuple[IntArray, IntArray]:
+    """(len(rows), longest + 1) ids with [EOS] behind each text, and lengths that count it."""
+    ids, lengths = texts.padded(rows, PAD)
+    ended = np.concatenate([ids, np.full((len(rows), 1), PAD, ids.dtype)], axis=1)
+    ended[np.arange(len(rows)), lengths] = EOS
+    longest = int(lengths.max(initial=0)) + 1
+    return ended[:, :longest], lengths + 1
+
+
 class TextPairs(Preparation):
     """How tables of sources and targets become splits."""
+
+    given: ClassVar[str] = "the texts"
+    """What sources are called that are given one by one."""
 
     def __init__(self, task: SequenceToSequenceConfig) -> None:
         self.task = task
@@ -144,12 +179,12 @@ class TextPairs(Preparation):
 
     def unlabelled(self, texts: Sequence[str], encoding: Encoding) -> PairSplit:
         """Sources whose targets are to be predicted."""
-        table, raw = Table({"text": texts}, "the texts"), [Raw(text, ()) for text in texts]
-        return self._numbered("texts", table, raw, encoding, lambda tokenizer, each: tokenizer.encode(each))
+        table, raw = Table({self.task.source: texts}, self.given), [Raw(text, ()) for text in texts]
+        return self._numbered("texts", table, raw, encoding, encode_each)
 
     def _rows(self, name: str, table: Table) -> tuple[list[Raw], Table]:
         """The rows; where pronunciations are scored, each word once with all that count as right."""
-        sources, targets = (table.columns[column] for column in self.columns)
+        sources, targets = self.row_texts(table), table.columns[self.task.target]
         if name == "train" or self.task.scored_as != "pronunciation":
             return [Raw(source, (target,)) for source, target in zip(sources, targets, strict=True)], table
         found: dict[str, list[int]] = {}
@@ -160,13 +195,21 @@ class TextPairs(Preparation):
         merged = Table(columns, table.source, None if table.lines is None else [table.lines[row] for row in first])
         return [Raw(source, tuple(dict.fromkeys(targets[row] for row in rows))) for source, rows in found.items()], merged
 
-    def _numbered(self, name: str, table: Table, raw: Sequence[Raw], encoding: Encoding,
-                  encode: Callable[[Tokenizer, Sequence[str]], Ragged]) -> PairSplit:
-        assert encoding.tokenizer is not None and encoding.target_tokenizer is not None
-        sources = encode(encoding.tokenizer, [each.source for each in raw])
+    def _numbered(self, name: str, table: Table, raw: Sequence[Raw], encoding: Encoding, encode: Encode) -> PairSplit:
+        assert encoding.target_tokenizer is not None
         asked = not all(each.references for each in raw)
         targets = None if asked else encode(encoding.target_tokenizer, [each.references[0] for each in raw])
-        return PairSplit(name, table, raw, sources, targets)
+        return PairSplit(name, table, raw, self._sources([each.source for each in raw], table, encoding, encode), targets)
+
+    def _sources(self, texts: Sequence[str], table: Table, encoding: Encoding, encode: Encode) -> Sources:
+        """What a model reads of each row, of which `texts` (rows,) say the same as text."""
+        assert encoding.tokenizer is not None
+        return TextSources(encode(encoding.tokenizer, texts))
+
+
+def encode_each(tokenizer: Tokenizer, texts: Sequence[str]) -> Ragged:
+    """Without the cache."""
+    return tokenizer.encode(texts)
 
 
 def refuse_empty(table: Table, columns: Sequence[str]) -> None:

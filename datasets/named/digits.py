@@ -8,17 +8,24 @@ from .shipped import check_digest
 
 DIGEST = "56459788074641a3e86f270d8e4952b751bf8ed222fccaaaf386e214420dac8a"
 """SHA-256 of the pictures, each followed by its digit."""
+ENGLISH = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+KOREAN = "영일이삼사오육칠팔구"
+"""The digits in letters, from 0 to 9."""
 SIDE, BRIGHTEST = 8, 16
 """Pixels of a side; each is the number of ink pixels in a block of 4 x 4."""
 
 
 def read_digits() -> Dataset:
-    """Columns picture and digit, one part that is not split. Raises DataError where scikit-learn's file is another one."""
+    """Columns picture, digit, and the digit in letters: english and korean; one part that is not split.
+
+    Raises DataError where scikit-learn's file is another one.
+    """
     from sklearn.datasets import load_digits
 
     pixels, numbers = load_digits(return_X_y=True)
     shades = np.rint(np.asarray(pixels) * (255 / BRIGHTEST)).astype(np.uint8)
     pictures, digits = list(map(picture_text, shades.reshape(-1, SIDE, SIDE))), list(map(str, np.asarray(numbers).tolist()))
     rows = "".join(f"{picture} {digit}\n" for picture, digit in zip(pictures, digits, strict=True))
-    table, digest = Table({"picture": pictures, "digit": digits}, "digits"), check_digest("digits", rows, DIGEST)
+    words = {name: [letters[int(digit)] for digit in digits] for name, letters in (("english", ENGLISH), ("korean", KOREAN))}
+    table, digest = Table({"picture": pictures, "digit": digits, **words}, "digits"), check_digest("digits", rows, DIGEST)
     return Dataset("digits", {"train": table}, {"digits": digest})

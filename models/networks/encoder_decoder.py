@@ -1,5 +1,6 @@
 """What encoder-decoders have in common: a source in, and a score for each word of the target's vocabulary at each of its places."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -9,14 +10,22 @@ from torch import Tensor
 from torch.nn import functional
 
 from ..decoding import Hypothesis, Memory, Search, State
+from .label_encoder import LabelEncoder
 from .network import Network, as_tensors
+from .picture_cnn import PictureCnn
+
+VectorEncoder = LabelEncoder | PictureCnn
+"""What reads a source that is no text, and gives one vector: for a decoder a source of one place."""
 
 
 class EncoderDecoder(Network):
     """Reads a source, then predicts the target token by token; `forward` gives the scores of all positions at once.
 
-    Sources end in [EOS]; those of a batch are filled up with [PAD] behind it, and no result depends on how far. A decoder's state is
-    held by hypothesis, (batch, k, ...), its memory of the source by sentence, (batch, ...).
+    Texts that are sources end in [EOS]; those of a batch are filled up with [PAD] behind it, and no result depends on how far. A
+    decoder's state is held by hypothesis, (batch, k, ...), its memory of the source by sentence, (batch, ...).
+
+    Whatever the source is, it is called `tokens` here: (batch, src) ids of a text, (batch, 1) the number of a label, or the pixels of a
+    picture, (batch, height, width); the last two have a length of 1.
     """
 
     def forward(self, tokens: Tensor, lengths: Tensor, previous: Tensor, teacher_forcing: float = 1.0,
@@ -39,6 +48,10 @@ class EncoderDecoder(Network):
     def alignments(self, tokens: Tensor, lengths: Tensor, previous: Tensor) -> Tensor | None:
         """(batch, tgt, src): how much each place of the target looked at each of the source, 1 in sum; None without attention"""
         raise NotImplementedError
+
+    def prepared(self, inputs: Mapping[str, Any]) -> dict[str, Any]:
+        """Pictures are the source."""
+        return {"tokens" if name == "pictures" else name: value for name, value in inputs.items()}
 
     @torch.inference_mode()
     def search(self, search: Search, tokens: npt.NDArray[Any], lengths: npt.NDArray[Any]) -> list[list[Hypothesis]]:

@@ -31,10 +31,16 @@ class PictureCnn(Network):
                                                                  pools, strict=True)
               for layer in _block(config, n_inputs, n_filters, size, pool)),
             nn.Flatten(), nn.Dropout(config.dropout), *dense_layers(sizes, config.activation, config.dropout))
+        self._d_vector = sizes[-1]
         self.output = nn.Identity() if n_outputs is None else nn.Linear(sizes[-1], n_outputs)
 
+    @property
+    def d_vector(self) -> int:
+        """Size of what the output reads."""
+        return self._d_vector
+
     def forward(self, pictures: Tensor) -> Tensor:
-        """(batch, height, width) -> (batch, n_classes)"""
+        """(batch, height, width) -> (batch, n_classes), without a head (batch, d_vector)"""
         return self.output(self.hidden(self.embedding(pictures)))
 
 

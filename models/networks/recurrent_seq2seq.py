@@ -13,7 +13,7 @@ from ..layers.heads import VocabularyOutput
 from ..layers.padding import real_tokens
 from ..layers.recurrence import CELLS, Parts, RecurrentEncoder
 from ..layers.recurrence import State as CellState
-from .encoder_decoder import EncoderDecoder, only
+from .encoder_decoder import EncoderDecoder, VectorEncoder, only
 
 AnyRecurrentConfig = RecurrentSeq2SeqConfig | AutoencoderConfig
 
@@ -135,16 +135,20 @@ class RecurrentDecoder(nn.Module):
 
 
 class RecurrentSeq2Seq(EncoderDecoder):
-    """Embedding -> recurrent encoder, and decoder over the target so far -> a score for each word of the target's vocabulary."""
+    """Embedding -> recurrent encoder, and decoder over the target so far -> a score for each word of the target's vocabulary.
 
-    def __init__(self, config: AnyRecurrentConfig, n_source_tokens: int, head: Head) -> None:
+    `source`: the size of the vocabulary of a text, or what encodes something else; each layer of the decoder then starts in its vector.
+    """
+
+    def __init__(self, config: AnyRecurrentConfig, source: int | VectorEncoder, head: Head) -> None:
         super().__init__(config)
         self.token_dropout = TokenDropout(config.token_dropout)
-        self.source_embedding, self.target_embedding = (
-            token_embedding(size, config.d_embedding) for size in (n_source_tokens, head.n_outputs))
+        self.source_embedding = token_embedding(source, config.d_embedding) if isinstance(source, int) else None
+        self.target_embedding = token_embedding(head.n_outputs, config.d_embedding)
         self.dropout = nn.Dropout(config.dropout)
-        self.encoder = self.new_encoder(config)
-        self.decoder = RecurrentDecoder(config, self.encoder.d_output)
+        self.encoder = self.new_encoder(config) if isinstance(source, int) else source
+        d_source = self.encoder.d_output if isinstance(self.encoder, RecurrentEncoder) else self.encoder.d_vector
+        self.decoder = RecurrentDecoder(config, d_source)
         self.output = VocabularyOutput(config.d_embedding, head, self.target_embedding, self.source_embedding)
 
     def forward(self, tokens: Tensor, lengths: Tensor, previous: Tensor, teacher_forcing: float = 1.0,
@@ -177,7 +181,12 @@ class RecurrentSeq2Seq(EncoderDecoder):
 
     def encode(self, tokens: Tensor, lengths: Tensor) -> tuple[Memory, State]:
         """(batch, src) -> what is known of each source, and the state of one hypothesis (batch, 1, ...) for each"""
-        states, ends = self.encoder.with_ends(self.dropout(self.source_embedding(self.token_dropout(tokens))), lengths)
+        if isinstance(self.encoder, RecurrentEncoder):
+            assert self.source_embedding is not None
+            states, ends = self.encoder.with_ends(self.dropout(self.source_embedding(self.token_dropout(tokens))), lengths)
+        else:
+            vector = self.encoder(tokens)  # (batch, d_vector)
+            states, ends = vector.unsqueeze(1), [vector] * len(self.decoder.start)
         return self.decoder.initial_state(states, ends, lengths)
 
     def step(self, previous: Tensor, memory: Memory, state: State) -> tuple[Tensor, State]:

@@ -14,7 +14,7 @@ from ..layers.embedding import TokenDropout, token_embedding
 from ..layers.heads import VocabularyOutput
 from ..layers.padding import real_tokens
 from ..layers.transformer_blocks import PositionedEmbedding, Stack, first_spread, start_weights
-from .encoder_decoder import EncoderDecoder, only, own_choices
+from .encoder_decoder import EncoderDecoder, VectorEncoder, only, own_choices
 from .transformer import encoder, feed_forward, final_norm, n_blocks, norm_layer_of, relative_positions, self_attention
 
 
@@ -97,18 +97,24 @@ class TransformerDecoder(Stack[DecoderBlock]):
 
 
 class TransformerSeq2Seq(EncoderDecoder):
-    """Source embedding -> encoder; target embedding -> decoder, which looks at the encoder's states -> a score for each word."""
+    """Source embedding -> encoder; target embedding -> decoder, which looks at the encoder's states -> a score for each word.
 
-    def __init__(self, config: TransformerSeq2SeqConfig, n_source_tokens: int, head: Head) -> None:
+    `source`: the size of the vocabulary of a text, or what encodes something else; its vector, brought to d_model, is the one state.
+    """
+
+    def __init__(self, config: TransformerSeq2SeqConfig, source: int | VectorEncoder, head: Head) -> None:
         super().__init__(config)
         d_model, spread = config.d_model, first_spread(config.positions, config.d_model)
-        words = [token_embedding(size, d_model, spread) for size in (n_source_tokens, head.n_outputs)]
+        words = [token_embedding(size, d_model, spread) for size in (source, head.n_outputs) if isinstance(size, int)]
         self.token_dropout = TokenDropout(config.token_dropout)
-        self.source_embedding, self.target_embedding = (
-            PositionedEmbedding(each, d_model, config.positions, config.max_positions, config.dropout) for each in words)
-        self.encoder, self.decoder = encoder(config, config.n_encoder_layers), decoder(config)
-        self.output = VocabularyOutput(d_model, head, words[1], words[0])
-        start_weights(self.encoder, config.norm, n_added=2 * config.n_encoder_layers)
+        embeddings = [PositionedEmbedding(each, d_model, config.positions, config.max_positions, config.dropout) for each in words]
+        self.source_embedding, self.target_embedding = embeddings[0] if isinstance(source, int) else None, embeddings[-1]
+        self.encoder = encoder(config, config.n_encoder_layers) if isinstance(source, int) else nn.Sequential(
+            source, nn.Linear(source.d_vector, d_model))
+        self.decoder = decoder(config)
+        self.output = VocabularyOutput(d_model, head, words[-1], words[0] if isinstance(source, int) else None)
+        if isinstance(self.encoder, Stack):
+            start_weights(self.encoder, config.norm, n_added=2 * config.n_encoder_layers)
         start_weights(self.decoder, config.norm, n_added=3 * config.n_decoder_layers)
 
     def forward(self, tokens: Tensor, lengths: Tensor, previous: Tensor, teacher_forcing: float = 1.0,
@@ -128,8 +134,8 @@ class TransformerSeq2Seq(EncoderDecoder):
         """(batch, src), (batch,) -> keys, values and what is visible of the source; a state of no places"""
         sources, _ = self._read(tokens, lengths)
         held = {f"{name}{number}": part for number, source in enumerate(sources) for name, part in zip("kv", source, strict=True)}
-        visible = torch.arange(tokens.shape[1], device=tokens.device) < lengths.unsqueeze(1)
-        batch, n_heads, _, size = sources[0][0].shape
+        batch, n_heads, n_places, size = sources[0][0].shape
+        visible = torch.arange(n_places, device=tokens.device) < lengths.unsqueeze(1)
         empty = sources[0][0].new_zeros(batch, 1, n_heads, 0, size)
         return {"visible": visible, **held}, dict.fromkeys(held, empty)
 
@@ -148,6 +154,8 @@ class TransformerSeq2Seq(EncoderDecoder):
 
     def _read(self, tokens: Tensor, lengths: Tensor) -> tuple[list[KeysAndValues], Tensor | None]:
         """What each block of the decoder knows of the source, and where there is a token."""
+        if self.source_embedding is None:
+            return self.decoder.read(self.encoder(tokens).unsqueeze(1)), None
         visible = real_tokens(lengths, tokens.shape[1])
         return self.decoder.read(self.encoder(self.source_embedding(self.token_dropout(tokens)), visible)), visible
 
