@@ -55,7 +55,7 @@ def _print_between(run: "OpenedRun", task: Autoencoding, source: "Source", n_bet
         raise ConfigError(f"--interpolate goes from one text to another, so it takes two texts, and {len(texts)} are given.")
     first, last = task.codes(run.model, task.preparation.unlabelled(texts, run.encoding))
     shares = np.linspace(0, 1, n_between + 2)
-    written = task.written(run.model, first + shares[:, None] * (last - first), options)
+    written = task.texts_of(run.model, first + shares[:, None] * (last - first), options)
     for share, text in zip(shares.tolist(), written, strict=True):
         if as_json:
             print_json({"share": round(share, 6), "prediction": text}, indent=None)
@@ -71,7 +71,7 @@ def _print_drawn(run: "OpenedRun", task: Autoencoding, n_texts: int, options: "P
         raise ConfigError(f"--draw draws codes from a normal distribution, and those of {run.directory.address} have none that is known. "
                           "Name a run with model.variational, such as one of names/autoencoder-variational.")
     drawn = np.random.default_rng(options.seed).standard_normal((n_texts, run.model.config.d_code))
-    for text in task.written(run.model, drawn, options):
+    for text in task.texts_of(run.model, drawn, options):
         if as_json:
             print_json({"prediction": text}, indent=None)
         else:

@@ -128,7 +128,7 @@ class Autoencoding(SequenceToSequence):
         parts = [split.batch(part, model.config.inputs) for part in np.array_split(rows, -(-len(rows) // TOGETHER) or 1)]
         return np.concatenate([model.coded(part.inputs["tokens"], part.inputs["lengths"])[0] for part in parts])
 
-    def written(self, model: "Autoencoder", codes: FloatArray, options: PredictOptions) -> list[str]:
+    def texts_of(self, model: "Autoencoder", codes: FloatArray, options: PredictOptions) -> list[str]:
         """(n, d_code) -> the text that the search finds for each code."""
         search = self.search(options, model.device)
         parts = np.array_split(codes.astype(np.float32), -(-len(codes) // TOGETHER) or 1)

@@ -84,3 +84,8 @@ class AutoencoderConfig(RecurrentPairConfig):
     @property
     def inputs(self) -> Inputs:
         return frozenset({"tokens"})
+
+    @property
+    def threads(self) -> int:
+        """Texts with one code are short, and threads would wait for each other at each token."""
+        return 1

@@ -64,7 +64,7 @@ class Autoencoder(RecurrentSeq2Seq):
     @property
     def reads(self) -> Inputs:
         """The text, and the token before each place of it."""
-        return frozenset({"tokens", "previous"})
+        return Inputs({"tokens", "previous"})
 
     def forward(  # pyright: ignore[reportIncompatibleMethodOverride]
         self, tokens: Tensor, lengths: Tensor, previous: Tensor, teacher_forcing: float = 1.0, asked: Tensor | None = None
@@ -115,6 +115,7 @@ class Autoencoder(RecurrentSeq2Seq):
         return mean.float().cpu().numpy(), nats
 
     def _codes(self, tokens: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor | None]:
+        assert self.source_embedding is not None, "it reads texts"
         return self.encoder.codes(self.dropout(self.source_embedding(self.token_dropout(tokens))), lengths)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import chain
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -57,7 +57,7 @@ class Rankings(Predictions):
 class Ranking(Task):
     """The task: vectors of queries and candidates, ranks by their dot products, and metrics of these."""
 
-    predict_options: ClassVar[frozenset[str]] = frozenset({"candidates", "top"})
+    predict_options = frozenset({"candidates", "top"})
 
     def __init__(self, config: RankingConfig, encoding: Encoding) -> None:
         super().__init__(config, encoding)
