@@ -16,6 +16,7 @@ from ...configs.schema.classical import (
 from ...configs.schema.data import SizesData
 from ...configs.schema.networks import NetworkConfig, Seq2SeqConfig
 from ...configs.schema.prompting import PromptingConfig
+from ...configs.schema.ranking import Bm25Config, RetrievalConfig
 from ...configs.schema.recipe import Recipe
 from ...configs.schema.rules import RulesConfig
 from ...configs.schema.transformers import TransformerConfig
@@ -103,6 +104,10 @@ def count_recipe(recipe: Recipe, data: "Data | None" = None, depth: int | None =
     assert isinstance(sizes, SizesData), "sizes come from the data"
     if isinstance(config, ClassicalConfig):
         return _count_classical(recipe, sizes)
+    if isinstance(config, RetrievalConfig):
+        n_features = stated(sizes.vocab_size, "vocab_size", "the model has a column for each n-gram")
+        learned = n_features + 1 if isinstance(config, Bm25Config) else 0  # how rare each n-gram is, and the mean length
+        return Counted(config.type, learned, {"features": n_features})
     return _count_network(recipe, config, sizes, data, depth)
 
 

@@ -31,8 +31,8 @@ class InBatchSoftmaxConfig(Config):
 
 
 class MarginConfig(Config):
-    """max(0, margin - s(right) + s(less relevant)), the mean over pairs (Joachims 2002): those of a query's own candidates where their
-    relevance is given, otherwise with all other answers of the batch."""
+    """max(0, margin - s(right) + s(less relevant)) (Joachims 2002): for each right answer the mean over the candidates that are less
+    relevant to its query: of the query's own where a relevance is given, otherwise of all answers of the batch."""
 
     type: Literal["margin"]
     margin: PositiveFloat = 0.2
@@ -40,8 +40,8 @@ class MarginConfig(Config):
 
 
 class PairwiseLogisticConfig(Config):
-    """log(1 + exp(s(less relevant) - s(right))), the mean over the same pairs as with `margin` (RankNet, Burges et al. 2005). For scores
-    of any size, such as those of `combine: dot`."""
+    """log(1 + exp(s(less relevant) - s(right))), the mean over the same candidates as with `margin` (RankNet, Burges et al. 2005). For
+    scores of any size, such as those of `combine: dot`."""
 
     type: Literal["pairwise_logistic"]
 

@@ -122,9 +122,10 @@ class RankedTexts(Preparation):
             self._refuse(table, column, [not text.strip() for text in table.columns[column]], "nothing",
                          "there is nothing to compare. Remove such rows (in parallel files, the same line from both)")
         if self.task.relevance is not None:
-            wrong = [(parsed(written) or 0.0) < 0 or parsed(written) is None for written in table.columns[self.task.relevance]]
-            self._refuse(table, self.task.relevance, wrong, None, "which is no relevance. Write numbers from 0 (for a candidate that does "
-                         "not answer the query), such as 1 or 0.5, or name the column of the numbers by task.relevance")
+            numbers = [parsed(written) for written in table.columns[self.task.relevance]]
+            self._refuse(table, self.task.relevance, [number is None or number < 0 for number in numbers], None,
+                         "a relevance is a number, 0 for a candidate that does not answer the query and more for one that does. Correct "
+                         "it, or name the column of the numbers by task.relevance")
         if len(table):
             self._refuse_unrankable(table)
         return table, []

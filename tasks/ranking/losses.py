@@ -27,7 +27,8 @@ class RankingLoss(Loss):
     def sums(self, module: Forward, inputs: Mapping[str, Any], targets: Targets, count: Tensor, step: int) -> dict[str, Ratio]:
         """`loss` (with its graph) of one micro-batch."""
         vectors = module(**inputs)
-        scores = vectors["queries"].float() @ vectors["candidates"].float().T  # (n_queries, n_candidates)
+        with torch.autocast(vectors["queries"].device.type, enabled=False):  # a small temperature makes differences of 0.01 count
+            scores = vectors["queries"].float() @ vectors["candidates"].float().T  # (n_queries, n_candidates)
         (queries, candidates), (relevance, _) = targets["judged"].values.unbind(1), targets["relevance"]
         known = torch.full_like(scores, self.unknown).index_put((queries, candidates), relevance)
         less = known[queries] < relevance.unsqueeze(1)  # (n, n_candidates)

@@ -39,7 +39,8 @@ def ranked(queries: Any, candidates: Any, texts: Sequence[str], known: Sequence[
     for start in range(0, len(known), size):
         scores = products(queries[start : start + size], candidates)
         for row, each in zip(scores, known[start : start + size], strict=True):
-            yield _ranked(row, np.array([places[text] for text in each.candidates]), np.array(each.relevance), ordered, loss)
+            judged = np.array([places[text] for text in each.candidates])
+            yield _ranked(row.astype(np.float64), judged, np.array(each.relevance), ordered, loss)
 
 
 def by_text(texts: Sequence[str]) -> IntArray:
