@@ -386,6 +386,14 @@ def test_parsers_are_compared(trained):
     assert "las" in printed
 
 
+def test_several_seeds_and_a_learning_curve(tmp_path):
+    files(tmp_path, train=TREES * 4)
+    (tmp_path / "perceptron.yaml").write_text(PERCEPTRON, encoding="utf-8")
+    results = json.loads(nlp("train", "--config", "perceptron.yaml", "--seeds", "2", "--json", cwd=tmp_path).stdout)
+    assert [each["seed"] for each in results] == [1, 2]
+    assert "las" in nlp("learning-curve", "perceptron.yaml", "--sizes", "4,8", "--seeds", "1", cwd=tmp_path).stdout
+
+
 @pytest.mark.parametrize("name", ["network", "perceptron"])
 def test_predictions_for_a_file_are_written_as_conllu(trained, name):
     (trained / "asked.conllu").write_text(WITH_RANGES.replace("\t3\taux", "\t_\t_"), encoding="utf-8")
