@@ -74,6 +74,7 @@ class PredictOptions:
     n_best: int | None = None
     attention: str | None = None
     seed: int = 0
+    samples: int | None = None
 
     def sampling(self) -> Sampling | None:
         """How tokens are sampled; None where no option asks for it."""
@@ -151,6 +152,8 @@ class Task(ABC):
     """The metric that people judge a system by."""
     predict_options: ClassVar[frozenset[str]] = frozenset()
     """The names in `PredictOptions` that the task uses."""
+    reads_texts: ClassVar[bool] = True
+    """Whether a prediction is of a text; otherwise it is of random numbers alone."""
 
     def __init__(self, config: TaskConfig, encoding: Encoding) -> None:
         self.type, self.main_metric, self.lower_is_better = config.type, config.main_metric, config.lower_is_better
@@ -191,6 +194,14 @@ class Task(ABC):
     @abstractmethod
     def baselines(self, predictions: Any) -> Mapping[str, float]:
         """The `baseline_metric` of what can be reached without looking at the text, by name."""
+
+    def trouble(self, evaluations: Sequence[tuple[int, Mapping[str, float]]]) -> str | None:
+        """What the steps and metrics of the validations so far show to be going wrong, and what to do; None where that is nothing."""
+        return None
+
+    def sample_texts(self, predictions: Any) -> Sequence[str]:
+        """Some texts that the model made, for those who follow a run; none where predictions are compared with gold answers."""
+        return ()
 
     @property
     def key_metrics(self) -> tuple[str, ...]:

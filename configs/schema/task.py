@@ -4,6 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from .adversarial import AdversarialConfig
 from .autoencoding import AutoencodingConfig
 from .classification import ClassificationConfig
 from .language_modeling import LanguageModelingConfig, MaskedLanguageModelingConfig
@@ -14,6 +15,6 @@ from .word_vectors import WordVectorsConfig
 
 TaskConfig = Annotated[
     ClassificationConfig | RegressionConfig | TaggingConfig | LanguageModelingConfig | MaskedLanguageModelingConfig
-    | SequenceToSequenceConfig | AutoencodingConfig | WordVectorsConfig,
+    | SequenceToSequenceConfig | AutoencodingConfig | AdversarialConfig | WordVectorsConfig,
     Field(discriminator="type"),
 ]
