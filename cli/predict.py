@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 CHUNK = 64
 """Texts that are predicted together."""
-SEARCHING = ("beam_size", "n_best", "attention")
+SEARCHING = ("samples", "beam_size", "n_best", "attention")
 """Options for sequence-to-sequence runs."""
 
 
@@ -44,6 +44,7 @@ def predict(
     top_p: Annotated[float | None, typer.Option(min=0, max=1, help="Sample from the smallest set of tokens that together have this "
                                                                    "probability.")] = None,
     seed: Annotated[int, typer.Option(min=0, max=2**63 - 1, help="Random seed for sampling.")] = 0,
+    samples: Annotated[int | None, typer.Option(min=1, max=10_000, help="For runs that make texts of noise: how many.")] = None,
     beam_size: Annotated[int | None, typer.Option(min=1, max=1000, help="Sequence to sequence: beam size.")] = None,
     n_best: Annotated[int | None, typer.Option(min=1, help="Sequence to sequence: outputs per source, with scores; word vectors: "
                                                            "neighbours.")] = None,
@@ -58,14 +59,15 @@ def predict(
     from ..training.folder.run_directory import find_run
     from ..training.open_run import open_run
     from .explained import explainer_for, print_explained, write_explanations
-    from .prediction_files import find_target, find_texts, write_predictions
+    from .prediction_files import find_target, find_texts, no_texts, write_predictions
 
     opened = open_run(find_run(run), device)
     assert not isinstance(opened.recipe.data, SizesData), "a run was trained on texts"
     if html is not None and explain is None:
         raise ConfigError("--html writes explanations as a page. Add --explain auto, or leave it out.")
-    source = find_texts(opened.recipe.data, opened.task.preparation, texts, input_, (text, other))
-    options = PredictOptions(length, temperature, top_k, top_p, beam_size, n_best, attention, seed)
+    sections = opened.recipe.data, opened.task.preparation
+    source = find_texts(*sections, texts, input_, (text, other)) if opened.task.reads_texts else no_texts(run, texts, input_)
+    options = PredictOptions(length, temperature, top_k, top_p, beam_size, n_best, attention, seed, samples)
     _check_options(opened, options)
     target = None if output is None else find_target(source, output, json)
     reasons = partial(own_reasons, opened) if explain is None else explainer_for(opened, explain, output, html)

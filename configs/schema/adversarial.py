@@ -61,7 +61,7 @@ class AdversarialConfig(TaskBase):
 
     @property
     def suggestion(self) -> Suggestion:
-        return Suggestion("ten new texts", "--samples 10 --seed 1", "")
+        return Suggestion("ten new texts", "--samples 10 --seed 1", n_texts=0)
 
     @property
     def metrics(self) -> tuple[str, ...]:

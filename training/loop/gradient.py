@@ -208,9 +208,10 @@ class GradientLearner:
 
     def _gradient_norms(self) -> dict[str, float]:
         squares: dict[str, float] = {}
-        for names, norms in self.norms.values():
+        for player, (names, norms) in self.norms.items():
             for name, norm in zip(names, norms.tolist(), strict=True):
-                squares[layer_of(name)] = squares.get(layer_of(name), 0.0) + norm**2
+                layer = layer_of(f"{player}.{name}" if player else name)
+                squares[layer] = squares.get(layer, 0.0) + norm**2
         return {layer: square**0.5 for layer, square in squares.items()}
 
     def _weights(self) -> dict[str, Tensor]:
