@@ -50,6 +50,10 @@ def predict(
                                                            "neighbours.")] = None,
     attention: Annotated[str | None, typer.Option(help="Sequence to sequence: draw the attention for the first text into this .png "
                                                        "or .svg file.")] = None,
+    interpolate: Annotated[int | None, typer.Option(min=1, max=1000, help="Autoencoders: so many texts between two.")] = None,
+    draw: Annotated[int | None, typer.Option(min=1, max=100_000, help="Variational autoencoders: so many texts from codes drawn at "
+                                                                      "random.")] = None,
+    codes: Annotated[Path | None, typer.Option(help="Autoencoders: write the code of each text to this .npy or .jsonl file.")] = None,
 ) -> None:
     """Predict the class or tags of each text, continue it, or translate it."""
     from ..analysis.explanations.own_reasons import own_reasons
@@ -58,6 +62,7 @@ def predict(
     from ..tasks.task import PredictOptions
     from ..training.folder.run_directory import find_run
     from ..training.open_run import open_run
+    from .codes import ByCodes, answer_by_codes
     from .explained import explainer_for, print_explained, write_explanations
     from .prediction_files import find_target, find_texts, no_texts, write_predictions
 
@@ -69,6 +74,8 @@ def predict(
     source = find_texts(*sections, texts, input_, (text, other)) if opened.task.reads_texts else no_texts(run, texts, input_)
     options = PredictOptions(length, temperature, top_k, top_p, beam_size, n_best, attention, seed, samples)
     _check_options(opened, options)
+    if answer_by_codes(opened, source, ByCodes(interpolate, draw, codes), options, json):
+        return
     target = None if output is None else find_target(source, output, json)
     reasons = partial(own_reasons, opened) if explain is None else explainer_for(opened, explain, output, html)
     chunks = _chunks(iter(source.texts))

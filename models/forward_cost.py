@@ -94,7 +94,7 @@ def whole_forward_cost(model: Network, load: Load) -> tuple[int, int]:
 
 def _inputs(model: Network, load: Load) -> dict[str, Tensor | None]:
     """The arrays of everything that the model reads, without their numbers."""
-    texts, tokens, reads = load.texts, load.tokens, model.config.inputs
+    texts, tokens, reads = load.texts, load.tokens, model.reads
     inputs: dict[str, Tensor | None] = {"vectors": _empty(torch.float32, texts, _n_features(model))} if "vector" in reads else {}
     if "picture" in reads:
         inputs["pictures"] = _empty(torch.float32, texts, *_picture_size(model))

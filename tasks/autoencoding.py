@@ -1,20 +1,21 @@
 """Autoencoding: a text from its own code. Numpy only; the losses of networks are in `losses.py`."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from ..configs.schema.autoencoding import AutoencoderConfig, AutoencodingConfig
-from ..datasets.arrays import BoolArray, FloatArray
-from ..datasets.encoded.rebuilt_texts import RebuiltTexts
-from ..datasets.encoded.split import Batch
+from ..datasets.arrays import BoolArray, FloatArray, IntArray
+from ..datasets.encoded.batching import evenly_spaced
+from ..datasets.encoded.rebuilt_texts import RebuiltSplit, RebuiltTexts
+from ..datasets.encoded.split import Batch, Split
 from .figures import exp_ratio, ratio
 from .row_scores import MetricColumns, compact, ones
 from .sequence_to_sequence import SequenceToSequence, TextPredictions
-from .task import PredictOptions
+from .task import MOST_POINTS, Points, PredictOptions
 from .text_scores import EditScores, TextScores
 
 if TYPE_CHECKING:
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 
     from ..models.networks.autoencoder import Autoencoder
     from .losses import Objective
+
+TOGETHER = 256
+"""Texts that are coded, or written, together."""
 
 
 @dataclass(frozen=True)
@@ -113,15 +117,21 @@ class Autoencoding(SequenceToSequence):
 
     # Codes
 
-    def codes(self, model: "Autoencoder", texts: Sequence[str], encoding: Any) -> FloatArray:
-        """(texts, d_code): the code of each."""
-        split = self.preparation.unlabelled(texts, encoding)
-        parts = [(rows, model.coded(**_read(split.batch(rows, model.config.inputs)))[0]) for rows in split.evaluation_batches()]
-        codes = np.zeros((len(texts), model.config.d_code), np.float32)
-        for rows, part in parts:
-            codes[rows] = part
-        return codes
+    def codes(self, model: "Autoencoder", split: Split, rows: IntArray | None = None) -> FloatArray:
+        """(rows, d_code): the code of each text of a split, or of these."""
+        rows = np.arange(len(split)) if rows is None else rows
+        parts = [split.batch(part, model.config.inputs) for part in np.array_split(rows, -(-len(rows) // TOGETHER) or 1)]
+        return np.concatenate([model.coded(part.inputs["tokens"], part.inputs["lengths"])[0] for part in parts])
 
+    def written(self, model: "Autoencoder", codes: FloatArray, options: PredictOptions) -> list[str]:
+        """(n, d_code) -> the text that the search finds for each code."""
+        search = self.search(options, model.device)
+        parts = np.array_split(codes.astype(np.float32), -(-len(codes) // TOGETHER) or 1)
+        return [self.target.decode(found[0].tokens) for part in parts for found in model.decode(part, search)]
 
-def _read(batch: Batch) -> dict[str, Any]:
-    return {name: batch.inputs[name] for name in ("tokens", "lengths")}
+    def points(self, model: Any, split: Split) -> Points:
+        """The codes of a split's texts, beside whatever columns its table has."""
+        assert isinstance(split, RebuiltSplit)
+        rows = evenly_spaced(len(split), MOST_POINTS)
+        columns = {name: [str(values[row]) for row in rows] for name, values in split.table.columns.items()}
+        return Points("codes", self.codes(model, split, rows), columns)

@@ -32,6 +32,8 @@ UNSEEN_NAME = "(not in training)"
 """Behind the name of a label that training never saw; for all of them where they have no names."""
 LOSSES = ("loss", "hinge_loss", "zero_one_loss")
 """What a loss is called, by what a model gives: probabilities, margins, or tags alone."""
+MOST_POINTS = 10_000
+"""Vectors that TensorBoard's projector is given; a browser cannot move many more."""
 SHOWN = 200
 """Characters of a text that are printed beside its prediction."""
 
@@ -60,6 +62,14 @@ class Alignment(NamedTuple):
     source: Sequence[str]
     target: Sequence[str]
     weights: FloatArray
+
+
+class Points(NamedTuple):
+    """Vectors (n, size) to look at, and of each in columns what it is the vector of."""
+
+    name: str
+    vectors: FloatArray
+    columns: Mapping[str, Sequence[str]]
 
 
 @dataclass(frozen=True)
@@ -269,6 +279,10 @@ class Task(ABC):
     def alignments(self, model: Any, split: Split, rows: IntArray, options: PredictOptions = PredictOptions()) -> Sequence[Alignment]:
         """What each token of the output attends to; empty where a task or a model has no such attention."""
         return ()
+
+    def points(self, model: Any, split: Split) -> Points | None:
+        """The vectors that TensorBoard's projector shows; None for tasks without any."""
+        return None
 
     def check_options(self, model: Any, options: PredictOptions) -> None:
         """Raises ConfigError for options that exclude each other or do not fit the model."""

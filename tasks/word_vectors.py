@@ -23,7 +23,7 @@ from .correlation import spearman
 from .figures import ratio
 from .predictions import Predictions
 from .row_scores import MetricColumns, RowTexts, compact
-from .task import Answer, Explain, PredictOptions, Task, stated, unanswered
+from .task import MOST_POINTS, Answer, Explain, Points, PredictOptions, Task, stated, unanswered
 from .word_expressions import parsed
 
 if TYPE_CHECKING:
@@ -179,6 +179,10 @@ class WordVectors(Task):
         """(words, size): the vector of each word."""
         ids = np.arange(len(SPECIAL_TOKENS), len(SPECIAL_TOKENS) + len(self.words))
         return model.word_vectors(ids, spelling_of(self.words))
+
+    def points(self, model: Any, split: Split) -> Points:
+        """The vectors of the most frequent words."""
+        return Points("words", self.vectors(model)[:MOST_POINTS], {"word": self.words[:MOST_POINTS]})
 
     def _nearest(self, model: Any, table: FloatArray, text: str, most: int) -> Answer:
         terms = parsed(text)

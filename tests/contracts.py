@@ -11,6 +11,7 @@ from typing import Any, get_args
 import numpy as np
 import pytest
 import torch
+from nlp.configs.schema.autoencoding import AutoencoderConfig
 from nlp.configs.schema.data import SizesData
 from nlp.configs.schema.model import ModelConfig
 from nlp.configs.schema.networks import (
@@ -84,6 +85,10 @@ def transformer(**settings: Any) -> TransformerConfig:
     return TransformerConfig(type="transformer", **{**small, **settings})
 
 
+def autoencoder(**settings: Any) -> AutoencoderConfig:
+    return AutoencoderConfig(type="autoencoder", **{"d_embedding": 8, "hidden_size": 6, "d_code": 7, **settings})
+
+
 def picture_cnn(**settings: Any) -> PictureCnnConfig:
     return PictureCnnConfig(type="picture_cnn", **{"n_filters": [6], "dropout": 0.1, **settings})
 
@@ -115,6 +120,8 @@ NETWORKS = [
       for cell, pool in (("rnn", "mean"), ("lstm", "last"), ("lstm", "attention"), ("gru", "max"))),
     *(Case(f"transformer-{norm}-{positions}-{pool}", transformer(norm=norm, positions=positions, pooling=pool))
       for norm, positions, pool in (("pre", "sinusoidal", "mean"), ("post", "learned", "cls"), ("pre", "rotary", "max"))),
+    Case("autoencoder", autoencoder()),
+    Case("autoencoder-variational", autoencoder(cell="lstm", n_layers=2, variational={})),
     Case("transformer-causal", transformer(causal=True), reach=0),
     Case("transformer-bert", transformer(**BERT)),
     Case("transformer-gpt", transformer(causal=True, positions="learned"), WORDS, reach=0),
@@ -319,6 +326,15 @@ def recurrent_by_hand(config: NetworkConfig, sizes: SizesData, _head: Head | Non
     return total + chain([d_input, n_classes])
 
 
+def autoencoder_by_hand(config: NetworkConfig, sizes: SizesData, _head: Head | None, n_classes: int, _d_spelled: int) -> int:
+    """A code reads the last states of all layers, and a variational one is twice as wide."""
+    as_encoder = config.model_copy(update={"type": config.cell, "pooling": "last"})
+    d_state = config.hidden_size * (2 if config.bidirectional else 1)
+    encoder = recurrent_by_hand(as_encoder, sizes, None, 1, 0) - (d_state + 1)
+    code = chain([config.n_layers * d_state, config.d_code * (2 if config.variational else 1)])
+    return encoder + code + chain([config.d_code, n_classes])
+
+
 def transformer_by_hand(config: NetworkConfig, sizes: SizesData, head: Head | None, _n_classes: int, d_spelled: int) -> int:
     d, d_embedding, words = config.d_model, config.d_embedding or config.d_model, sizes.vocab_size
     attention, feed_forward, norm = transformer_parts_by_hand(config)
@@ -342,6 +358,7 @@ FORMULAS = {
     "rnn": recurrent_by_hand,
     "lstm": recurrent_by_hand,
     "gru": recurrent_by_hand,
+    "autoencoder": autoencoder_by_hand,
     "transformer": transformer_by_hand,
     "transformer_seq2seq": transformer_seq2seq_by_hand,
 }

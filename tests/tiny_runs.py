@@ -25,6 +25,10 @@ PAIRS = """
 data: {type: files, train: pairs, test: pairs, format: parallel, columns: {source: en, target: de}, validation_share: 0.25}
 task: {type: sequence_to_sequence, decoding: {max_length: 8}}
 """
+REBUILT = """
+data: {type: files, train: texts.csv, test: texts.csv, validation_share: 0.25, columns: {text: line}}
+task: {type: autoencoding, noise: {drop: 0.1, swap: 0.1, mask: 0.1}, decoding: {max_length: 8}}
+"""
 WORDS, LETTERS = "tokenizer: {type: words, min_frequency: 1}", "tokenizer: {type: characters}"
 NGRAMS = "tokenizer: {type: ngrams, words: [1, 2]}"
 STEPS = """
@@ -59,6 +63,8 @@ RECIPES = {
                 STEPS],
     "transformer_seq2seq": [PAIRS, WORDS, "model: {type: transformer_seq2seq, d_model: 8, n_encoder_layers: 1, n_decoder_layers: 1, "
                             "n_heads: 2, d_ff: 16, max_positions: 16, dropout: 0.1}", STEPS],
+    "autoencoder": [REBUILT, WORDS, "model: {type: autoencoder, d_embedding: 8, hidden_size: 8, d_code: 6, dropout: 0.1, variational: "
+                    "{kl_annealing_steps: 5}}", STEPS],
 }
 """The sections of a recipe of each family."""
 

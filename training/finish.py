@@ -23,7 +23,8 @@ from .folder.row_scores_file import write_row_scores
 from .folder.run_directory import SHOWN_CHARACTERS, RunDirectory
 from .log.hyperparameters import hyperparameters
 from .log.pictures import alignment_png, confusion_matrix_png
-from .log.tracking import literal
+from .log.projector import write_projector
+from .log.tracking import SUB_RUN, literal
 from .loop.learner import Learner
 from .session import Session, peak_bytes
 
@@ -74,6 +75,8 @@ def finish(learner: Learner, task: Task, data: Data, plan: Plan, session: Sessio
     for name in ("train", "validation", "test"):
         if name in data.splits and (name != "test" or session.recipe.score_test):
             metrics[name] = _score(learner.model, task, data.splits[name], session)
+    if session.tracker is not None and (points := task.points(learner.model, data.splits["validation"])) is not None:
+        write_projector(session.directory.folder / SUB_RUN["validation"], points)
     results = Results(session.directory, session.setting.seed, metrics, cost | {"best_step": session.progress.best_step})
     if session.tracker is not None:
         _log_last_point(metrics, session)

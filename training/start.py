@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 MAY_DIFFER = {"init_from", "dropout", "attention_dropout", "token_dropout", "pooling", "pooler", "causal", "max_positions", "n_layers",
-              "path"}
+              "path", "variational"}
 """Keys of a model whose weights mean the same whatever they are; a size that differs is found by the shape of the weights."""
 TOKEN_TABLES = ("embedding.weight", "embedding.tokens.weight", "embedding.words.tokens.weight")
 """What the embedding of tokens is called in a recurrent language model, in other networks, and in a transformer."""

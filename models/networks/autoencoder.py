@@ -10,18 +10,23 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ...configs.schema.autoencoding import AutoencoderConfig
+from ...configs.schema.model_base import Inputs
 from ...configs.schema.tokenizer import EOS
 from ..decoding import Hypothesis, Memory, Search, State
 from ..head import Head
 from ..layers.embedding import TokenDropout, token_embedding
 from ..layers.heads import TextOutput, class_count
 from ..layers.recurrence import CELLS, RecurrentEncoder
-from .network import SequenceNetwork, as_tensors
+from .network import SequenceNetwork, as_tensor, as_tensors
 from .recurrent_seq2seq import AnyRecurrentConfig, RecurrentSeq2Seq
 
 
 class CodeEncoder(RecurrentEncoder):
-    """Recurrent layers, and the code: a linear map of what all of them ended in. A variational one gives mean and log variance."""
+    """Recurrent layers, and the code: a linear map of what all of them ended in, whose numbers have mean 0 and variance 1.
+
+    Without that the decoder takes many steps to notice a code, which at first is near 0 whatever the text. A variational one gives mean
+    and log variance as they are.
+    """
 
     def __init__(self, config: AutoencoderConfig) -> None:
         super().__init__(CELLS[config.cell], config.d_embedding, config.hidden_size, config.n_layers, config.bidirectional, config.dropout)
@@ -31,8 +36,10 @@ class CodeEncoder(RecurrentEncoder):
     def codes(self, x: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor | None]:
         """(batch, seq, d_embedding) -> (batch, d_code), the codes or their means; and log variances (batch, d_code), None without any"""
         code = self.code(torch.cat(self.with_ends(x, lengths)[1], dim=1))
-        mean, *log_variance = code.split(self.d_code, dim=1)
-        return mean, log_variance[0] if log_variance else None
+        if code.shape[1] == self.d_code:
+            return functional.layer_norm(code, (self.d_code,)), None
+        mean, log_variance = code.chunk(2, dim=1)
+        return mean, log_variance
 
 
 def divergence(mean: Tensor, log_variance: Tensor) -> Tensor:
@@ -53,6 +60,11 @@ class Autoencoder(RecurrentSeq2Seq):
         """What makes the code."""
         assert isinstance(config, AutoencoderConfig)
         return CodeEncoder(config)
+
+    @property
+    def reads(self) -> Inputs:
+        """The text, and the token before each place of it."""
+        return self.config.inputs | {"previous"}
 
     def forward(  # pyright: ignore[reportIncompatibleMethodOverride]
         self, tokens: Tensor, lengths: Tensor, previous: Tensor, teacher_forcing: float = 1.0, asked: Tensor | None = None
@@ -76,13 +88,14 @@ class Autoencoder(RecurrentSeq2Seq):
         return self._codes(tokens, lengths)[0]
 
     @torch.inference_mode()
-    def decode(self, codes: Tensor, search: Search) -> list[list[Hypothesis]]:
+    def decode(self, codes: Tensor | npt.NDArray[np.float32], search: Search) -> list[list[Hypothesis]]:
         """(batch, d_code) -> for each code the texts that the search finds, the best first; without gradients or dropout
 
         For greedy search: `search_by(DecodingConfig(max_length=30))` of `models/decoding.py`.
         """
+        given: Tensor = as_tensor(codes, self.device)
         with self.without_dropout():
-            return search(_FromCodes(self), codes, codes)
+            return search(_FromCodes(self), given, given)
 
     def start(self, codes: Tensor) -> tuple[Memory, State]:
         """(batch, d_code) -> what the decoder remembers, and its state before the first token; see `scores_after` and `step`"""

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ...configs.schema.model_base import Inputs
 from ...configs.schema.networks import NetworkConfig
 from ..layers.heads import TextOutput
 
@@ -32,6 +33,11 @@ class Network(nn.Module):
     def __init__(self, config: NetworkConfig) -> None:
         super().__init__()
         self.config = config
+
+    @property
+    def reads(self) -> Inputs:
+        """What `forward` takes, by name."""
+        return self.config.inputs
 
     @property
     def d_vector(self) -> int:

@@ -11,6 +11,7 @@ from ...errors import UserError
 from ..folder.results_file import read_results
 from ..folder.run_directory import RunDirectory
 from .hyperparameters import hyperparameters
+from .projector import PROJECTOR
 from .tensorboard_events import PREFIX, EventFile, hparams, scalar
 from .tracking import SUB_RUN, figures_of, last_step, read_metrics, shown_as
 
@@ -71,7 +72,7 @@ class Board:
     def _link(self, name: str, run: RunDirectory) -> None:
         """Links to files, not to folders, so that more files can be beside them; a run that is resumed begins new ones."""
         for sub_run in sorted(set(SUB_RUN.values())):
-            for path in run.folder.glob(f"{sub_run}/{PREFIX}*"):
+            for path in (*run.folder.glob(f"{sub_run}/{PREFIX}*"), *run.folder.glob(f"{sub_run}/{PROJECTOR}*")):
                 link = self.folder / name / sub_run / path.name
                 link.parent.mkdir(parents=True, exist_ok=True)
                 with suppress(FileExistsError):
