@@ -43,8 +43,8 @@ class Gan(Network):
     def __init__(self, config: GanConfig, n_tokens: int) -> None:
         super().__init__(config)
         if config.architecture is None:
-            raise ConfigError("model.architecture is missing: without data, the run that model.codes names is not looked at. Set it next to "
-                              "`data.type: sizes`, such as `architecture: {autoencoder: {type: autoencoder}}`.")
+            raise ConfigError("model.architecture is missing: without data, the run that model.codes names is not looked at. Set it next "
+                              "to `data.type: sizes`, such as `architecture: {autoencoder: {type: autoencoder}}`.")
         codes, tied = config.architecture, config.architecture.tie_embeddings
         head = Head("sequence", n_tokens, tied=tied != "none", tied_source=tied == "all", bias=codes.output_bias)
         self.autoencoder = Autoencoder(codes.autoencoder, n_tokens, head).requires_grad_(False)
