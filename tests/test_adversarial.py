@@ -9,6 +9,7 @@ import pytest
 import torch
 from command import nlp, timeless, weights, write_names
 from contracts import one_thread
+from nlp.cli.count_params import count
 from nlp.configs.schema.adversarial import AdversarialConfig, GanConfig
 from nlp.configs.schema.data import SizesData
 from nlp.configs.schema.training import TrainingConfig
@@ -354,6 +355,10 @@ def test_collapse_is_said_while_it_lasts_and_at_the_end(trained):
     assert len(notices) == 2
     assert "last 3 evaluations" in notices[0]
     assert "last 5 evaluations" in notices[1]
+
+
+def test_the_sum_of_the_recipe_that_counts():
+    assert count("counting/gan").total == 94_980 + (32 * 128 + 128 + 128 * 64 + 64) + (64 * 128 + 128 + 128 * 1 + 1) == 115_909
 
 
 def test_count_and_check(trained):
