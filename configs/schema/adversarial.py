@@ -70,6 +70,8 @@ class AdversarialConfig(TaskBase):
     def _problems(self, recipe: "Recipe") -> Iterator[Problem]:
         if recipe.training is not None and recipe.training.cuda_graphs:
             yield Problem(("training", "cuda_graphs"), "records a step that is always the same; the players take turns, so leave it out")
+        if recipe.training is not None and recipe.training.compile and self.loss.type == "wasserstein":
+            yield Problem(("training", "compile"), "makes code without second derivatives, which the gradient penalty needs; leave it out")
         if getattr(recipe.tokenizer, "add_cls", False):
             yield Problem(("tokenizer", "add_cls"), "is for classification; no [CLS] is written, so leave it out")
 
