@@ -2,6 +2,7 @@
 
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -19,15 +20,17 @@ if TYPE_CHECKING:
 
 
 class ByCodes(NamedTuple):
-    """Options of `nlp predict` that are about codes, None where they are not given."""
+    """Options of `nlp predict` that are about codes, None where they are not given; `samples` only where no text is given."""
 
     interpolate: int | None
-    draw: int | None
     codes: Path | None
+    samples: int | None
 
 
 def answer_by_codes(run: "OpenedRun", source: "Source", asked: ByCodes, options: "PredictOptions", as_json: bool) -> bool:
     """Do what the options ask for; False where there are none. Raises ConfigError where the run is no autoencoder."""
+    if asked.samples is not None and not (isinstance(run.task, Autoencoding) and run.model.config.variational is not None):
+        asked = asked._replace(samples=None)  # of texts that come from standard input
     given = [f"--{name}" for name, value in asked._asdict().items() if value is not None]
     if not given:
         return False
@@ -38,8 +41,8 @@ def answer_by_codes(run: "OpenedRun", source: "Source", asked: ByCodes, options:
         raise ConfigError(f"{' and '.join(given)} are different things to do; leave all but one of them out.")
     if asked.interpolate is not None:
         _print_between(run, run.task, source, asked.interpolate, options, as_json)
-    elif asked.draw is not None:
-        _print_drawn(run, run.task, asked.draw, options, as_json)
+    elif asked.samples is not None:
+        _print_drawn(run, run.task, asked.samples, options, as_json)
     elif asked.codes is not None:
         _write_codes(run, run.task, source, asked.codes)
     return True
@@ -67,11 +70,8 @@ def _print_drawn(run: "OpenedRun", task: Autoencoding, n_texts: int, options: "P
     """Texts that are written from codes drawn from the normal distribution that those of a variational autoencoder are held near."""
     import numpy as np
 
-    if run.model.config.variational is None:
-        raise ConfigError(f"--draw draws codes from a normal distribution, and those of {run.directory.address} have none that is known. "
-                          "Name a run with model.variational, such as one of names/autoencoder-variational.")
     drawn = np.random.default_rng(options.seed).standard_normal((n_texts, run.model.config.d_code))
-    for text in task.texts_of(run.model, drawn, options):
+    for text in task.texts_of(run.model, drawn, replace(options, samples=None)):
         if as_json:
             print_json({"prediction": text}, indent=None)
         else:

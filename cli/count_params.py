@@ -47,8 +47,7 @@ def count(config: str, overrides: "Sequence[str]" = (), depth: int | None = None
     from ..analysis.counting.model_size import count_recipe
     from ..configs.load import load_recipe
 
-    recipe = load_recipe(config, overrides)
-    data = _data(recipe)
+    recipe, data = _with_data(load_recipe(config, overrides))
     with no_garbage_collection():
         return count_recipe(recipe, data, depth)
 
@@ -65,17 +64,20 @@ def no_garbage_collection() -> "Iterator[None]":
             gc.enable()
 
 
-def _data(recipe: "Recipe") -> "Data | None":
-    """The data, where the vocabulary is learned from it; `data: {type: sizes}` needs none."""
+def _with_data(recipe: "Recipe") -> "tuple[Recipe, Data | None]":
+    """The recipe, and where the vocabulary is learned from its data, that data and what the runs that it starts from state; `data: {type:
+    sizes}` needs none.
+    """
     from ..analysis.counting.model_size import needs_data
 
     if not needs_data(recipe):
-        return None
-    from ..training.start import build_recipe_data, start_of
+        return recipe, None
+    from ..training.start import build_recipe_data, pinned, start_of
 
     notice("sizes come from the recipe's data, which is read (or taken from the cache); "
            "with `data: {type: sizes}` nothing is read.")
-    return build_recipe_data(recipe, start_of(recipe))
+    recipe = pinned(recipe)
+    return recipe, build_recipe_data(recipe, start_of(recipe))
 
 
 def print_network(network: "NetworkCount") -> None:

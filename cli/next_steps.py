@@ -53,7 +53,8 @@ def _steps(run: "RunDirectory", evaluated: bool) -> "Iterator[Step]":
 
 
 def _prediction(run: "RunDirectory", name: str, suggestion: "Suggestion") -> Step:
-    texts = [suggestion.text] if suggestion.text else _example(run, suggestion.n_texts) or ["TEXT"] * suggestion.n_texts
+    n_texts = suggestion.n_texts
+    texts = [suggestion.text] if suggestion.text else (_example(run, n_texts) or ["TEXT"] * n_texts) if n_texts else []
     return Step(" ".join(filter(None, ("nlp predict", name, *map(_quoted, texts), suggestion.options))), suggestion.what)
 
 

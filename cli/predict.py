@@ -46,8 +46,8 @@ def predict(
     top_p: Annotated[float | None, typer.Option(min=0, max=1, help="Sample from the smallest set of tokens that together have this "
                                                                    "probability.")] = None,
     seed: Annotated[int, typer.Option(min=0, max=2**63 - 1, help="Random seed for sampling.")] = 0,
-    samples: Annotated[int | None, typer.Option(min=1, max=10_000, help="Sequence to sequence: draw so many outputs for each source, with "
-                                                                        "log-probabilities.")] = None,
+    samples: Annotated[int | None, typer.Option(min=1, max=10_000, help="Draw so many outputs for each source, with log-probabilities; or "
+                                                                        "so many texts, where a run makes texts of noise.")] = None,
     beam_size: Annotated[int | None, typer.Option(min=1, max=1000, help="Sequence to sequence: beam size.")] = None,
     n_best: Annotated[int | None, typer.Option(min=1, help="Sequence to sequence: outputs per source, with scores; word vectors: "
                                                            "neighbours.")] = None,
@@ -57,8 +57,6 @@ def predict(
                                                         "them, of which the nearest to each text are printed.")] = None,
     top: Annotated[int | None, typer.Option(min=1, max=1_000_000, help="Ranking: candidates per text; 5 by default.")] = None,
     interpolate: Annotated[int | None, typer.Option(min=1, max=1000, help="Autoencoders: so many texts between two.")] = None,
-    draw: Annotated[int | None, typer.Option(min=1, max=100_000, help="Variational autoencoders: so many texts from codes drawn at "
-                                                                      "random.")] = None,
     codes: Annotated[Path | None, typer.Option(help="Autoencoders: write the code of each text to this .npy or .jsonl file.")] = None,
 ) -> None:
     """Predict the class, tags or tree of each text, continue it, or translate it."""
@@ -70,17 +68,18 @@ def predict(
     from ..training.open_run import open_run
     from .codes import ByCodes, answer_by_codes
     from .explained import explainer_for, print_explained, write_explanations
-    from .prediction_files import find_candidates, find_target, find_texts, write_predictions
+    from .prediction_files import find_candidates, find_target, find_texts, no_texts, write_predictions
 
     opened = open_run(find_run(run), device)
     assert not isinstance(opened.recipe.data, SizesData), "a run was trained on texts"
     if html is not None and explain is None:
         raise ConfigError("--html writes explanations as a page. Add --explain auto, or leave it out.")
-    source = find_texts(opened.recipe.data, opened.task.preparation, texts, input_, (text, other))
+    sections = opened.recipe.data, opened.task.preparation
+    source = find_texts(*sections, texts, input_, (text, other)) if opened.task.reads_texts else no_texts(run, texts, input_)
     named = None if candidates is None else find_candidates(opened.recipe.data, opened.recipe.task, candidates)
     options = PredictOptions(length, temperature, top_k, top_p, beam_size, n_best, attention, seed, samples, named, top)
     _check_options(opened, options)
-    if answer_by_codes(opened, source, ByCodes(interpolate, draw, codes), options, json):
+    if answer_by_codes(opened, source, ByCodes(interpolate, codes, None if texts or input_ else samples), options, json):
         return
     target = None if output is None else find_target(source, output, json, opened.task.written)
     reasons = partial(own_reasons, opened) if explain is None else explainer_for(opened, explain, output, html)

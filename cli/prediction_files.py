@@ -77,6 +77,13 @@ def find_candidates(data: NamedData | FileData, task: TaskConfig | None, path: s
     return list(given.table.columns[task.other])
 
 
+def no_texts(run: str, texts: list[str] | None, path: str | None) -> Source:
+    """For a run that makes texts of noise."""
+    if texts or path is not None:
+        raise ConfigError(f"{run} makes texts of noise and reads none. Leave the texts out; --samples 10 --seed 1 makes ten.")
+    return Source((), ARGUMENTS)
+
+
 def _together(texts: list[str], n_texts: int) -> list[str]:
     """Each two arguments as one text, where predictions are of two; arguments with a tab are both already."""
     if n_texts < 2 or all(BETWEEN in text for text in texts):

@@ -80,6 +80,8 @@ def read_file_as_split(data: DataConfig, preparation: Preparation, encoding: Enc
     remedy = "Name the columns with --text and --label."
     given = read_given(data, file, columns, preparation.columns, remedy, preparation.column_roles, preparation.document)
     table, left_out = preparation.checked(given.table)
+    if preparation.refers_to_training:
+        _read(data, preparation)
     split, more = preparation.split(_name_of(file), table, encoding, cache)
     taken = given.notices if is_table(data, file) else given.notices[1:]
     return split, [*taken, *left_out, *more, *cache.notices]
@@ -111,6 +113,8 @@ def _read(data: NamedData | FileData, preparation: Preparation) -> Dataset:
     if data.train_rows is not None or data.train_share < 1:
         train, size = splits["train"], data.train_share if data.train_rows is None else data.train_rows
         splits["train"] = train_part(train, preparation.strata(train), size, data.split_seed)
+    if preparation.refers_to_training:
+        preparation.saw_training(splits["train"])
     return replace(dataset, splits=splits, notices=[*dataset.notices, *notices])
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Union, assert_never
 
+from ..configs.schema.adversarial import GanConfig
 from ..configs.schema.autoencoding import AutoencoderConfig
 from ..configs.schema.classical import (
     AnyTaggerConfig,
@@ -140,6 +141,10 @@ def build_model(config: ModelConfig, spec: SizesData, head: Heads,  # noqa: PLR0
             from .networks.autoencoder import build_autoencoder
 
             return build_autoencoder(config, _size(spec.vocab_size, "vocab_size", config), _single(config, head))
+        case GanConfig():
+            from .networks.gan import Gan
+
+            return Gan(config, _size(spec.vocab_size, "vocab_size", config))
         case SkipGramConfig() | CbowConfig():
             from .networks.word_vectors import WordVectors
 

@@ -2,6 +2,7 @@
 
 from typing import assert_never
 
+from ..configs.schema.adversarial import AdversarialConfig
 from ..configs.schema.autoencoding import AutoencodingConfig
 from ..configs.schema.classification import ClassificationConfig
 from ..configs.schema.data import SizesData
@@ -59,6 +60,10 @@ def task_class(config: TaskConfig) -> type[Task]:  # noqa: PLR0911, one for each
             from .autoencoding import Autoencoding
 
             return Autoencoding
+        case AdversarialConfig():
+            from .adversarial.task import Adversarial
+
+            return Adversarial
         case WordVectorsConfig():
             from .word_vectors import WordVectors
 

@@ -30,12 +30,15 @@ Forward = Callable[..., Any]
 
 @dataclass(frozen=True)
 class Objective:
-    """One player: a name (empty where there is only one), the module that learns, its loss, and its optimiser (by default the recipe's)."""
+    """One player: a name (empty where there is only one), the module that learns, its loss, its optimiser (by default the recipe's),
+    and how many updates there are for each of its steps.
+    """
 
     name: str
     module: nn.Module
     loss: "Loss"
     optimizer: OptimizerConfig | None = None
+    every: int = 1
 
 
 class Loss(ABC):

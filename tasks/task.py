@@ -171,6 +171,8 @@ class Task(ABC):
     """The fields of an answer that `nlp predict --output` writes beside each row of a table."""
     predict_options: frozenset[str] = frozenset()
     """The names in `PredictOptions` that the task uses."""
+    reads_texts: ClassVar[bool] = True
+    """Whether a prediction is of a text; otherwise it is of random numbers alone."""
 
     def __init__(self, config: TaskConfig, encoding: Encoding) -> None:
         self.type, self.main_metric, self.lower_is_better = config.type, config.main_metric, config.lower_is_better
@@ -215,6 +217,14 @@ class Task(ABC):
     @abstractmethod
     def baselines(self, predictions: Any) -> Mapping[str, float]:
         """The `baseline_metric` of what can be reached without looking at the text, by name."""
+
+    def trouble(self, evaluations: Sequence[tuple[int, Mapping[str, float]]]) -> str | None:
+        """What the steps and metrics of the validations so far show to be going wrong, and what to do; None where that is nothing."""
+        return None
+
+    def sample_texts(self, predictions: Any) -> Sequence[str]:
+        """Some texts that the model made, for those who follow a run; none where predictions are compared with gold answers."""
+        return ()
 
     @property
     def key_metrics(self) -> tuple[str, ...]:

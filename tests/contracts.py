@@ -156,7 +156,8 @@ def network_classes() -> set[type]:
     """The classes of the union that are networks of one text; those of pairs, prompts and rules, and published ones, have other files."""
     members = get_args(get_args(ModelConfig)[0])
     elsewhere = (PretrainedNetworkConfig, PromptingConfig, NeuralSymbolicConfig)
-    return {member for member in members if issubclass(member, NetworkConfig) and not member.gives & {"sequence", "word_vectors"}
+    without_scores = {"sequence", "word_vectors", "generation"}
+    return {member for member in members if issubclass(member, NetworkConfig) and not member.gives & without_scores
             and not issubclass(member, elsewhere)}
 
 

@@ -241,7 +241,7 @@ def test_texts_between_two(trained):
 
 
 def test_texts_that_are_drawn_are_repeated_by_their_seed(trained):
-    one, again, other = (nlp("predict", "autoencoder", "--draw", "5", "--seed", seed, cwd=trained).stdout for seed in "112")
+    one, again, other = (nlp("predict", "autoencoder", "--samples", "5", "--seed", seed, cwd=trained).stdout for seed in "112")
     assert one == again != other
     assert len(one.splitlines()) == 5
 
@@ -273,7 +273,7 @@ def test_the_projector_finds_the_codes(trained):
     (["the dog", "--interpolate", "3"], "takes two texts, and 1 are given"),
     (["the dog", "--codes", "codes.txt"], "ends in .npy"),
     (["the dog", "--codes", "no/such/codes.npy"], "cannot be written"),
-    (["the dog", "--draw", "3", "--interpolate", "2"], "--interpolate and --draw are different things"),
+    (["--samples", "3", "--interpolate", "2"], "--interpolate and --samples are different things"),
     (["the big old dog runs and the small bird sings"], "add --length 11"),
 ])
 def test_what_cannot_be_done_is_reported(trained, arguments, reported):

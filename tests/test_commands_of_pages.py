@@ -18,7 +18,7 @@ LEFT_OUT = {
         "needs a dataset that has to be downloaded",
     r"'(names|trec)/\*'|--share |--seeds (3|16|3,8,12)\b": "trains for many minutes",
     r"--label-price": "trains dozens of runs",
-    r"dates/additive|names/autoencoder|names/masked-lm|names/pretrained|names/generation|nlp sweep": "trains for minutes",
+    r"dates/additive|names/autoencoder|names/gan|names/masked-lm|names/pretrained|names/generation|nlp sweep": "trains for minutes",
     r"data get (all-minilm|smollm|wordllama)": "downloads large files",
     r"digits/[\w-]+ .*--splits|digits/[\w-]+ --splits": "trains for minutes",
     r"iris": "needs a file of the reader's own",

@@ -17,7 +17,6 @@ from hypothesis import strategies as st
 from nlp.configs.load import load_recipe
 from nlp.errors import DeviceError, RunError
 from nlp.terminal import on_one_line
-from nlp.training.finish import literal
 from nlp.training.folder.checkpoints import save_checkpoint
 from nlp.training.folder.files import write_atomically
 from nlp.training.folder.run_directory import RunDirectory, create_run
@@ -26,7 +25,7 @@ from nlp.training.log.hyperparameters import hyperparameters
 from nlp.training.log.pictures import _fitting, _font, _name, _short, confusion_matrix_png
 from nlp.training.log.records import record
 from nlp.training.log.tensorboard_events import hparams
-from nlp.training.log.tracking import Tracker, read_metrics
+from nlp.training.log.tracking import Tracker, literal, read_metrics
 from PIL import Image
 
 

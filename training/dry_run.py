@@ -14,6 +14,7 @@ from .flops import training_flops_per_token
 from .loop.trainer import window_batches
 from .run import Run, build_run
 from .session import peak_bytes
+from .start import pinned
 
 ROUND_STEPS, LEAST_ROUNDS, MOST_ROUNDS = 20, 3, 9
 SECONDS = 4.0
@@ -23,7 +24,7 @@ EVALUATED_ROWS = 300
 
 def dry_run(recipe: Recipe, device: str, threads: int) -> Iterator[str]:
     """One line for each thing that a person wants to know before a long run; nothing is written."""
-    setting = Setting(recipe.seeds[0], device, threads)
+    recipe, setting = pinned(recipe), Setting(recipe.seeds[0], device, threads)
     run = build_run(recipe, setting)
     yield from description.parts(recipe, run, setting)
     yield from (f"notice      {each}" for split in run.data.splits.values() for each in split.length_notices(recipe.model.longest_input))

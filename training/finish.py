@@ -1,7 +1,6 @@
 """The end of a run: the best weights are evaluated on every split, and results and predictions are saved."""
 
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,7 +13,7 @@ from ..datasets.encoded.split import Data, Split
 from ..models.model_report import ModelReport
 from ..storage import make_folder
 from ..tasks.task import Task
-from ..terminal import on_one_line, shortened
+from ..terminal import shortened
 from .evaluate import predict
 from .flops import training_flops_per_token
 from .folder.checkpoints import checkpoint_path, has_checkpoint
@@ -25,7 +24,7 @@ from .folder.run_directory import SHOWN_CHARACTERS, RunDirectory
 from .log.hyperparameters import hyperparameters
 from .log.pictures import alignment_png, confusion_matrix_png
 from .log.projector import write_projector
-from .log.tracking import SUB_RUN
+from .log.tracking import SUB_RUN, literal
 from .loop.learner import Learner
 from .session import Session, peak_bytes
 
@@ -63,6 +62,8 @@ def finish(learner: Learner, task: Task, data: Data, plan: Plan, session: Sessio
     cost = _cost(learner, data, plan, session)
     for notice in getattr(learner.model, "notices", ()):
         session.display.line(f"Notice: {shortened(notice)}")
+    if (trouble := task.trouble(session.validations)) is not None:
+        session.display.line(f"Notice: {trouble}")
     training = session.recipe.training
     if training is not None and training.checkpoints.average is not None:
         from .averaging import try_average
@@ -162,12 +163,6 @@ def _samples(task: Task, predictions: Any, split: Split) -> str:
         cells = (example["text"], example["label"], task.describe(predictions, place)["prediction"])
         lines.append(f"| {' | '.join(literal(str(cell)) for cell in cells)} |")
     return "\n".join(lines)
-
-
-def literal(text: str) -> str:
-    """The text as Markdown that shows it as it is: no link or picture that it holds is followed, and no HTML is read as such."""
-    escaped = re.sub(r"([\\`*_{}\[\]()#+\-.!|])", r"\\\1", on_one_line(text))
-    return escaped.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
 def _log_last_point(metrics: Mapping[str, Mapping[str, float]], session: Session) -> None:

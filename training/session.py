@@ -16,7 +16,7 @@ from ..configs.schema.training import EarlyStoppingConfig
 from ..datasets.encoded.batching import Plan, TimedPlan
 from ..datasets.encoded.split import Batch, Data
 from ..errors import RunError
-from ..terminal import shortened
+from ..terminal import on_one_line, shortened
 from .devices import Setting, precision_notices
 from .distributed import World
 from .folder.checkpoints import checkpoint_path, has_checkpoint, restore_pointers
@@ -24,7 +24,7 @@ from .folder.data_file import save_data
 from .folder.files import REMEDY, read_saved
 from .folder.run_directory import RunDirectory
 from .log.display import Display
-from .log.tracking import Tracker
+from .log.tracking import Tracker, figures_of, literal, read_metrics
 from .loop.learner import Learner, SolverLearner
 from .stop_signal import StopSignal
 
@@ -121,6 +121,8 @@ class Session:
     stop: StopSignal
     progress: Progress = field(default_factory=Progress)
     started: float = field(default_factory=time.monotonic)
+    validations: list[tuple[int, Mapping[str, float]]] = field(default_factory=list)
+    """The step and the metrics of each evaluation so far, over all resumptions."""
 
     def seconds(self) -> float:
         """Training time so far, in seconds, over all resumptions."""
@@ -145,6 +147,13 @@ class Session:
         """Log values to TensorBoard and `metrics.jsonl`; only the first rank has a tracker."""
         if self.tracker is not None:
             self.tracker.scalars(split, step, values)
+
+
+    def show_samples(self, texts: Sequence[str]) -> None:
+        """Texts that the model made, on the display and in TensorBoard."""
+        if texts and self.tracker is not None:
+            self.display.line(f"  samples   {', '.join(on_one_line(shortened(text)) for text in texts)}")
+            self.tracker.text("validation", "samples", self.progress.step, "\n".join(f"- {literal(text)}" for text in texts))
 
 
 def peak_bytes(device: str) -> int:
@@ -182,7 +191,12 @@ def open_session(
                 learner.report = display.fitting
             for notice in notices:
                 display.line(f"Notice: {shortened(notice)}")
-            yield Session(recipe, setting, directory, tracker, display, stop, progress)
+            yield Session(recipe, setting, directory, tracker, display, stop, progress, validations=_validations(directory))
+
+
+def _validations(directory: RunDirectory) -> list[tuple[int, Mapping[str, float]]]:
+    """What the log has of them, which is cut to the last checkpoint."""
+    return [(line["step"], figures_of(line)) for line in read_metrics(directory) if line["split"] == "validation"]
 
 
 def _resumed(learner: Learner, directory: RunDirectory, main: bool) -> Progress:

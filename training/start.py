@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..configs.load import load_recipe
+from ..configs.schema.adversarial import GanConfig
 from ..configs.schema.model import ModelConfig
 from ..configs.schema.networks import NetworkConfig
 from ..configs.schema.parsing import ParsingConfig
@@ -25,6 +26,7 @@ from ..models.pretrained.folder import find_local_weights, find_weights
 from ..models.pretrained.packages import PACKAGES
 from ..tasks.build import build_task, preparation
 from ..tasks.task import Task
+from .code_source import autoencoder_of, take_autoencoder
 from .folder.checkpoints import checkpoint_path, has_checkpoint
 from .folder.data_file import load_encoding
 from .folder.run_directory import RunDirectory, find_run
@@ -64,6 +66,8 @@ class Start:
 
         The scores are taken over where both tasks ask for the same ones. Raises ConfigError where the models do not fit.
         """
+        if isinstance(config, GanConfig):
+            return take_autoencoder(self.directory, model, config)
         self._refuse_other_model(config)
         tensors = _weights_for(self.directory, model)
         same_output = build_task(self.recipe.task, self.encoding).head == task.head
@@ -95,10 +99,10 @@ class Start:
 
 
 def start_of(recipe: Recipe, directory: RunDirectory | None = None) -> Start | PublishedStart | None:
-    """What `model.init_from` or the `model.path` of a published network names; a run in `directory` that has a checkpoint needs nothing
-    else. None without these keys.
+    """What `model.init_from`, `model.codes` or the `model.path` of a published network names; a run in `directory` that has a checkpoint
+    needs nothing else. None without these keys.
     """
-    name, model = _source_name(recipe), recipe.model
+    (key, name), model = _source_name(recipe), recipe.model
     if name is None and not isinstance(model, PretrainedNetworkConfig):
         return None
     if directory is not None and has_checkpoint(directory):
@@ -109,12 +113,12 @@ def start_of(recipe: Recipe, directory: RunDirectory | None = None) -> Start | P
     source = find_run(name)
     theirs = load_recipe(str(source.config))
     if not isinstance(theirs.model, NetworkConfig):
-        raise ConfigError(f"model.init_from: {source.address} is a {theirs.model.type}, which has no weights that a network could start "
+        raise ConfigError(f"{key}: {source.address} is a {theirs.model.type}, which has no weights that a network could start "
                           "from. Name the run of a network.")
     if not has_checkpoint(source):
-        raise ConfigError(f"model.init_from: {source.address} has no checkpoint to start from. Train it first, or name another run.")
+        raise ConfigError(f"{key}: {source.address} has no checkpoint to start from. Train it first, or name another run.")
     start = Start(source, theirs, load_encoding(source)[0])
-    _refuse_other_tokenizer(recipe, start)
+    _refuse_other_tokenizer(recipe, start, key)
     return start
 
 
@@ -182,6 +186,8 @@ def pinned(recipe: Recipe) -> Recipe:
         from ..models.pretrained.architecture import stated_architecture
 
         changes["architecture"] = stated_architecture(recipe.model)
+    if isinstance(recipe.model, GanConfig) and recipe.model.architecture is None:
+        changes["architecture"] = autoencoder_of(changes["codes"])
     return recipe.model_copy(update={"model": recipe.model.model_copy(update=changes)}) if changes else recipe
 
 
@@ -193,15 +199,18 @@ def _taggers(recipe: Recipe) -> list[str]:
     return [name for name in names if name is not None]
 
 
-def _source_name(recipe: Recipe) -> str | None:
-    return recipe.model.init_from if isinstance(recipe.model, NetworkConfig) else None
+def _source_name(recipe: Recipe) -> tuple[str, str | None]:
+    """The key that names the run that a network starts from, and the run."""
+    sources = recipe.model.sources if isinstance(recipe.model, NetworkConfig) else {}
+    key, name = next(iter(sources.items()), ("init_from", None))
+    return f"model.{key}", name
 
 
-def _refuse_other_tokenizer(recipe: Recipe, start: Start) -> None:
+def _refuse_other_tokenizer(recipe: Recipe, start: Start, key: str) -> None:
     own = start.encoding.tokenizer
     if recipe.tokenizer is not None and own is not None and recipe.tokenizer != own.config:
         raise ConfigError(f"tokenizer: differs from that of {start.directory.address}, whose weights are for its own tokens. "
-                          "Leave this section out: the tokenizer comes with model.init_from.")
+                          f"Leave this section out: the tokenizer comes with {key}.")
 
 
 def build_recipe_data(recipe: Recipe, start: Start | PublishedStart | None = None) -> Data:

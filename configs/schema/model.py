@@ -5,6 +5,7 @@ from typing import Annotated, Any, get_args
 
 from pydantic import Field
 
+from .adversarial import GanConfig
 from .autoencoding import AutoencoderConfig
 from .classical import (
     AveragedPerceptronConfig,
@@ -63,6 +64,7 @@ ModelConfig = Annotated[
     | RecurrentSeq2SeqConfig
     | TransformerSeq2SeqConfig
     | AutoencoderConfig
+    | GanConfig
     | SkipGramConfig
     | CbowConfig
     | PromptConfig

@@ -108,7 +108,7 @@ class ModelBase(Config):
         tokenizer, name = recipe.tokenizer, f"model.type {recipe.model.type}"
         if not self.inputs & NEEDS_TOKENIZER and "text" in self.inputs and tokenizer is not None:
             yield Problem(("tokenizer",), f"{name} reads the text itself and takes no tokenizer; leave this section out")
-        if self.inputs & NEEDS_TOKENIZER and tokenizer is None and getattr(self, "init_from", None) is None:
+        if self.inputs & NEEDS_TOKENIZER and tokenizer is None and not self.sources:
             yield Problem((), f"tokenizer: is missing; {name} needs one, such as `type: words`")
         if isinstance(tokenizer, PretrainedTokenizer):
             yield Problem(("tokenizer", "type"), f"`pretrained` is the tokenizer of a published network, and {name} is none")

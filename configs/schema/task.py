@@ -4,6 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from .adversarial import AdversarialConfig
 from .autoencoding import AutoencodingConfig
 from .classification import ClassificationConfig
 from .language_modeling import LanguageModelingConfig, MaskedLanguageModelingConfig
@@ -16,6 +17,6 @@ from .word_vectors import WordVectorsConfig
 
 TaskConfig = Annotated[
     ClassificationConfig | RegressionConfig | RankingConfig | TaggingConfig | ParsingConfig | LanguageModelingConfig
-    | MaskedLanguageModelingConfig | SequenceToSequenceConfig | AutoencodingConfig | WordVectorsConfig,
+    | MaskedLanguageModelingConfig | SequenceToSequenceConfig | AutoencodingConfig | AdversarialConfig | WordVectorsConfig,
     Field(discriminator="type"),
 ]

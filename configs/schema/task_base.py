@@ -27,7 +27,7 @@ class Suggestion(NamedTuple):
     options: str = ""
     text: str | None = None
     n_texts: int = 1
-    """Texts that one prediction is of."""
+    """Texts that one prediction is of; 0 where it is of noise."""
 
 
 class TaskBase(Config):

@@ -4,6 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from ...configs.schema.adversarial import AdversarialConfig
 from ...configs.schema.autoencoding import AutoencodingConfig
 from ...configs.schema.data import SizesData
 from ...configs.schema.language_modeling import VocabularyConfig
@@ -64,6 +65,13 @@ class Preparation(ABC):
         """(rows,): what a model is given of each row, as one text."""
         return table.columns[self.columns[0]]
 
+    refers_to_training: bool = False
+    """Whether every split is scored beside the texts of the training split, which it then has to know."""
+
+    def saw_training(self, table: Table) -> None:
+        """Keep what it refers to."""
+        return
+
     def learned(self, encoding: Encoding) -> "Preparation":
         """How data is read after training, where that depends on the training split."""
         return self
@@ -96,7 +104,7 @@ class Preparation(ABC):
 class TextsAlone(Preparation):
     """A task that learns from one column of text, and from that column its tokenizer."""
 
-    def __init__(self, task: VocabularyConfig | WordVectorsConfig | AutoencodingConfig) -> None:
+    def __init__(self, task: VocabularyConfig | WordVectorsConfig | AutoencodingConfig | AdversarialConfig) -> None:
         self.task = task
         self.columns = (task.text,)
 

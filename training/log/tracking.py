@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import time
 from collections.abc import Mapping
 from contextlib import suppress
@@ -12,6 +13,7 @@ from pydantic import ConfigDict, TypeAdapter
 
 from ...configs.schema.saved import Count, NonNegative, Number, OpenSaved, checked
 from ...storage import cut_file, parse_json, read_file, refuse_links, remove, write_file
+from ...terminal import on_one_line
 from ..folder.files import disk_errors, plain, read_saved, write_json
 from ..folder.run_directory import RunDirectory
 
@@ -119,6 +121,12 @@ def shown_as(split: str, tag: str) -> str:
     if split == "test":
         return f"test/{tag}"
     return f"training/{tag}" if tag.startswith(OF_TRAINING) else tag
+
+
+def literal(text: str) -> str:
+    """The text as Markdown that shows it as it is: no link or picture that it holds is followed, and no HTML is read as such."""
+    escaped = re.sub(r"([\\`*_{}\[\]()#+\-.!|])", r"\\\1", on_one_line(text))
+    return escaped.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
 class LogLine(OpenSaved):

@@ -43,7 +43,7 @@ class Player:
 
 
 class GradientLearner:
-    """Learns by gradient descent; `update` is one optimiser step of each player."""
+    """Learns by gradient descent; `update` is one optimiser step of each player whose turn it is."""
 
     def __init__(self, model: Network, task: Task, training: TrainingConfig, schedule: Schedule, seed: int, world: World,
                  fine_tuning: FineTuning | None = None) -> None:
@@ -75,7 +75,7 @@ class GradientLearner:
         return Player(objective, forward, settings, optimizer, learned)
 
     def update(self, window: Window, step: int, watched: bool) -> dict[str, Ratio]:
-        """One step of each player; the sums it returns are still on the device. `figures` reports on a watched step."""
+        """One step of each player whose turn it is; the sums it returns are still on the device. `figures` reports on a watched step."""
         self.before = self._weights() if watched else {}
         self._seed_torch(step)
         if self.fine_tuning is not None:
@@ -94,6 +94,8 @@ class GradientLearner:
         """What a CUDA graph records: all that changes with the step is read from tensors."""
         ratios: dict[str, Ratio] = {}
         for player in self.players:
+            if step % player.objective.every:
+                continue
             self._forget_gradients()  # the last player's backward pass may have reached this one's weights
             ratios |= self._backward(player, tensors, step)
             if self._clip(player):
@@ -206,9 +208,10 @@ class GradientLearner:
 
     def _gradient_norms(self) -> dict[str, float]:
         squares: dict[str, float] = {}
-        for names, norms in self.norms.values():
+        for player, (names, norms) in self.norms.items():
             for name, norm in zip(names, norms.tolist(), strict=True):
-                squares[layer_of(name)] = squares.get(layer_of(name), 0.0) + norm**2
+                layer = layer_of(f"{player}.{name}" if player else name)
+                squares[layer] = squares.get(layer, 0.0) + norm**2
         return {layer: square**0.5 for layer, square in squares.items()}
 
     def _weights(self) -> dict[str, Tensor]:

@@ -126,7 +126,8 @@ def _evaluate(learner: Learner, task: Task, data: Data, session: Session) -> Non
     progress = session.progress
     session.display.scoring("validation")
     with learner.evaluating() as model:
-        metrics = task.metrics(predict(task, model, data.splits["validation"], session.world))
+        predictions = predict(task, model, data.splits["validation"], session.world)
+        metrics = task.metrics(predictions)
     session.log("validation", progress.step, metrics)
     score = score_of(metrics, session.recipe)
     learner.evaluated(score)
@@ -134,6 +135,11 @@ def _evaluate(learner: Learner, task: Task, data: Data, session: Session) -> Non
     followed = dict.fromkeys((*task.key_metrics, followed_metric(metrics, session.recipe)))
     shown = {task.heading(name): metrics[name] for name in followed if name in metrics}
     session.display.evaluation(progress.step, shown, is_best=progress.best_step == progress.step)
+    session.show_samples(task.sample_texts(predictions))
+    before = task.trouble(session.validations)
+    session.validations.append((progress.step, metrics))
+    if before is None and (trouble := task.trouble(session.validations)) is not None:
+        session.display.line(f"Notice: {trouble}")
 
 
 def loss_of(metrics: Mapping[str, float]) -> float:

@@ -1,0 +1,1 @@
+"""Generated texts: two players that learn from each other, and how good what they make is."""

@@ -1,0 +1,42 @@
+"""The autoencoder that a model makes codes by: that of an earlier run, which becomes a part of the new one."""
+
+from typing import TYPE_CHECKING
+
+from ..configs.load import load_recipe
+from ..configs.schema.adversarial import CodesConfig, GanConfig
+from ..configs.schema.autoencoding import AutoencoderConfig, AutoencodingConfig
+from ..errors import ConfigError
+from .folder.checkpoints import checkpoint_path
+from .folder.run_directory import RunDirectory, find_run
+from .folder.tensors import load_into, load_tensors
+
+if TYPE_CHECKING:
+    from ..models.networks.gan import Gan
+
+
+def autoencoder_of(name: str) -> CodesConfig:
+    """How the autoencoder of a run is built. Raises ConfigError for a run of something else."""
+    source = find_run(name)
+    recipe = load_recipe(str(source.config))
+    if not isinstance(recipe.task, AutoencodingConfig) or not isinstance(recipe.model, AutoencoderConfig):
+        task = "nothing" if recipe.task is None else recipe.task.type
+        raise ConfigError(f"model.codes: {source.address} is a {recipe.model.type} for {task}, and codes are those of an autoencoder. "
+                          "Name a run for task autoencoding, such as one of names/autoencoder.")
+    own = recipe.model.model_copy(update={"init_from": None, "vectors": None})  # its weights are there
+    return CodesConfig(autoencoder=own, tie_embeddings=recipe.task.tie_embeddings, output_bias=recipe.task.output_bias)
+
+
+def take_autoencoder(source: RunDirectory, model: "Gan", config: GanConfig) -> str:
+    """Copy its weights, and say so. Raises ConfigError where the run has another one than the recipe states."""
+    theirs = autoencoder_of(source.address)
+    if theirs != config.architecture:
+        mine = {} if config.architecture is None else _flat(config.architecture)
+        different = [f"{key} is {mine.get(key)}, there it is {value}" for key, value in _flat(theirs).items() if mine.get(key) != value]
+        raise ConfigError(f"model.architecture: {'; '.join(different)} ({source.address}). Leave the section out: training fills it in.")
+    load_into(model.autoencoder, load_tensors(checkpoint_path(source, "best") / "model.safetensors"))
+    counts = [sum(parameter.numel() for parameter in part.parameters()) for part in (model.autoencoder, model)]
+    return f"{counts[0]:,} of {counts[1]:,} parameters of {source.address}, which stay as they are; new: generator, discriminator"
+
+
+def _flat(config: CodesConfig) -> dict[str, object]:
+    return {**config.model_dump(exclude={"autoencoder"}), **config.autoencoder.model_dump()}
