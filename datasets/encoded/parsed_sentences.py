@@ -54,7 +54,7 @@ class ParsedSplit(SentenceSplit):
         if "columns" in inputs:
             arrays["columns"] = self._columns(rows, arrays["lengths"])
         targets = {name: ids.padded(rows, UNSEEN)[0] for name, ids in (("heads", self.heads), ("relations", self.relations))}
-        gold = [Gold(self.sentences[row], self.gold[row]) for row in rows.tolist()]
+        gold = [Gold(self.sentences[row], self.gold[row]) for row in map(int, rows)]
         return Batch(rows, arrays, {name: Target(ids, ids != UNSEEN) for name, ids in targets.items()}, gold)
 
     def _tuples(self, row: int) -> list[tuple[str, ...]]:
