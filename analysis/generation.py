@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from ..configs.schema.sequence_to_sequence import SequenceToSequenceConfig
 from ..datasets.build import read_split
 from ..datasets.encoded.one_to_many import LabelPairs
 from ..datasets.encoded.text_pairs import PairSplit, Raw
@@ -75,8 +76,8 @@ def generation(run: OpenedRun, judge: OpenedRun, n: int, split_name: str | None 
                           "run such as those of names/generation.")
     split, train = (_pairs(run, name) for name in (split_name, "train"))
     _check_judge(judge, run.encoding.labels)
-    if temperature is None:
-        temperature = run.task.config.decoding.temperature  # type: ignore[attr-defined]
+    assert isinstance(run.recipe.task, SequenceToSequenceConfig)
+    temperature = run.recipe.task.decoding.temperature if temperature is None else temperature
     labels = in_proportion([raw.source for raw in split.raw], n)
     texts = _answers(run, labels, PredictOptions(samples=1, temperature=temperature, seed=seed))
     assigned, known = _answers(judge, texts), {raw.references[0] for raw in train.raw}

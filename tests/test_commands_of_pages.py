@@ -20,7 +20,7 @@ LEFT_OUT = {
     r"--label-price": "trains dozens of runs",
     r"dates/additive|names/autoencoder|names/gan|names/masked-lm|names/pretrained|names/generation|nlp sweep": "trains for minutes",
     r"data get (all-minilm|smollm|wordllama)": "downloads large files",
-    r"digits/[\w-]+ .*--splits|digits/[\w-]+ --splits": "trains for minutes",
+    r"digits/.* --splits": "trains for minutes",
     r"iris": "needs a file of the reader's own",
     r"benchmarks/": "measures for minutes or hours",
     r"pip |torchrun": "changes the installation, or needs it elsewhere",

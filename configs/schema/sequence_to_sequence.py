@@ -118,8 +118,9 @@ class SequenceToSequenceConfig(WrittenTextConfig):
     def suggestion(self) -> Suggestion:
         if self.scored_as == "generation":
             return Suggestion("five different texts for a source", "--samples 5")
-        what = "translate a text with" if self.scored_as == "translation" else f"the output for a {self.source_type}, by"
-        return Suggestion(f"{what} a beam of 5", "--beam-size 5")
+        translates = self.scored_as == "translation" and self.source_type == "text"
+        what = "translate a text with a beam of 5" if translates else f"the output for a {self.source_type}, by a beam of 5"
+        return Suggestion(what, "--beam-size 5")
 
     @property
     def metrics(self) -> tuple[str, ...]:
