@@ -15,7 +15,7 @@ from nlp.configs.schema.data import SizesData
 from nlp.configs.schema.training import TrainingConfig
 from nlp.datasets.encoded.real_texts import RealSplit
 from nlp.datasets.encoded.split import Batch, Encoding, Target
-from nlp.datasets.encoded.text_pairs import Raw
+from nlp.datasets.encoded.text_pairs import Raw, TextSources
 from nlp.datasets.tables import Table
 from nlp.datasets.tokenizers.token_sequences import TokenSequences
 from nlp.models.build import build_model
@@ -148,7 +148,7 @@ def test_the_generator_learns_the_codes_of_three_texts():
 
 def split_of(texts: list[str], task: Adversarial, name: str = "validation") -> RealSplit:
     encoded = task.tokenizer.encode(texts)
-    return RealSplit(name, Table({"text": texts}, "here"), [Raw(text, ()) for text in texts], encoded, None, ["abc", "abd", "ga"])
+    return RealSplit(name, Table({"text": texts}, "here"), [Raw(text, ()) for text in texts], TextSources(encoded), None, ["abc", "abd", "ga"])
 
 
 def test_predictions_do_not_depend_on_the_batch():
@@ -392,8 +392,3 @@ def test_bad_recipes_are_one_sentence(trained, settings, said):
 def test_bad_options_are_one_sentence(trained, options, said):
     folder, _ = trained
     assert said in nlp("predict", "gan", *options, cwd=folder, code=2).stderr
-
-
-def test_samples_are_refused_by_runs_that_read(trained):
-    folder, _ = trained
-    assert "--samples" in nlp("predict", "codes", "Smith", "--samples", "3", cwd=folder, code=2).stderr

@@ -14,7 +14,7 @@ from ..tables import Table
 from .cache import Cache
 from .preparation import TextsAlone
 from .split import Batch, Encoding, StepRandom, Target
-from .text_pairs import PairSplit, Raw, refuse_empty
+from .text_pairs import PairSplit, Raw, TextSources, refuse_empty
 
 
 class Beside(NamedTuple):
@@ -34,12 +34,13 @@ class RealSplit(PairSplit):
     def batch(self, rows: IntArray, inputs: Inputs, random: StepRandom | None = None) -> Batch:
         """The split, so that a model may keep what it makes of it, and which of its rows; `real` has a row for each."""
         texts, ones = [self.raw[row].source for row in rows], np.ones(len(rows), np.float32)
-        return Batch(rows, {"texts": self, "rows": rows, "lengths": self.sources.lengths[rows] + 1}, {"real": Target(ones, ones > 0)},
+        return Batch(rows, {"texts": self, "rows": rows, "lengths": self.sources.lengths[rows]}, {"real": Target(ones, ones > 0)},
                      Beside(texts, self.train, crc32(self.name.encode("utf-8"))))
 
     def ended(self, rows: IntArray) -> tuple[IntArray, IntArray]:
         """(len(rows), longest + 1) ids with [EOS] behind each text, and lengths that count it."""
-        return self._ended(self.sources, rows)
+        read = self.sources.inputs(rows)
+        return read["tokens"], read["lengths"]
 
 
 class RealTexts(TextsAlone):
@@ -61,10 +62,12 @@ class RealTexts(TextsAlone):
         assert encoding.tokenizer is not None
         refuse_empty(table, self.columns)
         texts = self.tokenizer_texts(table)
-        return RealSplit(name, table, [Raw(text, ()) for text in texts], cache.encode(encoding.tokenizer, texts), None, self.train), []
+        sources = TextSources(cache.encode(encoding.tokenizer, texts))
+        return RealSplit(name, table, [Raw(text, ()) for text in texts], sources, None, self.train), []
 
     def unlabelled(self, texts: Sequence[str], encoding: Encoding) -> RealSplit:
         """Texts that the discriminator reads."""
         assert encoding.tokenizer is not None
         raw = [Raw(text, ()) for text in texts]
-        return RealSplit("texts", Table({self.task.text: texts}, "the texts"), raw, encoding.tokenizer.encode(texts), None, self.train)
+        sources = TextSources(encoding.tokenizer.encode(texts))
+        return RealSplit("texts", Table({self.task.text: texts}, "the texts"), raw, sources, None, self.train)

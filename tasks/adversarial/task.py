@@ -50,7 +50,7 @@ class SamplePredictions(Predictions):
 class Adversarial(Task):
     """The task: two players, and what the samples of one of them are like."""
 
-    predict_options: ClassVar[frozenset[str]] = frozenset({"samples", "length"})
+    predict_options = frozenset({"samples", "length"})
     reads_texts: ClassVar[bool] = False
 
     def __init__(self, config: AdversarialConfig, encoding: Encoding) -> None:
