@@ -148,7 +148,8 @@ def test_the_generator_learns_the_codes_of_three_texts():
 
 def split_of(texts: list[str], task: Adversarial, name: str = "validation") -> RealSplit:
     encoded = task.tokenizer.encode(texts)
-    return RealSplit(name, Table({"text": texts}, "here"), [Raw(text, ()) for text in texts], TextSources(encoded), None, ["abc", "abd", "ga"])
+    raw = [Raw(text, ()) for text in texts]
+    return RealSplit(name, Table({"text": texts}, "here"), raw, TextSources(encoded), None, ["abc", "abd", "ga"])
 
 
 def test_predictions_do_not_depend_on_the_batch():
