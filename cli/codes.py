@@ -5,8 +5,6 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-import numpy as np
-
 from ..datasets.arrays import FloatArray
 from ..errors import ConfigError, DataError
 from ..storage import write_file
@@ -50,6 +48,8 @@ def answer_by_codes(run: "OpenedRun", source: "Source", asked: ByCodes, options:
 def _print_between(run: "OpenedRun", task: Autoencoding, source: "Source", n_between: int, options: "PredictOptions",
                    as_json: bool) -> None:
     """The texts that are written from the codes of two texts, and from codes in even steps between them."""
+    import numpy as np
+
     texts = list(source.texts)
     if len(texts) != 2:
         raise ConfigError(f"--interpolate goes from one text to another, so it takes two texts, and {len(texts)} are given.")
@@ -65,6 +65,8 @@ def _print_between(run: "OpenedRun", task: Autoencoding, source: "Source", n_bet
 
 def _print_drawn(run: "OpenedRun", task: Autoencoding, n_texts: int, options: "PredictOptions", as_json: bool) -> None:
     """Texts that are written from codes drawn from the normal distribution that those of a variational autoencoder are held near."""
+    import numpy as np
+
     if run.model.config.variational is None:
         raise ConfigError(f"--draw draws codes from a normal distribution, and those of {run.directory.address} have none that is known. "
                           "Name a run with model.variational, such as one of names/autoencoder-variational.")
@@ -93,6 +95,8 @@ def _write_codes(run: "OpenedRun", task: Autoencoding, source: "Source", path: P
 
 
 def _matrix(codes: FloatArray) -> bytes:
+    import numpy as np
+
     file = io.BytesIO()
     np.save(file, codes.astype(np.float32))
     return file.getvalue()

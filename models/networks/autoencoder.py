@@ -64,7 +64,7 @@ class Autoencoder(RecurrentSeq2Seq):
     @property
     def reads(self) -> Inputs:
         """The text, and the token before each place of it."""
-        return self.config.inputs | {"previous"}
+        return frozenset({"tokens", "previous"})
 
     def forward(  # pyright: ignore[reportIncompatibleMethodOverride]
         self, tokens: Tensor, lengths: Tensor, previous: Tensor, teacher_forcing: float = 1.0, asked: Tensor | None = None
