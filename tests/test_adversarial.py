@@ -64,7 +64,7 @@ class Coded(Gan):
     """Reads codes as they are."""
 
     def prepared(self, inputs):
-        return inputs
+        return dict(inputs)
 
 
 def code_batch(step: int, n: int = 4) -> Batch:
