@@ -206,7 +206,7 @@ def test_parents_without_a_model_are_not_listed() -> None:
     assert recipes["names/lstm"][1:] == ("classification", "names")
     assert recipes["counting/gpt2-small"][1:] == ("language_modeling", None)
     tasks = {"classification", "tagging", "language_modeling", "masked_language_modeling", "sequence_to_sequence",
-             "word_vectors", "regression", "autoencoding"}
+             "word_vectors", "regression", "autoencoding", "adversarial"}
     assert all(recipe.task in tasks or recipe.dataset is None
                for recipe in recipes.values())
     assert packaged_recipes("names") == packaged_recipes("names/") == {
