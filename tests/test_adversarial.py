@@ -64,7 +64,7 @@ class Coded(Gan):
     """Reads codes as they are."""
 
     def prepared(self, inputs):
-        return inputs
+        return dict(inputs)
 
 
 def code_batch(step: int, n: int = 4) -> Batch:
@@ -232,8 +232,8 @@ def test_who_has_won_is_said_after_some_evaluations(values, said):
     found = trouble_in(evaluations)
     assert found is not None
     assert found.startswith(said)
-    assert f"last {IN_A_ROW} evaluations, since step 200" in found
-    assert trouble_in([*evaluations, (900, well)]) is None
+    assert f"in {IN_A_ROW} evaluations in a row (steps 200 to {100 + 100 * IN_A_ROW})" in found
+    assert trouble_in([*evaluations, (900, well)]) == found, "it is said at the end too"
     assert trouble_in([]) is None
 
 
@@ -354,8 +354,8 @@ def test_collapse_is_said_while_it_lasts_and_at_the_end(trained):
     done = nlp("train", "--config", "gan.yaml", "--name", "collapsed", *still, "--set", "training.steps=25", cwd=folder)
     notices = [line for line in done.stderr.splitlines() if "has collapsed" in line or "has won" in line]
     assert len(notices) == 2
-    assert "last 3 evaluations" in notices[0]
-    assert "last 5 evaluations" in notices[1]
+    assert "in 3 evaluations" in notices[0]
+    assert "in 5 evaluations" in notices[1]
 
 
 def test_the_sum_of_the_recipe_that_counts():

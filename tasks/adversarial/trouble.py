@@ -1,7 +1,7 @@
 """When one of the two players has won, or all samples become alike."""
 
 from collections.abc import Callable, Mapping, Sequence
-from itertools import takewhile
+from itertools import groupby
 
 Evaluations = Sequence[tuple[int, Mapping[str, float]]]
 """Steps, and the metrics of the validation split after each."""
@@ -17,24 +17,27 @@ MORE_SURE = "give the discriminator more hidden units or a higher learning rate 
 MORE_KINDS = "use `task.loss.type: wasserstein` with `generator_every: 5`, or a lower learning rate for the generator"
 
 
+KINDS: Sequence[tuple[Callable[[Mapping[str, float]], bool], str, str]] = (
+    (lambda metrics: metrics["different"] < ALIKE,
+     "the generator has collapsed: fewer than half of its samples were different ones", MORE_KINDS),
+    (lambda metrics: metrics["discriminator_accuracy"] >= WON,
+     f"the discriminator has won: it gave {WON:.0%} of real texts and more a higher score than a sample", LESS_SURE),
+    (lambda metrics: metrics["discriminator_accuracy"] <= LOST,
+     f"the generator has won: the discriminator gave {LOST:.0%} of real texts and fewer a higher score than a sample", MORE_SURE),
+)
+"""When it is so, what it is, and what to change."""
+
+
 def trouble_in(evaluations: Evaluations) -> str | None:
-    """What is wrong at the last evaluation and those before it, since when, and what to change; None where all is well."""
-    kinds = (
-        (lambda metrics: metrics["different"] < ALIKE,
-         "the generator has collapsed: of its samples fewer than half are different ones", MORE_KINDS),
-        (lambda metrics: metrics["discriminator_accuracy"] >= WON,
-         f"the discriminator has won: it gives {WON:.0%} of real texts and more a higher score than a generated one", LESS_SURE),
-        (lambda metrics: metrics["discriminator_accuracy"] <= LOST,
-         "the generator has won: the discriminator gives nearly all generated codes a higher score than a real one", MORE_SURE),
-    )
-    for is_so, what, remedy in kinds:
-        steps = _last_while(evaluations, is_so)
-        if len(steps) >= IN_A_ROW:
-            return f"{what}, in each of the last {len(steps):,} evaluations, since step {steps[0]:,}; to change that, {remedy}."
-    return None
+    """What has gone wrong for longest, when, and what to change; None where nothing has."""
+    found = [(_longest_while(evaluations, is_so), what, remedy) for is_so, what, remedy in KINDS]
+    steps, what, remedy = max(found, key=lambda each: len(each[0]))
+    if len(steps) < IN_A_ROW:
+        return None
+    return f"{what}, in {len(steps):,} evaluations in a row (steps {steps[0]:,} to {steps[-1]:,}); to change that, {remedy}."
 
 
-def _last_while(evaluations: Evaluations, is_so: Callable[[Mapping[str, float]], bool]) -> list[int]:
-    """The steps of the last evaluations for which it is so."""
-    found = [step for step, _ in takewhile(lambda each: is_so(each[1]), reversed(evaluations))]
-    return found[::-1]
+def _longest_while(evaluations: Evaluations, is_so: Callable[[Mapping[str, float]], bool]) -> list[int]:
+    """The steps of the longest row of evaluations for which it is so."""
+    rows = groupby(evaluations, key=lambda each: is_so(each[1]))
+    return max(([step for step, _ in row] for so, row in rows if so), key=len, default=[])
