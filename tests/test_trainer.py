@@ -109,6 +109,9 @@ class Scripted:
     def traced(self, model, batch):
         return Predictions(batch.rows)
 
+    def completed(self, predictions):
+        return predictions
+
     def trouble(self, evaluations):
         return None
 

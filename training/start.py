@@ -201,9 +201,9 @@ def _taggers(recipe: Recipe) -> list[str]:
 
 def _source_name(recipe: Recipe) -> tuple[str, str | None]:
     """The key that names the run that a network starts from, and the run."""
-    sources = recipe.model.sources if isinstance(recipe.model, NetworkConfig) else {}
-    key, name = next(iter(sources.items()), ("init_from", None))
-    return f"model.{key}", name
+    if isinstance(recipe.model, GanConfig):
+        return "model.codes", recipe.model.codes
+    return "model.init_from", recipe.model.init_from if isinstance(recipe.model, NetworkConfig) else None
 
 
 def _refuse_other_tokenizer(recipe: Recipe, start: Start, key: str) -> None:
