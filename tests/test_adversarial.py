@@ -127,6 +127,7 @@ def test_rows_without_a_text_teach_nothing():
             torch.testing.assert_close(*found)
 
 
+@pytest.mark.slow
 def test_the_generator_learns_the_codes_of_three_texts():
     """Each code is three numbers that are far apart; the share of each in the samples is about a third."""
     adam = {"type": "adam", "learning_rate": 1e-3, "betas": [0.5, 0.9]}
@@ -341,6 +342,7 @@ def test_a_stopped_run_goes_on_bit_for_bit(trained, recipe, monkeypatch):
     assert timeless(whole) == timeless(stopped)
 
 
+@pytest.mark.slow
 def test_seeds_are_compared(trained):
     folder, _ = trained
     nlp("train", "--config", "gan.yaml", "--seeds", "2", "--set", "training.steps=5", "--name", "s", cwd=folder)

@@ -173,6 +173,7 @@ def saved_bytes():
     return content
 
 
+@pytest.mark.slow
 def test_equal_fits_are_saved_as_equal_bytes(tmp_path):
     """In a process whose memory is laid out in another way, and in which what is allocated is not zero at first."""
     code = "import pickle, sys, test_classical; pickle.dump(test_classical.saved_bytes(), open(sys.argv[1], 'wb'))"

@@ -82,6 +82,7 @@ def test_saved_and_loaded_it_is_the_same_without_the_vectors(keys, vectors, tmp_
     assert loaded.tokens([loaded.vocab_size - 2]) == [f"<{ANIMALS}>"]
 
 
+@pytest.mark.slow
 def test_words_are_looked_up_without_their_tags(vectors):
     pytest.importorskip("kiwipiepy")
     vectors.write_text("영화 1 0\n배우 1 0.1\n재미있 0 1\n없 0.1 1\n", encoding="utf-8")

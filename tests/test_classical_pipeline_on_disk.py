@@ -69,6 +69,7 @@ def test_a_file_on_disk_is_read_as_one_in_memory(name, columns, tmp_path):
 
 
 @given(rows=st.lists(st.tuples(st.text(st.characters(codec="utf-8")), st.text(st.characters(codec="utf-8"))), min_size=1, max_size=12))
+@pytest.mark.slow
 def test_any_csv_file_is_read_as_in_memory_or_refused_as_there(rows, tmp_path_factory):
     path = tmp_path_factory.mktemp("any") / "train.csv"
     path.write_bytes(content("csv", rows).encode("utf-8"))

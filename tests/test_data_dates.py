@@ -96,6 +96,7 @@ def best_by_hand(text: str) -> float:
 
 
 @babel_as_shipped
+@pytest.mark.slow
 def test_the_best_accuracy_is_that_of_counting_by_hand():
     texts = ["8/7/03", "08/07/03", "07.08.2003", "2003. 8. 7.", "03. 8. 7."]
     by_hand = [best_by_hand(text) for text in texts]

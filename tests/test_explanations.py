@@ -184,6 +184,7 @@ def test_what_auto_stands_for(folder):
         assert json.loads(done.stdout)["explanation"]["method"] == method
 
 
+@pytest.mark.slow
 def test_a_process_prints_the_words_and_the_steps(folder):
     lines = nlp_process("predict", "logistic_regression/one", "the small cat sings", "--explain", "auto", cwd=folder).stdout.splitlines()
     assert lines[1].startswith("    weights: 'cat' +")

@@ -41,6 +41,7 @@ def opened(tmp_path, monkeypatch):
     return opened
 
 
+@pytest.mark.slow
 def test_every_run_has_a_latency_for_each_size(opened):
     found = latencies(opened(*FAMILIES), seconds=0.01)
     assert [(each.run, each.texts) for each in found] == [(f"{family}/a", size) for family in FAMILIES for size in (1, 64)]

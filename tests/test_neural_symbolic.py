@@ -317,6 +317,7 @@ def test_a_prediction_says_what_came_from_which_side(folder):
 
 
 @pytest.mark.parametrize("fusion", ["gate", "distillation"])
+@pytest.mark.slow
 def test_a_resumed_run_ends_as_one_that_never_stopped(folder, fusion):
     """Stopped in the middle of an epoch of 7 steps."""
     steps = STEPS.replace("epochs: 3", "epochs: 15, evaluate_every: 30").replace("every_steps: 3", "every_steps: 5")
@@ -383,11 +384,13 @@ def test_a_ramp_is_not_recorded(tmp_path):
     assert "with model.fusion.ramp steps differ" in nlp("train", "--config", "ramp.yaml", cwd=tmp_path, code=2).stderr
 
 
+@pytest.mark.slow
 def test_two_processes_train_it(folder):
     nlp_process("train", "--config", "gate.yaml", "--name", "two", "--processes", "2", cwd=folder)
     assert results(folder / "runs" / "gate" / "two")["test"]["accuracy"] > 0
 
 
+@pytest.mark.slow
 def test_from_the_command_line_on_real_data(tmp_path):
     """A tenth of the surnames, fused with the rules of `names/rules`."""
     settings = ("--set", "data.train_share=0.1", "--set", "training.epochs=2")

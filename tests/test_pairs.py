@@ -59,6 +59,7 @@ TEXTS = st.lists(st.tuples(st.text("abcd", min_size=1, max_size=9), st.text("efg
 
 @settings(deadline=None, max_examples=50)
 @given(TEXTS, st.booleans())
+@pytest.mark.slow
 def test_every_row_comes_back_complete_and_once(tmp_path_factory, pairs, shared):
     sources, targets = (list(texts) for texts in zip(*pairs, strict=True))
     folder = tmp_path_factory.mktemp("cache")

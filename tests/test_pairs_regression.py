@@ -253,6 +253,7 @@ def test_padding_changes_nothing(family):
 
 
 @pytest.mark.parametrize("family", TOWERS)
+@pytest.mark.slow
 def test_towers_can_learn_a_batch_by_heart(family):
     model, inputs = towers(TOWERS[family], combine="concatenation", hidden_sizes=[16]).train(), pair_inputs(TOWERS[family])
     numbers = torch.randn(6)
@@ -313,6 +314,7 @@ def test_a_run_resumed_in_mid_epoch_equals_one_that_was_not_stopped(tmp_path, mo
     assert weights(tmp_path / "runs" / model / "stopped") == weights(tmp_path / "runs" / model / "whole")
 
 
+@pytest.mark.slow
 def test_the_command_from_end_to_end(tmp_path):
     for model in ("mlp", "ridge", "boosting"):
         nlp_process("train", "--config", recipe_file(tmp_path, model).name, cwd=tmp_path)

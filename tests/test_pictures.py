@@ -153,6 +153,7 @@ def test_files_from_a_table_to_predictions(folder):
     assert "pictures.csv:" in wrong and "All have to be of one size" in wrong
 
 
+@pytest.mark.slow
 def test_digits_from_the_command_line(tmp_path):
     quick = ["--set", "training.epochs=2", "--set", "model.n_filters=[8]", "--set", "model.hidden_sizes=[]"]
     nlp_process("train", "--config", "digits/cnn", *quick, "--name", "one", cwd=tmp_path, NLP_RUNS=str(tmp_path))

@@ -137,6 +137,7 @@ def test_the_commands_from_end_to_end(tmp_path):
         assert {row["prediction"] for row in csv.DictReader(file)} <= {"hund rennt", "katze schläft", "vogel singt"}
 
 
+@pytest.mark.slow
 def test_the_other_commands_know_rankings(tmp_path):
     for model in ("mlp", "tfidf", "bm25"):
         recipe_file(tmp_path, model)
@@ -181,6 +182,7 @@ def test_candidates_that_cannot_be_ranked(tmp_path_factory, arguments, message):
     assert message in nlp("predict", *arguments, cwd=folder, code=2).stderr
 
 
+@pytest.mark.slow
 def test_processes_cannot_share_a_batch_whose_rows_are_compared(tmp_path):
     recipe_file(tmp_path, "mlp")
     refused = nlp_process("train", "--config", "mlp.yaml", "--processes", "2", cwd=tmp_path, code=2).stderr

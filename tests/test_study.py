@@ -242,6 +242,7 @@ def test_a_study_trains_each_run_once_and_as_it_would_be_alone(folder):
     assert [Path(each["run"]).name[-6:] for each in read] == ["seed-1", "seed-2"] * 3
 
 
+@pytest.mark.slow
 def test_several_recipes_that_are_trained_data_parallel_are_not_averaged(folder, monkeypatch, capsys):
     write_recipe(folder, "lstm")
     command = ["train", "--config", "mlp.yaml", "--config", "lstm.yaml", "--seeds", "2"]
@@ -323,6 +324,7 @@ def test_a_recipe_that_fails_does_not_end_the_others(folder):
     assert only.stderr.count("Error: ") == 1
 
 
+@pytest.mark.slow
 def test_a_process_that_is_killed_is_a_failed_run(folder):
     write_recipe(folder, "mlp", TRAINING.replace("epochs: 3", "epochs: 3000"), "long")
     command = [str(NLP), "train", "--config", "long.yaml", "--config", "rules.yaml", "--seeds", "1,", "--threads", "1"]

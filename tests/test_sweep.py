@@ -162,6 +162,7 @@ def test_the_extra_is_named_where_optuna_is_missing(work, monkeypatch):
     assert printed == "Error: nlp sweep needs the extra: pip install 'nlp-generations[sweep]'.\n"
 
 
+@pytest.mark.slow
 def test_a_sweep_from_start_to_end(work, optuna):
     """Every trial is a run that leaves the test split out; the chosen setting is trained with every seed, and tested."""
     write_recipe(work, "naive_bayes")

@@ -380,6 +380,7 @@ def ewt():
 
 @pytest.mark.parametrize("kind, least", [("most_frequent_tag", 0.75), ("hmm_bigram", 0.845), ("hmm_trigram", 0.85),
                                          ("averaged_perceptron", 0.885)])
+@pytest.mark.slow
 def test_tags_real_text(kind, least, ewt):
     """With 1,500 of 12,544 sentences to learn from."""
     (sentences, tags), (unseen, gold) = ewt

@@ -65,6 +65,7 @@ def test_json_says_the_same_with_escapes_of_its_own(capsys: pytest.CaptureFixtur
 
 
 @pytest.mark.parametrize(("closed", "lines"), [("<&-", 2), (">&-", 0), ("2>&-", 2), ("<&- >&- 2>&-", 0)])
+@pytest.mark.slow
 def test_streams_may_be_closed(tmp_path: Path, closed: str, lines: int) -> None:
     (tmp_path / "t.csv").write_text("text,label\nx y,b\nz,a\n" * 8, encoding="utf-8")
     (tmp_path / "rules.yaml").write_text(RULES, encoding="utf-8")
