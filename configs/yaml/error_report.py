@@ -156,7 +156,7 @@ def _unknown_key(target: Target) -> str:
     if meant := _suggestion(key, known):
         return f"unknown key {key!r}{meant}"
     if homes:
-        near = [home for home in homes if home.startswith(f"{_named(target.path[:-1])}.")]
+        near = [home for home in homes if home.replace(".", " ").split()[0] == str(target.path[0])]
         return f"unknown key {key!r} here; it belongs to {' or '.join(near or homes)}"
     return f"unknown key {key!r}; valid keys: {', '.join(known)}"
 
