@@ -1,6 +1,7 @@
 """A generator against a discriminator: losses and gradients by hand, what samples are like, who has won, and whole runs."""
 
 import json
+import shutil
 from dataclasses import replace
 from math import exp
 
@@ -340,6 +341,18 @@ def test_a_stopped_run_goes_on_bit_for_bit(trained, recipe, monkeypatch):
     whole, stopped = (folder / "runs" / recipe / name for name in ("whole", "stopped"))
     assert weights(whole) == weights(stopped)
     assert timeless(whole) == timeless(stopped)
+
+
+def test_a_run_that_was_stopped_before_its_first_checkpoint_is_trained_by_the_same_command(trained):
+    folder, _ = trained
+    command = ("train", "--config", "gan.yaml", "--seeds", "1,", "--set", "training.steps=5", "--name", "early")
+    nlp(*command, cwd=folder)
+    run = folder / "runs" / "gan" / "early-seed-1"
+    first = (run / "results.json").read_text(encoding="utf-8")
+    shutil.rmtree(run / "checkpoints")
+    (run / "results.json").unlink()
+    nlp(*command, cwd=folder)
+    assert json.loads((run / "results.json").read_text(encoding="utf-8"))["test"] == json.loads(first)["test"]
 
 
 @pytest.mark.slow

@@ -11,7 +11,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from ..configs.load import dump_recipe, find_recipe, recipe_name
+from ..configs.load import dump_recipe, find_recipe, load_recipe, recipe_name
 from ..configs.schema.recipe import Recipe
 from ..configs.schema.saved import OpenSaved
 from ..errors import Preempted
@@ -57,7 +57,7 @@ def new_jobs(recipe: Recipe, config: str, name: str | None, device: str, threads
 def job_in(directory: RunDirectory, recipe: Recipe, config: str, device: str, threads: int | None, processes: int = 1) -> Job:
     """The job of the run that belongs in this folder: a new one, or the one that was begun there, with its number of threads."""
     device, count, world = _place(recipe, device, threads, processes)
-    recipe = recipe if directory.config.exists() else pinned(recipe)
+    recipe = load_recipe(str(directory.config)) if directory.config.exists() else pinned(recipe)
 
     def begin() -> bool:
         if directory.config.exists():
