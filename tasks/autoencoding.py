@@ -12,7 +12,7 @@ from ..datasets.arrays import BoolArray, FloatArray, IntArray
 from ..datasets.encoded.batching import evenly_spaced
 from ..datasets.encoded.rebuilt_texts import RebuiltSplit, RebuiltTexts
 from ..datasets.encoded.split import Batch, Split
-from .figures import exp_ratio, ratio
+from .figures import ratio
 from .row_scores import MetricColumns, compact, ones
 from .sequence_to_sequence import SequenceToSequence, TextPredictions
 from .task import MOST_POINTS, Points, PredictOptions
@@ -68,9 +68,9 @@ class Autoencoding(SequenceToSequence):
         return CharacterAccuracy()
 
     @property
-    def generates(self) -> bool:
-        """A text has one target, itself."""
-        return False
+    def reports_perplexity(self) -> bool:
+        """Always."""
+        return True
 
     @classmethod
     def prepare(cls, config: AutoencodingConfig) -> RebuiltTexts:
@@ -96,16 +96,14 @@ class Autoencoding(SequenceToSequence):
         """`loss` in nats per token, its exponential `perplexity`, and `accuracy`, each after the gold tokens before it; `exact_match`: the
         share of texts that are rebuilt exactly; `character_accuracy`; and of variational codes `kl`, nats of divergence per text.
         """
-        sums = np.array([predictions.losses.sum(), predictions.tokens.sum()])
         kl = {} if predictions.nats is None else {"kl": float(predictions.nats.mean()) if len(predictions.nats) else 0.0}
-        return {**super().metrics(predictions), "perplexity": float(exp_ratio(sums)), **kl}
+        return {**super().metrics(predictions), **kl}
 
     def metric_columns(self, predictions: Any) -> MetricColumns:
         """Of each row what a sequence-to-sequence task has; and nats."""
-        columns = super().metric_columns(predictions)
         kl: MetricColumns = {} if predictions.nats is None else {
             "kl": ("ratio", {"nats": predictions.nats, "rows": ones(len(predictions.rows))})}
-        return {**columns, "perplexity": ("exp_ratio", columns["loss"][1]), **kl}
+        return {**super().metric_columns(predictions), **kl}
 
     def baselines(self, predictions: TextPredictions) -> Mapping[str, float]:
         """Always the same text."""

@@ -182,7 +182,7 @@ class SequenceLoss(TokenLoss):
         return self._scored(module(**given), ids, count)
 
     def _asked(self, inputs: Mapping[str, Any], targets: Targets, step: int) -> tuple[dict[str, Any], Tensor]:
-        """What the model is given, and the id at each place that it is asked for."""
+        """The inputs of the model, and the gold id at each place that it gives scores for."""
         values, mask = targets[self.target]
         given = {**inputs, "teacher_forcing": teacher_forcing_share(self.teacher_forcing, step)}
         ids = values.masked_fill(~mask, NO_TARGET).flatten()

@@ -157,13 +157,13 @@ class SequenceToSequence(Task):
             "loss": float(predictions.losses.sum()) / tokens,
             "accuracy": float(predictions.right.sum()) / tokens,
             "exact_match": _mean(predictions.exact),
-            **({"perplexity": float(exp_ratio(np.array([predictions.losses.sum(), tokens])))} if self.generates else {}),
             **self.scores.figures(predictions.sums.sum(axis=0)),
+            **({"perplexity": float(exp_ratio(np.array([predictions.losses.sum(), tokens])))} if self.reports_perplexity else {}),
         }
 
     @property
-    def generates(self) -> bool:
-        """Whether a source has many targets, so that what counts is how probable they are."""
+    def reports_perplexity(self) -> bool:
+        """Whether `perplexity` is a metric: where a source has many targets, what counts is how probable they are."""
         return self.config.scored_as == "generation"
 
     def metric_columns(self, predictions: TextPredictions) -> MetricColumns:
@@ -174,8 +174,8 @@ class SequenceToSequence(Task):
             "loss": ("ratio", losses),
             "accuracy": ("ratio", {"right": compact(predictions.right), **tokens}),
             "exact_match": ("share", {"exact": compact(predictions.exact), "rows": ones(len(predictions.rows))}),
-            **({"perplexity": ("exp_ratio", losses)} if self.generates else {}),
             **self.scores.columns(predictions.sums),
+            **({"perplexity": ("exp_ratio", losses)} if self.reports_perplexity else {}),
         }
 
     def row_texts(self, predictions: TextPredictions, split: Split) -> RowTexts:
@@ -192,7 +192,7 @@ class SequenceToSequence(Task):
 
     def baselines(self, predictions: TextPredictions) -> Mapping[str, float]:
         """Copying the source; of what is no text, the target that is most frequent here, or where perplexity counts, any token."""
-        if self.generates:
+        if self.reports_perplexity:
             return {"uniform": float(self.target.vocab_size)}
         if self.source is None:
             (_, times), = Counter(each for raw in predictions.raw for each in raw.references).most_common(1)

@@ -7,10 +7,11 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
-from contextlib import redirect_stderr, redirect_stdout
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
+from unittest.mock import patch
 
 NLP = Path(sys.executable).with_name("nlp")
 
@@ -135,6 +136,38 @@ def interrupted(folder: Path, recipe: str, name: str, number: int, delay: float,
     process.send_signal(number)
     _, printed = process.communicate()
     return process.returncode, printed
+
+
+@contextmanager
+def failing_at(step: int, error: type[BaseException] = AssertionError) -> Iterator[None]:
+    """Training raises this error after so many steps."""
+    from nlp.training.loop import trainer
+
+    is_over = trainer._is_over
+
+    def fails(session, cadence):
+        if session.progress.step == step:
+            raise error("pulled the plug")
+        return is_over(session, cadence)
+
+    with patch.object(trainer, "_is_over", fails):
+        yield
+
+
+@contextmanager
+def signalled_at(step: int) -> Iterator[None]:
+    """Training sees Ctrl-C when it has saved what there is after so many steps."""
+    from nlp.training.loop import trainer
+
+    saves = trainer._save
+
+    def stops(learner, meter, session):
+        saves(learner, meter, session)
+        if session.progress.step == step:
+            session.stop.received = signal.SIGINT
+
+    with patch.object(trainer, "_save", stops):
+        yield
 
 
 def timeless(run: Path) -> list[dict]:

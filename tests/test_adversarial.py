@@ -8,7 +8,7 @@ from math import exp
 import numpy as np
 import pytest
 import torch
-from command import nlp, timeless, weights, write_names
+from command import failing_at, nlp, timeless, weights, write_names
 from contracts import one_thread
 from nlp.cli.count_params import count
 from nlp.configs.schema.adversarial import AdversarialConfig, GanConfig
@@ -321,22 +321,12 @@ def test_evaluation_is_that_of_the_run(trained):
 
 
 @pytest.mark.parametrize("recipe", ["gan", "wasserstein"])
-def test_a_stopped_run_goes_on_bit_for_bit(trained, recipe, monkeypatch):
-    from nlp.training.loop import trainer
-
+def test_a_stopped_run_goes_on_bit_for_bit(trained, recipe):
     folder, _ = trained
     each = ("--set", "training.checkpoints.every_steps=4")
     nlp("train", "--config", f"{recipe}.yaml", "--name", "whole", *each, cwd=folder)
-    original = trainer._is_over
-
-    def pulled(session, cadence):
-        if session.progress.step == 14:
-            raise AssertionError("pulled the plug")
-        return original(session, cadence)
-
-    monkeypatch.setattr(trainer, "_is_over", pulled)
-    nlp("train", "--config", f"{recipe}.yaml", "--name", "stopped", *each, cwd=folder, code=1)
-    monkeypatch.setattr(trainer, "_is_over", original)
+    with failing_at(14):
+        nlp("train", "--config", f"{recipe}.yaml", "--name", "stopped", *each, cwd=folder, code=1)
     nlp("train", "--resume", f"{recipe}/stopped", cwd=folder)
     whole, stopped = (folder / "runs" / recipe / name for name in ("whole", "stopped"))
     assert weights(whole) == weights(stopped)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import tiny_runs
 import torch
-from command import nlp, results, timeless, weights
+from command import failing_at, nlp, results, timeless, weights
 from nlp.configs.load import load_recipe
 from nlp.configs.schema.autoencoding import AutoencoderConfig, NoiseConfig, VariationalConfig
 from nlp.configs.schema.data import SizesData
@@ -285,22 +285,12 @@ def test_a_long_text_is_rebuilt_where_more_may_be_written(trained):
     assert nlp("predict", "autoencoder", text, "--length", "11", cwd=trained).stdout.strip()
 
 
-def test_stopped_inside_an_epoch_and_resumed_it_ends_with_the_same_bytes(tmp_path, monkeypatch):
-    from nlp.training.loop import trainer
-
+def test_stopped_inside_an_epoch_and_resumed_it_ends_with_the_same_bytes(tmp_path):
     tiny_runs.write_data(tmp_path)
     recipe = tiny_runs.write_recipe(tmp_path, "autoencoder")
     nlp("train", "--config", recipe, "--name", "whole", cwd=tmp_path)
-    is_over = trainer._is_over
-
-    def stops(session: Any, cadence: Any) -> bool:
-        if session.progress.step == 10:
-            raise KeyboardInterrupt
-        return is_over(session, cadence)
-
-    monkeypatch.setattr(trainer, "_is_over", stops)
-    nlp("train", "--config", recipe, "--name", "stopped", cwd=tmp_path, code=130)
-    monkeypatch.setattr(trainer, "_is_over", is_over)
+    with failing_at(10, KeyboardInterrupt):
+        nlp("train", "--config", recipe, "--name", "stopped", cwd=tmp_path, code=130)
     nlp("train", "--resume", "autoencoder/stopped", cwd=tmp_path)
     whole, stopped = (tmp_path / "runs" / "autoencoder" / name for name in ("whole", "stopped"))
     assert weights(stopped) == weights(whole)

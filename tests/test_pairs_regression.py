@@ -2,13 +2,12 @@
 
 import csv
 import json
-import signal
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from command import nlp, nlp_process, weights
+from command import nlp, nlp_process, signalled_at, weights
 from nlp.analysis.comparison.methods import MeasuredRows
 from nlp.configs.load import load_recipe
 from nlp.configs.schema.data import FileData, SizesData
@@ -30,7 +29,6 @@ from nlp.tasks.regression import NumberPredictions, Regression
 from nlp.tasks.row_scores import MetricRows
 from nlp.tasks.task import PredictOptions
 from nlp.training.folder.run_directory import find_run
-from nlp.training.loop import trainer
 from nlp.training.open_run import OpenedRun, open_run
 
 WORDS = ("dog", "cat", "bird", "runs", "sleeps", "sings", "big", "small")
@@ -298,18 +296,10 @@ def test_a_saved_run_predicts_the_same_in_batches_of_any_size(tmp_path, model):
 
 
 @pytest.mark.parametrize("model", ["mlp", "cross"])
-def test_a_run_resumed_in_mid_epoch_equals_one_that_was_not_stopped(tmp_path, monkeypatch, model):
+def test_a_run_resumed_in_mid_epoch_equals_one_that_was_not_stopped(tmp_path, model):
     trained(tmp_path, model, "whole")
-    saves = trainer._save
-
-    def stop_at_step_three(learner, meter, session):
-        saves(learner, meter, session)
-        if session.progress.step == 3:
-            session.stop.received = signal.SIGINT
-
-    monkeypatch.setattr(trainer, "_save", stop_at_step_three)
-    nlp("train", "--config", f"{model}.yaml", "--name", "stopped", cwd=tmp_path, code=130)
-    monkeypatch.setattr(trainer, "_save", saves)
+    with signalled_at(3):
+        nlp("train", "--config", f"{model}.yaml", "--name", "stopped", cwd=tmp_path, code=130)
     nlp("train", "--resume", f"runs/{model}/stopped", cwd=tmp_path)
     assert weights(tmp_path / "runs" / model / "stopped") == weights(tmp_path / "runs" / model / "whole")
 

@@ -2,18 +2,16 @@
 
 import csv
 import json
-import signal
 from pathlib import Path
 
 import nlp as package
 import numpy as np
 import pytest
-from command import nlp, nlp_process, results, weights
+from command import nlp, nlp_process, results, signalled_at, weights
 from nlp.configs.load import load_recipe
 from nlp.errors import ConfigError
 from nlp.tasks.task import PredictOptions
 from nlp.training.folder.run_directory import find_run
-from nlp.training.loop import trainer
 from nlp.training.open_run import OpenedRun, open_run
 
 WORDS = {"dog": "hund", "cat": "katze", "bird": "vogel", "runs": "rennt", "sleeps": "schläft", "sings": "singt", "big": "groß",
@@ -101,18 +99,10 @@ def test_towers_learn_what_no_letters_tell(tmp_path):
 
 
 @pytest.mark.parametrize("task", [PARALLEL, JUDGED], ids=["parallel", "judged"])
-def test_a_run_resumed_in_mid_epoch_equals_one_that_was_not_stopped(tmp_path, monkeypatch, task):
+def test_a_run_resumed_in_mid_epoch_equals_one_that_was_not_stopped(tmp_path, task):
     trained(tmp_path, "mlp", "whole", task)
-    saves = trainer._save
-
-    def stop_at_step_three(learner, meter, session):
-        saves(learner, meter, session)
-        if session.progress.step == 3:
-            session.stop.received = signal.SIGINT
-
-    monkeypatch.setattr(trainer, "_save", stop_at_step_three)
-    nlp("train", "--config", "mlp.yaml", "--name", "stopped", cwd=tmp_path, code=130)
-    monkeypatch.setattr(trainer, "_save", saves)
+    with signalled_at(3):
+        nlp("train", "--config", "mlp.yaml", "--name", "stopped", cwd=tmp_path, code=130)
     nlp("train", "--resume", "runs/mlp/stopped", cwd=tmp_path)
     assert weights(tmp_path / "runs" / "mlp" / "stopped") == weights(tmp_path / "runs" / "mlp" / "whole")
 

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
-from command import TRAINING, nlp, write_names, write_recipe
+from command import TRAINING, failing_at, nlp, write_names, write_recipe
 from nlp.configs.schema.tokenizer import UNK
 from nlp.datasets.encoded.labelled_texts import LabelledSplit
 from nlp.datasets.encoded.split import Batch, StepRandom, Target
@@ -47,28 +47,19 @@ class Noisy(LabelledSplit):
 
 def test_a_run_with_noise_in_its_batches_resumes_bit_for_bit(tmp_path, monkeypatch):
     from nlp.datasets.encoded import labelled_texts
-    from nlp.training.loop import trainer
 
     monkeypatch.setattr(labelled_texts, "LabelledSplit", Noisy)
     write_names(tmp_path)
     write_recipe(tmp_path, "lstm", TRAINING.replace("log_every: 5", "log_every: 5, checkpoints: {every_steps: 7}"))
     nlp("train", "--config", "lstm.yaml", "--name", "uninterrupted", cwd=tmp_path)
-    original = trainer._is_over
-    monkeypatch.setattr(trainer, "_is_over", lambda session, cadence: _raise_at(17, session, original, cadence))
-    nlp("train", "--config", "lstm.yaml", "--name", "stopped", cwd=tmp_path, code=1)
-    monkeypatch.setattr(trainer, "_is_over", original)
+    with failing_at(17):
+        nlp("train", "--config", "lstm.yaml", "--name", "stopped", cwd=tmp_path, code=1)
     nlp("train", "--resume", "lstm/stopped", cwd=tmp_path)
     one, other = (tmp_path / "runs" / "lstm" / name for name in ("uninterrupted", "stopped"))
     last = (one / "checkpoints" / "last").read_text()
     assert (other / "checkpoints" / "last").read_text() == last
     for file in ("model.safetensors", "state.safetensors"):
         assert (one / "checkpoints" / last.strip() / file).read_bytes() == (other / "checkpoints" / last.strip() / file).read_bytes()
-
-
-def _raise_at(step, session, original, cadence):
-    if session.progress.step == step:
-        raise AssertionError("pulled the plug")
-    return original(session, cadence)
 
 
 @dataclasses.dataclass(frozen=True)

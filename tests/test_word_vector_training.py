@@ -6,7 +6,7 @@ from collections import Counter
 import numpy as np
 import pytest
 import torch
-from command import nlp, timeless
+from command import failing_at, nlp, timeless
 from contracts import one_thread
 from nlp.configs.schema.data import SizesData
 from nlp.configs.schema.tokenizer import EOS, PAD, SPECIAL_TOKENS, UNK
@@ -315,22 +315,12 @@ def test_words_that_can_replace_each_other_become_neighbours(tmp_path, kind, ngr
     assert ("spelled like it: cat" in unknown.stderr) == (ngrams == "null")
 
 
-def test_a_stopped_run_goes_on_bit_for_bit(tmp_path, monkeypatch):
-    from nlp.training.loop import trainer
-
+def test_a_stopped_run_goes_on_bit_for_bit(tmp_path):
     write_text(tmp_path)
     each = ("--set", "training.checkpoints.every_steps=4")
     nlp("train", "--config", "vectors.yaml", "--name", "whole", *each, cwd=tmp_path)
-    original = trainer._is_over
-
-    def pulled(session, cadence):
-        if session.progress.step == 14:
-            raise AssertionError("pulled the plug")
-        return original(session, cadence)
-
-    monkeypatch.setattr(trainer, "_is_over", pulled)
-    nlp("train", "--config", "vectors.yaml", "--name", "stopped", *each, cwd=tmp_path, code=1)
-    monkeypatch.setattr(trainer, "_is_over", original)
+    with failing_at(14):
+        nlp("train", "--config", "vectors.yaml", "--name", "stopped", *each, cwd=tmp_path, code=1)
     nlp("train", "--resume", "vectors/stopped", cwd=tmp_path)
     whole, stopped = (tmp_path / "runs" / "vectors" / name for name in ("whole", "stopped"))
     last = (whole / "checkpoints" / "last").read_text().strip()

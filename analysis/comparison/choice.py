@@ -202,8 +202,7 @@ def _one_per_seed(runs: Sequence[Candidate], notices: list[str]) -> Group:
     has_chance, recipe = Group(runs[0].recipe, runs).has_chance, runs[0].recipe
     oldest_first = sorted(runs, key=lambda each: _age(each.run))
     latest = {(each.seed if has_chance else 0, each.fold): each for each in oldest_first}
-    earlier = [each for each in runs if each not in latest.values()]
-    if earlier and has_chance:
+    if has_chance and (earlier := [each for each in runs if latest[each.seed, each.fold] is not each]):
         pairs = (f"{each.run.address} (seed {each.seed}, run again as {latest[each.seed, each.fold].run.address})" for each in earlier)
         notices.append(f"Of runs of one recipe with the same seed the latest counts. Left out: {', '.join(pairs)}.")
     seeds: dict[int, list[Candidate]] = {}

@@ -264,7 +264,7 @@ class ParserConfig(ModelBase):
     exploration: Fraction = 0.9
     """After the first pass: how often the parser follows its own mistakes in training, and learns to go on from there."""
     hash_bits: Annotated[int, Field(ge=10, le=24)] = 21
-    """Features of transitions are told apart by a hash of so many bits, those of relations by three bits fewer."""
+    """Size of the hash of features in bits: 2^hash_bits rows of weights for transitions, an eighth of that for relations."""
 
     @property
     def inputs(self) -> Inputs:

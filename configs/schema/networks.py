@@ -240,7 +240,7 @@ class Seq2SeqConfig(EncoderDecoderConfig):
 
     encoder: Annotated[LabelEncoderConfig | PictureCnnConfig, Field(discriminator="type")] | None = None
     """What reads a source that is no text: `label`, or `picture_cnn` with the keys that it has as a model of its own. It gives one vector,
-    which is all that the decoder is told. By default the source is a text, and the model has an encoder of its own kind."""
+    all that the decoder sees of the source. By default the source is a text, and the model has an encoder of its own kind."""
 
     @property
     def inputs(self) -> Inputs:

@@ -18,6 +18,7 @@ from .cache import Cache
 from .numbered_texts import parsed
 from .preparation import Preparation, Tokenizers
 from .split import Batch, Encoding, StepRandom, Target, truncation_notices
+from .text_pairs import refuse_empty, refuse_rows
 from .text_rows import as_bag, as_padded
 
 SHOWN = 60
@@ -118,24 +119,15 @@ class RankedTexts(Preparation):
         """The table as it is. Raises DataError for an empty text, a relevance that is no number, and for a query that cannot be ranked
         for: one without a right answer, or with a single candidate.
         """
-        for column in (self.task.text, self.task.other):
-            self._refuse(table, column, [not text.strip() for text in table.columns[column]], "nothing",
-                         "there is nothing to compare. Remove such rows (in parallel files, the same line from both)")
+        refuse_empty(table, (self.task.text, self.task.other), "compare")
         if self.task.relevance is not None:
             numbers = [parsed(written) for written in table.columns[self.task.relevance]]
-            self._refuse(table, self.task.relevance, [number is None or number < 0 for number in numbers], None,
-                         "a relevance is a number, 0 for a candidate that does not answer the query and more for one that does. Correct "
-                         "it, or name the column of the numbers by task.relevance")
+            refuse_rows(table, self.task.relevance, [number is None or number < 0 for number in numbers], None,
+                        "a relevance is a number, 0 for a candidate that does not answer the query and more for one that does. Correct "
+                        "it, or name the column of the numbers by task.relevance")
         if len(table):
             self._refuse_unrankable(table)
         return table, []
-
-    def _refuse(self, table: Table, column: str, wrong: Sequence[bool], found: str | None, remedy: str) -> None:
-        rows = [row for row, is_wrong in enumerate(wrong) if is_wrong]
-        if rows:
-            more = f", as {len(rows) - 1:,} more rows have" if len(rows) > 1 else ""
-            what = found or repr(table.columns[column][rows[0]])
-            raise DataError(f"{table.where(rows[0])} has {what} in column `{column}`{more}: {remedy}.")
 
     def _refuse_unrankable(self, table: Table) -> None:
         grouped = self._grouped(table)
@@ -159,8 +151,9 @@ class RankedTexts(Preparation):
 
     def split(self, name: str, table: Table, encoding: Encoding, cache: Cache) -> tuple[RankedSplit, Sequence[str]]:
         """One split in numbers; and notices. A part of the training rows may lack the right answer of a query, which is then left out."""
-        grouped = [rows for rows in self._grouped(table).values() if any(self._relevance(table, row) > 0 for row in rows)]
-        left_out = len(self._grouped(table)) - len(grouped)
+        every = self._grouped(table).values()
+        grouped = [rows for rows in every if any(self._relevance(table, row) > 0 for row in rows)]
+        left_out = len(every) - len(grouped)
         notices = [f"{name}: {left_out:,} queries have no right answer in this part of the rows, and are left out."] if left_out else []
         first = [rows[0] for rows in grouped]
         answers = table.columns[self.task.other]

@@ -212,10 +212,18 @@ def encode_each(tokenizer: Tokenizer, texts: Sequence[str]) -> Ragged:
     return tokenizer.encode(texts)
 
 
-def refuse_empty(table: Table, columns: Sequence[str]) -> None:
-    """Raises DataError for a row that has nothing in one of the columns."""
+def refuse_empty(table: Table, columns: Sequence[str], missing: str = "learn from or to score") -> None:
+    """Raises DataError for a row that has nothing in one of the columns, so that there is nothing to do what `missing` says."""
     for column in columns:
-        if empty := [row for row, text in enumerate(table.columns[column]) if not text.strip()]:
-            more = f", as {len(empty) - 1:,} more rows have" if len(empty) > 1 else ""
-            raise DataError(f"{table.where(empty[0])} has nothing in column `{column}`{more}: there is nothing to learn from or to "
-                            "score. Remove such rows (in parallel files, the same line from both).")
+        empty = [not text.strip() for text in table.columns[column]]
+        refuse_rows(table, column, empty, "nothing", f"there is nothing to {missing}. Remove such rows (in parallel files, the same line "
+                    "from both)")
+
+
+def refuse_rows(table: Table, column: str, wrong: Sequence[bool], found: str | None, remedy: str) -> None:
+    """Raises DataError where a row is wrong; `found` is what it has in the column, by default its cell."""
+    rows = [row for row, is_wrong in enumerate(wrong) if is_wrong]
+    if rows:
+        more = f", as {len(rows) - 1:,} more rows have" if len(rows) > 1 else ""
+        what = found or repr(table.columns[column][rows[0]])
+        raise DataError(f"{table.where(rows[0])} has {what} in column `{column}`{more}: {remedy}.")

@@ -22,7 +22,7 @@ class Tagger(Protocol):
 PART_OF_SPEECH = "tokenizer.analysis.part_of_speech.run"
 """The key that names the tagger of a classical pipeline."""
 SYNTAX = "tokenizer.analysis.syntax.parser"
-"""The key that names its parser, which is opened in the same way: what it says of a word, HEAD:RELATION, is as good as a tag."""
+"""The key that names its parser, which is opened in the same way: its prediction for a word, HEAD:RELATION, is handled as a tag."""
 
 
 class OpenTagger(Protocol):

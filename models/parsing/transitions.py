@@ -18,7 +18,7 @@ class Configurations:
     """Stacks, buffers and arcs of sentences side by side, one in each row; the first sentence is the longest.
 
     Words count from 1. 0 is the root, at the bottom of the stack, which gets a dependent only when the buffer is empty, so that there is
-    exactly one. `nothing` stands for a word that there is not. A sentence of n words takes 2 n transitions.
+    exactly one. `nothing` is the index of a missing word. A sentence of n words takes 2 n transitions.
     """
 
     def __init__(self, lengths: IntArray) -> None:

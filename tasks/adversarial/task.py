@@ -164,7 +164,8 @@ class Adversarial(Task):
 
     def baselines(self, predictions: SamplePredictions) -> Mapping[str, float]:
         """The real texts in place of samples."""
-        return {"real texts": self.metrics(predictions)["real_perplexity"]}
+        n_characters = sum(len(text) + 1 for text in predictions.real)
+        return {"real texts": float(exp_ratio(np.array([predictions.real_nats.sum(), n_characters])))}
 
     def trouble(self, evaluations: Evaluations) -> str | None:
         """That one player has won, or that samples are all alike."""

@@ -144,7 +144,7 @@ class Ranking(Task):
         return {"prediction": predictions.best[place], "score": _rounded(predictions.scores[place]), "rank": int(predictions.ranks[place])}
 
     def row_texts(self, predictions: Rankings, split: Split) -> RowTexts:
-        """Where several answers are the most relevant, any of them stands for the first."""
+        """Where several answers share the highest relevance, predicting any of them counts as predicting the first."""
         labels = [split.example(row)["label"] for row in predictions.rows.tolist()]
         found = zip(predictions.best, predictions.answers, labels, strict=True)
         predicted = [label if best in answers else best for best, answers, label in found]
