@@ -4,14 +4,16 @@ import io
 import json
 import os
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from unittest.mock import patch
+
+from forked import start
 
 NLP = Path(sys.executable).with_name("nlp")
 
@@ -87,11 +89,18 @@ def nlp(*arguments: str | Path, cwd: Path, code: int = 0) -> Done:
     return _held(Done(done.returncode, printed.getvalue(), warned.getvalue()), code)
 
 
-def nlp_process(*arguments: str | Path, cwd: Path, code: int = 0, text: str | None = None, **variables: str) -> Done:
-    """Run `nlp ARGUMENTS` as a person does, in a process of its own, with `text` on standard input."""
-    done = subprocess.run([str(NLP), *map(str, _on_one_thread(arguments))], cwd=cwd, capture_output=True, encoding="utf-8", timeout=240,
-                          input=text, env={**os.environ, **variables}, check=False)
-    return _held(Done(done.returncode, done.stdout, done.stderr), code)
+def nlp_process(*arguments: str | Path, cwd: Path, code: int = 0, text: str = "", **variables: str) -> Done:
+    """Run `nlp ARGUMENTS` in a process of its own, with `text` on standard input; the libraries are loaded already."""
+    with TemporaryDirectory() as folder:
+        given, printed, warned = (Path(folder) / name for name in ("given", "printed", "warned"))
+        given.write_text(text, encoding="utf-8", newline="")
+        process = start(_on_one_thread(arguments), cwd, printed, errors=warned, given=given, **variables)
+        process.join(240)
+        process.kill()  # where it has not ended
+        process.join()
+        assert process.exitcode is not None, "it has ended"
+        done = Done(process.exitcode, printed.read_text(encoding="utf-8"), warned.read_text(encoding="utf-8"))
+    return _held(done, code)
 
 
 def heeds_ctrl_c() -> None:
@@ -126,16 +135,17 @@ def weights(run: Path, which: str = "last") -> bytes:
 
 def interrupted(folder: Path, recipe: str, name: str, number: int, delay: float, **variables: str) -> tuple[int, str]:
     """Train, and send a signal after `delay` seconds of training; the exit code, and what was printed on standard error."""
-    process = subprocess.Popen([str(NLP), "train", "--config", recipe, "--name", name, "--threads", "1"],
-                               cwd=folder, stdout=subprocess.DEVNULL,
-                               stderr=subprocess.PIPE, encoding="utf-8", env={**os.environ, **variables})
+    printed = folder / f"{name}.printed"
+    process = start(["train", "--config", recipe, "--name", name, "--threads", "1"], folder, Path(os.devnull), errors=printed, **variables)
     run = folder / "runs" / recipe.removesuffix(".yaml") / name
-    while not (run / "checkpoints" / "last").exists() and process.poll() is None:
+    while not (run / "checkpoints" / "last").exists() and process.exitcode is None:
         time.sleep(0.002)
     time.sleep(delay)
-    process.send_signal(number)
-    _, printed = process.communicate()
-    return process.returncode, printed
+    assert process.pid is not None and process.exitcode is None, "still running"
+    os.kill(process.pid, number)
+    process.join()
+    assert process.exitcode is not None, "it has ended"
+    return process.exitcode, printed.read_text(encoding="utf-8")
 
 
 @contextmanager

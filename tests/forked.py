@@ -26,11 +26,16 @@ class Ended:
     interrupted: bool = False
 
 
-def start(arguments: Sequence[str | Path], cwd: Path, output: Path, memory: int | None = None, **variables: str) -> BaseProcess:
-    """Start `nlp ARGUMENTS`, with so many bytes of memory at most; what it prints goes to a file."""
+def start(arguments: Sequence[str | Path], cwd: Path, output: Path, memory: int | None = None, errors: Path | None = None,
+          given: Path = Path(os.devnull), **variables: str) -> BaseProcess:
+    """Start `nlp ARGUMENTS`, with so many bytes of memory at most, and a file on standard input.
+
+    What it prints goes to a file; to another one what it prints on standard error, if one is named.
+    """
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(LIBRARIES)
-    process = context.Process(target=_command, args=([*map(str, arguments)], cwd, output, memory, {**os.environ, **variables}))
+    files, environment = (given, output, errors or output), {**os.environ, **variables}
+    process = context.Process(target=_command, args=([*map(str, arguments)], cwd, files, memory, environment))
     process.start()
     return process
 
@@ -52,7 +57,7 @@ def run(arguments: Sequence[str | Path], cwd: Path, output: Path, seconds: float
     return Ended(code, output.read_text(encoding="utf-8", errors="replace"), interrupted)
 
 
-def _command(arguments: list[str], cwd: Path, output: Path, memory: int | None, variables: dict[str, str]) -> None:
+def _command(arguments: list[str], cwd: Path, files: tuple[Path, Path, Path], memory: int | None, variables: dict[str, str]) -> None:
     if memory is not None:
         import resource  # not on Windows
 
@@ -60,10 +65,18 @@ def _command(arguments: list[str], cwd: Path, output: Path, memory: int | None, 
     os.environ.clear()
     os.environ.update(variables)
     os.chdir(cwd)
-    to, nothing = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), os.open(os.devnull, os.O_RDONLY)
-    for descriptor, kind in ((nothing, 0), (to, 1), (to, 2)):
-        os.dup2(descriptor, kind)
+    _connect(*files)
     sys.argv = ["nlp", *arguments]
     from nlp.cli.main import main
 
     main()
+
+
+def _connect(given: Path, output: Path, errors: Path) -> None:
+    """Standard input, output and error are these files from now on."""
+    to = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    also = to if errors == output else os.open(errors, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    for descriptor, kind in ((os.open(given, os.O_RDONLY), 0), (to, 1), (also, 2)):
+        os.dup2(descriptor, kind)
+    sys.stdin, sys.stdout = os.fdopen(0, encoding="utf-8", closefd=False), os.fdopen(1, "w", encoding="utf-8", closefd=False)
+    sys.stderr = os.fdopen(2, "w", encoding="utf-8", closefd=False, buffering=1)

@@ -1,6 +1,7 @@
 """The benchmarks run, at sizes that are too small to measure speed: no test here checks a time."""
 
 import json
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -230,12 +231,15 @@ def test_peers_run_or_report_how_to_get_them(peer, tmp_path):
 
 
 @pytest.mark.parametrize("path", sorted(FOLDER.glob("*.py")), ids=lambda path: path.name)
-def test_every_script_prints_how_it_is_used(path):
+def test_every_script_prints_how_it_is_used(path, monkeypatch, capsys):
     if "typer.run(main)" not in path.read_text(encoding="utf-8"):
         pytest.skip("no script: the others take it from here")
-    done = subprocess.run([sys.executable, str(path), "--help"], capture_output=True, encoding="utf-8", check=False)
-    assert done.returncode == 0, done.stderr
-    assert "--json" in done.stdout
+    monkeypatch.setattr(sys, "argv", [str(path), "--help"])
+    monkeypatch.syspath_prepend(FOLDER)
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_path(str(path), run_name="__main__")
+    assert ended.value.code == 0
+    assert "--json" in capsys.readouterr().out
 
 
 def logged(ours):

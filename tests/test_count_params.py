@@ -3,12 +3,13 @@
 import json
 import re
 import resource
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 import torch
-from command import nlp, nlp_process
+from command import NLP, nlp
 from contracts import ENCODERS, NETWORKS, Case, chain, one_thread, parameters_by_hand, recurrent, tensors_for, transformer
 from nlp.analysis.counting.cost import measure, numbers_kept
 from nlp.analysis.counting.model_size import Counted, count_recipe, needs_data
@@ -326,7 +327,8 @@ def test_sizes_can_be_put_in_place_of_data(tmp_path: Path) -> None:
 @pytest.mark.skipif(sys.platform == "win32", reason="asks the system for the memory of a process that has ended")
 def test_gpt3_takes_seconds_and_not_its_memory(tmp_path: Path) -> None:
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    done = nlp_process("count-params", "--config", "counting/gpt3", "--format", "json", cwd=tmp_path)
+    command = [NLP, "count-params", "--config", "counting/gpt3", "--format", "json"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, check=True)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     assert json.loads(done.stdout)["total_parameters"] == 174_604_259_328
     assert after.ru_utime - before.ru_utime < 8  # about 3 alone; on a busy machine a second of work takes longer

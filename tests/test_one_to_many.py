@@ -145,7 +145,7 @@ def labels(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run that makes sentences of an animal, and a classifier of sentences."""
     folder = tmp_path_factory.mktemp("labels")
     tiny_runs.write_data(folder)
-    for family, more in (("label_seq2seq", ("training.epochs=25", "model.hidden_size=24")), ("naive_bayes", ())):
+    for family, more in (("label_seq2seq", ("training.epochs=25", "model.hidden_size=24", *tiny_runs.SELDOM[1::2])), ("naive_bayes", ())):
         changes = [each for key in more for each in ("--set", key)]
         nlp("train", "--config", tiny_runs.write_recipe(folder, family), "--name", "one", *changes, cwd=folder)
     return folder

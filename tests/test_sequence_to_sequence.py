@@ -51,7 +51,7 @@ def write(folder: Path, model: str, epochs: int = 2) -> Path:
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("trained")
-    nlp("train", "--config", write(folder, "recurrent", epochs=40), "--name", "one", cwd=folder)
+    nlp("train", "--config", write(folder, "recurrent", epochs=40), "--name", "one", *tiny_runs.SELDOM, cwd=folder)
     return folder
 
 

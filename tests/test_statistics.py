@@ -400,7 +400,7 @@ def test_holm_of_a_known_case():
     assert holm([0.4]).tolist() == [0.4]
 
 
-@settings(max_examples=25)  # the reference takes 50 ms
+@settings(max_examples=10)  # the reference takes 50 ms
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=12))
 def test_holms_correction_equals_that_of_statsmodels(p_values):
     assert holm(p_values) == pytest.approx(multipletests(p_values, method="holm")[1])

@@ -216,7 +216,7 @@ def test_splits_are_one_method_with_the_mean_over_them(folder):
 def test_a_study_trains_each_run_once_and_as_it_would_be_alone(folder):
     command = ["train", "--config", "rules.yaml", "--config", "naive_bayes.yaml", "--config", "mlp.yaml", "--seeds", "2",
                "--parallel-runs", "2"]
-    done = nlp_process(*command, cwd=folder)
+    done = subprocess.run([str(NLP), *command, "--threads", "1"], cwd=folder, capture_output=True, encoding="utf-8", check=True)
     assert [line.split("  ")[0] for line in done.stderr.splitlines() if "validation accuracy" in line] == [f"{n}/6" for n in range(1, 7)]
     assert re.search(r"^rules +2 .*\nnaive_bayes +2 .*\nmlp +2 .*±", done.stdout, re.MULTILINE)
     assert "Next: nlp compare rules naive_bayes mlp" in done.stdout
@@ -343,8 +343,8 @@ def wait_for(folder: Path, pattern: str) -> Path:
     return found[0]
 
 
-@pytest.mark.parametrize(("number", "code"), [
-    (signal.SIGTERM, 75), pytest.param(signal.SIGINT, 130, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 75), (signal.SIGINT, 130)])
 def test_a_signal_saves_all_runs_and_the_same_command_goes_on(number, code, folder):
     write_recipe(folder, "mlp", TRAINING.replace("epochs: 3", "epochs: 30"), "long")
     command = ["train", "--config", "long.yaml", "--seeds", "2", "--parallel-runs", "2", "--threads", "1"]

@@ -40,6 +40,8 @@ training: {epochs: 3, batch_size: 4, log_every: 2, clip_norm: 1.0, checkpoints: 
   learning_rate: 0.01}, best_metric: loss}
 """
 AVERAGED = STEPS.replace("clip_norm: 1.0", "clip_norm: 1.0, ema: 0.9, accumulate: 2, schedule: {type: plateau, patience: 1}")
+SELDOM = ("--set", "training.evaluate_every=100", "--set", "training.checkpoints.every_steps=100")
+"""Of a run that only has to learn."""
 RECIPES = {
     "rules": [CLASSES, "model: {type: rules, default: dog, rules: [{label: cat, pattern: 'cat'}, {label: bird, keywords: [bird]}]}"],
     "naive_bayes": [CLASSES, NGRAMS, "model: {type: naive_bayes}"],
