@@ -155,7 +155,7 @@ LONG = TRAINING.replace("epochs: 3", "epochs: 12, checkpoints: {every_steps: 7},
 
 
 @pytest.mark.parametrize(("number", "exit_code"), [
-    (signal.SIGINT, 130), pytest.param(signal.SIGTERM, 75, marks=pytest.mark.slow), (signal.SIGUSR1, 75)])
+    (signal.SIGINT, 130), *(pytest.param(number, 75, marks=pytest.mark.slow) for number in (signal.SIGTERM, signal.SIGUSR1))])
 def test_a_signal_finishes_the_step_and_prints_how_to_resume(number, exit_code, folder):
     write_recipe(folder, "lstm", training=LONG, name="long")
     name = f"stopped-{number}"

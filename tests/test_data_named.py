@@ -26,7 +26,15 @@ def real(name: str, **settings):
     return read_dataset(NamedData(type="named", name=name, **settings))
 
 
-@pytest.mark.parametrize("name", DOWNLOADED)
+LARGE = {"20newsgroups", "ag_news", "cmudict", "conll2000", "korsts", "multi30k", "nsmc", "ud_english_ewt"}
+
+
+def large_ones_are_slow(*cases):
+    """Cases that begin with the name of a dataset; reading a large one takes a second or more."""
+    return [pytest.param(*case, marks=pytest.mark.slow) if case[0] in LARGE else case for case in cases]
+
+
+@pytest.mark.parametrize("name", [pytest.param(name, marks=pytest.mark.slow) if name in LARGE else name for name in DOWNLOADED])
 def test_sizes_and_columns_are_those_of_the_table(name):
     named, dataset = DATASETS[name], real(name)
     sizes = {split: len(table) for split, table in dataset.splits.items()}
@@ -55,8 +63,9 @@ def test_the_table_is_complete(name):
         assert (source.url is None) == (named.archive is not None)
 
 
-@pytest.mark.parametrize(("name", "n_leaks"), [("trec", 10), ("nsmc", 1_571), ("atis", 13), ("snips", 26), ("sst2", 2), ("mr", 0),
-                                              ("ud_english_ewt", 94), ("conll2000", 14), ("wnut17", 0), ("cmudict", 0)])
+@pytest.mark.parametrize(("name", "n_leaks"), large_ones_are_slow(
+    ("trec", 10), ("nsmc", 1_571), ("atis", 13), ("snips", 26), ("sst2", 2), ("mr", 0), ("ud_english_ewt", 94), ("conll2000", 14),
+    ("wnut17", 0), ("cmudict", 0)))
 def test_test_texts_that_occur_in_the_official_train_split(name, n_leaks):
     splits, named = real(name).splits, DATASETS[name]
     other = "train" if "validation" in named.sizes else "train or validation"

@@ -315,9 +315,9 @@ def real(name: str):
 
 
 @pytest.mark.parametrize(("name", "sentences", "tokens"), [
-    ("ud_english_ewt", (12_544, 2_001, 2_077), (204_577, 25_147, 25_094)),
+    pytest.param("ud_english_ewt", (12_544, 2_001, 2_077), (204_577, 25_147, 25_094), marks=pytest.mark.slow),
     ("wnut17", (3_394, 1_009, 1_287), (62_730, 15_733, 23_394)),
-    ("conll2000", (8_042, 894, 2_012), (190_287, 21_440, 47_377)),
+    pytest.param("conll2000", (8_042, 894, 2_012), (190_287, 21_440, 47_377), marks=pytest.mark.slow),
 ])
 def test_sentences_and_tokens_of_tagged_datasets(name, sentences, tokens):
     splits, named = real(name), DATASETS[name]
