@@ -21,7 +21,7 @@ from nlp.datasets.encoded.text_pairs import Raw, TextSources
 from nlp.datasets.tables import Table
 from nlp.datasets.tokenizers.token_sequences import TokenSequences
 from nlp.models.build import build_model
-from nlp.models.networks.gan import Gan
+from nlp.models.networks.gan import CodeGan
 from nlp.tasks.adversarial.character_ngrams import CharacterNgrams
 from nlp.tasks.adversarial.losses import DiscriminatorLoss, GeneratorLoss
 from nlp.tasks.adversarial.task import Adversarial, SamplePredictions, noise_of
@@ -40,13 +40,13 @@ STANDARD, WASSERSTEIN = {"type": "standard"}, {"type": "wasserstein", "gradient_
 RATE = {"discriminator": 0.1, "generator": 0.02}
 
 
-def gan(**more) -> Gan:
+def gan(**more) -> CodeGan:
     sgd = {name: {"type": "sgd", "learning_rate": rate} for name, rate in RATE.items()}
     players = {name: {"hidden_sizes": [5], "activation": "tanh", "optimizer": sgd[name]} for name in RATE}
     config = GanConfig.model_validate({"type": "gan", "architecture": {"autoencoder": AUTOENCODER}, "d_noise": D_NOISE, **players, **more})
     torch.manual_seed(3)
     model = build_model(config, SIZES, None)
-    assert isinstance(model, Gan)
+    assert isinstance(model, CodeGan)
     return model
 
 
@@ -62,7 +62,7 @@ def _letters():
     return CharacterTokenizer(type="characters")
 
 
-class Coded(Gan):
+class Coded(CodeGan):
     """Reads codes as they are."""
 
     def prepared(self, inputs):
@@ -74,7 +74,7 @@ def code_batch(step: int, n: int = 4) -> Batch:
     return Batch(np.arange(n), {"codes": codes}, {"real": Target(np.ones(n, np.float32), np.ones(n, bool))})
 
 
-def learner_of(model: Gan, task: Adversarial) -> GradientLearner:
+def learner_of(model: CodeGan, task: Adversarial) -> GradientLearner:
     model.__class__ = Coded
     config = TrainingConfig.model_validate({"steps": 9, "optimizer": {"type": "sgd", "learning_rate": 9.0}})
     return GradientLearner(model, task, config, Schedule(config.schedule, 9), seed=1, world=World())
@@ -391,6 +391,8 @@ def test_count_and_check(trained):
     (["model.codes=nowhere"], "nowhere"),
     (["model.codes=gan"], "codes are those of an autoencoder"),
     (["model.codes=null"], "codes is missing"),
+    (["model.codes=null"], "a generator that writes tokens itself is model.type gumbel_gan"),
+    (["model.init_from=codes"], "init_from is nothing that a gan has as a whole"),
     (["model.dropout=0.1"], "model.generator.dropout"),
     (["tokenizer.lowercase=true"], "Leave this section out: the tokenizer comes with model.codes"),
     (["model.architecture={autoencoder: {type: autoencoder, d_embedding: 8, hidden_size: 16, d_code: 9, bidirectional: false}}"],

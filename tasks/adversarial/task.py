@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from ...configs.schema.adversarial import AdversarialConfig, WassersteinLossConfig
+from ...configs.schema.adversarial import AdversarialConfig, GanConfig, GumbelGanConfig, WassersteinLossConfig
 from ...configs.schema.data import SizesData
 from ...datasets.arrays import BoolArray, FloatArray, IntArray
 from ...datasets.encoded.real_texts import Beside, RealTexts
@@ -85,7 +85,7 @@ class Adversarial(Task):
         from ..losses import Objective
         from .losses import DiscriminatorLoss, GeneratorLoss
 
-        assert isinstance(model, Gan)
+        assert isinstance(model, Gan) and isinstance(model.config, GanConfig | GumbelGanConfig)
         loss, optimizers = self.config.loss, [model.config.discriminator.optimizer, model.config.generator.optimizer]
         return [Objective("discriminator", model.discriminator, DiscriminatorLoss(model, loss), optimizers[0]),
                 Objective("generator", model.generator, GeneratorLoss(model, loss), optimizers[1], self.config.generator_every)]
@@ -93,7 +93,7 @@ class Adversarial(Task):
     def predict(self, model: "Gan", batch: Batch) -> SamplePredictions:
         """For each row a sample, whose noise depends on the row's place and the name of the split alone."""
         assert isinstance(batch.gold, Beside)
-        noise = noise_of(batch.gold.seed, batch.rows, model.config.d_noise)
+        noise = noise_of(batch.gold.seed, batch.rows, model.n_noise(self.config.max_length))
         samples, scores = self._made(model, noise, self.config.max_length)
         known, ngrams = self._training(batch.gold.train)
         return SamplePredictions(
@@ -114,7 +114,7 @@ class Adversarial(Task):
         return ComparedSamples(**vars(predictions), reverse_nats=reverse, different=_first_ones(samples))
 
     def _made(self, model: "Gan", noise: FloatArray, max_length: int) -> tuple[list[str], FloatArray]:
-        """(rows, d_noise) -> the text of each, and its score (rows,)"""
+        """(rows, n_noise) -> the text of each, and its score (rows,)"""
         found, scores = model.generate(noise, max_length)
         return [self.tokenizer.decode(tokens) for tokens in found], scores
 
@@ -201,11 +201,11 @@ class Adversarial(Task):
     def answers(self, model: "Gan", encoding: Encoding, chunks: Iterable[Sequence[str]], options: PredictOptions,
                 explain: Explain = lambda *_: None) -> Iterator[Answer]:
         """Samples, each a function of the seed and its number; no text is read."""
-        n = options.samples or SAMPLES
+        n, length = options.samples or SAMPLES, options.length or self.config.max_length
         for start in range(0, n, CHUNK):
             numbers = np.arange(start, min(start + CHUNK, n))
-            noise = noise_of(options.seed, numbers, model.config.d_noise)
-            for text, score in zip(*self._made(model, noise, options.length or self.config.max_length), strict=True):
+            noise = noise_of(options.seed, numbers, model.n_noise(length))
+            for text, score in zip(*self._made(model, noise, length), strict=True):
                 yield Answer(_fields(text, score), [text])
 
 
