@@ -8,6 +8,7 @@ import pytest
 import torch
 from command import failing_at, nlp, timeless, weights, write_names
 from contracts import one_thread
+from nlp.api import load
 from nlp.cli.count_params import count
 from nlp.configs.schema.adversarial import AdversarialConfig, GumbelGanConfig, WriterConfig
 from nlp.configs.schema.data import SizesData
@@ -17,6 +18,7 @@ from nlp.datasets.encoded.split import Encoding, Target
 from nlp.datasets.encoded.text_pairs import Raw, TextSources
 from nlp.datasets.tables import Table
 from nlp.datasets.tokenizers.token_sequences import TokenSequences
+from nlp.errors import ConfigError
 from nlp.models.build import build_model
 from nlp.models.networks.gumbel_gan import NEVER_WRITTEN, GumbelGan, Reader, Writer
 from nlp.tasks.adversarial.losses import DiscriminatorLoss, GeneratorLoss
@@ -257,6 +259,15 @@ def test_samples_are_those_of_the_seed(trained):
     short = samples("--samples", "7", "--seed", "3", "--length", "2")
     assert all(text.startswith(beginning.rstrip()) for text, beginning in zip(first, short, strict=False))
     assert len("".join(short).replace("[UNK]", "?")) <= 14
+
+
+def test_samples_from_python_are_those_of_the_command(trained):
+    folder, _ = trained
+    run = load(folder / "runs" / "gumbel")
+    printed = nlp("predict", "gumbel", "--samples", "5", "--seed", "3", "--json", cwd=folder).stdout.splitlines()
+    assert run.predict(samples=5, seed=3) == [json.loads(line) for line in printed]
+    with pytest.raises(ConfigError, match="makes texts of noise and reads none"):
+        run.predict("Smith")
 
 
 @pytest.mark.parametrize("recipe", ["gumbel", "wasserstein"])
