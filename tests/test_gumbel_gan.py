@@ -105,6 +105,14 @@ def test_each_place_reads_the_mean_embedding_of_the_row_before():
         torch.testing.assert_close(seen[place], expected)
 
 
+def test_scores_are_divided_by_the_sampling_temperature():
+    found = []
+    for temperature in (1.0, 0.5):
+        writer, _ = parts(gan(sampling_temperature=temperature))
+        writer.write(torch.full((2, D_NOISE), 0.5), 1, lambda scores, _: (found.append(scores), scores.softmax(dim=1))[1])
+    torch.testing.assert_close(found[1], 2 * found[0])
+
+
 def test_hard_rows_are_single_tokens_with_the_gradient_of_the_shares():
     soft, hard = gan(hard=False), gan(hard=True)
     noise = torch.randn(3, D_NOISE)
@@ -176,11 +184,10 @@ def test_losses_by_hand(loss):
 
 def test_tokens_are_drawn_by_their_probabilities():
     model = gan()
-    writer, _ = parts(model)
     noise = noise_of(1, np.arange(4_000), model.n_noise(1))
     noise[:, :D_NOISE] = 0.5
     texts, _ = model.written(torch.from_numpy(noise), 1)
-    expected = writer.write(torch.full((1, D_NOISE), 0.5), 1, lambda scores, _: scores.softmax(dim=1))[0, 0]
+    expected = parts(model)[0].write(torch.full((1, D_NOISE), 0.5), 1, lambda scores, _: scores.softmax(dim=1))[0, 0]
     found = np.bincount([text[0] if text else EOS for text in texts], minlength=N_TOKENS) / len(texts)
     np.testing.assert_allclose(found, expected.detach().numpy(), atol=0.03)
 

@@ -166,6 +166,9 @@ class WriterConfig(Config):
     """Number of stacked layers."""
     dropout: Probability = 0.0
     """Share of activations set to zero in training (Srivastava et al. 2014)."""
+    sampling_temperature: PositiveFloat = 1.0
+    """What scores are divided by before Gumbel noise is added, in training and when samples are drawn: below 1, more probable tokens are
+    drawn, and more of the variety comes from the noise at the start."""
     temperature: PositiveFloat = 1.0
     """What scores and Gumbel noise are divided by at the first step."""
     final_temperature: PositiveFloat | None = None

@@ -53,7 +53,7 @@ class Writer(nn.Module):
             read = self.dropout(row @ self.target_embedding.weight).unsqueeze(1)
             seen, _, state = self.decoder.read(read, memory, state)
             scores = self.output.scores(self.dropout(self.decoder.vectors(seen))).squeeze(1).float()
-            row = choose(scores + self.barred, place)
+            row = choose(scores / self.config.sampling_temperature + self.barred, place)
             rows.append(row * going_on)
             going_on = going_on * (1 - row[:, EOS : EOS + 1])
         return torch.stack(rows, dim=1)
