@@ -166,15 +166,14 @@ class WriterConfig(Config):
     """Number of stacked layers."""
     dropout: Probability = 0.0
     """Share of activations set to zero in training (Srivastava et al. 2014)."""
-    sampling_temperature: PositiveFloat = 1.0
-    """What scores are divided by before Gumbel noise is added, in training and when samples are drawn: below 1, more probable tokens are
-    drawn, and more of the variety comes from the noise at the start."""
     temperature: PositiveFloat = 1.0
     """What scores and Gumbel noise are divided by at the first step."""
     final_temperature: PositiveFloat | None = None
     """The same after `annealing_steps`; in between it changes by the same factor at each step. If left out, it stays."""
     annealing_steps: PositiveInt | None = None
     """Steps over which the temperature changes."""
+    sampling_temperature: PositiveFloat = 1.0
+    """What scores are divided by when samples are drawn outside training: below 1, more probable tokens, and less variety."""
     hard: bool = False
     """The discriminator and the next step of the decoder read single tokens; the gradient is that of the shares (straight-through)."""
     optimizer: OptimizerConfig | None = None

@@ -53,7 +53,7 @@ class Writer(nn.Module):
             read = self.dropout(row @ self.target_embedding.weight).unsqueeze(1)
             seen, _, state = self.decoder.read(read, memory, state)
             scores = self.output.scores(self.dropout(self.decoder.vectors(seen))).squeeze(1).float()
-            row = choose(scores / self.config.sampling_temperature + self.barred, place)
+            row = choose(scores + self.barred, place)
             rows.append(row * going_on)
             going_on = going_on * (1 - row[:, EOS : EOS + 1])
         return torch.stack(rows, dim=1)
@@ -116,12 +116,13 @@ class GumbelGan(Gan):
         return self.config.d_noise + max_length
 
     def written(self, noise: Tensor, max_length: int) -> tuple[list[Sequence[int]], Tensor]:
-        """Texts whose tokens are drawn by their probabilities, as Gumbel-softmax does at a temperature of 0, and their rows."""
+        """Texts whose tokens are drawn by their probabilities, as Gumbel-softmax draws single ones, and their rows."""
         assert isinstance(self.generator, Writer)
         first, points = noise[:, : self.config.d_noise], torch.special.ndtr(noise[:, self.config.d_noise :])
 
         def drawn(scores: Tensor, place: int) -> Tensor:
-            chosen = places_at(scores.softmax(dim=1), points[:, place : place + 1]).squeeze(1)
+            shares = (scores / self.config.generator.sampling_temperature).softmax(dim=1)
+            chosen = places_at(shares, points[:, place : place + 1]).squeeze(1)
             return functional.one_hot(chosen, self.n_tokens).float()
 
         rows = self.generator.write(first, max_length, drawn)
