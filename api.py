@@ -97,17 +97,18 @@ class Run:
     def __repr__(self) -> str:
         return f"<run {self.name}: {self.recipe['model']['type']}>"
 
-    def predict(self, texts: str | Iterable[str], *, length: int | None = None, temperature: float | None = None,  # noqa: PLR0913
+    def predict(self, texts: str | Iterable[str] = (), *, length: int | None = None, temperature: float | None = None,  # noqa: PLR0913
                 top_k: int | None = None, top_p: float | None = None, beam_size: int | None = None, n_best: int | None = None,
                 samples: int | None = None, seed: int = 0, explain: str | None = None, candidates: Iterable[str] | None = None,
                 top: int | None = None) -> list[dict[str, Any]]:
         """A dictionary for each text: `text`, `prediction` and, by task and model, `probability`, `probabilities`, `why`, `scores`.
 
         Where a text has no prediction, `prediction` is None and `problem` says why. The options are those of `nlp predict`; a run of
-        ranking needs `candidates`, texts of which it names the `top` nearest. `explain` is a
-        method of explanation, such as `auto` or `leave_one_out`; in place of `why` the dictionary then has `explanation`: the `method`,
-        `tokens` and `words` with a number each, above 0 for the class and below 0 against it, and the `completeness_error`. `words` is
-        None where it cannot be told which word a token comes from. Raises ConfigError for a method that does not fit the model.
+        ranking needs `candidates`, texts of which it names the `top` nearest, and a generator takes no texts: `predict(samples=10)`.
+        `explain` is a method of explanation, such as `auto` or `leave_one_out`; in place of `why` the dictionary then has `explanation`:
+        the `method`, `tokens` and `words` with a number each, above 0 for the class and below 0 against it, and the
+        `completeness_error`. `words` is None where it cannot be told which word a token comes from. Raises ConfigError for a method that
+        does not fit the model.
         """
         from functools import partial
 
@@ -119,6 +120,8 @@ class Run:
         options = PredictOptions(length, temperature, top_k, top_p, beam_size, n_best, None, seed, samples, ranked, top)
         self._check(options)
         waiting = self._normalized([texts] if isinstance(texts, str) else list(texts))
+        if waiting and not self._opened.task.reads_texts:
+            raise ConfigError(f"{self.name} makes texts of noise and reads none. Leave the texts out: `predict(samples=10, seed=1)`.")
         chunks = [waiting[at : at + CHUNK] for at in range(0, len(waiting), CHUNK)]
         run = self._opened
         reasons = partial(own_reasons, run) if explain is None else explainer(run, explain)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Union, assert_never
 
-from ..configs.schema.adversarial import GanConfig
+from ..configs.schema.adversarial import GanConfig, GumbelGanConfig
 from ..configs.schema.autoencoding import AutoencoderConfig
 from ..configs.schema.classical import (
     AnyTaggerConfig,
@@ -142,9 +142,13 @@ def build_model(config: ModelConfig, spec: SizesData, head: Heads,  # noqa: PLR0
 
             return build_autoencoder(config, _size(spec.vocab_size, "vocab_size", config), _single(config, head))
         case GanConfig():
-            from .networks.gan import Gan
+            from .networks.gan import CodeGan
 
-            return Gan(config, _size(spec.vocab_size, "vocab_size", config))
+            return CodeGan(config, _size(spec.vocab_size, "vocab_size", config))
+        case GumbelGanConfig():
+            from .networks.gumbel_gan import GumbelGan
+
+            return GumbelGan(config, _size(spec.vocab_size, "vocab_size", config))
         case SkipGramConfig() | CbowConfig():
             from .networks.word_vectors import WordVectors
 

@@ -150,10 +150,14 @@ def draw(logits: Tensor, sampling: Sampling, generator: torch.Generator) -> Tens
 
 def _drawn(shares: Tensor, generator: torch.Generator) -> Tensor:
     """(rows, n) -> (rows, 1) places, by one random number a row; `torch.multinomial` takes one for each share, which costs far more."""
+    return places_at(shares, torch.rand(len(shares), 1, dtype=shares.dtype, device=shares.device, generator=generator))
+
+
+def places_at(shares: Tensor, points: Tensor) -> Tensor:
+    """(rows, n), (rows, 1) from 0 to 1 -> (rows, 1): in which share each point lies, of all shares of its row end to end"""
     reached = shares.cumsum(dim=1)
     below = reached[:, -1:] * (1 - torch.finfo(shares.dtype).eps)  # rounding must not lead beyond the last share
-    at = torch.rand(below.shape, dtype=shares.dtype, device=shares.device, generator=generator) * below
-    return torch.searchsorted(reached, at, right=True)
+    return torch.searchsorted(reached, points * below, right=True)
 
 
 @torch.inference_mode()

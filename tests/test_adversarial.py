@@ -10,6 +10,7 @@ import pytest
 import torch
 from command import failing_at, nlp, timeless, weights, write_names
 from contracts import one_thread
+from nlp.analysis.statistics.intervals import intervals
 from nlp.cli.count_params import count
 from nlp.configs.schema.adversarial import AdversarialConfig, GanConfig
 from nlp.configs.schema.data import SizesData
@@ -20,7 +21,7 @@ from nlp.datasets.encoded.text_pairs import Raw, TextSources
 from nlp.datasets.tables import Table
 from nlp.datasets.tokenizers.token_sequences import TokenSequences
 from nlp.models.build import build_model
-from nlp.models.networks.gan import Gan
+from nlp.models.networks.gan import CodeGan
 from nlp.tasks.adversarial.character_ngrams import CharacterNgrams
 from nlp.tasks.adversarial.losses import DiscriminatorLoss, GeneratorLoss
 from nlp.tasks.adversarial.task import Adversarial, SamplePredictions, noise_of
@@ -39,13 +40,13 @@ STANDARD, WASSERSTEIN = {"type": "standard"}, {"type": "wasserstein", "gradient_
 RATE = {"discriminator": 0.1, "generator": 0.02}
 
 
-def gan(**more) -> Gan:
+def gan(**more) -> CodeGan:
     sgd = {name: {"type": "sgd", "learning_rate": rate} for name, rate in RATE.items()}
     players = {name: {"hidden_sizes": [5], "activation": "tanh", "optimizer": sgd[name]} for name in RATE}
     config = GanConfig.model_validate({"type": "gan", "architecture": {"autoencoder": AUTOENCODER}, "d_noise": D_NOISE, **players, **more})
     torch.manual_seed(3)
     model = build_model(config, SIZES, None)
-    assert isinstance(model, Gan)
+    assert isinstance(model, CodeGan)
     return model
 
 
@@ -61,7 +62,7 @@ def _letters():
     return CharacterTokenizer(type="characters")
 
 
-class Coded(Gan):
+class Coded(CodeGan):
     """Reads codes as they are."""
 
     def prepared(self, inputs):
@@ -73,7 +74,7 @@ def code_batch(step: int, n: int = 4) -> Batch:
     return Batch(np.arange(n), {"codes": codes}, {"real": Target(np.ones(n, np.float32), np.ones(n, bool))})
 
 
-def learner_of(model: Gan, task: Adversarial) -> GradientLearner:
+def learner_of(model: CodeGan, task: Adversarial) -> GradientLearner:
     model.__class__ = Coded
     config = TrainingConfig.model_validate({"steps": 9, "optimizer": {"type": "sgd", "learning_rate": 9.0}})
     return GradientLearner(model, task, config, Schedule(config.schedule, 9), seed=1, world=World())
@@ -163,7 +164,7 @@ def test_predictions_do_not_depend_on_the_batch():
     assert (whole.samples, whole.real) == (single.samples, single.real)
     for name in ("real_scores", "sample_scores", "real_nats", "sample_nats"):
         np.testing.assert_allclose(getattr(whole, name), getattr(single, name), rtol=1e-5)
-    assert task.metrics(whole) == pytest.approx(task.metrics(single), rel=1e-5)
+    assert task.metrics(task.completed(whole)) == pytest.approx(task.metrics(task.completed(single)), rel=1e-5)
     other = task.predict(model, split_of(["abc"] * 15, task, "test").batch(rows, model.config.inputs))
     assert not np.allclose(other.sample_scores, whole.sample_scores), "each split has noise of its own"
 
@@ -189,7 +190,7 @@ def predictions_of(samples: list[str], real: list[str], real_scores: list[float]
 def test_metrics_by_hand(loss):
     task = task_of(loss)
     real, made = [2.0, -1.0, 0.5, 3.0], [1.0, 0.5, -2.0, -1.0]
-    predictions = predictions_of(["abc", "abc", "", "dd"], ["abd", "abz", "a", "bcd"], real, made)
+    predictions = task.completed(predictions_of(["abc", "abc", "", "dd"], ["abd", "abz", "a", "bcd"], real, made))
     metrics = task.metrics(predictions)
     assert metrics["discriminator_accuracy"] == 3 / 4
     assert (metrics["different"], metrics["copied"]) == (3 / 4, 2 / 4)
@@ -208,6 +209,18 @@ def test_metrics_by_hand(loss):
     reverse = CharacterNgrams(["abc", "abc", "", "dd"], "abcdz").nats(predictions.real)
     assert metrics["reverse_perplexity"] == pytest.approx(exp(reverse.sum() / (4 + 4 + 2 + 4)))
     assert set(metrics) == set(task.metric_columns(predictions))
+
+
+def test_ngrams_of_the_samples_are_counted_once(monkeypatch):
+    task = task_of(STANDARD)
+    rows = predictions_of(["abc", "abc", "", "dd"], ["abd", "abz", "a", "bcd"], [2.0] * 4, [1.0] * 4)
+    predictions, counted = task.completed(rows), []
+    monkeypatch.setattr("nlp.tasks.adversarial.task.CharacterNgrams", lambda *_: counted.append(1))
+    found = intervals(task, predictions)
+    assert not counted
+    low, high = found["different"]
+    assert low < 3 / 4 < high, "a row that is drawn twice is not a sample that was made twice"
+    assert found["reverse_perplexity"][0] < task.metrics(predictions)["reverse_perplexity"] < found["reverse_perplexity"][1]
 
 
 def test_ngrams_count_the_end_and_unknown_characters():
@@ -378,6 +391,8 @@ def test_count_and_check(trained):
     (["model.codes=nowhere"], "nowhere"),
     (["model.codes=gan"], "codes are those of an autoencoder"),
     (["model.codes=null"], "codes is missing"),
+    (["model.codes=null"], "a generator that writes tokens itself is model.type gumbel_gan"),
+    (["model.init_from=codes"], "init_from is nothing that a gan has as a whole"),
     (["model.dropout=0.1"], "model.generator.dropout"),
     (["tokenizer.lowercase=true"], "Leave this section out: the tokenizer comes with model.codes"),
     (["model.architecture={autoencoder: {type: autoencoder, d_embedding: 8, hidden_size: 16, d_code: 9, bidirectional: false}}"],

@@ -47,7 +47,7 @@ def test_a_name_means_the_same_in_every_tool():
     ("names/lstm", "model.n_estimators=3", "it is called model.n_trees here, which model of type random_forest has."),
     ("names/transformer", "model.hidden_size=3", "it is called model.d_model here."),
     ("names/logistic-regression", "model.hidden_size=3",
-     "to model of type rnn, lstm, gru, seq2seq, autoencoder or model.characters of type lstm."),
+     "to model of type rnn, lstm, gru, seq2seq, autoencoder or model.characters of type lstm or model.generator."),
     ("names/cnn", "model.input=bag", "decision_tree, random_forest, gradient_boosting, ridge, knn, mlp."),
     ("names/lstm", "training.epoch=3", "it is called training.epochs here."),
 ])

@@ -1,17 +1,18 @@
-"""The autoencoder that a model makes codes by: that of an earlier run, which becomes a part of the new one."""
+"""The autoencoder that a model makes codes by, or whose decoder it starts as: that of an earlier run."""
 
 from typing import TYPE_CHECKING
 
 from ..configs.load import load_recipe
-from ..configs.schema.adversarial import CodesConfig, GanConfig
+from ..configs.schema.adversarial import CodesConfig, GanConfig, GumbelGanConfig
 from ..configs.schema.autoencoding import AutoencoderConfig, AutoencodingConfig
-from ..errors import ConfigError
+from ..errors import ConfigError, RunError
 from .folder.checkpoints import checkpoint_path
 from .folder.run_directory import RunDirectory, find_run
-from .folder.tensors import load_into, load_tensors
+from .folder.tensors import load_into, load_matching, load_tensors
 
 if TYPE_CHECKING:
-    from ..models.networks.gan import Gan
+    from ..models.networks.gan import CodeGan
+    from ..models.networks.gumbel_gan import GumbelGan
 
 
 def autoencoder_of(name: str) -> CodesConfig:
@@ -26,7 +27,7 @@ def autoencoder_of(name: str) -> CodesConfig:
     return CodesConfig(autoencoder=own, tie_embeddings=recipe.task.tie_embeddings, output_bias=recipe.task.output_bias)
 
 
-def take_autoencoder(source: RunDirectory, model: "Gan", config: GanConfig) -> str:
+def take_autoencoder(source: RunDirectory, model: "CodeGan", config: GanConfig) -> str:
     """Copy its weights, and say so. Raises ConfigError where the run has another one than the recipe states."""
     theirs = autoencoder_of(source.address)
     if theirs != config.architecture:
@@ -36,6 +37,24 @@ def take_autoencoder(source: RunDirectory, model: "Gan", config: GanConfig) -> s
     load_into(model.autoencoder, load_tensors(checkpoint_path(source, "best") / "model.safetensors"))
     counts = [sum(parameter.numel() for parameter in part.parameters()) for part in (model.autoencoder, model)]
     return f"{counts[0]:,} of {counts[1]:,} parameters of {source.address}, which stay as they are; new: generator, discriminator"
+
+
+def take_decoder(source: RunDirectory, model: "GumbelGan", theirs: AutoencoderConfig) -> str:
+    """Copy the decoder of an autoencoder into the generator, where the noise takes the place of the code, and say so. Raises ConfigError
+    where they do not fit.
+    """
+    mine: GumbelGanConfig = model.config
+    pairs = {"d_noise": (mine.d_noise, theirs.d_code), **{f"generator.{key}": (getattr(mine.generator, key), getattr(theirs, key))
+                                                          for key in ("cell", "d_embedding", "hidden_size", "n_layers")}}
+    if different := [f"model.{key} is {own}, there it is {other}" for key, (own, other) in pairs.items() if own != other]:
+        raise ConfigError(f"model.init_from: {'; '.join(different)} ({source.address}; d_noise has the size of a code). Make them equal.")
+    try:
+        weights = load_tensors(checkpoint_path(source, "best") / "model.safetensors")
+        taken = load_matching(model.generator, weights)
+    except RunError as error:
+        raise ConfigError(f"model.init_from: the decoder of {source.address} does not fit. {error}") from error
+    taken, total = sum(weights[name].numel() for name in taken), sum(parameter.numel() for parameter in model.parameters())
+    return f"{taken:,} of {total:,} parameters of {source.address}, the decoder; new: discriminator"
 
 
 def _flat(config: CodesConfig) -> dict[str, object]:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..configs.load import load_recipe
-from ..configs.schema.adversarial import GanConfig
+from ..configs.schema.adversarial import GanConfig, GumbelGanConfig
+from ..configs.schema.autoencoding import AutoencoderConfig
 from ..configs.schema.model import ModelConfig
 from ..configs.schema.networks import NetworkConfig
 from ..configs.schema.parsing import ParsingConfig
@@ -26,7 +27,7 @@ from ..models.pretrained.folder import find_local_weights, find_weights
 from ..models.pretrained.packages import PACKAGES
 from ..tasks.build import build_task, preparation
 from ..tasks.task import Task
-from .code_source import autoencoder_of, take_autoencoder
+from .code_source import autoencoder_of, take_autoencoder, take_decoder
 from .folder.checkpoints import checkpoint_path, has_checkpoint
 from .folder.data_file import load_encoding
 from .folder.run_directory import RunDirectory, find_run
@@ -38,8 +39,12 @@ from .tagger_source import open_tagger
 if TYPE_CHECKING:
     from torch import Tensor
 
-MAY_DIFFER = {"init_from", "dropout", "attention_dropout", "token_dropout", "pooling", "pooler", "causal", "max_positions", "n_layers",
-              "path", "variational"}
+MAY_DIFFER: dict[str, Any] = {
+    **dict.fromkeys(("init_from", "dropout", "attention_dropout", "token_dropout", "pooling", "pooler", "causal", "max_positions",
+                     "n_layers", "path", "variational"), True),
+    "generator": {"dropout", "temperature", "final_temperature", "annealing_steps", "hard", "optimizer"},
+    "discriminator": {"dropout", "optimizer"},
+}
 """Keys of a model whose weights mean the same whatever they are; a size that differs is found by the shape of the weights."""
 TOKEN_TABLES = ("embedding.weight", "embedding.tokens.weight", "embedding.words.tokens.weight")
 """What the embedding of tokens is called in a recurrent language model, in other networks, and in a transformer."""
@@ -68,6 +73,8 @@ class Start:
         """
         if isinstance(config, GanConfig):
             return take_autoencoder(self.directory, model, config)
+        if isinstance(config, GumbelGanConfig) and isinstance(self.recipe.model, AutoencoderConfig):
+            return take_decoder(self.directory, model, self.recipe.model)
         self._refuse_other_model(config)
         tensors = _weights_for(self.directory, model)
         same_output = build_task(self.recipe.task, self.encoding).head == task.head

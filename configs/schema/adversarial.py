@@ -1,12 +1,12 @@
-"""`task: {type: adversarial}`, which learns to make texts like those of the data, and `model: {type: gan}`, which makes them."""
+"""`task: {type: adversarial}`, which learns to make texts like those of the data, and the models that make them: `gan`, `gumbel_gan`."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
 from .autoencoding import AutoencoderConfig
-from .base import Config, NonNegativeFloat, PositiveInt, Probability, Problem
+from .base import Config, NonNegativeFloat, PositiveFloat, PositiveInt, Probability, Problem
 from .model_base import Inputs
 from .networks import Activation, NetworkConfig
 from .task_base import Suggestion, TaskBase
@@ -99,22 +99,16 @@ class CodesConfig(Config):
     """As in the task of the autoencoder."""
 
 
-class GanConfig(NetworkConfig):
-    """Generative adversarial network over the codes of an autoencoder (Goodfellow et al. 2014; Zhao et al. 2018): the generator makes a
-    code of noise, the discriminator a score of a code. The autoencoder stays as it is."""
+class PlayersConfig(NetworkConfig):
+    """The base of a generator and a discriminator."""
 
     gives: ClassVar[frozenset[str]] = frozenset({"generation"})
-    source_keys: ClassVar[tuple[str, ...]] = ("codes",)
+    of_one_player: ClassVar[Mapping[str, str]] = {
+        "dropout": "it is model.generator.dropout and model.discriminator.dropout here", "vectors": "leave it out"}
+    """Keys of other networks that this one does not have as a whole, and what to do."""
 
-    type: Literal["gan"]
-    codes: str | None = None
-    """The run of an autoencoder whose codes are generated; its tokenizer and weights come along."""
-    architecture: CodesConfig | None = None
-    """How that autoencoder is built. Training fills it in, so that a run is complete without the one that it started from."""
     d_noise: PositiveInt = 64
-    """How many numbers of normal noise each code is made of."""
-    generator: PlayerConfig = PlayerConfig()
-    discriminator: PlayerConfig = PlayerConfig()
+    """How many numbers of normal noise each sample is made of."""
 
     @property
     def inputs(self) -> Inputs:
@@ -125,11 +119,102 @@ class GanConfig(NetworkConfig):
         return 1
 
     @model_validator(mode="after")
+    def _of_players(self) -> Self:
+        for key, remedy in self.of_one_player.items():
+            if getattr(self, key):
+                raise ValueError(f"{key} is nothing that a {getattr(self, 'type')} has as a whole; {remedy}")  # noqa: B009
+        return self
+
+
+class GanConfig(PlayersConfig):
+    """Generative adversarial network over the codes of an autoencoder (Goodfellow et al. 2014; Zhao et al. 2018): the generator makes a
+    code of noise, the discriminator a score of a code. The autoencoder stays as it is."""
+
+    source_keys: ClassVar[tuple[str, ...]] = ("codes",)
+    of_one_player: ClassVar[Mapping[str, str]] = {**PlayersConfig.of_one_player, "init_from": "leave it out"}
+
+    type: Literal["gan"]
+    codes: str | None = None
+    """The run of an autoencoder whose codes are generated; its tokenizer and weights come along."""
+    architecture: CodesConfig | None = None
+    """How that autoencoder is built. Training fills it in, so that a run is complete without the one that it started from."""
+    generator: PlayerConfig = PlayerConfig()
+    discriminator: PlayerConfig = PlayerConfig()
+
+    @model_validator(mode="after")
     def _of_codes(self) -> Self:
         if self.codes is None and self.architecture is None:
-            raise ValueError("codes is missing: the run of an autoencoder, such as names/autoencoder")
-        for key in ("dropout", "init_from", "vectors"):
-            if getattr(self, key):
-                remedy = "it is model.generator.dropout and model.discriminator.dropout here" if key == "dropout" else "leave it out"
-                raise ValueError(f"{key} is nothing that a gan has as a whole; {remedy}")
+            raise ValueError("codes is missing: the run of an autoencoder, such as names/autoencoder; a generator that writes tokens "
+                             "itself is model.type gumbel_gan")
         return self
+
+
+class WriterConfig(Config):
+    """A recurrent decoder that starts in the noise, reads it again at each token, and draws each token by Gumbel-softmax: a row of shares
+    of all tokens, nearer to a single one the lower the temperature."""
+
+    attention: ClassVar[Literal["none"]] = "none"
+    input_feeding: ClassVar[bool] = False
+
+    cell: Literal["rnn", "lstm", "gru"] = "gru"
+    """Elman RNN, LSTM (Hochreiter and Schmidhuber 1997) or GRU (Cho et al. 2014)."""
+    d_embedding: PositiveInt = 64
+    """Size of each token's embedding."""
+    hidden_size: PositiveInt = 256
+    """Size of the state."""
+    n_layers: PositiveInt = 1
+    """Number of stacked layers."""
+    dropout: Probability = 0.0
+    """Share of activations set to zero in training (Srivastava et al. 2014)."""
+    temperature: PositiveFloat = 1.0
+    """What scores and Gumbel noise are divided by at the first step."""
+    final_temperature: PositiveFloat | None = None
+    """The same after `annealing_steps`; in between it changes by the same factor at each step. If left out, it stays."""
+    annealing_steps: PositiveInt | None = None
+    """Steps over which the temperature changes."""
+    sampling_temperature: PositiveFloat = 1.0
+    """What scores are divided by when samples are drawn outside training: below 1, more probable tokens, and less variety."""
+    hard: bool = False
+    """The discriminator and the next step of the decoder read single tokens; the gradient is that of the shares (straight-through)."""
+    optimizer: OptimizerConfig | None = None
+    """Its own optimiser; by default that of `training`."""
+
+    @model_validator(mode="after")
+    def _annealed(self) -> Self:
+        if (self.final_temperature is None) != (self.annealing_steps is None):
+            raise ValueError("final_temperature and annealing_steps go together: set both, or leave both out")
+        return self
+
+    def temperature_at(self, step: int) -> float:
+        """That of a step, counted from 1."""
+        if self.final_temperature is None or self.annealing_steps is None:
+            return self.temperature
+        return self.temperature * (self.final_temperature / self.temperature) ** min(1.0, step / self.annealing_steps)
+
+
+class ReaderConfig(Config):
+    """Convolutions over the rows of shares, the largest activation of each filter, and fully connected layers to one score."""
+
+    d_embedding: PositiveInt = 64
+    """Size of each token's embedding; that of a row of shares is their mean."""
+    filter_widths: list[PositiveInt] = Field(default=[2, 3, 4, 5], min_length=1)
+    """Width of each group of filters, in tokens."""
+    n_filters: PositiveInt = 64
+    """Number of filters per width."""
+    hidden_sizes: list[PositiveInt] = [128]
+    """Size of each fully connected layer, from input to output."""
+    activation: Activation = "leaky_relu"
+    """Non-linearity after each fully connected layer."""
+    dropout: Probability = 0.0
+    """Share of the activations of the filters and of each hidden layer set to zero in training (Srivastava et al. 2014)."""
+    optimizer: OptimizerConfig | None = None
+    """Its own optimiser; by default that of `training`."""
+
+
+class GumbelGanConfig(PlayersConfig):
+    """Generative adversarial network whose generator writes tokens itself, by Gumbel-softmax, through which gradients go back (Jang et al.
+    2017; Kusner and Hernández-Lobato 2016). With `init_from`, the generator starts as the decoder of an autoencoder."""
+
+    type: Literal["gumbel_gan"]
+    generator: WriterConfig = WriterConfig()
+    discriminator: ReaderConfig = ReaderConfig()

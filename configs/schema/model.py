@@ -5,7 +5,7 @@ from typing import Annotated, Any, get_args
 
 from pydantic import Field
 
-from .adversarial import GanConfig
+from .adversarial import GanConfig, GumbelGanConfig
 from .autoencoding import AutoencoderConfig
 from .classical import (
     AveragedPerceptronConfig,
@@ -65,6 +65,7 @@ ModelConfig = Annotated[
     | TransformerSeq2SeqConfig
     | AutoencoderConfig
     | GanConfig
+    | GumbelGanConfig
     | SkipGramConfig
     | CbowConfig
     | PromptConfig

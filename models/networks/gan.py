@@ -1,4 +1,4 @@
-"""Generative adversarial networks over the codes of an autoencoder (Goodfellow et al. 2014; Zhao et al. 2018)."""
+"""Generative adversarial networks (Goodfellow et al. 2014), and those over the codes of an autoencoder (Zhao et al. 2018)."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol, Self
@@ -15,7 +15,7 @@ from ..decoding import search_by
 from ..head import Head
 from ..layers.heads import dense_layers
 from .autoencoder import Autoencoder
-from .network import Network, as_tensor
+from .network import Network, as_tensor, as_tensors
 
 ENCODED_TOGETHER = 256
 """Texts of similar length that codes are made of together."""
@@ -33,6 +33,46 @@ class Texts(Protocol):
 
 
 class Gan(Network):
+    """Noise -> generator -> sample; a sample, or what is made of a real text -> discriminator -> score."""
+
+    generator: nn.Module
+    discriminator: nn.Module
+
+    def real(self, inputs: Mapping[str, Tensor]) -> Tensor:
+        """What `prepared` gave, of real texts -> (batch, ...), what the discriminator reads"""
+        raise NotImplementedError
+
+    def drawn(self, real: Tensor, step: int) -> tuple[Any, ...]:
+        """What the generator makes as many samples of, with noise that is drawn anew."""
+        raise NotImplementedError
+
+    def n_noise(self, max_length: int) -> int:
+        """How many numbers of noise a text of at most so many tokens is written from."""
+        raise NotImplementedError
+
+    def written(self, noise: Tensor, max_length: int) -> tuple[list[Sequence[int]], Tensor]:
+        """(batch, n_noise) -> the tokens of the text of each, and what the discriminator reads (batch, ...)"""
+        raise NotImplementedError
+
+    def both_scores(self, real: Tensor) -> Tensor:
+        """(batch, ...) -> (2 batch, 1) scores of the real texts, and of as many samples"""
+        return self.discriminator(torch.cat([real, self.generator(*self.drawn(real, 1))]))
+
+    @torch.inference_mode()
+    def judged(self, **inputs: Any) -> npt.NDArray[np.float64]:
+        """(batch,): the discriminator's score of each text."""
+        with self.without_dropout():
+            return _numbers(self.discriminator(self.real(as_tensors(self.prepared(inputs), self.device))))
+
+    @torch.inference_mode()
+    def generate(self, noise: npt.NDArray[np.float32], max_length: int) -> tuple[list[Sequence[int]], npt.NDArray[np.float64]]:
+        """(batch, n_noise) -> the tokens of the text of each, and (batch,) the discriminator's score of it"""
+        with self.without_dropout():
+            texts, samples = self.written(as_tensor(noise, self.device), max_length)
+            return texts, _numbers(self.discriminator(samples))
+
+
+class CodeGan(Gan):
     """Noise -> generator -> code -> decoder of the autoencoder -> text; text -> its encoder -> code -> discriminator -> score.
 
     The autoencoder is frozen: it is none of the players, and has no dropout while they learn.
@@ -74,31 +114,34 @@ class Gan(Network):
             codes[rows] = self.autoencoder.coded(*texts.ended(rows))[0]
         return codes
 
-    def noise(self, like: Tensor) -> Tensor:
-        """(batch, ...) -> (batch, d_noise), drawn anew."""
-        return torch.randn(len(like), self.config.d_noise, device=like.device)
+    def real(self, inputs: Mapping[str, Tensor]) -> Tensor:
+        """Their codes."""
+        return inputs["codes"]
+
+    def drawn(self, real: Tensor, step: int) -> tuple[Tensor]:
+        """(batch, d_noise)"""
+        return (torch.randn(len(real), self.config.d_noise, device=real.device),)
 
     def forward(self, tokens: Tensor, lengths: Tensor, **more: Tensor) -> Tensor:
-        """(batch, seq), (batch,) -> (2 batch, 1) scores of the texts, and of as many codes that are made of noise"""
-        codes = self.autoencoder.codes(tokens, lengths)
-        return self.discriminator(torch.cat([codes, self.generator(self.noise(codes))]))
+        """(batch, seq), (batch,) -> (2 batch, 1)"""
+        return self.both_scores(self.autoencoder.codes(tokens, lengths))
 
-    @torch.inference_mode()
-    def judged(self, **inputs: Any) -> npt.NDArray[np.float64]:
-        """(batch,): the discriminator's score of each text."""
-        with self.without_dropout():
-            codes = as_tensor(self.prepared(inputs)["codes"], self.device)
-            return self.discriminator(codes).squeeze(1).double().cpu().numpy()
+    def n_noise(self, max_length: int) -> int:
+        """Those that a code is made of."""
+        return self.config.d_noise
 
-    @torch.inference_mode()
-    def generate(self, noise: npt.NDArray[np.float32], max_length: int) -> tuple[list[Sequence[int]], npt.NDArray[np.float64]]:
-        """(batch, d_noise) -> the tokens of the text of each, and (batch,) the discriminator's score of its code"""
-        with self.without_dropout():
-            codes = self.generator(as_tensor(noise, self.device))
-            found = self.autoencoder.decode(codes, search_by(DecodingConfig(max_length=max_length)))
-            return [texts[0].tokens for texts in found], self.discriminator(codes).squeeze(1).double().cpu().numpy()
+    def written(self, noise: Tensor, max_length: int) -> tuple[list[Sequence[int]], Tensor]:
+        """The texts of the codes that the generator makes, and the codes."""
+        codes = self.generator(noise)
+        found = self.autoencoder.decode(codes, search_by(DecodingConfig(max_length=max_length)))
+        return [texts[0].tokens for texts in found], codes
 
 
 def _player(config: PlayerConfig, n_inputs: int, n_outputs: int) -> nn.Sequential:
     sizes = [n_inputs, *config.hidden_sizes]
     return nn.Sequential(dense_layers(sizes, config.activation, config.dropout), nn.Linear(sizes[-1], n_outputs))
+
+
+def _numbers(scores: Tensor) -> npt.NDArray[np.float64]:
+    """(batch, 1) -> (batch,)"""
+    return scores.squeeze(1).double().cpu().numpy()

@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor, nn
 
+from ...configs.schema.adversarial import WriterConfig
 from ...configs.schema.autoencoding import AutoencoderConfig
 from ...configs.schema.networks import RecurrentSeq2SeqConfig
 from ..decoding import Memory, State
@@ -16,6 +17,7 @@ from ..layers.recurrence import State as CellState
 from .encoder_decoder import EncoderDecoder, VectorEncoder, only
 
 AnyRecurrentConfig = RecurrentSeq2SeqConfig | AutoencoderConfig
+DecoderConfig = AnyRecurrentConfig | WriterConfig
 
 
 class FixedContext(nn.Module):
@@ -33,7 +35,7 @@ class FixedContext(nn.Module):
 class AttendedContext(nn.Module):
     """A mean of the source's states by place, weighed by how well each fits the query."""
 
-    def __init__(self, config: AnyRecurrentConfig, d_source: int) -> None:
+    def __init__(self, config: DecoderConfig, d_source: int) -> None:
         super().__init__()
         assert config.attention != "none"
         self.score = score(config.attention, config.hidden_size, d_source)
@@ -59,7 +61,7 @@ class RecurrentDecoder(nn.Module):
     reading (Bahdanau et al. 2015, there of the backward one); an LSTM's cell state likewise.
     """
 
-    def __init__(self, config: AnyRecurrentConfig, d_source: int) -> None:
+    def __init__(self, config: DecoderConfig, d_source: int) -> None:
         super().__init__()
         d_embedding, size = config.d_embedding, config.hidden_size
         self.looks_first, self.feeds = config.attention in ("none", "additive"), config.input_feeding

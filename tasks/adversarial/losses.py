@@ -13,7 +13,7 @@ from ..losses import Forward, Loss, Ratio, Targets
 
 
 class PlayerLoss(Loss):
-    """A row is a real text, and a code that is made of noise."""
+    """A row is a real text, and a sample that is made of noise."""
 
     def __init__(self, model: Gan, config: LossConfig) -> None:
         self.model, self.config = model, config
@@ -32,9 +32,9 @@ class DiscriminatorLoss(PlayerLoss):
         """`loss` (with its graph); `accuracy`: the share of rows whose real text has the higher score; of `standard` also how many real
         ones and how many generated ones are taken for what they are, of `wasserstein` the gradient penalty without its weight.
         """
-        rows, real = targets["real"].mask, inputs["codes"]
+        rows, real = targets["real"].mask, self.model.real(inputs)
         with torch.no_grad():
-            made = self.model.generator(self.model.noise(real)).to(real)
+            made = self.model.generator(*self.model.drawn(real, step)).to(real)
         if isinstance(self.config, WassersteinLossConfig):
             return self._wasserstein(module, real, made, rows, count, self.config.gradient_penalty)
         of_real, of_made = module(torch.cat([real, made])).float().squeeze(1).chunk(2)
@@ -44,21 +44,22 @@ class DiscriminatorLoss(PlayerLoss):
 
     @staticmethod
     def _wasserstein(module: Forward, real: Tensor, made: Tensor, rows: Tensor, count: Tensor, weight: float) -> dict[str, Ratio]:
-        share = torch.rand(len(real), 1, device=real.device)
+        share = torch.rand(len(real), *[1] * (real.ndim - 1), device=real.device)
         between = (share * real + (1 - share) * made).requires_grad_()
         of_real, of_made, of_between = module(torch.cat([real, made, between])).float().squeeze(1).chunk(3)
         (slopes,) = torch.autograd.grad(of_between.sum(), between, create_graph=True)
-        penalty = (slopes.norm(dim=1) - 1).square()
+        penalty = (slopes.flatten(1).norm(dim=1) - 1).square()
         loss = of_made - of_real + weight * penalty
         return {"loss": (loss[rows].sum(), count), "accuracy": ((of_real > of_made)[rows].sum(), count),
                 "gradient_penalty": (penalty[rows].sum(), count)}
 
 
 class GeneratorLoss(PlayerLoss):
-    """`standard`: the cross-entropy of a generated code that is to be taken for real; `wasserstein`: its score with the sign changed."""
+    """`standard`: the cross-entropy of a sample that is to be taken for real; `wasserstein`: its score with the sign changed."""
 
     def sums(self, module: Forward, inputs: Mapping[str, Any], targets: Targets, count: Tensor, step: int) -> dict[str, Ratio]:
         """`loss` (with its graph)."""
-        scores = self.model.discriminator(module(self.model.noise(inputs["codes"]))).float().squeeze(1)
+        samples = module(*self.model.drawn(self.model.real(inputs), step))
+        scores = self.model.discriminator(samples).float().squeeze(1)
         loss = -scores if isinstance(self.config, WassersteinLossConfig) else functional.softplus(-scores)
         return {"loss": (loss[targets["real"].mask].sum(), count)}

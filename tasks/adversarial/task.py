@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from ...configs.schema.adversarial import AdversarialConfig, WassersteinLossConfig
+from ...configs.schema.adversarial import AdversarialConfig, GanConfig, GumbelGanConfig, WassersteinLossConfig
 from ...configs.schema.data import SizesData
 from ...datasets.arrays import BoolArray, FloatArray, IntArray
 from ...datasets.encoded.real_texts import Beside, RealTexts
@@ -47,6 +47,16 @@ class SamplePredictions(Predictions):
     copied: BoolArray
 
 
+@dataclass(frozen=True)
+class ComparedSamples(SamplePredictions):
+    """And, of all rows together, nats of the real texts under the 5-grams of the samples (rows,), and whether none before is the same
+    sample (rows,).
+    """
+
+    reverse_nats: FloatArray
+    different: BoolArray
+
+
 class Adversarial(Task):
     """The task: two players, and what the samples of one of them are like."""
 
@@ -75,7 +85,7 @@ class Adversarial(Task):
         from ..losses import Objective
         from .losses import DiscriminatorLoss, GeneratorLoss
 
-        assert isinstance(model, Gan)
+        assert isinstance(model, Gan) and isinstance(model.config, GanConfig | GumbelGanConfig)
         loss, optimizers = self.config.loss, [model.config.discriminator.optimizer, model.config.generator.optimizer]
         return [Objective("discriminator", model.discriminator, DiscriminatorLoss(model, loss), optimizers[0]),
                 Objective("generator", model.generator, GeneratorLoss(model, loss), optimizers[1], self.config.generator_every)]
@@ -83,7 +93,7 @@ class Adversarial(Task):
     def predict(self, model: "Gan", batch: Batch) -> SamplePredictions:
         """For each row a sample, whose noise depends on the row's place and the name of the split alone."""
         assert isinstance(batch.gold, Beside)
-        noise = noise_of(batch.gold.seed, batch.rows, model.config.d_noise)
+        noise = noise_of(batch.gold.seed, batch.rows, model.n_noise(self.config.max_length))
         samples, scores = self._made(model, noise, self.config.max_length)
         known, ngrams = self._training(batch.gold.train)
         return SamplePredictions(
@@ -97,8 +107,14 @@ class Adversarial(Task):
             copied=np.array([sample in known for sample in samples], dtype=bool),
         )
 
+    def completed(self, predictions: SamplePredictions) -> ComparedSamples:
+        """Counting the 5-grams of all samples takes long, so it is done once, and not for each of the metrics' intervals."""
+        real, samples = predictions.real, predictions.samples
+        reverse = CharacterNgrams(samples, "".join([*real, *samples])).nats(real)
+        return ComparedSamples(**vars(predictions), reverse_nats=reverse, different=_first_ones(samples))
+
     def _made(self, model: "Gan", noise: FloatArray, max_length: int) -> tuple[list[str], FloatArray]:
-        """(rows, d_noise) -> the text of each, and its score (rows,)"""
+        """(rows, n_noise) -> the text of each, and its score (rows,)"""
         found, scores = model.generate(noise, max_length)
         return [self.tokenizer.decode(tokens) for tokens in found], scores
 
@@ -108,7 +124,7 @@ class Adversarial(Task):
             self._known = texts, frozenset(texts), CharacterNgrams(texts, "".join(texts))
         return self._known[1:]
 
-    def metrics(self, predictions: SamplePredictions) -> dict[str, float]:
+    def metrics(self, predictions: ComparedSamples) -> dict[str, float]:
         """`discriminator_loss` (of `wasserstein` without the penalty) and `generator_loss`; `discriminator_accuracy`, the share of rows
         whose real text has the higher score, and of `standard` how many real texts and how many samples are taken for what they are;
         `perplexity` of samples by character under 5-grams of the training split, `real_perplexity` that of the real texts, and
@@ -119,19 +135,18 @@ class Adversarial(Task):
         sums = {name: np.array([np.sum(column, dtype=np.float64) for column in each.values()]) for name, (_, each) in columns.items()}
         return {name: float(exp_ratio(each) if "perplexity" in name else each[0] / max(each[1], 1)) for name, each in sums.items()}
 
-    def metric_columns(self, predictions: SamplePredictions) -> MetricColumns:
+    def metric_columns(self, predictions: ComparedSamples) -> MetricColumns:
         """Of each row its scores, right orders, nats and characters with the end, whether its sample is new and whether it is copied."""
-        real, samples, every = predictions.real, predictions.samples, {"rows": ones(len(predictions.rows))}
-        reverse = CharacterNgrams(samples, "".join([*real, *samples])).nats(real)
+        every = {"rows": ones(len(predictions.rows))}
         of_real, of_samples = ({f"{name}_characters": compact([len(text) + 1 for text in texts])}
-                               for name, texts in (("real", real), ("sample", samples)))
+                               for name, texts in (("real", predictions.real), ("sample", predictions.samples)))
         return {
             **{name: ("ratio", {name: loss, **every}) for name, loss in self._losses(predictions).items()},
             **{name: ("share", {name: compact(right), **every}) for name, right in self._right(predictions).items()},
             "perplexity": ("exp_ratio", {"sample_nats": predictions.sample_nats, **of_samples}),
             "real_perplexity": ("exp_ratio", {"real_nats": predictions.real_nats, **of_real}),
-            "reverse_perplexity": ("exp_ratio", {"reverse_nats": reverse, **of_real}),
-            "different": ("share", {"different": compact(_first_ones(samples)), **every}),
+            "reverse_perplexity": ("exp_ratio", {"reverse_nats": predictions.reverse_nats, **of_real}),
+            "different": ("share", {"different": compact(predictions.different), **every}),
             "copied": ("share", {"copied": compact(predictions.copied), **every}),
         }
 
@@ -153,9 +168,9 @@ class Adversarial(Task):
         """Both losses, who is winning, and what the samples are like."""
         return ("discriminator_loss", "generator_loss", "discriminator_accuracy", "perplexity", "reverse_perplexity", "different")
 
-    def counted_rows(self, predictions: SamplePredictions) -> Mapping[str, BoolArray]:
-        """Right orders, and copied samples; whether one is a different one depends on the others."""
-        return {**self._right(predictions), "copied": predictions.copied}
+    def counted_rows(self, predictions: ComparedSamples) -> Mapping[str, BoolArray]:
+        """Right orders, copied samples, and those that none before is the same as."""
+        return {**self._right(predictions), "copied": predictions.copied, "different": predictions.different}
 
     @property
     def baseline_metric(self) -> str:
@@ -186,11 +201,11 @@ class Adversarial(Task):
     def answers(self, model: "Gan", encoding: Encoding, chunks: Iterable[Sequence[str]], options: PredictOptions,
                 explain: Explain = lambda *_: None) -> Iterator[Answer]:
         """Samples, each a function of the seed and its number; no text is read."""
-        n = options.samples or SAMPLES
+        n, length = options.samples or SAMPLES, options.length or self.config.max_length
         for start in range(0, n, CHUNK):
             numbers = np.arange(start, min(start + CHUNK, n))
-            noise = noise_of(options.seed, numbers, model.config.d_noise)
-            for text, score in zip(*self._made(model, noise, options.length or self.config.max_length), strict=True):
+            noise = noise_of(options.seed, numbers, model.n_noise(length))
+            for text, score in zip(*self._made(model, noise, length), strict=True):
                 yield Answer(_fields(text, score), [text])
 
 
@@ -204,7 +219,7 @@ def _fields(text: str, score: float) -> dict[str, Any]:
     return {"prediction": text, "score": round(float(score), 4)}
 
 
-def _first_ones(texts: Sequence[str]) -> list[bool]:
+def _first_ones(texts: Sequence[str]) -> BoolArray:
     """(texts,): whether none before is the same."""
     first = {text: place for place, text in reversed([*enumerate(texts)])}
-    return [first[text] == place for place, text in enumerate(texts)]
+    return np.array([first[text] == place for place, text in enumerate(texts)], dtype=bool)

@@ -9,7 +9,7 @@ Evaluations = Sequence[tuple[int, Mapping[str, float]]]
 IN_A_ROW = 3
 """Evaluations after which it counts; before, the players may only have begun."""
 WON, LOST = 0.98, 0.02
-"""Share of pairs of a real and a generated code that the discriminator puts in the right order."""
+"""Share of pairs of a real text and a sample that the discriminator puts in the right order."""
 ALIKE = 0.5
 """Share of different samples below which the generator has collapsed."""
 LESS_SURE = "give the discriminator a lower learning rate (model.discriminator.optimizer) or dropout, or use `task.loss.type: wasserstein`"
