@@ -17,6 +17,7 @@ from .splits import train_part
 from .tables import Dataset, Table
 from .tokenizers.tagger import OpenTagger, no_tagger
 from .tokenizers.tokenizer import Tokenizer
+from .word_vectors import OpenVectors, open_file
 
 T = TypeVar("T")
 EMPTY: Mapping[str, str] = MappingProxyType({})
@@ -29,15 +30,16 @@ def build_data(
     report: Callable[[str], object] | None = None,
     given: Mapping[str, Tokenizer] | None = None,
     open_tagger: OpenTagger = no_tagger,
+    open_vectors: OpenVectors = open_file,
 ) -> Data:
     """All splits in numbers, prepared as the task needs them.
 
     Labels and tokenizers are learned from the training split alone, except words that are `counted_in: all_splits`; tokenizers that are
     `given`, by role, are used as they are. `report` is called with a line before anything that takes long; `open_tagger` opens the run
-    that gives parts of speech.
+    that gives parts of speech, `open_vectors` word vectors.
     Raises ConfigError where there is nothing to train on, DataError for data that the task cannot be trained on.
     """
-    data, cache = _with_texts(data), Cache(report=report, open_tagger=open_tagger)
+    data, cache = _with_texts(data), Cache(report=report, open_tagger=open_tagger, open_vectors=open_vectors)
     dataset = _read(data, preparation)
     train = dataset.splits["train"]
     if not len(train):
