@@ -10,7 +10,9 @@ from ...configs.schema.data import FileData
 from ...configs.schema.parsing import ParsingConfig
 from ...configs.schema.recipe import Recipe
 from ...configs.schema.tokenizer import NgramTokenizer
-from ...errors import RunError
+from ...datasets.build import read_picture_hashes
+from ...errors import RunError, UserError
+from ...tasks.build import preparation
 from ..finished_run import run_fingerprint
 from ..folder.checkpoints import checkpoint_path
 from ..folder.run_directory import find_run
@@ -40,6 +42,8 @@ def _state_data(settings: dict[str, Any], recipe: Recipe) -> None:
     if isinstance(recipe.data, FileData):
         paths = {name: getattr(recipe.data, name) for name in ("train", "validation", "test")}
         settings["data"] |= {name: _content(path) for name, path in paths.items() if path is not None}
+        with suppress(UserError):  # training reports what cannot be read
+            settings["data"] |= read_picture_hashes(recipe.data, preparation(recipe.task))
 
 
 def _state_tokenizer(settings: dict[str, Any], recipe: Recipe) -> None:
