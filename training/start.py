@@ -11,6 +11,7 @@ from ..configs.load import load_recipe
 from ..configs.schema.adversarial import GanConfig
 from ..configs.schema.model import ModelConfig
 from ..configs.schema.networks import NetworkConfig
+from ..configs.schema.neural_symbolic import NeuralSymbolicConfig
 from ..configs.schema.parsing import ParsingConfig
 from ..configs.schema.pretrained import PretrainedNetworkConfig
 from ..configs.schema.recipe import Recipe
@@ -38,8 +39,8 @@ if TYPE_CHECKING:
 
 VECTORS = "model.vectors"
 """The key that names word vectors."""
-MAY_DIFFER = {"init_from", "dropout", "attention_dropout", "token_dropout", "pooling", "pooler", "causal", "max_positions", "n_layers",
-              "path", "variational"}
+MAY_DIFFER = {"init_from", "vectors", "dropout", "attention_dropout", "token_dropout", "pooling", "pooler", "causal", "max_positions",
+              "n_layers", "path", "variational"}
 """Keys of a model whose weights mean the same whatever they are; a size that differs is found by the shape of the weights."""
 TOKEN_TABLES = ("embedding.weight", "embedding.tokens.weight", "embedding.words.tokens.weight")
 """What the embedding of tokens is called in a recurrent language model, in other networks, and in a transformer."""
@@ -68,17 +69,20 @@ class Start:
         """
         if isinstance(config, GanConfig):
             return take_autoencoder(self.directory, model, config)
+        prefix, started = "", model
+        if isinstance(config, NeuralSymbolicConfig) and not isinstance(self.recipe.model, NeuralSymbolicConfig):
+            prefix, started, config = "network.", model.network, config.network  # rules and fusion are new
         self._refuse_other_model(config)
-        tensors = _weights_for(self.directory, model)
+        tensors = _weights_for(self.directory, started)
         same_output = build_task(self.recipe.task, self.encoding).head == task.head
         try:
-            loaded = load_matching(model, tensors if same_output else _below_the_scores(tensors))
+            loaded = load_matching(started, tensors if same_output else _below_the_scores(tensors))
         except RunError as error:
             raise ConfigError(f"model.init_from: the model of {self.directory.address} does not fit. {error}") from error
         if not loaded:
             raise ConfigError(f"model.init_from: the model of {self.directory.address}, a {self.recipe.model.type}, has no weight that "
                               f"this {config.type} could start from.")
-        return self._report(model, loaded, tensors.keys() - loaded)
+        return self._report(model, {f"{prefix}{name}" for name in loaded}, tensors.keys() - loaded)
 
     def _refuse_other_model(self, config: ModelConfig) -> None:
         """Weights of the same shapes compute something else where, say, the number of heads differs."""
@@ -140,7 +144,7 @@ def _take_vectors(model: Any, encoding: Encoding, name: str) -> str:
     """
     import torch
 
-    table = next((tensor for name, tensor in model.state_dict().items() if name in WORD_TABLES), None)
+    table = next((tensor for name, tensor in model.state_dict().items() if name.removeprefix("network.") in WORD_TABLES), None)
     if table is None or encoding.tokenizer is None:
         raise ConfigError(f"model.vectors: this {model.config.type} has no embedding of words; set model.d_embedding, or leave it out.")
     n_words = encoding.tokenizer.vocab_size - len(SPECIAL_TOKENS)
