@@ -113,8 +113,8 @@ def validate(
 def init(
     file: Annotated[Path, typer.Argument(help="Your data: .csv, .tsv, .jsonl, .json, .parquet, .xlsx, .conll, fastText lines, also with "
                                               ".gz; a folder with a subfolder for each class; or a dataset of Hugging Face.")],
-    model: Annotated[str | None, typer.Option(help="The model.type of the new recipe; by default logistic_regression, or for tagging "
-                                                   "averaged_perceptron.")] = None,
+    model: Annotated[str | None, typer.Option(help="The model.type of the new recipe; by default logistic_regression, for tagging "
+                                                   "averaged_perceptron, for parsing perceptron_parser, for ranking bm25.")] = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Recipe file; by default named after the data.")] = None,
     text: Annotated[str | None, typer.Option(help="Column of the text or tokens; by default inferred from names and content.")] = None,
     label: Annotated[str | None, typer.Option(help="Column of the class or tags; by default inferred from names and content.")] = None,
@@ -122,7 +122,11 @@ def init(
                                                          "or `validation` in place of `train`.")] = None,
     test: Annotated[Path | None, typer.Option(help="Test file; by default one named like a training file, with `test` in place of "
                                                    "`train`.")] = None,
-    task: Annotated[str | None, typer.Option(help="classification or tagging; by default inferred from the content.")] = None,
+    task: Annotated[str | None, typer.Option(help="classification, tagging, parsing or ranking; by default inferred from the "
+                                                  "content.")] = None,
+    other: Annotated[str | None, typer.Option(help="For ranking: column of the candidate; that of the query is --text.")] = None,
+    relevance: Annotated[str | None, typer.Option(help="For ranking: column of numbers, how relevant the candidate is. Without one it is "
+                                                       "the right answer of its row.")] = None,
     encoding: Annotated[str | None, typer.Option(help="Encoding of the characters, such as cp1252 or cp949; by default UTF-8, or one that "
                                                       "reads the file.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite an existing file.")] = False,
@@ -137,7 +141,10 @@ def init(
     if task not in (None, *DEFAULT_MODELS):
         raise ConfigError(f"--task {task}: a recipe can be written for {' or '.join(DEFAULT_MODELS)}. For other tasks, start from a recipe "
                           "in `nlp config list`.")
-    sample, notices = with_splits(look_at(file, text, label, task, encoding), {"validation": validation, "test": test})
+    if (other or relevance) and task not in (None, "ranking"):
+        raise ConfigError(f"--other and --relevance are columns for ranking, and --task is {task}; leave one of them out.")
+    task = "ranking" if other or relevance else task
+    sample, notices = with_splits(look_at(file, text, label, task, encoding, other, relevance), {"validation": validation, "test": test})
     written, model = output or Path(f"{file.resolve().name.split('.')[0]}.yaml"), model or DEFAULT_MODELS[sample.task]
     write_recipe(sample, model, written, force)
     print(f"{written}: a recipe for {sample.task} with the model {model}. It lists every other key too, with its help.")

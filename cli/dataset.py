@@ -139,6 +139,7 @@ def token_checks(opened: Opened) -> "dict[str, TokenCheck]":
     from ..datasets.check import check_tokens, tokens_as_texts
     from ..datasets.tokenizers.tokenizer import train_tokenizer
     from ..training.tagger_source import open_tagger
+    from ..training.vectors_source import open_vectors
 
     config = opened.tokenizer
     if config is None:
@@ -146,4 +147,5 @@ def token_checks(opened: Opened) -> "dict[str, TokenCheck]":
     max_length = config.max_length if isinstance(config, TokenSequence) else None
     uncut = config.model_copy(update={"max_length": None}) if max_length else config
     splits = tokens_as_texts(opened.dataset.splits, opened.text) if opened.tagged else opened.dataset.splits
-    return check_tokens(splits, opened.text, train_tokenizer(uncut, splits["train"].columns[opened.text], open_tagger), max_length)
+    tokenizer = train_tokenizer(uncut, splits["train"].columns[opened.text], open_tagger, open_vectors)
+    return check_tokens(splits, opened.text, tokenizer, max_length)

@@ -21,10 +21,13 @@ from ..configs.yaml.template import commented
 from ..datasets.encoded.labelled_texts import MISSING
 from ..datasets.formats.conll import split_tokens
 from ..errors import ConfigError, DataError
-from .sample import Sample
+from .sample import Sample, Task
 
 KEYWORDS = 5
-DEFAULT_MODELS = {"classification": "logistic_regression", "tagging": "averaged_perceptron"}
+DEFAULT_MODELS: dict[Task, str] = {"classification": "logistic_regression", "tagging": "averaged_perceptron",
+                                   "parsing": "perceptron_parser", "ranking": "bm25"}
+COLUMNS = {"tagging": "tokens and tags", "parsing": "words, heads and relations", "ranking": "queries and candidates"}
+"""What a recipe is written from."""
 SCHEMA = "recipe.schema.json"
 """Where docs/recipes.md has `nlp config schema` write to."""
 TRAINING = {
@@ -49,8 +52,11 @@ def write_recipe(sample: Sample, model: str, path: Path, force: bool) -> None:
     from ..training.folder.files import write_atomically
 
     refuse_taken(path, force)
+    if sample.relevance is not None and "validation" not in sample.splits:
+        raise ConfigError(f"{sample.title} has several rows of each query, which belong together, so none are held out of it at random: "
+                          "name a file of other queries with --validation.")
     settings = first_settings(sample, model, path.parent)
-    read = "tokens and tags" if sample.task == "tagging" else "numbers and classes" if sample.numbers else "texts and classes"
+    read = COLUMNS.get(sample.task, "numbers and classes" if sample.numbers else "texts and classes")
     _refuse_unfit(settings, model, read)
     editor = f"# yaml-language-server: $schema={SCHEMA}\n" if (path.parent / SCHEMA).is_file() else ""
     heading = f"{editor}# A recipe for {sample.title}. Commented-out keys show their defaults.\n\n"
@@ -85,10 +91,11 @@ def first_settings(sample: Sample, model: str, folder: Path) -> dict[str, Any]:
         near = "".join(f" Did you mean {name}?" for name in difflib.get_close_matches(model, classes, n=1))
         raise ConfigError(f"There is no model {model!r}.{near} --model must be one of {', '.join(classes)}.")
     section = classes[model]
-    what = "the tags of the tokens" if sample.task == "tagging" else f"the class of the {'rows' if sample.numbers else 'texts'}"
-    values: dict[str, Any] = {"description": f"Predict {what} in {sample.title}", "data": _data(sample, folder)}
-    if sample.task == "tagging":
-        return {**values, **_tagging(sample, model, section), "seeds": [1]}
+    what = {"tagging": "Predict the tags of the tokens", "parsing": "Parse the sentences", "ranking": "Rank the candidates for each query"}
+    usual = f"Predict the class of the {'rows' if sample.numbers else 'texts'}"
+    values: dict[str, Any] = {"description": f"{what.get(sample.task, usual)} in {sample.title}", "data": _data(sample, folder)}
+    if (sections := {"tagging": _tagging, "parsing": _parsing, "ranking": _ranking}.get(sample.task)) is not None:
+        return {**values, **sections(sample, model, section), "seeds": [1]}
     if sample.numbers:
         return {**values, **_of_numbers(sample, model, section), "seeds": [1]}
     prompts, published = issubclass(section, PromptingConfig), section is PretrainedNetworkConfig
@@ -123,11 +130,42 @@ def _tagging(sample: Sample, model: str, section: type) -> dict[str, Any]:
     task = {"type": "tagging", "tokens": sample.names[0], "tags": sample.names[1], **({"scheme": scheme} if scheme else {})}
     if not issubclass(section, NetworkConfig):
         return {"task": task, "model": {"type": model}}
-    both = {"bidirectional": True} if "bidirectional" in section.model_fields else {}
-    characters = {"characters": {"type": "cnn"}} if "characters" in section.model_fields else {}
-    return {"task": task, "tokenizer": {"type": "words", "split": "whitespace", "lowercase": True, "min_frequency": 2},
-            "model": {"type": model, **both, **characters},
-            "training": {**TRAINING, "batch_size": 32, **({"best_metric": "f1"} if scheme else {})}}
+    training = {**TRAINING, "batch_size": 32, **({"best_metric": "f1"} if scheme else {})}
+    return {"task": task, **_of_words(model, section), "training": training}
+
+
+def _of_words(model: str, section: type) -> dict[str, Any]:
+    """Tokenizer and model of a network that reads words and their characters."""
+    fields = getattr(section, "model_fields", {})
+    both = {"bidirectional": True} if "bidirectional" in fields else {}
+    characters = {"characters": {"type": "cnn"}} if "characters" in fields else {}
+    return {"tokenizer": {"type": "words", "split": "whitespace", "lowercase": True, "min_frequency": 2},
+            "model": {"type": model, **both, **characters}}
+
+
+def _parsing(sample: Sample, model: str, section: type) -> dict[str, Any]:
+    """The sections of a parser."""
+    relations = {} if sample.label == "deprel" else {"relations": str(sample.label)}
+    task = {"type": "parsing", "columns": list(sample.reads), **relations}
+    if not issubclass(section, NetworkConfig):
+        return {"task": task, "model": {"type": model}}
+    found = _of_words(model, section)
+    if len(sample.reads) > 1 and "d_column" in section.model_fields:
+        found["model"]["d_column"] = 50
+    return {"task": task, **found, "training": {**TRAINING, "batch_size": 32}}
+
+
+def _ranking(sample: Sample, model: str, section: type) -> dict[str, Any]:
+    """The sections of a ranker; networks make a vector of each text."""
+    relevance = {} if sample.relevance is None else {"relevance": str(sample.relevance if sample.header else "relevance")}
+    task = {"type": "ranking", "text": sample.names[0], "other": sample.names[1], **relevance}
+    if not issubclass(section, NetworkConfig):
+        counted = _tokenizer(sample, bag=True, dense=False) | ({"sublinear": False, "weighting": "counts"} if model == "bm25" else {})
+        return {"task": task, "tokenizer": counted, "model": {"type": model}}
+    dense = section is MlpConfig
+    towers = {"towers": {"combine": "cosine"}} if "towers" in section.model_fields else {}
+    return {"task": task, "tokenizer": _tokenizer(sample, bag=dense, dense=dense),
+            "model": {"type": model, **_model(section, sample), **towers}, "training": TRAINING}
 
 
 def scheme_of(tags: Iterable[str]) -> str | None:

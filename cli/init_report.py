@@ -15,6 +15,9 @@ from .sample import Sample
 if TYPE_CHECKING:
     from ..datasets.tables import Dataset
 
+LABELS = {"classification": ("Text", "class", "classes"), "tagging": ("Tokens", "tags", "tags"),
+          "parsing": ("Words", "relations", "relations"), "ranking": ("Query", "candidate", "candidates")}
+"""What the two columns are, and what the second has different ones of."""
 SHOWN, FEW_ROWS, IMBALANCE = 20, 10, 10
 """Classes that are listed; rows that are few for a class; and how many times as many rows of another class are an imbalance."""
 
@@ -22,26 +25,37 @@ SHOWN, FEW_ROWS, IMBALANCE = 20, 10, 10
 def print_data(recipe: Recipe, sample: Sample, notices: Sequence[str]) -> None:
     """Read the data as a run does, and say what is in it."""
     dataset = _read(recipe, notices)
-    tagged = sample.task == "tagging"
+    tagged = sample.task in ("tagging", "parsing")
     checks = check_splits(dataset.splits, *sample.names, tagged)
-    texts, labels = ("tokens", "tags") if tagged else ("text", "class")
-    read = f"{len(sample.numbers)} columns of numbers" if sample.numbers else f"{texts.capitalize()} from column {sample.text!r}"
-    say(f"{read}, {labels} from column {sample.label!r}; "
-        f"{', '.join(f'{split} {each.examples:,}' for split, each in checks.items())} rows.")
+    say(f"{_columns(sample)}; {', '.join(f'{split} {each.examples:,}' for split, each in checks.items())} rows.")
     if sample.encoding != UTF8:
         shown = first_foreign_line("\n".join(sample.texts))
         say(f"Characters are read as {sample.encoding}: {shown!r}. If that looks wrong, give the right one with --encoding.")
     train = checks["train"]
     if not sample.numbers:
-        say(f"A {'sentence' if tagged else 'text'} has {train.words.minimum:,} to {train.words.maximum:,} words, half of them up to "
+        unit = "sentence" if tagged else "query" if sample.task == "ranking" else "text"
+        say(f"A {unit} has {train.words.minimum:,} to {train.words.maximum:,} words, half of them up to "
             f"{train.words.median:,}.")
-    say(f"{len(train.labels)} {'tags' if tagged else 'classes'} in train: {_counts(train.labels)}.")
+    if sample.task != "ranking":
+        say(f"{len(train.labels)} {LABELS[sample.task][2]} in train: {_counts(train.labels)}.")
     for each in [*dataset.notices, *_warnings(sample, checks), *_leaks(dataset, sample, checks)]:
         notice(each)
 
 
+def _columns(sample: Sample) -> str:
+    """Where everything is from."""
+    texts, labels, _ = LABELS[sample.task]
+    read = f"{len(sample.numbers)} columns of numbers" if sample.numbers else f"{texts} from column {sample.text!r}"
+    relevance = "" if sample.relevance is None else f", its relevance from column {sample.relevance!r}"
+    return f"{read}, {labels} from column {sample.label!r}{relevance}"
+
+
 def predict_arguments(sample: Sample) -> str:
     """What follows `nlp predict RUN`: a table like the training file where predictions can be written beside its rows."""
+    if sample.task == "ranking":
+        return "--input QUERIES.txt --candidates CANDIDATES.txt"
+    if sample.task == "parsing":
+        return "--input NEW.conllu --output PREDICTED.conllu"
     ending = sample.file.name.removesuffix(".gz").rpartition(".")[2] if sample.format != "huggingface" else "csv"
     written = ending in ("csv", "tsv", "jsonl", "conll", "parquet", "xlsx") or sample.format in ("tsv", "conll")
     return f"--input NEW.{ending} --output PREDICTED.{ending}" if written else "--input LINES.txt"
@@ -69,7 +83,7 @@ def _warnings(sample: Sample, checks: Mapping[str, SplitCheck]) -> list[str]:
     if "validation" not in sample.splits:
         found.append(f"there is no validation file, so {checks['validation'].examples:,} rows are held out of the training file at random. "
                      "If rows belong together (one author, one document), split them yourself and give --validation.")
-    if sample.task == "tagging":
+    if sample.task != "classification":
         return found
     counts = list(labels.values())
     if few := [label for label, count in labels.items() if count < FEW_ROWS]:

@@ -1,4 +1,4 @@
-"""The columns of a data file, and which of them are text and class, inferred from names and content."""
+"""The columns of a data file, and which of them are text and class, or query and candidate, inferred from names and content."""
 
 import json
 import re
@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from ..configs.schema.data import FileData
 from ..datasets.encoded.labelled_texts import MISSING
@@ -28,12 +28,24 @@ TEXT_NAMES = ("text", "tokens", "sentence", "document", "review", "comment", "co
 LABEL_NAMES = ("label", "class", "category", "intent", "target", "sentiment", "language", "topic", "labels", "tag", "genre", "hate",
                "rating", "stars", "label_text", "emotion", "output", "lang", "y", "tags")
 TAG_NAMES = ("tags", "ner_tags", "ner", "labels", "upos", "pos_tags", "pos", "chunk_tags")
+QUERY_NAMES = ("query", "question")
+CANDIDATE_NAMES = ("candidate", "passage", "document", "answer", "response")
+RELEVANCE_NAMES = ("relevance", "grade", "judgement", "judgment")
 ROW_NUMBERS = ("id", "index", "row", "unnamed: 0", "")
 """What columns are called that number the rows."""
 TABLES = ("csv", "tsv", "jsonl", "json", "parquet", "xlsx")
 
 Columns = Mapping[str, Sequence[str]]
-Task = Literal["classification", "tagging"]
+Task = Literal["classification", "tagging", "parsing", "ranking"]
+
+
+class Named(NamedTuple):
+    """The columns that were named; None for one that is to be inferred."""
+
+    text: str | None = None
+    label: str | None = None
+    other: str | None = None
+    relevance: str | None = None
 
 
 @dataclass(frozen=True)
@@ -60,6 +72,10 @@ class Sample:
     all_numbers: bool = True
     """Whether these are all columns but that of the class."""
     missing_numbers: bool = False
+    relevance: str | int | None = None
+    """For ranking, where `label` is the candidate: how relevant it is."""
+    reads: Sequence[str] = ()
+    """For parsing: the columns of each word that a parser reads."""
 
     @property
     def title(self) -> str:
@@ -69,7 +85,7 @@ class Sample:
     @property
     def names(self) -> tuple[str, str]:
         """The names of the two columns in the recipe."""
-        first, second = self.columns or (self.text, self.label)
+        first, second, *_ = self.columns or (self.text, self.label)
         return str(first), str(second)
 
     def settings(self) -> dict[str, Any]:
@@ -88,30 +104,33 @@ def _check_encoding(encoding: str) -> None:
         raise ConfigError(f"--encoding {encoding}: it {said}.") from None
 
 
-def look_at(file: Path, text: str | None = None, label: str | None = None, task: str | None = None,
-            encoding: str | None = None) -> Sample:
+def look_at(file: Path, text: str | None = None, label: str | None = None, task: str | None = None, encoding: str | None = None,
+            other: str | None = None, relevance: str | None = None) -> Sample:
     """Read a file or a folder and infer its encoding, task and columns, unless they are named. Raises DataError."""
     if encoding is not None:
         _check_encoding(encoding)
+    named = Named(text, label, other, relevance)
     if file.is_dir():
-        return _in_folder(file, (text, label), task, encoding)
+        return _in_folder(file, named, task, encoding)
     content, ending = read_content(file), file.name.removesuffix(".gz").rpartition(".")[2].lower()
     if ending in ("parquet", "xlsx"):
-        return _in_binary(file, content, ending, (text, label), task)
+        return _in_binary(file, content, ending, named, task)
     encoding = encoding or find_encoding(content, str(file))
     shown = decode(content, str(file), encoding)
-    if task != "classification" and (ending == "conllu" or (ending not in ("jsonl", "json") and tagged_columns(shown))):
+    if task == "parsing":
+        return replace(_parsed(file, content, named, encoding), encoding=encoding)
+    if task in (None, "tagging") and (ending == "conllu" or (ending not in ("jsonl", "json") and tagged_columns(shown))):
         return replace(_tagged(file, content, text, label, encoding), encoding=encoding)
-    if ending == "csv" and task != "classification" and tagged_columns(shown, ","):
+    if ending == "csv" and task in (None, "tagging") and tagged_columns(shown, ","):
         raise DataError(f"{file} looks like tagging, with a token and a tag in each line and a blank line between sentences. Put tabs "
                         "in place of the commas and name it .conll; if each line is a text and its class, give --task classification.")
     if ending not in TABLES and is_fasttext(shown):
         table = read_table(content, str(file), Form("fasttext", encoding=encoding))
         return Sample(file, "text", "label", table.columns["text"], table.columns["label"], format="fasttext", encoding=encoding)
-    return _in_text(file, content, ending, (text, label), "tagging" if task == "tagging" else "classification", encoding)
+    return _in_text(file, content, ending, named, task, encoding)
 
 
-def _in_folder(folder: Path, named: tuple[str | None, str | None], task: str | None, encoding: str | None) -> Sample:
+def _in_folder(folder: Path, named: Named, task: str | None, encoding: str | None) -> Sample:
     """A dataset of Hugging Face, or a folder for each class."""
     if (dataset := find_dataset_folder(folder)) is not None:
         splits = find_splits(dataset)
@@ -135,10 +154,31 @@ def _tagged(file: Path, content: bytes, text: str | None, label: str | None, enc
     columns = {"tokens": tokens, "tags": tags}
     table = read_table(content, str(file), Form(kind, columns=columns, encoding=encoding), ("tokens", "tags"))
     stated = None if file.name.removesuffix(".gz").endswith(f".{kind}") else kind
-    return Sample(file, tokens, tags, table.columns["tokens"], table.columns["tags"], format=stated, task="tagging", columns=columns)
+    notices = ["the words have heads and relations too; `--task parsing` writes a recipe for a parser."] if kind == "conllu" and all(
+        map(_filled, read_table(content, str(file), Form(kind, encoding=encoding), ("head", "deprel")).columns.values())) else []
+    return Sample(file, tokens, tags, table.columns["tokens"], table.columns["tags"], format=stated, task="tagging", columns=columns,
+                  notices=notices)
 
 
-def _in_text(file: Path, content: bytes, ending: str, named: tuple[str | None, str | None], task: Task, encoding: str) -> Sample:
+def _parsed(file: Path, content: bytes, named: Named, encoding: str) -> Sample:
+    """Parsed sentences in CoNLL-U; a parser reads parts of speech where the words have some."""
+    form = Form("conllu", encoding=encoding)
+    words, relations = named.text or "form", named.label or "deprel"
+    table = read_table(content, str(file), form, tuple(dict.fromkeys((words, relations, "upos", "xpos", "head"))))
+    if unparsed := next((name for name in ("head", relations) if not _filled(table.columns[name])), None):
+        raise DataError(f"{file} has nothing in the column `{unparsed}`, and a parser learns the head of each word and its relation to it.")
+    tags = next(([name] for name in ("upos", "xpos") if _filled(table.columns[name])), [])
+    stated = None if file.name.removesuffix(".gz").endswith(".conllu") else "conllu"
+    return Sample(file, words, relations, table.columns[words], table.columns[relations], format=stated, task="parsing",
+                  reads=[words, *tags])
+
+
+def _filled(values: Sequence[str]) -> bool:
+    """Whether a column has more than `_`, CoNLL-U's mark for no value."""
+    return any(set(value.split()) - {"_"} for value in values)
+
+
+def _in_text(file: Path, content: bytes, ending: str, named: Named, task: str | None, encoding: str) -> Sample:
     """A text and a class in each row of a CSV, TSV or JSON file."""
     kind = _format(file, content, ending, encoding)
     form = Form(kind, header=kind in ("jsonl", "json"), encoding=encoding)
@@ -151,8 +191,7 @@ def _in_text(file: Path, content: bytes, ending: str, named: tuple[str | None, s
     return replace(sample, quoting=form.quoting, delimiter=form.delimiter, format=None if ending == kind else kind, encoding=encoding)
 
 
-def _in_binary(file: Path, content: bytes, kind: Literal["parquet", "xlsx"], named: tuple[str | None, str | None],
-               task: str | None) -> Sample:
+def _in_binary(file: Path, content: bytes, kind: Literal["parquet", "xlsx"], named: Named, task: str | None) -> Sample:
     """The same in a Parquet file or the first sheet of an Excel workbook."""
     if kind == "parquet":
         table = read_table(content, str(file), Form(kind))
@@ -160,28 +199,55 @@ def _in_binary(file: Path, content: bytes, kind: Literal["parquet", "xlsx"], nam
     table = read_table(content, str(file), Form(kind, header=False))
     others = other_sheets(content, str(file))
     notices = [f"only the first sheet of {file} is read, not {', '.join(others)}."] if others else []
-    sample = _with_header(file, table.columns, named, "tagging" if task == "tagging" else "classification")
+    sample = _with_header(file, table.columns, named, task)
     read_table(content, str(file), Form(kind, sample.header, columns=sample.columns), sample.names)  # refuses formulas without a value
     return replace(sample, notices=notices)
 
 
-def _with_header(file: Path, columns: Columns, named: tuple[str | None, str | None], task: Task, header: bool = False) -> Sample:
-    """A text and a class in each row. Without `header`, the columns have positions, and their first row may be a header."""
+def _with_header(file: Path, columns: Columns, named: Named, task: str | None, header: bool = False) -> Sample:
+    """A text and a class, or a query and a candidate, in each row. Without `header`, the columns have positions, and their first row may
+    be a header."""
     found = not header and _has_header(columns)
     columns = _below_header(columns) if found else columns
     rows = len(next(iter(columns.values()), ()))
     if len(columns) < 2 or not rows:
         raise DataError(f"{file} has {len(columns)} columns and {rows} rows, but at least two columns (text and class) and one row "
                         f"are needed. {_HOW_DIVIDED[header]}")
-    if (header or found) and task == "classification" and named[0] is None and (of := _class_of_numbers(columns, named[1])) is not None:
+    if task == "ranking" or (task is None and named == Named() and _is_ranking(columns)):
+        return _of_ranking(file, columns, named, header or found)
+    if (header or found) and task != "tagging" and named.text is None and (of := _class_of_numbers(columns, named.label)) is not None:
         return _of_numbers(file, columns, of, header or found)
-    text, label = _text_and_label(file, columns, *named)
+    text, label = _text_and_label(file, columns, named.text, named.label)
     places = (text, label) if header or found else (int(text), int(label))
-    if task == "classification":
+    if task != "tagging":
         _refuse_several(file, label, columns[label])
-    names = ("text", "label") if task == "classification" else ("tokens", "tags")
-    return Sample(file, *places, columns[text], columns[label], header or found, task=task,
+    names = ("tokens", "tags") if task == "tagging" else ("text", "label")
+    return Sample(file, *places, columns[text], columns[label], header or found, task="tagging" if task == "tagging" else "classification",
                   columns={} if header or found else dict(zip(names, places, strict=True)))
+
+
+def _is_ranking(columns: Columns) -> bool:
+    """Whether there is a query and a candidate by name, and no class."""
+    return all(_by_name(columns, names) for names in (QUERY_NAMES, CANDIDATE_NAMES)) and _by_name(columns, LABEL_NAMES) is None
+
+
+def _of_ranking(file: Path, columns: Columns, named: Named, header: bool) -> Sample:
+    """A query and a candidate in each row, and where there is a column of numbers for it how relevant that is."""
+    text, other = (_named(file, given, columns) or _by_name(columns, names)
+                   for given, names in ((named.text, QUERY_NAMES), (named.other, CANDIDATE_NAMES)))
+    if text is None or other is None or text == other:
+        raise DataError(f"{file}: cannot infer which column contains the query and which the candidate. Name them with --text and "
+                        f"--other; the columns are {', '.join(columns)}.")
+    relevance = _named(file, named.relevance, columns) or _by_name(columns, RELEVANCE_NAMES)
+    found = {name: column for name, column in (("text", text), ("other", other), ("relevance", relevance)) if column is not None}
+    places: dict[str, str | int] = {name: column if header else int(column) for name, column in found.items()}
+    return Sample(file, places["text"], places["other"], columns[text], columns[other], header, task="ranking",
+                  relevance=places.get("relevance"), columns={} if header else places)
+
+
+def _by_name(columns: Columns, known: Sequence[str]) -> str | None:
+    """The column whose name is the first of the known ones."""
+    return min((name for name in columns if _rank(name, known) < len(known)), key=lambda name: _rank(name, known), default=None)
 
 
 def _class_of_numbers(columns: Columns, named: str | None) -> str | None:
@@ -209,22 +275,22 @@ def _of_numbers(file: Path, columns: Columns, label: str, header: bool) -> Sampl
                   all_numbers=not left_out, missing_numbers=missing)
 
 
-def _in_columns(file: Path, columns: Columns, lists: Sequence[str], named: tuple[str | None, str | None], task: str | None) -> Sample:
+def _in_columns(file: Path, columns: Columns, lists: Sequence[str], named: Named, task: str | None) -> Sample:
     """A text and a class, or the tokens and tags of a sentence, in each row of named columns, of which `lists` have a list in each row."""
     tokens = {name: columns[name] for name in lists if name in columns}
-    if task == "tagging" or (task is None and named == (None, None) and len(tokens) > 1):
+    if task == "tagging" or (task is None and named == Named() and len(tokens) > 1):
         return _in_lists(file, columns, tokens, named)
-    plain = {name: values for name, values in columns.items() if name not in tokens or name == named[0]}
-    if (several := next((name for name in tokens if name == named[1] or (named[1] is None and _is_known(name))), None)) is not None:
+    plain = {name: values for name, values in columns.items() if name not in tokens or name == named.text}
+    if (several := next((name for name in tokens if name == named.label or (named.label is None and _is_known(name))), None)) is not None:
         raise DataError(f"{file}: the column `{several}` has a list in each row: several classes, or the tags of tokens. A text has one "
                         "class here; name another column with --label, or give --task tagging.")
-    return _with_header(file, plain, named, "classification", header=True)
+    return _with_header(file, plain, named, task, header=True)
 
 
-def _in_lists(file: Path, columns: Columns, tokens: Columns, named: tuple[str | None, str | None]) -> Sample:
-    text = _named(file, named[0], columns) or _text_column(tokens)
+def _in_lists(file: Path, columns: Columns, tokens: Columns, named: Named) -> Sample:
+    text = _named(file, named.text, columns) or _text_column(tokens)
     others = [name for name in tokens if name != text]
-    label = _named(file, named[1], columns) or min(others, key=lambda name: _rank(name, TAG_NAMES), default=None)
+    label = _named(file, named.label, columns) or min(others, key=lambda name: _rank(name, TAG_NAMES), default=None)
     if text is None or label is None:
         raise DataError(f"{file}: cannot infer which column contains the tokens and which the tags. Name them with --text and --label; "
                         f"the columns are {', '.join(columns)}.")
@@ -264,7 +330,7 @@ def _format(file: Path, content: bytes, ending: str, encoding: str) -> Literal["
                     "their tags. This is none of these.")
 
 
-def _refuse_no_text(file: Path, content: bytes, form: Form, named: tuple[str | None, str | None]) -> None:
+def _refuse_no_text(file: Path, content: bytes, form: Form, named: Named) -> None:
     """Raises the reader's DataError where the text or the class of a JSON object is null, a list or an object."""
     decoded = decode(content, str(file), form.encoding)
     first = json.loads(decoded.strip().split("\n")[0] if form.format == "jsonl" else decoded)
@@ -325,7 +391,7 @@ def _beside(file: Path, split: str) -> Path | None:
 def _has_header(columns: Columns) -> bool:
     """Whether the first row is a header: it has a well-known name, or no number and no value that occurs again below."""
     first = [values[0] for values in columns.values()]
-    if any(cell.strip().lower() in (*TEXT_NAMES, *LABEL_NAMES) for cell in first):
+    if any(cell.strip().lower() in (*TEXT_NAMES, *LABEL_NAMES, *CANDIDATE_NAMES) for cell in first):
         return True
     named = (values[0] and not _number(values[0]) and values[0] not in values[1:] for values in columns.values())
     return len(set(first)) == len(first) and all(named)

@@ -106,6 +106,7 @@ def train_recipe(config: str, overrides: Sequence[str]) -> Trained:
     from ..errors import ConfigError
     from ..tasks.build import preparation
     from ..training.tagger_source import open_tagger
+    from ..training.vectors_source import open_vectors
 
     recipe = load_recipe(config, overrides)
     if recipe.tokenizer is None:
@@ -114,7 +115,8 @@ def train_recipe(config: str, overrides: Sequence[str]) -> Trained:
         raise ConfigError(f"The recipe {config} has no tokenizer: {reason}.")
     if recipe.tokenizer.type == "similarities":
         raise ConfigError(f"The recipe {config} compares both texts of each row and has no tokens to show. Name another recipe.")
-    texts, cache = read_texts(recipe.data, preparation(recipe.task)), Cache(report=notice, open_tagger=open_tagger)
+    texts = read_texts(recipe.data, preparation(recipe.task))
+    cache = Cache(report=notice, open_tagger=open_tagger, open_vectors=open_vectors)
     started = time.perf_counter()
     tokenizer = cache.train(recipe.tokenizer, [text for split in counted_splits(recipe.tokenizer, texts) for text in split])
     encoded = cache.encode(tokenizer, texts["train"])

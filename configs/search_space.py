@@ -25,8 +25,8 @@ CLOSED = {
     "seeds": "a seed is nothing to choose; trials have the first of the recipe's seeds, and the chosen setting is trained with each",
     "training.best_metric": "trials are compared by one metric",
     "model.rules_file": "name one file",
-    "model.vectors": "name one file",
-    "tokenizer.analysis.meaning.clusters.vectors": "name one file",
+    "model.vectors": "name one file or run",
+    "tokenizer.analysis.meaning.clusters.vectors": "name one file or run",
     "score_test": "the test split is scored for the chosen setting alone",
     "description": "write one line",
 }

@@ -17,6 +17,7 @@ from .splits import train_part
 from .tables import Dataset, Table
 from .tokenizers.tagger import OpenTagger, no_tagger
 from .tokenizers.tokenizer import Tokenizer
+from .word_vectors import OpenVectors, open_file
 
 T = TypeVar("T")
 EMPTY: Mapping[str, str] = MappingProxyType({})
@@ -29,15 +30,16 @@ def build_data(
     report: Callable[[str], object] | None = None,
     given: Mapping[str, Tokenizer] | None = None,
     open_tagger: OpenTagger = no_tagger,
+    open_vectors: OpenVectors = open_file,
 ) -> Data:
     """All splits in numbers, prepared as the task needs them.
 
     Labels and tokenizers are learned from the training split alone, except words that are `counted_in: all_splits`; tokenizers that are
     `given`, by role, are used as they are. `report` is called with a line before anything that takes long; `open_tagger` opens the run
-    that gives parts of speech.
+    that gives parts of speech, `open_vectors` word vectors.
     Raises ConfigError where there is nothing to train on, DataError for data that the task cannot be trained on.
     """
-    data, cache = _with_texts(data), Cache(report=report, open_tagger=open_tagger)
+    data, cache = _with_texts(data), Cache(report=report, open_tagger=open_tagger, open_vectors=open_vectors)
     dataset = _read(data, preparation)
     train = dataset.splits["train"]
     if not len(train):
@@ -48,7 +50,8 @@ def build_data(
     for name, table in dataset.splits.items():
         splits[name], more = preparation.split(name, table, encoding, cache)
         notices += more
-    return Data(splits, encoding, dataset.hashes, [*notices, *cache.notices], cache.entries.folder if encoding.tokenizers else None)
+    hashes = {**dataset.hashes, **_picture_hashes(dataset, preparation)}
+    return Data(splits, encoding, hashes, [*notices, *cache.notices], cache.entries.folder if encoding.tokenizers else None)
 
 
 def read_split(
@@ -66,7 +69,8 @@ def read_split(
         raise DataError(f"{dataset.name} has no split `{name}`; it has {', '.join(dataset.splits)}. Score one of these with "
                         "--split, or a file with --data.")
     split, more = preparation.split(name, dataset.splits[name], encoding, cache)
-    return split, [*_changed(dataset, hashes), *dataset.notices, *more, *cache.notices]
+    changed = _changed({**dataset.hashes, **_picture_hashes(dataset, preparation)}, hashes)
+    return split, [*changed, *dataset.notices, *more, *cache.notices]
 
 
 def read_file_as_split(data: DataConfig, preparation: Preparation, encoding: Encoding, file: str,
@@ -132,9 +136,20 @@ def _concatenated(tables: Sequence[Table]) -> Table:
     return Table({name: [text for table in tables for text in table.columns[name]] for name in first.columns}, first.source)
 
 
-def _changed(dataset: Dataset, hashes: Collection[str]) -> list[str]:
+def read_picture_hashes(data: FileData, preparation: Preparation) -> Mapping[str, str]:
+    """What identifies the files of pictures that tables name; nothing, without reading them, for a task that has none."""
+    column = preparation.picture_files
+    return {} if column is None else _picture_hashes(read_dataset(data, (column.name,)), preparation)
+
+
+def _picture_hashes(dataset: Dataset, preparation: Preparation) -> Mapping[str, str]:
+    column = preparation.picture_files
+    return {} if column is None else column.hashes(dataset.splits.values())
+
+
+def _changed(now: Mapping[str, str], hashes: Collection[str]) -> list[str]:
     """A notice of files that have changed since a run was trained with them."""
-    changed = [path for path, digest in dataset.hashes.items() if hashes and digest not in hashes]
+    changed = [path for path, digest in now.items() if hashes and digest not in hashes]
     return [f"{', '.join(changed)}: not what the run was trained with, so the examples that are scored here may include "
             "training examples."] if changed else []
 

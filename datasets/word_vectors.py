@@ -7,8 +7,9 @@ import gzip
 import hashlib
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, NamedTuple, cast
+from typing import BinaryIO, NamedTuple, Protocol, cast
 
 import numpy as np
 
@@ -27,6 +28,24 @@ class WordVectors(NamedTuple):
 
     values: FloatArray
     found: BoolArray
+
+
+class VectorsSource(Protocol):
+    """What word vectors are read from."""
+
+    def read(self, words: list[str]) -> WordVectors:
+        """The vectors of these words, as `read_word_vectors` says."""
+        ...
+
+    def fingerprints(self) -> list[str]:
+        """What identifies its content."""
+        ...
+
+
+class OpenVectors(Protocol):
+    """From what a recipe names to word vectors. Raises UserError where it is none; `key` is the one that names it."""
+
+    def __call__(self, name: str, key: str) -> VectorsSource: ...
 
 
 def read_word_vectors(path: Path, words: Sequence[str]) -> WordVectors:
@@ -59,6 +78,26 @@ def vectors_fingerprints(path: Path) -> list[str]:
             with file.open("rb") as stream:
                 digests.append(hashlib.file_digest(stream, "sha256").hexdigest())
     return digests
+
+
+@dataclass(frozen=True)
+class VectorsFile:
+    """A file or folder that `read_word_vectors` reads."""
+
+    path: Path
+
+    def read(self, words: list[str]) -> WordVectors:
+        """The vectors of these words."""
+        return read_word_vectors(self.path, words)
+
+    def fingerprints(self) -> list[str]:
+        """The SHA-256 of each file."""
+        return vectors_fingerprints(self.path)
+
+
+def open_file(name: str, key: str) -> VectorsSource:
+    """For those who open no runs."""
+    return VectorsFile(Path(name))
 
 
 def write_word_vectors(path: Path, words: Sequence[str], values: FloatArray) -> None:

@@ -180,6 +180,14 @@ class WordVectors(Task):
         ids = np.arange(len(SPECIAL_TOKENS), len(SPECIAL_TOKENS) + len(self.words))
         return model.word_vectors(ids, spelling_of(self.words))
 
+    def vectors_of(self, model: Any, words: Sequence[str]) -> FloatArray:
+        """(n, size): the vectors of words; of one that is not known that of its n-grams, where the model has some, or else zeros."""
+        assert isinstance(self.tokenizer, TokenSequences)
+        ids, lowercase = self._ids(words), self.tokenizer.config.lowercase
+        spelled = spelling_of([word.lower() if lowercase else word for word in words])
+        values = model.word_vectors(np.where(ids == UNK, PAD, ids), spelled)
+        return values if model.config.ngrams is not None else np.where((ids == UNK)[:, None], np.float32(0), values)
+
     def points(self, model: Any, split: Split) -> Points:
         """The vectors of the most frequent words."""
         return Points("words", self.vectors(model)[:MOST_POINTS], {"word": self.words[:MOST_POINTS]})
@@ -204,14 +212,8 @@ class WordVectors(Task):
 
     def _vector(self, model: Any, word: str) -> tuple[FloatArray | None, int | None]:
         """The vector of a word and its place among all; of a word that is not known the vector of its n-grams, where the model has some."""
-        assert isinstance(self.tokenizer, TokenSequences)
-        number = self._ids([word])
-        known = number[0] != UNK
-        if not known and model.config.ngrams is None:
-            return None, None
-        spelled = spelling_of([word.lower() if self.tokenizer.config.lowercase else word])
-        vector = model.word_vectors(number if known else np.array([PAD]), spelled)[0]
-        return (vector, int(number[0]) - len(SPECIAL_TOKENS) if known else None) if vector.any() else (None, None)
+        (number,), (vector,) = self._ids([word]), self.vectors_of(model, [word])
+        return (vector, int(number) - len(SPECIAL_TOKENS) if number != UNK else None) if vector.any() else (None, None)
 
     def _unknown(self, word: str) -> str:
         from difflib import get_close_matches

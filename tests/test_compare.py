@@ -24,6 +24,7 @@ from nlp.analysis.comparison.output.plots import Bar, Point, front, intervals
 from nlp.analysis.comparison.output.sentences import cautions, headline, power
 from nlp.analysis.comparison.prospects import expected_disagreements, prospects
 from nlp.analysis.comparison.ranking import front as pareto
+from nlp.analysis.comparison.reading import examples_of
 from nlp.analysis.comparison.slices import by_class, by_length, by_words
 from nlp.analysis.comparison.units import p_figure, probability, unit_of
 from nlp.analysis.comparison.verdicts import Test as Kind
@@ -287,11 +288,14 @@ def test_slices_by_class_and_length():
 
 def test_slices_by_unknown_words_and_by_frequency():
     train = ["the cat", "the Dog", "the owl"]
-    found = {part.name: part.rows.tolist() for part in by_words(["The dog", "a dog", "a lion", "the the the", ""], train)}
+    found = {part.name: part.rows.tolist() for part in by_words([(["The dog", "a dog", "a lion", "the the the", ""], train)])}
     assert found == {"no unknown word": [True, False, False, True, True], "one unknown word": [False, True, False, False, False],
                      "more unknown words": [False, False, True, False, False], "rarest words": [False, False, True, False, True],
                      "words between": [False, True, False, False, False], "most frequent words": [True, False, False, True, False]}
-    assert by_words(["the", "the"], train) == []
+    assert by_words([(["the", "the"], train)]) == []
+    pooled = {part.name: part.rows.tolist() for part in by_words([(["the cat"], train), (["the cat"], ["a cat", "cat cat"])])}
+    assert pooled == {"no unknown word": [True, False], "one unknown word": [False, True],
+                      "rarest words": [False, True], "most frequent words": [True, False]}
 
 
 def test_slices_are_corrected_and_those_of_few_rows_left_out():
@@ -676,6 +680,24 @@ def test_words_are_those_of_the_data_of_the_runs(folder):
     with (folder / "texts.csv").open("a", encoding="utf-8") as file:
         file.write("the big cat runs,cat\n")
     assert "cannot tell which text is which row" in nlp("compare", "rules", "naive_bayes", "--words", cwd=folder, code=2).stderr
+
+
+def test_words_and_clusters_of_the_folds_of_a_deal(folder):
+    rows = [(f"{name} {number}", number % 7, "ab"[number % 3 == 0]) for number, name in enumerate(["big cat", "old old dog", "sad"] * 14)]
+    (folder / "t.csv").write_text("text,author,label\n" + "".join(f"{text},{author},{label}\n" for text, author, label in rows))
+    for name, model in (("bayes", "{type: naive_bayes}"), ("regression", "{type: logistic_regression}")):
+        (folder / f"{name}.yaml").write_text("data: {type: files, train: t.csv, folds: 3}\ntask: {type: classification}\n"
+                                             f"tokenizer: {{type: ngrams, words: [1, 1]}}\nmodel: {model}\n")
+    nlp("train", "bayes.yaml", "regression.yaml", "--splits", "3", cwd=folder)
+    found = json.loads(nlp("compare", "bayes", "regression", "--cluster", "author", "--words", "--json", cwd=folder).stdout)
+    assert (found["examples"], found["clusters"]) == (42, 7)
+    assert sum(part["examples"] for part in found["slices"] if part["by"] == "frequency") == 42
+    outcome = compare_runs(["bayes", "regression"], [], Wanted(cluster="author"))
+    authors = {text: author for text, author, _ in rows}
+    texts = [line["text"] for line in examples_of(next(iter(outcome.tests.values())), "test")]
+    clusters = outcome.found.settings.clusters.tolist()
+    assert sorted(texts) == sorted(authors)
+    assert len({(authors[text], cluster) for text, cluster in zip(texts, clusters, strict=True)}) == 7
 
 
 def outcome_of(folder, *options, code=0):

@@ -284,6 +284,102 @@ def test_it_says_what_it_found_and_what_to_do_about_it(tmp_path):
     assert "--task rules" in nlp("config", "init", "train.csv", "--task", "rules", cwd=tmp_path, code=2).stderr
 
 
+TREES = """1\tShe\tshe\tPRON\t_\t_\t2\tnsubj\t_\t_
+2\tsleeps\tsleep\tVERB\t_\t_\t0\troot\t_\t_
+
+1\tDogs\tdog\tNOUN\t_\t_\t2\tnsubj\t_\t_
+2\tbark\tbark\tVERB\t_\t_\t0\troot\t_\t_
+3\tloudly\tloudly\tADV\t_\t_\t2\tadvmod\t_\t_
+
+"""
+
+
+def without(column: int) -> str:
+    """The trees with `_` in one column."""
+    rows = [line.split("\t") for line in TREES.split("\n")]
+    return "\n".join("\t".join("_" if place == column else cell for place, cell in enumerate(row)) for row in rows)
+
+
+def test_trees_are_tagged_unless_a_parser_is_asked_for(tmp_path):
+    assert sample_of(tmp_path, "a.conllu", TREES).task == "tagging"
+    assert "--task parsing" in look_at(tmp_path / "a.conllu").notices[0]
+    assert not sample_of(tmp_path, "b.conllu", without(6)).notices
+    parsed = sample_of(tmp_path, "a.conllu", TREES, task="parsing")
+    assert first_settings(parsed, "perceptron_parser", tmp_path)["task"] == {"type": "parsing", "columns": ["form", "upos"]}
+    assert sample_of(tmp_path, "c.conllu", without(3), task="parsing").reads == ["form"]
+    assert sample_of(tmp_path, "d.txt", TREES, task="parsing").settings()["format"] == "conllu"
+    for column, name in ((6, "head"), (7, "deprel")):
+        with pytest.raises(DataError, match=f"has nothing in the column `{name}`"):
+            sample_of(tmp_path, "e.conllu", without(column), task="parsing")
+
+
+@pytest.mark.parametrize("model", models_that_give("tree"))
+@pytest.mark.parametrize("content", [TREES, without(3)], ids=["tags", "no tags"])
+def test_the_recipe_is_valid_for_every_parser(tmp_path, model, content):
+    write_recipe(sample_of(tmp_path, "a.conllu", content, task="parsing"), model, tmp_path / "a.yaml", force=False)
+    assert load_recipe(str(tmp_path / "a.yaml")).model.type == model
+
+
+def test_a_parser_trains_from_its_first_recipe(tmp_path):
+    for name in ("trees-train.conllu", "trees-dev.conllu"):
+        (tmp_path / name).write_text(TREES * 5, encoding="utf-8")
+    done = nlp("config", "init", "trees-train.conllu", "--task", "parsing", cwd=tmp_path)
+    assert "Words from column 'form', relations from column 'deprel'; train 10, validation 10 rows." in done.stdout
+    assert "3 relations in train: nsubj 10, root 10, advmod 5." in done.stdout
+    assert "las" in nlp("train", "--config", "trees-train.yaml", cwd=tmp_path).stdout
+    nlp("config", "init", "trees-train.conllu", "--task", "parsing", "--model", "lstm", "--force", cwd=tmp_path)
+    assert "parameters" in nlp("train", "--config", "trees-train.yaml", "--dry-run", cwd=tmp_path).stdout
+
+
+PAIRS = [("where is the cat", "the cat is on the mat"), ("who barks", "dogs bark at night"), ("what is red", "a rose is red")]
+JUDGED = [(query, candidate, str(int(place == at))) for at, (query, _) in enumerate(PAIRS) for place, (_, candidate) in enumerate(PAIRS)]
+
+
+@pytest.mark.parametrize(("head", "rows", "options", "found"), [
+    (("query", "candidate"), PAIRS, {}, ("query", "candidate", None, {})),
+    (("id", "question", "answer", "relevance"), [("7", *row) for row in JUDGED], {}, ("question", "answer", "relevance", {})),
+    (("en", "de"), PAIRS, {"task": "ranking", "text": "de", "other": "en"}, ("de", "en", None, {})),
+    (("query", "passage", "points"), JUDGED, {"task": "ranking", "relevance": "points"}, ("query", "passage", "points", {})),
+    ((), JUDGED, {"task": "ranking", "text": "0", "other": "1", "relevance": "2"}, (0, 1, 2, {"text": 0, "other": 1, "relevance": 2})),
+])
+def test_queries_and_candidates(tmp_path, head, rows, options, found):
+    sample = sample_of(tmp_path, "a.csv", csv_of([head, *rows] if head else rows), **options)
+    assert sample.task == "ranking" and (sample.text, sample.label, sample.relevance, sample.columns) == found
+
+
+def test_what_may_be_a_class_is_ranked_only_when_asked_for(tmp_path):
+    rows = csv_of([("question", "answer", "label"), *JUDGED])
+    assert sample_of(tmp_path, "a.csv", rows).task == "classification"
+    assert sample_of(tmp_path, "a.csv", rows, task="ranking").names == ("question", "answer")
+    with pytest.raises(DataError, match=r"which the candidate\. Name them with --text and --other"):
+        sample_of(tmp_path, "b.csv", csv_of([("en", "de"), *PAIRS]), task="ranking")
+    with pytest.raises(DataError, match="has no column 'fr'"):
+        sample_of(tmp_path, "b.csv", csv_of([("en", "de"), *PAIRS]), task="ranking", text="en", other="fr")
+
+
+@pytest.mark.parametrize("model", models_that_give("ranking"))
+def test_the_recipe_is_valid_for_every_ranker(tmp_path, model):
+    for name in ("train.csv", "dev.csv"):
+        (tmp_path / name).write_text(csv_of([("query", "candidate", "relevance"), *JUDGED]), encoding="utf-8")
+    sample, _ = with_splits(look_at(tmp_path / "train.csv"), {"validation": None, "test": None})
+    write_recipe(sample, model, tmp_path / "a.yaml", force=False)
+    recipe = load_recipe(str(tmp_path / "a.yaml"))
+    assert recipe.model.type == model and recipe.model_dump()["task"]["relevance"] == "relevance"
+
+
+def test_a_ranker_trains_from_its_first_recipe(tmp_path):
+    rows = [(f"{query} {n}", f"{answer} {n}") for query, answer in PAIRS for n in range(9)]
+    (tmp_path / "pairs.csv").write_text(csv_of([("query", "candidate"), *rows]), encoding="utf-8")
+    done = nlp("config", "init", "pairs.csv", cwd=tmp_path)
+    assert "Query from column 'query', candidate from column 'candidate'; train " in done.stdout and "classes" not in done.stdout
+    assert "mrr" in nlp("train", "--config", "pairs.yaml", cwd=tmp_path).stdout
+    nlp("config", "init", "pairs.csv", "--model", "mlp", "--force", cwd=tmp_path)
+    assert "parameters" in nlp("train", "--config", "pairs.yaml", "--dry-run", cwd=tmp_path).stdout
+    (tmp_path / "judged.csv").write_text(csv_of([("query", "candidate", "relevance"), *JUDGED]), encoding="utf-8")
+    assert "name a file of other queries with --validation" in nlp("config", "init", "judged.csv", cwd=tmp_path, code=2).stderr
+    assert "leave one of them out" in nlp("config", "init", "pairs.csv", "--task", "tagging", "--other", "x", cwd=tmp_path, code=2).stderr
+
+
 @settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.one_of(st.binary(max_size=60), st.text("ab_label,;|[]{}\":\t\n\r #O-B", max_size=80).map(str.encode)),
        st.sampled_from(["csv", "tsv", "jsonl", "json", "txt", "conll", "conllu"]), st.sampled_from([None, "text", "0"]))

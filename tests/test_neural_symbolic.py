@@ -24,6 +24,7 @@ from nlp.tasks.losses import ClassificationLoss, ImitationLoss, Target
 from nlp.training.folder.row_scores_file import read_row_scores
 from nlp.training.study.address import method_address
 from pydantic import ValidationError
+from safetensors.torch import load
 from tiny_runs import CLASSES, NGRAMS, STEPS, WORDS, write_data
 from torch.nn import functional
 
@@ -52,8 +53,9 @@ FUSIONS = ("gate", "logits", "features", "distillation")
 CASES = [(network, fusion) for network in NETWORKS for fusion in FUSIONS if network != "linear" or fusion in ("logits", "distillation")]
 
 
-def config(network: str = "mlp", fusion: Any = "gate", rules: Any = ORDERED, **more: Any) -> NeuralSymbolicConfig:
-    sections = {"network": NETWORKS[network], "rules": rules, "fusion": fusion if isinstance(fusion, dict) else {"type": fusion}}
+def config(network: Any = "mlp", fusion: Any = "gate", rules: Any = ORDERED, **more: Any) -> NeuralSymbolicConfig:
+    sections = {"network": NETWORKS[network] if isinstance(network, str) else network, "rules": rules,
+                "fusion": fusion if isinstance(fusion, dict) else {"type": fusion}}
     return NeuralSymbolicConfig.model_validate({"type": "neural_symbolic", **sections, **more})
 
 
@@ -262,8 +264,9 @@ def test_parameters_by_hand():
     ({"network": "linear", "fusion": "gate"}, "a linear mlp has none"),
     ({"network": "linear", "fusion": "features"}, "a linear mlp has none"),
     ({"dropout": 0.1}, "set network.dropout"),
-    ({"vectors": "glove.txt"}, "vectors is not for a network that is fused"),
-    ({"init_from": "names/lstm"}, "init_from is not for a network that is fused"),
+    ({"vectors": "glove.txt"}, "vectors needs network.d_embedding"),
+    ({"network": {"type": "cnn", "vectors": "glove.txt"}}, "set model.vectors"),
+    ({"network": {"type": "cnn", "init_from": "names/lstm"}}, "set model.init_from"),
 ])
 def test_what_does_not_fit_is_refused(change, message):
     with pytest.raises(ValidationError, match=message):
@@ -289,6 +292,38 @@ def folder(tmp_path_factory):
         write(path, fusion)
         nlp("train", "--config", f"{fusion}.yaml", "--name", "one", cwd=path)
     return path
+
+
+STANDING = STEPS.replace("0.01", "1.0e-30")
+"""Steps that leave the weights as they were."""
+CNN = "{type: cnn, d_embedding: 3, n_filters: 4}"
+
+
+def fused(tmp_path: Path, name: str, start: str, tokenizer: str = WORDS) -> tuple[str, Any]:
+    """What a fused CNN that starts from something says of it, and its weights."""
+    model = f"model: {{type: neural_symbolic, network: {CNN}, {RULES}, fusion: {{type: gate}}, {start}}}"
+    (tmp_path / f"{name}.yaml").write_text("\n".join([CLASSES, tokenizer, model, STANDING]), encoding="utf-8")
+    told = nlp("train", "--config", f"{name}.yaml", "--name", "one", cwd=tmp_path).stderr
+    return told, load(weights(tmp_path / "runs" / name / "one"))
+
+
+def test_its_network_starts_from_vectors_or_from_a_run_without_rules(tmp_path):
+    write_data(tmp_path)
+    (tmp_path / "v.txt").write_text("cat 1 0 0\ndog 0 2 0\n", encoding="utf-8")
+    plain = f"{CNN[:-1]}, vectors: v.txt}}"
+    (tmp_path / "plain.yaml").write_text("\n".join([CLASSES, WORDS, f"model: {plain}", STANDING]), encoding="utf-8")
+    nlp("train", "--config", "plain.yaml", "--name", "one", cwd=tmp_path)
+    earlier = load(weights(tmp_path / "runs/plain/one"))
+    told, found = fused(tmp_path, "by-vectors", "vectors: v.txt")
+    assert "vectors of 2 of" in told and "v.txt" in told
+    table = found["network.embedding.tokens.weight"]
+    assert sum(bool((row[1:].abs() < 1e-20).all() and row[0] > 0) for row in table) == 1, "the one row of `cat`"
+    told, found = fused(tmp_path, "by-run", "init_from: plain/one", tokenizer="")
+    assert "parameters of plain/one" in told and "new: fusion" in told
+    taken = [name for name in found if name.startswith("network.")]
+    assert taken and all(torch.allclose(found[name], earlier[name.removeprefix("network.")]) for name in taken)
+    told, again = fused(tmp_path, "by-fused", "init_from: by-run/one", tokenizer="")
+    assert "new: nothing" in told and all(torch.allclose(again[name], found[name]) for name in found)
 
 
 @pytest.mark.parametrize("fusion", FUSIONS)

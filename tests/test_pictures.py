@@ -1,20 +1,25 @@
 """Pictures to a class: reading files, the CNN against torch, errors, and the command from end to end on `digits`."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from command import Done, nlp, nlp_process, results
+from command import Done, failing_at, nlp, nlp_process, results
+from nlp.configs.load import load_recipe
 from nlp.configs.schema.data import NamedData, SizesData
 from nlp.configs.schema.networks import PictureCnnConfig
+from nlp.datasets.encoded.picture_column import PictureColumn
 from nlp.datasets.formats.pictures import picture_blocks, picture_text, read_picture
 from nlp.datasets.read import read_dataset
+from nlp.datasets.tables import Table
 from nlp.errors import ConfigError, DataError
 from nlp.models.build import build_model
 from nlp.models.head import Head
 from nlp.models.networks.network import Network
+from nlp.training.study.address import method_address
 from PIL import Image
 from pydantic import ValidationError
 from sklearn.datasets import load_digits
@@ -151,6 +156,40 @@ def test_files_from_a_table_to_predictions(folder):
     Image.new("L", (5, 9)).save(folder / "table" / "8.png")
     wrong = paragraph(nlp("train", "--config", "sides.yaml", cwd=folder, code=2))
     assert "pictures.csv:" in wrong and "All have to be of one size" in wrong
+
+
+def test_a_picture_that_changed_is_other_data(folder):
+    def address():
+        return method_address(load_recipe(str(folder / "sides.yaml")))
+
+    steps = ("--set", "training.checkpoints.every_steps=1")
+    with failing_at(2):
+        nlp("train", "--config", "sides.yaml", "--name", "stopped", *steps, cwd=folder, code=1)
+    nlp("train", "--config", "sides.yaml", "--name", "one", cwd=folder)
+    assert "not what the run was trained with" not in nlp("eval", "sides/one", cwd=folder).stderr
+    before, pixels = address(), (folder / "table" / "3.png").read_bytes()
+    Image.new("L", (5, 6)).save(folder / "table" / "3.png")
+    assert address() != before
+    assert "the files of column `file`: not what the run was trained with" in nlp("eval", "sides/one", cwd=folder).stderr
+    assert "The data has changed since" in paragraph(nlp("train", "--resume", "sides/stopped", cwd=folder, code=2))
+    (folder / "table" / "3.png").write_bytes(pixels)
+    assert address() == before
+    nlp("train", "--resume", "sides/stopped", cwd=folder)
+    (folder / "table" / "3.png").unlink()
+    assert address() != before
+    assert "there is no file" in paragraph(nlp("train", "--config", "sides.yaml", cwd=folder, code=2))
+
+
+def test_the_order_of_the_rows_and_the_place_of_the_folder_do_not_count(folder):
+    def hashes(where, *splits):
+        return PictureColumn("file").hashes([Table({"file": names}, str(folder / where / "pictures.csv")) for names in splits])
+
+    shutil.copytree(folder / "table", folder / "copy")
+    assert hashes("table", ["3.png", "4.png", "0 1"]) == hashes("copy", ["4.png"], ["0 1", "3.png", "4.png"])
+    for first, second in (("3.png", "4.png"), ("4.png", "3.png")):
+        shutil.copy(folder / "table" / first, folder / "copy" / second)
+    assert hashes("table", ["3.png", "4.png"]) != hashes("copy", ["3.png", "4.png"])
+    assert hashes("table", ["0 1"]) == {}
 
 
 @pytest.mark.slow

@@ -250,7 +250,28 @@ def test_parameters_are_counted_from_the_config_alone(folder: Path) -> None:
 
 def test_texts_are_cut_behind_the_positions(folder: Path) -> None:
     (folder / "texts.csv").write_text("text,label\n" + "".join(f"{'film ' * 40}{word},{word}\n" for word in ("good", "bad") * 8))
-    nlp("train", "--config", "films.yaml", "--set", "training.epochs=1", cwd=folder)
+    told = nlp("train", "--config", "films.yaml", "--set", "training.epochs=1", cwd=folder).stderr
+    assert "Notice: 16 of 16 test texts have more than 16 tokens, the most that the tokenizer keeps; the model reads the beginning" in told
+
+
+@pytest.mark.parametrize(("task", "gold"), [("classification", ("good", "bad")), ("{type: regression, target: label}", ("1", "2"))])
+def test_texts_that_are_cut_are_counted_once_for_each_split(folder: Path, task: str, gold: tuple[str, str], caplog: pytest.LogCaptureFixture
+                                                            ) -> None:
+    """[CLS], [SEP] and 14 words fill the 16 positions."""
+    rows = [f"{'film ' * n_words},{label}\n" for n_words in (13, 14, 15) for label in gold * 4]
+    (folder / "texts.csv").write_text("text,label\n" + "".join(rows))
+    recipe = RECIPE.replace("{type: classification}", task if task[0] == "{" else f"{{type: {task}}}")
+    (folder / "films.yaml").write_text(recipe)
+    told = nlp("train", "--config", "films.yaml", "--set", "training.epochs=1", cwd=folder).stderr
+    assert told.count("Notice: 8 of 24 test texts have more than 16 tokens") == 1
+    counts = [int(line.split()[1]) for line in told.splitlines() if "more than 16 tokens" in line and "test" not in line]
+    assert sum(counts) == 8 and told.count("train texts have more") == 1
+    assert "8 of 24 test texts" in nlp("eval", "films", cwd=folder).stderr
+    assert "notice      8 of 24 test texts" in nlp("train", "--config", "films.yaml", "--dry-run", cwd=folder).stdout
+    nlp("predict", "films", "film " * 14, "film " * 15, cwd=folder)
+    assert "1 of 2 texts have more than 16 tokens" in caplog.text
+    shorter = nlp("train", "--config", "films.yaml", "--set", "tokenizer={type: pretrained, max_length: 15}", cwd=folder).stderr
+    assert "16 of 24 test texts have more than 15 tokens" in shorter
 
 
 def test_tags(folder: Path) -> None:

@@ -168,7 +168,7 @@ def test_patterns_stand_for_recipes_with_data_or_for_files(folder):
 def test_a_pattern_leaves_out_what_starts_from_a_run_that_is_not_there(folder, capsys):
     with pytest.raises(ConfigError, match="No recipe with data matches"):
         matching(["names/*trained*"])
-    assert "Left out: names/pretrained-then-finetuned, which start from a run that is not there yet" in capsys.readouterr().err
+    assert "Left out: names/pretrained-then-finetuned, which start from a run or word vectors that are not" in capsys.readouterr().err
     assert matching(["names/pretrained-then-finetuned"]) == ["names/pretrained-then-finetuned"], "by its name it is reported when it starts"
 
 

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,18 +12,17 @@ from ..configs.schema.adversarial import GanConfig, GumbelGanConfig
 from ..configs.schema.autoencoding import AutoencoderConfig
 from ..configs.schema.model import ModelConfig
 from ..configs.schema.networks import NetworkConfig
+from ..configs.schema.neural_symbolic import NeuralSymbolicConfig
 from ..configs.schema.parsing import ParsingConfig
 from ..configs.schema.pretrained import PretrainedNetworkConfig
 from ..configs.schema.recipe import Recipe
 from ..configs.schema.tokenizer import SPECIAL_TOKENS, NgramTokenizer
 from ..datasets.build import build_data
 from ..datasets.encoded.split import Data, Encoding
+from ..datasets.tokenizers.clusters import KEY as CLUSTERS
 from ..datasets.tokenizers.tagger import SYNTAX
 from ..datasets.tokenizers.tokenizer import Tokenizer
-from ..datasets.word_vectors import read_word_vectors
 from ..errors import ConfigError, RunError
-from ..models.pretrained.folder import find_local_weights, find_weights
-from ..models.pretrained.packages import PACKAGES
 from ..tasks.build import build_task, preparation
 from ..tasks.task import Task
 from .code_source import autoencoder_of, take_autoencoder, take_decoder
@@ -35,14 +33,17 @@ from .folder.tensors import load_matching, load_tensors
 from .log.display import announce
 from .published import PublishedStart, can_start_published, published_start
 from .tagger_source import open_tagger
+from .vectors_source import has_vectors, open_vectors, vectors_run
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+VECTORS = "model.vectors"
+"""The key that names word vectors."""
 MAY_DIFFER: dict[str, Any] = {
-    **dict.fromkeys(("init_from", "dropout", "attention_dropout", "token_dropout", "pooling", "pooler", "causal", "max_positions",
-                     "n_layers", "path", "variational"), True),
-    "generator": {"dropout", "temperature", "final_temperature", "annealing_steps", "hard", "optimizer"},
+    **dict.fromkeys(("init_from", "vectors", "dropout", "attention_dropout", "token_dropout", "pooling", "pooler", "causal",
+                     "max_positions", "n_layers", "path", "variational"), True),
+    "generator": {"dropout", "temperature", "final_temperature", "annealing_steps", "sampling_temperature", "hard", "optimizer"},
     "discriminator": {"dropout", "optimizer"},
 }
 """Keys of a model whose weights mean the same whatever they are; a size that differs is found by the shape of the weights."""
@@ -75,17 +76,20 @@ class Start:
             return take_autoencoder(self.directory, model, config)
         if isinstance(config, GumbelGanConfig) and isinstance(self.recipe.model, AutoencoderConfig):
             return take_decoder(self.directory, model, self.recipe.model)
+        prefix, started = "", model
+        if isinstance(config, NeuralSymbolicConfig) and not isinstance(self.recipe.model, NeuralSymbolicConfig):
+            prefix, started, config = "network.", model.network, config.network  # rules and fusion are new
         self._refuse_other_model(config)
-        tensors = _weights_for(self.directory, model)
+        tensors = _weights_for(self.directory, started)
         same_output = build_task(self.recipe.task, self.encoding).head == task.head
         try:
-            loaded = load_matching(model, tensors if same_output else _below_the_scores(tensors))
+            loaded = load_matching(started, tensors if same_output else _below_the_scores(tensors))
         except RunError as error:
             raise ConfigError(f"model.init_from: the model of {self.directory.address} does not fit. {error}") from error
         if not loaded:
             raise ConfigError(f"model.init_from: the model of {self.directory.address}, a {self.recipe.model.type}, has no weight that "
                               f"this {config.type} could start from.")
-        return self._report(model, loaded, tensors.keys() - loaded)
+        return self._report(model, {f"{prefix}{name}" for name in loaded}, tensors.keys() - loaded)
 
     def _refuse_other_model(self, config: ModelConfig) -> None:
         """Weights of the same shapes compute something else where, say, the number of heads differs."""
@@ -140,35 +144,35 @@ def first_weights(recipe: Recipe, start: Start | PublishedStart | None, director
     return _take_vectors(model, encoding, vectors)
 
 
-def _take_vectors(model: Any, encoding: Encoding, path: str) -> str:
+def _take_vectors(model: Any, encoding: Encoding, name: str) -> str:
     """Copy word vectors into the embedding, all scaled by one factor to its spread; says how much of the vocabulary was found.
 
-    Raises ConfigError where the model has no such embedding, or one of another width, DataError for a file that cannot be read.
+    Raises ConfigError where the model has no such embedding, or one of another width, what `open_vectors` raises for what cannot be read.
     """
     import torch
 
-    table = next((tensor for name, tensor in model.state_dict().items() if name in WORD_TABLES), None)
+    table = next((tensor for name, tensor in model.state_dict().items() if name.removeprefix("network.") in WORD_TABLES), None)
     if table is None or encoding.tokenizer is None:
         raise ConfigError(f"model.vectors: this {model.config.type} has no embedding of words; set model.d_embedding, or leave it out.")
     n_words = encoding.tokenizer.vocab_size - len(SPECIAL_TOKENS)
     words = encoding.tokenizer.tokens(range(len(SPECIAL_TOKENS), encoding.tokenizer.vocab_size))
-    values, found = read_word_vectors(find_weights(path) if path in PACKAGES else Path(path), words)
+    values, found = open_vectors(name, VECTORS).read(words)
     if not found.any():
-        raise ConfigError(f"model.vectors: {path} has none of the {n_words:,} words of the vocabulary. Are they vectors of another "
+        raise ConfigError(f"model.vectors: {name} has none of the {n_words:,} words of the vocabulary. Are they vectors of another "
                           "language, or is tokenizer.lowercase to be changed?")
     if values.shape[1] != table.shape[1]:
-        raise ConfigError(f"model.vectors: {path} has vectors of {values.shape[1]} numbers, but the embedding has {table.shape[1]}. Make "
+        raise ConfigError(f"model.vectors: {name} has vectors of {values.shape[1]} numbers, but the embedding has {table.shape[1]}. Make "
                           "them equal: model.d_embedding, or of a transformer without it model.d_model.")
     rows = np.flatnonzero(found)
     chosen = torch.from_numpy(values[rows]).to(table)
     table[torch.from_numpy(rows + len(SPECIAL_TOKENS)).to(table.device)] = chosen * (table.std() / chosen.std().clamp(min=1e-12))
-    return f"vectors of {len(rows):,} of {n_words:,} words ({len(rows) / n_words:.1%}) of {path}"
+    return f"vectors of {len(rows):,} of {n_words:,} words ({len(rows) / n_words:.1%}) of {name}"
 
 
 def can_start(recipe: Recipe) -> bool:
     """Whether the runs and the published weights are there that the model is made of."""
-    path, vectors = getattr(recipe.model, "path", None), getattr(recipe.model, "vectors", None)
-    if (path is not None and not can_start_published(path)) or (vectors in PACKAGES and find_local_weights(vectors) is None):
+    path = getattr(recipe.model, "path", None)
+    if (path is not None and not can_start_published(path)) or not all(has_vectors(name) for name in _vectors(recipe)):
         return False
     try:
         return all(has_checkpoint(find_run(name)) for name in (*recipe.model.sources.values(), *_taggers(recipe)))
@@ -183,12 +187,11 @@ def pinned(recipe: Recipe) -> Recipe:
     if isinstance(recipe.task, ParsingConfig) and recipe.task.tagger is not None:
         address = open_tagger(recipe.task.tagger, "task.tagger").run.directory.address
         recipe = recipe.model_copy(update={"task": recipe.task.model_copy(update={"tagger": address})})
-    if isinstance(recipe.tokenizer, NgramTokenizer) and (tagger := recipe.tokenizer.tagger) is not None:
-        recipe = recipe.model_copy(update={"tokenizer": recipe.tokenizer.with_tagger(open_tagger(tagger).run.directory.address)})
-    if isinstance(recipe.tokenizer, NgramTokenizer) and (parser := recipe.tokenizer.parser) is not None:
-        address = open_tagger(parser, SYNTAX).run.directory.address
-        recipe = recipe.model_copy(update={"tokenizer": recipe.tokenizer.with_parser(address)})
+    if isinstance(recipe.tokenizer, NgramTokenizer):
+        recipe = recipe.model_copy(update={"tokenizer": _pinned_tokenizer(recipe.tokenizer)})
     changes: dict[str, Any] = {key: find_run(name).address for key, name in recipe.model.sources.items()}
+    if (vectors := getattr(recipe.model, "vectors", None)) is not None:
+        changes["vectors"] = _pinned_vectors(vectors, VECTORS)
     if isinstance(recipe.model, PretrainedNetworkConfig) and recipe.model.architecture is None:
         from ..models.pretrained.architecture import stated_architecture
 
@@ -196,6 +199,29 @@ def pinned(recipe: Recipe) -> Recipe:
     if isinstance(recipe.model, GanConfig) and recipe.model.architecture is None:
         changes["architecture"] = autoencoder_of(changes["codes"])
     return recipe.model_copy(update={"model": recipe.model.model_copy(update=changes)}) if changes else recipe
+
+
+def _pinned_tokenizer(config: NgramTokenizer) -> NgramTokenizer:
+    if config.tagger is not None:
+        config = config.with_tagger(open_tagger(config.tagger).run.directory.address)
+    if config.parser is not None:
+        config = config.with_parser(open_tagger(config.parser, SYNTAX).run.directory.address)
+    return config if config.clusters is None else config.with_vectors(_pinned_vectors(config.clusters.vectors, f"{CLUSTERS}.vectors"))
+
+
+def _pinned_vectors(name: str, key: str) -> str:
+    """The address where it is a run. Raises ConfigError where that has no word vectors, or is not finished."""
+    if (source := vectors_run(name)) is None:
+        return name
+    open_vectors(name, key)
+    return source.address
+
+
+def _vectors(recipe: Recipe) -> list[str]:
+    """What word vectors are read from."""
+    clusters = recipe.tokenizer.clusters if isinstance(recipe.tokenizer, NgramTokenizer) else None
+    names = [getattr(recipe.model, "vectors", None), None if clusters is None else clusters.vectors]
+    return [name for name in names if name is not None]
 
 
 def _taggers(recipe: Recipe) -> list[str]:
@@ -223,7 +249,8 @@ def _refuse_other_tokenizer(recipe: Recipe, start: Start, key: str) -> None:
 def build_recipe_data(recipe: Recipe, start: Start | PublishedStart | None = None) -> Data:
     """The splits of a recipe in numbers, by the tokenizers of the run that it starts from where there is one."""
     given: Mapping[str, Tokenizer] = {} if start is None else start.tokenizers
-    return build_data(recipe.data, recipe.tokenizer, preparation(recipe.task), report=announce, given=given, open_tagger=open_tagger)
+    return build_data(recipe.data, recipe.tokenizer, preparation(recipe.task), report=announce, given=given, open_tagger=open_tagger,
+                      open_vectors=open_vectors)
 
 
 def lend_encoder(lender: RunDirectory, model: Any, encoding: Encoding) -> None:

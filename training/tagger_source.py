@@ -1,6 +1,5 @@
 """The tagger that parts of speech come from, a finished run for tagging; and the parser that trees come from."""
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -14,9 +13,9 @@ from ..configs.schema.recipe import Recipe
 from ..configs.schema.tagging import TaggingConfig
 from ..datasets.formats.conll import split_tokens
 from ..datasets.tokenizers.tagger import PART_OF_SPEECH, SYNTAX
-from ..errors import ConfigError, RunError
-from .folder.checkpoints import checkpoint_path
-from .folder.run_directory import RunDirectory, find_run
+from ..errors import ConfigError
+from .finished_run import named_run, refuse_unfinished, run_fingerprint
+from .folder.run_directory import RunDirectory
 
 if TYPE_CHECKING:
     from .open_run import OpenedRun
@@ -41,7 +40,7 @@ class RunTagger:
 
 def open_tagger(name: str, key: str = PART_OF_SPEECH) -> RunTagger:
     """The tagger of this run. Raises ConfigError where it is no finished run for tagging, RunError where it is missing or damaged."""
-    source = _find(name, key)
+    source = named_run(name, key)
     recipe = load_recipe(str(source.config))
     if key == SYNTAX:
         _refuse_no_parser(source, recipe)
@@ -49,10 +48,8 @@ def open_tagger(name: str, key: str = PART_OF_SPEECH) -> RunTagger:
         task = "nothing" if recipe.task is None else recipe.task.type
         raise ConfigError(f"{key}: {source.address} is a {recipe.model.type} for {task}, and only a tagger gives each word a tag. Name a "
                           "run with `task: {type: tagging}`, such as one of ud_english_ewt/averaged-perceptron.")
-    if source.status() != "finished":
-        raise ConfigError(f"{key}: {source.address} is not finished, and its tags may still change. Finish it with "
-                          f"`nlp train --resume {source.address}`, or name another run.")
-    return _opened(source, _fingerprint(source))
+    refuse_unfinished(source, key, "tags")
+    return _opened(source, run_fingerprint(source))
 
 
 def _refuse_no_parser(source: RunDirectory, recipe: Recipe) -> None:
@@ -64,7 +61,7 @@ def _refuse_no_parser(source: RunDirectory, recipe: Recipe) -> None:
 
 def tagger_fingerprint(name: str, key: str = PART_OF_SPEECH) -> str:
     """A hash of what decides the tags of a run. Raises RunError where it is missing or damaged."""
-    return _fingerprint(_find(name, key))
+    return run_fingerprint(named_run(name, key))
 
 
 @lru_cache(maxsize=2)
@@ -72,18 +69,3 @@ def _opened(source: RunDirectory, fingerprint: str) -> RunTagger:
     from .open_run import open_run  # which itself reads tokenizers
 
     return RunTagger(open_run(source, "cpu"), fingerprint)
-
-
-def _find(name: str, key: str) -> RunDirectory:
-    try:
-        return find_run(name)
-    except RunError as error:
-        raise RunError(f"{key}: {error}") from None
-
-
-def _fingerprint(source: RunDirectory) -> str:
-    """SHA-256 of the weights of its best checkpoint, and of `data.json`, which has the tags and what identifies its tokenizers."""
-    digest = hashlib.sha256()
-    for path in (source.data, *sorted(checkpoint_path(source, "best").glob("model.*"))):
-        digest.update(path.name.encode() + hashlib.sha256(path.read_bytes()).digest())
-    return digest.hexdigest()

@@ -63,12 +63,11 @@ def compare_runs(texts: Sequence[str], files: Sequence[Path], wanted: Wanted) ->
     if wanted.latency:
         methods = _with_latencies(methods, {name: test.run for name, test in tests.items()}, wanted.split)
     test = next(iter(tests.values()), None)
-    first = None if test is None else test.run
-    clusters = None if wanted.cluster is None else _clusters(first, wanted, tested)
+    clusters = None if wanted.cluster is None else _clusters(test, wanted, tested)
     lines = None if test is None or len(methods) < 2 else examples_of(test, wanted.split)
     slices = slices_of(tested, lines) if len(methods) > 1 else []
     if wanted.words:
-        slices += _by_words(first, wanted.split, tested)
+        slices += _by_words(test, wanted.split, tested)
     unit = unit_of(tested.metric, methods[0].rows.kind)
     margin = None if wanted.margin is None else _margin(wanted.margin, unit)
     found = compare(methods, tested.metric, wanted.split, slices, Settings(wanted.confidence, clusters, margin))
@@ -104,36 +103,29 @@ def _with_latencies(methods: Sequence[Method], runs: Mapping[str, RunDirectory],
     return [method.with_cost(found[runs[method.name].address]) if method.name in runs else method for method in methods]
 
 
-def _by_words(run: RunDirectory | None, split: str, tested: Tested) -> list[Slice]:
+def _by_words(test: Candidate | None, split: str, tested: Tested) -> list[Slice]:
     """Slices by the words of the texts, which are read again together with those of training."""
     from ...configs.load import load_recipe
     from ...datasets.build import read_row_texts
     from ...tasks.build import preparation
 
-    if run is None:
+    if test is None:
         raise ConfigError("--words reads the training texts of a run, and files of predictions have none. Compare a run too, or leave "
                           "it out.")
-    recipe = load_recipe(str(run.config))
-    texts = read_row_texts(recipe.data, preparation(recipe.task))
-    if len(texts.get(split, ())) != tested.n_rows:
-        raise DataError(f"The data has {len(texts.get(split, ())):,} texts in {split}, the run was tested on {tested.n_rows:,} rows, so "
+    recipes = [load_recipe(str(run.config)) for run in test.runs]
+    texts = [read_row_texts(recipe.data, preparation(recipe.task)) for recipe in recipes]
+    if (found := sum(len(each.get(split, ())) for each in texts)) != tested.n_rows:
+        raise DataError(f"The data has {found:,} texts in {split}, the run was tested on {tested.n_rows:,} rows, so "
                         "--words cannot tell which text is which row. It works where rows are texts, with the data of the run's training.")
-    return by_words(texts[split], texts["train"])
+    return by_words((each[split], each["train"]) for each in texts)
 
 
-def _clusters(run: RunDirectory | None, wanted: Wanted, tested: Tested) -> IntArray:
+def _clusters(test: Candidate | None, wanted: Wanted, tested: Tested) -> IntArray:
     """(rows,): the number of the cluster that each row belongs to, from a column of the run's data."""
-    from ...configs.load import load_recipe
-    from ...configs.schema.data import SizesData
-    from ...datasets.read import read_dataset
-
-    if run is None:
+    if test is None:
         raise ConfigError("--cluster reads the data of a run, and files of predictions have none. Compare a run too, or leave it out.")
-    data, column = load_recipe(str(run.config)).data, str(wanted.cluster)
-    if isinstance(data, SizesData):
-        raise ConfigError("A recipe of sizes has no data, so there are no clusters.")
-    splits = read_dataset(data, [column]).splits
-    values = splits[wanted.split].columns[column] if wanted.split in splits else ()
+    column = str(wanted.cluster)
+    values = [value for run in test.runs for value in _column(run, column, wanted.split)]
     if len(values) != tested.n_rows:
         raise DataError(f"The data has {len(values):,} rows in {wanted.split}, the run was tested on {tested.n_rows:,}, so `{column}` "
                         "cannot tell which rows belong together. Take the data that the run was trained with.")
@@ -142,6 +134,19 @@ def _clusters(run: RunDirectory | None, wanted: Wanted, tested: Tested) -> IntAr
         raise DataError(f"All rows of {wanted.split} have the same `{column}`, so there is one cluster, which says nothing of chance. "
                         "Name another column with --cluster.")
     return clusters
+
+
+def _column(run: RunDirectory, column: str, split: str) -> Sequence[str]:
+    """Its values in the rows of a split of a run's data; none where the data has no such split."""
+    from ...configs.load import load_recipe
+    from ...configs.schema.data import SizesData
+    from ...datasets.read import read_dataset
+
+    data = load_recipe(str(run.config)).data
+    if isinstance(data, SizesData):
+        raise ConfigError("A recipe of sizes has no data, so there are no clusters.")
+    splits = read_dataset(data, [column]).splits
+    return splits[split].columns[column] if split in splits else ()
 
 
 def examples(outcome: Outcome, most: int) -> list[Example]:

@@ -1,7 +1,7 @@
 """Kinds of rows on which methods may differ more than on all: by class, by length of text, by how well training knew the words."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -57,22 +57,28 @@ def by_length(lengths: IntArray, unit: str = "characters") -> list[Slice]:
             for low, high in bounds]
 
 
-def by_words(texts: Sequence[str], train: Sequence[str]) -> list[Slice]:
+def by_words(tests: Iterable[tuple[Sequence[str], Sequence[str]]]) -> list[Slice]:
     """By the number of words that no training text has, and thirds by how often training has the words (mean of ln(1 + count)).
 
-    A word is what stands between blanks, whatever its case.
+    Each test has its texts and those of its own training; the folds of a deal are several. A word is what stands between blanks, whatever
+    its case.
     """
-    counts = Counter(word for text in train for word in text.lower().split())
-    words = [text.lower().split() for text in texts]
-    unknown = np.array([sum(word not in counts for word in row) for row in words])
+    rows = [row for texts, train in tests for row in _counts_of_words(texts, train)]
+    unknown = np.array([sum(count == 0 for count in row) for row in rows])
     kinds = (("no unknown word", unknown == 0), ("one unknown word", unknown == 1), ("more unknown words", unknown > 1))
     found = [Slice("words", name, rows) for name, rows in kinds if rows.any()]
-    often = np.array([np.mean([np.log1p(counts[word]) for word in row]) if row else 0.0 for row in words])
+    often = np.array([np.log1p(row).mean() if row else 0.0 for row in rows])
     ends = np.quantile(often, [1 / 3, 2 / 3])
     thirds = (("rarest words", often <= ends[0]), ("words between", (often > ends[0]) & (often <= ends[1])),
               ("most frequent words", often > ends[1]))
     return (found if len(found) > 1 else []) + ([Slice("frequency", name, rows) for name, rows in thirds if rows.any()]
                                                  if ends[0] < ends[1] else [])
+
+
+def _counts_of_words(texts: Sequence[str], train: Sequence[str]) -> list[list[int]]:
+    """Of each text how often training has each of its words."""
+    counts = Counter(word for text in train for word in text.lower().split())
+    return [[counts[word] for word in text.lower().split()] for text in texts]
 
 
 def judged_slices(slices: Sequence[Slice], a: Method, b: Method, clusters: IntArray | None, confidence: float) -> list[SliceVerdict]:

@@ -63,8 +63,8 @@ class ClustersConfig(Config):
     words a text has. They are kept with the run, which needs the vectors no more."""
 
     vectors: Annotated[str, Field(min_length=1)]
-    """The word vectors: a file of word2vec (text or binary) or GloVe, or a folder with the vectors of word pieces as safetensors and their
-    `tokenizer.json` (relative to the recipe). Words are looked up as the steps before leave them, without attached tags."""
+    """The word vectors: a file, a folder, a name of `nlp data list` or a run, as in `model.vectors`. Words are looked up as the steps
+    before leave them, without attached tags."""
     n: Annotated[int, Field(ge=2, le=100_000)] = 100
     """The number of clusters."""
 

@@ -31,8 +31,9 @@ class NetworkConfig(ModelBase):
     tasks ask for the same one."""
     vectors: str | None = None
     """Word vectors that the embedding starts from: a file of word2vec (text or binary) or GloVe, a folder with the vectors of word pieces
-    as safetensors and their `tokenizer.json` (relative to the recipe), or a name of `nlp data list`. They are scaled to the spread of the
-    network's own first vectors, which words that are not found keep."""
+    as safetensors and their `tokenizer.json` (relative to the recipe), a name of `nlp data list`, or a finished run of word vectors: its
+    path, RECIPE (the latest) or RECIPE/NAME. They are scaled to the spread of the network's own first vectors, which words that are not
+    found keep."""
 
     @property
     def threads(self) -> int | None:

@@ -107,9 +107,10 @@ class NeuralSymbolicConfig(NetworkConfig):
             raise ValueError("network.characters are for single words of a tagger; leave them out")
         if self.dropout:
             raise ValueError("dropout is a key of the network; set network.dropout")
-        given = next((key for key in ("init_from", "vectors") if getattr(self, key) or getattr(network, key)), None)
-        if given is not None:
-            raise ValueError(f"{given} is not for a network that is fused with rules; leave it out")
+        if (given := next((key for key in ("init_from", "vectors") if getattr(network, key)), None)) is not None:
+            raise ValueError(f"{given} is a key of the whole model, which its network then starts from; set model.{given}")
+        if self.vectors is not None and isinstance(network, MlpConfig) and network.d_embedding is None:
+            raise ValueError("vectors needs network.d_embedding, the size of the vectors; without it words are counted and not embedded")
         return self
 
     def problems(self, recipe: "Recipe") -> Iterator[Problem]:
@@ -119,5 +120,7 @@ class NeuralSymbolicConfig(NetworkConfig):
             yield Problem(("training", "cuda_graphs"), "records one step, and with model.fusion.ramp steps differ; leave one out")
 
     def _tokenizer_problems(self, recipe: "Recipe") -> Iterator[Problem]:
+        if recipe.tokenizer is None and self.sources:
+            return  # it comes with the run
         for path, message in self.network._tokenizer_problems(recipe):
             yield Problem(("model", "network", *path[1:]) if path[:1] == ("model",) else path, message)

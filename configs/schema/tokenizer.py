@@ -169,6 +169,12 @@ class NgramTokenizer(Config):
         syntax = self.analysis.syntax.model_copy(update={"parser": run})
         return self.model_copy(update={"analysis": self.analysis.model_copy(update={"syntax": syntax})})
 
+    def with_vectors(self, name: str) -> Self:
+        """The same with another name for the word vectors that are clustered."""
+        assert self.analysis is not None and self.analysis.meaning is not None and self.clusters is not None, "there are clusters"
+        meaning = self.analysis.meaning.model_copy(update={"clusters": self.clusters.model_copy(update={"vectors": name})})
+        return self.model_copy(update={"analysis": self.analysis.model_copy(update={"meaning": meaning})})
+
     @model_validator(mode="after")
     def _hashed(self) -> Self:
         if self.hash_bits is not None and (self.min_frequency > 1 or self.max_features is not None):

@@ -176,15 +176,19 @@ def _with_lexicon(lexicon: Located, folder: Path) -> Located:
 
 def _with_weights(model: Located, folder: Path) -> Located:
     """The model section with the absolute paths of weights and word vectors that are a file or folder beside the recipe and no names."""
-    there = {key for key in ("path", "vectors") if (named := model.mapping.get(key)) is not None and isinstance(named.value, str)
-             and named.value and _path(named.value, folder).exists()}
-    return _with_paths(model, there, folder)
+    return _with_paths(model, _there(model, ("path", "vectors"), folder), folder)
+
+
+def _there(section: Located, keys: Collection[str], folder: Path) -> set[str]:
+    """The keys that name a file or folder; the others name something else."""
+    return {key for key in keys if (named := section.mapping.get(key)) is not None and isinstance(named.value, str)
+            and named.value and _path(named.value, folder).exists()}
 
 
 def _with_vectors(section: Located, way: Sequence[str], folder: Path) -> Located:
-    """The section with the absolute path of the word vectors in the section that `way` leads to, if there is one."""
+    """The section with the absolute path of the word vectors in the section that `way` leads to, if they are a file or folder."""
     if not way:
-        return _with_paths(section, {"vectors"}, folder)
+        return _with_paths(section, _there(section, {"vectors"}, folder), folder)
     if way[0] not in section.mapping:
         return section
     return replace(section, value={**section.mapping, way[0]: _with_vectors(section.mapping[way[0]], way[1:], folder)})

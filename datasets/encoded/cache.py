@@ -16,9 +16,10 @@ import numpy as np
 from ...configs.schema.tokenizer import NgramTokenizer, SimilarityTokenizer, TokenizerConfig
 from ...storage import cache_folder, release
 from ..arrays import Ragged
+from ..tokenizers.clusters import KEY as CLUSTERS
 from ..tokenizers.tagger import SYNTAX, OpenTagger, no_tagger
 from ..tokenizers.tokenizer import BLOCK, Tokenizer, load_tokenizer, train_and_encode
-from ..word_vectors import vectors_fingerprints
+from ..word_vectors import OpenVectors, open_file
 from .cache_entries import CacheEntries
 from .growing_array import GrowingArray
 
@@ -41,12 +42,14 @@ def cache_root() -> Path | None:
 class Cache:
     """What was trained and encoded before. `made` names what was not there, `notices` reports where it could not be kept.
 
-    `report` is given a line before anything that takes more than about a second; `open_tagger` opens the run that gives parts of speech.
+    `report` is given a line before anything that takes more than about a second; `open_tagger` opens the run that gives parts of speech,
+    `open_vectors` word vectors.
     """
 
     def __init__(self, root: Path | None = None, report: Callable[[str], object] | None = None,
-                 open_tagger: OpenTagger = no_tagger) -> None:
-        self.entries, self.report, self.open_tagger = CacheEntries(root or cache_root()), report, open_tagger
+                 open_tagger: OpenTagger = no_tagger, open_vectors: OpenVectors = open_file) -> None:
+        self.entries, self.report = CacheEntries(root or cache_root()), report
+        self.open_tagger, self.open_vectors = open_tagger, open_vectors
         self._fresh: dict[str, Ragged] = {}  # made along with a tokenizer
 
     @property
@@ -63,7 +66,7 @@ class Cache:
 
         def train() -> Tokenizer:
             self._say(f"Training the tokenizer ({config.type}) on", texts)
-            tokenizer, encoded = train_and_encode(config, texts, self.open_tagger)
+            tokenizer, encoded = train_and_encode(config, texts, self.open_tagger, self.open_vectors)
             if encoded is not None:
                 self._fresh[_texts_key(tokenizer, texts)] = encoded
             return tokenizer
@@ -79,7 +82,8 @@ class Cache:
             return []
         tagger = [] if config.tagger is None else [self.open_tagger(config.tagger).fingerprint]
         parser = [] if config.parser is None else [self.open_tagger(config.parser, SYNTAX).fingerprint]
-        return [*tagger, *parser, *([] if config.clusters is None else vectors_fingerprints(Path(config.clusters.vectors)))]
+        clusters = config.clusters
+        return [*tagger, *parser, *([] if clusters is None else self.open_vectors(clusters.vectors, f"{CLUSTERS}.vectors").fingerprints())]
 
     def encode(self, tokenizer: Tokenizer, texts: Sequence[str]) -> Ragged:
         """The encoded texts as read-only memory maps."""

@@ -22,7 +22,7 @@ class LabelledPictures(LabelledTexts):
     def __init__(self, task: ClassificationConfig) -> None:
         super().__init__(task)
         assert task.picture is not None
-        self.pictures = PictureColumn(task.picture)
+        self.pictures = self.picture_files = PictureColumn(task.picture)
         self.columns = (task.picture, task.label)
 
     @property

@@ -14,6 +14,7 @@ from ..arrays import IntArray, Ragged
 from ..context import in_documents, neighbours
 from ..formats.file_format import nearest
 from ..tables import Table
+from ..tokenizers.tokenizer import Tokenizer
 from .cache import Cache
 from .labels import UNSEEN, declared_or, some_names
 from .preparation import Tokenizers
@@ -36,6 +37,7 @@ class LabelledSplit(TextRows):
     labels: IntArray
     encoded: Ragged | None = None
     others: Ragged | None = None
+    tokenizer: Tokenizer | None = None
 
     def batch(self, rows: IntArray, inputs: Inputs, random: StepRandom | None = None) -> Batch:
         """The rows as the model reads them, and their labels."""
@@ -93,13 +95,15 @@ class LabelledTexts(TextTables):
     def split(self, name: str, table: Table, encoding: Encoding, cache: Cache) -> tuple[LabelledSplit, Sequence[str]]:
         """One split in numbers; and notices."""
         texts, labels = self.row_texts(table), self._numbers(table, encoding.labels)
-        split = LabelledSplit(name, table, texts, table.columns[self.task.label], labels, *self.read.encode(texts, encoding, cache.encode))
+        encoded = self.read.encode(texts, encoding, cache.encode)
+        split = LabelledSplit(name, table, texts, table.columns[self.task.label], labels, *encoded, tokenizer=encoding.tokenizer)
         return split, unseen_notices(split)
 
     def unlabelled(self, texts: Sequence[str], encoding: Encoding) -> LabelledSplit:
         """Texts without labels, prepared to be predicted."""
         nothing, encoded = np.full(len(texts), UNSEEN), self.read.encode(texts, encoding)
-        return LabelledSplit("texts", Table({"text": texts}, "the texts"), texts, [""] * len(texts), nothing, *encoded)
+        return LabelledSplit("texts", Table({"text": texts}, "the texts"), texts, [""] * len(texts), nothing, *encoded,
+                             tokenizer=encoding.tokenizer)
 
     def _labels(self, train: Table) -> tuple[str, ...]:
         """The declared classes, or those of the training split, sorted."""

@@ -12,6 +12,7 @@ from ...configs.schema.regression import RegressionConfig
 from ...errors import DataError
 from ..arrays import FloatArray, IntArray, Ragged
 from ..tables import Table
+from ..tokenizers.tokenizer import Tokenizer
 from .cache import Cache
 from .preparation import Tokenizers
 from .split import Batch, Encoding, Standard, StepRandom, Target
@@ -33,6 +34,7 @@ class NumberedSplit(TextRows):
     standard: Standard
     encoded: Ragged | None = None
     others: Ragged | None = None
+    tokenizer: Tokenizer | None = None
 
     def batch(self, rows: IntArray, inputs: Inputs, random: StepRandom | None = None) -> Batch:
         """The rows as the model reads them, and their targets with the mean and scale of training taken off."""
@@ -80,13 +82,14 @@ class NumberedTexts(TextTables):
         assert encoding.standard is not None, "learned with the tokenizer"
         texts, gold = self.row_texts(table), table.columns[self.task.target]
         encoded = self.read.encode(texts, encoding, cache.encode)
-        return NumberedSplit(name, table, texts, gold, self._numbers(table), encoding.standard, *encoded), []
+        return NumberedSplit(name, table, texts, gold, self._numbers(table), encoding.standard, *encoded, tokenizer=encoding.tokenizer), []
 
     def unlabelled(self, texts: Sequence[str], encoding: Encoding) -> NumberedSplit:
         """Texts without numbers, prepared to be predicted."""
         assert encoding.standard is not None, "learned with the tokenizer"
         unknown, encoded = np.full(len(texts), np.nan), self.read.encode(texts, encoding)
-        return NumberedSplit("texts", Table({"text": texts}, "the texts"), texts, [""] * len(texts), unknown, encoding.standard, *encoded)
+        return NumberedSplit("texts", Table({"text": texts}, "the texts"), texts, [""] * len(texts), unknown, encoding.standard, *encoded,
+                             tokenizer=encoding.tokenizer)
 
     def _numbers(self, table: Table) -> FloatArray:
         return np.array([parsed(written) for written in table.columns[self.task.target]], dtype=np.float64)

@@ -107,7 +107,7 @@ class PicturePairs(OneToMany):
 
     def __init__(self, task: SequenceToSequenceConfig) -> None:
         super().__init__(task)
-        self.pictures = PictureColumn(task.source)
+        self.pictures = self.picture_files = PictureColumn(task.source)
 
     @property
     def column_roles(self) -> Sequence[str]:

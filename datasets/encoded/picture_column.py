@@ -1,12 +1,14 @@
 """A column of pictures: their pixels, scaled by one mean and one standard deviation, those of the training split."""
 
-from collections.abc import Mapping, Sequence
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from ...errors import DataError
 from ..arrays import FloatArray, IntArray
+from ..files import digest_of
 from ..formats.pictures import is_pixels, read_picture
 from ..tables import Table
 from .scaling import Scaling
@@ -24,6 +26,16 @@ class PictureColumn:
         """The pixels, or the paths of files, which in a table are relative to it."""
         folder = Path(table.source).parent
         return [text if is_pixels(text) else str(folder / Path(text).expanduser()) for text in table.columns[self.name]]
+
+    def hashes(self, tables: Iterable[Table]) -> Mapping[str, str]:
+        """One SHA-256 of the content of all files that the rows name, without those that are missing, which reading reports; nothing where
+        the tables have the pixels themselves.
+        """
+        files = sorted({text for table in tables for text in self.texts(table) if not is_pixels(text)})
+        digest = hashlib.sha256()
+        for file in files:
+            digest.update(digest_of(Path(file)).encode() if Path(file).is_file() else b"missing")
+        return {f"the files of column `{self.name}`": digest.hexdigest()} if files else {}
 
     def learn(self, train: Table) -> tuple[Mapping[str, int], Scaling]:
         """The sizes of the pictures, and mean and standard deviation of their pixels."""

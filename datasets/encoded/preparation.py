@@ -13,6 +13,7 @@ from ...configs.schema.word_vectors import WordVectorsConfig
 from ..tables import Table
 from ..tokenizers.tokenizer import Tokenizer
 from .cache import Cache
+from .picture_column import PictureColumn
 from .split import Encoding, Split
 
 
@@ -43,6 +44,8 @@ class Preparation(ABC):
 
     columns: Sequence[str]
     """The columns that the task reads; none where it reads all."""
+    picture_files: PictureColumn | None = None
+    """The one of them that may name files of pictures, if there is one."""
     document: str | None = None
     """The one of them that says which texts are neighbours, if there is one."""
 

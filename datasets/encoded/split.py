@@ -127,9 +127,13 @@ def truncation_notices(split: str, lengths: IntArray | None, longest: int | None
     """A notice of rows of a split, lengths (rows,) in tokens, that are longer than a model's longest input, and what becomes of them."""
     if longest is None or lengths is None:
         return []
-    longer, what = int((lengths > longest).sum()), "texts" if split == "texts" else f"{split} texts"
-    return [f"{longer:,} of {len(lengths):,} {what} have more than model.max_positions = {longest} tokens; the model reads {treatment}."
-            ] if longer else []
+    return longer_notices(split, int((lengths > longest).sum()), len(lengths), f"model.max_positions = {longest} tokens", treatment)
+
+
+def longer_notices(split: str, longer: int, total: int, limit: str, treatment: str) -> list[str]:
+    """A notice of so many rows of a split that are longer than what a model reads of each."""
+    what = "texts" if split == "texts" else f"{split} texts"
+    return [f"{longer:,} of {total:,} {what} have more than {limit}; the model reads {treatment}."] if longer else []
 
 
 @dataclass(frozen=True)

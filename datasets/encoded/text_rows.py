@@ -13,18 +13,20 @@ from ...configs.schema.training import TrainingConfig
 from ...errors import DataError
 from ..arrays import IntArray, Ragged
 from ..tables import Table
+from ..tokenizers.published import PublishedTokens
 from ..tokenizers.token_sequences import join_pairs
 from ..tokenizers.tokenizer import BETWEEN, Tokenizer
 from .batching import Order, batches_by_length, row_order
 from .preparation import Preparation, Tokenizers
-from .split import Encoding, truncation_notices
+from .split import Encoding, longer_notices, truncation_notices
 
 Encode = Callable[[Tokenizer, Sequence[str]], Ragged]
 """How texts are encoded: at once, or from a cache."""
 
 
 class TextRows:
-    """What splits of texts have in common. `others` are the second texts where there are two; `texts` then has both, a tab between them."""
+    """What splits of texts have in common. `others` are the second texts where there are two; `texts` then has both, a tab between them.
+    `tokenizer` has encoded them."""
 
     name: str
     table: Table
@@ -32,6 +34,7 @@ class TextRows:
     gold: Sequence[str]
     encoded: Ragged | None
     others: Ragged | None
+    tokenizer: Tokenizer | None
 
     def __len__(self) -> int:
         return len(self.texts)
@@ -83,7 +86,10 @@ class TextRows:
         return batches_by_length(self.lengths, len(self), most)
 
     def length_notices(self, longest: int | None) -> list[str]:
-        """Longer texts are truncated."""
+        """Longer texts are truncated: by the model, or by the tokenizer of a published network."""
+        if isinstance(self.tokenizer, PublishedTokens) and self.encoded is not None and self.others is None:
+            longer, limit = self.tokenizer.n_truncated(self.texts, self.encoded.lengths), f"{self.tokenizer.longest} tokens"
+            return longer_notices(self.name, longer, len(self), f"{limit}, the most that the tokenizer keeps", "the beginning of each")
         both = "" if self.others is None else "; of two texts that it reads as one, the beginning of both together"
         return truncation_notices(self.name, self.lengths, longest, f"the beginning of each{both}")
 

@@ -9,6 +9,7 @@ from ...configs.schema.saved import Saved, checked
 from ...configs.schema.tokenizer import NgramTokenizer, TokenizerConfig, WordTokenizer
 from ...errors import RunError
 from ...storage import parse_json
+from ..word_vectors import OpenVectors
 from .clusters import Clusters
 from .morphology import KIWI, LEMMAS, STOP_WORDS, Lemmas, Token, installed, morphemes, refuse_other_versions, stop_words
 from .tagger import SYNTAX, OpenTagger, Tagger, no_tagger
@@ -60,11 +61,11 @@ class Analysis:
         analysis.clusters = Clusters.from_files(files) if config.meaning and config.meaning.clusters else None
         return analysis
 
-    def learn(self, texts: Iterable[str]) -> None:
+    def learn(self, texts: Iterable[str], open_vectors: OpenVectors) -> None:
         """Cluster the words of training texts, as `apply` gives them; nothing where the recipe wants no clusters."""
         if self.config.meaning is not None and self.config.meaning.clusters is not None:
             words = {word for tokens in texts for word in self._forms(tokens)}
-            self.clusters = Clusters.fit(self.config.meaning.clusters, sorted(words))
+            self.clusters = Clusters.fit(self.config.meaning.clusters, sorted(words), open_vectors)
 
     def files(self) -> Mapping[str, bytes]:
         """The versions of the packages, the words that are left out, what identifies the tagger, and clusters."""

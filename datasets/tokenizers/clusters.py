@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,7 +11,7 @@ from ...configs.schema.saved import checked
 from ...errors import ConfigError
 from ...storage import parse_json
 from ..arrays import FloatArray
-from ..word_vectors import read_word_vectors
+from ..word_vectors import OpenVectors
 
 FILE = "clusters.json"
 KEY = "tokenizer.analysis.meaning.clusters"
@@ -31,11 +30,11 @@ class Clusters:
         self._name_of = {word: name for each, name in zip(words, self.names, strict=True) for word in each}
 
     @classmethod
-    def fit(cls, config: ClustersConfig, words: Sequence[str]) -> "Clusters":
-        """From the distinct words of the training texts. Raises DataError for a file that cannot be read, ConfigError where too few of the
-        words have a vector.
+    def fit(cls, config: ClustersConfig, words: list[str], open_vectors: OpenVectors) -> "Clusters":
+        """From the distinct words of the training texts. Raises what `open_vectors` does for vectors that cannot be read, ConfigError where
+        too few of the words have one.
         """
-        values, found = read_word_vectors(Path(config.vectors), words)
+        values, found = open_vectors(config.vectors, f"{KEY}.vectors").read(words)
         known = [word for word, is_found in zip(words, found.tolist(), strict=True) if is_found]
         if not known:
             raise ConfigError(f"{KEY}.vectors: {config.vectors} has none of the {len(words):,} words of the training texts. Are they "

@@ -12,6 +12,7 @@ from ...configs.schema.tokenizer import NgramTokenizer
 from ...errors import DataError
 from ...storage import parse_json
 from ..arrays import FloatArray, IntArray, Ragged
+from ..word_vectors import OpenVectors, open_file
 from .analysis import Analysis
 from .latent import Latent
 from .tagger import OpenTagger, no_tagger
@@ -47,14 +48,14 @@ class Ngrams(Tokenizer):
 
     @classmethod
     def fit_encode(cls, config: NgramTokenizer, texts: Sequence[str],
-                   open_tagger: OpenTagger = no_tagger) -> "tuple[Ngrams, Ragged | None]":
+                   open_tagger: OpenTagger = no_tagger, open_vectors: OpenVectors = open_file) -> "tuple[Ngrams, Ragged | None]":
         """The same, with the encoded texts where they cost nothing more."""
         analysis = None if config.analysis is None else Analysis(config.analysis, config.lowercase, open_tagger)
         if config.hash_bits is not None:
-            return cls._hashed(config, texts, analysis)
+            return cls._hashed(config, texts, analysis, open_vectors)
         read = _read(analysis, texts)
         if analysis is not None:
-            analysis.learn(read["words"])
+            analysis.learn(read["words"], open_vectors)
         counters = {kind: _counter(config, kind, analysis) for kind in _kinds(config)}
         try:
             counts = [counter.fit_transform(read[kind]) for kind, counter in counters.items()]
@@ -72,10 +73,12 @@ class Ngrams(Tokenizer):
         return ngrams, ngrams._with_latent(weighted)
 
     @classmethod
-    def _hashed(cls, config: NgramTokenizer, texts: Sequence[str], analysis: Analysis | None) -> "tuple[Ngrams, Ragged | None]":
+    def _hashed(cls, config: NgramTokenizer, texts: Sequence[str], analysis: Analysis | None,
+                open_vectors: OpenVectors) -> "tuple[Ngrams, Ragged | None]":
         """N-grams have no vocabulary, so all that is learned is in how many texts each feature is, from one block of texts at a time."""
         if analysis is not None:
-            analysis.learn(text for start in range(0, len(texts), BLOCK) for text in _read(analysis, texts[start : start + BLOCK])["words"])
+            blocks = (texts[start : start + BLOCK] for start in range(0, len(texts), BLOCK))
+            analysis.learn((text for block in blocks for text in _read(analysis, block)["words"]), open_vectors)
         ngrams = cls(config, _fixed_names(config, analysis), None, analysis)
         if config.weighting == "tfidf":
             texts_with = np.zeros(ngrams.n_counted, dtype=np.int64)

@@ -4,6 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from ...configs.schema.tokenizer import PretrainedTokenizer
 from ..arrays import IntArray, Ragged
 from ..interruptible import interruptible
@@ -21,9 +23,10 @@ class PublishedTokens(Tokenizer):
         self._config, self.library = config, library
         library.no_padding()
         library.no_truncation()
-        if config.max_length is not None:
-            added = library.num_special_tokens_to_add(False) if config.special_tokens else 0
-            library.enable_truncation(max(config.max_length, added + 1))
+        added = library.num_special_tokens_to_add(False) if config.special_tokens else 0
+        self.longest = None if config.max_length is None else max(config.max_length, added + 1)
+        if self.longest is not None:
+            library.enable_truncation(self.longest)
         unknown: Any = getattr(library.model, "unk_token", None)
         self._unknown = library.token_to_id(unknown) if isinstance(unknown, str) else None
 
@@ -45,13 +48,19 @@ class PublishedTokens(Tokenizer):
 
     def encode(self, texts: Sequence[str]) -> Ragged:
         """The ids of each text, int32, with the special tokens that its network expects."""
-        return as_ragged(row or [self._unknown or 0] for row in self._rows(encodable(texts)))
+        return as_ragged(encoded.ids or [self._unknown or 0] for encoded in self._encoded(encodable(texts)))
 
-    def _rows(self, texts: Sequence[str]) -> Iterator[list[int]]:
+    def n_truncated(self, texts: Sequence[str], lengths: IntArray) -> int:
+        """How many of the texts have more tokens than are kept of them, lengths (texts,); those that fill the length are encoded again."""
+        if self.longest is None:
+            return 0
+        full = [texts[row] for row in np.flatnonzero(lengths >= self.longest).tolist()]
+        return sum(bool(encoded.overflowing) for encoded in self._encoded(encodable(full)))
+
+    def _encoded(self, texts: Sequence[str]) -> "Iterator[tokenizers.Encoding]":
         for start in range(0, len(texts), CHUNK):
             encode = partial(self.library.encode_batch_fast, texts[start : start + CHUNK], add_special_tokens=self.config.special_tokens)
-            for encoding in interruptible(encode):
-                yield encoding.ids
+            yield from interruptible(encode)
 
     def tokens(self, ids: Sequence[int] | IntArray) -> list[str]:
         """The ids by name."""

@@ -14,6 +14,7 @@ from ...configs.schema.tokenizer import NgramTokenizer, PretrainedTokenizer, Sim
 from ...errors import ConfigError, RunError, UserError
 from ...storage import damage, read_manifest, write_sealed
 from ..arrays import IntArray, Ragged
+from ..word_vectors import OpenVectors, open_file
 from .tagger import OpenTagger, no_tagger
 
 FORMAT, READABLE = 2, (1, 2)
@@ -96,13 +97,14 @@ def encodable(texts: Sequence[str]) -> Sequence[str]:
         return [text.encode("utf-8", "replace").decode("utf-8") for text in texts]
 
 
-def train_tokenizer(config: TokenizerConfig, texts: Sequence[str], open_tagger: OpenTagger = no_tagger) -> Tokenizer:
-    """Learn a tokenizer from the training texts; `open_tagger` opens the run that gives parts of speech.
+def train_tokenizer(config: TokenizerConfig, texts: Sequence[str], open_tagger: OpenTagger = no_tagger,
+                    open_vectors: OpenVectors = open_file) -> Tokenizer:
+    """Learn a tokenizer from the training texts; `open_tagger` opens the run that gives parts of speech, `open_vectors` word vectors.
 
     Raises ConfigError for a vocabulary that is too small to work, DataError where the texts hold nothing to learn.
     """
     if isinstance(config, NgramTokenizer):
-        return train_and_encode(config, texts, open_tagger)[0]
+        return train_and_encode(config, texts, open_tagger, open_vectors)[0]
     if isinstance(config, PretrainedTokenizer):
         raise ConfigError("tokenizer.type: `pretrained` learns nothing from texts; it comes with the weights of `model.type: pretrained`.")
     if isinstance(config, SimilarityTokenizer):
@@ -114,14 +116,14 @@ def train_tokenizer(config: TokenizerConfig, texts: Sequence[str], open_tagger: 
     return TokenSequences.train(config, texts)
 
 
-def train_and_encode(config: TokenizerConfig, texts: Sequence[str],
-                     open_tagger: OpenTagger = no_tagger) -> tuple[Tokenizer, Ragged | None]:
+def train_and_encode(config: TokenizerConfig, texts: Sequence[str], open_tagger: OpenTagger = no_tagger,
+                     open_vectors: OpenVectors = open_file) -> tuple[Tokenizer, Ragged | None]:
     """The same, with the encoded texts where they cost nothing more: n-grams are counted once for both."""
     if isinstance(config, NgramTokenizer):
         from .in_context import InContext
         from .ngrams import Ngrams
 
-        ngrams, encoded = Ngrams.fit_encode(config, texts, open_tagger)
+        ngrams, encoded = Ngrams.fit_encode(config, texts, open_tagger, open_vectors)
         return (ngrams, encoded) if config.context is None else (InContext(ngrams), None)
     return train_tokenizer(config, texts), None
 

@@ -10,10 +10,14 @@ from ...configs.schema.data import FileData
 from ...configs.schema.parsing import ParsingConfig
 from ...configs.schema.recipe import Recipe
 from ...configs.schema.tokenizer import NgramTokenizer
-from ...errors import RunError
+from ...datasets.build import read_picture_hashes
+from ...errors import RunError, UserError
+from ...tasks.build import preparation
+from ..finished_run import run_fingerprint
 from ..folder.checkpoints import checkpoint_path
 from ..folder.run_directory import find_run
 from ..tagger_source import tagger_fingerprint
+from ..vectors_source import vectors_run
 
 LENGTH = 8
 WEIGHTS_FILES = "*.json", "*.safetensors"
@@ -38,6 +42,8 @@ def _state_data(settings: dict[str, Any], recipe: Recipe) -> None:
     if isinstance(recipe.data, FileData):
         paths = {name: getattr(recipe.data, name) for name in ("train", "validation", "test")}
         settings["data"] |= {name: _content(path) for name, path in paths.items() if path is not None}
+        with suppress(UserError):  # training reports what cannot be read
+            settings["data"] |= read_picture_hashes(recipe.data, preparation(recipe.task))
 
 
 def _state_tokenizer(settings: dict[str, Any], recipe: Recipe) -> None:
@@ -48,16 +54,16 @@ def _state_tokenizer(settings: dict[str, Any], recipe: Recipe) -> None:
     if (parser := recipe.tokenizer.parser) is not None:
         settings["tokenizer"]["analysis"]["syntax"]["parser"] = _tags_of(parser)
     if (clusters := recipe.tokenizer.clusters) is not None:
-        settings["tokenizer"]["analysis"]["meaning"]["clusters"]["vectors"] = _published(clusters.vectors)
+        settings["tokenizer"]["analysis"]["meaning"]["clusters"]["vectors"] = _vectors_of(clusters.vectors)
 
 
 def _state_model(stated: dict[str, Any], recipe: Recipe) -> None:
     for key, source in recipe.model.sources.items():
         stated[key] = _weights_of(source)
     stated.pop("architecture", None)  # that of the weights, which `path` names
-    for key in ("path", "vectors"):
-        if (path := getattr(recipe.model, key, None)) is not None:
-            stated[key] = _published(path)
+    for key, content in (("path", _published), ("vectors", _vectors_of)):
+        if (name := getattr(recipe.model, key, None)) is not None:
+            stated[key] = content(name)
     for section, keys in ((recipe.model, stated), (getattr(recipe.model, "rules", None), stated.get("rules"))):
         if keys is not None and (lexicon := getattr(section, "lexicon", None)) is not None:
             keys["lexicon"]["file"] = _content(lexicon.file)
@@ -68,6 +74,15 @@ def _weights_of(source: str) -> list[str]:
     with suppress(RunError):
         return _content(str(checkpoint_path(find_run(source), "best") / "model.safetensors"))
     return [source]
+
+
+def _vectors_of(name: str) -> list[str]:
+    """What identifies word vectors: of a run, or of what is published."""
+    if (source := vectors_run(name)) is None:
+        return _published(name)
+    with suppress(RunError):
+        return [run_fingerprint(source)]
+    return [name]
 
 
 def _published(path: str) -> list[str]:

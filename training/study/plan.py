@@ -110,8 +110,8 @@ def _matches(pattern: str) -> list[str]:
     found = [name for name, recipe in packaged.items() if not isinstance(recipe.data, SizesData)] or sorted(
         path for path in glob(pattern) if path.endswith((".yaml", ".yml")))  # noqa: PTH207 - absolute patterns too
     if early := [name for name in found if not can_start(packaged.get(name) or load_recipe(name))]:
-        announce(f"Left out: {', '.join(early)}, which start from a run that is not there yet, or from published weights that are not "
-                 "(`nlp data get`); `nlp config show` names it.")
+        announce(f"Left out: {', '.join(early)}, which start from a run or word vectors that are not there yet, or from published weights "
+                 "that are not (`nlp data get`); `nlp config show` names it.")
         found = [name for name in found if name not in early]
     if not found:
         raise ConfigError(f"No recipe with data matches {pattern!r}. `nlp config list` shows the recipes that come with the tool; "

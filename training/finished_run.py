@@ -1,0 +1,33 @@
+"""An earlier run that a recipe names: found under the key that names it, finished, and known by its content."""
+
+import hashlib
+
+from ..errors import ConfigError, RunError
+from .folder.checkpoints import checkpoint_path
+from .folder.run_directory import RunDirectory, find_run
+
+
+def named_run(name: str, key: str) -> RunDirectory:
+    """The run of this name. Raises RunError, which begins with the key."""
+    try:
+        return find_run(name)
+    except RunError as error:
+        raise RunError(f"{key}: {error}") from None
+
+
+def refuse_unfinished(source: RunDirectory, key: str, what: str) -> None:
+    """Raises ConfigError where `what` is taken from the run may still change."""
+    if source.status() != "finished":
+        raise ConfigError(f"{key}: {source.address} is not finished, and its {what} may still change. Finish it with "
+                          f"`nlp train --resume {source.address}`, or name another run.")
+
+
+def run_fingerprint(source: RunDirectory) -> str:
+    """SHA-256 of the weights of its best checkpoint, and of `data.json`, which has the labels and what identifies its tokenizers.
+
+    Raises RunError where there is no checkpoint.
+    """
+    digest = hashlib.sha256()
+    for path in (source.data, *sorted(checkpoint_path(source, "best").glob("model.*"))):
+        digest.update(path.name.encode() + hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()

@@ -1,0 +1,80 @@
+"""Where word vectors come from: a package, a file or folder, or a finished run of word vectors."""
+
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ..configs.load import load_recipe
+from ..configs.schema.word_vectors import WordVectorsConfig
+from ..datasets.word_vectors import VectorsFile, VectorsSource, WordVectors
+from ..errors import ConfigError, DataError, RunError
+from ..models.pretrained.folder import find_local_weights, find_weights
+from ..models.pretrained.packages import PACKAGES
+from ..tasks.word_vectors import WordVectors as WordVectorsTask
+from .finished_run import refuse_unfinished, run_fingerprint
+from .folder.run_directory import RunDirectory, find_run
+
+
+@dataclass(frozen=True)
+class RunVectors:
+    """Those of a run; with character n-grams, words that it never saw have vectors too."""
+
+    directory: RunDirectory
+
+    def read(self, words: list[str]) -> WordVectors:
+        """As `read_word_vectors`."""
+        from .open_run import open_run  # which itself reads tokenizers
+
+        opened = open_run(self.directory, "cpu")
+        assert isinstance(opened.task, WordVectorsTask), "other runs are refused"
+        values = opened.task.vectors_of(opened.model, words)
+        if (missing := np.flatnonzero(~np.any(values, axis=1))).size:
+            values[missing] = opened.task.vectors_of(opened.model, [words[place].lower() for place in missing.tolist()])
+        return WordVectors(values, np.asarray(np.any(values, axis=1)))
+
+    def fingerprints(self) -> list[str]:
+        """One, of the weights and the words."""
+        return [run_fingerprint(self.directory)]
+
+
+def open_vectors(name: str, key: str) -> VectorsSource:
+    """The vectors that `key` names. Raises ConfigError for a run that has none or is not finished, DataError where there is
+    nothing of this name.
+    """
+    if name in PACKAGES:
+        return VectorsFile(find_weights(name))
+    if (source := vectors_run(name)) is not None:
+        _refuse_other_run(source, key)
+        return RunVectors(source)
+    if not (path := Path(name).expanduser()).exists():
+        raise DataError(f"{key}: There is no file {name} with word vectors, and no run of this name. `nlp runs` lists all runs.")
+    return VectorsFile(path)
+
+
+def vectors_run(name: str) -> RunDirectory | None:
+    """The run of this name; None where it names a package, a file, a folder that is no run, or nothing."""
+    place = Path(name).expanduser()
+    if name in PACKAGES or place.is_file() or (place / "tokenizer.json").is_file():
+        return None
+    with suppress(RunError):
+        return find_run(name)
+    return None
+
+
+def has_vectors(name: str) -> bool:
+    """Whether training can begin with them."""
+    if name in PACKAGES:
+        return find_local_weights(name) is not None
+    source = vectors_run(name)
+    return Path(name).expanduser().exists() if source is None else source.status() == "finished"
+
+
+def _refuse_other_run(source: RunDirectory, key: str) -> None:
+    recipe = load_recipe(str(source.config))
+    if not isinstance(recipe.task, WordVectorsConfig):
+        task = "nothing" if recipe.task is None else recipe.task.type
+        raise ConfigError(f"{key}: {source.address} is a {recipe.model.type} for {task}, which has no word vectors. Name a run with "
+                          "`task: {type: word_vectors}`, such as one of brown/skip-gram.")
+    refuse_unfinished(source, key, "vectors")
