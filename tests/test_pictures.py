@@ -124,7 +124,7 @@ def test_what_is_no_picture_is_refused(tmp_path):
             read_picture(str(tmp_path / name), "table.csv:4")
     for mode, clear in (("RGBA", (0, 0, 0, 0)), ("LA", (0, 0))):  # ink that is as black as what cannot be seen
         Image.new(mode, (5, 5), clear).save(tmp_path / "clear.png")
-        with pytest.raises(DataError, match="table.csv:4: .*has transparent pixels"):
+        with pytest.raises(DataError, match=r"table\.csv:4: .*has transparent pixels"):
             read_picture(str(tmp_path / "clear.png"), "table.csv:4")
     for text in ("0 256; 1 2", "0 1; 2", ";", "0 1;"):
         with pytest.raises(DataError, match="is no picture"):
