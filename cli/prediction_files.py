@@ -116,8 +116,7 @@ def _lines(path: str, encoding: str) -> Iterator[str]:
         content = read_content(Path(path)) if path.endswith(".gz") else Path(path).read_bytes()
         yield from split_lines(decode(content, path, UTF8 if is_utf8_after_all(content, encoding) else encoding))
     except OSError as error:
-        raise DataError(f"{path!r} cannot be read: {error.strerror}. --input takes a table, or a file with one text per "
-                        "line.") from None
+        raise DataError(f"{path!r} cannot be read: {error.strerror}. Name a table, or a file with one text per line.") from None
 
 
 def find_target(source: Source, output: str, as_json: bool, written: Sequence[str]) -> Path:

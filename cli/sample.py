@@ -119,7 +119,7 @@ def look_at(file: Path, text: str | None = None, label: str | None = None, task:
     shown = decode(content, str(file), encoding)
     if task == "parsing":
         return replace(_parsed(file, content, named, encoding), encoding=encoding)
-    if task in (None, "tagging") and (ending == "conllu" or (ending not in ("jsonl", "json") and tagged_columns(shown))):
+    if task in (None, "tagging") and (ending in ("conll", "conllu") or (ending not in ("jsonl", "json") and tagged_columns(shown))):
         return replace(_tagged(file, content, text, label, encoding), encoding=encoding)
     if ending == "csv" and task in (None, "tagging") and tagged_columns(shown, ","):
         raise DataError(f"{file} looks like tagging, with a token and a tag in each line and a blank line between sentences. Put tabs "
@@ -201,28 +201,31 @@ def _in_binary(file: Path, content: bytes, kind: Literal["parquet", "xlsx"], nam
     notices = [f"only the first sheet of {file} is read, not {', '.join(others)}."] if others else []
     sample = _with_header(file, table.columns, named, task)
     read_table(content, str(file), Form(kind, sample.header, columns=sample.columns), sample.names)  # refuses formulas without a value
-    return replace(sample, notices=notices)
+    return replace(sample, notices=[*notices, *sample.notices])
 
 
 def _with_header(file: Path, columns: Columns, named: Named, task: str | None, header: bool = False) -> Sample:
     """A text and a class, or a query and a candidate, in each row. Without `header`, the columns have positions, and their first row may
     be a header."""
     found = not header and _has_header(columns)
+    shared = _shared_names(columns) if found else []
+    notices = [f"several columns are called {name!r} and are left out; give each a name of its own in the file." for name in shared if name]
     columns = _below_header(columns) if found else columns
     rows = len(next(iter(columns.values()), ()))
     if len(columns) < 2 or not rows:
         raise DataError(f"{file} has {len(columns)} columns and {rows} rows, but at least two columns (text and class) and one row "
-                        f"are needed. {_HOW_DIVIDED[header]}")
+                        f"are needed. {' '.join(['But ' + each for each in notices] or [_HOW_DIVIDED[header]])}")
     if task == "ranking" or (task is None and named == Named() and _is_ranking(columns)):
-        return _of_ranking(file, columns, named, header or found)
+        return _of_ranking(file, columns, named, header or found, notices)
     if (header or found) and task != "tagging" and named.text is None and (of := _class_of_numbers(columns, named.label)) is not None:
-        return _of_numbers(file, columns, of, header or found)
+        return _of_numbers(file, columns, of, header or found, notices)
     text, label = _text_and_label(file, columns, named.text, named.label)
     places = (text, label) if header or found else (int(text), int(label))
     if task != "tagging":
         _refuse_several(file, label, columns[label])
     names = ("tokens", "tags") if task == "tagging" else ("text", "label")
-    return Sample(file, *places, columns[text], columns[label], header or found, task="tagging" if task == "tagging" else "classification",
+    return Sample(file, *places, columns[text], columns[label], header or found, notices=notices,
+                  task="tagging" if task == "tagging" else "classification",
                   columns={} if header or found else dict(zip(names, places, strict=True)))
 
 
@@ -231,7 +234,7 @@ def _is_ranking(columns: Columns) -> bool:
     return all(_by_name(columns, names) for names in (QUERY_NAMES, CANDIDATE_NAMES)) and _by_name(columns, LABEL_NAMES) is None
 
 
-def _of_ranking(file: Path, columns: Columns, named: Named, header: bool) -> Sample:
+def _of_ranking(file: Path, columns: Columns, named: Named, header: bool, notices: Sequence[str]) -> Sample:
     """A query and a candidate in each row, and where there is a column of numbers for it how relevant that is."""
     text, other = (_named(file, given, columns) or _by_name(columns, names)
                    for given, names in ((named.text, QUERY_NAMES), (named.other, CANDIDATE_NAMES)))
@@ -241,7 +244,7 @@ def _of_ranking(file: Path, columns: Columns, named: Named, header: bool) -> Sam
     relevance = _named(file, named.relevance, columns) or _by_name(columns, RELEVANCE_NAMES)
     found = {name: column for name, column in (("text", text), ("other", other), ("relevance", relevance)) if column is not None}
     places: dict[str, str | int] = {name: column if header else int(column) for name, column in found.items()}
-    return Sample(file, places["text"], places["other"], columns[text], columns[other], header, task="ranking",
+    return Sample(file, places["text"], places["other"], columns[text], columns[other], header, task="ranking", notices=notices,
                   relevance=places.get("relevance"), columns={} if header else places)
 
 
@@ -263,13 +266,18 @@ def _class_of_numbers(columns: Columns, named: str | None) -> str | None:
     return label if 2 <= len(set(columns[label])) <= max(2, len(columns[label]) // 2) else None
 
 
-def _of_numbers(file: Path, columns: Columns, label: str, header: bool) -> Sample:
+def _of_numbers(file: Path, columns: Columns, label: str, header: bool, notices: Sequence[str]) -> Sample:
     """Rows of numbers and their class; a column that numbers the rows says nothing of their class."""
-    numbers = [name for name in columns if name != label and name.strip().lower() not in ROW_NUMBERS]
-    left_out = [name for name in columns if name != label and name not in numbers]
-    notices = [f"column {name!r} seems to number the rows and is left out; add it to task.numbers if it does not." for name in left_out]
+    empty = [name for name, cells in columns.items() if name != label and all(cell.strip() in MISSING for cell in cells)]
+    counts = [name for name in columns if name not in (label, *empty) and name.strip().lower() in ROW_NUMBERS]
+    left_out = [*empty, *counts]
+    notices = [*notices,
+               *(f"column {name!r} has nothing in any row and is left out." for name in empty),
+               *(f"column {name!r} seems to number the rows and is left out; add it to task.numbers if it does not." for name in counts)]
+    numbers = [name for name in columns if name not in (label, *left_out)]
     if not numbers:
-        raise DataError(f"{file} has no column of text or numbers beside the class {label!r} and {left_out[0]!r}, which numbers the rows.")
+        why = "has nothing in any row" if empty else "numbers the rows"
+        raise DataError(f"{file} has no column of text or numbers beside the class {label!r} and {left_out[0]!r}, which {why}.")
     missing = any(cell.strip() in MISSING for name in numbers for cell in columns[name])
     return Sample(file, numbers[0], label, columns[numbers[0]], columns[label], header, notices=notices, numbers=numbers,
                   all_numbers=not left_out, missing_numbers=missing)
@@ -399,8 +407,13 @@ def _has_header(columns: Columns) -> bool:
 
 def _below_header(columns: Columns) -> Columns:
     """The columns by the names in their first row; columns that share a name are left out."""
-    names = [values[0] for values in columns.values()]
-    return {values[0]: values[1:] for values in columns.values() if names.count(values[0]) == 1}
+    shared = _shared_names(columns)
+    return {values[0]: values[1:] for values in columns.values() if values[0] not in shared}
+
+
+def _shared_names(columns: Columns) -> list[str]:
+    """The names in the first row that several columns have."""
+    return [name for name, times in Counter(values[0] for values in columns.values()).items() if times > 1]
 
 
 def _number(text: str) -> bool:

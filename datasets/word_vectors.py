@@ -157,7 +157,7 @@ def _records(file: BinaryIO, path: Path, wanted: _Wanted) -> Iterator[tuple[str,
         start = file.tell()
         is_text = _is_vector(file.readline(LONGEST_WORD + 32 * size), size)
         file.seek(start)
-        return _text(file, path, size, 2, wanted) if is_text else _binary(file, path, int(header[0]), size, wanted)
+        return _text(file, path, size, 2, wanted, int(header[0])) if is_text else _binary(file, path, int(header[0]), size, wanted)
     size = len(header) - 1
     if not _is_vector(first, size):
         raise DataError(f"{path} is no file of word vectors: its first line is neither a word with its vector nor the number of words and "
@@ -178,8 +178,11 @@ def _is_vector(line: bytes, size: int) -> bool:
         return False
 
 
-def _text(file: BinaryIO, path: Path, size: int, first_line: int, wanted: _Wanted) -> Iterator[tuple[str, FloatArray]]:
-    """A line for each word; GloVe's words may contain spaces, so numbers are counted from the end."""
+def _text(file: BinaryIO, path: Path, size: int, first_line: int, wanted: _Wanted, stated: int = 0) -> Iterator[tuple[str, FloatArray]]:
+    """A line for each word, at least as many as word2vec's first line states; GloVe's words may contain spaces, so numbers are counted from
+    the end.
+    """
+    number = first_line - 1
     for number, line in enumerate(file, first_line):
         parts = line.rstrip().rsplit(b" ", size)
         try:
@@ -189,6 +192,9 @@ def _text(file: BinaryIO, path: Path, size: int, first_line: int, wanted: _Wante
                 yield word, np.array(parts[1:], dtype=np.float32)
         except ValueError as error:
             raise DataError(f"{path}:{number}: expected a word and {size:,} numbers, as in the lines before: {error}.") from None
+    if (n_words := number - first_line + 1) < stated:
+        raise DataError(f"{path} is cut short: its first line states {stated:,} words, and it has {n_words:,}. Download it again, or "
+                        "correct the first line.")
 
 
 def _binary(file: BinaryIO, path: Path, n_words: int, size: int, wanted: _Wanted) -> Iterator[tuple[str, FloatArray]]:

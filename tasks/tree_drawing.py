@@ -9,7 +9,8 @@ def drawn_tree(words: Sequence[str], heads: Sequence[int], relations: Sequence[s
     `|` leads from a word to those that hang on it, above and below. Where branches cross, the numbers say what hangs on what.
     """
     depths = [_depth(heads, place) for place in range(len(words))]
-    branches = [_branch(place, heads, depths) + word for place, word in enumerate(words)]
+    passed = _passed(heads, depths)
+    branches = [_branch(passed[place], depths[place]) + word for place, word in enumerate(words)]
     widths = [max(map(len, column), default=0) for column in (branches, relations, [str(len(words))])]
     return [f"{branch:{widths[0]}}  {relation:{widths[1]}}  {place:>{widths[2]}} < {head}".rstrip()
             for place, (branch, relation, head) in enumerate(zip(branches, relations, heads, strict=True), start=1)]
@@ -22,15 +23,17 @@ def _depth(heads: Sequence[int], place: int) -> int:
     return depth
 
 
-def _branch(place: int, heads: Sequence[int], depths: Sequence[int]) -> str:
+def _passed(heads: Sequence[int], depths: Sequence[int]) -> list[set[int]]:
+    """For each line the columns in which the branch of another word goes past it, from its head to it."""
+    passed = [set[int]() for _ in heads]
+    for place, head in enumerate(heads):
+        low, high = sorted((place, head - 1))
+        for line in range(low + 1, high if head else 0):
+            passed[line].add(depths[place] - 1)
+    return passed
+
+
+def _branch(passed: set[int], depth: int) -> str:
     """What stands before a word: `|` where a branch of another word passes, `+--` from its head."""
-    passed = ["|" if any(depths[other] == depth + 1 and _spans(other, heads, place) for other in range(len(heads))) else " "
-              for depth in range(depths[place])]
-    own = len(passed) - 1
-    return "".join(f"{'+--' if depth == own else mark + '  '}" for depth, mark in enumerate(passed))
-
-
-def _spans(other: int, heads: Sequence[int], place: int) -> bool:
-    """Whether the branch from the head of another word to it goes past a line."""
-    low, high = sorted((other, heads[other] - 1))
-    return low < place < high
+    before = "".join("|  " if column in passed else "   " for column in range(depth - 1))
+    return before + "+--" if depth else ""

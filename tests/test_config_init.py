@@ -76,6 +76,24 @@ def test_a_column_that_numbers_the_rows_is_no_measurement(tmp_path: Path) -> Non
     assert (task["numbers"], task["missing_numbers"]) == (["length", "width"], "mean")
 
 
+def test_a_column_without_values_is_left_out_of_the_numbers(tmp_path: Path) -> None:
+    """As programs write it that end each line with a delimiter."""
+    file = tmp_path / "a.csv"
+    file.write_text(csv_of([(*row, "Unnamed: 3" if n == 0 else "") for n, row in enumerate(NUMBERS)]), encoding="utf-8")
+    sample = look_at(file)
+    assert sample.numbers == ["length", "width"]
+    assert "'Unnamed: 3' has nothing in any row" in sample.notices[0]
+    assert not sample.missing_numbers
+
+
+def test_columns_that_share_a_name_are_left_out_with_a_notice(tmp_path: Path) -> None:
+    file = tmp_path / "a.csv"
+    file.write_text(csv_of([("text", "note", "label", "note"), *((row[0], "x", row[1], "y") for row in ROWS)]), encoding="utf-8")
+    sample = look_at(file)
+    assert (sample.text, sample.label) == ("text", "label")
+    assert "several columns are called 'note'" in sample.notices[0]
+
+
 def test_of_numbers_alone_the_class_has_a_known_name_or_is_named(tmp_path: Path) -> None:
     file = tmp_path / "a.csv"
     rows = [(*row[:2], {"a": "0", "b": "1"}.get(row[2], "target")) for row in NUMBERS]
@@ -119,7 +137,9 @@ def test_columns_can_be_named(tmp_path: Path) -> None:
         ("a.csv", b"a,b\n1,2\n3,4\n", "has columns of numbers only"),
         ("a.csv", b"text,label\nx,y\nx,y,z\n", "a.csv:3 has 3 fields"), ("a.jsonl", b"{\n", "a.jsonl:1 is not valid JSON"),
         ("a.csv.gz", b"text", "is not a complete gzip file"), ("a.txt", b"x", "must end in .csv, .tsv, .jsonl"),
-        ("gone.csv", None, "There is no file"),
+        ("gone.csv", None, "There is no file"), ("a.csv", b"text,text,label\nx,x,y\n", "several columns are called 'text'"),
+        ("a.conll", b"the DET\ndog\n\na DET\ncat\n", r"a\.conll:2 has 1 column"),
+        ("a.csv", b"text,label\n,x\n,y\n,x\n", "'text', which has nothing in any row"),
     ],
 )
 def test_files_that_no_recipe_can_be_written_for(tmp_path: Path, name: str, content: bytes | None, words: str) -> None:

@@ -10,7 +10,7 @@ from command import nlp as command
 from nlp.analysis.explanations.explanation import Explanation, Share
 from nlp.analysis.explanations.methods import explanations_of
 from nlp.analysis.explanations.page import page
-from nlp.analysis.explanations.words import shared_by_word
+from nlp.analysis.explanations.words import shared_by_word, without
 from nlp.configs.schema.rules import RulesConfig
 from nlp.configs.schema.tokenizer import NgramTokenizer, WordTokenizer
 from nlp.datasets.tokenizers.tokenizer import train_tokenizer
@@ -227,3 +227,10 @@ def test_a_page_marks_what_speaks_against():
     content = page("a/b", [({"prediction": "<1>", "probability": 0.75}, explanation)])
     assert '<mark style="--part:0.60" title="+1.000">good</mark> &amp; <mark class="against" style="--part:0.30" title="-0.500">' in content
     assert "<b>&lt;1&gt;</b> <small>0.750</small>" in content
+
+
+@pytest.mark.parametrize(("removed", "left"), [
+    ({1}, "one\tthe other"), ({2}, "one text\tother"), ({0, 1}, "\tthe other"), ({2, 3}, "one text\t"),
+])
+def test_of_two_texts_the_tab_between_them_stays_when_words_are_left_out(removed, left):
+    assert without("one text\tthe other", removed) == left

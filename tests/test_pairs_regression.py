@@ -311,6 +311,8 @@ def test_the_command_from_end_to_end(tmp_path):
     assert json.loads(nlp_process("eval", "mlp", "--json", cwd=tmp_path).stdout)["baselines"].keys() == {"the mean of training"}
     assert "because of" in nlp_process("predict", "ridge", "dog runs", "dog sings", cwd=tmp_path).stdout
     assert "3 texts are given" in nlp_process("predict", "ridge", "dog", "runs", "cat", cwd=tmp_path, code=2).stderr
+    refused = nlp_process("predict", "ridge", "dog runs", "dog sings", "--explain", "auto", cwd=tmp_path, code=2)
+    assert "this run predicts neither" in refused.stderr
     assert "is one text, and each row has two" in nlp_process("predict", "ridge", cwd=tmp_path, text="dog\n", code=2).stderr
     assert len(nlp_process("predict", "ridge", cwd=tmp_path, text="dog\tcat\ncat\tdog\n").stdout.splitlines()) == 4
     nlp_process("predict", "mlp", "--input", "test.csv", "--output", "out.csv", cwd=tmp_path)

@@ -211,6 +211,13 @@ def test_the_part_before_the_colon():
     assert [universal(relation) for relation in ("nsubj:pass", "nsubj", "nmod:poss:x")] == ["nsubj", "nsubj", "nmod"]
 
 
+@pytest.mark.timeout(20)
+def test_a_deep_tree_of_a_long_text_is_drawn_in_no_time():
+    """Each word hangs on one of the five before it."""
+    heads = [0, *(int(head) for head in np.random.default_rng(0).integers(np.maximum(np.arange(1999) - 4, 0), np.arange(1, 2000)) + 1)]
+    assert len(drawn_tree(["word"] * 2000, heads, ["x"] * 2000)) == 2000
+
+
 def test_a_drawn_tree():
     words, _, heads, relations = zip(*TREES[1], strict=True)
     assert drawn_tree(words, heads, relations) == [

@@ -109,6 +109,8 @@ def test_files_are_read_as_grey(tmp_path):
     np.testing.assert_array_equal(read_picture(str(tmp_path / "colour.png"), "here"), [[255] * 3, [150] * 3])
     Image.fromarray(np.array([[0, 257, 65_535]], np.uint16)).save(tmp_path / "deep.png")
     np.testing.assert_array_equal(read_picture(str(tmp_path / "deep.png"), "here"), [[0, 1, 255]])
+    Image.fromarray(colours).convert("RGBA").save(tmp_path / "opaque.png")
+    np.testing.assert_array_equal(read_picture(str(tmp_path / "opaque.png"), "here"), [[255] * 3, [150] * 3])
     Image.fromarray(np.full((8, 8), 200, np.uint8)).save(tmp_path / "photo.jpg")
     assert abs(int(read_picture(str(tmp_path / "photo.jpg"), "here").mean()) - 200) < 3
     np.testing.assert_array_equal(read_picture("0 255; 1,2", "here"), [[0, 255], [1, 2]])
@@ -125,6 +127,10 @@ def test_what_is_no_picture_is_refused(tmp_path):
                        ("none.png", "there is no file"), (".", "there is no file")):
         with pytest.raises(DataError, match=f"table.csv:4: .*{said}"):
             read_picture(str(tmp_path / name), "table.csv:4")
+    for mode, clear in (("RGBA", (0, 0, 0, 0)), ("LA", (0, 0))):  # ink that is as black as what cannot be seen
+        Image.new(mode, (5, 5), clear).save(tmp_path / "clear.png")
+        with pytest.raises(DataError, match=r"table\.csv:4: .*has transparent pixels"):
+            read_picture(str(tmp_path / "clear.png"), "table.csv:4")
     for text in ("0 256; 1 2", "0 1; 2", ";", "0 1;"):
         with pytest.raises(DataError, match="is no picture"):
             read_picture(text, "table.csv:4")

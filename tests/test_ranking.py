@@ -258,6 +258,12 @@ def test_what_cannot_be_ranked_is_refused_with_its_line(tmp_path, columns, messa
         split_of(tmp_path, table(**columns))
 
 
+def test_an_id_with_two_queries_is_refused_instead_of_losing_one(tmp_path):
+    given = table(text=["a", "a", "b"], other=["x", "y", "z"], relevance=["1", "0", "0"], id=["1", "1", "1"])
+    with pytest.raises(DataError, match=r"rows\.csv:4 has the query 'b', and rows\.csv:2 of the same id in column `id` has 'a'"):
+        split_of(tmp_path, given, query_id="id")
+
+
 # Classical models
 
 

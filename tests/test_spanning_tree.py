@@ -66,3 +66,14 @@ def test_no_words_and_long_sentences():
     found = best_tree(np.random.default_rng(0).normal(size=(200, 201)))
     assert found.tolist().count(0) == 1
     assert leads_to_root(found.tolist())
+
+
+def test_circles_within_circles_of_a_long_text_are_opened_without_recursion():
+    """Each word wants the one before or after it, by a score that falls with its place: one circle after another, each around the last."""
+    n = 1500
+    scores = np.full((n, n + 1), -1e6)
+    for word in range(1, n + 1):
+        scores[word - 1, word - 1 if word > 1 else 2] = -word
+        scores[word - 1, 0] -= word
+    heads = best_tree(scores)
+    assert heads.tolist() == [0, *range(1, n)]

@@ -162,7 +162,8 @@ def _reason(run: RunDirectory, split: str) -> str | None:
         case "interrupted":
             return "not finished; `nlp train --resume RUN` continues it"
     if not run.row_scores(split).exists():
-        return f"no row scores of the split {split}; `nlp eval RUN --split {split}` writes them, if the data has that split"
+        other = "; where there is no test file, compare with --split validation" if split == "test" else ""
+        return f"no row scores of the split {split}; `nlp eval RUN --split {split}` writes them, if the data has that split{other}"
     return None
 
 

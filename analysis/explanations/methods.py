@@ -40,8 +40,10 @@ def methods_of(run: OpenedRun) -> tuple[str, ...]:
     """The methods that fit the model, the default (`auto`) first; of numbers there are no words to leave out. None for other tasks than
     classification.
     """
+    if not isinstance(run.recipe.task, ClassificationConfig):
+        return ()
     by_features = ("weights",) if isinstance(run.model, Classical) and run.model.why_names == "features" else ()
-    if not (isinstance(run.recipe.task, ClassificationConfig) and run.recipe.task.reads_texts):
+    if not run.recipe.task.reads_texts:
         return by_features
     if isinstance(run.model, Rules):
         return ("rules", "leave_one_out")

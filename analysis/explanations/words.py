@@ -7,7 +7,7 @@ import numpy as np
 
 from ...datasets.arrays import FloatArray, IntArray
 from ...datasets.context import in_place_of
-from ...datasets.tokenizers.tokenizer import Tokenizer
+from ...datasets.tokenizers.tokenizer import BETWEEN, Tokenizer
 
 CUTS = (r"\S+", r"\s*\S+", r"\S+\s*")
 """Ways of cutting a text at its words: tokenizers keep white space nowhere, before words or behind them."""
@@ -27,9 +27,16 @@ def words_of(text: str) -> list[str]:
 
 
 def without(text: str, removed: Collection[int]) -> str:
-    """The text without the words at these places; other words keep the white space behind them, and the text its neighbours."""
-    pieces = re.findall(r"\S+\s*", text)
-    return in_place_of(text, "".join(piece for place, piece in enumerate(pieces) if place not in removed).strip())
+    """The text without the words at these places; other words keep the white space behind them, and the text its neighbours.
+
+    A tab stays, since it may be what stands between two texts.
+    """
+    place, parts = 0, list[str]()
+    for part in text.split(BETWEEN):
+        pieces = re.findall(r"\S+\s*", part)
+        parts.append("".join(piece for number, piece in enumerate(pieces, start=place) if number not in removed).strip())
+        place += len(pieces)
+    return in_place_of(text, BETWEEN.join(parts))
 
 
 def word_places(tokenizer: Tokenizer, text: str, tokens: Sequence[str]) -> list[int | None] | None:

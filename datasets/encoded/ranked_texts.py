@@ -135,6 +135,8 @@ class RankedTexts(Preparation):
         if len(every) == 1:
             raise DataError(f"All {len(table):,} rows of {table.source} have the same candidate in column `{self.task.other}`, so there is "
                             "nothing to rank. Is task.other the right column?")
+        for rows in grouped.values():
+            self._refuse_two_queries(table, rows)
         for rows in grouped.values() if self.task.relevance is not None else ():
             query = f"{table.where(rows[0])}: the query {table.columns[self.task.text][rows[0]][:SHOWN]!r}"
             if not any(self._relevance(table, row) > 0 for row in rows):
@@ -143,6 +145,13 @@ class RankedTexts(Preparation):
             if len({table.columns[self.task.other][row] for row in rows}) == 1:
                 raise DataError(f"{query} has one candidate only, so there is nothing to rank. Remove it, or add candidates of "
                                 "relevance 0.")
+
+    def _refuse_two_queries(self, table: Table, rows: Sequence[int]) -> None:
+        texts = table.columns[self.task.text]
+        if (other := next((row for row in rows if texts[row] != texts[rows[0]]), None)) is not None:
+            raise DataError(f"{table.where(other)} has the query {texts[other][:SHOWN]!r}, and {table.where(rows[0])} of the same id in "
+                            f"column `{self.task.query_id}` has {texts[rows[0]][:SHOWN]!r}. An id stands for one query: correct it, or "
+                            "leave task.query_id out where a query is known by its text.")
 
     def learn(self, train: Table, tokenizers: Tokenizers) -> Encoding:
         """The tokenizer of queries and candidates."""

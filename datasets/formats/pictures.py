@@ -44,6 +44,9 @@ def _from_file(path: Path, where: str) -> IntArray:
             if image.width * image.height > MOST_PIXELS:
                 raise DataError(f"{where}: {path} has {image.width:,} x {image.height:,} pixels; at most {MOST_PIXELS:,} are read. Make it "
                                 "smaller.")
+            if image.has_transparency_data and np.array(image.convert("RGBA"))[..., 3].min() < 255:
+                raise DataError(f"{where}: {path} has transparent pixels, whose colour depends on what is behind them. Lay it on a plain "
+                                "background first, the same for all pictures.")
             return _grey(image)
     except DataError:
         raise

@@ -28,26 +28,52 @@ def best_tree(scores: FloatArray) -> IntArray:
 
 
 def _arborescence(scores: FloatArray) -> IntArray:
-    """(m, m) scores [dependent, head], node 0 the root -> (m,) heads of the best arborescence; that of the root means nothing."""
+    """(m, m) scores [dependent, head], node 0 the root -> (m,) heads of the best arborescence; that of the root means nothing.
+
+    Circles become single nodes, one after the other, in place of one of their nodes, so that time and memory grow with m²; `scores` is
+    overwritten.
+    """
+    m = len(scores)
     heads = scores.argmax(axis=1)
     heads[0] = 0
-    circle = _circle(heads)
-    if circle is None:
-        return heads
-    inside = np.zeros(len(scores), dtype=bool)
-    inside[circle] = True
-    outside = np.flatnonzero(~inside)
-    # The circle becomes one node, the last. An arc into it replaces the arc of the circle into the same word.
-    gains = scores[np.ix_(circle, outside)] - scores[circle, heads[circle]][:, None]
-    entered, left = gains.argmax(axis=0), scores[np.ix_(outside, circle)].argmax(axis=1)
-    smaller = np.full((len(outside) + 1, len(outside) + 1), -np.inf)
-    smaller[:-1, :-1] = scores[np.ix_(outside, outside)]
-    smaller[-1, :-1] = gains.max(axis=0)
-    smaller[:-1, -1] = scores[outside, circle[left]]
-    found = _arborescence(smaller)
-    for place, head in enumerate(found[:-1].tolist()):
-        heads[outside[place]] = circle[left[place]] if head == len(outside) else outside[head]
-    heads[circle[entered[found[-1]]]] = outside[found[-1]]
+    words = np.indices((m, m), dtype=np.int32)  # the two words whose arc is best of those between two nodes: dependent and head
+    nodes, alive = list(range(m)), np.ones(m, dtype=bool)  # which node is at a place by now, numbered in the order in which they arose
+    arcs, circles = dict[int, IntArray](), dict[int, list[int]]()
+    while (circle := _circle(heads)) is not None:
+        circles[m + len(circles)] = inside = [nodes[place] for place in circle]
+        arcs.update(zip(inside, words[:, circle, heads[circle]].T, strict=True))
+        _contract(circle, scores, words, heads)
+        nodes[circle[0]], alive[circle[1:]] = m + len(circles) - 1, False
+    left = np.flatnonzero(alive)[1:]
+    pending = [nodes[place] for place in left]
+    arcs.update(zip(pending, words[:, left, heads[left]].T, strict=True))
+    return _expanded(pending, arcs, circles, m)
+
+
+def _contract(circle: IntArray, scores: FloatArray, words: IntArray, heads: IntArray) -> None:
+    """Put one node in place of the first of a circle. An arc into it replaces the arc of the circle into the same word."""
+    place, everywhere = circle[0], np.arange(len(scores))
+    gains = scores[circle] - scores[circle, heads[circle]][:, None]
+    entered, left = circle[gains.argmax(axis=0)], circle[scores[:, circle].argmax(axis=1)]
+    words_in, words_out, out = words[:, entered, everywhere], words[:, everywhere, left], scores[everywhere, left]
+    scores[place], scores[:, place] = gains.max(axis=0), out
+    words[:, place], words[:, :, place] = words_in, words_out
+    scores[place, place] = scores[circle[1:]] = scores[:, circle[1:]] = -np.inf
+    heads[(heads[:, None] == circle).any(axis=1)] = place
+    heads[circle] = 0
+    heads[place] = scores[place].argmax()
+
+
+def _expanded(pending: list[int], arcs: dict[int, IntArray], circles: dict[int, list[int]], m: int) -> IntArray:
+    """The head of each word, from the best arc into each node: the arc into a circle replaces one inside, the others stay."""
+    heads = np.zeros(m, dtype=np.int64)
+    around = {node: circle for circle, inside in circles.items() for node in inside}
+    while pending:
+        entered = pending.pop()
+        node, heads[arcs[entered][0]] = int(arcs[entered][0]), arcs[entered][1]
+        while node != entered:
+            pending += [each for each in circles[around[node]] if each != node]
+            node = around[node]
     return heads
 
 
