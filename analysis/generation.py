@@ -5,10 +5,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from ..configs.schema.sequence_to_sequence import SequenceToSequenceConfig
+from ..configs.schema.tasks.sequence_to_sequence import SequenceToSequenceConfig
 from ..datasets.build import read_split
-from ..datasets.encoded.one_to_many import LabelPairs
-from ..datasets.encoded.text_pairs import PairSplit, Raw
+from ..datasets.encoded.texts.one_to_many import LabelPairs
+from ..datasets.encoded.texts.text_pairs import PairSplit, Raw
 from ..errors import ConfigError
 from ..tasks.task import PredictOptions
 from ..training.open_run import OpenedRun

@@ -8,10 +8,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..configs.schema.rules import Rule, RulesConfig
+from ..configs.schema.models.rules import Rule, RulesConfig
 from ..configs.yaml.writer import inline
 from ..datasets.arrays import FloatArray, IntArray
-from ..datasets.encoded.labelled_texts import LabelledSplit
+from ..datasets.encoded.texts.labelled_texts import LabelledSplit
 from ..errors import DataError
 from ..models.head import Head
 from ..models.rule_tokens import LETTER, MARKS, UNSPACED

@@ -11,13 +11,13 @@ from typing import Any
 
 import numpy as np
 import torch
-from nlp.configs.schema.networks import CnnConfig, MlpConfig, NetworkConfig, RecurrentConfig
+from nlp.configs.schema.models.networks import CnnConfig, MlpConfig, NetworkConfig, RecurrentConfig
+from nlp.configs.schema.models.transformers import TransformerConfig, TransformerSeq2SeqConfig
 from nlp.configs.schema.recipe import Recipe
 from nlp.configs.schema.training import Adam
-from nlp.configs.schema.transformers import TransformerConfig, TransformerSeq2SeqConfig
 from nlp.datasets.arrays import IntArray, Ragged
-from nlp.datasets.encoded.labelled_texts import LabelledSplit
 from nlp.datasets.encoded.split import Data
+from nlp.datasets.encoded.texts.labelled_texts import LabelledSplit
 from nlp.training.devices import has_bf16
 from torch import Tensor, nn
 from torch.nn import functional

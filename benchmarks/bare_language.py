@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 import torch
 from bare import BareLoop, Block
-from nlp.configs.schema.language_modeling import LanguageModelingConfig
-from nlp.configs.schema.networks import NetworkConfig, RecurrentConfig
+from nlp.configs.schema.models.networks import NetworkConfig, RecurrentConfig
+from nlp.configs.schema.models.transformers import TransformerConfig
 from nlp.configs.schema.recipe import Recipe
+from nlp.configs.schema.tasks.language_modeling import LanguageModelingConfig
 from nlp.configs.schema.tokenizer import BOS
-from nlp.configs.schema.transformers import TransformerConfig
 from nlp.datasets.arrays import IntArray
 from nlp.datasets.encoded.split import Data
-from nlp.datasets.encoded.token_stream import TokenStream
+from nlp.datasets.encoded.texts.token_stream import TokenStream
 from torch import Tensor, nn
 
 

@@ -10,11 +10,11 @@ import numpy as np
 import torch
 from bare import BareLoop, Texts, one_matrix
 from nlp.configs.schema.data import SizesData
-from nlp.configs.schema.networks import CharacterCnnConfig, NetworkConfig, RecurrentConfig
+from nlp.configs.schema.models.networks import CharacterCnnConfig, NetworkConfig, RecurrentConfig
 from nlp.configs.schema.recipe import Recipe
 from nlp.datasets.arrays import IntArray, Ragged
+from nlp.datasets.encoded.sentences.tagged_sentences import TaggedSplit
 from nlp.datasets.encoded.split import Data
-from nlp.datasets.encoded.tagged_sentences import TaggedSplit
 from torch import Tensor, nn
 from torch.nn import functional
 

@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 import torch
 from bare import NON_LINEARITIES, BareLoop, Block, Texts, sinusoids
-from nlp.configs.schema.networks import NetworkConfig, RecurrentSeq2SeqConfig
+from nlp.configs.schema.models.networks import NetworkConfig, RecurrentSeq2SeqConfig
+from nlp.configs.schema.models.transformers import TransformerSeq2SeqConfig
 from nlp.configs.schema.recipe import Recipe
-from nlp.configs.schema.sequence_to_sequence import SequenceToSequenceConfig
+from nlp.configs.schema.tasks.sequence_to_sequence import SequenceToSequenceConfig
 from nlp.configs.schema.tokenizer import BOS, EOS
-from nlp.configs.schema.transformers import TransformerSeq2SeqConfig
 from nlp.datasets.arrays import IntArray, Ragged
 from nlp.datasets.encoded.split import Data
-from nlp.datasets.encoded.text_pairs import PairSplit, TextSources
+from nlp.datasets.encoded.texts.text_pairs import PairSplit, TextSources
 from torch import Tensor, nn
 from torch.nn import functional
 

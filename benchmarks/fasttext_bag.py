@@ -15,8 +15,8 @@ from typing import Annotated, Any
 
 import typer
 from nlp.configs.load import load_recipe
-from nlp.datasets.encoded.labelled_texts import LabelledSplit
 from nlp.datasets.encoded.split import Data
+from nlp.datasets.encoded.texts.labelled_texts import LabelledSplit
 from ours import Ours, opened
 from pairs import Pairs, seconds, show
 

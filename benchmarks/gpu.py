@@ -15,7 +15,7 @@ import torch
 import typer
 from nlp.configs.load import load_recipe
 from nlp.configs.schema.tokenizer import BOS
-from nlp.datasets.encoded.token_stream import TokenStream
+from nlp.datasets.encoded.texts.token_stream import TokenStream
 from nlp.training.devices import Setting, choose_device
 from nlp.training.folder.run_directory import RunDirectory
 from nlp.training.run import run_recipe

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 import typer
 from nlp.configs.load import load_recipe
-from nlp.configs.schema.prompting import PromptConfig
+from nlp.configs.schema.models.prompting import PromptConfig
 from nlp.datasets.encoded.batching import evenly_spaced
 from nlp.models.prompting.language_model import as_rows
 from nlp.models.prompting.prompted import Prompted

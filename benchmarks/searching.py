@@ -12,8 +12,8 @@ from typing import Annotated, Any
 
 import torch
 import typer
+from nlp.configs.schema.models.transformers import TransformerSeq2SeqConfig
 from nlp.configs.schema.tokenizer import BOS, EOS, UNK
-from nlp.configs.schema.transformers import TransformerSeq2SeqConfig
 from nlp.datasets.build import read_split
 from nlp.errors import ConfigError
 from nlp.models.decoding import search_by

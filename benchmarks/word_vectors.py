@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 from nlp.configs.load import load_recipe
-from nlp.datasets.encoded.word_contexts import WordStream
+from nlp.datasets.encoded.texts.word_contexts import WordStream
 from ours import opened
 from pairs import Pairs, show
 

@@ -9,16 +9,16 @@ from statistics import median
 from typing import Any
 
 from ..configs.catalog import own_name
-from ..configs.schema.networks import MlpConfig, NetworkConfig
-from ..configs.schema.neural_symbolic import NeuralSymbolicConfig
-from ..configs.schema.pretrained import PretrainedNetworkConfig
-from ..configs.schema.prompting import PromptingConfig
+from ..configs.schema.models.networks import MlpConfig, NetworkConfig
+from ..configs.schema.models.neural_symbolic import NeuralSymbolicConfig
+from ..configs.schema.models.pretrained import PretrainedNetworkConfig
+from ..configs.schema.models.prompting import PromptingConfig
+from ..configs.schema.models.rules import RulesConfig
 from ..configs.schema.recipe import Recipe, problems
-from ..configs.schema.rules import RulesConfig
-from ..configs.schema.tagging import is_tag
+from ..configs.schema.tasks.tagging import is_tag
 from ..configs.yaml.error_report import config_classes, types_of
 from ..configs.yaml.template import commented
-from ..datasets.encoded.labelled_texts import MISSING
+from ..datasets.encoded.texts.labelled_texts import MISSING
 from ..datasets.formats.conll import split_tokens
 from ..errors import ConfigError, DataError
 from .sample import Sample, Task

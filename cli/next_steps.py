@@ -13,7 +13,7 @@ from ..errors import UserError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ..configs.schema.task_base import Suggestion
+    from ..configs.schema.tasks.task_base import Suggestion
     from ..training.folder.run_directory import RunDirectory
 
 EXAMPLES, SHOWN_CHARACTERS = 100, 40

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from ..configs.schema.data import FileData, NamedData
-from ..configs.schema.ranking import RankingConfig
 from ..configs.schema.task import TaskConfig
+from ..configs.schema.tasks.ranking import RankingConfig
 from ..datasets.context import in_documents
 from ..datasets.encoded.preparation import Preparation
-from ..datasets.encoded.text_rows import joined_texts
+from ..datasets.encoded.texts.text_rows import joined_texts
 from ..datasets.files import read_content
 from ..datasets.formats.append import append_columns
 from ..datasets.formats.encodings import UTF8, decode, is_utf8_after_all

@@ -39,7 +39,7 @@ def propose(
     from ..analysis.rule_drafts import draft_sheet, sheet_yaml
     from ..configs.load import load_recipe, recipe_name
     from ..datasets.build import build_data
-    from ..datasets.encoded.labelled_texts import LabelledSplit
+    from ..datasets.encoded.texts.labelled_texts import LabelledSplit
     from ..tasks.build import preparation
     from ..training.folder.files import write_atomically
     from .dataset import refuse_data_file
@@ -64,7 +64,7 @@ def propose(
 
 
 def _refuse_other_tasks(recipe: "Recipe", name: str) -> None:
-    from ..configs.schema.classification import ClassificationConfig
+    from ..configs.schema.tasks.classification import ClassificationConfig
     from ..errors import ConfigError
 
     if recipe.task is not None and not isinstance(recipe.task, ClassificationConfig):

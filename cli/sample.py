@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from ..configs.schema.data import FileData
-from ..datasets.encoded.labelled_texts import MISSING
+from ..datasets.encoded.texts.labelled_texts import MISSING
 from ..datasets.files import read_content
 from ..datasets.formats.arrow import list_columns
 from ..datasets.formats.encodings import UTF8, decode, find_encoding

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Union, assert_never
 
-from ..configs.schema.adversarial import GanConfig, GumbelGanConfig
-from ..configs.schema.autoencoding import AutoencoderConfig
-from ..configs.schema.classical import (
+from ..configs.schema.data import SizesData
+from ..configs.schema.model import ModelConfig
+from ..configs.schema.models.classical import (
     AnyTaggerConfig,
     AveragedPerceptronConfig,
     ClassicalConfig,
@@ -16,9 +16,7 @@ from ..configs.schema.classical import (
     ParserConfig,
     RidgeConfig,
 )
-from ..configs.schema.data import SizesData
-from ..configs.schema.model import ModelConfig
-from ..configs.schema.networks import (
+from ..configs.schema.models.networks import (
     CnnConfig,
     LabelEncoderConfig,
     MlpConfig,
@@ -27,13 +25,15 @@ from ..configs.schema.networks import (
     RecurrentSeq2SeqConfig,
     SequenceNetworkConfig,
 )
-from ..configs.schema.neural_symbolic import NeuralSymbolicConfig
-from ..configs.schema.pretrained import PretrainedNetworkConfig
-from ..configs.schema.prompting import PromptConfig, TunedPromptConfig
-from ..configs.schema.ranking import Bm25Config, TfidfCosineConfig
-from ..configs.schema.rules import RulesConfig
-from ..configs.schema.transformers import TransformerConfig, TransformerSeq2SeqConfig
-from ..configs.schema.word_vectors import CbowConfig, SkipGramConfig
+from ..configs.schema.models.neural_symbolic import NeuralSymbolicConfig
+from ..configs.schema.models.pretrained import PretrainedNetworkConfig
+from ..configs.schema.models.prompting import PromptConfig, TunedPromptConfig
+from ..configs.schema.models.rules import RulesConfig
+from ..configs.schema.models.transformers import TransformerConfig, TransformerSeq2SeqConfig
+from ..configs.schema.tasks.adversarial import GanConfig, GumbelGanConfig
+from ..configs.schema.tasks.autoencoding import AutoencoderConfig
+from ..configs.schema.tasks.ranking import Bm25Config, TfidfCosineConfig
+from ..configs.schema.tasks.word_vectors import CbowConfig, SkipGramConfig
 from ..errors import ConfigError
 from .head import Head, Heads
 

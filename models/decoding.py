@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from ..configs.schema.sequence_to_sequence import DecodingConfig
+from ..configs.schema.tasks.sequence_to_sequence import DecodingConfig
 from ..configs.schema.tokenizer import BOS, EOS, UNK
 from .head import Sampling
 

@@ -10,7 +10,7 @@ from torch.overrides import TorchFunctionMode
 from torch.utils.flop_counter import FlopCounterMode, sdpa_flop_count
 
 from ..configs.schema.data import SizesData
-from ..configs.schema.networks import NetworkConfig
+from ..configs.schema.models.networks import NetworkConfig
 from .build import build_model
 from .head import Heads
 from .layers.word_embedding import ColumnEmbedding

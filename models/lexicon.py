@@ -9,7 +9,7 @@ from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from typing import NamedTuple
 
-from ..configs.schema.rules import VADER
+from ..configs.schema.models.rules import VADER
 from ..errors import ConfigError
 from .rule_tokens import Token
 

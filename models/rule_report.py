@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ..configs.schema.rules import RulesConfig
+from ..configs.schema.models.rules import RulesConfig
 from .model_report import ModelReport
 
 FIRES, DECIDES = 1, 2

@@ -6,7 +6,7 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from ..configs.schema.rules import NegationConfig
+from ..configs.schema.models.rules import NegationConfig
 
 # Thai to Burmese, Hangul jamo, Khmer, kana, CJK, Hangul, and their compatibility forms: scripts without word boundaries.
 UNSPACED = (r"\u0e00-\u109f\u1100-\u11ff\u1780-\u17ff\u3005-\u3007\u3040-\u30ff\u3130-\u318f\u31f0-\u31ff"

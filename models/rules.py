@@ -17,7 +17,7 @@ from typing import Any, ClassVar, Literal, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ..configs.schema.rules import Rule, RulesConfig
+from ..configs.schema.models.rules import Rule, RulesConfig
 from ..errors import ConfigError
 from .head import Head
 from .lexicon import Found, Lexicon

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
-from ..configs.schema.rules import TokenCondition
+from ..configs.schema.models.rules import TokenCondition
 from ..errors import ConfigError
 from .rule_tokens import Token, shape_of
 

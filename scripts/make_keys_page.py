@@ -12,10 +12,10 @@ from typing import Any, get_origin
 import nlp
 from nlp.configs.schema.base import Config
 from nlp.configs.schema.model import ModelConfig
-from nlp.configs.schema.model_base import NEEDS_ORDER, NEEDS_TOKENIZER, ModelBase
+from nlp.configs.schema.models.model_base import NEEDS_ORDER, NEEDS_TOKENIZER, ModelBase
 from nlp.configs.schema.recipe import Recipe
 from nlp.configs.schema.task import TaskConfig
-from nlp.configs.schema.task_base import TaskBase, models_that_give
+from nlp.configs.schema.tasks.task_base import TaskBase, models_that_give
 from nlp.configs.schema.tokenizer import TokenizerConfig
 from nlp.configs.schema.training import TrainingConfig
 from nlp.configs.yaml.error_report import config_classes, types_of

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..configs.schema.autoencoding import AutoencoderConfig, AutoencodingConfig
+from ..configs.schema.tasks.autoencoding import AutoencoderConfig, AutoencodingConfig
 from ..datasets.arrays import BoolArray, FloatArray, IntArray
 from ..datasets.encoded.batching import evenly_spaced
-from ..datasets.encoded.rebuilt_texts import RebuiltSplit, RebuiltTexts
 from ..datasets.encoded.split import Batch, Split
+from ..datasets.encoded.texts.rebuilt_texts import RebuiltSplit, RebuiltTexts
 from .figures import ratio
 from .row_scores import MetricColumns, compact, ones
 from .sequence_to_sequence import SequenceToSequence, TextPredictions

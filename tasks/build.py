@@ -2,18 +2,18 @@
 
 from typing import assert_never
 
-from ..configs.schema.adversarial import AdversarialConfig
-from ..configs.schema.autoencoding import AutoencodingConfig
-from ..configs.schema.classification import ClassificationConfig
 from ..configs.schema.data import SizesData
-from ..configs.schema.language_modeling import LanguageModelingConfig, MaskedLanguageModelingConfig
-from ..configs.schema.parsing import ParsingConfig
-from ..configs.schema.ranking import RankingConfig
-from ..configs.schema.regression import RegressionConfig
-from ..configs.schema.sequence_to_sequence import SequenceToSequenceConfig
-from ..configs.schema.tagging import TaggingConfig
 from ..configs.schema.task import TaskConfig
-from ..configs.schema.word_vectors import WordVectorsConfig
+from ..configs.schema.tasks.adversarial import AdversarialConfig
+from ..configs.schema.tasks.autoencoding import AutoencodingConfig
+from ..configs.schema.tasks.classification import ClassificationConfig
+from ..configs.schema.tasks.language_modeling import LanguageModelingConfig, MaskedLanguageModelingConfig
+from ..configs.schema.tasks.parsing import ParsingConfig
+from ..configs.schema.tasks.ranking import RankingConfig
+from ..configs.schema.tasks.regression import RegressionConfig
+from ..configs.schema.tasks.sequence_to_sequence import SequenceToSequenceConfig
+from ..configs.schema.tasks.tagging import TaggingConfig
+from ..configs.schema.tasks.word_vectors import WordVectorsConfig
 from ..datasets.encoded.preparation import Preparation
 from ..datasets.encoded.split import Encoding
 from ..errors import ConfigError

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 
-from ..configs.schema.classification import ClassificationConfig
 from ..configs.schema.data import SizesData
+from ..configs.schema.tasks.classification import ClassificationConfig
 from ..datasets.arrays import BoolArray, FloatArray, IntArray
-from ..datasets.encoded.labelled_numbers import LabelledNumbers
-from ..datasets.encoded.labelled_pictures import LabelledPictures
-from ..datasets.encoded.labelled_texts import LabelledTexts
 from ..datasets.encoded.labels import UNSEEN
+from ..datasets.encoded.numbers.labelled_numbers import LabelledNumbers
+from ..datasets.encoded.numbers.labelled_pictures import LabelledPictures
 from ..datasets.encoded.split import Batch, Encoding
+from ..datasets.encoded.texts.labelled_texts import LabelledTexts
 from ..models.head import Head
 from ..models.model_report import ModelReport
 from . import metrics

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..configs.schema.data import SizesData
-from ..configs.schema.language_modeling import LanguageModelingConfig
+from ..configs.schema.tasks.language_modeling import LanguageModelingConfig
 from ..configs.schema.tokenizer import BOS
 from ..datasets.arrays import FloatArray, IntArray
 from ..datasets.encoded.split import Batch, Encoding, Split
-from ..datasets.encoded.token_stream import RunningText, TokenStream
+from ..datasets.encoded.texts.token_stream import RunningText, TokenStream
 from ..datasets.tokenizers.token_sequences import TokenSequences
 from ..models.generation import generate
 from ..models.head import Head, Sampling

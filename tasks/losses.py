@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ..configs.schema.autoencoding import VariationalConfig
-from ..configs.schema.sequence_to_sequence import TeacherForcingConfig
+from ..configs.schema.tasks.autoencoding import VariationalConfig
+from ..configs.schema.tasks.sequence_to_sequence import TeacherForcingConfig
 from ..configs.schema.training import OptimizerConfig
 from ..datasets.encoded.split import Target
 from ..models.layers.biaffine import TreeOutput

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..configs.schema.data import SizesData
-from ..configs.schema.language_modeling import MaskedLanguageModelingConfig
+from ..configs.schema.tasks.language_modeling import MaskedLanguageModelingConfig
 from ..configs.schema.tokenizer import MASK, SPECIAL_TOKENS
 from ..datasets.arrays import BoolArray, FloatArray, IntArray
-from ..datasets.encoded.masked_texts import MaskedSplit, MaskedTexts, with_masks
 from ..datasets.encoded.split import Batch, Encoding, Split
-from ..datasets.encoded.text_parts import TextPartPairs
+from ..datasets.encoded.texts.masked_texts import MaskedSplit, MaskedTexts, with_masks
+from ..datasets.encoded.texts.text_parts import TextPartPairs
 from ..datasets.tokenizers.token_sequences import TokenSequences
 from ..models.head import Head, Heads
 from .figures import exp_ratio, ratio

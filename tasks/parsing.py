@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from ..configs.schema.data import SizesData
-from ..configs.schema.parsing import ParsingConfig
+from ..configs.schema.tasks.parsing import ParsingConfig
 from ..datasets.arrays import BoolArray, FloatArray, IntArray
 from ..datasets.encoded.labels import UNSEEN
-from ..datasets.encoded.parsed_sentences import ParsedSentences
+from ..datasets.encoded.sentences.parsed_sentences import ParsedSentences
+from ..datasets.encoded.sentences.trees import tree_text
 from ..datasets.encoded.split import Batch, Encoding
-from ..datasets.encoded.trees import tree_text
 from ..datasets.formats.conll import split_tokens
 from ..models.head import Head, TreeSizes
 from ..models.parsing.spanning_tree import best_tree

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..configs.schema.data import SizesData
-from ..configs.schema.regression import RegressionConfig
+from ..configs.schema.tasks.regression import RegressionConfig
 from ..datasets.arrays import FloatArray
-from ..datasets.encoded.numbered_texts import NumberedTexts
 from ..datasets.encoded.split import Batch, Encoding
+from ..datasets.encoded.texts.numbered_texts import NumberedTexts
 from ..models.head import Head
 from .correlation import pearson, ranks, spearman
 from .predictions import Predictions

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..configs.schema.data import SizesData
-from ..configs.schema.sequence_to_sequence import WrittenTextConfig
+from ..configs.schema.tasks.sequence_to_sequence import WrittenTextConfig
 from ..configs.schema.tokenizer import BOS, EOS
 from ..datasets.arrays import BoolArray, FloatArray, IntArray
-from ..datasets.encoded.one_to_many import LabelPairs, PicturePairs
 from ..datasets.encoded.preparation import Preparation
 from ..datasets.encoded.split import Batch, Encoding, Split
-from ..datasets.encoded.text_pairs import PairSplit, Raw, TextPairs
+from ..datasets.encoded.texts.one_to_many import LabelPairs, PicturePairs
+from ..datasets.encoded.texts.text_pairs import PairSplit, Raw, TextPairs
 from ..datasets.tokenizers.token_sequences import TokenSequences
 from ..errors import ConfigError
 from ..models.head import Head, Sampling

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ..configs.schema.tagging import Scheme, is_tag, tags_of
+from ..configs.schema.tasks.tagging import Scheme, is_tag, tags_of
 from ..errors import DataError
 
 Span = tuple[str, int, int]

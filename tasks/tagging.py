@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..configs.schema.data import SizesData
-from ..configs.schema.tagging import TaggingConfig
+from ..configs.schema.tasks.tagging import TaggingConfig
 from ..datasets.arrays import FloatArray, IntArray
 from ..datasets.encoded.labels import UNSEEN
+from ..datasets.encoded.sentences.tagged_sentences import TaggedSentences
 from ..datasets.encoded.split import Batch, Encoding
-from ..datasets.encoded.tagged_sentences import TaggedSentences
 from ..models.head import Head
 from . import metrics
 from .baselines import trivial_accuracies

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from ..configs.schema.data import SizesData
+from ..configs.schema.tasks.word_vectors import WordVectorsConfig
 from ..configs.schema.tokenizer import PAD, SPECIAL_TOKENS, UNK
-from ..configs.schema.word_vectors import WordVectorsConfig
 from ..datasets.arrays import FloatArray, IntArray
 from ..datasets.encoded.split import Batch, Encoding, Split
-from ..datasets.encoded.word_contexts import WordContexts, WordStream, spelling_of
+from ..datasets.encoded.texts.word_contexts import WordContexts, WordStream, spelling_of
 from ..datasets.tokenizers.token_sequences import TokenSequences
 from ..datasets.word_pairs import WordPairs, read_word_pairs
 from ..errors import DataError

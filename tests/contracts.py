@@ -11,10 +11,9 @@ from typing import Any, get_args
 import numpy as np
 import pytest
 import torch
-from nlp.configs.schema.autoencoding import AutoencoderConfig
 from nlp.configs.schema.data import SizesData
 from nlp.configs.schema.model import ModelConfig
-from nlp.configs.schema.networks import (
+from nlp.configs.schema.models.networks import (
     CharacterCnnConfig,
     CharacterLstmConfig,
     CharactersConfig,
@@ -24,10 +23,11 @@ from nlp.configs.schema.networks import (
     PictureCnnConfig,
     RecurrentConfig,
 )
-from nlp.configs.schema.neural_symbolic import NeuralSymbolicConfig
-from nlp.configs.schema.pretrained import PretrainedNetworkConfig
-from nlp.configs.schema.prompting import PromptingConfig
-from nlp.configs.schema.transformers import TransformerConfig
+from nlp.configs.schema.models.neural_symbolic import NeuralSymbolicConfig
+from nlp.configs.schema.models.pretrained import PretrainedNetworkConfig
+from nlp.configs.schema.models.prompting import PromptingConfig
+from nlp.configs.schema.models.transformers import TransformerConfig
+from nlp.configs.schema.tasks.autoencoding import AutoencoderConfig
 from nlp.models.build import build_model
 from nlp.models.head import Head
 from nlp.models.networks.network import Network

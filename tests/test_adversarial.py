@@ -12,12 +12,12 @@ from command import failing_at, nlp, timeless, weights, write_names
 from contracts import one_thread
 from nlp.analysis.statistics.intervals import intervals
 from nlp.cli.count_params import count
-from nlp.configs.schema.adversarial import AdversarialConfig, GanConfig
 from nlp.configs.schema.data import SizesData
+from nlp.configs.schema.tasks.adversarial import AdversarialConfig, GanConfig
 from nlp.configs.schema.training import TrainingConfig
-from nlp.datasets.encoded.real_texts import RealSplit
 from nlp.datasets.encoded.split import Batch, Encoding, Target
-from nlp.datasets.encoded.text_pairs import Raw, TextSources
+from nlp.datasets.encoded.texts.real_texts import RealSplit
+from nlp.datasets.encoded.texts.text_pairs import Raw, TextSources
 from nlp.datasets.tables import Table
 from nlp.datasets.tokenizers.token_sequences import TokenSequences
 from nlp.models.build import build_model

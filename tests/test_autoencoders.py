@@ -10,12 +10,12 @@ import tiny_runs
 import torch
 from command import failing_at, nlp, results, timeless, weights
 from nlp.configs.load import load_recipe
-from nlp.configs.schema.autoencoding import AutoencoderConfig, NoiseConfig, VariationalConfig
 from nlp.configs.schema.data import SizesData
-from nlp.configs.schema.sequence_to_sequence import DecodingConfig, TeacherForcingConfig
+from nlp.configs.schema.tasks.autoencoding import AutoencoderConfig, NoiseConfig, VariationalConfig
+from nlp.configs.schema.tasks.sequence_to_sequence import DecodingConfig, TeacherForcingConfig
 from nlp.configs.schema.tokenizer import BOS, EOS, MASK, PAD
-from nlp.datasets.encoded.rebuilt_texts import noised
 from nlp.datasets.encoded.split import StepRandom, Target
+from nlp.datasets.encoded.texts.rebuilt_texts import noised
 from nlp.models.build import build_model
 from nlp.models.decoding import search_by
 from nlp.models.head import Head

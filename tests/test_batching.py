@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from nlp.configs.schema.training import TrainingConfig
 from nlp.datasets.arrays import Ragged
 from nlp.datasets.encoded.batching import Plan, RowOrder, cut_by_tokens, row_order, share_of
-from nlp.datasets.encoded.labelled_texts import LabelledSplit
+from nlp.datasets.encoded.texts.labelled_texts import LabelledSplit
 from nlp.datasets.tables import Table
 
 lengths_lists = st.lists(st.integers(0, 40), min_size=1, max_size=200)

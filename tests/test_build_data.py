@@ -9,8 +9,8 @@ from unicodedata import normalize
 
 import numpy as np
 import pytest
-from nlp.configs.schema.classification import ClassificationConfig
 from nlp.configs.schema.data import FileData, NamedData, SizesData
+from nlp.configs.schema.tasks.classification import ClassificationConfig
 from nlp.configs.schema.tokenizer import NgramTokenizer, WordTokenizer
 from nlp.datasets.build import build_data, read_file_as_split, read_split, read_texts
 from nlp.datasets.encoded.split import Encoding
@@ -255,7 +255,7 @@ def test_the_texts_of_all_splits(tmp_path):
 HEAVY = """
 import sys
 from nlp.configs.schema.data import FileData
-from nlp.configs.schema.classification import ClassificationConfig
+from nlp.configs.schema.tasks.classification import ClassificationConfig
 from nlp.datasets.build import build_data
 from nlp.tasks.build import preparation
 task = ClassificationConfig(type="classification")

@@ -17,7 +17,8 @@ import skops.io
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from joblib import effective_n_jobs
-from nlp.configs.schema.classical import (
+from nlp.configs.schema.data import SizesData
+from nlp.configs.schema.models.classical import (
     DecisionTreeConfig,
     GradientBoostingConfig,
     KernelSvmConfig,
@@ -29,7 +30,6 @@ from nlp.configs.schema.classical import (
     RandomForestConfig,
     SgdConfig,
 )
-from nlp.configs.schema.data import SizesData
 from nlp.errors import ConfigError, RunError, TrainingError
 from nlp.models.classical.classifier import Classical
 from nlp.models.classical.rounds import fit_in_rounds

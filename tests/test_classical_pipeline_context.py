@@ -8,11 +8,11 @@ import pytest
 from command import nlp, results
 from nlp.analysis.explanations.words import without
 from nlp.configs.load import load_recipe
-from nlp.configs.schema.classification import ClassificationConfig
+from nlp.configs.schema.tasks.classification import ClassificationConfig
 from nlp.configs.schema.tokenizer import NgramTokenizer
 from nlp.datasets.context import in_documents, in_place_of, neighbours
 from nlp.datasets.encoded.cache import Cache
-from nlp.datasets.encoded.labelled_texts import LabelledTexts
+from nlp.datasets.encoded.texts.labelled_texts import LabelledTexts
 from nlp.datasets.tables import Table
 from nlp.datasets.tokenizers.tokenizer import load_tokenizer, train_and_encode, train_tokenizer
 from nlp.training.study.address import method_address

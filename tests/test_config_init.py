@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from nlp.cli.init_recipe import first_settings, scheme_of, typical_words, write_recipe
 from nlp.cli.sample import Sample, look_at, with_splits
 from nlp.configs.load import load_recipe, recipe_name
-from nlp.configs.schema.task_base import models_that_give
+from nlp.configs.schema.tasks.task_base import models_that_give
 from nlp.errors import ConfigError, DataError
 
 ROWS = [("the film is good", "pos"), ("a bad film", "neg"), ("good, very good", "pos"), ("what a mess", "neg")]

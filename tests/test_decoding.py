@@ -9,7 +9,7 @@ import torch
 from contracts import one_thread
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from nlp.configs.schema.sequence_to_sequence import DecodingConfig
+from nlp.configs.schema.tasks.sequence_to_sequence import DecodingConfig
 from nlp.configs.schema.tokenizer import BOS, EOS, UNK
 from nlp.models import decoding as searches
 from nlp.models.decoding import CHUNK, Hypothesis, Sampling, _best, beam_search, draw, greedy, sample

@@ -13,10 +13,10 @@ from nlp.analysis.explanations.gradients import ENOUGH, gradient_input, integrat
 from nlp.analysis.explanations.leave_one_out import class_scores, leave_one_out
 from nlp.analysis.explanations.methods import explainer, explanations_of, methods_of
 from nlp.analysis.explanations.words import summed_by_word, without, word_places
-from nlp.configs.schema.networks import CnnConfig, MlpConfig, RecurrentConfig
-from nlp.configs.schema.rules import RulesConfig
+from nlp.configs.schema.models.networks import CnnConfig, MlpConfig, RecurrentConfig
+from nlp.configs.schema.models.rules import RulesConfig
+from nlp.configs.schema.models.transformers import TransformerConfig
 from nlp.configs.schema.tokenizer import ByteTokenizer, WordTokenizer
-from nlp.configs.schema.transformers import TransformerConfig
 from nlp.datasets.tokenizers.tokenizer import train_tokenizer
 from nlp.errors import ConfigError
 from nlp.models.head import Head

@@ -5,8 +5,8 @@ import pytest
 import torch
 from contracts import NETWORKS, inputs_for, one_thread, some_texts
 from nlp.analysis.explanations.attention import Looks, attends, attends_in_layers, attention, attention_rollout, rolled_out
-from nlp.configs.schema.networks import CnnConfig, RecurrentConfig
-from nlp.configs.schema.transformers import TransformerConfig
+from nlp.configs.schema.models.networks import CnnConfig, RecurrentConfig
+from nlp.configs.schema.models.transformers import TransformerConfig
 from nlp.models.head import Head
 from nlp.models.layers.pooling import pooling
 from nlp.models.networks.cnn import Cnn

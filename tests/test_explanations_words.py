@@ -11,7 +11,7 @@ from nlp.analysis.explanations.explanation import Explanation, Share
 from nlp.analysis.explanations.methods import explanations_of
 from nlp.analysis.explanations.page import page
 from nlp.analysis.explanations.words import shared_by_word, without
-from nlp.configs.schema.rules import RulesConfig
+from nlp.configs.schema.models.rules import RulesConfig
 from nlp.configs.schema.tokenizer import NgramTokenizer, WordTokenizer
 from nlp.datasets.tokenizers.tokenizer import train_tokenizer
 from nlp.errors import ConfigError

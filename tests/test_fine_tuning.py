@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import torch
 from contracts import N_CLASSES, N_TOKENS, SIZES, one_thread, recurrent, transformer
-from nlp.configs.schema.classification import ClassificationConfig
-from nlp.configs.schema.networks import CnnConfig, RecurrentSeq2SeqConfig
+from nlp.configs.schema.models.networks import CnnConfig, RecurrentSeq2SeqConfig
+from nlp.configs.schema.models.transformers import TransformerSeq2SeqConfig
+from nlp.configs.schema.tasks.classification import ClassificationConfig
 from nlp.configs.schema.training import FineTuneConfig, LoraConfig, TrainingConfig
-from nlp.configs.schema.transformers import TransformerSeq2SeqConfig
 from nlp.datasets.encoded.batching import Plan, RowOrder
 from nlp.datasets.encoded.split import Batch, Encoding, Target
 from nlp.errors import ConfigError, TrainingError

@@ -11,7 +11,7 @@ import pytest
 import torch
 from contracts import WORDS, Case, one_thread, transformer
 from nlp.configs.load import load_recipe
-from nlp.configs.schema.language_modeling import LanguageModelingConfig
+from nlp.configs.schema.tasks.language_modeling import LanguageModelingConfig
 from nlp.configs.schema.training import TrainingConfig
 from nlp.datasets.encoded.split import Batch, Encoding, Target
 from nlp.errors import ConfigError, TrainingError

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 import torch
-from nlp.configs.schema.classification import ClassificationConfig
 from nlp.configs.schema.data import SizesData
-from nlp.configs.schema.networks import MlpConfig
+from nlp.configs.schema.models.networks import MlpConfig
+from nlp.configs.schema.tasks.classification import ClassificationConfig
 from nlp.configs.schema.training import TrainingConfig
 from nlp.datasets.encoded.split import Batch, Encoding, Target
 from nlp.models.build import build_model

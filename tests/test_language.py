@@ -14,13 +14,13 @@ from command import interrupted, nlp, nlp_process, results, timeless, weights
 from contracts import N_TOKENS, SIZES, one_thread, recurrent, transformer
 from hypothesis import given
 from hypothesis import strategies as st
-from nlp.configs.schema.classical import NgramConfig
 from nlp.configs.schema.data import DataConfig, SizesData
-from nlp.configs.schema.language_modeling import LanguageModelingConfig
+from nlp.configs.schema.models.classical import NgramConfig
+from nlp.configs.schema.tasks.language_modeling import LanguageModelingConfig
 from nlp.configs.schema.tokenizer import BOS, EOS, UNK, TokenizerConfig
 from nlp.datasets.build import build_data
 from nlp.datasets.encoded.split import Encoding
-from nlp.datasets.encoded.token_stream import BlockOrder, TokenStream
+from nlp.datasets.encoded.texts.token_stream import BlockOrder, TokenStream
 from nlp.datasets.tokenizers.tokenizer import train_tokenizer
 from nlp.errors import ConfigError
 from nlp.models.build import build_model

@@ -12,13 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from nlp.configs.load import load_recipe
 from nlp.configs.schema.data import SizesData
-from nlp.configs.schema.language_modeling import MaskedLanguageModelingConfig
+from nlp.configs.schema.tasks.language_modeling import MaskedLanguageModelingConfig
 from nlp.configs.schema.tokenizer import CLS, MASK, PAD, SEP, SPECIAL_TOKENS, UNK, SubwordTokenizer, WordTokenizer
 from nlp.configs.schema.training import TrainingConfig
 from nlp.datasets.arrays import Ragged
-from nlp.datasets.encoded.masked_texts import MaskedSplit, Masking, cut, joined, with_masks
 from nlp.datasets.encoded.split import Encoding, StepRandom
-from nlp.datasets.encoded.text_parts import TextParts
+from nlp.datasets.encoded.texts.masked_texts import MaskedSplit, Masking, cut, joined, with_masks
+from nlp.datasets.encoded.texts.text_parts import TextParts
 from nlp.datasets.tables import Table
 from nlp.datasets.tokenizers.token_sequences import TokenSequences
 from nlp.datasets.tokenizers.tokenizer import train_tokenizer

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from nlp.analysis.statistics.intervals import intervals
 from nlp.analysis.statistics.proportions import wilson_interval
-from nlp.configs.schema.classification import ClassificationConfig
 from nlp.configs.schema.data import SizesData
-from nlp.configs.schema.tagging import TaggingConfig
+from nlp.configs.schema.tasks.classification import ClassificationConfig
+from nlp.configs.schema.tasks.tagging import TaggingConfig
 from nlp.datasets.encoded.split import Batch, Encoding, Target
 from nlp.tasks import metrics
 from nlp.tasks.baselines import trivial_accuracies

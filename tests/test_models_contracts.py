@@ -21,8 +21,8 @@ from contracts import (
     some_texts,
     tensors_for,
 )
-from nlp.configs.schema.networks import CnnConfig, MlpConfig, RecurrentConfig
-from nlp.configs.schema.transformers import TransformerConfig
+from nlp.configs.schema.models.networks import CnnConfig, MlpConfig, RecurrentConfig
+from nlp.configs.schema.models.transformers import TransformerConfig
 from nlp.errors import ConfigError
 from nlp.models.build import build_model
 from nlp.models.head import Head

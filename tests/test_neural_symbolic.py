@@ -13,7 +13,7 @@ from contracts import one_thread
 from nlp.analysis.explanations.gradients import ENOUGH, integrated_gradients
 from nlp.configs.load import load_recipe
 from nlp.configs.schema.data import SizesData
-from nlp.configs.schema.neural_symbolic import DistillationConfig, GateConfig, LogitsConfig, NeuralSymbolicConfig
+from nlp.configs.schema.models.neural_symbolic import DistillationConfig, GateConfig, LogitsConfig, NeuralSymbolicConfig
 from nlp.models.build import build_model
 from nlp.models.forward_cost import Load, build_without_weights, forward_cost
 from nlp.models.head import Head

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 from command import Done, nlp, nlp_process, results
 from nlp.configs.load import load_recipe
-from nlp.configs.schema.classification import ClassificationConfig
 from nlp.configs.schema.data import FileData, NamedData, SizesData
 from nlp.configs.schema.model import ModelConfig
+from nlp.configs.schema.tasks.classification import ClassificationConfig
 from nlp.datasets.build import build_data
-from nlp.datasets.encoded.labelled_numbers import LabelledNumbers
-from nlp.datasets.encoded.scaling import Scaling
+from nlp.datasets.encoded.numbers.labelled_numbers import LabelledNumbers
+from nlp.datasets.encoded.numbers.scaling import Scaling
 from nlp.datasets.read import read_dataset
 from nlp.errors import ConfigError, DataError, RunError
 from nlp.models.build import build_model

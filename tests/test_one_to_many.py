@@ -16,9 +16,9 @@ from nlp.api import load, read
 from nlp.cli.count_params import count
 from nlp.configs.load import load_recipe
 from nlp.configs.schema.data import SizesData
-from nlp.configs.schema.networks import RecurrentSeq2SeqConfig
+from nlp.configs.schema.models.networks import RecurrentSeq2SeqConfig
+from nlp.configs.schema.models.transformers import TransformerSeq2SeqConfig
 from nlp.configs.schema.tokenizer import BOS, EOS
-from nlp.configs.schema.transformers import TransformerSeq2SeqConfig
 from nlp.errors import ConfigError
 from nlp.models.build import build_model
 from nlp.models.decoding import greedy

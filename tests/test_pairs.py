@@ -7,14 +7,14 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from nlp.configs.schema.networks import RecurrentSeq2SeqConfig
-from nlp.configs.schema.sequence_to_sequence import SequenceToSequenceConfig, TeacherForcingConfig
+from nlp.configs.schema.models.networks import RecurrentSeq2SeqConfig
+from nlp.configs.schema.tasks.sequence_to_sequence import SequenceToSequenceConfig, TeacherForcingConfig
 from nlp.configs.schema.tokenizer import BOS, EOS, PAD, CharacterTokenizer, WordTokenizer
 from nlp.configs.schema.training import Sgd, TrainingConfig
 from nlp.datasets.encoded.cache import Cache
 from nlp.datasets.encoded.preparation import Tokenizers
 from nlp.datasets.encoded.split import Target
-from nlp.datasets.encoded.text_pairs import EVALUATION_TOKENS, TextPairs
+from nlp.datasets.encoded.texts.text_pairs import EVALUATION_TOKENS, TextPairs
 from nlp.datasets.tables import Table
 from nlp.errors import DataError
 from nlp.tasks.losses import SequenceLoss, teacher_forcing_share

@@ -11,13 +11,13 @@ from command import nlp, nlp_process, signalled_at, weights
 from nlp.analysis.comparison.methods import MeasuredRows
 from nlp.configs.load import load_recipe
 from nlp.configs.schema.data import FileData, SizesData
-from nlp.configs.schema.networks import CnnConfig, MlpConfig, RecurrentConfig
-from nlp.configs.schema.regression import RegressionConfig
-from nlp.configs.schema.towers import TowersConfig
-from nlp.configs.schema.transformers import TransformerConfig
+from nlp.configs.schema.models.networks import CnnConfig, MlpConfig, RecurrentConfig
+from nlp.configs.schema.models.towers import TowersConfig
+from nlp.configs.schema.models.transformers import TransformerConfig
+from nlp.configs.schema.tasks.regression import RegressionConfig
 from nlp.datasets.build import build_data
-from nlp.datasets.encoded.numbered_texts import parsed
 from nlp.datasets.encoded.split import Encoding, Standard, Target
+from nlp.datasets.encoded.texts.numbered_texts import parsed
 from nlp.errors import ConfigError, DataError
 from nlp.models.build import build_model
 from nlp.models.head import Head

@@ -13,10 +13,10 @@ from command import interrupted, nlp, timeless, weights
 from contracts import one_thread
 from nlp.configs.load import load_recipe
 from nlp.configs.schema.data import FileData, SizesData
-from nlp.configs.schema.networks import CharacterCnnConfig, RecurrentConfig
-from nlp.configs.schema.parsing import BiaffineConfig, ParsingConfig
+from nlp.configs.schema.models.networks import CharacterCnnConfig, RecurrentConfig
+from nlp.configs.schema.models.transformers import TransformerConfig
+from nlp.configs.schema.tasks.parsing import BiaffineConfig, ParsingConfig
 from nlp.configs.schema.tokenizer import SubwordTokenizer, WordTokenizer
-from nlp.configs.schema.transformers import TransformerConfig
 from nlp.datasets.build import build_data
 from nlp.datasets.encoded.split import Encoding, Target
 from nlp.errors import ConfigError, DataError

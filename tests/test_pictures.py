@@ -10,8 +10,8 @@ import torch
 from command import Done, failing_at, nlp, nlp_process, results
 from nlp.configs.load import load_recipe
 from nlp.configs.schema.data import NamedData, SizesData
-from nlp.configs.schema.networks import PictureCnnConfig
-from nlp.datasets.encoded.picture_column import PictureColumn
+from nlp.configs.schema.models.networks import PictureCnnConfig
+from nlp.datasets.encoded.numbers.picture_column import PictureColumn
 from nlp.datasets.formats.pictures import picture_blocks, picture_text, read_picture
 from nlp.datasets.read import read_dataset
 from nlp.datasets.tables import Table

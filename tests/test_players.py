@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 import torch
 from contracts import CLASSES, N_CLASSES, TAGS, Case, cnn, one_thread, recurrent, some_texts, tensors_for, transformer
-from nlp.configs.schema.classification import ClassificationConfig
 from nlp.configs.schema.data import SizesData
+from nlp.configs.schema.tasks.classification import ClassificationConfig
 from nlp.configs.schema.training import Sgd, TrainingConfig
 from nlp.datasets.arrays import Ragged
-from nlp.datasets.encoded.labelled_texts import LabelledSplit
 from nlp.datasets.encoded.split import Batch, Encoding, Target
+from nlp.datasets.encoded.texts.labelled_texts import LabelledSplit
 from nlp.datasets.tables import Table
 from nlp.models.networks.network import Network
 from nlp.tasks.classification import Classification

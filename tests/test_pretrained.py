@@ -12,9 +12,9 @@ from contracts import one_thread
 from nlp.analysis.explanations.attention import attention, attention_rollout
 from nlp.analysis.explanations.gradients import ENOUGH, integrated_gradients
 from nlp.configs.load import load_recipe
-from nlp.configs.schema.classification import ClassificationConfig
 from nlp.configs.schema.data import SizesData
-from nlp.configs.schema.pretrained import PretrainedNetworkConfig
+from nlp.configs.schema.models.pretrained import PretrainedNetworkConfig
+from nlp.configs.schema.tasks.classification import ClassificationConfig
 from nlp.configs.schema.training import TrainingConfig
 from nlp.datasets.encoded.batching import Plan, RowOrder
 from nlp.datasets.encoded.split import Batch, Encoding, Target

@@ -15,7 +15,7 @@ import torch
 from command import metrics, nlp, results
 from contracts import one_thread, recurrent, transformer
 from nlp.configs.schema.data import SizesData
-from nlp.configs.schema.prompting import PromptConfig
+from nlp.configs.schema.models.prompting import PromptConfig
 from nlp.errors import ConfigError, RunError
 from nlp.models.build import build_model
 from nlp.models.head import Head

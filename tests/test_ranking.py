@@ -7,7 +7,7 @@ import pytest
 import torch
 from nlp.analysis.comparison.methods import MeasuredRows
 from nlp.configs.schema.data import SizesData
-from nlp.configs.schema.ranking import (
+from nlp.configs.schema.tasks.ranking import (
     FIGURES,
     Bm25Config,
     InBatchSoftmaxConfig,
@@ -19,8 +19,8 @@ from nlp.configs.schema.ranking import (
 from nlp.configs.schema.tokenizer import NgramTokenizer
 from nlp.datasets.encoded.cache import Cache
 from nlp.datasets.encoded.preparation import Tokenizers
-from nlp.datasets.encoded.ranked_texts import Known, RankedTexts
 from nlp.datasets.encoded.split import Encoding, Target
+from nlp.datasets.encoded.texts.ranked_texts import Known, RankedTexts
 from nlp.datasets.tables import Table
 from nlp.errors import DataError
 from nlp.models.build import build_model

@@ -8,7 +8,7 @@ import torch
 from contracts import N_TOKENS, chain, one_thread
 from nlp.analysis.counting.parameters import count_parameters
 from nlp.configs.schema.data import SizesData
-from nlp.configs.schema.networks import RecurrentSeq2SeqConfig
+from nlp.configs.schema.models.networks import RecurrentSeq2SeqConfig
 from nlp.configs.schema.tokenizer import BOS, EOS, PAD
 from nlp.errors import ConfigError
 from nlp.models.build import build_model

@@ -13,15 +13,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from nlp.analysis.comparison.alignment import align
 from nlp.analysis.comparison.foreign import read_predictions
-from nlp.configs.schema.classification import ClassificationConfig
 from nlp.configs.schema.data import SizesData
-from nlp.configs.schema.language_modeling import LanguageModelingConfig
-from nlp.configs.schema.sequence_to_sequence import SequenceToSequenceConfig
-from nlp.configs.schema.tagging import TaggingConfig
+from nlp.configs.schema.tasks.classification import ClassificationConfig
+from nlp.configs.schema.tasks.language_modeling import LanguageModelingConfig
+from nlp.configs.schema.tasks.sequence_to_sequence import SequenceToSequenceConfig
+from nlp.configs.schema.tasks.tagging import TaggingConfig
 from nlp.configs.schema.tokenizer import WordTokenizer
 from nlp.datasets.encoded.split import Encoding
-from nlp.datasets.encoded.text_pairs import Raw
-from nlp.datasets.encoded.token_stream import TokenStream
+from nlp.datasets.encoded.texts.text_pairs import Raw
+from nlp.datasets.encoded.texts.token_stream import TokenStream
 from nlp.datasets.tokenizers.token_sequences import TokenSequences
 from nlp.datasets.tokenizers.tokenizer import train_tokenizer
 from nlp.errors import DataError, RunError

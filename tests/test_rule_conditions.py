@@ -9,7 +9,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 from nlp.configs.load import load_recipe
-from nlp.configs.schema.rules import NegationConfig, RulesConfig, TokenCondition
+from nlp.configs.schema.models.rules import NegationConfig, RulesConfig, TokenCondition
 from nlp.errors import ConfigError
 from nlp.models.head import Head
 from nlp.models.lexicon import read_lexicon

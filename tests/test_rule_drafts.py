@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from nlp.analysis.rule_drafts import Draft, Sheet, draft_rules, log_odds, mutual_information, phrases_of, sheet_yaml
 from nlp.configs.load import load_recipe
-from nlp.configs.schema.rules import RulesConfig
+from nlp.configs.schema.models.rules import RulesConfig
 from nlp.configs.yaml.reader import parse_yaml
 from nlp.errors import DataError
 from nlp.models.head import Head

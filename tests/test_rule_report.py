@@ -9,7 +9,7 @@ import yaml
 from command import nlp
 from hypothesis import given
 from hypothesis import strategies as st
-from nlp.configs.schema.rules import RulesConfig
+from nlp.configs.schema.models.rules import RulesConfig
 from nlp.models.head import Head
 from nlp.models.rules import Rules
 

@@ -10,7 +10,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 from nlp.configs.load import load_recipe, packaged_recipes
-from nlp.configs.schema.rules import Rule, RulesConfig
+from nlp.configs.schema.models.rules import Rule, RulesConfig
 from nlp.datasets.read import read_dataset
 from nlp.errors import ConfigError
 from nlp.models.head import Head

@@ -7,8 +7,8 @@ import pytest
 import torch
 from command import TRAINING, failing_at, nlp, write_names, write_recipe
 from nlp.configs.schema.tokenizer import UNK
-from nlp.datasets.encoded.labelled_texts import LabelledSplit
 from nlp.datasets.encoded.split import Batch, StepRandom, Target
+from nlp.datasets.encoded.texts.labelled_texts import LabelledSplit
 from nlp.training.devices import Setting
 from nlp.training.distributed import World
 from nlp.training.loop.trainer import window_batches
@@ -46,7 +46,7 @@ class Noisy(LabelledSplit):
 
 
 def test_a_run_with_noise_in_its_batches_resumes_bit_for_bit(tmp_path, monkeypatch):
-    from nlp.datasets.encoded import labelled_texts
+    from nlp.datasets.encoded.texts import labelled_texts
 
     monkeypatch.setattr(labelled_texts, "LabelledSplit", Noisy)
     write_names(tmp_path)

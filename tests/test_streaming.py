@@ -96,7 +96,7 @@ MEASURED = """
 import os, resource, sys
 from pathlib import Path
 import numpy as np
-from nlp.configs.schema.classical import SgdConfig
+from nlp.configs.schema.models.classical import SgdConfig
 from nlp.configs.schema.data import SizesData
 from nlp.configs.schema.tokenizer import NgramTokenizer
 from nlp.datasets.encoded.cache import Cache

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from nlp.configs.schema.classical import AveragedPerceptronConfig, HmmConfig, MostFrequentTagConfig
+from nlp.configs.schema.models.classical import AveragedPerceptronConfig, HmmConfig, MostFrequentTagConfig
 from nlp.errors import RunError, TrainingError
 from nlp.models.classical import perceptron as perceptron_module
 from nlp.models.classical import tag_features

@@ -11,10 +11,10 @@ from command import interrupted, nlp, timeless, weights
 from contracts import one_thread
 from nlp.configs.load import load_recipe
 from nlp.configs.schema.data import FileData, SizesData
-from nlp.configs.schema.networks import CharacterCnnConfig
-from nlp.configs.schema.tagging import TaggingConfig
+from nlp.configs.schema.models.networks import CharacterCnnConfig
+from nlp.configs.schema.models.transformers import TransformerConfig
+from nlp.configs.schema.tasks.tagging import TaggingConfig
 from nlp.configs.schema.tokenizer import SubwordTokenizer, WordTokenizer
-from nlp.configs.schema.transformers import TransformerConfig
 from nlp.datasets.build import build_data
 from nlp.datasets.encoded.split import Batch, Encoding, Target
 from nlp.datasets.tokenizers.token_sequences import TokenSequences

@@ -5,9 +5,9 @@ import pytest
 import torch
 from contracts import one_thread, parameters_by_hand
 from nlp.configs.schema.data import SizesData
-from nlp.configs.schema.sequence_to_sequence import DecodingConfig
+from nlp.configs.schema.models.transformers import TransformerSeq2SeqConfig
+from nlp.configs.schema.tasks.sequence_to_sequence import DecodingConfig
 from nlp.configs.schema.tokenizer import BOS, EOS, PAD
-from nlp.configs.schema.transformers import TransformerSeq2SeqConfig
 from nlp.errors import ConfigError
 from nlp.models.build import build_model
 from nlp.models.decoding import beam_search, greedy

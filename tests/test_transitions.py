@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from nlp.configs.schema.classical import ParserConfig
+from nlp.configs.schema.models.classical import ParserConfig
 from nlp.errors import RunError, TrainingError
 from nlp.models.parsing.parser import Parser
 from nlp.models.parsing.transitions import LEFT, RIGHT, SHIFT, Configurations

@@ -8,7 +8,7 @@ import pytest
 from command import nlp
 from nlp.configs.load import load_recipe
 from nlp.configs.schema.tokenizer import PAD
-from nlp.datasets.encoded.word_contexts import spelling_of
+from nlp.datasets.encoded.texts.word_contexts import spelling_of
 from nlp.datasets.word_vectors import read_word_vectors
 from nlp.training.folder.checkpoints import checkpoint_path
 from nlp.training.folder.run_directory import RunDirectory, find_run

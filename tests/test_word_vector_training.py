@@ -9,10 +9,10 @@ import torch
 from command import failing_at, nlp, timeless
 from contracts import one_thread
 from nlp.configs.schema.data import SizesData
+from nlp.configs.schema.tasks.word_vectors import CbowConfig, SkipGramConfig, WordVectorsConfig
 from nlp.configs.schema.tokenizer import EOS, PAD, SPECIAL_TOKENS, UNK
-from nlp.configs.schema.word_vectors import CbowConfig, SkipGramConfig, WordVectorsConfig
 from nlp.datasets.encoded.split import Encoding, StepRandom
-from nlp.datasets.encoded.word_contexts import WordSampling, WordStream, spelling_of
+from nlp.datasets.encoded.texts.word_contexts import WordSampling, WordStream, spelling_of
 from nlp.datasets.word_pairs import read_word_pairs
 from nlp.datasets.word_vectors import read_word_vectors, write_word_vectors
 from nlp.errors import DataError

@@ -3,8 +3,8 @@
 from typing import TYPE_CHECKING
 
 from ..configs.load import load_recipe
-from ..configs.schema.adversarial import CodesConfig, GanConfig, GumbelGanConfig
-from ..configs.schema.autoencoding import AutoencoderConfig, AutoencodingConfig
+from ..configs.schema.tasks.adversarial import CodesConfig, GanConfig, GumbelGanConfig
+from ..configs.schema.tasks.autoencoding import AutoencoderConfig, AutoencodingConfig
 from ..errors import ConfigError, RunError
 from .folder.checkpoints import checkpoint_path
 from .folder.run_directory import RunDirectory, find_run

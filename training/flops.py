@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from ..configs.schema.networks import NetworkConfig
+from ..configs.schema.models.networks import NetworkConfig
 from ..configs.schema.recipe import Recipe
 from ..datasets.encoded.split import Data
 from ..tasks.build import head_of

@@ -5,10 +5,10 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from ..configs.load import load_recipe
-from ..configs.schema.language_modeling import LanguageModelingConfig
 from ..configs.schema.model import ModelConfig
-from ..configs.schema.networks import NetworkConfig
-from ..configs.schema.prompting import PromptingConfig
+from ..configs.schema.models.networks import NetworkConfig
+from ..configs.schema.models.prompting import PromptingConfig
+from ..configs.schema.tasks.language_modeling import LanguageModelingConfig
 from ..errors import ConfigError
 from .folder.run_directory import find_run
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ..configs.schema.model import ModelConfig
-from ..configs.schema.pretrained import PretrainedNetworkConfig
+from ..configs.schema.models.pretrained import PretrainedNetworkConfig
 from ..configs.schema.recipe import Recipe
 from ..configs.schema.tokenizer import PretrainedTokenizer
 from ..datasets.tokenizers.published import PublishedTokens

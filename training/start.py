@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..configs.load import load_recipe
-from ..configs.schema.adversarial import GanConfig, GumbelGanConfig
-from ..configs.schema.autoencoding import AutoencoderConfig
 from ..configs.schema.model import ModelConfig
-from ..configs.schema.networks import NetworkConfig
-from ..configs.schema.neural_symbolic import NeuralSymbolicConfig
-from ..configs.schema.parsing import ParsingConfig
-from ..configs.schema.pretrained import PretrainedNetworkConfig
+from ..configs.schema.models.networks import NetworkConfig
+from ..configs.schema.models.neural_symbolic import NeuralSymbolicConfig
+from ..configs.schema.models.pretrained import PretrainedNetworkConfig
 from ..configs.schema.recipe import Recipe
+from ..configs.schema.tasks.adversarial import GanConfig, GumbelGanConfig
+from ..configs.schema.tasks.autoencoding import AutoencoderConfig
+from ..configs.schema.tasks.parsing import ParsingConfig
 from ..configs.schema.tokenizer import SPECIAL_TOKENS, NgramTokenizer
 from ..datasets.build import build_data
 from ..datasets.encoded.split import Data, Encoding

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..configs.load import load_recipe
-from ..configs.schema.parsing import ParsingConfig
 from ..configs.schema.recipe import Recipe
-from ..configs.schema.tagging import TaggingConfig
+from ..configs.schema.tasks.parsing import ParsingConfig
+from ..configs.schema.tasks.tagging import TaggingConfig
 from ..datasets.formats.conll import split_tokens
 from ..datasets.tokenizers.tagger import PART_OF_SPEECH, SYNTAX
 from ..errors import ConfigError

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from ..configs.load import load_recipe
-from ..configs.schema.word_vectors import WordVectorsConfig
+from ..configs.schema.tasks.word_vectors import WordVectorsConfig
 from ..datasets.word_vectors import VectorsFile, VectorsSource, WordVectors
 from ..errors import ConfigError, DataError, RunError
 from ..models.pretrained.folder import find_local_weights, find_weights

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from statistics import median, quantiles
 
 from ...configs.schema.data import SizesData
-from ...configs.schema.language_modeling import LanguageModelingConfig
+from ...configs.schema.tasks.language_modeling import LanguageModelingConfig
 from ...datasets.build import read_split, read_texts
 from ...datasets.encoded.batching import evenly_spaced
 from ...tasks.task import PredictOptions

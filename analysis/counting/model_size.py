@@ -3,7 +3,8 @@
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from ...configs.schema.classical import (
+from ...configs.schema.data import SizesData
+from ...configs.schema.models.classical import (
     ClassicalConfig,
     LinearSvmConfig,
     LogisticRegressionConfig,
@@ -14,13 +15,12 @@ from ...configs.schema.classical import (
     RidgeConfig,
     TaggerConfig,
 )
-from ...configs.schema.data import SizesData
-from ...configs.schema.networks import NetworkConfig, Seq2SeqConfig
-from ...configs.schema.prompting import PromptingConfig
-from ...configs.schema.ranking import Bm25Config, RetrievalConfig
+from ...configs.schema.models.networks import NetworkConfig, Seq2SeqConfig
+from ...configs.schema.models.prompting import PromptingConfig
+from ...configs.schema.models.rules import RulesConfig
+from ...configs.schema.models.transformers import TransformerConfig
 from ...configs.schema.recipe import Recipe
-from ...configs.schema.rules import RulesConfig
-from ...configs.schema.transformers import TransformerConfig
+from ...configs.schema.tasks.ranking import Bm25Config, RetrievalConfig
 from ...errors import ConfigError
 from ...models.head import Head
 from ...tasks.build import head_of

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from ...configs.schema.classification import ClassificationConfig
-from ...configs.schema.neural_symbolic import NeuralSymbolicConfig
+from ...configs.schema.models.neural_symbolic import NeuralSymbolicConfig
+from ...configs.schema.tasks.classification import ClassificationConfig
 from ...datasets.arrays import FloatArray
 from ...datasets.encoded.split import Batch, Split
 from ...errors import ConfigError

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ...configs.schema.neural_symbolic import NeuralSymbolicConfig
+from ...configs.schema.models.neural_symbolic import NeuralSymbolicConfig
 from ...datasets.encoded.split import Batch, Split
 from ...models.classical.classifier import Classical
 from ...models.rules import Rules

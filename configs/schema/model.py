@@ -5,9 +5,7 @@ from typing import Annotated, Any, get_args
 
 from pydantic import Field
 
-from .adversarial import GanConfig, GumbelGanConfig
-from .autoencoding import AutoencoderConfig
-from .classical import (
+from .models.classical import (
     AveragedPerceptronConfig,
     DecisionTreeConfig,
     GradientBoostingConfig,
@@ -25,14 +23,16 @@ from .classical import (
     RidgeConfig,
     SgdConfig,
 )
-from .networks import CnnConfig, MlpConfig, PictureCnnConfig, RecurrentConfig, RecurrentSeq2SeqConfig
-from .neural_symbolic import NeuralSymbolicConfig
-from .pretrained import PretrainedNetworkConfig
-from .prompting import PromptConfig, TunedPromptConfig
-from .ranking import Bm25Config, TfidfCosineConfig
-from .rules import RulesConfig
-from .transformers import TransformerConfig, TransformerSeq2SeqConfig
-from .word_vectors import CbowConfig, SkipGramConfig
+from .models.networks import CnnConfig, MlpConfig, PictureCnnConfig, RecurrentConfig, RecurrentSeq2SeqConfig
+from .models.neural_symbolic import NeuralSymbolicConfig
+from .models.pretrained import PretrainedNetworkConfig
+from .models.prompting import PromptConfig, TunedPromptConfig
+from .models.rules import RulesConfig
+from .models.transformers import TransformerConfig, TransformerSeq2SeqConfig
+from .tasks.adversarial import GanConfig, GumbelGanConfig
+from .tasks.autoencoding import AutoencoderConfig
+from .tasks.ranking import Bm25Config, TfidfCosineConfig
+from .tasks.word_vectors import CbowConfig, SkipGramConfig
 
 ModelConfig = Annotated[
     RulesConfig

@@ -5,11 +5,11 @@ from collections.abc import Iterator
 from pydantic import Field
 
 from .base import Config, Problem, Seed
-from .classification import ClassificationConfig
 from .context import context_problems
 from .data import DataConfig, FileData, SizesData
 from .model import ModelConfig
 from .task import TaskConfig
+from .tasks.classification import ClassificationConfig
 from .tokenizer import NgramTokenizer, TokenizerConfig
 from .training import TrainingConfig
 

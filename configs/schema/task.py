@@ -4,16 +4,16 @@ from typing import Annotated
 
 from pydantic import Field
 
-from .adversarial import AdversarialConfig
-from .autoencoding import AutoencodingConfig
-from .classification import ClassificationConfig
-from .language_modeling import LanguageModelingConfig, MaskedLanguageModelingConfig
-from .parsing import ParsingConfig
-from .ranking import RankingConfig
-from .regression import RegressionConfig
-from .sequence_to_sequence import SequenceToSequenceConfig
-from .tagging import TaggingConfig
-from .word_vectors import WordVectorsConfig
+from .tasks.adversarial import AdversarialConfig
+from .tasks.autoencoding import AutoencodingConfig
+from .tasks.classification import ClassificationConfig
+from .tasks.language_modeling import LanguageModelingConfig, MaskedLanguageModelingConfig
+from .tasks.parsing import ParsingConfig
+from .tasks.ranking import RankingConfig
+from .tasks.regression import RegressionConfig
+from .tasks.sequence_to_sequence import SequenceToSequenceConfig
+from .tasks.tagging import TaggingConfig
+from .tasks.word_vectors import WordVectorsConfig
 
 TaskConfig = Annotated[
     ClassificationConfig | RegressionConfig | RankingConfig | TaggingConfig | ParsingConfig | LanguageModelingConfig

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, get_args, get_origin
 
 from ..schema.base import Config
-from ..schema.model_base import ModelBase
+from ..schema.models.model_base import ModelBase
 from ..schema.recipe import Recipe
 from .locations import Located, Place
 from .names_elsewhere import meant_by

@@ -17,7 +17,7 @@ from .locations import PACKAGED
 @cache
 def field_docs() -> dict[str, dict[str, str]]:
     """Name of each section class -> its keys -> the docstring of each."""
-    trees = [ast.parse(path.read_text(encoding="utf-8")) for path in sorted((PACKAGED / "schema").glob("*.py"))]
+    trees = [ast.parse(path.read_text(encoding="utf-8")) for path in sorted((PACKAGED / "schema").rglob("*.py"))]
     classes = [node for tree in trees for node in tree.body if isinstance(node, ast.ClassDef)]
     return {node.name: dict(_documented(node)) for node in classes}
 

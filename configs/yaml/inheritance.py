@@ -18,7 +18,7 @@ from .reader import parse_yaml, read_yaml
 
 DATA_FILES = ("train", "validation", "test")
 PACKAGED_LEXICON = "vader"
-"""The name of a lexicon that is no file, see `configs/schema/rules.py`."""
+"""The name of a lexicon that is no file, see `configs/schema/models/rules.py`."""
 CLUSTERS = ("analysis", "meaning", "clusters")
 """The section of a tokenizer that names word vectors."""
 

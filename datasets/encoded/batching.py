@@ -8,7 +8,7 @@ from typing import Protocol
 
 import numpy as np
 
-from ...configs.schema.model_base import Inputs
+from ...configs.schema.models.model_base import Inputs
 from ...configs.schema.training import TrainingConfig
 from ..arrays import IntArray
 

@@ -4,16 +4,16 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from ...configs.schema.adversarial import AdversarialConfig
-from ...configs.schema.autoencoding import AutoencodingConfig
 from ...configs.schema.data import SizesData
-from ...configs.schema.language_modeling import VocabularyConfig
+from ...configs.schema.tasks.adversarial import AdversarialConfig
+from ...configs.schema.tasks.autoencoding import AutoencodingConfig
+from ...configs.schema.tasks.language_modeling import VocabularyConfig
+from ...configs.schema.tasks.word_vectors import WordVectorsConfig
 from ...configs.schema.tokenizer import TokenizerConfig
-from ...configs.schema.word_vectors import WordVectorsConfig
 from ..tables import Table
 from ..tokenizers.tokenizer import Tokenizer
 from .cache import Cache
-from .picture_column import PictureColumn
+from .numbers.picture_column import PictureColumn
 from .split import Encoding, Split
 
 

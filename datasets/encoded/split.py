@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ...configs.schema.data import SizesData
-from ...configs.schema.model_base import Inputs, ModelBase
+from ...configs.schema.models.model_base import Inputs, ModelBase
 from ...configs.schema.training import TrainingConfig
 from ..arrays import FloatArray, IntArray
 from .batching import Order
@@ -17,7 +17,7 @@ from .batching import Order
 if TYPE_CHECKING:
     from ..tokenizers.tagger import Tagger
     from ..tokenizers.tokenizer import Tokenizer
-    from .scaling import Scaling
+    from .numbers.scaling import Scaling
 
 
 class Target(NamedTuple):

@@ -8,7 +8,8 @@ from typing import Any, ClassVar, Literal, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ...configs.schema.classical import (
+from ...configs.schema.data import SizesData
+from ...configs.schema.models.classical import (
     GradientBoostingConfig,
     KernelSvmConfig,
     KnnConfig,
@@ -20,7 +21,6 @@ from ...configs.schema.classical import (
     RandomForestConfig,
     SgdConfig,
 )
-from ...configs.schema.data import SizesData
 from ...errors import ConfigError, RunError, TrainingError
 from ...storage import release
 from ..head import Head

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ...configs.schema.classical import HmmConfig
+from ...configs.schema.models.classical import HmmConfig
 from .array_file import checked, packed, words_of
 from .rounds import Report
 from .tag_features import Arrays, FloatArray, IntArray, Sentences

@@ -2,7 +2,7 @@
 
 from typing import Any, assert_never
 
-from ...configs.schema.classical import (
+from ...configs.schema.models.classical import (
     DecisionTreeConfig,
     GradientBoostingConfig,
     KernelSvmConfig,

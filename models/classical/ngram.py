@@ -7,7 +7,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from ...configs.schema.classical import NgramConfig
+from ...configs.schema.models.classical import NgramConfig
 from ...configs.schema.tokenizer import BOS, CLS, MASK, PAD, SEP
 from .classifier import Targets
 from .kneser_ney import KneserNey

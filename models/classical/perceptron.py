@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
-from ...configs.schema.classical import AveragedPerceptronConfig
+from ...configs.schema.models.classical import AveragedPerceptronConfig
 from .array_file import checked, packed, words_of
 from .rounds import Report
 from .tag_features import PAIR_TEMPLATES, TOKEN_TEMPLATES, UNKNOWN_TAG, Arrays, Features, FloatArray, IntArray, Lexicon, Sentences, Weights

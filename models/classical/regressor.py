@@ -6,8 +6,8 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 import numpy.typing as npt
 
-from ...configs.schema.classical import GradientBoostingConfig, RidgeConfig
 from ...configs.schema.data import SizesData
+from ...configs.schema.models.classical import GradientBoostingConfig, RidgeConfig
 from ..head import Head
 from .classifier import Classical, Targets, rows_of
 from .explanations import Reason, number_reasons

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ...configs.schema.ranking import Bm25Config, TfidfCosineConfig
+from ...configs.schema.tasks.ranking import Bm25Config, TfidfCosineConfig
 from ..two_texts import apart
 from .array_file import checked, opened_arrays, write_arrays
 from .classifier import Bag, Targets

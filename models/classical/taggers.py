@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from ...configs.schema.classical import AnyTaggerConfig, MostFrequentTagConfig
+from ...configs.schema.models.classical import AnyTaggerConfig, MostFrequentTagConfig
 from ...errors import RunError, TrainingError
 from .array_file import checked, opened_arrays, packed, words_of, write_arrays
 from .classifier import Targets

@@ -5,7 +5,7 @@ from functools import partial
 
 from torch import nn
 
-from ...configs.schema.networks import Activation
+from ...configs.schema.models.networks import Activation
 
 ACTIVATIONS: dict[Activation, Callable[[], nn.Module]] = {
     "sigmoid": nn.Sigmoid,

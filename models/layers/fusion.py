@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ...configs.schema.neural_symbolic import DistillationConfig, FeaturesConfig, FusionConfig, GateConfig, LogitsConfig
+from ...configs.schema.models.neural_symbolic import DistillationConfig, FeaturesConfig, FusionConfig, GateConfig, LogitsConfig
 
 
 class Sides(NamedTuple):

@@ -5,7 +5,7 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
-from ...configs.schema.networks import Activation
+from ...configs.schema.models.networks import Activation
 from ...errors import ConfigError
 from ..head import Head, Heads
 from .activations import activation

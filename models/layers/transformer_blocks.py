@@ -6,7 +6,7 @@ from typing import Generic, Literal, TypeVar
 
 from torch import Tensor, nn
 
-from ...configs.schema.networks import Activation
+from ...configs.schema.models.networks import Activation
 from .activations import activation
 from .attention import CrossAttention, KeysAndValues, SelfAttention
 from .positions import RelativePositions, sinusoids

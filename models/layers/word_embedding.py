@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ...configs.schema.networks import CharacterCnnConfig, CharacterLstmConfig, CharactersConfig, SequenceNetworkConfig
+from ...configs.schema.models.networks import CharacterCnnConfig, CharacterLstmConfig, CharactersConfig, SequenceNetworkConfig
 from ...configs.schema.tokenizer import PAD
 from ...errors import ConfigError
 from .convolutions import Convolutions

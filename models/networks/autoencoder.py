@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ...configs.schema.autoencoding import AutoencoderConfig
-from ...configs.schema.model_base import Inputs
+from ...configs.schema.models.model_base import Inputs
+from ...configs.schema.tasks.autoencoding import AutoencoderConfig
 from ...configs.schema.tokenizer import EOS
 from ..decoding import Hypothesis, Memory, Search, State
 from ..head import Head

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from ...configs.schema.networks import CnnConfig
+from ...configs.schema.models.networks import CnnConfig
 from ..head import Head, Heads
 from ..layers.activations import NEVER_FALL, activation
 from ..layers.convolutions import Convolutions

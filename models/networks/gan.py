@@ -8,8 +8,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from ...configs.schema.adversarial import GanConfig, PlayerConfig
-from ...configs.schema.sequence_to_sequence import DecodingConfig
+from ...configs.schema.tasks.adversarial import GanConfig, PlayerConfig
+from ...configs.schema.tasks.sequence_to_sequence import DecodingConfig
 from ...errors import ConfigError
 from ..decoding import search_by
 from ..head import Head

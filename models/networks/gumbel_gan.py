@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ...configs.schema.adversarial import GumbelGanConfig, ReaderConfig, WriterConfig
+from ...configs.schema.tasks.adversarial import GumbelGanConfig, ReaderConfig, WriterConfig
 from ...configs.schema.tokenizer import BOS, EOS, SPECIAL_TOKENS, UNK
 from ..decoding import places_at
 from ..head import Head

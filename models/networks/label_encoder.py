@@ -2,7 +2,7 @@
 
 from torch import Tensor, nn
 
-from ...configs.schema.networks import LabelEncoderConfig
+from ...configs.schema.models.networks import LabelEncoderConfig
 from ..layers.embedding import SPREAD
 
 

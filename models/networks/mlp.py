@@ -2,7 +2,7 @@
 
 from torch import Tensor, nn
 
-from ...configs.schema.networks import MlpConfig
+from ...configs.schema.models.networks import MlpConfig
 from ...errors import ConfigError
 from ..head import Head
 from ..layers.activations import activation

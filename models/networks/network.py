@@ -12,8 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ...configs.schema.model_base import Inputs
-from ...configs.schema.networks import NetworkConfig
+from ...configs.schema.models.model_base import Inputs
+from ...configs.schema.models.networks import NetworkConfig
 from ..layers.biaffine import TreeOutput
 from ..layers.heads import TextOutput
 

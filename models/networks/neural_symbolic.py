@@ -8,7 +8,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from ...configs.schema.neural_symbolic import NeuralSymbolicConfig
+from ...configs.schema.models.neural_symbolic import NeuralSymbolicConfig
 from ..layers.fusion import Distillation, Sides, build_fusion
 from ..rules import Rules
 from .network import Network, as_tensors

@@ -5,7 +5,7 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
-from ...configs.schema.networks import PictureCnnConfig
+from ...configs.schema.models.networks import PictureCnnConfig
 from ...errors import ConfigError
 from ..head import Head
 from ..layers.activations import activation

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ...configs.schema.pretrained import PretrainedNetworkConfig
+from ...configs.schema.models.pretrained import PretrainedNetworkConfig
 from ...errors import ConfigError
 from ..head import Heads
 from ..layers.heads import TextOutput, output

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from ...configs.schema.networks import RecurrentConfig
+from ...configs.schema.models.networks import RecurrentConfig
 from ..head import Heads
 from ..layers.embedding import TokenDropout
 from ..layers.heads import TextOutput, output

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from ...configs.schema.networks import RecurrentConfig
+from ...configs.schema.models.networks import RecurrentConfig
 from ...errors import ConfigError
 from ..head import Head
 from ..layers.embedding import TokenDropout, token_embedding

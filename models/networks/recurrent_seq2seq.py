@@ -3,9 +3,9 @@
 import torch
 from torch import Tensor, nn
 
-from ...configs.schema.adversarial import WriterConfig
-from ...configs.schema.autoencoding import AutoencoderConfig
-from ...configs.schema.networks import RecurrentSeq2SeqConfig
+from ...configs.schema.models.networks import RecurrentSeq2SeqConfig
+from ...configs.schema.tasks.adversarial import WriterConfig
+from ...configs.schema.tasks.autoencoding import AutoencoderConfig
 from ..decoding import Memory, State
 from ..head import Head
 from ..layers.alignment import score, weights

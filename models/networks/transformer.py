@@ -9,7 +9,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from ...configs.schema.transformers import TransformerBlocksConfig, TransformerConfig
+from ...configs.schema.models.transformers import TransformerBlocksConfig, TransformerConfig
 from ...errors import ConfigError
 from ..head import Heads
 from ..layers.attention import SelfAttention

@@ -6,7 +6,7 @@ from itertools import islice
 import torch
 from torch import Tensor, nn
 
-from ...configs.schema.transformers import TransformerSeq2SeqConfig
+from ...configs.schema.models.transformers import TransformerSeq2SeqConfig
 from ..decoding import Memory, State
 from ..head import Head
 from ..layers.attention import CrossAttention, KeysAndValues

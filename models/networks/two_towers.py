@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ...configs.schema.networks import NetworkConfig
-from ...configs.schema.towers import TowersConfig
+from ...configs.schema.models.networks import NetworkConfig
+from ...configs.schema.models.towers import TowersConfig
 from ..head import Head
 from ..layers.heads import class_count, dense_layers
 from ..two_texts import apart

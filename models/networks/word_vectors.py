@@ -5,7 +5,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ...configs.schema.word_vectors import NgramVectorsConfig, WordVectorModelConfig
+from ...configs.schema.tasks.word_vectors import NgramVectorsConfig, WordVectorModelConfig
 from .network import Network, as_tensors
 
 FACTOR = 1_000_003

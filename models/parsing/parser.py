@@ -8,7 +8,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ...configs.schema.classical import ParserConfig
+from ...configs.schema.models.classical import ParserConfig
 from ...errors import RunError, TrainingError
 from ..classical.array_file import checked, opened_arrays, packed, words_of, write_arrays
 from ..classical.classifier import Targets

@@ -3,7 +3,7 @@
 import json
 from typing import TYPE_CHECKING, Any
 
-from ...configs.schema.pretrained import PretrainedNetworkConfig
+from ...configs.schema.models.pretrained import PretrainedNetworkConfig
 from ...errors import ConfigError
 from .folder import find_weights
 from .loading import config_of, load_config, reported

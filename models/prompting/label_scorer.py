@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ...configs.schema.prompting import PromptingConfig
+from ...configs.schema.models.prompting import PromptingConfig
 from ...errors import ConfigError
 from .language_model import Ids, LanguageModel, as_rows
 from .prompt import Prompt, check_label_tokens, label_words

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from ...configs.schema.prompting import TEXT, PromptingConfig
+from ...configs.schema.models.prompting import TEXT, PromptingConfig
 from ...errors import ConfigError
 
 PLACE = "\ue000TEXT\ue001"

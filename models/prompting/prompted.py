@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 import numpy.typing as npt
 
-from ...configs.schema.prompting import PromptConfig
+from ...configs.schema.models.prompting import PromptConfig
 from ...configs.schema.saved import Count, Finite, OpenSaved, checked
 from ...errors import ConfigError, RunError
 from ...storage import read_json, write_file

@@ -5,7 +5,7 @@ from typing import Any
 
 from torch import Tensor
 
-from ...configs.schema.prompting import TunedPromptConfig
+from ...configs.schema.models.prompting import TunedPromptConfig
 from ..head import Head
 from ..networks.network import Network
 from .label_scorer import LabelScorer

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from ...configs.schema.adversarial import LossConfig, WassersteinLossConfig
+from ...configs.schema.tasks.adversarial import LossConfig, WassersteinLossConfig
 from ...models.networks.gan import Gan
 from ..losses import Forward, Loss, Ratio, Targets
 

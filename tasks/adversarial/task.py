@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from ...configs.schema.adversarial import AdversarialConfig, GanConfig, GumbelGanConfig, WassersteinLossConfig
 from ...configs.schema.data import SizesData
+from ...configs.schema.tasks.adversarial import AdversarialConfig, GanConfig, GumbelGanConfig, WassersteinLossConfig
 from ...datasets.arrays import BoolArray, FloatArray, IntArray
-from ...datasets.encoded.real_texts import Beside, RealTexts
 from ...datasets.encoded.split import Batch, Encoding, Split
+from ...datasets.encoded.texts.real_texts import Beside, RealTexts
 from ...datasets.tokenizers.token_sequences import TokenSequences
 from ...models.head import Heads
 from ..figures import exp_ratio

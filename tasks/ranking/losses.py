@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from ...configs.schema.ranking import InBatchSoftmaxConfig, MarginConfig, PairwiseLogisticConfig, RankingLossConfig
+from ...configs.schema.tasks.ranking import InBatchSoftmaxConfig, MarginConfig, PairwiseLogisticConfig, RankingLossConfig
 from ..losses import Forward, Loss, Ratio, Targets
 
 NEGLIGIBLE = -1e30

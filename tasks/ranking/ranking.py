@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...configs.schema.data import SizesData
-from ...configs.schema.ranking import FIGURES, RankingConfig
+from ...configs.schema.tasks.ranking import FIGURES, RankingConfig
 from ...datasets.arrays import BoolArray, FloatArray, IntArray
-from ...datasets.encoded.ranked_texts import Known, RankedTexts
 from ...datasets.encoded.split import Batch, Encoding, Split
+from ...datasets.encoded.texts.ranked_texts import Known, RankedTexts
 from ...errors import ConfigError
 from ...models.head import Head
 from ..predictions import Predictions

@@ -6,9 +6,9 @@ from typing import Any, NamedTuple, assert_never
 
 import numpy as np
 
-from ...configs.schema.ranking import CUTOFFS, InBatchSoftmaxConfig, MarginConfig, PairwiseLogisticConfig, RankingLossConfig
+from ...configs.schema.tasks.ranking import CUTOFFS, InBatchSoftmaxConfig, MarginConfig, PairwiseLogisticConfig, RankingLossConfig
 from ...datasets.arrays import BoolArray, FloatArray, IntArray
-from ...datasets.encoded.ranked_texts import Known
+from ...datasets.encoded.texts.ranked_texts import Known
 
 BLOCK_SCORES = 4_000_000
 """Scores that are computed at a time; bounds the memory of an evaluation."""

@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 
 from ...configs.schema.data import SizesData
 from ...configs.schema.saved import Count, Finite, Saved
-from ...datasets.encoded.scaling import Scaling
+from ...datasets.encoded.numbers.scaling import Scaling
 from ...datasets.encoded.split import Data, Encoding, Standard
 from ...datasets.tokenizers.tokenizer import Tokenizer, load_tokenizer
 from ...errors import RunError

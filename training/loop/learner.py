@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from ...configs.schema.classical import ClassicalConfig
+from ...configs.schema.models.classical import ClassicalConfig
 from ...configs.schema.recipe import Recipe
 from ...datasets.encoded.batching import Plan
 from ...datasets.encoded.split import Batch, Data

@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from ...configs.schema.model_base import Inputs
+from ...configs.schema.models.model_base import Inputs
 from ...configs.schema.recipe import Recipe
 from ...datasets.arrays import IntArray
 from ...datasets.encoded.batching import Plan, TimedPlan, share_of

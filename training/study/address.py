@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from ...configs.schema.data import FileData
-from ...configs.schema.parsing import ParsingConfig
 from ...configs.schema.recipe import Recipe
+from ...configs.schema.tasks.parsing import ParsingConfig
 from ...configs.schema.tokenizer import NgramTokenizer
 from ...datasets.build import read_picture_hashes
 from ...errors import RunError, UserError

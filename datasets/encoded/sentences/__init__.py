@@ -1,0 +1,1 @@
+"""Splits of sentences: a tag, or a head and a relation, for each word."""

@@ -1,0 +1,1 @@
+"""Splits of texts: with labels, numbers or other texts, or running text."""
