@@ -113,18 +113,21 @@ def validate(
 def init(
     file: Annotated[Path, typer.Argument(help="Your data: .csv, .tsv, .jsonl, .json, .parquet, .xlsx, .conll, fastText lines, also with "
                                               ".gz; a folder with a subfolder for each class; or a dataset of Hugging Face.")],
-    model: Annotated[str | None, typer.Option(help="The model.type of the new recipe; by default logistic_regression, for tagging "
-                                                   "averaged_perceptron, for parsing perceptron_parser, for ranking bm25.")] = None,
+    model: Annotated[str | None, typer.Option(help="The model.type of the new recipe; by default logistic_regression, for numbers "
+                                                   "ridge, for tagging averaged_perceptron, for parsing perceptron_parser, for ranking "
+                                                   "bm25.")] = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Recipe file; by default named after the data.")] = None,
     text: Annotated[str | None, typer.Option(help="Column of the text or tokens; by default inferred from names and content.")] = None,
-    label: Annotated[str | None, typer.Option(help="Column of the class or tags; by default inferred from names and content.")] = None,
+    label: Annotated[str | None, typer.Option(help="Column of the class, the number or the tags; by default inferred from names and "
+                                                   "content.")] = None,
     validation: Annotated[Path | None, typer.Option(help="Validation file; by default one named like a training file, with `dev`, `valid` "
                                                          "or `validation` in place of `train`.")] = None,
     test: Annotated[Path | None, typer.Option(help="Test file; by default one named like a training file, with `test` in place of "
                                                    "`train`.")] = None,
-    task: Annotated[str | None, typer.Option(help="classification, tagging, parsing or ranking; by default inferred from the "
-                                                  "content.")] = None,
-    other: Annotated[str | None, typer.Option(help="For ranking: column of the candidate; that of the query is --text.")] = None,
+    task: Annotated[str | None, typer.Option(help="classification, regression, tagging, parsing or ranking; by default inferred "
+                                                  "from the content.")] = None,
+    other: Annotated[str | None, typer.Option(help="Column of the second text, where each row has two; for ranking that of the "
+                                                   "candidate, and --text that of the query.")] = None,
     relevance: Annotated[str | None, typer.Option(help="For ranking: column of numbers, how relevant the candidate is. Without one it is "
                                                        "the right answer of its row.")] = None,
     encoding: Annotated[str | None, typer.Option(help="Encoding of the characters, such as cp1252 or cp949; by default UTF-8, or one that "
@@ -141,9 +144,11 @@ def init(
     if task not in (None, *DEFAULT_MODELS):
         raise ConfigError(f"--task {task}: a recipe can be written for {' or '.join(DEFAULT_MODELS)}. For other tasks, start from a recipe "
                           "in `nlp config list`.")
-    if (other or relevance) and task not in (None, "ranking"):
-        raise ConfigError(f"--other and --relevance are columns for ranking, and --task is {task}; leave one of them out.")
-    task = "ranking" if other or relevance else task
+    if relevance and task not in (None, "ranking"):
+        raise ConfigError(f"--relevance is a column for ranking, and --task is {task}; leave one of them out.")
+    if other and task in ("tagging", "parsing"):
+        raise ConfigError(f"--other is the column of a second text, and --task is {task}; leave one of them out.")
+    task = "ranking" if relevance or (other and not label and task is None) else task
     sample, notices = with_splits(look_at(file, text, label, task, encoding, other, relevance), {"validation": validation, "test": test})
     written, model = output or Path(f"{file.resolve().name.split('.')[0]}.yaml"), model or DEFAULT_MODELS[sample.task]
     write_recipe(sample, model, written, force)

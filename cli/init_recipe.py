@@ -24,9 +24,10 @@ from ..errors import ConfigError, DataError
 from .sample import Sample, Task
 
 KEYWORDS = 5
-DEFAULT_MODELS: dict[Task, str] = {"classification": "logistic_regression", "tagging": "averaged_perceptron",
+DEFAULT_MODELS: dict[Task, str] = {"classification": "logistic_regression", "regression": "ridge", "tagging": "averaged_perceptron",
                                    "parsing": "perceptron_parser", "ranking": "bm25"}
-COLUMNS = {"tagging": "tokens and tags", "parsing": "words, heads and relations", "ranking": "queries and candidates"}
+COLUMNS = {"regression": "texts and numbers", "tagging": "tokens and tags", "parsing": "words, heads and relations",
+           "ranking": "queries and candidates"}
 """What a recipe is written from."""
 SCHEMA = "recipe.schema.json"
 """Where docs/recipes.md has `nlp config schema` write to."""
@@ -91,7 +92,8 @@ def first_settings(sample: Sample, model: str, folder: Path) -> dict[str, Any]:
         near = "".join(f" Did you mean {name}?" for name in difflib.get_close_matches(model, classes, n=1))
         raise ConfigError(f"There is no model {model!r}.{near} --model must be one of {', '.join(classes)}.")
     section = classes[model]
-    what = {"tagging": "Predict the tags of the tokens", "parsing": "Parse the sentences", "ranking": "Rank the candidates for each query"}
+    what = {"tagging": "Predict the tags of the tokens", "parsing": "Parse the sentences", "ranking": "Rank the candidates for each query",
+            "regression": "Predict the number for each text"}
     usual = f"Predict the class of the {'rows' if sample.numbers else 'texts'}"
     values: dict[str, Any] = {"description": f"{what.get(sample.task, usual)} in {sample.title}", "data": _data(sample, folder)}
     if (sections := {"tagging": _tagging, "parsing": _parsing, "ranking": _ranking}.get(sample.task)) is not None:
@@ -100,11 +102,14 @@ def first_settings(sample: Sample, model: str, folder: Path) -> dict[str, Any]:
         return {**values, **_of_numbers(sample, model, section), "seeds": [1]}
     prompts, published = issubclass(section, PromptingConfig), section is PretrainedNetworkConfig
     if section is not RulesConfig and not prompts and not published:
-        dense = section in (MlpConfig, NeuralSymbolicConfig)
-        values["tokenizer"] = _tokenizer(sample, bag=dense or not issubclass(section, NetworkConfig), dense=dense)
+        dense, is_bag = section in (MlpConfig, NeuralSymbolicConfig), not issubclass(section, NetworkConfig)
+        similar = {"type": "similarities", "lowercase": True} if sample.other is not None and is_bag else None
+        values["tokenizer"] = similar or _tokenizer(sample, bag=dense or is_bag, dense=dense)
     text, label = sample.names
-    values["task"] = {"type": "classification", "text": text, "label": label, **_missing_labels(sample)}
-    values["model"] = {"type": model, **_model(section, sample)}
+    answer = {"target": label} if sample.task == "regression" else {"label": label, **_missing_labels(sample)}
+    values["task"] = {"type": sample.task, "text": text, **({} if sample.other is None else {"other": sample.other}), **answer}
+    towers = {"towers": {"shared": True}} if sample.other is not None and section is MlpConfig else {}
+    values["model"] = {"type": model, **_model(section, sample), **towers}
     if issubclass(section, NetworkConfig):
         values["training"] = LORA_TRAINING if prompts else FINE_TUNING if published else TRAINING
     return {**values, "seeds": [1]}

@@ -15,7 +15,8 @@ from .sample import Sample
 if TYPE_CHECKING:
     from ..datasets.tables import Dataset
 
-LABELS = {"classification": ("Text", "class", "classes"), "tagging": ("Tokens", "tags", "tags"),
+LABELS = {"classification": ("Text", "class", "classes"), "regression": ("Text", "number", "numbers"),
+          "tagging": ("Tokens", "tags", "tags"),
           "parsing": ("Words", "relations", "relations"), "ranking": ("Query", "candidate", "candidates")}
 """What the two columns are, and what the second has different ones of."""
 SHOWN, FEW_ROWS, IMBALANCE = 20, 10, 10
@@ -36,7 +37,10 @@ def print_data(recipe: Recipe, sample: Sample, notices: Sequence[str]) -> None:
         unit = "sentence" if tagged else "query" if sample.task == "ranking" else "text"
         say(f"A {unit} has {train.words.minimum:,} to {train.words.maximum:,} words, half of them up to "
             f"{train.words.median:,}.")
-    if sample.task != "ranking":
+    if sample.task == "regression":
+        numbers = [float(each) for each in train.labels]
+        say(f"The number is between {min(numbers):,g} and {max(numbers):,g} in train.")
+    elif sample.task != "ranking":
         say(f"{len(train.labels)} {LABELS[sample.task][2]} in train: {_counts(train.labels)}.")
     for each in [*dataset.notices, *_warnings(sample, checks), *_leaks(dataset, sample, checks)]:
         notice(each)
@@ -46,8 +50,9 @@ def _columns(sample: Sample) -> str:
     """Where everything is from."""
     texts, labels, _ = LABELS[sample.task]
     read = f"{len(sample.numbers)} columns of numbers" if sample.numbers else f"{texts} from column {sample.text!r}"
+    second = "" if sample.other is None else f", the second text from column {sample.columns.get('other', sample.other)!r}"
     relevance = "" if sample.relevance is None else f", its relevance from column {sample.relevance!r}"
-    return f"{read}, {labels} from column {sample.label!r}{relevance}"
+    return f"{read}{second}, {labels} from column {sample.label!r}{relevance}"
 
 
 def predict_arguments(sample: Sample) -> str:

@@ -27,16 +27,19 @@ TEXT_NAMES = ("text", "tokens", "sentence", "document", "review", "comment", "co
               "utterance", "tweet", "description", "headline", "title", "query", "name", "input", "review_text", "sms")
 LABEL_NAMES = ("label", "class", "category", "intent", "target", "sentiment", "language", "topic", "labels", "tag", "genre", "hate",
                "rating", "stars", "label_text", "emotion", "output", "lang", "y", "tags")
+PAIR_NAMES = (("sentence1", "sentence2"), ("text1", "text2"), ("question1", "question2"), ("text_a", "text_b"), ("premise", "hypothesis"))
+"""Columns of two texts."""
 TAG_NAMES = ("tags", "ner_tags", "ner", "labels", "upos", "pos_tags", "pos", "chunk_tags")
 QUERY_NAMES = ("query", "question")
 CANDIDATE_NAMES = ("candidate", "passage", "document", "answer", "response")
 RELEVANCE_NAMES = ("relevance", "grade", "judgement", "judgment")
+TARGET_NAMES = ("target", "score", "similarity", "rating", "value", "label", "price", "y")
 ROW_NUMBERS = ("id", "index", "row", "unnamed: 0", "")
 """What columns are called that number the rows."""
 TABLES = ("csv", "tsv", "jsonl", "json", "parquet", "xlsx")
 
 Columns = Mapping[str, Sequence[str]]
-Task = Literal["classification", "tagging", "parsing", "ranking"]
+Task = Literal["classification", "regression", "tagging", "parsing", "ranking"]
 
 
 class Named(NamedTuple):
@@ -72,6 +75,8 @@ class Sample:
     all_numbers: bool = True
     """Whether these are all columns but that of the class."""
     missing_numbers: bool = False
+    other: str | None = None
+    """The name in the recipe of the column of a second text to classify, or to predict a number of."""
     relevance: str | int | None = None
     """For ranking, where `label` is the candidate: how relevant it is."""
     reads: Sequence[str] = ()
@@ -217,16 +222,56 @@ def _with_header(file: Path, columns: Columns, named: Named, task: str | None, h
                         f"are needed. {' '.join(['But ' + each for each in notices] or [_HOW_DIVIDED[header]])}")
     if task == "ranking" or (task is None and named == Named() and _is_ranking(columns)):
         return _of_ranking(file, columns, named, header or found, notices)
-    if (header or found) and task != "tagging" and named.text is None and (of := _class_of_numbers(columns, named.label)) is not None:
+    rows_of_numbers = (header or found) and task in (None, "classification") and named.text is None
+    if rows_of_numbers and (of := _class_of_numbers(columns, named.label)) is not None:
         return _of_numbers(file, columns, of, header or found, notices)
-    text, label = _text_and_label(file, columns, named.text, named.label)
-    places = (text, label) if header or found else (int(text), int(label))
-    if task != "tagging":
+    return _of_texts(file, columns, named, task, header or found, notices)
+
+
+def _of_texts(file: Path, columns: Columns, named: Named, task: str | None, header: bool, notices: Sequence[str]) -> Sample:
+    """A class, a number or tags for each text, or for two."""
+    first, other = (named.text, None) if task == "tagging" else _pair(file, columns, named)
+    others = {name: columns[name] for name in columns if name != other}
+    target = None
+    if task not in ("classification", "tagging"):
+        target = _target({name: others[name] for name in others if name != first}, named.label, task, other is not None)
+    text, label = _text_and_label(file, others, first, target or named.label)
+    found: Task = "tagging" if task == "tagging" else "regression" if target else "classification"
+    if found == "classification":
         _refuse_several(file, label, columns[label])
-    names = ("tokens", "tags") if task == "tagging" else ("text", "label")
-    return Sample(file, *places, columns[text], columns[label], header or found, notices=notices,
-                  task="tagging" if task == "tagging" else "classification",
-                  columns={} if header or found else dict(zip(names, places, strict=True)))
+    if found == "regression" and task is None:
+        notices = [*notices, f"column {label!r} has decimals, so the recipe is for regression; --task classification makes them classes."]
+    names = {"tagging": ("tokens", "tags"), "regression": ("text", "target")}.get(found, ("text", "label"))
+    ordered = [each for each in (text, label, other) if each is not None]
+    places: list[str | int] = [*ordered] if header else [int(each) for each in ordered]
+    return Sample(file, places[0], places[1], columns[text], columns[label], header, task=found, notices=notices,
+                  other=other if header or other is None else "other",
+                  columns={} if header else dict(zip((*names, "other"), places, strict=False)))
+
+
+def _pair(file: Path, columns: Columns, named: Named) -> tuple[str | None, str | None]:
+    """The columns of two texts, where there are two: by name, or the second as it was named."""
+    if named.other is not None:
+        return named.text, _named(file, named.other, columns)
+    by_name = {name.strip().lower(): name for name in columns}
+    known = [(by_name[one], by_name[two]) for one, two in PAIR_NAMES if one in by_name and two in by_name]
+    return known[0] if known and named.text is None else (named.text, None)
+
+
+def _target(columns: Columns, named: str | None, task: str | None, of_two: bool) -> str | None:
+    """The column of the number to predict, of one text or of two: one with a well-known name, or the only one of numbers. Unless `task`
+    asks for it, it has decimals, and is what classes would be made of otherwise. None where there is none.
+    """
+    numbers = {name: columns[name] for name in columns if name.strip().lower() not in ROW_NUMBERS and _all_numbers(columns[name])}
+    known = _by_name(numbers, TARGET_NAMES) or (next(iter(numbers)) if len(numbers) == 1 else None)
+    if task == "regression":
+        return named or known
+    likely = named or (known if of_two else None) or _label_column(columns) or known
+    return likely if likely in numbers and any(float(cell) % 1 for cell in numbers[likely]) else None
+
+
+def _all_numbers(cells: Sequence[str]) -> bool:
+    return all(re.fullmatch(r"\s*[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?\s*", cell) for cell in cells)
 
 
 def _is_ranking(columns: Columns) -> bool:

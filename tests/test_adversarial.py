@@ -243,13 +243,15 @@ def test_ngrams_count_the_end_and_unknown_characters():
 def test_who_has_won_is_said_after_some_evaluations(values, said):
     well = {"discriminator_accuracy": 0.7, "different": 0.9}
     evaluations = [(100, well), *((step, values) for step in range(200, 200 + 100 * IN_A_ROW, 100))]
-    assert trouble_in(evaluations[:-1]) is None
-    found = trouble_in(evaluations)
+    assert trouble_in(evaluations[:-1], "standard") is None
+    found = trouble_in(evaluations, "standard")
     assert found is not None
     assert found.startswith(said)
     assert f"in {IN_A_ROW} evaluations in a row (steps 200 to {100 + 100 * IN_A_ROW})" in found
-    assert trouble_in([*evaluations, (900, well)]) == found, "it is said at the end too"
-    assert trouble_in([]) is None
+    assert trouble_in([*evaluations, (900, well)], "standard") == found, "it is said at the end too"
+    assert trouble_in([], "standard") is None
+    advice = trouble_in(evaluations, "wasserstein")
+    assert advice is not None and "wasserstein" not in advice and advice.startswith(said), "that loss is no change"
 
 
 # Runs

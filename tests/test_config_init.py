@@ -333,6 +333,44 @@ def test_trees_are_tagged_unless_a_parser_is_asked_for(tmp_path):
             sample_of(tmp_path, "e.conllu", without(column), task="parsing")
 
 
+SIMILAR = [("sentence1", "sentence2", "score"), *((f"a {n}", f"b {n % 3}", f"{n / 4:g}") for n in range(40))]
+PRICES = [("what", "price"), *((f"{'large ' * (n % 2)}house {n}", f"{n % 7}.5") for n in range(40))]
+STARS = [("review", "stars"), *((f"text {n}", str(n % 5)) for n in range(40))]
+
+
+@pytest.mark.parametrize(("rows", "options", "task"), [
+    (SIMILAR, {}, {"type": "regression", "text": "sentence1", "other": "sentence2", "target": "score"}),
+    (PRICES, {}, {"type": "regression", "text": "what", "target": "price"}),
+    (PRICES[1:], {}, {"type": "regression", "text": "text", "target": "target"}),
+    (SIMILAR, {"task": "classification", "label": "score"},
+     {"type": "classification", "text": "sentence1", "other": "sentence2", "label": "score"}),
+    (SIMILAR, {"text": "sentence2", "label": "score"}, {"type": "regression", "text": "sentence2", "target": "score"}),
+    (SIMILAR, {"text": "sentence2", "other": "sentence1", "label": "score"},
+     {"type": "regression", "text": "sentence2", "other": "sentence1", "target": "score"}),
+    (STARS, {}, {"type": "classification", "text": "review", "label": "stars"}),
+    (STARS, {"task": "regression"}, {"type": "regression", "text": "review", "target": "stars"}),
+])
+def test_numbers_and_two_texts(tmp_path, rows, options, task):
+    sample = sample_of(tmp_path, "a.csv", csv_of(rows), **options)
+    said = any("so the recipe is for regression" in each for each in sample.notices)
+    assert said == (task["type"] == "regression" and "task" not in options)
+    model = "ridge" if task["type"] == "regression" else "logistic_regression"
+    assert first_settings(sample, model, tmp_path)["task"] == task
+    for each in (model, "mlp", "lstm"):
+        write_recipe(sample, each, tmp_path / "a.yaml", force=True)
+        assert load_recipe(str(tmp_path / "a.yaml")).model_dump(exclude_unset=True)["task"] == task
+
+
+def test_a_recipe_for_numbers_trains_as_it_is(tmp_path):
+    (tmp_path / "pairs.csv").write_text(csv_of(SIMILAR), encoding="utf-8")
+    done = nlp("config", "init", "pairs.csv", cwd=tmp_path)
+    assert "the second text from column 'sentence2', number from column 'score'" in done.stdout
+    assert "The number is between 0 and 9.75 in train." in done.stdout
+    assert "pearson" in nlp("train", "pairs.yaml", cwd=tmp_path).stdout
+    for wrong in (("--other", "sentence2", "--task", "tagging"), ("--relevance", "score", "--task", "regression")):
+        assert "leave one of them out" in nlp("config", "init", "pairs.csv", "--force", *wrong, cwd=tmp_path, code=2).stderr
+
+
 @pytest.mark.parametrize("model", models_that_give("tree"))
 @pytest.mark.parametrize("content", [TREES, without(3)], ids=["tags", "no tags"])
 def test_the_recipe_is_valid_for_every_parser(tmp_path, model, content):

@@ -18,7 +18,8 @@ def parts(recipe: Recipe, run: "Run", setting: Setting) -> Iterator[str]:
     labels = f"; {len(encoding.labels)} classes" if encoding.labels else ""
     vocabulary = f"; vocabulary {encoding.spec.vocab_size:,}" if encoding.spec.vocab_size else ""
     yield f"data        {sizes} examples{labels}{vocabulary}"
-    yield f"model       {recipe.model.type}: " + ", ".join(f"{name} {value:,}" for name, value in run.model.describe().items())
+    counts = ", ".join(f"{name} {value:,}" for name, value in run.model.describe().items() if value)  # words and weights come with fitting
+    yield f"model       {recipe.model.type}" + (f": {counts}" if counts else "")
     if run.start is not None:
         yield f"start       {run.start}"
     if recipe.training is not None and recipe.training.fine_tune is not None:

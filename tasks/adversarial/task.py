@@ -184,7 +184,7 @@ class Adversarial(Task):
 
     def trouble(self, evaluations: Evaluations) -> str | None:
         """That one player has won, or that samples are all alike."""
-        return trouble_in(evaluations)
+        return trouble_in(evaluations, self.config.loss.type)
 
     def sample_texts(self, predictions: SamplePredictions) -> Sequence[str]:
         """The first ones."""

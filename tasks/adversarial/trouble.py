@@ -12,28 +12,30 @@ WON, LOST = 0.98, 0.02
 """Share of pairs of a real text and a sample that the discriminator puts in the right order."""
 ALIKE = 0.5
 """Share of different samples below which the generator has collapsed."""
-LESS_SURE = "give the discriminator a lower learning rate (model.discriminator.optimizer) or dropout, or use `task.loss.type: wasserstein`"
-MORE_SURE = "give the discriminator more hidden units or a higher learning rate (model.discriminator.optimizer)"
-MORE_KINDS = "use `task.loss.type: wasserstein` with `generator_every: 5`, or a lower learning rate for the generator"
+CALMER = "give the discriminator a lower learning rate (model.discriminator.optimizer) or dropout"
+STRONGER = "give the discriminator more hidden units or a higher learning rate (model.discriminator.optimizer)"
+SLOWER = "give the generator a lower learning rate (model.generator.optimizer)"
+OTHER_LOSS = "use `task.loss.type: wasserstein` with `generator_every: 5`, or "
+"""A remedy for those who do not use it yet."""
 
-
-KINDS: Sequence[tuple[Callable[[Mapping[str, float]], bool], str, str]] = (
+KINDS: Sequence[tuple[Callable[[Mapping[str, float]], bool], str, str, bool]] = (
     (lambda metrics: metrics["different"] < ALIKE,
-     "the generator has collapsed: fewer than half of its samples were different ones", MORE_KINDS),
+     "the generator has collapsed: fewer than half of its samples were different ones", SLOWER, True),
     (lambda metrics: metrics["discriminator_accuracy"] >= WON,
-     f"the discriminator has won: it gave {WON:.0%} of real texts and more a higher score than a sample", LESS_SURE),
+     f"the discriminator has won: it gave {WON:.0%} of real texts and more a higher score than a sample", CALMER, True),
     (lambda metrics: metrics["discriminator_accuracy"] <= LOST,
-     f"the generator has won: the discriminator gave {LOST:.0%} of real texts and fewer a higher score than a sample", MORE_SURE),
+     f"the generator has won: the discriminator gave {LOST:.0%} of real texts and fewer a higher score than a sample", STRONGER, False),
 )
-"""When it is so, what it is, and what to change."""
+"""When it is so, what it is, what to change, and whether the other loss is a remedy too."""
 
 
-def trouble_in(evaluations: Evaluations) -> str | None:
-    """What has gone wrong for longest, when, and what to change; None where nothing has."""
-    found = [(_longest_while(evaluations, is_so), what, remedy) for is_so, what, remedy in KINDS]
-    steps, what, remedy = max(found, key=lambda each: len(each[0]))
+def trouble_in(evaluations: Evaluations, loss: str) -> str | None:
+    """What has gone wrong for longest, when, and what to change where this is the loss; None where nothing has."""
+    found = [(_longest_while(evaluations, is_so), what, remedy, other) for is_so, what, remedy, other in KINDS]
+    steps, what, remedy, other = max(found, key=lambda each: len(each[0]))
     if len(steps) < IN_A_ROW:
         return None
+    remedy = OTHER_LOSS * (other and loss != "wasserstein") + remedy
     return f"{what}, in {len(steps):,} evaluations in a row (steps {steps[0]:,} to {steps[-1]:,}); to change that, {remedy}."
 
 
