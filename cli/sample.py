@@ -262,7 +262,8 @@ def _target(columns: Columns, named: str | None, task: str | None, of_two: bool)
     """The column of the number to predict, of one text or of two: one with a well-known name, or the only one of numbers. Unless `task`
     asks for it, it has decimals, and is what classes would be made of otherwise. None where there is none.
     """
-    numbers = {name: columns[name] for name in columns if name.strip().lower() not in ROW_NUMBERS and _all_numbers(columns[name])}
+    filled = {name: [cell for cell in cells if cell.strip() not in MISSING] for name, cells in columns.items()}
+    numbers = {name: cells for name, cells in filled.items() if name.strip().lower() not in ROW_NUMBERS and _all_numbers(cells)}
     known = _by_name(numbers, TARGET_NAMES) or (next(iter(numbers)) if len(numbers) == 1 else None)
     if task == "regression":
         return named or known
@@ -271,7 +272,7 @@ def _target(columns: Columns, named: str | None, task: str | None, of_two: bool)
 
 
 def _all_numbers(cells: Sequence[str]) -> bool:
-    return all(re.fullmatch(r"\s*[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?\s*", cell) for cell in cells)
+    return bool(cells) and all(re.fullmatch(r"\s*[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?\s*", cell) for cell in cells)
 
 
 def _is_ranking(columns: Columns) -> bool:
@@ -362,8 +363,8 @@ def _text_and_label(file: Path, columns: Columns, text: str | None, label: str |
         raise DataError(f"{file} has columns of numbers only. Name the column of the class with --label; its values have to repeat, and "
                         f"the other columns are what is classified. The columns are {', '.join(columns)}.")
     if text is None or label is None or text == label:
-        raise DataError(f"{file}: cannot infer which column contains the text and which the class. Name them with --text and --label; "
-                        f"the columns are {', '.join(columns)}.")
+        raise DataError(f"{file}: cannot infer which column contains the text and which the class or the number. Name them with --text and "
+                        f"--label; the columns are {', '.join(columns)}.")
     return text, label
 
 
