@@ -116,7 +116,7 @@ def complete_recipe(incomplete: str) -> list[str]:
     from ..configs.yaml.inheritance import recipe_names
 
     with suppress(UserError):  # completion has no place for an error
-        return [name for name in recipe_names() if name.startswith(incomplete)]
+        return [name for name in recipe_names(incomplete.rpartition("/")[0]) if name.startswith(incomplete)]
     return []
 
 

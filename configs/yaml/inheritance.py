@@ -58,9 +58,9 @@ def _may_have_a_model(path: Path) -> bool:
     return re.search(r"^(extends|model):", path.read_text(encoding="utf-8"), re.MULTILINE) is not None
 
 
-def recipe_names() -> list[str]:
-    """The names of the recipes that come with the tool and can be run."""
-    return list(packaged_recipes())
+def recipe_names(group: str = "") -> list[str]:
+    """The names of the recipes that come with the tool and can be run; of a group only its own."""
+    return list(packaged_recipes(group))
 
 
 def read_chain(path: Path, read: Callable[[Path], Located] = read_yaml) -> list[tuple[Path, Located]]:
