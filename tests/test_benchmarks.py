@@ -30,6 +30,7 @@ def assert_row(row, name):
     assert 0 < row["min"] <= row["ratio"] <= row["max"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("dataset", "model"), [("names", "mlp"), ("names", "cnn"), ("names", "lstm"), ("names", "transformer"),
                                                ("names", "bag"), ("pydocs", "lstm"), ("pydocs", "transformer")])
 def test_both_loops_take_their_steps(dataset, model):
@@ -55,12 +56,14 @@ def test_the_loop_by_hand_learns_as_the_tool_does(which):
     assert_same(name, [*overrides, "model.token_dropout=0", "training.schedule.warmup_share=null", "training.batch_size=16"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("recipe", ["names/deep-mlp", "names/cnn", "names/bilstm", "names/transformer", "pydocs/lstm",
                                     "pydocs/transformer"])
 def test_the_loop_by_hand_computes_what_the_tool_computes(recipe):
     assert_same(recipe, [])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("precision", "dtype"), [("bf16", "torch.bfloat16"), ("fp32", "torch.float32")])
 def test_both_loops_multiply_in_the_precision_of_the_recipe(precision, dtype, monkeypatch):
     import bare
