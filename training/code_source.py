@@ -6,6 +6,7 @@ from ..configs.load import load_recipe
 from ..configs.schema.tasks.adversarial import CodesConfig, GanConfig, GumbelGanConfig
 from ..configs.schema.tasks.autoencoding import AutoencoderConfig, AutoencodingConfig
 from ..errors import ConfigError, RunError
+from .finished_run import named_by_kind
 from .folder.checkpoints import checkpoint_path
 from .folder.run_directory import RunDirectory, find_run
 from .folder.tensors import load_into, load_matching, load_tensors
@@ -20,8 +21,7 @@ def autoencoder_of(name: str) -> CodesConfig:
     source = find_run(name)
     recipe = load_recipe(str(source.config))
     if not isinstance(recipe.task, AutoencodingConfig) or not isinstance(recipe.model, AutoencoderConfig):
-        task = "nothing" if recipe.task is None else recipe.task.type
-        raise ConfigError(f"model.codes: {source.address} is a {recipe.model.type} for {task}, and codes are those of an autoencoder. "
+        raise ConfigError(f"model.codes: {named_by_kind(source, recipe)}, and codes are those of an autoencoder. "
                           "Name a run for task autoencoding, such as one of names/autoencoder.")
     own = recipe.model.model_copy(update={"init_from": None, "vectors": None})  # its weights are there
     return CodesConfig(autoencoder=own, tie_embeddings=recipe.task.tie_embeddings, output_bias=recipe.task.output_bias)

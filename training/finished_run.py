@@ -2,6 +2,7 @@
 
 import hashlib
 
+from ..configs.schema.recipe import Recipe
 from ..errors import ConfigError, RunError
 from .folder.checkpoints import checkpoint_path
 from .folder.run_directory import RunDirectory, find_run
@@ -13,6 +14,11 @@ def named_run(name: str, key: str) -> RunDirectory:
         return find_run(name)
     except RunError as error:
         raise RunError(f"{key}: {error}") from None
+
+
+def named_by_kind(source: RunDirectory, recipe: Recipe) -> str:
+    """What a run is, for those who need one of another kind."""
+    return f"{source.address} is a {recipe.model.type} for {'nothing' if recipe.task is None else recipe.task.type}"
 
 
 def refuse_unfinished(source: RunDirectory, key: str, what: str) -> None:

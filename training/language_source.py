@@ -10,6 +10,7 @@ from ..configs.schema.models.networks import NetworkConfig
 from ..configs.schema.models.prompting import PromptingConfig
 from ..configs.schema.tasks.language_modeling import LanguageModelingConfig
 from ..errors import ConfigError
+from .finished_run import named_by_kind
 from .folder.run_directory import find_run
 
 if TYPE_CHECKING:
@@ -30,9 +31,8 @@ def _of_run(name: str) -> "LanguageModel":
     source = find_run(name)
     recipe = load_recipe(str(source.config))
     if not isinstance(recipe.task, LanguageModelingConfig) or not isinstance(recipe.model, NetworkConfig):
-        task = "nothing" if recipe.task is None else recipe.task.type
-        raise ConfigError(f"model.lm: {source.address} is a {recipe.model.type} for {task}, and only a network that predicts the next "
-                          "token can be prompted. Name a run of a recurrent network or a transformer for language_modeling.")
+        raise ConfigError(f"model.lm: {named_by_kind(source, recipe)}, and only a network that predicts the next token can "
+                          "be prompted. Name a run of a recurrent network or a transformer for language_modeling.")
     run = open_run(source, "cpu")
     tokenizer, longest = run.encoding.tokenizer, recipe.model.longest_input
     assert tokenizer is not None, "the schema requires a tokenizer"

@@ -14,7 +14,7 @@ from ..configs.schema.tasks.tagging import TaggingConfig
 from ..datasets.formats.conll import split_tokens
 from ..datasets.tokenizers.tagger import PART_OF_SPEECH, SYNTAX
 from ..errors import ConfigError
-from .finished_run import named_run, refuse_unfinished, run_fingerprint
+from .finished_run import named_by_kind, named_run, refuse_unfinished, run_fingerprint
 from .folder.run_directory import RunDirectory
 
 if TYPE_CHECKING:
@@ -45,9 +45,8 @@ def open_tagger(name: str, key: str = PART_OF_SPEECH) -> RunTagger:
     if key == SYNTAX:
         _refuse_no_parser(source, recipe)
     elif not isinstance(recipe.task, TaggingConfig):
-        task = "nothing" if recipe.task is None else recipe.task.type
-        raise ConfigError(f"{key}: {source.address} is a {recipe.model.type} for {task}, and only a tagger gives each word a tag. Name a "
-                          "run with `task: {type: tagging}`, such as one of ud_english_ewt/averaged-perceptron.")
+        raise ConfigError(f"{key}: {named_by_kind(source, recipe)}, and only a tagger gives each word a tag. Name a run with "
+                          "`task: {type: tagging}`, such as one of ud_english_ewt/averaged-perceptron.")
     refuse_unfinished(source, key, "tags")
     return _opened(source, run_fingerprint(source))
 

@@ -13,7 +13,7 @@ from ..errors import ConfigError, DataError, RunError
 from ..models.pretrained.folder import find_local_weights, find_weights
 from ..models.pretrained.packages import PACKAGES
 from ..tasks.word_vectors import WordVectors as WordVectorsTask
-from .finished_run import refuse_unfinished, run_fingerprint
+from .finished_run import named_by_kind, refuse_unfinished, run_fingerprint
 from .folder.run_directory import RunDirectory, find_run
 
 
@@ -74,7 +74,6 @@ def has_vectors(name: str) -> bool:
 def _refuse_other_run(source: RunDirectory, key: str) -> None:
     recipe = load_recipe(str(source.config))
     if not isinstance(recipe.task, WordVectorsConfig):
-        task = "nothing" if recipe.task is None else recipe.task.type
-        raise ConfigError(f"{key}: {source.address} is a {recipe.model.type} for {task}, which has no word vectors. Name a run with "
+        raise ConfigError(f"{key}: {named_by_kind(source, recipe)}, which has no word vectors. Name a run with "
                           "`task: {type: word_vectors}`, such as one of brown/skip-gram.")
     refuse_unfinished(source, key, "vectors")
