@@ -431,7 +431,7 @@ def test_a_tagger_of_another_column_is_refused(trained):
     printed = nlp("train", "--config", "tagged.yaml", "--set", "task.columns=[form, xpos]", cwd=trained, code=2).stderr
     assert "task.tagger: " in printed and "`ADJ`" in printed and "`XADJ`" in printed
     printed = nlp("train", "--config", "tagged.yaml", "--set", "task.tagger=network", cwd=trained, code=2).stderr
-    assert printed.startswith("Error: task.tagger: network/first is a lstm for parsing")
+    assert printed.startswith("Error: task.tagger: network/first is a run of lstm for parsing")
 
 
 PIPELINE = """
@@ -454,7 +454,7 @@ def test_pairs_of_words_and_heads_are_features_of_a_classical_pipeline(trained, 
     assert nlp("predict", "pipeline", "the dog barks", cwd=trained).stdout.startswith("a ")
     names = json.loads((trained / "runs/pipeline/first/tokenizer/ngrams.json").read_text(encoding="utf-8"))
     assert "barks>dog" in names["syntax"]
-    for run, words in (("perceptron", "reads tags, which a text has not"), ("tagger", "is a most_frequent_tag, and no parser")):
+    for run, words in (("perceptron", "reads tags, which a text does not have"), ("tagger", "is a run of most_frequent_tag")):
         (trained / "other.yaml").write_text(PIPELINE.replace("RUN", run), encoding="utf-8")
         printed = nlp("train", "--config", "other.yaml", cwd=trained, code=2).stderr
         assert printed.startswith("Error: tokenizer.analysis.syntax.parser: ") and words in printed

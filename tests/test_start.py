@@ -71,7 +71,8 @@ def test_the_output_comes_along_where_the_task_is_the_same(folder):
     (["model.n_heads=4"], "model.n_heads is 4, there it is 2 (masked/first). Make them equal."),
     (["tokenizer={type: characters}"], "tokenizer: differs from that of masked/first"),
     (["model.init_from=masked/none"], "There is no run 'masked/none'"),
-    (["model.init_from=rules/first"], "rules/first is a rules, which has no weights that a network could start from"),
+    (["model.init_from=names/masked-lm"], "`nlp runs` lists all. Begin with `nlp train names/masked-lm`."),
+    (["model.init_from=rules/first"], "rules/first is a run of rules for classification, which has no weights"),
     (["model={type: mlp, hidden_sizes: [3], d_embedding: 16, init_from: masked/first}"], "has no weight that this mlp could start from"),
 ])
 def test_what_does_not_fit_is_refused_and_nothing_is_kept(folder, settings, message):

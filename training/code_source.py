@@ -6,9 +6,9 @@ from ..configs.load import load_recipe
 from ..configs.schema.tasks.adversarial import CodesConfig, GanConfig, GumbelGanConfig
 from ..configs.schema.tasks.autoencoding import AutoencoderConfig, AutoencodingConfig
 from ..errors import ConfigError, RunError
-from .finished_run import named_by_kind
+from .finished_run import named_by_kind, named_run
 from .folder.checkpoints import checkpoint_path
-from .folder.run_directory import RunDirectory, find_run
+from .folder.run_directory import RunDirectory
 from .folder.tensors import load_into, load_matching, load_tensors
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def autoencoder_of(name: str) -> CodesConfig:
     """How the autoencoder of a run is built. Raises ConfigError for a run of something else."""
-    source = find_run(name)
+    source = named_run(name, "model.codes")
     recipe = load_recipe(str(source.config))
     if not isinstance(recipe.task, AutoencodingConfig) or not isinstance(recipe.model, AutoencoderConfig):
         raise ConfigError(f"model.codes: {named_by_kind(source, recipe)}, and codes are those of an autoencoder. "

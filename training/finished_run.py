@@ -2,6 +2,7 @@
 
 import hashlib
 
+from ..configs.catalog import packaged
 from ..configs.schema.recipe import Recipe
 from ..errors import ConfigError, RunError
 from .folder.checkpoints import checkpoint_path
@@ -9,16 +10,17 @@ from .folder.run_directory import RunDirectory, find_run
 
 
 def named_run(name: str, key: str) -> RunDirectory:
-    """The run of this name. Raises RunError, which begins with the key."""
+    """The run of this name. Raises RunError, which begins with the key, and says how a recipe of this name becomes a run."""
     try:
         return find_run(name)
     except RunError as error:
-        raise RunError(f"{key}: {error}") from None
+        remedy = f" Begin with `nlp train {name}`." if name in packaged() else ""
+        raise RunError(f"{key}: {error}{remedy}") from None
 
 
 def named_by_kind(source: RunDirectory, recipe: Recipe) -> str:
     """What a run is, for those who need one of another kind."""
-    return f"{source.address} is a {recipe.model.type} for {'nothing' if recipe.task is None else recipe.task.type}"
+    return f"{source.address} is a run of {recipe.model.type} for {'nothing' if recipe.task is None else recipe.task.type}"
 
 
 def refuse_unfinished(source: RunDirectory, key: str, what: str) -> None:

@@ -10,8 +10,7 @@ from ..configs.schema.models.networks import NetworkConfig
 from ..configs.schema.models.prompting import PromptingConfig
 from ..configs.schema.tasks.language_modeling import LanguageModelingConfig
 from ..errors import ConfigError
-from .finished_run import named_by_kind
-from .folder.run_directory import find_run
+from .finished_run import named_by_kind, named_run
 
 if TYPE_CHECKING:
     from ..models.prompting.language_model import LanguageModel
@@ -28,7 +27,7 @@ def _of_run(name: str) -> "LanguageModel":
     from ..models.prompting.language_model import OwnLanguageModel
     from .open_run import open_run  # which itself builds models
 
-    source = find_run(name)
+    source = named_run(name, "model.lm")
     recipe = load_recipe(str(source.config))
     if not isinstance(recipe.task, LanguageModelingConfig) or not isinstance(recipe.model, NetworkConfig):
         raise ConfigError(f"model.lm: {named_by_kind(source, recipe)}, and only a network that predicts the next token can "

@@ -26,6 +26,7 @@ from ..errors import ConfigError, RunError
 from ..tasks.build import build_task, preparation
 from ..tasks.task import Task
 from .code_source import autoencoder_of, take_autoencoder, take_decoder
+from .finished_run import named_by_kind, named_run
 from .folder.checkpoints import checkpoint_path, has_checkpoint
 from .folder.data_file import load_encoding
 from .folder.run_directory import RunDirectory, find_run
@@ -121,11 +122,11 @@ def start_of(recipe: Recipe, directory: RunDirectory | None = None) -> Start | P
     if name is None:
         assert isinstance(model, PretrainedNetworkConfig)
         return published_start(recipe, model)
-    source = find_run(name)
+    source = named_run(name, key)
     theirs = load_recipe(str(source.config))
     if not isinstance(theirs.model, NetworkConfig):
-        raise ConfigError(f"{key}: {source.address} is a {theirs.model.type}, which has no weights that a network could start "
-                          "from. Name the run of a network.")
+        raise ConfigError(f"{key}: {named_by_kind(source, theirs)}, which has no weights that a network could start from. Name the run "
+                          "of a network.")
     if not has_checkpoint(source):
         raise ConfigError(f"{key}: {source.address} has no checkpoint to start from. Train it first, or name another run.")
     start = Start(source, theirs, load_encoding(source)[0])
@@ -189,7 +190,7 @@ def pinned(recipe: Recipe) -> Recipe:
         recipe = recipe.model_copy(update={"task": recipe.task.model_copy(update={"tagger": address})})
     if isinstance(recipe.tokenizer, NgramTokenizer):
         recipe = recipe.model_copy(update={"tokenizer": _pinned_tokenizer(recipe.tokenizer)})
-    changes: dict[str, Any] = {key: find_run(name).address for key, name in recipe.model.sources.items()}
+    changes: dict[str, Any] = {key: named_run(name, f"model.{key}").address for key, name in recipe.model.sources.items()}
     if (vectors := getattr(recipe.model, "vectors", None)) is not None:
         changes["vectors"] = _pinned_vectors(vectors, VECTORS)
     if isinstance(recipe.model, PretrainedNetworkConfig) and recipe.model.architecture is None:

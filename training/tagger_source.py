@@ -53,7 +53,8 @@ def open_tagger(name: str, key: str = PART_OF_SPEECH) -> RunTagger:
 
 def _refuse_no_parser(source: RunDirectory, recipe: Recipe) -> None:
     if not isinstance(recipe.task, ParsingConfig) or recipe.task.reads_tags:
-        what = "reads tags, which a text has not" if isinstance(recipe.task, ParsingConfig) else f"is a {recipe.model.type}, and no parser"
+        reads_tags = isinstance(recipe.task, ParsingConfig)
+        what = "reads tags, which a text does not have" if reads_tags else f"is a run of {recipe.model.type}, not a parser"
         raise ConfigError(f"{SYNTAX}: {source.address} {what}. Name a run with `task: {{type: parsing, columns: [form]}}`, or one with "
                           "`task.tagger`.")
 
