@@ -139,11 +139,10 @@ def _tagging(sample: Sample, model: str, section: type) -> dict[str, Any]:
     return {"task": task, **_of_words(model, section), "training": training}
 
 
-def _of_words(model: str, section: type) -> dict[str, Any]:
+def _of_words(model: str, section: type[NetworkConfig]) -> dict[str, Any]:
     """Tokenizer and model of a network that reads words and their characters."""
-    fields = getattr(section, "model_fields", {})
-    both = {"bidirectional": True} if "bidirectional" in fields else {}
-    characters = {"characters": {"type": "cnn"}} if "characters" in fields else {}
+    both = {"bidirectional": True} if "bidirectional" in section.model_fields else {}
+    characters = {"characters": {"type": "cnn"}} if "characters" in section.model_fields else {}
     return {"tokenizer": {"type": "words", "split": "whitespace", "lowercase": True, "min_frequency": 2},
             "model": {"type": model, **both, **characters}}
 

@@ -3,13 +3,14 @@
 import json
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from ..configs.schema.data import FileData
 from ..datasets.encoded.texts.labelled_texts import MISSING
+from ..datasets.encoded.texts.numbered_texts import parsed
 from ..datasets.files import read_content
 from ..datasets.formats.arrow import list_columns
 from ..datasets.formats.encodings import UTF8, decode, find_encoding
@@ -262,17 +263,14 @@ def _target(columns: Columns, named: str | None, task: str | None, of_two: bool)
     """The column of the number to predict, of one text or of two: one with a well-known name, or the only one of numbers. Unless `task`
     asks for it, it has decimals, and is what classes would be made of otherwise. None where there is none.
     """
-    filled = {name: [cell for cell in cells if cell.strip() not in MISSING] for name, cells in columns.items()}
-    numbers = {name: cells for name, cells in filled.items() if name.strip().lower() not in ROW_NUMBERS and _all_numbers(cells)}
+    read = {name: [parsed(cell) for cell in cells if cell.strip() not in MISSING] for name, cells in columns.items()
+            if name.strip().lower() not in ROW_NUMBERS}
+    numbers = {name: cells for name, cells in read.items() if cells and None not in cells}
     known = _by_name(numbers, TARGET_NAMES) or (next(iter(numbers)) if len(numbers) == 1 else None)
     if task == "regression":
         return named or known
     likely = named or (known if of_two else None) or _label_column(columns) or known
-    return likely if likely in numbers and any(float(cell) % 1 for cell in numbers[likely]) else None
-
-
-def _all_numbers(cells: Sequence[str]) -> bool:
-    return bool(cells) and all(re.fullmatch(r"\s*[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?\s*", cell) for cell in cells)
+    return likely if likely in numbers and any(number % 1 for number in numbers[likely] if number is not None) else None
 
 
 def _is_ranking(columns: Columns) -> bool:
@@ -294,7 +292,7 @@ def _of_ranking(file: Path, columns: Columns, named: Named, header: bool, notice
                   relevance=places.get("relevance"), columns={} if header else places)
 
 
-def _by_name(columns: Columns, known: Sequence[str]) -> str | None:
+def _by_name(columns: Iterable[str], known: Sequence[str]) -> str | None:
     """The column whose name is the first of the known ones."""
     return min((name for name in columns if _rank(name, known) < len(known)), key=lambda name: _rank(name, known), default=None)
 

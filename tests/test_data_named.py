@@ -34,7 +34,7 @@ def large_ones_are_slow(*cases):
     return [pytest.param(*case, marks=pytest.mark.slow) if case[0] in LARGE else case for case in cases]
 
 
-@pytest.mark.parametrize("name", [pytest.param(name, marks=pytest.mark.slow) if name in LARGE else name for name in DOWNLOADED])
+@pytest.mark.parametrize(("name",), large_ones_are_slow(*((name,) for name in DOWNLOADED)))
 def test_sizes_and_columns_are_those_of_the_table(name):
     named, dataset = DATASETS[name], real(name)
     sizes = {split: len(table) for split, table in dataset.splits.items()}

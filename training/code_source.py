@@ -6,7 +6,7 @@ from ..configs.load import load_recipe
 from ..configs.schema.tasks.adversarial import CodesConfig, GanConfig, GumbelGanConfig
 from ..configs.schema.tasks.autoencoding import AutoencoderConfig, AutoencodingConfig
 from ..errors import ConfigError, RunError
-from .finished_run import named_by_kind, named_run
+from .finished_run import differences, named_by_kind, named_run
 from .folder.checkpoints import checkpoint_path
 from .folder.run_directory import RunDirectory
 from .folder.tensors import load_into, load_matching, load_tensors
@@ -31,8 +31,8 @@ def take_autoencoder(source: RunDirectory, model: "CodeGan", config: GanConfig) 
     """Copy its weights, and say so. Raises ConfigError where the run has another one than the recipe states."""
     theirs = autoencoder_of(source.address)
     if theirs != config.architecture:
-        mine = {} if config.architecture is None else _flat(config.architecture)
-        different = [f"{key} is {mine.get(key)}, there it is {value}" for key, value in _flat(theirs).items() if mine.get(key) != value]
+        stated = {} if config.architecture is None else _flat(config.architecture)
+        different = differences({key: stated.get(key) for key in _flat(theirs)}, _flat(theirs))
         raise ConfigError(f"model.architecture: {'; '.join(different)} ({source.address}). Leave the section out: training fills it in.")
     load_into(model.autoencoder, load_tensors(checkpoint_path(source, "best") / "model.safetensors"))
     counts = [sum(parameter.numel() for parameter in part.parameters()) for part in (model.autoencoder, model)]
@@ -44,9 +44,10 @@ def take_decoder(source: RunDirectory, model: "GumbelGan", theirs: AutoencoderCo
     where they do not fit.
     """
     mine: GumbelGanConfig = model.config
-    pairs = {"d_noise": (mine.d_noise, theirs.d_code), **{f"generator.{key}": (getattr(mine.generator, key), getattr(theirs, key))
-                                                          for key in ("cell", "d_embedding", "hidden_size", "n_layers")}}
-    if different := [f"model.{key} is {own}, there it is {other}" for key, (own, other) in pairs.items() if own != other]:
+    keys = ("cell", "d_embedding", "hidden_size", "n_layers")
+    own = {"d_noise": mine.d_noise, **{f"generator.{key}": getattr(mine.generator, key) for key in keys}}
+    other = {"d_noise": theirs.d_code, **{f"generator.{key}": getattr(theirs, key) for key in keys}}
+    if different := differences(own, other, "model."):
         raise ConfigError(f"model.init_from: {'; '.join(different)} ({source.address}; d_noise has the size of a code). Make them equal.")
     try:
         weights = load_tensors(checkpoint_path(source, "best") / "model.safetensors")

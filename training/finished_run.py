@@ -1,6 +1,7 @@
 """An earlier run that a recipe names: found under the key that names it, finished, and known by its content."""
 
 import hashlib
+from collections.abc import Mapping
 
 from ..configs.catalog import packaged
 from ..configs.schema.recipe import Recipe
@@ -21,6 +22,11 @@ def named_run(name: str, key: str) -> RunDirectory:
 def named_by_kind(source: RunDirectory, recipe: Recipe) -> str:
     """What a run is, for those who need one of another kind."""
     return f"{source.address} is a run of {recipe.model.type} for {'nothing' if recipe.task is None else recipe.task.type}"
+
+
+def differences(mine: Mapping[str, object], theirs: Mapping[str, object], prefix: str = "") -> list[str]:
+    """What a recipe states otherwise than the run that it starts from."""
+    return [f"{prefix}{key} is {value}, there it is {theirs.get(key)}" for key, value in mine.items() if value != theirs.get(key)]
 
 
 def refuse_unfinished(source: RunDirectory, key: str, what: str) -> None:

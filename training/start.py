@@ -26,7 +26,7 @@ from ..errors import ConfigError, RunError
 from ..tasks.build import build_task, preparation
 from ..tasks.task import Task
 from .code_source import autoencoder_of, take_autoencoder, take_decoder
-from .finished_run import named_by_kind, named_run
+from .finished_run import differences, named_by_kind, named_run
 from .folder.checkpoints import checkpoint_path, has_checkpoint
 from .folder.data_file import load_encoding
 from .folder.run_directory import RunDirectory, find_run
@@ -98,8 +98,7 @@ class Start:
         if source.type != config.type:
             return
         mine, theirs = config.model_dump(exclude=MAY_DIFFER), source.model_dump(exclude=MAY_DIFFER)
-        different = [f"model.{name} is {mine[name]}, there it is {theirs[name]}" for name in mine if mine[name] != theirs.get(name)]
-        if different:
+        if different := differences(mine, theirs, "model."):
             raise ConfigError(f"model.init_from: {'; '.join(different)} ({self.directory.address}). Make them equal.")
 
     def _report(self, model: Any, loaded: Collection[str], left: Collection[str]) -> str:

@@ -1,1 +1,1 @@
-"""What is asked of a model, a file for each task, with the models that only this task has."""
+"""The `task:` section: a file for each task, with the models that only this task uses."""

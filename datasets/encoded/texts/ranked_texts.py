@@ -150,7 +150,7 @@ class RankedTexts(Preparation):
         texts = table.columns[self.task.text]
         if (other := next((row for row in rows if texts[row] != texts[rows[0]]), None)) is not None:
             raise DataError(f"{table.where(other)} has the query {texts[other][:SHOWN]!r}, and {table.where(rows[0])} of the same id in "
-                            f"column `{self.task.query_id}` has {texts[rows[0]][:SHOWN]!r}. An id stands for one query: correct it, or "
+                            f"column `{self.task.query_id}` has {texts[rows[0]][:SHOWN]!r}. An id belongs to one query: correct it, or "
                             "leave task.query_id out where a query is known by its text.")
 
     def learn(self, train: Table, tokenizers: Tokenizers) -> Encoding:
