@@ -12,6 +12,7 @@ from statistics import NormalDist
 import numpy as np
 import pytest
 import tiny_runs
+import yaml
 from command import nlp, nlp_process, write_names, write_recipe
 from made_runs import CLASSES, classified, made_run
 from nlp.analysis.comparison.choice import choose, names_of
@@ -34,6 +35,7 @@ from nlp.analysis.statistics.methods import compare_methods
 from nlp.analysis.statistics.power import smallest_difference
 from nlp.analysis.statistics.proportions import newcombe_interval, wilson_interval
 from nlp.analysis.statistics.sums import ratio
+from nlp.configs.load import load_recipe
 from nlp.configs.schema.model import differs_by_seed
 from nlp.errors import DataError, RunError
 from nlp.tasks.row_scores import pooled
@@ -405,6 +407,16 @@ def test_of_a_recipe_the_latest_method_counts_and_of_a_seed_the_latest_run(folde
     old_and_new = choose(["names/lstm/old", "names/lstm/new", "names/lstm/new"], "test")
     assert names_of(old_and_new.groups) == ["lstm (hidden_size=4)", "lstm (hidden_size=8)"]
     assert "named twice" in old_and_new.notices[0]
+
+
+def test_a_run_of_an_earlier_version_is_of_the_same_method(folder):
+    new = load_recipe("names/lstm").model_dump(mode="json")
+    old = new | {"model": {key: value for key, value in new["model"].items() if key not in ("init_from", "pooling")}}
+    for seed, recipe in enumerate((old, new), 1):
+        run = made_run(folder, "names/lstm", classified(GOLD, some(50, seed)), seed=seed)
+        (run / "config.yaml").write_text(yaml.safe_dump(recipe | {"seeds": [seed]}), encoding="utf-8")
+    (group,) = choose(["names/lstm"], "test").groups
+    assert [each.seed for each in group.runs] == [1, 2]
 
 
 def test_points_of_a_learning_curve_are_no_methods_of_their_recipe(folder):

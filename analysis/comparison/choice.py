@@ -3,15 +3,18 @@
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import yaml
+from pydantic import ValidationError
 
 from ...configs.catalog import is_pattern
 from ...configs.schema.model import differs_by_seed
+from ...configs.schema.recipe import Recipe
 from ...errors import RunError
 from ...training.folder.files import REMEDY
 from ...training.folder.run_directory import RunDirectory, find_runs, list_runs, runs_in, runs_root
@@ -170,7 +173,7 @@ def _reason(run: RunDirectory, split: str) -> str | None:
 def _candidate(run: RunDirectory) -> Candidate:
     """Raises RunError where the saved recipe cannot be read."""
     try:
-        recipe = dict(yaml.load(run.config.read_bytes(), getattr(yaml, "CSafeLoader", yaml.SafeLoader)))
+        recipe = _with_defaults(dict(yaml.load(run.config.read_bytes(), getattr(yaml, "CSafeLoader", yaml.SafeLoader))))
         (seed,), _ = recipe.pop("seeds"), recipe["model"]["type"]
         fold = _take_fold(recipe)
     except (OSError, ValueError, TypeError, KeyError, RecursionError, yaml.YAMLError):
@@ -178,6 +181,13 @@ def _candidate(run: RunDirectory) -> Candidate:
     for key in ("description", "score_test"):
         recipe.pop(key, None)
     return Candidate(run, recipe, seed, fold)
+
+
+def _with_defaults(recipe: dict[str, Any]) -> dict[str, Any]:
+    """The recipe of a run of an earlier version with the settings that came later, so that it is of one method with runs of this one."""
+    with suppress(ValidationError):  # it has a setting that is gone
+        return Recipe.model_validate(recipe).model_dump(mode="json")
+    return recipe
 
 
 def _take_fold(recipe: dict[str, Any]) -> int:
