@@ -11,7 +11,7 @@ from ..datasets.encoded.split import Split
 from ..datasets.named.catalog import find_dataset
 from ..errors import ConfigError
 from ..models.model_report import ModelReport
-from ..tasks.spans import Counts
+from ..tasks.scoring.spans import Counts
 from ..tasks.task import Confusion
 from ..training.evaluate import predict
 from ..training.finish import save_predictions, saved_report

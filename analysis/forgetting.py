@@ -7,7 +7,7 @@ from ..datasets.build import read_split
 from ..training.evaluate import predict
 from ..training.folder.run_directory import RunDirectory
 from ..training.open_run import OpenedRun
-from ..training.start import lend_encoder
+from ..training.sources.start import lend_encoder
 
 
 @dataclass(frozen=True)

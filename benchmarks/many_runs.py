@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import numpy as np
 import typer
-from nlp.tasks.row_scores import MetricRows, RowScores, compact, hashes, ones
+from nlp.tasks.scoring.row_scores import MetricRows, RowScores, compact, hashes, ones
 from nlp.training.folder.files import write_json
 from nlp.training.folder.row_scores_file import write_row_scores
 from pairs import seconds, show

@@ -72,7 +72,7 @@ def _with_data(recipe: "Recipe") -> "tuple[Recipe, Data | None]":
 
     if not needs_data(recipe):
         return recipe, None
-    from ..training.start import build_recipe_data, pinned, start_of
+    from ..training.sources.start import build_recipe_data, pinned, start_of
 
     notice("sizes come from the recipe's data, which is read (or taken from the cache); "
            "with `data: {type: sizes}` nothing is read.")

@@ -138,8 +138,8 @@ def token_checks(opened: Opened) -> "dict[str, TokenCheck]":
     from ..configs.schema.tokenizer import TokenSequence
     from ..datasets.check import check_tokens, tokens_as_texts
     from ..datasets.tokenizers.tokenizer import train_tokenizer
-    from ..training.tagger_source import open_tagger
-    from ..training.vectors_source import open_vectors
+    from ..training.sources.tagger import open_tagger
+    from ..training.sources.vectors import open_vectors
 
     config = opened.tokenizer
     if config is None:

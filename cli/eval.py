@@ -11,7 +11,7 @@ from .next_steps import print_next_steps
 if TYPE_CHECKING:
     from ..analysis.evaluation import Report
     from ..models.model_report import ModelReport
-    from ..tasks.spans import Counts
+    from ..tasks.scoring.spans import Counts
 
 SHOWN_ROWS = 30
 """Of what a model reports, such as its rules."""
@@ -121,7 +121,7 @@ def _as_json(report: "Report") -> dict[str, Any]:
 
 def _spans_as_json(counts: "Counts") -> dict[str, dict[str, float]]:
     """By type: its scores, and how many are correct, predicted and gold."""
-    from ..tasks.spans import precision_recall_f1
+    from ..tasks.scoring.spans import precision_recall_f1
 
     _, by_type = precision_recall_f1(counts)
     return {kind: scores._asdict() | dict(zip(("correct", "predicted", "gold"), counts[kind].tolist(), strict=True))
@@ -166,7 +166,7 @@ def _print_model_report(report: "ModelReport") -> None:
 
 def _print_spans(counts: "Counts") -> None:
     """Metrics of each type of span, as the conlleval script reports them."""
-    from ..tasks.spans import precision_recall_f1
+    from ..tasks.scoring.spans import precision_recall_f1
     from .tables import table
 
     _, by_type = precision_recall_f1(counts)
@@ -178,7 +178,7 @@ def _print_spans(counts: "Counts") -> None:
 def _print_confusion(report: "Report") -> None:
     """Metrics of each class, the confusion matrix where it fits a terminal, and the most frequent mistakes."""
     from ..analysis.evaluation import worst
-    from ..tasks.metrics import f1_scores, precision_and_recall
+    from ..tasks.scoring.metrics import f1_scores, precision_and_recall
     from .confusion import print_matrix
     from .console import say
     from .tables import table

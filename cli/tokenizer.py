@@ -105,8 +105,8 @@ def train_recipe(config: str, overrides: Sequence[str]) -> Trained:
     from ..datasets.encoded.cache import Cache
     from ..errors import ConfigError
     from ..tasks.build import preparation
-    from ..training.tagger_source import open_tagger
-    from ..training.vectors_source import open_vectors
+    from ..training.sources.tagger import open_tagger
+    from ..training.sources.vectors import open_vectors
 
     recipe = load_recipe(config, overrides)
     if recipe.tokenizer is None:
@@ -131,7 +131,7 @@ def train_recipe(config: str, overrides: Sequence[str]) -> Trained:
 def open_tokenizer(target: str, overrides: Sequence[str]) -> "tuple[Tokenizer, list[str]]":
     """The tokenizer in a folder or of a recipe, and texts to show it with where there are any."""
     from ..datasets.tokenizers.tokenizer import ABOUT, load_tokenizer
-    from ..training.tagger_source import open_tagger
+    from ..training.sources.tagger import open_tagger
 
     folder = Path(target).expanduser()
     for place in (folder, folder / "tokenizer"):

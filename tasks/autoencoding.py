@@ -12,11 +12,11 @@ from ..datasets.arrays import BoolArray, FloatArray, IntArray
 from ..datasets.encoded.batching import evenly_spaced
 from ..datasets.encoded.split import Batch, Split
 from ..datasets.encoded.texts.rebuilt_texts import RebuiltSplit, RebuiltTexts
-from .figures import ratio
-from .row_scores import MetricColumns, compact, ones
+from .scoring.figures import ratio
+from .scoring.row_scores import MetricColumns, compact, ones
+from .scoring.text_scores import EditScores, TextScores
 from .sequence_to_sequence import SequenceToSequence, TextPredictions
 from .task import MOST_POINTS, Points, PredictOptions
-from .text_scores import EditScores, TextScores
 
 if TYPE_CHECKING:
     from torch import nn

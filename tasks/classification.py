@@ -16,10 +16,10 @@ from ..datasets.encoded.split import Batch, Encoding
 from ..datasets.encoded.texts.labelled_texts import LabelledTexts
 from ..models.head import Head
 from ..models.model_report import ModelReport
-from . import metrics
-from .baselines import trivial_accuracies
 from .predictions import Predictions
-from .row_scores import MetricColumns, compact, ones
+from .scoring import metrics
+from .scoring.baselines import trivial_accuracies
+from .scoring.row_scores import MetricColumns, compact, ones
 from .task import Confusion, Task, stated
 
 if TYPE_CHECKING:

@@ -17,9 +17,9 @@ from ..datasets.encoded.texts.token_stream import RunningText, TokenStream
 from ..datasets.tokenizers.token_sequences import TokenSequences
 from ..models.generation import generate
 from ..models.head import Head, Sampling
-from .figures import LARGEST_EXPONENT
 from .predictions import Predictions
-from .row_scores import MetricColumns, RowTexts, compact
+from .scoring.figures import LARGEST_EXPONENT
+from .scoring.row_scores import MetricColumns, RowTexts, compact
 from .task import Explain, PredictOptions, StreamedAnswer, Task, stated
 
 if TYPE_CHECKING:

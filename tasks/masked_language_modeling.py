@@ -16,10 +16,10 @@ from ..datasets.encoded.texts.masked_texts import MaskedSplit, MaskedTexts, with
 from ..datasets.encoded.texts.text_parts import TextPartPairs
 from ..datasets.tokenizers.token_sequences import TokenSequences
 from ..models.head import Head, Heads
-from .figures import exp_ratio, ratio
-from .metrics import softmax
 from .predictions import Predictions
-from .row_scores import MetricColumns, RowTexts, compact, ones
+from .scoring.figures import exp_ratio, ratio
+from .scoring.metrics import softmax
+from .scoring.row_scores import MetricColumns, RowTexts, compact, ones
 from .task import Answer, Explain, PredictOptions, Task, stated, unanswered
 
 if TYPE_CHECKING:

@@ -16,9 +16,9 @@ from ..datasets.encoded.split import Batch, Encoding
 from ..datasets.formats.conll import split_tokens
 from ..models.head import Head, TreeSizes
 from ..models.parsing.spanning_tree import best_tree
-from . import metrics
 from .predictions import Predictions
-from .row_scores import MetricColumns, compact
+from .scoring import metrics
+from .scoring.row_scores import MetricColumns, compact
 from .task import Confusion, Task, stated
 from .tree_drawing import drawn_tree
 

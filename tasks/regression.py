@@ -12,9 +12,9 @@ from ..datasets.arrays import FloatArray
 from ..datasets.encoded.split import Batch, Encoding
 from ..datasets.encoded.texts.numbered_texts import NumberedTexts
 from ..models.head import Head
-from .correlation import pearson, ranks, spearman
 from .predictions import Predictions
-from .row_scores import MetricColumns, ones
+from .scoring.correlation import pearson, ranks, spearman
+from .scoring.row_scores import MetricColumns, ones
 from .task import Task
 
 if TYPE_CHECKING:

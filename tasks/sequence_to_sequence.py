@@ -19,11 +19,11 @@ from ..datasets.encoded.texts.text_pairs import PairSplit, Raw, TextPairs
 from ..datasets.tokenizers.token_sequences import TokenSequences
 from ..errors import ConfigError
 from ..models.head import Head, Sampling
-from .figures import exp_ratio
 from .predictions import Predictions
-from .row_scores import MetricColumns, RowTexts, compact, ones
+from .scoring.figures import exp_ratio
+from .scoring.row_scores import MetricColumns, RowTexts, compact, ones
+from .scoring.text_scores import EditScores, NoScores, TextScores, TranslationScores
 from .task import Alignment, Answer, Explain, PredictOptions, Task, stated, unanswered
-from .text_scores import EditScores, NoScores, TextScores, TranslationScores
 
 if TYPE_CHECKING:
     from torch import nn

@@ -13,11 +13,11 @@ from ..datasets.encoded.labels import UNSEEN
 from ..datasets.encoded.sentences.tagged_sentences import TaggedSentences
 from ..datasets.encoded.split import Batch, Encoding
 from ..models.head import Head
-from . import metrics
-from .baselines import trivial_accuracies
 from .predictions import Predictions
-from .row_scores import MetricColumns, compact
-from .spans import Counts, invalid_places, precision_recall_f1, span_counts, summed
+from .scoring import metrics
+from .scoring.baselines import trivial_accuracies
+from .scoring.row_scores import MetricColumns, compact
+from .scoring.spans import Counts, invalid_places, precision_recall_f1, span_counts, summed
 from .task import Confusion, Task, stated
 
 if TYPE_CHECKING:

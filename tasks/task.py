@@ -18,9 +18,9 @@ from ..errors import ConfigError
 from ..models.head import Heads, Sampling
 from ..models.model_report import ModelReport
 from ..terminal import on_one_line
-from .metrics import confusion_matrix
-from .row_scores import MetricColumns, MetricRows, RowScores, RowTexts, hashes, keys_of
-from .spans import Counts
+from .scoring.metrics import confusion_matrix
+from .scoring.row_scores import MetricColumns, MetricRows, RowScores, RowTexts, hashes, keys_of
+from .scoring.spans import Counts
 
 if TYPE_CHECKING:
     from torch import nn

@@ -19,10 +19,10 @@ from ..datasets.tokenizers.token_sequences import TokenSequences
 from ..datasets.word_pairs import WordPairs, read_word_pairs
 from ..errors import DataError
 from ..models.head import Head
-from .correlation import spearman
-from .figures import ratio
 from .predictions import Predictions
-from .row_scores import MetricColumns, RowTexts, compact
+from .scoring.correlation import spearman
+from .scoring.figures import ratio
+from .scoring.row_scores import MetricColumns, RowTexts, compact
 from .task import MOST_POINTS, Answer, Explain, Points, PredictOptions, Task, stated, unanswered
 from .word_expressions import parsed
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from nlp.tasks.row_scores import MetricRows, RowScores, compact, hashes, ones
+from nlp.tasks.scoring.row_scores import MetricRows, RowScores, compact, hashes, ones
 from nlp.training.folder.files import write_json
 from nlp.training.folder.row_scores_file import write_row_scores
 

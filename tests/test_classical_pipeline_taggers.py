@@ -9,8 +9,8 @@ from nlp.configs.load import load_recipe
 from nlp.configs.schema.tokenizer import NgramTokenizer
 from nlp.datasets.tokenizers.tokenizer import load_tokenizer, train_tokenizer
 from nlp.errors import ConfigError
+from nlp.training.sources.tagger import open_tagger
 from nlp.training.study.address import method_address
-from nlp.training.tagger_source import open_tagger
 from pydantic import ValidationError
 from tiny_runs import CLASSES, write_data, write_recipe
 

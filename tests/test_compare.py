@@ -38,7 +38,7 @@ from nlp.analysis.statistics.sums import ratio
 from nlp.configs.load import load_recipe
 from nlp.configs.schema.model import differs_by_seed
 from nlp.errors import DataError, RunError
-from nlp.tasks.row_scores import pooled
+from nlp.tasks.scoring.row_scores import pooled
 from scipy import stats
 
 

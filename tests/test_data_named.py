@@ -10,7 +10,7 @@ from nlp.configs.schema.data import NamedData
 from nlp.datasets import read
 from nlp.datasets.check import find_leaks
 from nlp.datasets.files import checksum_as, data_folder, same_content, sha256
-from nlp.datasets.named import published_formats as native
+from nlp.datasets.named import published_formats
 from nlp.datasets.named.catalog import DATASETS, NamedDataset, Source, is_here
 from nlp.datasets.read import read_dataset
 from nlp.errors import DataError
@@ -109,18 +109,18 @@ def test_newsgroups_are_stripped_as_scikit_learn_does_it():
             expected = step(expected)
         assert got == expected
     for part, step in zip(("headers", "footers", "quotes"), steps, strict=True):
-        assert all(native.strip_message(text, [part]) == step(text) for text in full[::11])
+        assert all(published_formats.strip_message(text, [part]) == step(text) for text in full[::11])
 
 
 def test_a_footer_needs_a_line_to_be_cut_at():
     twenty = pytest.importorskip("sklearn.datasets._twenty_newsgroups")
     for text in ("", "one", "one\n--\ntwo", "\n\none\n\ntwo\n", "--\none", "a\n  --  \nb\n----\nc", "a\n\nb"):
-        assert native.strip_message(text, ["footers"]) == twenty.strip_newsgroup_footer(text)
+        assert published_formats.strip_message(text, ["footers"]) == twenty.strip_newsgroup_footer(text)
 
 
 def test_ag_news_joins_title_and_description_and_names_its_classes():
     content = b'"3","Fears for T N pension","Unions say they are ""disappointed""."\n"4","The Race is On","A second\\team"\n'
-    table = native.ag_news([content], ["test.csv"])
+    table = published_formats.ag_news([content], ["test.csv"])
     assert table.columns["text"][0] == 'Fears for T N pension Unions say they are "disappointed".'
     assert table.columns["label"] == ["Business", "Sci/Tech"]
     assert table.columns["title"][1] == "The Race is On"
@@ -129,19 +129,19 @@ def test_ag_news_joins_title_and_description_and_names_its_classes():
 
 def test_ynat_is_one_json_list():
     content = '[{"guid": "a", "title": "유튜브 내달 2일까지", "label": "생활문화", "annotations": {}}]'.encode()
-    assert native.ynat([content], ["dev.json"]).columns == {"title": ["유튜브 내달 2일까지"], "label": ["생활문화"]}
+    assert published_formats.ynat([content], ["dev.json"]).columns == {"title": ["유튜브 내달 2일까지"], "label": ["생활문화"]}
     for damaged in (b"[{", b'{"title": "a"}', b'[{"title": "a"}]', b"[1]"):
         with pytest.raises(DataError, match="no JSON list of objects"):
-            native.ynat([damaged], ["dev.json"])
+            published_formats.ynat([damaged], ["dev.json"])
 
 
 def test_damaged_native_files_are_reported_with_their_line():
     with pytest.raises(DataError, match=r"stsa:2 has a label but no text: 'nonsense'"):
-        native.labelled_lines([b"1 good\nnonsense\n"], ["stsa"])
+        published_formats.labelled_lines([b"1 good\nnonsense\n"], ["stsa"])
     with pytest.raises(DataError, match="have 2, 1 and 2"):
-        native.slots_and_intents([b"a b\nc\n", b"O O\n", b"x\ny\n"], ["in", "out", "label"])
+        published_formats.slots_and_intents([b"a b\nc\n", b"O O\n", b"x\ny\n"], ["in", "out", "label"])
     with pytest.raises(DataError, match=r"in:2 and the same line of out have 1 words and 2 slots"):
-        native.slots_and_intents([b"a b\nc\n", b"O O\nO O\n", b"x\ny\n"], ["in", "out", "label"])
+        published_formats.slots_and_intents([b"a b\nc\n", b"O O\nO O\n", b"x\ny\n"], ["in", "out", "label"])
 
 
 @pytest.fixture

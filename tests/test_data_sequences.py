@@ -18,7 +18,7 @@ from nlp.datasets.formats.conll import CONLLU_COLUMNS, join_tokens, split_tokens
 from nlp.datasets.formats.file_format import Form
 from nlp.datasets.formats.lines import pair_lines, split_lines
 from nlp.datasets.formats.table_reader import read_table
-from nlp.datasets.named import published_formats as native
+from nlp.datasets.named import published_formats
 from nlp.datasets.named.catalog import DATASETS, is_here
 from nlp.datasets.read import read_dataset, read_file
 from nlp.datasets.splits import cut_end, split_at_words
@@ -371,12 +371,12 @@ def test_multi30k_has_a_second_test_split():
 
 
 def test_pronunciations_without_variants_and_remarks():
-    table = native.pronunciations([b"a AH0\na(2) EY1\naachen AA1 K AH0 N # place, german\n#hash HH AE1 SH\n\n"], ["dict"])
+    table = published_formats.pronunciations([b"a AH0\na(2) EY1\naachen AA1 K AH0 N # place, german\n#hash HH AE1 SH\n\n"], ["dict"])
     assert table.columns == {"word": ["a", "a", "aachen", "#hash"], "phonemes": ["AH0", "EY1", "AA1 K AH0 N", "HH AE1 SH"],
                              "phonemes_without_stress": ["AH", "EY", "AA K AH N", "HH AE SH"]}
     assert table.lines == [1, 2, 3, 4]
     with pytest.raises(DataError, match=r"dict:2 has a word but no phonemes: 'b'"):
-        native.pronunciations([b"a AH0\nb\n"], ["dict"])
+        published_formats.pronunciations([b"a AH0\nb\n"], ["dict"])
 
 
 def packed(contents: dict[str, bytes]) -> bytes:
@@ -392,15 +392,15 @@ BROWN = {"brown/": b"", "brown/README": b"A corpus", "brown/cats.txt": b"cb01 ed
 
 
 def test_brown_is_made_of_its_archive():
-    made = native.brown_from_archive(packed(BROWN))
+    made = published_formats.brown_from_archive(packed(BROWN))
     assert made == {"brown.jsonl": (
         '{"id": "ca01", "category": "news", "sentences": ["The/at café/nn 1/2/cd ./.", "No/at ./."]}\n'
         '{"id": "cb01", "category": "editorial", "sentences": ["Assembly/nn-hl"]}\n').encode()}
-    table = native.words_of_documents([made["brown.jsonl"]], ["brown.jsonl"])
+    table = published_formats.words_of_documents([made["brown.jsonl"]], ["brown.jsonl"])
     assert table.columns == {"text": ["The café 1/2 .\nNo .\nAssembly\n"]}
     for damaged in (b"{", b'{"id": 1}', b'{"sentences": [1]}', b"[1]"):
         with pytest.raises(DataError, match="no file of documents"):
-            native.words_of_documents([damaged], ["brown.jsonl"])
+            published_formats.words_of_documents([damaged], ["brown.jsonl"])
 
 
 def test_real_documents_of_brown_come_back_from_an_archive_made_of_them():
@@ -411,12 +411,12 @@ def test_real_documents_of_brown_come_back_from_an_archive_made_of_them():
                for each in documents}
     members["brown/cats.txt"] = "".join(f"{each['id']} {each['category']}\n" for each in documents).encode()
     lines = content.splitlines(keepends=True)[::25]
-    assert native.brown_from_archive(packed(members)) == {"brown.jsonl": b"".join(lines)}
+    assert published_formats.brown_from_archive(packed(members)) == {"brown.jsonl": b"".join(lines)}
 
 
 def test_conll2000_is_taken_out_of_its_archive():
     members = {"conll2000/README": b"", "conll2000/test.txt": b"a DT B-NP\n", "conll2000/train.txt": b"b NN O\n"}
-    assert native.conll2000_from_archive(packed(members)) == {"train.txt": b"b NN O\n", "test.txt": b"a DT B-NP\n"}
+    assert published_formats.conll2000_from_archive(packed(members)) == {"train.txt": b"b NN O\n", "test.txt": b"a DT B-NP\n"}
 
 
 # What `nlp data` makes of them

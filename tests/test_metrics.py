@@ -13,9 +13,9 @@ from nlp.configs.schema.data import SizesData
 from nlp.configs.schema.tasks.classification import ClassificationConfig
 from nlp.configs.schema.tasks.tagging import TaggingConfig
 from nlp.datasets.encoded.split import Batch, Encoding, Target
-from nlp.tasks import metrics
-from nlp.tasks.baselines import trivial_accuracies
 from nlp.tasks.classification import Classification, ClassPredictions
+from nlp.tasks.scoring import metrics
+from nlp.tasks.scoring.baselines import trivial_accuracies
 from nlp.tasks.tagging import Tagging, TagPredictions
 from nlp.tasks.task import Confusion
 from sklearn import metrics as reference

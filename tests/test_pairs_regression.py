@@ -23,10 +23,10 @@ from nlp.models.build import build_model
 from nlp.models.head import Head
 from nlp.models.networks.two_towers import TwoTowers
 from nlp.tasks.build import build_task, preparation
-from nlp.tasks.correlation import pearson, ranks, spearman
 from nlp.tasks.losses import SquaredError
 from nlp.tasks.regression import NumberPredictions, Regression
-from nlp.tasks.row_scores import MetricRows
+from nlp.tasks.scoring.correlation import pearson, ranks, spearman
+from nlp.tasks.scoring.row_scores import MetricRows
 from nlp.tasks.task import PredictOptions
 from nlp.training.folder.run_directory import find_run
 from nlp.training.open_run import OpenedRun, open_run

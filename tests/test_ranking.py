@@ -28,7 +28,7 @@ from nlp.models.head import Head
 from nlp.tasks.ranking import ranks
 from nlp.tasks.ranking.losses import RankingLoss
 from nlp.tasks.ranking.ranking import EncodedQueries, Ranking
-from nlp.tasks.row_scores import MetricRows
+from nlp.tasks.scoring.row_scores import MetricRows
 from torch import Tensor
 from torch.nn import functional
 

@@ -26,14 +26,14 @@ from nlp.datasets.tokenizers.token_sequences import TokenSequences
 from nlp.datasets.tokenizers.tokenizer import train_tokenizer
 from nlp.errors import DataError, RunError
 from nlp.tasks.classification import Classification, ClassPredictions
-from nlp.tasks.figures import FIGURES
 from nlp.tasks.language_modeling import BlockPredictions, LanguageModeling
-from nlp.tasks.row_scores import MetricRows, RowScores, compact, hashes, keys_of, ones
+from nlp.tasks.scoring.figures import FIGURES
+from nlp.tasks.scoring.row_scores import MetricRows, RowScores, compact, hashes, keys_of, ones
+from nlp.tasks.scoring.spans import span_counts
+from nlp.tasks.scoring.text_scores import TranslationScores
 from nlp.tasks.sequence_to_sequence import SequenceToSequence, TextPredictions
-from nlp.tasks.spans import span_counts
 from nlp.tasks.tagging import Tagging, TagPredictions
 from nlp.tasks.task import Task
-from nlp.tasks.text_scores import TranslationScores
 from nlp.training.folder.row_scores_file import read_row_scores, write_row_scores
 from safetensors.numpy import load, save
 from tiny_runs import write_data, write_recipe

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from nlp.errors import DataError
-from nlp.tasks.spans import invalid_places, precision_recall_f1, span_counts, spans, summed
+from nlp.tasks.scoring.spans import invalid_places, precision_recall_f1, span_counts, spans, summed
 
 any_tags = {
     "IOB": st.lists(st.sampled_from(["O", "B-X", "I-X", "B-Y", "I-Y"]), max_size=12),

@@ -7,7 +7,7 @@ import pytest
 import sacrebleu
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from nlp.tasks.text_scores import EditScores, TranslationScores, edit_distance
+from nlp.tasks.scoring.text_scores import EditScores, TranslationScores, edit_distance
 
 SAID = ["the cat sat on the mat .", "A dog runs", "", "Two men are sitting on a green bench outside", "the the the the"]
 RIGHT = ["the cat sat on a mat .", "a dog is running fast", "nothing was said", "Two men sit outside on a bench", "The cat"]

@@ -14,9 +14,9 @@ from nlp.training.folder.checkpoints import checkpoint_path
 from nlp.training.folder.run_directory import RunDirectory, find_run
 from nlp.training.folder.tensors import load_tensors
 from nlp.training.open_run import open_run
-from nlp.training.start import can_start
+from nlp.training.sources.start import can_start
+from nlp.training.sources.vectors import open_vectors
 from nlp.training.study.address import method_address
-from nlp.training.vectors_source import open_vectors
 
 VECTORS = """
 data: {type: files, train: text.csv, columns: {text: text}, validation_share: 0.1}

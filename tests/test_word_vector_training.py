@@ -18,8 +18,8 @@ from nlp.datasets.word_vectors import read_word_vectors, write_word_vectors
 from nlp.errors import DataError
 from nlp.models.networks.network import as_tensors
 from nlp.models.networks.word_vectors import WordVectors
-from nlp.tasks.correlation import spearman
 from nlp.tasks.losses import NegativeSamplingLoss
+from nlp.tasks.scoring.correlation import spearman
 from nlp.tasks.word_expressions import parsed
 from nlp.tasks.word_vectors import ContextPredictions
 from nlp.tasks.word_vectors import WordVectors as Task

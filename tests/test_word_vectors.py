@@ -14,7 +14,7 @@ from nlp.errors import DataError
 from nlp.training.folder.checkpoints import checkpoint_path
 from nlp.training.folder.run_directory import RunDirectory
 from nlp.training.folder.tensors import load_tensors
-from nlp.training.start import can_start
+from nlp.training.sources.start import can_start
 
 VECTORS = {"the": [1.0, -2.0, 0.5], "Dog": [0.25, 3.0, -1.0], "cat": [-1.5, 0.0, 2.0], ". .": [9.0, 9.0, 9.0]}
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from ..errors import TrainingError
 from .finish import Results
 from .jobs import Job, discarded_unless_started
-from .start import build_recipe_data, start_of
+from .sources.start import build_recipe_data, start_of
 
 
 def train_in_processes(jobs: Sequence[Job], processes: int) -> list[Results]:

@@ -14,7 +14,7 @@ from .flops import training_flops_per_token
 from .loop.trainer import window_batches
 from .run import Run, build_run
 from .session import peak_bytes
-from .start import pinned
+from .sources.start import pinned
 
 ROUND_STEPS, LEAST_ROUNDS, MOST_ROUNDS = 20, 3, 9
 SECONDS = 4.0

@@ -21,7 +21,7 @@ from .folder.environment import environment
 from .folder.files import disk_errors, read_saved, write_atomically, write_json
 from .folder.run_directory import RunDirectory, create_run, group_address, runs_root
 from .log.display import announce
-from .start import pinned
+from .sources.start import pinned
 
 NOTHING_KEPT = "Stopped before the first step; nothing is kept."
 

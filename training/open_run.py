@@ -14,7 +14,7 @@ from .folder.data_file import load_encoding
 from .folder.run_directory import RunDirectory
 from .folder.tensors import load_into, load_tensors
 from .run import build_placed_model
-from .tagger_source import open_tagger
+from .sources.tagger import open_tagger
 
 
 @dataclass(frozen=True)

@@ -18,12 +18,12 @@ from .distributed import World, join_world, leave_world, refuse_ranks
 from .finish import Results, finish
 from .folder.run_directory import RunDirectory
 from .jobs import Job, discarded_unless_started
-from .language_source import language_model_of
 from .log.display import Display
 from .loop.learner import Learner, build_learner, build_plan
 from .loop.trainer import fit
 from .session import open_session
-from .start import build_recipe_data, first_weights, start_of
+from .sources.language_model import language_model_of
+from .sources.start import build_recipe_data, first_weights, start_of
 from .stop_signal import preemptible
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from ...datasets.arrays import IntArray
 from ...errors import DataError
 from ...storage import parse_json, read_file
-from ...tasks.row_scores import Keys, RowScores, hashes
+from ...tasks.scoring.row_scores import Keys, RowScores, hashes
 
 SHOWN_CHARACTERS = 60
 

@@ -25,8 +25,8 @@ from ...datasets.formats.file_format import Form
 from ...datasets.formats.table_reader import read_table
 from ...datasets.tables import Table
 from ...errors import DataError
-from ...tasks.metrics import CLIP
-from ...tasks.row_scores import Keys, MetricRows, RowScores, compact, hashes, keys_of, ones
+from ...tasks.scoring.metrics import CLIP
+from ...tasks.scoring.row_scores import Keys, MetricRows, RowScores, compact, hashes, keys_of, ones
 from ...training.folder.row_scores_file import read_row_scores
 from ...training.folder.run_directory import SHOWN_CHARACTERS
 

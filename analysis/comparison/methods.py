@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ...datasets.arrays import BoolArray, FloatArray, IntArray
-from ...tasks.row_scores import Keys, Kind, MetricRows
+from ...tasks.scoring.row_scores import Keys, Kind, MetricRows
 from ..statistics.influence import influences
 from ..statistics.methods import compare_methods
 from ..statistics.student import Difference

@@ -13,7 +13,7 @@ import numpy as np
 from ...datasets.arrays import IntArray
 from ...errors import RunError
 from ...storage import parse_json, read_file
-from ...tasks.row_scores import MetricRows, RowScores, pooled
+from ...tasks.scoring.row_scores import MetricRows, RowScores, pooled
 from ...terminal import on_one_line
 from ...training.folder.checkpoints import best_bytes
 from ...training.folder.results_file import parameters_of, read_results

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from math import isfinite
 
-from ...tasks.row_scores import Kind
+from ...tasks.scoring.row_scores import Kind
 
 SHARES: frozenset[Kind] = frozenset({"share", "f1", "precision", "recall", "macro_f1"})
 SCORES: frozenset[Kind] = frozenset({"bleu", "bleu_lowercase", "chrf", "ter"})

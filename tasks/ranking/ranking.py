@@ -16,7 +16,7 @@ from ...datasets.encoded.texts.ranked_texts import Known, RankedTexts
 from ...errors import ConfigError
 from ...models.head import Head
 from ..predictions import Predictions
-from ..row_scores import MetricColumns, RowTexts, compact, ones
+from ..scoring.row_scores import MetricColumns, RowTexts, compact, ones
 from ..task import Answer, Explain, PredictOptions, Task
 from .ranks import Ranked, by_text, chance, figures_of, products, ranked
 

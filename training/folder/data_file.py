@@ -11,7 +11,7 @@ from ...datasets.encoded.numbers.scaling import Scaling
 from ...datasets.encoded.split import Data, Encoding, Standard
 from ...datasets.tokenizers.tokenizer import Tokenizer, load_tokenizer
 from ...errors import RunError
-from ..tagger_source import open_tagger
+from ..sources.tagger import open_tagger
 from .files import REMEDY, checksum, disk_errors, read_json, read_saved, write_json
 from .run_directory import RunDirectory
 

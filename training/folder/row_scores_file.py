@@ -16,8 +16,8 @@ from pydantic import model_validator
 from ...configs.schema.saved import Saved, checked
 from ...errors import RunError
 from ...storage import parse_json, read_file
-from ...tasks.figures import FIGURES, Kind
-from ...tasks.row_scores import Column, MetricRows, RowScores
+from ...tasks.scoring.figures import FIGURES, Kind
+from ...tasks.scoring.row_scores import Column, MetricRows, RowScores
 from .files import write_atomically
 
 FORMAT = 1

@@ -13,11 +13,11 @@ from ...configs.schema.tokenizer import NgramTokenizer
 from ...datasets.build import read_picture_hashes
 from ...errors import RunError, UserError
 from ...tasks.build import preparation
-from ..finished_run import run_fingerprint
 from ..folder.checkpoints import checkpoint_path
 from ..folder.run_directory import find_run
-from ..tagger_source import tagger_fingerprint
-from ..vectors_source import vectors_run
+from ..sources.finished_run import run_fingerprint
+from ..sources.tagger import tagger_fingerprint
+from ..sources.vectors import vectors_run
 
 LENGTH = 8
 WEIGHTS_FILES = "*.json", "*.safetensors"

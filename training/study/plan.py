@@ -15,7 +15,7 @@ from ...errors import ConfigError
 from ..folder.run_directory import RunDirectory, check_name, runs_root
 from ..jobs import name_of
 from ..log.display import announce
-from ..start import can_start
+from ..sources.start import can_start
 from .address import method_address
 
 Size = float | int

@@ -22,7 +22,7 @@ from ..jobs import name_of
 from ..log.display import announce
 from ..log.tracking import read_metrics
 from ..loop.trainer import followed_metric, score_of
-from ..start import build_recipe_data, start_of
+from ..sources.start import build_recipe_data, start_of
 from ..study.engine import Outcome, Study
 from ..study.plan import PlannedRun
 from ..study.worker import Contexts, Options

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from ..datasets.arrays import IntArray
+from ...datasets.arrays import IntArray
 
 
 def trivial_accuracies(train_counts: Sequence[int], gold: IntArray) -> Mapping[str, float]:

@@ -6,15 +6,15 @@ from pathlib import Path
 
 import numpy as np
 
-from ..configs.load import load_recipe
-from ..configs.schema.tasks.word_vectors import WordVectorsConfig
-from ..datasets.word_vectors import VectorsFile, VectorsSource, WordVectors
-from ..errors import ConfigError, DataError, RunError
-from ..models.pretrained.folder import find_local_weights, find_weights
-from ..models.pretrained.packages import PACKAGES
-from ..tasks.word_vectors import WordVectors as WordVectorsTask
+from ...configs.load import load_recipe
+from ...configs.schema.tasks.word_vectors import WordVectorsConfig
+from ...datasets.word_vectors import VectorsFile, VectorsSource, WordVectors
+from ...errors import ConfigError, DataError, RunError
+from ...models.pretrained.folder import find_local_weights, find_weights
+from ...models.pretrained.packages import PACKAGES
+from ...tasks.word_vectors import WordVectors as WordVectorsTask
+from ..folder.run_directory import RunDirectory, find_run
 from .finished_run import named_by_kind, refuse_unfinished, run_fingerprint
-from .folder.run_directory import RunDirectory, find_run
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class RunVectors:
 
     def read(self, words: list[str]) -> WordVectors:
         """As `read_word_vectors`."""
-        from .open_run import open_run  # which itself reads tokenizers
+        from ..open_run import open_run  # which itself reads tokenizers
 
         opened = open_run(self.directory, "cpu")
         assert isinstance(opened.task, WordVectorsTask), "other runs are refused"

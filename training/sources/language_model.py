@@ -4,16 +4,16 @@ from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
-from ..configs.load import load_recipe
-from ..configs.schema.model import ModelConfig
-from ..configs.schema.models.networks import NetworkConfig
-from ..configs.schema.models.prompting import PromptingConfig
-from ..configs.schema.tasks.language_modeling import LanguageModelingConfig
-from ..errors import ConfigError
+from ...configs.load import load_recipe
+from ...configs.schema.model import ModelConfig
+from ...configs.schema.models.networks import NetworkConfig
+from ...configs.schema.models.prompting import PromptingConfig
+from ...configs.schema.tasks.language_modeling import LanguageModelingConfig
+from ...errors import ConfigError
 from .finished_run import named_by_kind, named_run
 
 if TYPE_CHECKING:
-    from ..models.prompting.language_model import LanguageModel
+    from ...models.prompting.language_model import LanguageModel
 
 
 def language_model_of(config: ModelConfig) -> "LanguageModel | None":
@@ -24,8 +24,8 @@ def language_model_of(config: ModelConfig) -> "LanguageModel | None":
 
 
 def _of_run(name: str) -> "LanguageModel":
-    from ..models.prompting.language_model import OwnLanguageModel
-    from .open_run import open_run  # which itself builds models
+    from ...models.prompting.language_model import OwnLanguageModel
+    from ..open_run import open_run  # which itself builds models
 
     source = named_run(name, "model.lm")
     recipe = load_recipe(str(source.config))
@@ -45,9 +45,9 @@ def _of_run(name: str) -> "LanguageModel":
 
 
 def _pretrained(name: str) -> "LanguageModel":
-    from ..models.pretrained.folder import find_weights
-    from ..models.pretrained.loading import conversation, load_causal, load_tokenizer
-    from ..models.prompting.language_model import PretrainedLanguageModel
+    from ...models.pretrained.folder import find_weights
+    from ...models.pretrained.loading import conversation, load_causal, load_tokenizer
+    from ...models.prompting.language_model import PretrainedLanguageModel
 
     folder = find_weights(name)
     return PretrainedLanguageModel(name, load_causal(folder), load_tokenizer(folder), partial(conversation, folder))

@@ -6,7 +6,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from ..datasets.arrays import FloatArray
+from ...datasets.arrays import FloatArray
 
 Kind = Literal["share", "ratio", "exp_ratio", "bits", "f1", "precision", "recall", "macro_f1", "bleu", "bleu_lowercase", "chrf", "ter",
                "rmse", "correlation"]

@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..configs.schema.model import ModelConfig
-from ..configs.schema.models.pretrained import PretrainedNetworkConfig
-from ..configs.schema.recipe import Recipe
-from ..configs.schema.tokenizer import PretrainedTokenizer
-from ..datasets.tokenizers.published import PublishedTokens
-from ..datasets.tokenizers.tokenizer import Tokenizer
-from ..models.pretrained.folder import find_weights
-from ..tasks.task import Task
+from ...configs.schema.model import ModelConfig
+from ...configs.schema.models.pretrained import PretrainedNetworkConfig
+from ...configs.schema.recipe import Recipe
+from ...configs.schema.tokenizer import PretrainedTokenizer
+from ...datasets.tokenizers.published import PublishedTokens
+from ...datasets.tokenizers.tokenizer import Tokenizer
+from ...models.pretrained.folder import find_weights
+from ...tasks.task import Task
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class PublishedStart:
 
     def fill(self, model: Any, task: Task, config: ModelConfig) -> str:
         """Copy the weights into a new model; says how many."""
-        from ..models.pretrained.loading import load_encoder
+        from ...models.pretrained.loading import load_encoder
 
         model.fill(load_encoder(self.path))
         parameters = dict(model.named_parameters())
@@ -36,8 +36,8 @@ class PublishedStart:
 
 def published_start(recipe: Recipe, config: PretrainedNetworkConfig) -> PublishedStart:
     """The weights that `model.path` names, with their tokenizer. Raises DataError where they are missing or not safe."""
-    from ..models.pretrained.architecture import architecture_of, longest_text
-    from ..models.pretrained.loading import load_tokenizer
+    from ...models.pretrained.architecture import architecture_of, longest_text
+    from ...models.pretrained.loading import load_tokenizer
 
     path = find_weights(config.path)
     asked = recipe.tokenizer if isinstance(recipe.tokenizer, PretrainedTokenizer) else PretrainedTokenizer(type="pretrained")
@@ -50,6 +50,6 @@ def published_start(recipe: Recipe, config: PretrainedNetworkConfig) -> Publishe
 
 def can_start_published(path: str) -> bool:
     """Whether the weights are on this machine, or are those of the Hub, which training fetches."""
-    from ..models.pretrained.folder import find_local_weights, is_of_hub
+    from ...models.pretrained.folder import find_local_weights, is_of_hub
 
     return find_local_weights(path) is not None or is_of_hub(path)

@@ -7,34 +7,34 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..configs.load import load_recipe
-from ..configs.schema.model import ModelConfig
-from ..configs.schema.models.networks import NetworkConfig
-from ..configs.schema.models.neural_symbolic import NeuralSymbolicConfig
-from ..configs.schema.models.pretrained import PretrainedNetworkConfig
-from ..configs.schema.recipe import Recipe
-from ..configs.schema.tasks.adversarial import GanConfig, GumbelGanConfig
-from ..configs.schema.tasks.autoencoding import AutoencoderConfig
-from ..configs.schema.tasks.parsing import ParsingConfig
-from ..configs.schema.tokenizer import SPECIAL_TOKENS, NgramTokenizer
-from ..datasets.build import build_data
-from ..datasets.encoded.split import Data, Encoding
-from ..datasets.tokenizers.clusters import KEY as CLUSTERS
-from ..datasets.tokenizers.tagger import SYNTAX
-from ..datasets.tokenizers.tokenizer import Tokenizer
-from ..errors import ConfigError, RunError
-from ..tasks.build import build_task, preparation
-from ..tasks.task import Task
-from .code_source import autoencoder_of, take_autoencoder, take_decoder
+from ...configs.load import load_recipe
+from ...configs.schema.model import ModelConfig
+from ...configs.schema.models.networks import NetworkConfig
+from ...configs.schema.models.neural_symbolic import NeuralSymbolicConfig
+from ...configs.schema.models.pretrained import PretrainedNetworkConfig
+from ...configs.schema.recipe import Recipe
+from ...configs.schema.tasks.adversarial import GanConfig, GumbelGanConfig
+from ...configs.schema.tasks.autoencoding import AutoencoderConfig
+from ...configs.schema.tasks.parsing import ParsingConfig
+from ...configs.schema.tokenizer import SPECIAL_TOKENS, NgramTokenizer
+from ...datasets.build import build_data
+from ...datasets.encoded.split import Data, Encoding
+from ...datasets.tokenizers.clusters import KEY as CLUSTERS
+from ...datasets.tokenizers.tagger import SYNTAX
+from ...datasets.tokenizers.tokenizer import Tokenizer
+from ...errors import ConfigError, RunError
+from ...tasks.build import build_task, preparation
+from ...tasks.task import Task
+from ..folder.checkpoints import checkpoint_path, has_checkpoint
+from ..folder.data_file import load_encoding
+from ..folder.run_directory import RunDirectory, find_run
+from ..folder.tensors import load_matching, load_tensors
+from ..log.display import announce
+from .codes import autoencoder_of, take_autoencoder, take_decoder
 from .finished_run import differences, named_by_kind, named_run
-from .folder.checkpoints import checkpoint_path, has_checkpoint
-from .folder.data_file import load_encoding
-from .folder.run_directory import RunDirectory, find_run
-from .folder.tensors import load_matching, load_tensors
-from .log.display import announce
 from .published import PublishedStart, can_start_published, published_start
-from .tagger_source import open_tagger
-from .vectors_source import has_vectors, open_vectors, vectors_run
+from .tagger import open_tagger
+from .vectors import has_vectors, open_vectors, vectors_run
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -193,7 +193,7 @@ def pinned(recipe: Recipe) -> Recipe:
     if (vectors := getattr(recipe.model, "vectors", None)) is not None:
         changes["vectors"] = _pinned_vectors(vectors, VECTORS)
     if isinstance(recipe.model, PretrainedNetworkConfig) and recipe.model.architecture is None:
-        from ..models.pretrained.architecture import stated_architecture
+        from ...models.pretrained.architecture import stated_architecture
 
         changes["architecture"] = stated_architecture(recipe.model)
     if isinstance(recipe.model, GanConfig) and recipe.model.architecture is None:

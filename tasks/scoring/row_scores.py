@@ -10,7 +10,7 @@ from unicodedata import normalize
 import numpy as np
 import numpy.typing as npt
 
-from ..datasets.arrays import BoolArray, FloatArray, IntArray
+from ...datasets.arrays import BoolArray, FloatArray, IntArray
 from .figures import FIGURES, Kind
 
 Keys = npt.NDArray[np.uint64]

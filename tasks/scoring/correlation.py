@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..datasets.arrays import FloatArray
+from ...datasets.arrays import FloatArray
 
 
 def pearson(predicted: FloatArray, gold: FloatArray) -> float:

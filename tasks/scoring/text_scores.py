@@ -6,7 +6,7 @@ from typing import Any, Literal, Protocol
 
 import numpy as np
 
-from ..datasets.arrays import BoolArray, FloatArray
+from ...datasets.arrays import BoolArray, FloatArray
 from .figures import FIGURES, Kind
 from .row_scores import MetricColumns, compact
 

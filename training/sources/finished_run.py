@@ -3,11 +3,11 @@
 import hashlib
 from collections.abc import Mapping
 
-from ..configs.catalog import packaged
-from ..configs.schema.recipe import Recipe
-from ..errors import ConfigError, RunError
-from .folder.checkpoints import checkpoint_path
-from .folder.run_directory import RunDirectory, find_run
+from ...configs.catalog import packaged
+from ...configs.schema.recipe import Recipe
+from ...errors import ConfigError, RunError
+from ..folder.checkpoints import checkpoint_path
+from ..folder.run_directory import RunDirectory, find_run
 
 
 def named_run(name: str, key: str) -> RunDirectory:

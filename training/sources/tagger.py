@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..configs.load import load_recipe
-from ..configs.schema.recipe import Recipe
-from ..configs.schema.tasks.parsing import ParsingConfig
-from ..configs.schema.tasks.tagging import TaggingConfig
-from ..datasets.formats.conll import split_tokens
-from ..datasets.tokenizers.tagger import PART_OF_SPEECH, SYNTAX
-from ..errors import ConfigError
+from ...configs.load import load_recipe
+from ...configs.schema.recipe import Recipe
+from ...configs.schema.tasks.parsing import ParsingConfig
+from ...configs.schema.tasks.tagging import TaggingConfig
+from ...datasets.formats.conll import split_tokens
+from ...datasets.tokenizers.tagger import PART_OF_SPEECH, SYNTAX
+from ...errors import ConfigError
+from ..folder.run_directory import RunDirectory
 from .finished_run import named_by_kind, named_run, refuse_unfinished, run_fingerprint
-from .folder.run_directory import RunDirectory
 
 if TYPE_CHECKING:
-    from .open_run import OpenedRun
+    from ..open_run import OpenedRun
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,6 +66,6 @@ def tagger_fingerprint(name: str, key: str = PART_OF_SPEECH) -> str:
 
 @lru_cache(maxsize=2)
 def _opened(source: RunDirectory, fingerprint: str) -> RunTagger:
-    from .open_run import open_run  # which itself reads tokenizers
+    from ..open_run import open_run  # which itself reads tokenizers
 
     return RunTagger(open_run(source, "cpu"), fingerprint)

@@ -2,18 +2,18 @@
 
 from typing import TYPE_CHECKING
 
-from ..configs.load import load_recipe
-from ..configs.schema.tasks.adversarial import CodesConfig, GanConfig, GumbelGanConfig
-from ..configs.schema.tasks.autoencoding import AutoencoderConfig, AutoencodingConfig
-from ..errors import ConfigError, RunError
+from ...configs.load import load_recipe
+from ...configs.schema.tasks.adversarial import CodesConfig, GanConfig, GumbelGanConfig
+from ...configs.schema.tasks.autoencoding import AutoencoderConfig, AutoencodingConfig
+from ...errors import ConfigError, RunError
+from ..folder.checkpoints import checkpoint_path
+from ..folder.run_directory import RunDirectory
+from ..folder.tensors import load_into, load_matching, load_tensors
 from .finished_run import differences, named_by_kind, named_run
-from .folder.checkpoints import checkpoint_path
-from .folder.run_directory import RunDirectory
-from .folder.tensors import load_into, load_matching, load_tensors
 
 if TYPE_CHECKING:
-    from ..models.networks.gan import CodeGan
-    from ..models.networks.gumbel_gan import GumbelGan
+    from ...models.networks.gan import CodeGan
+    from ...models.networks.gumbel_gan import GumbelGan
 
 
 def autoencoder_of(name: str) -> CodesConfig:

@@ -13,8 +13,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ..configs.schema.tasks.tagging import Scheme, is_tag, tags_of
-from ..errors import DataError
+from ...configs.schema.tasks.tagging import Scheme, is_tag, tags_of
+from ...errors import DataError
 
 Span = tuple[str, int, int]
 """Type, first token, and the token after the last."""
