@@ -164,7 +164,7 @@ def test_weights_that_cannot_be_are_refused(change):
     trained = train_tokenizer(config(words=[1, 1]), TRAIN)
     assert isinstance(trained, Ngrams) and trained.idf is not None
     files = dict(Ngrams(trained.config, trained.names, change(trained.idf)).files())
-    with pytest.raises(ValueError, match="no inverse document frequencies"):
+    with pytest.raises(ValueError, match="not inverse document frequencies"):
         Ngrams.from_files(config(words=[1, 1]), files)
 
 

@@ -214,7 +214,7 @@ def test_the_temperature_is_that_of_the_recipe_unless_another_is_given(labels: P
 @pytest.mark.parametrize("label", ["horse", "", "Dog"])
 def test_a_label_that_training_never_saw_is_one_paragraph_with_the_labels(labels: Path, label: str) -> None:
     said = paragraph(nlp("predict", "label_seq2seq", label, cwd=labels, code=2))
-    assert f"{label!r} is no label that the training split has" in said and "bird, cat, dog" in said
+    assert f"{label!r} is not a label of the training split" in said and "bird, cat, dog" in said
     assert ("Did you mean `dog`?" in said) == (label == "Dog")
 
 

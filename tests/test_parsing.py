@@ -105,9 +105,9 @@ BROKEN = [
     (lambda tree: [("the", "DET", 0, "root"), *tree[1:]], ["2 words with the head 0, word 1 (`the`) and word 3 (`barks`)"]),
     (lambda tree: [("the", "DET", 9, "det"), *tree[1:]], ["word 1 (`the`) has the head 9, which is outside the sentence of 3 words"]),
     (lambda tree: [("the", "DET", 1, "det"), *tree[1:]], ["the head 1, which is the word itself"]),
-    (lambda tree: [("the", "DET", "_", "det"), *tree[1:]], ["the head '_', which is no number"]),
-    (lambda tree: [("the", "DET", "-1", "det"), *tree[1:]], ["the head '-1', which is no number"]),
-    (lambda tree: [("the", "DET", 2, "det"), ("dog", "NOUN", 1, "nsubj"), tree[2]], ["go round in a circle", "word 1 (`the`), word 2"]),
+    (lambda tree: [("the", "DET", "_", "det"), *tree[1:]], ["the head '_', which is not a number"]),
+    (lambda tree: [("the", "DET", "-1", "det"), *tree[1:]], ["the head '-1', which is not a number"]),
+    (lambda tree: [("the", "DET", 2, "det"), ("dog", "NOUN", 1, "nsubj"), tree[2]], ["form a cycle", "word 1 (`the`), word 2"]),
 ]
 
 

@@ -164,7 +164,7 @@ def test_refused_architectures() -> None:
     bart = {"model_type": "bart", "vocab_size": 12, "d_model": 8, "encoder_layers": 1, "decoder_layers": 1}
     with pytest.raises(ConfigError, match="is an encoder-decoder"):
         build_model(config().model_copy(update={"architecture": bart}), SIZES, CLASSES)
-    with pytest.raises(ConfigError, match="has 13 tokens, and its network only 12"):
+    with pytest.raises(ConfigError, match="has 13 tokens, but its network only 12"):
         build_model(config(), SIZES.model_copy(update={"vocab_size": 13}), CLASSES)
 
 
