@@ -140,7 +140,7 @@ def test_files_of_another_tokenizer_are_refused(tmp_path):
     about = json.loads((tmp_path / "about.json").read_text(encoding="utf-8"))
     about["config"]["characters"] = [1, 2]
     (tmp_path / "about.json").write_text(json.dumps(about), encoding="utf-8")
-    with pytest.raises(RunError, match="holds n-grams of words, not of words and characters"):
+    with pytest.raises(RunError, match="has n-grams of words, not of words and characters"):
         load_tokenizer(tmp_path)
 
 

@@ -83,8 +83,8 @@ def test_a_missing_number_can_be_the_mean(folder):
 
 @pytest.mark.parametrize(("cell", "said"), [
     ("x7", "rows.csv:3: column `length` has 'x7', which is not a number"), ("inf", "has 'inf', which is infinite or too large"),
-    ("-1e31", "infinite or too large"), ("1_000", "no number"), ("NaN", "1 of 2 rows have no number in column `length`"),
-    ('"3,14"', "decimals are written with a point"), ("nan()", "no number")])
+    ("-1e31", "infinite or too large"), ("1_000", "not a number"), ("NaN", "1 of 2 rows have no number in column `length`"),
+    ('"3,14"', "decimals are written with a point"), ("nan()", "not a number")])
 def test_what_is_no_number_is_reported_with_file_row_and_column(folder, cell, said):
     write(folder, ["1,2,a", f"3,{cell},b"])
     with pytest.raises(DataError) as caught:

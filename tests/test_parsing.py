@@ -422,7 +422,7 @@ def test_predictions_for_a_file_are_written_as_conllu(trained, name):
 
 def test_a_text_without_tags_is_refused_and_with_a_tagger_parsed(trained):
     printed = nlp("predict", "perceptron", "the dog barks", cwd=trained, code=2).stderr
-    assert "has one column, and this parser reads form, upos of each word" in printed
+    assert "has one column, but this parser reads form, upos of each word" in printed
     drawn = nlp("predict", "tagged", "the dog barks", cwd=trained).stdout
     assert drawn.splitlines()[:3] == ["   +--the  det    1 < 2", "+--dog     nsubj  2 < 3", "barks      root   3 < 0"]
 
