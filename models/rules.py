@@ -1,9 +1,9 @@
-"""Rules written by hand: keywords, patterns and lexicons that vote for a class. Nothing is learned; no torch.
+"""Hand-written rules: keywords, patterns and lexicons that vote for a class. Nothing is learned; no torch.
 
-A keyword fires as a complete word or phrase: `art` fires in "modern art!" and not in "party". A side of the keyword is held
-to this only where the keyword ends in a letter of a script that puts spaces between words, and only against such a letter.
-Korean, Chinese, Japanese, Thai, Lao, Khmer and Burmese glue endings to words or write no spaces, so there `재밌` fires in
-"재밌어요", and `CG` in "CG가".
+A keyword fires as a complete word or phrase: `art` fires in "modern art!" and not in "party". A word
+boundary is required only on a side where the keyword has a letter of a script that puts spaces between words, and only against
+another such letter. Korean, Chinese, Japanese, Thai, Lao, Khmer and Burmese attach endings to words or write no spaces, so there
+`재밌` fires in "재밌어요", and `CG` in "CG가".
 """
 
 import difflib
@@ -29,13 +29,13 @@ from .token_patterns import Lemmatize, TokenPattern, lemmatizer
 _WORD = re.compile(rf"(?:{LETTER}++|{MARKS}++)++")
 
 Span = tuple[int, int]
-"""Where a piece of a text begins and, exclusive, ends."""
+"""Start and exclusive end of a piece of text."""
 PATTERN_SECONDS = 2.0
-"""The longest that a pattern may search one text; thousands of times what an ordinary one takes."""
+"""Time limit of a pattern per text; thousands of times what an ordinary one takes."""
 
 
 class _Text:
-    """A text in the forms that conditions look at, each made once for all rules."""
+    """A text in the forms that conditions match against, each computed once for all rules."""
 
     def __init__(self, text: str, case_sensitive: bool, negation: Negation | None = None) -> None:
         self.original = unicodedata.normalize("NFC", text)
@@ -45,7 +45,7 @@ class _Text:
 
     @cached_property
     def tokens(self) -> list[Token]:
-        """The original's tokens."""
+        """The tokens of `original`."""
         return tokens_of(self.original)
 
     @cached_property
@@ -58,25 +58,25 @@ class _Text:
         return [] if self.negation is None else self.negation.reached(self.folded_tokens)
 
     def is_negated(self, place: int) -> bool:
-        """Whether a negation word reaches what begins at this character of `folded`."""
+        """Whether the token at this character of `folded` is in the scope of a negation word."""
         return bool(self._reached) and self._reached[token_at(self.folded_tokens, place)]
 
     def words_at(self, place: Span, in_original: bool) -> list[int]:
-        """The numbers of the words, which stand between blanks, that a piece of the original or the folded text is in."""
+        """The indices of the whitespace-separated words that a span of the original or the folded text overlaps."""
         start, end = place
         words = re.finditer(r"\S+", self.original if in_original else self.folded)
         return [number for number, word in enumerate(words) if word.start() < end and word.end() > start]
 
     def cut(self, start: int, end: int) -> str:
-        """The original's characters at a place in `folded`; a few letters grow when lower-cased, then the folded ones."""
+        """The original's characters at a span of `folded`; the folded ones if lower-casing made a few letters longer."""
         return (self.original if len(self.original) == len(self.folded) else self.folded)[start:end]
 
 
 class _Condition:
-    """What must be found for one rule to fire.
+    """The condition under which one rule fires.
 
-    `words` are the keywords that a set of the text's words answers; only the other keywords need a search, and that only
-    when one of their `needles` is among the words. `anything` finds any keyword, and its position.
+    `words` are the keywords that are looked up in the set of the text's words; only the other keywords need a search, and only if
+    one of their `needles` is among the words. `anything` finds the position of any keyword.
     """
 
     def __init__(self, number: int, rule: Rule, case_sensitive: bool, lemmatize: Lemmatize = str) -> None:
@@ -102,7 +102,7 @@ class _Condition:
         return self.phrases.search(text.folded) is not None
 
     def is_negated(self, text: _Text) -> bool:
-        """Whether negation words reach all of the keywords that a text has; patterns say themselves what must not be there."""
+        """Whether all keywords found in a text are negated; patterns handle negation themselves."""
         if text.negation is None or self.search is not None or self.tokens is not None:
             return False
         return all(text.is_negated(found.start()) for found in self.anything.finditer(text.folded))
@@ -115,7 +115,7 @@ class _Condition:
         return text.original[slice(*first)] if self._reads_original else text.cut(*first)
 
     def found_words(self, text: _Text) -> list[list[int]]:
-        """For each piece of the text that makes the rule fire the numbers of the words that it is in."""
+        """For each piece of the text that makes the rule fire, the indices of the words that it overlaps."""
         return [text.words_at(place, self._reads_original) for place in self._places(text)]
 
     @property
@@ -123,7 +123,7 @@ class _Condition:
         return self.search is not None or self.tokens is not None
 
     def _places(self, text: _Text) -> Iterator[Span]:
-        """In the original or the folded text; keywords that are negated only where all are."""
+        """Spans of matches in the original or the folded text; negated keywords only if all are negated."""
         if self.tokens is not None:
             for start, end in self.tokens.matches(text.tokens):
                 yield text.tokens[start].start, text.tokens[end - 1].start + len(text.tokens[end - 1].text)
@@ -145,12 +145,12 @@ class _Condition:
             return self.search(text, start)
         except TimeoutError:
             raise ConfigError(f"{self.name} has a pattern that took more than {PATTERN_SECONDS:.0f} seconds for the text "
-                              f"{text[:60]!r}: it tries too many ways to match. Do not repeat what contains a repeat, as in `(a+)+`; "
-                              "`(?:a++)++` never goes back.") from None
+                              f"{text[:60]!r}: it tries too many ways to match. Avoid nested repeats such as `(a+)+`; "
+                              "`(?:a++)++` never backtracks.") from None
 
 
 def _search_for(pattern: str, case_sensitive: bool) -> Callable[..., Any]:
-    """By the `regex` package, which reads the syntax of `re`, and whose searches can have a time limit."""
+    """Compile with the `regex` package, which accepts the syntax of `re` and supports a time limit for searches."""
     import regex
 
     search = regex.compile(pattern, 0 if case_sensitive else regex.IGNORECASE).search
@@ -158,8 +158,8 @@ def _search_for(pattern: str, case_sensitive: bool) -> Callable[..., Any]:
 
 
 def _may_take_long(pattern: str) -> bool:
-    """Not where a pattern repeats nothing, calls no group and makes at most three choices. Its searches go without a time limit, which
-    would take several times as long, since it reads the processor's clock.
+    """False for a pattern without repeats and group calls and with at most three choices. It is searched without a time limit, because
+    reading the processor's clock makes a search several times slower.
     """
     return re.search(r"[*+{]|\(\?[^:=!<]", pattern) is not None or len(re.findall(r"[(?]", pattern)) > 3
 
@@ -176,7 +176,7 @@ def _any_of(keywords: Iterable[str]) -> re.Pattern[str]:
 
 @dataclass(frozen=True)
 class _Vote:
-    """A vote by a rule (from 0), or by the words of the lexicon that are for one class; below 0 it counts against the class."""
+    """A vote by a rule (numbered from 0), or by the lexicon's words for one class; a negative amount counts against the class."""
 
     voter: int
     label: str
@@ -185,7 +185,7 @@ class _Vote:
 
 @dataclass(frozen=True)
 class _Decision:
-    """The class of one text, who decided (None: the default) and, in weighted mode, all votes that count."""
+    """The class of one text, the voter that decided (None: the default) and, in weighted mode, all votes that count."""
 
     label: str
     voter: int | None
@@ -193,11 +193,11 @@ class _Decision:
 
 
 class Evidence(NamedTuple):
-    """What the rules say of some texts, in numbers that a network can weigh.
+    """The rules' evidence on some texts, as numbers that a network can weight.
 
-    fired (batch, n_voters): 1 where a rule fires, the factor of `negation` where it is negated, or else 0; then for each class of the
-    lexicon the sum of its words' weights. sums (batch, n_classes): the votes for each class as the mode adds them up; the class that
-    the rules decide for has a thousandth more, which stands for the default and breaks ties.
+    fired (batch, n_voters): 1 where a rule fires, the factor of `negation` where it is negated, else 0; then for each class of the
+    lexicon the sum of its words' weights. sums (batch, n_classes): the votes for each class, summed as the mode does; the class that
+    the rules decide for gets a thousandth more, which represents the default and breaks ties.
     """
 
     fired: npt.NDArray[np.float32]
@@ -208,7 +208,7 @@ DECIDED = 1e-3
 
 
 class Finding(NamedTuple):
-    """What a rule or the lexicon found: the class that it counts for, how much, the piece of text, and the words that all pieces are in."""
+    """A match of a rule or the lexicon: the class that it votes for, its weight, the matched text, and the word indices of all matches."""
 
     label: str
     weight: float
@@ -219,8 +219,8 @@ class Finding(NamedTuple):
 class Rules:
     """Rules over the text itself, in order or by weight; every prediction can name the rule behind it.
 
-    Raises ConfigError for a rule or a default that votes for a class which the data does not have. Without labels (counting
-    before any data) it can be described, but computes no scores.
+    Raises ConfigError if a rule or the default votes for a class that the data does not have. Without labels (counting before data
+    is loaded) it can be described, but computes no scores.
     """
 
     scores_are: ClassVar[Literal["probabilities"]] = "probabilities"
@@ -240,7 +240,7 @@ class Rules:
 
     @property
     def voters(self) -> list[tuple[str, str]]:
-        """Who may vote: the name of each rule, and of the lexicon for either class, with the class."""
+        """All voters as (name, class): each rule, then the lexicon once per class."""
         lexicon = self.config.lexicon
         signs = [] if lexicon is None else [("lexicon", lexicon.positive), ("lexicon", lexicon.negative)]
         return [*((f"rule {number}", rule.label) for number, rule in enumerate(self.config.rules, start=1)), *signs]
@@ -250,7 +250,7 @@ class Rules:
         return self._probabilities([self._decide(self._text(text)).label for text in texts])
 
     def traced_scores(self, texts: Sequence[str]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int8]]:
-        """The same, and what each voter did in each text, (batch, n_voters), as `report` counts it."""
+        """The scores, and what each voter did in each text, (batch, n_voters), as `report` needs it."""
         trace, predicted = np.zeros((len(texts), len(self.voters)), dtype=np.int8), []
         for row, text in enumerate(map(self._text, texts)):
             votes = self._votes(text)
@@ -262,7 +262,7 @@ class Rules:
         return self._probabilities(predicted), trace
 
     def report(self, trace: npt.NDArray[np.int8], gold: npt.NDArray[np.integer[Any]]) -> ModelReport:
-        """How often each rule fired, was right, decided and was contradicted, by the trace and the right classes (texts,) of a split."""
+        """How often each rule fired, was right, decided and was contradicted, from the trace and the gold classes (texts,) of a split."""
         return rule_report(self.config, self.labels, trace, gold)
 
     def _probabilities(self, labels: Sequence[str]) -> npt.NDArray[np.float64]:
@@ -294,18 +294,18 @@ class Rules:
     def why(self, texts: Sequence[str]) -> list[dict[str, Any]]:
         """For each text: `label`, `rule` (from 1; None: the default decided), `matched` and `condition` of the deciding rule.
 
-        Where the lexicon decided, `rule` is `lexicon` and `matched` its words. In weighted mode the deciding rule is the first one that
+        If the lexicon decided, `rule` is `lexicon` and `matched` its words. In weighted mode the deciding rule is the first one that
         voted for the winner, and `fired` lists all votes that count, each with `weight` and the same four keys.
         """
         return [self._reason(self._text(text)) for text in texts]
 
     def findings(self, texts: Sequence[str]) -> list[list[Finding]]:
-        """For each text what is behind its class: in weighted mode all votes that count, otherwise the rule that decided, with weight 1;
-        each word of the lexicon by itself, with its own weight."""
+        """For each text the matches behind its class: in weighted mode all votes that count, otherwise the deciding rule, with weight 1;
+        each lexicon word is listed separately, with its own weight."""
         return [self._findings(self._text(text)) for text in texts]
 
     def describe(self) -> dict[str, int]:
-        """What there is to count: rules, keywords and patterns; words of the lexicon where there is one."""
+        """Counts of rules, keywords and patterns, and of lexicon words if there is a lexicon."""
         rules = self.config.rules
         counts = {"rules": len(rules), "keywords": sum(len(rule.keywords) for rule in rules),
                   "patterns": sum(rule.pattern is not None or bool(rule.tokens) for rule in rules)}
@@ -319,7 +319,7 @@ class Rules:
         return lexicon.weight if lexicon is not None and voter >= len(rules) else rules[voter].weight
 
     def _vote(self, number: int, text: _Text) -> _Vote | None:
-        """The vote of a rule; None where it does not fire."""
+        """The vote of a rule; None if it does not fire."""
         condition, rule = self._conditions[number], self.config.rules[number]
         if not condition.fires(text):
             return None
@@ -327,7 +327,7 @@ class Rules:
         return _Vote(number, rule.label, factor * rule.weight) if factor else None
 
     def _votes(self, text: _Text) -> list[_Vote]:
-        """All votes that a text gets, those of the lexicon last."""
+        """All votes on a text, the lexicon's last."""
         votes = [self._vote(number, text) for number in range(len(self._conditions))]
         return [*(vote for vote in votes if vote is not None), *self._lexicon_votes(text)]
 
@@ -335,12 +335,12 @@ class Rules:
         config, first = self.config.lexicon, len(self.config.rules)
         if config is None:
             return []
-        weights = [weight for _, weight in self._weighed(text)]
+        weights = [weight for _, weight in self._lexicon_matches(text)]
         sums = [(config.positive, sum(each for each in weights if each > 0)), (config.negative, -sum(each for each in weights if each < 0))]
         return [_Vote(first + place, label, config.weight * amount) for place, (label, amount) in enumerate(sums) if amount]
 
-    def _weighed(self, text: _Text) -> list[tuple[Found, float]]:
-        """The words of the lexicon that a text has, and the weight of each after negation."""
+    def _lexicon_matches(self, text: _Text) -> list[tuple[Found, float]]:
+        """The lexicon words in a text, each with its weight after negation."""
         if self._lexicon is None:
             return []
         factor = self.config.negation.factor if self.config.negation is not None else 1.0
@@ -348,7 +348,7 @@ class Rules:
                 for found in self._lexicon.find(text.folded, text.folded_tokens)]
 
     def _decide(self, text: _Text, votes: list[_Vote] | None = None) -> _Decision:
-        """The decision on a text; `votes` are all that it gets, where they are known."""
+        """The decision on a text; `votes` are all votes on it, if already known."""
         if self.config.mode == "weighted":
             return self._majority(self._counting(self._votes(text) if votes is None else votes))
         first = self._first(text, votes)
@@ -358,28 +358,28 @@ class Rules:
         return _Decision(self.config.default, None) if by_lexicon is None else _Decision(by_lexicon.label, by_lexicon.voter)
 
     def _first(self, text: _Text, votes: list[_Vote] | None) -> _Vote | None:
-        """The vote of the first rule in order that fires; no more rules are asked than are needed for it."""
+        """The vote of the first rule in order that fires; rules after it are not evaluated unless `votes` is given."""
         if votes is None:
             return next((vote for number in self._in_order if (vote := self._vote(number, text)) is not None), None)
         rules = self.config.rules
         return max((vote for vote in votes if vote.voter < len(rules)), key=lambda vote: rules[vote.voter].priority, default=None)
 
     def _behind(self, decision: _Decision) -> set[int]:
-        """The voters that a class is due to: the one that decided, in weighted mode all whose votes were for the class that won."""
+        """The voters behind a decision: the one that decided, and in weighted mode all that voted for the winning class."""
         if decision.voter is None:
             return set()
         supported = [(vote.voter, *self._supported(vote)) for vote in decision.votes]
         return {decision.voter} | {voter for voter, label, amount in supported if label == decision.label and amount > 0}
 
     def _counting(self, votes: list[_Vote]) -> list[_Vote]:
-        """Those with the highest priority; the lexicon has priority 0."""
+        """The votes with the highest priority; the lexicon has priority 0."""
         rules = self.config.rules
         priorities = [rules[vote.voter].priority if vote.voter < len(rules) else 0 for vote in votes]
         highest = max(priorities, default=0)
         return [vote for vote, priority in zip(votes, priorities, strict=True) if priority == highest]
 
     def _majority(self, votes: list[_Vote]) -> _Decision:
-        # Rounded, so that 0.1 + 0.2 ties with 0.3; `max` takes the first of equals, which is the earlier rule's class.
+        # Rounded, so that 0.1 + 0.2 ties with 0.3; `max` takes the first of equal sums, which is the earlier rule's class.
         sums = self._sums(votes)
         winner = max(sums, key=lambda label: round(sums[label], 9), default=None)
         if winner is None or sums[winner] <= 0:
@@ -395,7 +395,7 @@ class Rules:
         return sums
 
     def _supported(self, vote: _Vote) -> tuple[str, float]:
-        """The class that a vote adds to, and how much: a vote against one of two classes is one for the other."""
+        """The class that a vote adds to, and how much: with two classes, a vote against one is a vote for the other."""
         if vote.amount < 0 and len(self.labels) == 2:
             return next(label for label in self.labels if label != vote.label), -vote.amount
         return vote.label, vote.amount
@@ -429,7 +429,7 @@ class Rules:
         lexicon, negative = self.config.lexicon, vote.voter > len(self.config.rules)
         assert lexicon is not None
         return [Finding(label, lexicon.weight * abs(weight), word, [text.words_at((start, start + len(word)), in_original=False)])
-                for (word, start, _), weight in self._weighed(text) if weight and (weight < 0) == negative]
+                for (word, start, _), weight in self._lexicon_matches(text) if weight and (weight < 0) == negative]
 
     def _account(self, voter: int, text: _Text) -> dict[str, Any]:
         if voter >= len(self.config.rules):
@@ -440,7 +440,7 @@ class Rules:
     def _lexicon_account(self, side: int, text: _Text) -> dict[str, Any]:
         lexicon = self.config.lexicon
         assert lexicon is not None
-        words = [found.word for found, weight in self._weighed(text) if (weight < 0 if side else weight > 0)]
+        words = [found.word for found, weight in self._lexicon_matches(text) if (weight < 0 if side else weight > 0)]
         return {"rule": "lexicon", "label": (lexicon.positive, lexicon.negative)[side], "matched": ", ".join(words),
                 "condition": lexicon.file}
 

@@ -158,7 +158,7 @@ def test_context_is_part_of_the_address_and_not_having_it_is_not(here):
 @pytest.mark.parametrize(("changed", "printed"), [
     (("task.document=null",), "set `task.document` to the column"),
     (("tokenizer.context=null",), "set `tokenizer.context`"),
-    (("tokenizer.context={before: 0}",), "names no text before or after"),
+    (("tokenizer.context={before: 0}",), "selects no text before or after"),
     (("tokenizer.context={before: 11}",), "must be at most 10, not 11"),
     (("task.document=label",), "is the column of the texts or of the classes"),
     (("data.validation=null",), "needs `data: {type: files}` with a validation file"),

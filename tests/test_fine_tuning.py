@@ -181,7 +181,7 @@ def test_the_layers_of_networks(config, head, starts):
 
 
 def test_settings_that_cannot_work():
-    with pytest.raises(ValidationError, match="of two factors is not that of their product"):
+    with pytest.raises(ValidationError, match="averages the two factors"):
         TrainingConfig.model_validate({"epochs": 1, "optimizer": {"type": "sgd", "learning_rate": 1.0}, "ema": 0.9,
                                        "fine_tune": {"lora": {}}})
     lstm = build_model(recurrent("lstm"), SIZES, TASK.head)

@@ -201,7 +201,7 @@ def test_the_list_of_stop_words_is_kept_with_the_tokenizer():
 
 
 @pytest.mark.parametrize(("steps", "words"), [
-    ({"morphology": {"type": "lemmas", "language": "ko"}}, "simplemma knows no lemmas"),
+    ({"morphology": {"type": "lemmas", "language": "ko"}}, "simplemma has no lemmas"),
     ({"stop_words": {"language": "xx"}}, "stopwordsiso has no list"),
 ])
 def test_languages_that_are_not_known(steps, words):

@@ -140,7 +140,7 @@ def test_files_of_another_tokenizer_are_refused(tmp_path):
     about = json.loads((tmp_path / "about.json").read_text(encoding="utf-8"))
     about["config"]["characters"] = [1, 2]
     (tmp_path / "about.json").write_text(json.dumps(about), encoding="utf-8")
-    with pytest.raises(RunError, match="holds n-grams of words, not of words and characters"):
+    with pytest.raises(RunError, match="has n-grams of words, not of words and characters"):
         load_tokenizer(tmp_path)
 
 
@@ -164,7 +164,7 @@ def test_weights_that_cannot_be_are_refused(change):
     trained = train_tokenizer(config(words=[1, 1]), TRAIN)
     assert isinstance(trained, Ngrams) and trained.idf is not None
     files = dict(Ngrams(trained.config, trained.names, change(trained.idf)).files())
-    with pytest.raises(ValueError, match="no inverse document frequencies"):
+    with pytest.raises(ValueError, match="not inverse document frequencies"):
         Ngrams.from_files(config(words=[1, 1]), files)
 
 

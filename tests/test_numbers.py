@@ -82,9 +82,9 @@ def test_a_missing_number_can_be_the_mean(folder):
 
 
 @pytest.mark.parametrize(("cell", "said"), [
-    ("x7", "rows.csv:3: column `length` has 'x7', which is no number"), ("inf", "has 'inf', which is infinite or too large"),
-    ("-1e31", "infinite or too large"), ("1_000", "no number"), ("NaN", "1 of 2 rows have no number in column `length`"),
-    ('"3,14"', "decimals are written with a point"), ("nan()", "no number")])
+    ("x7", "rows.csv:3: column `length` has 'x7', which is not a number"), ("inf", "has 'inf', which is infinite or too large"),
+    ("-1e31", "infinite or too large"), ("1_000", "not a number"), ("NaN", "1 of 2 rows have no number in column `length`"),
+    ('"3,14"', "decimals are written with a point"), ("nan()", "not a number")])
 def test_what_is_no_number_is_reported_with_file_row_and_column(folder, cell, said):
     write(folder, ["1,2,a", f"3,{cell},b"])
     with pytest.raises(DataError) as caught:
@@ -98,7 +98,7 @@ def test_columns_have_to_be_there(folder):
     with pytest.raises(DataError, match="no column `height`"):
         data_of(folder, task(numbers=["height"]))
     write(folder, ["a", "b"], header="kind")
-    with pytest.raises(DataError, match="no column but that of the class"):
+    with pytest.raises(DataError, match="only the column of the class"):
         data_of(folder, task())
     write(folder, [",1,a", ",2,b"])
     with pytest.raises(DataError, match="column `width` has no number"):
@@ -205,7 +205,7 @@ def test_from_a_table_to_predictions(folder):
 
 
 @pytest.mark.parametrize(("arguments", "said"), [
-    (["1.02"], "has 1 number, and the run reads 2: width, length"), (["1.02,x"], "'x', which is no number"),
+    (["1.02"], "has 1 number, but the run reads 2: width, length"), (["1.02,x"], "'x', which is not a number"),
     (["1.02,"], "has no number for `length`"), (["--input", "rows.csv", "--text", "width"], "--text names one column"),
     (["1.02,3", "--explain", "leave_one_out"], "It can be explained by auto, weights")])
 def test_rows_that_cannot_be_predicted(folder, arguments, said):

@@ -126,7 +126,7 @@ def test_parameters_by_hand() -> None:
 
 @pytest.mark.parametrize(("decoder", "settings", "said"), [
     ("gru", {"attention": "additive"}, "set `attention: none`"),
-    ("gru", {"bidirectional": False}, "bidirectional is for an encoder that reads texts"),
+    ("gru", {"bidirectional": False}, "bidirectional is for an encoder of texts"),
     ("gru", {"token_dropout": 0.1}, "token_dropout is for an encoder"),
     ("transformer", {"n_encoder_layers": 1}, "n_encoder_layers is for an encoder"),
     ("gru", {"encoder": {"type": "picture_cnn", "init_from": "digits/cnn"}}, "encoder.init_from is not for a network inside another"),
@@ -214,13 +214,13 @@ def test_the_temperature_is_that_of_the_recipe_unless_another_is_given(labels: P
 @pytest.mark.parametrize("label", ["horse", "", "Dog"])
 def test_a_label_that_training_never_saw_is_one_paragraph_with_the_labels(labels: Path, label: str) -> None:
     said = paragraph(nlp("predict", "label_seq2seq", label, cwd=labels, code=2))
-    assert f"{label!r} is no label that the training split has" in said and "bird, cat, dog" in said
+    assert f"{label!r} is not a label of the training split" in said and "bird, cat, dog" in said
     assert ("Did you mean `dog`?" in said) == (label == "Dog")
 
 
 def test_such_a_label_in_a_file_is_named_with_its_line(labels: Path) -> None:
     (labels / "other.csv").write_text("line,animal\nthe big dog runs,dog\nthe big cow runs,cow\n", encoding="utf-8")
-    assert "other.csv:3: 'cow' is no label" in paragraph(nlp("eval", "label_seq2seq", "--data", "other.csv", cwd=labels, code=2))
+    assert "other.csv:3: 'cow' is not a label" in paragraph(nlp("eval", "label_seq2seq", "--data", "other.csv", cwd=labels, code=2))
 
 
 def test_a_judge_counts_what_is_right_copied_and_different(labels: Path) -> None:

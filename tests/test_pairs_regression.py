@@ -156,7 +156,7 @@ def test_a_target_that_is_no_number_is_refused_with_its_line_and_column(tmp_path
     assert parsed(written) is None
     path = write(tmp_path, "train.csv", [("a", "b", "1"), ("c", "d", written), ("e", "f", written)])
     data = FileData(type="files", train=str(path), validation=str(path))
-    with pytest.raises(DataError, match=r"train\.csv:3 has .* in column `score`, which is no number to learn, and 1 more rows have none"):
+    with pytest.raises(DataError, match=r"train\.csv:3 has .* in column `score`, which is not a number to learn, and 1 more rows"):
         build_data(data, None, preparation(RegressionConfig(type="regression", text="one", other="two", target="score")))
 
 
@@ -313,7 +313,7 @@ def test_the_command_from_end_to_end(tmp_path):
     assert "3 texts are given" in nlp_process("predict", "ridge", "dog", "runs", "cat", cwd=tmp_path, code=2).stderr
     refused = nlp_process("predict", "ridge", "dog runs", "dog sings", "--explain", "auto", cwd=tmp_path, code=2)
     assert "this run predicts neither" in refused.stderr
-    assert "is one text, and each row has two" in nlp_process("predict", "ridge", cwd=tmp_path, text="dog\n", code=2).stderr
+    assert "is one text, but each row has two" in nlp_process("predict", "ridge", cwd=tmp_path, text="dog\n", code=2).stderr
     assert len(nlp_process("predict", "ridge", cwd=tmp_path, text="dog\tcat\ncat\tdog\n").stdout.splitlines()) == 4
     nlp_process("predict", "mlp", "--input", "test.csv", "--output", "out.csv", cwd=tmp_path)
     with (tmp_path / "out.csv").open(encoding="utf-8") as file:
@@ -322,7 +322,7 @@ def test_the_command_from_end_to_end(tmp_path):
     assert "rmse" in nlp_process("compare", "mlp", "ridge", "--metric", "rmse", cwd=tmp_path).stdout
     write(tmp_path, "test.csv", [("a", "b", "many")])
     wrong = nlp_process("eval", "mlp", "--data", "test.csv", cwd=tmp_path, code=2).stderr
-    assert "test.csv:2 has 'many' in column `score`, which is no number to learn" in wrong
+    assert "test.csv:2 has 'many' in column `score`, which is not a number to learn" in wrong
 
 
 # Recipes

@@ -105,9 +105,9 @@ BROKEN = [
     (lambda tree: [("the", "DET", 0, "root"), *tree[1:]], ["2 words with the head 0, word 1 (`the`) and word 3 (`barks`)"]),
     (lambda tree: [("the", "DET", 9, "det"), *tree[1:]], ["word 1 (`the`) has the head 9, which is outside the sentence of 3 words"]),
     (lambda tree: [("the", "DET", 1, "det"), *tree[1:]], ["the head 1, which is the word itself"]),
-    (lambda tree: [("the", "DET", "_", "det"), *tree[1:]], ["the head '_', which is no number"]),
-    (lambda tree: [("the", "DET", "-1", "det"), *tree[1:]], ["the head '-1', which is no number"]),
-    (lambda tree: [("the", "DET", 2, "det"), ("dog", "NOUN", 1, "nsubj"), tree[2]], ["go round in a circle", "word 1 (`the`), word 2"]),
+    (lambda tree: [("the", "DET", "_", "det"), *tree[1:]], ["the head '_', which is not a number"]),
+    (lambda tree: [("the", "DET", "-1", "det"), *tree[1:]], ["the head '-1', which is not a number"]),
+    (lambda tree: [("the", "DET", 2, "det"), ("dog", "NOUN", 1, "nsubj"), tree[2]], ["form a cycle", "word 1 (`the`), word 2"]),
 ]
 
 
@@ -422,7 +422,7 @@ def test_predictions_for_a_file_are_written_as_conllu(trained, name):
 
 def test_a_text_without_tags_is_refused_and_with_a_tagger_parsed(trained):
     printed = nlp("predict", "perceptron", "the dog barks", cwd=trained, code=2).stderr
-    assert "has one column, and this parser reads form, upos of each word" in printed
+    assert "has one column, but this parser reads form, upos of each word" in printed
     drawn = nlp("predict", "tagged", "the dog barks", cwd=trained).stdout
     assert drawn.splitlines()[:3] == ["   +--the  det    1 < 2", "+--dog     nsubj  2 < 3", "barks      root   3 < 0"]
 

@@ -164,7 +164,7 @@ def test_refused_architectures() -> None:
     bart = {"model_type": "bart", "vocab_size": 12, "d_model": 8, "encoder_layers": 1, "decoder_layers": 1}
     with pytest.raises(ConfigError, match="is an encoder-decoder"):
         build_model(config().model_copy(update={"architecture": bart}), SIZES, CLASSES)
-    with pytest.raises(ConfigError, match="has 13 tokens, and its network only 12"):
+    with pytest.raises(ConfigError, match="has 13 tokens, but its network only 12"):
         build_model(config(), SIZES.model_copy(update={"vocab_size": 13}), CLASSES)
 
 
@@ -251,7 +251,7 @@ def test_parameters_are_counted_from_the_config_alone(folder: Path) -> None:
 def test_texts_are_cut_behind_the_positions(folder: Path) -> None:
     (folder / "texts.csv").write_text("text,label\n" + "".join(f"{'film ' * 40}{word},{word}\n" for word in ("good", "bad") * 8))
     told = nlp("train", "--config", "films.yaml", "--set", "training.epochs=1", cwd=folder).stderr
-    assert "Notice: 16 of 16 test texts have more than 16 tokens, the most that the tokenizer keeps; the model reads the beginning" in told
+    assert "Notice: 16 of 16 test texts have more than 16 tokens, the maximum of the tokenizer; the model reads the beginning" in told
 
 
 @pytest.mark.parametrize(("task", "gold"), [("classification", ("good", "bad")), ("{type: regression, target: label}", ("1", "2"))])

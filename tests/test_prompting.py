@@ -243,7 +243,7 @@ def test_a_prompt_that_does_not_fit_is_refused(settings: dict, message: str) -> 
 def test_too_many_examples_are_refused() -> None:
     with pytest.raises(ConfigError, match=r"model.shots is 8, but the training split has 7 examples"):
         fitted(prompted(own(), shots=8))
-    with pytest.raises(ConfigError, match=r"take fewer model.shots"):
+    with pytest.raises(ConfigError, match=r"reduce model.shots"):
         fitted(prompted(own(context=60), shots=7))
 
 

@@ -107,7 +107,7 @@ def test_lengths_and_the_notice_of_them_count_pieces(tmp_path):
     assert (counted > [4, 2, 4]).all(), "pieces are more than words"
     notices = split.length_notices(int(counted.max()) - 1)
     assert notices == [f"1 of 3 train texts have more than model.max_positions = {counted.max() - 1} tokens; the model reads each in "
-                       "windows of that size, which do not see one another."]
+                       "independent windows of that size."]
     assert split.length_notices(int(counted.max())) == []
 
 

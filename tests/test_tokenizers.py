@@ -192,7 +192,7 @@ def test_a_vocabulary_that_cannot_work_is_refused(kind):
 def test_nothing_frequent_enough_is_reported():
     with pytest.raises(DataError, match="Lower its min_frequency"):
         train("words", ["one two three"], min_frequency=2)
-    with pytest.raises(DataError, match="found nothing in 2 training texts"):
+    with pytest.raises(DataError, match="found nothing frequent enough in 2 training texts"):
         train("unigram", ["", "  "])
 
 

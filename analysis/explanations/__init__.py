@@ -1,1 +1,1 @@
-"""Why a model predicts what it predicts: one interface for rules, classical models and networks, and how faithful its answers are."""
+"""Explanations of predictions: one interface for rules, classical models and networks, and their faithfulness."""

@@ -1,4 +1,4 @@
-"""What `nlp eval --explanations` reports of a run: the faithfulness of each method on some rows of a split."""
+"""The report of `nlp eval --explanations`: the faithfulness of each method on some rows of a split."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ FILE = "explanations.json"
 
 @dataclass(frozen=True)
 class Faithfulness:
-    """Of one method: both measures, and the median completeness error of gradients."""
+    """The results of one method: both measures, and the median completeness error of gradients."""
 
     method: str
     comprehensiveness: Measure
@@ -29,14 +29,14 @@ class Faithfulness:
     completeness_error: float | None
 
     def to_json(self) -> dict[str, Any]:
-        """As programs read it."""
+        """The JSON output."""
         return {"method": self.method, "comprehensiveness": self.comprehensiveness.to_json(), "sufficiency": self.sufficiency.to_json(),
                 "completeness_error": self.completeness_error}
 
 
 @dataclass(frozen=True)
 class FaithfulnessReport:
-    """The methods of one run on the same texts. Rows are left out that have fewer than two words, or whose tokens cannot be traced."""
+    """The methods of one run on the same texts. Rows with fewer than two words, or with tokens that cannot be traced, are left out."""
 
     split: str
     rows: int
@@ -45,27 +45,27 @@ class FaithfulnessReport:
     methods: Sequence[Faithfulness]
 
     def to_json(self) -> dict[str, Any]:
-        """As programs read it, and as `explanations.json` has it."""
+        """The JSON output, which is also the content of `explanations.json`."""
         return {"split": self.split, "rows": self.rows, "left_out": self.left_out, "scores": self.scores,
                 "percentages": list(PERCENTAGES), "random_draws": RANDOM_DRAWS, "methods": [each.to_json() for each in self.methods]}
 
 
 def checked_methods(run: OpenedRun, names: str) -> list[str]:
-    """The methods of a list with commas between them, `all` for those that fit. Raises ConfigError for one that does not fit."""
-    asked = [name.strip() for name in names.split(",")]
-    return list(dict.fromkeys(method for name in asked for method in ((name == "all" and methods_of(run)) or (chosen(run, name),))))
+    """The methods of a comma-separated list; `all` means those that fit. Raises ConfigError for a method that does not fit."""
+    requested = [name.strip() for name in names.split(",")]
+    return list(dict.fromkeys(method for name in requested for method in ((name == "all" and methods_of(run)) or (chosen(run, name),))))
 
 
 def faithfulness_of_run(run: OpenedRun, methods: Sequence[str], split_name: str | None, n_rows: int) -> FaithfulnessReport:
     """Measure methods on rows that are spread evenly over a split, and write `explanations.json` into the run's folder."""
     split, _ = read_split(run.recipe.data, run.task.preparation, run.encoding, split_name, run.hashes)
     rows = np.unique(np.linspace(0, len(split) - 1, min(n_rows, len(split))).round().astype(int)).tolist()
-    measured = [found for row in rows if (found := _measured(run, methods, split.example(row)["text"], row)) is not None]
+    measured = [result for row in rows if (result := _measured(run, methods, split.example(row)["text"], row)) is not None]
     if not measured:
         raise DataError(f"None of {len(rows):,} {split.name} texts of {run.directory.address} can be measured: they have fewer than "
-                        "two words, or it cannot be seen which word a token comes from; leave_one_out needs no tokens.")
+                        "two words, or their tokens cannot be traced to words; leave_one_out needs no tokens.")
     scores = "margins" if run.model.scores_are == "margins" else "probabilities"
-    summaries = [_summary(method, place, measured) for place, method in enumerate(methods)]
+    summaries = [_summary(method, index, measured) for index, method in enumerate(methods)]
     report = FaithfulnessReport(split.name, len(measured), len(rows) - len(measured), scores, summaries)
     write_json(run.directory.folder / FILE, report.to_json())
     return report
@@ -84,17 +84,17 @@ def _measured(run: OpenedRun, methods: Sequence[str], text: str, row: int) -> _R
     if (n_words := len(words_of(text))) < 2:
         return None
     explanations = explanations_of(run, methods, text)
-    known = [each.by_word for each in explanations if each.by_word is not None]
-    if len(known) < len(methods):
+    by_word = [each.by_word for each in explanations if each.by_word is not None]
+    if len(by_word) < len(methods):
         return None
-    orders = [*map(ranked, known), *random_orders(n_words, row)]
+    orders = [*map(ranked, by_word), *random_orders(n_words, row)]
     drops = drops_of_orders(partial(class_scores, run), text, orders)
-    random = Drops(*np.mean(drops[len(known) :], axis=0).tolist())
-    return _Row(drops[: len(known)], random, [each.completeness_error for each in explanations])
+    random = Drops(*np.mean(drops[len(by_word) :], axis=0).tolist())
+    return _Row(drops[: len(by_word)], random, [each.completeness_error for each in explanations])
 
 
-def _summary(method: str, place: int, rows: Sequence[_Row]) -> Faithfulness:
-    measures = [Measure.of(np.array([row.drops[place][kind] for row in rows]), np.array([row.random[kind] for row in rows]))
+def _summary(method: str, index: int, rows: Sequence[_Row]) -> Faithfulness:
+    measures = [Measure.of(np.array([row.drops[index][kind] for row in rows]), np.array([row.random[kind] for row in rows]))
                 for kind in range(len(Drops._fields))]
-    errors = [error for row in rows if (error := row.errors[place]) is not None]
+    errors = [error for row in rows if (error := row.errors[index]) is not None]
     return Faithfulness(method, measures[0], measures[1], float(np.median(errors)) if errors else None)

@@ -1,6 +1,6 @@
-"""How faithful numbers for words are: what happens to the predicted class when the words that they rank first are removed, or alone remain.
+"""Faithfulness of word scores: the effect on the predicted class when the top-ranked words are removed, or when only they remain.
 
-Comprehensiveness and sufficiency of DeYoung et al. 2020, as the mean over shares of the words, next to words drawn at random.
+Comprehensiveness and sufficiency of DeYoung et al. 2020, as the mean over percentages of the words, compared with random words.
 """
 
 from collections.abc import Iterator, Sequence
@@ -20,7 +20,7 @@ RANDOM_DRAWS = 5
 
 
 class Drops(NamedTuple):
-    """By how much the score of the predicted class falls: without the words, and with nothing but them."""
+    """The drop of the predicted class's score: without the words, and with only these words."""
 
     comprehensiveness: float
     sufficiency: float
@@ -28,7 +28,7 @@ class Drops(NamedTuple):
 
 @dataclass(frozen=True)
 class Measure:
-    """The mean over texts, the same of random words, and the difference with its 95 % interval."""
+    """The mean over texts, the mean for random words, and the difference with its 95 % interval."""
 
     value: float
     random: float
@@ -36,12 +36,12 @@ class Measure:
     interval: tuple[float, float]
 
     def to_json(self) -> dict[str, Any]:
-        """As programs read it."""
+        """The JSON output."""
         return asdict(self) | {"interval": list(self.interval)}
 
     @classmethod
     def of(cls, values: FloatArray, random: FloatArray) -> "Measure":
-        """From the values of each text (texts,)."""
+        """Build it from the values of each text (texts,)."""
         differences = values - random
         interval = percentile_interval(lambda sums: sums[:, 0] / sums[:, 1], np.column_stack([differences, np.ones(len(differences))]))
         return cls(float(values.mean()), float(random.mean()), float(differences.mean()), interval)
@@ -52,10 +52,10 @@ def drops_of_orders(scores: ClassScores, text: str, orders: Sequence[IntArray]) 
     n_words = len(words_of(text))
     sizes = [first_words(n_words, percentage) for percentage in PERCENTAGES]
     variants = [list(_variants(text, order, sizes)) for order in orders]
-    different = list(dict.fromkeys([text, *(each for pairs in variants for pair in pairs for each in pair)]))
-    found = scores(different)
-    row = {each: number for number, each in enumerate(different)}
-    drop = found[0].max() - found[:, int(found[0].argmax())].astype(np.float64)
+    distinct = list(dict.fromkeys([text, *(each for pairs in variants for pair in pairs for each in pair)]))
+    all_scores = scores(distinct)
+    row = {each: number for number, each in enumerate(distinct)}
+    drop = all_scores[0].max() - all_scores[:, int(all_scores[0].argmax())].astype(np.float64)
     means = [np.mean([[drop[row[each]] for each in pair] for pair in pairs], axis=0) for pairs in variants]
     return [Drops(float(removed), float(alone)) for removed, alone in means]
 
@@ -66,16 +66,16 @@ def first_words(n_words: int, percentage: int) -> int:
 
 
 def _variants(text: str, order: IntArray, sizes: Sequence[int]) -> Iterator[tuple[str, str]]:
-    """For each size the text without the first words of the order, and with nothing but them."""
+    """For each size the text without the first words of the order, and with only these words."""
     for size in sizes:
         yield without(text, set(order[:size].tolist())), without(text, set(order[size:].tolist()))
 
 
 def random_orders(n_words: int, row: int) -> list[IntArray]:
-    """The words of a text in orders drawn at random, the same for every method."""
+    """Random orders of the words of a text, the same for every method."""
     return [np.random.default_rng((row, draw)).permutation(n_words) for draw in range(RANDOM_DRAWS)]
 
 
 def ranked(numbers: FloatArray) -> IntArray:
-    """The places of words, the one that speaks most for the predicted class first."""
+    """The positions of words, starting with the strongest evidence for the predicted class."""
     return np.argsort(-numbers, kind="stable")

@@ -1,4 +1,4 @@
-"""The score of the predicted class with each word left out in turn: works for any classifier, since it only asks for predictions."""
+"""The score of the predicted class with each word left out in turn: works for any classifier, since it needs only predictions."""
 
 from collections.abc import Callable, Sequence
 
@@ -9,13 +9,13 @@ from ...training.open_run import OpenedRun
 from .words import without, words_of
 
 CHUNK = 64
-"""Texts that are scored together."""
+"""Texts per batch."""
 ClassScores = Callable[[Sequence[str]], FloatArray]
-"""From texts to a score for each class (texts, n_classes)."""
+"""From texts to the scores of each class (texts, n_classes)."""
 
 
 def class_scores(run: OpenedRun, texts: Sequence[str]) -> FloatArray:
-    """(texts, n_classes): probabilities, or margins of a model that has none. The texts are tokenized anew."""
+    """(texts, n_classes): probabilities, or margins if the model has no probabilities. The texts are tokenized again."""
     return np.concatenate([_scores(run, texts[start : start + CHUNK]) for start in range(0, len(texts), CHUNK)])
 
 
@@ -28,7 +28,7 @@ def _scores(run: OpenedRun, texts: Sequence[str]) -> FloatArray:
 
 
 def leave_one_out(scores: ClassScores, text: str) -> FloatArray:
-    """(n_words,): by how much the score of the predicted class falls without each word (Li, Monroe and Jurafsky 2016)."""
-    found = scores([text, *(without(text, {place}) for place in range(len(words_of(text))))])
-    column = found[:, int(found[0].argmax())].astype(np.float64)
-    return column[0] - column[1:]
+    """(n_words,): the drop of the predicted class's score without each word (Li, Monroe and Jurafsky 2016)."""
+    all_scores = scores([text, *(without(text, {place}) for place in range(len(words_of(text))))])
+    of_class = all_scores[:, int(all_scores[0].argmax())].astype(np.float64)
+    return of_class[0] - of_class[1:]

@@ -1,4 +1,4 @@
-"""The table of methods: which of them a run can be explained by, and texts explained."""
+"""The methods of explanation: which of them fit a run, and how each explains texts."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ Explainer = Callable[[Split, Batch, Any], list[Explanation]]
 
 @dataclass(frozen=True)
 class Predicted:
-    """A text, what the model reads of it, a batch of this text alone, and the number of the class that it predicts."""
+    """A text, its inputs as a batch of one, and the id of the class that the model predicts."""
 
     text: str
     inputs: dict[str, Any]
@@ -37,8 +37,8 @@ class Predicted:
 
 
 def methods_of(run: OpenedRun) -> tuple[str, ...]:
-    """The methods that fit the model, the default (`auto`) first; of numbers there are no words to leave out. None for other tasks than
-    classification.
+    """The methods that fit the model, the default (`auto`) first; empty for tasks other than classification. Rows of numbers have no
+    words to leave out.
     """
     if not isinstance(run.recipe.task, ClassificationConfig):
         return ()
@@ -64,14 +64,14 @@ def _attention_of(run: OpenedRun) -> tuple[str, ...]:
 
 
 def chosen(run: OpenedRun, method: str) -> str:
-    """The method by its own name. Raises ConfigError for one that there is not, or that the model cannot give."""
+    """The method's name, with `auto` resolved. Raises ConfigError for an unknown method, or one that does not fit the model."""
     possible = methods_of(run)
     if method not in METHODS:
         raise ConfigError(f"There is no method of explanation {method!r}. The methods are {', '.join(METHODS)}; for "
                           f"{run.directory.address}: {', '.join(('auto', *possible)) if possible else 'none'}.")
     if not possible:
-        raise ConfigError(f"{run.directory.address} cannot be explained: explanations say why a text is of its class, or with a classical "
-                          "model a row of numbers, and this run predicts neither. Leave the option out.")
+        raise ConfigError(f"{run.directory.address} cannot be explained: explanations are for the class of a text or, with a classical "
+                          "model, of a row of numbers, and this run predicts neither. Leave the option out.")
     if method != "auto" and method not in possible:
         raise ConfigError(f"{method} cannot explain {run.directory.address}, whose model.type is {run.recipe.model.type}. "
                           f"It can be explained by {', '.join(('auto', *possible))}.")
@@ -79,7 +79,7 @@ def chosen(run: OpenedRun, method: str) -> str:
 
 
 def explainer(run: OpenedRun, method: str) -> Explainer:
-    """What explains predictions by a method. Raises ConfigError as `chosen` does."""
+    """The function that explains predictions by a method. Raises ConfigError as `chosen` does."""
     return partial(_explained, run, chosen(run, method))
 
 
@@ -104,7 +104,7 @@ def _by_leaving_out(run: OpenedRun, method: str, predicted: Predicted) -> Explan
 
 
 def _by_rules(run: OpenedRun, method: str, predicted: Predicted) -> Explanation:
-    """What rules found with their weights, against the class where they vote for another, shared equally by the words that they found."""
+    """The matches of rules with their weights, negative for votes for another class; a weight is divided equally among its words."""
     rules: Rules = run.model if isinstance(run.model, Rules) else run.model.rules
     shares, by_word = list[Share](), np.zeros(len(words_of(predicted.text)))
     for label, weight, matched, words in rules.findings([predicted.text])[0]:
@@ -117,12 +117,12 @@ def _by_rules(run: OpenedRun, method: str, predicted: Predicted) -> Explanation:
 
 def _by_weights(run: OpenedRun, method: str, predicted: Predicted) -> Explanation:
     assert isinstance(run.model, Classical)
-    (found,) = run.model.contributions(**predicted.inputs, predicted=np.array([predicted.label]))
+    (contributions,) = run.model.contributions(**predicted.inputs, predicted=np.array([predicted.label]))
     if "vectors" in predicted.inputs:
-        names = feature_names(run, found.features.tolist(), range(run.model.n_features))
-        return Explanation(method, predicted.text, _shares(names, found.amounts), None)
-    names = feature_names(run, found.features.tolist(), set(predicted.inputs["tokens"].tolist()))
-    return Explanation(method, predicted.text, _shares(names, found.amounts), _of_bag(run, predicted.text, *found))
+        names = feature_names(run, contributions.features.tolist(), range(run.model.n_features))
+        return Explanation(method, predicted.text, _shares(names, contributions.amounts), None)
+    names = feature_names(run, contributions.features.tolist(), set(predicted.inputs["tokens"].tolist()))
+    return Explanation(method, predicted.text, _shares(names, contributions.amounts), _of_bag(run, predicted.text, *contributions))
 
 
 def _by_network(run: OpenedRun, method: str, predicted: Predicted) -> Explanation:
@@ -147,7 +147,7 @@ def _by_network(run: OpenedRun, method: str, predicted: Predicted) -> Explanatio
 
 
 def _of_bag(run: OpenedRun, text: str, features: Any, numbers: FloatArray) -> FloatArray | None:
-    """(n_words,): the numbers of n-grams, shared by the words that they are made of."""
+    """(n_words,): the numbers of n-grams, divided among their words."""
     assert run.encoding.tokenizer is not None
     return shared_by_word(run.encoding.tokenizer, text, features, numbers)
 

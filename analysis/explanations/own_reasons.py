@@ -1,4 +1,4 @@
-"""What `nlp predict` says of rules and classical models by itself: the rule that fired, or the n-grams with the largest weights."""
+"""The reasons that `nlp predict` always shows for rules and classical models: the rule that fired, or the heaviest n-grams."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,17 +15,17 @@ from ...training.open_run import OpenedRun
 
 @dataclass(frozen=True)
 class OwnReason:
-    """Of rules, and a network that is fused with some, what their `why` gives; of classical models their features by name."""
+    """The result of `why` for rules and for networks fused with rules; for classical models their features by name."""
 
     why: dict[str, Any]
     key: ClassVar[str] = "why"
 
     def to_json(self) -> dict[str, Any]:
-        """As programs read it."""
+        """The JSON output."""
         return self.why
 
     def lines(self) -> list[str]:
-        """The rules that fired with what they found, and what each side says; or the features with the largest weights."""
+        """The rules that fired with their matches, and the probabilities of each side; or the features with the largest weights."""
         sides = [_sides(self.why["sides"])] if "sides" in self.why else []
         return [f"because of {self._text()}", *sides] if self.why else []
 
@@ -40,7 +40,7 @@ class OwnReason:
 
 
 def _sides(sides: Mapping[str, Mapping[str, float]]) -> str:
-    """The probability of the class by each side of a fused model, and its share where a gate gives it one."""
+    """The class's probability according to each side of a fused model, and the side's share if there is a gate."""
     return ", ".join(f"{name} {side['probability']:.3f}" + (f" (share {side['share']:.3f})" if "share" in side else "")
                      for name, side in sides.items())
 
@@ -63,7 +63,7 @@ def own_reasons(run: OpenedRun, _: Split, batch: Batch, predictions: Any) -> lis
 
 
 def _named(run: OpenedRun, reasons: Sequence[tuple[int, float]], found: Collection[int]) -> dict[str, float]:
-    """Features by name with their share in the score; neighbours as `training example N` with their distance."""
+    """Features by name with their share of the score; neighbours as `training example N` with their distance."""
     assert isinstance(run.model, Classical)
     numbers = [number for number, _ in reasons]
     by_example = run.model.why_names == "examples"
@@ -72,7 +72,7 @@ def _named(run: OpenedRun, reasons: Sequence[tuple[int, float]], found: Collecti
 
 
 def feature_names(run: OpenedRun, features: Sequence[int], found: Collection[int]) -> list[str]:
-    """Features by name, `no X` for one that is not among those of the text, which a tree may ask for."""
+    """Features by name; `no X` for a feature that the text does not have, which a tree may test."""
     tokenizer = run.encoding.tokenizer
     names = tokenizer.tokens(features) if tokenizer is not None else [run.encoding.features[number] for number in features]
     return [name if number in found else f"no {name}" for number, name in zip(features, names, strict=True)]

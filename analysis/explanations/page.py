@@ -1,4 +1,4 @@
-"""Explanations as one page that needs no other file and runs no script, for a phone, a screen or paper, dark or light."""
+"""Explanations as a self-contained HTML page without scripts, for phone, screen or paper, dark or light."""
 
 from collections.abc import Mapping, Sequence
 from html import escape
@@ -20,17 +20,17 @@ td { padding: .1rem .8rem .1rem 0; } td + td { text-align: right; }
 @media print { mark { print-color-adjust: exact; -webkit-print-color-adjust: exact; } }
 """
 LEGEND = ('The stronger the colour, the more a word speaks <mark style="--part:.5">for</mark> the predicted class or '
-          '<mark class="against" style="--part:.5">against</mark> it. Attention has no sign: it says where the model looks.')
+          '<mark class="against" style="--part:.5">against</mark> it. Attention has no sign: it shows what the model attends to.')
 MOST = 10
 """Rows of a table."""
 FAINT = 0.05
-"""Part of the largest number up to which a word has no colour."""
+"""Words below this share of the largest number have no colour."""
 STRONGEST = 0.6
-"""How opaque the colour of the largest number is: the text stays legible on it."""
+"""Opacity of the largest number's colour; the text stays legible on it."""
 
 
 def page(run: str, explained: Sequence[tuple[Mapping[str, Any], Explanation]]) -> str:
-    """For each answer and its explanation the text with its words coloured, and the largest numbers in a table."""
+    """The page: for each prediction and its explanation the text with coloured words, and the largest numbers in a table."""
     methods = ", ".join(dict.fromkeys(explanation.method for _, explanation in explained))
     title = escape(visible(f"Why {run} predicts what it predicts: {methods}"))
     sections = "\n".join(_section(answer, explanation) for answer, explanation in explained)

@@ -1,4 +1,4 @@
-"""Words of a text, which are what stands between white space; the text without some of them; and the words that tokens come from."""
+"""The whitespace-separated words of a text, the text without some of them, and the words that tokens come from."""
 
 import re
 from collections.abc import Collection, Sequence
@@ -10,15 +10,15 @@ from ...datasets.context import in_place_of
 from ...datasets.tokenizers.tokenizer import BETWEEN, Tokenizer
 
 CUTS = (r"\S+", r"\s*\S+", r"\S+\s*")
-"""Ways of cutting a text at its words: tokenizers keep white space nowhere, before words or behind them."""
+"""Ways of splitting a text into words: tokenizers drop white space, or attach it to the next or the previous word."""
 ENDS = frozenset({"[CLS]", "[SEP]", "<s>", "</s>"})
 """Tokens that a tokenizer puts around each text."""
 UNKNOWN_WORD, UNKNOWN_MARK = "ꔀ", "⸿"
-"""In place of a word and of what has no letters, which hardly any text has; so words do not become neighbours that were none before."""
+"""Replacements, rare in any text, for a word and for a piece without letters, so that its neighbours do not become adjacent."""
 TOGETHER = 64
-"""Texts whose n-grams are counted together."""
+"""Texts per batch when n-grams are counted."""
 REACH = 20
-"""Words on either side of one within which its n-grams are looked for."""
+"""Number of words on either side of a word in which its n-grams are counted."""
 
 
 def words_of(text: str) -> list[str]:
@@ -27,9 +27,9 @@ def words_of(text: str) -> list[str]:
 
 
 def without(text: str, removed: Collection[int]) -> str:
-    """The text without the words at these places; other words keep the white space behind them, and the text its neighbours.
+    """The text without the words at these positions; other words keep the white space after them, and the text keeps its neighbours.
 
-    A tab stays, since it may be what stands between two texts.
+    A tab stays, since it may separate two texts.
     """
     place, parts = 0, list[str]()
     for part in text.split(BETWEEN):
@@ -40,9 +40,9 @@ def without(text: str, removed: Collection[int]) -> str:
 
 
 def word_places(tokenizer: Tokenizer, text: str, tokens: Sequence[str]) -> list[int | None] | None:
-    """For each token the place of its word; None for tokens around the text, and for the placeholder of a text without words.
+    """For each token the index of its word; None for tokens around the text, and for the placeholder of a text without words.
 
-    Each word is tokenized by itself; where that does not give the same tokens, it is not known which word a token comes from: None.
+    Each word is tokenized separately; if that does not give the same tokens, they cannot be traced to words, and the result is None.
     """
     if not words_of(text):
         return [None for _ in tokens]
@@ -50,13 +50,13 @@ def word_places(tokenizer: Tokenizer, text: str, tokens: Sequence[str]) -> list[
     for cut in CUTS:
         pieces = re.findall(cut, text)
         encoded = tokenizer.encode(pieces)
-        found: list[tuple[str, int]] = []
+        word_tokens: list[tuple[str, int]] = []
         for word in range(len(pieces)):
             ids = encoded.ids[encoded.offsets[word] : encoded.offsets[word + 1]]
-            found += [(name, word) for name in tokenizer.tokens(ids) if name not in ENDS]
-        if [tokens[place] for place in inner] == [name for name, _ in found[: len(inner)]]:
+            word_tokens += [(name, word) for name in tokenizer.tokens(ids) if name not in ENDS]
+        if [tokens[place] for place in inner] == [name for name, _ in word_tokens[: len(inner)]]:
             places: list[int | None] = [None] * len(tokens)
-            for place, (_, word) in zip(inner, found, strict=False):
+            for place, (_, word) in zip(inner, word_tokens, strict=False):
                 places[place] = word
             return places
     return None
@@ -72,10 +72,9 @@ def summed_by_word(numbers: Sequence[float], places: Sequence[int | None], n_wor
 
 
 def shared_by_word(tokenizer: Tokenizer, text: str, features: IntArray, numbers: FloatArray) -> FloatArray | None:
-    """(n_words,): the number of each feature of a bag (k,), such as an n-gram, shared equally by the words that it is made of.
+    """(n_words,): the number of each feature of a bag (k,), such as an n-gram, divided equally among its words.
 
-    A feature is made of a word if it is found less often with an unknown word in its place; what is found as often with any is in no
-    word. None where features cannot be counted.
+    A feature belongs to a word if it occurs less often when the word is replaced by an unknown one. None if features cannot be counted.
     """
     from scipy.sparse import vstack
 
@@ -92,7 +91,7 @@ def shared_by_word(tokenizer: Tokenizer, text: str, features: IntArray, numbers:
 
 
 def _around_each_word(text: str) -> list[tuple[str, str]]:
-    """For each word the text around it, further than n-grams reach, as it is and with the word made unknown."""
+    """For each word the text around it, wider than any n-gram, as it is and with the word made unknown."""
     words = list(re.finditer(r"\S+", text))
     parts = []
     for place, word in enumerate(words):

@@ -60,7 +60,7 @@ class ByteTokenizer(TokenSequence):
 
 
 class SubwordTokenizer(TokenSequence):
-    """Pieces of words, learned from the training split.
+    """Subwords, learned from the training split.
 
     `bpe`: byte-pair encoding (Sennrich et al. 2016); `unigram`: the unigram language model (Kudo 2018);
     `wordpiece`: WordPiece (Schuster and Nakajima 2012).
@@ -74,13 +74,13 @@ class SubwordTokenizer(TokenSequence):
 
 
 class PretrainedTokenizer(Config):
-    """The tokenizer of a published network (`model.type: pretrained`), which needs no section of its own but to shorten texts."""
+    """The tokenizer of a published network (`model.type: pretrained`), which needs this section only to change its settings."""
 
     ordered: ClassVar[bool] = True
 
     type: Literal["pretrained"]
     max_length: PositiveInt | None = None
-    """Truncate each text after this many tokens; by default, after as many as the network has positions."""
+    """Truncate each text after this many tokens; by default, at the network's maximum number of positions."""
     special_tokens: bool = True
     """Add the tokens that the network expects around a text, such as [CLS] and [SEP]; in tagging none are added."""
 
@@ -108,8 +108,8 @@ class NgramTokenizer(Config):
     max_features: PositiveInt | None = None
     """Keep only the N most frequent n-grams of each kind."""
     hash_bits: Annotated[int, Field(ge=8, le=26)] | None = None
-    """Number the n-grams of each kind by a hash of this many bits (Weinberger et al. 2009), such as 20 for a million features, in place of
-    a vocabulary: memory does not grow with the corpus, but n-grams lose their names, and some share a feature."""
+    """Map the n-grams of each kind to features by a hash of this many bits (Weinberger et al. 2009), such as 20 for a million features,
+    instead of a vocabulary: memory does not grow with the corpus, but n-grams lose their names, and some collide."""
     stop_words: Literal["english"] | None = None
     """Leave out scikit-learn's list of frequent English words."""
     analysis: AnalysisConfig | None = None
@@ -127,50 +127,50 @@ class NgramTokenizer(Config):
 
     @property
     def as_before(self) -> dict[str, Any]:
-        """Keys at their default that are younger than some runs, whose tokenizers are known by their settings without these."""
+        """Keys at their default that are newer than some runs, whose tokenizers are identified by their settings without these keys."""
         missing: dict[str, Any] = {name: True for name in ("analysis", "hash_bits", "context") if getattr(self, name) is None}
         if self.analysis is not None:
-            younger = {"part_of_speech": {"run"}} if self.tagger is None else {}
-            missing["analysis"] = younger | ({"meaning": {"clusters"}} if self.clusters is None else {})
+            newer = {"part_of_speech": {"run"}} if self.tagger is None else {}
+            missing["analysis"] = newer | ({"meaning": {"clusters"}} if self.clusters is None else {})
         return missing
 
     @property
     def offsets(self) -> tuple[int, ...]:
-        """Where the neighbours of a text are that give features."""
+        """Positions, relative to a text, of the neighbours that provide features."""
         return () if self.context is None else self.context.offsets
 
     @property
     def tagger(self) -> str | None:
-        """The run that gives parts of speech."""
+        """The run that provides parts of speech."""
         steps = self.analysis
         return None if steps is None or steps.part_of_speech is None else steps.part_of_speech.run
 
     @property
     def parser(self) -> str | None:
-        """The run that gives parse trees."""
+        """The run that provides parse trees."""
         return None if self.analysis is None or self.analysis.syntax is None else self.analysis.syntax.parser
 
     @property
     def clusters(self) -> ClustersConfig | None:
-        """The clusters of words that are features."""
+        """The word clusters that are used as features."""
         steps = self.analysis
         return None if steps is None or steps.meaning is None else steps.meaning.clusters
 
     def with_tagger(self, run: str) -> Self:
-        """The same with another name for that run."""
+        """A copy with another name for the run that tags parts of speech."""
         steps = self.analysis
         assert steps is not None and steps.part_of_speech is not None, "there is a tagger"
         part_of_speech = steps.part_of_speech.model_copy(update={"run": run})
         return self.model_copy(update={"analysis": steps.model_copy(update={"part_of_speech": part_of_speech})})
 
     def with_parser(self, run: str) -> Self:
-        """The same with another name for the run that parses."""
+        """A copy with another name for the run that parses."""
         assert self.analysis is not None and self.analysis.syntax is not None, "there is a parser"
         syntax = self.analysis.syntax.model_copy(update={"parser": run})
         return self.model_copy(update={"analysis": self.analysis.model_copy(update={"syntax": syntax})})
 
     def with_vectors(self, name: str) -> Self:
-        """The same with another name for the word vectors that are clustered."""
+        """A copy with another name for the word vectors that are clustered."""
         assert self.analysis is not None and self.analysis.meaning is not None and self.clusters is not None, "there are clusters"
         meaning = self.analysis.meaning.model_copy(update={"clusters": self.clusters.model_copy(update={"vectors": name})})
         return self.model_copy(update={"analysis": self.analysis.model_copy(update={"meaning": meaning})})
@@ -178,7 +178,7 @@ class NgramTokenizer(Config):
     @model_validator(mode="after")
     def _hashed(self) -> Self:
         if self.hash_bits is not None and (self.min_frequency > 1 or self.max_features is not None):
-            raise ValueError("with hash_bits nobody counts single n-grams; leave min_frequency and max_features out")
+            raise ValueError("with hash_bits single n-grams are not counted; leave min_frequency and max_features out")
         return self
 
     @model_validator(mode="after")
@@ -192,8 +192,8 @@ class NgramTokenizer(Config):
 
 
 class SimilarityTokenizer(Config):
-    """No tokens, but how similar two texts are (`task.other`), in ten numbers, for models without order. TF-IDF and latent dimensions are
-    learned from all texts of the training split."""
+    """Instead of tokens, ten numbers for the similarity of two texts (`task.other`), for models without order. TF-IDF and latent dimensions
+    are learned from all texts of the training split."""
 
     ordered: ClassVar[bool] = False
 
@@ -201,7 +201,7 @@ class SimilarityTokenizer(Config):
     lowercase: bool = True
     """Convert the texts to lower case first."""
     latent: Annotated[int, Field(ge=1, le=10_000)] = 300
-    """Dimensions of the latent semantic analysis of the character n-grams (Deerwester et al. 1990); fewer where there are fewer texts."""
+    """Dimensions of the latent semantic analysis of the character n-grams (Deerwester et al. 1990); fewer if there are fewer texts."""
 
 
 TokenizerConfig = Annotated[

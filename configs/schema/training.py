@@ -120,13 +120,13 @@ class CheckpointConfig(Config):
 
 
 class BudgetConfig(Config):
-    """What training may cost; exactly one of the keys. At least one step is taken."""
+    """The training budget: exactly one of the keys. At least one step is taken."""
 
     seconds: PositiveFloat | None = None
     """Time spent on steps, over all resumptions; evaluations and checkpoints are not counted. The schedule follows the share of the time
     that is used, so two runs are not equal bit for bit."""
     tokens: Annotated[int, Field(ge=1, le=10**15)] | None = None
-    """Tokens of the training split, repeated ones counted again and padding not counted."""
+    """Tokens of the training split, counting repeated tokens again but not padding."""
     flops: PositiveFloat | None = None
     """Floating-point operations of the matrix products of forward and backward pass, taken as three times those of the forward pass that
     `nlp count-params` reports."""
@@ -140,26 +140,26 @@ class BudgetConfig(Config):
 
 
 class LoraConfig(Config):
-    """Low-rank adapters (Hu et al. 2022): beside each chosen matrix W of a transformer, (alpha / rank) B A learns in its place. Checkpoints
-    contain the sum as one matrix, and the adapters alone in `adapter.safetensors`."""
+    """Low-rank adapters (Hu et al. 2022): for each chosen matrix W of a transformer, (alpha / rank) B A is trained and W is frozen.
+    Checkpoints contain the sum as one matrix, and the adapters alone in `adapter.safetensors`."""
 
     rank: PositiveInt = 8
     """Rank of each adapter."""
     alpha: PositiveFloat = 16.0
     """Scale of the adapters, divided by their rank."""
     matrices: list[Literal["attention", "feed_forward"]] = Field(default=["attention"], min_length=1)
-    """Which matrices have an adapter: those of the attention, of the feed-forward layers, or both."""
+    """Which matrices have an adapter: those of attention, of feed-forward layers, or both."""
 
 
 class FineTuneConfig(Config):
-    """Which layers of a network learn, and how fast: for one that starts from an earlier run (`model.init_from`). Layers are the embedding,
+    """Which layers of a network are trained, and how fast, if it starts from an earlier run (`model.init_from`). Layers are the embedding,
     each block, and the output."""
 
     last_layers: NonNegativeInt | None = None
-    """So many layers below the output learn with it, the rest stays as it is; 0: the output alone, which reads frozen features. By default
-    all learn."""
+    """Number of layers below the output that are trained with it; the rest is frozen. 0 trains the output alone, on frozen features. By
+    default all layers are trained."""
     unfreeze_every: PositiveInt | None = None
-    """Gradual unfreezing: begin with the output alone, and after each so many epochs let one more layer learn, from the top (Howard and
+    """Gradual unfreezing: start with the output alone, and unfreeze one more layer, from the top, every N epochs (Howard and
     Ruder 2018)."""
     layer_decay: WholeShare = 1.0
     """Learning rate of each layer as a share of that of the layer above it (Howard and Ruder 2018)."""
@@ -174,8 +174,8 @@ class TrainingConfig(Config):
     steps: PositiveInt | None = None
     """Optimiser steps; give this, `epochs` or `budget`."""
     budget: BudgetConfig | None = None
-    """Train until this much time, this many tokens or this many FLOPs are used, so that models are compared at equal cost. It takes the
-    place of `epochs` and `steps`, which then are no limit and may be left out."""
+    """Train until a budget of time, tokens or FLOPs is used up, so that models are compared at equal cost. It replaces `epochs` and
+    `steps`, which then set no limit and may be left out."""
     batch_size: PositiveInt | Literal["full"] = 64
     """Examples per batch; `full` is the whole split."""
     batch_tokens: PositiveInt | None = None
@@ -194,7 +194,7 @@ class TrainingConfig(Config):
     """Decay rate of an exponential moving average of the weights, which evaluation and `best` then use."""
     early_stopping: EarlyStoppingConfig | None = None
     best_metric: str | None = None
-    """Validation metric that decides which checkpoint is `best`, and that early stopping monitors; by default that of the task, usually
+    """Validation metric that decides which checkpoint is `best`, and that early stopping monitors; by default the task's main one, usually
     accuracy. Ties are broken by the lower validation loss."""
     precision: Literal["fp32", "bf16"] = "fp32"
     """`bf16`: matrix products in bfloat16 by autocast; weights stay fp32. A CPU without bfloat16 trains in fp32, with a notice."""
@@ -220,9 +220,9 @@ class TrainingConfig(Config):
         if self.batch_tokens is not None and self.batch_size == "full":
             raise ValueError("give batch_size `full` or batch_tokens, not both")
         if self.cuda_graphs and self.fine_tune is not None and self.fine_tune.unfreeze_every is not None:
-            raise ValueError("cuda_graphs records one step, and with fine_tune.unfreeze_every steps differ; leave one out")
+            raise ValueError("cuda_graphs records one step, but with fine_tune.unfreeze_every steps differ; leave one out")
         if self.ema is not None and self.fine_tune is not None and self.fine_tune.lora is not None:
-            raise ValueError("an average (ema) of two factors is not that of their product, which fine_tune.lora learns; leave one out")
+            raise ValueError("ema averages the two factors of fine_tune.lora, which does not average their product; leave one out")
         if self.cuda_graphs and self.optimizer.type not in ("adam", "adamw"):
             raise ValueError(f"cuda_graphs needs optimizer adam or adamw, not {self.optimizer.type}")
         return self

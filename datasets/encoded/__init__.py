@@ -1,1 +1,1 @@
-"""Text as numbers: the splits of each task, batches and their order, the cache on disk."""
+"""Encoded data: the splits of each task, batches and their order, the cache on disk."""

@@ -1,4 +1,4 @@
-"""Batches, and the order they come in: a pure function of the seed and the epoch."""
+"""Batches and their order: a pure function of the seed and the epoch."""
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
@@ -13,14 +13,14 @@ from ...configs.schema.training import TrainingConfig
 from ..arrays import IntArray
 
 POOL_BATCHES = 100
-"""Texts are sorted by length inside random pools of this many batches: little padding, and still another mix each epoch."""
+"""Texts are sorted by length inside random pools of this many batches: little padding, and still a new shuffle each epoch."""
 EVALUATION_TOKENS = 16_384
 """Padded tokens in one batch of an evaluation; bounds its memory whatever the length of the texts."""
 EVALUATION_ROWS = 512
 ENDLESS = 2**31 - 1
 """Steps of a run whose end is not known yet."""
 TokensOf = Callable[[IntArray], IntArray]
-"""From row numbers (rows,) to the tokens of each (rows,)."""
+"""From row numbers (rows,) to the number of tokens of each (rows,)."""
 
 
 class Order(Protocol):
@@ -28,7 +28,7 @@ class Order(Protocol):
 
     @property
     def even(self) -> bool:
-        """Whether every epoch has as many batches."""
+        """Whether every epoch has the same number of batches."""
         ...
 
     def epoch(self, epoch: int) -> list[IntArray]:
@@ -44,7 +44,7 @@ class Order(Protocol):
 class RowOrder:
     """Rows in random order.
 
-    `lengths` (rows,) is given where batches are bucketed by length or cut by `batch_tokens`; rows of one length are sorted by `ties`
+    `lengths` (rows,) is given if batches are bucketed by length or cut by `batch_tokens`; rows of equal length are sorted by `ties`
     (rows,).
     """
 
@@ -56,9 +56,9 @@ class RowOrder:
     ties: IntArray | None = None
 
     def epoch(self, epoch: int) -> list[IntArray]:
-        """The batches of one epoch, counted from 0; the same for the same seed, whatever came before."""
+        """The batches of one epoch, counted from 0; they depend on nothing but the seed."""
         if self.batch_size >= self.n_rows and self.batch_tokens is None:
-            return [np.arange(self.n_rows)]  # one batch with everything has no order to draw
+            return [np.arange(self.n_rows)]  # a single batch needs no random order
         generator = np.random.default_rng((self.seed, epoch))
         rows = generator.permutation(self.n_rows)
         if self.lengths is None:
@@ -67,11 +67,11 @@ class RowOrder:
         pools = [rows[start : start + pool] for start in range(0, self.n_rows, pool)]
         keys = (self.lengths,) if self.ties is None else (self.ties, self.lengths)
         batches = [batch for each in pools for batch in self._cut(each[np.lexsort([key[each] for key in keys])])]
-        return [batches[place] for place in generator.permutation(len(batches))]
+        return [batches[index] for index in generator.permutation(len(batches))]
 
     @property
     def even(self) -> bool:
-        """Only a token budget makes epochs differ."""
+        """False only with `batch_tokens`."""
         return self.batch_tokens is None
 
     def n_batches(self, epoch: int) -> int:
@@ -85,11 +85,11 @@ class RowOrder:
 
 
 def cut_by_tokens(rows: IntArray, lengths: IntArray, budget: int, most_rows: int | None = None) -> list[IntArray]:
-    """Cut rows so that each batch holds at most `budget` tokens, padding counted, but at least one row."""
-    longest = np.maximum(lengths, 1)
+    """Cut rows so that each batch holds at most `budget` tokens, including padding, but at least one row."""
+    padded_lengths = np.maximum(lengths, 1)
     batches, start = [], 0
     while start < len(rows):
-        padded = np.maximum.accumulate(longest[start : start + (most_rows or budget)])
+        padded = np.maximum.accumulate(padded_lengths[start : start + (most_rows or budget)])
         fits = int(np.searchsorted(padded * np.arange(1, len(padded) + 1), budget, side="right"))
         batches.append(rows[start : start + max(fits, 1)])
         start += max(fits, 1)
@@ -97,11 +97,11 @@ def cut_by_tokens(rows: IntArray, lengths: IntArray, budget: int, most_rows: int
 
 
 class Plan:
-    """All steps of a run, known beforehand: step 1 to `n_steps`, each a window of micro-batches of row numbers."""
+    """All steps of a run, known in advance: step 1 to `n_steps`, each a window of micro-batches of row numbers."""
 
     def __init__(self, order: Order, epochs: int | None, steps: int | None, accumulate: int = 1) -> None:
         self.order, self.accumulate = order, accumulate
-        self._held: tuple[int, list[IntArray]] = (-1, [])
+        self._cached_epoch: tuple[int, list[IntArray]] = (-1, [])
         self.epoch_ends = _ends(order, epochs, steps, accumulate)  # the last step of each epoch
         self.n_steps = self.epoch_ends[-1] if self.epoch_ends else 0
         if steps is not None:
@@ -112,7 +112,7 @@ class Plan:
         return bisect_left(self.epoch_ends, step)
 
     def ends_epoch(self, step: int) -> bool:
-        """Whether an epoch is over after this step."""
+        """Whether this step is the last of an epoch."""
         epoch = self.epoch_of(step)
         return step == self.n_steps or self.epoch_ends[epoch] == step
 
@@ -128,14 +128,14 @@ class Plan:
             yield step, self.window(step)
 
     def _batches(self, epoch: int) -> list[IntArray]:
-        held = self._held  # of two threads that ask for different epochs, each gets its own
-        if held[0] != epoch:
-            held = self._held = (epoch, self.order.epoch(epoch))
-        return held[1]
+        cached = self._cached_epoch  # a local copy, so that two threads that ask for different epochs each get their own
+        if cached[0] != epoch:
+            cached = self._cached_epoch = (epoch, self.order.epoch(epoch))
+        return cached[1]
 
 
 class TimedPlan(Plan):
-    """Steps until a time is used up. How many they are is known only then; before that, `n_steps` is out of reach."""
+    """Steps until a time budget is used up. Their number is known only then; before that, `n_steps` is `ENDLESS`."""
 
     def __init__(self, order: Order, seconds: float, accumulate: int = 1) -> None:
         super().__init__(order, 0, None, accumulate)
@@ -144,17 +144,17 @@ class TimedPlan(Plan):
         self.epoch_ends, self._extending = self._ends, Lock()
 
     def spend(self, step: int, used: float) -> None:
-        """Take note of the seconds that the steps up to this one took; where no more are left, it is the last."""
+        """Record the seconds that the steps up to this one took; if none are left, this step is the last."""
         self.used = used
         if used >= self.seconds:
             self.n_steps = step
 
     def expected_steps(self, step: int) -> int:
-        """How many steps there will be if the rest are as fast as those before `step`."""
+        """The expected number of steps if the rest are as fast as those before `step`."""
         return max(step, round((step - 1) * self.seconds / self.used)) if self.used > 0 else ENDLESS
 
     def epoch_of(self, step: int) -> int:
-        """The epoch, counted from 0; the ends of epochs are found as they are needed, by whichever thread comes first."""
+        """The epoch, counted from 0; the ends of epochs are computed on demand, by whichever thread comes first."""
         with self._extending:
             while not self._ends or self._ends[-1] < step:
                 before = self._ends[-1] if self._ends else 0
@@ -163,27 +163,27 @@ class TimedPlan(Plan):
 
 
 def steps_within(order: Order, tokens_of: TokensOf, most: int, accumulate: int = 1, most_epochs: int = 1_000_000) -> int:
-    """The most steps that take no more than `most` tokens, but at least one. Every epoch has as many tokens.
+    """The maximum number of steps within `most` tokens, but at least one. Every epoch has the same number of tokens.
 
-    Raises ValueError where they are more than `most_epochs` epochs, which a split without a token always is.
+    Raises ValueError if they exceed `most_epochs` epochs, as they always do for a split without tokens.
     """
-    each = sum(_tokens_of_steps(order, 0, tokens_of, accumulate))
-    epochs, left = divmod(most, each) if each else (most_epochs, 0)
+    n_tokens = sum(_tokens_of_steps(order, 0, tokens_of, accumulate))
+    epochs, remaining = divmod(most, n_tokens) if n_tokens else (most_epochs, 0)
     if epochs >= most_epochs:
-        raise ValueError(f"an epoch has {each:,} tokens, so it would take more than {most_epochs:,} epochs")
+        raise ValueError(f"an epoch has {n_tokens:,} tokens, so it would take more than {most_epochs:,} epochs")
     ends = _ends(order, epochs, None, accumulate)
     inside = np.cumsum(_tokens_of_steps(order, epochs, tokens_of, accumulate))
-    return max(1, (ends[-1] if ends else 0) + int(np.searchsorted(inside, left, side="right")))
+    return max(1, (ends[-1] if ends else 0) + int(np.searchsorted(inside, remaining, side="right")))
 
 
 def tokens_until(plan: Plan, step: int, tokens_of: TokensOf) -> int:
-    """Tokens of the steps up to this one, padding not counted."""
+    """Tokens of the steps up to this one, without padding."""
     if step == 0:
         return 0
     epoch = plan.epoch_of(step)
     before = plan.epoch_ends[epoch - 1] if epoch else 0
-    each = sum(_tokens_of_steps(plan.order, 0, tokens_of, plan.accumulate)) if epoch else 0
-    return epoch * each + sum(_tokens_of_steps(plan.order, epoch, tokens_of, plan.accumulate)[: step - before])
+    per_epoch = sum(_tokens_of_steps(plan.order, 0, tokens_of, plan.accumulate)) if epoch else 0
+    return epoch * per_epoch + sum(_tokens_of_steps(plan.order, epoch, tokens_of, plan.accumulate)[: step - before])
 
 
 def _tokens_of_steps(order: Order, epoch: int, tokens_of: TokensOf, accumulate: int) -> list[int]:
@@ -196,11 +196,11 @@ def _tokens_of_steps(order: Order, epoch: int, tokens_of: TokensOf, accumulate: 
 
 
 def _ends(order: Order, epochs: int | None, steps: int | None, accumulate: int) -> Sequence[int]:
-    """The last step of each epoch. Where all epochs have equal numbers of steps, a range represents any number of them."""
+    """The last step of each epoch; a range if all epochs have the same number of steps."""
     if order.even:
-        each = -(-order.n_batches(0) // accumulate)
-        count = epochs if epochs is not None else -(-(steps or 0) // each)
-        return range(each, each * count + 1, each)
+        per_epoch = -(-order.n_batches(0) // accumulate)
+        count = epochs if epochs is not None else -(-(steps or 0) // per_epoch)
+        return range(per_epoch, per_epoch * count + 1, per_epoch)
     ends: list[int] = []
     while (len(ends) < epochs) if epochs is not None else ((ends[-1] if ends else 0) < (steps or 0)):
         ends.append((ends[-1] if ends else 0) + -(-order.n_batches(len(ends)) // accumulate))
@@ -208,13 +208,13 @@ def _ends(order: Order, epochs: int | None, steps: int | None, accumulate: int) 
 
 
 def share_of(rows: IntArray, rank: int, world_size: int) -> IntArray:
-    """One rank's share of a batch; may be empty where there are fewer rows than ranks."""
+    """One rank's share of a batch; may be empty if there are fewer rows than ranks."""
     return rows[rank::world_size]
 
 
 def row_order(training: TrainingConfig | None, inputs: Inputs, lengths: IntArray | None, n_rows: int, seed: int,
               ties: IntArray | None = None) -> RowOrder:
-    """Random rows as the recipe asks for them. Bags have no padding, so bucketing them by length would gain nothing."""
+    """The random order that the recipe specifies. Bags have no padding, so bucketing them by length would gain nothing."""
     if training is None:
         return RowOrder(n_rows, n_rows, seed)
     size = n_rows if training.batch_size == "full" else training.batch_size
@@ -223,7 +223,7 @@ def row_order(training: TrainingConfig | None, inputs: Inputs, lengths: IntArray
 
 
 def evenly_spaced(n_rows: int, most: int | None) -> IntArray:
-    """Every row, or at most `most` of them from all over the split."""
+    """Every row, or at most `most` rows spread over the split."""
     return np.arange(n_rows) if most is None else np.linspace(0, n_rows - 1, min(n_rows, most)).astype(np.int64)
 
 

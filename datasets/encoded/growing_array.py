@@ -1,4 +1,4 @@
-"""An array on disk that grows at its end: a `.npy` file whose length is written when it is closed."""
+"""An array on disk that can be appended to: a `.npy` file whose length is written when it is closed."""
 
 from pathlib import Path
 from types import TracebackType
@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 
 class GrowingArray:
-    """One dimension, one type; readable by `np.load` after the block of its `with` statement."""
+    """A one-dimensional array of one type, readable by `np.load` after the block of its `with` statement."""
 
     def __init__(self, path: Path, dtype: npt.DTypeLike) -> None:
         self.dtype, self.length = np.dtype(dtype), 0
@@ -21,10 +21,10 @@ class GrowingArray:
         self.length += len(values)
 
     def _write_header(self) -> None:
-        """NumPy leaves room in it for a longer length."""
-        about = {"descr": np.lib.format.dtype_to_descr(self.dtype), "fortran_order": False, "shape": (self.length,)}
+        """NumPy reserves room in the header for a longer length."""
+        header = {"descr": np.lib.format.dtype_to_descr(self.dtype), "fortran_order": False, "shape": (self.length,)}
         self._file.seek(0)
-        np.lib.format.write_array_header_1_0(self._file, about)
+        np.lib.format.write_array_header_1_0(self._file, header)
 
     def __enter__(self) -> "GrowingArray":
         self._write_header()

@@ -1,4 +1,4 @@
-"""Classes and tags by name: which there are, and those that training did not have."""
+"""Names of classes and tags, and those that are missing in training."""
 
 from collections.abc import Iterable, Sequence
 
@@ -11,11 +11,11 @@ NAMED = 5
 
 
 def declared_or(declared: Sequence[str] | None, present: Sequence[str]) -> tuple[str, ...]:
-    """The declared names in their order, or else those that are present. Raises ConfigError for a name that is declared twice."""
+    """The declared names in their order, or by default those that are present. Raises ConfigError for a name that is declared twice."""
     if declared is None:
         return tuple(present)
     if len(set(declared)) < len(declared):
-        twice = next(label for place, label in enumerate(declared) if label in declared[:place])
+        twice = next(label for index, label in enumerate(declared) if label in declared[:index])
         raise ConfigError(f"task.labels names {twice!r} twice; name each class once.")
     return tuple(declared)
 

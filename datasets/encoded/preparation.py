@@ -1,4 +1,4 @@
-"""What each task makes of tables: labels, tokenizers and sizes from the training split, then splits in numbers."""
+"""Prepares tables for each task: labels, tokenizers and sizes from the training split, then encoded splits."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
@@ -19,7 +19,7 @@ from .split import Encoding, Split
 
 @dataclass(frozen=True)
 class Tokenizers:
-    """Where a task gets its tokenizers: `given` ones by role, others trained as `config` specifies."""
+    """The source of a task's tokenizers: `given` ones by role, others trained as `config` specifies."""
 
     config: TokenizerConfig | None
     cache: Cache
@@ -31,7 +31,7 @@ class Tokenizers:
         return self.config is not None or "text" in self.given
 
     def get(self, role: str, texts: Sequence[str], config: TokenizerConfig | None = None) -> Tokenizer:
-        """The tokenizer for a role (`text`, `target`, `characters`), trained on these texts where none is given."""
+        """The tokenizer for a role (`text`, `target`, `characters`), trained on these texts if none is given."""
         if role in self.given:
             return self.given[role]
         config = config or self.config
@@ -40,64 +40,64 @@ class Tokenizers:
 
 
 class Preparation(ABC):
-    """What a task makes of tables: one class for each task."""
+    """Turns tables into encoded splits; one subclass per task."""
 
     columns: Sequence[str]
-    """The columns that the task reads; none where it reads all."""
+    """The columns that the task reads; empty if it reads all."""
     picture_files: PictureColumn | None = None
-    """The one of them that may name files of pictures, if there is one."""
+    """The column that may name files of pictures, if there is one."""
     document: str | None = None
-    """The one of them that says which texts are neighbours, if there is one."""
+    """The column that says which texts are neighbours, if there is one."""
 
     @property
     def column_roles(self) -> Sequence[str]:
-        """What is read from each of them."""
+        """What each column contains."""
         return "texts", "labels"
 
     @property
     def n_texts(self) -> int:
-        """How many texts are read of each row."""
+        """Number of texts in each row."""
         return list(self.column_roles).count("texts")
 
     @property
     def input_columns(self) -> Sequence[str]:
-        """Those of them that a model is given."""
+        """The columns that are inputs of a model."""
         return self.columns[:1]
 
     def row_texts(self, table: Table) -> Sequence[str]:
-        """(rows,): what a model is given of each row, as one text."""
+        """(rows,): the model's input of each row, as one text."""
         return table.columns[self.columns[0]]
 
     refers_to_training: bool = False
-    """Whether every split is scored beside the texts of the training split, which it then has to know."""
+    """Whether scoring any split needs the texts of the training split."""
 
     def saw_training(self, table: Table) -> None:
-        """Keep what it refers to."""
+        """Store the training texts that scoring refers to."""
         return
 
     def learned(self, encoding: Encoding) -> "Preparation":
-        """How data is read after training, where that depends on the training split."""
+        """The preparation to use after training, if it depends on the training split."""
         return self
 
     def checked(self, table: Table) -> tuple[Table, Sequence[str]]:
-        """A table as it was read, without the rows that the task leaves out; and notices."""
+        """The table without the rows that the task leaves out, and notices."""
         return table, []
 
     def strata(self, table: Table) -> Sequence[str] | None:
-        """(rows,) what a part of the training rows should contain in proportion; None where rows have no class."""
+        """(rows,) classes by which a sample of the training rows is stratified; None if rows have no class."""
         return None
 
     @abstractmethod
     def learn(self, train: Table, tokenizers: Tokenizers) -> Encoding:
-        """What the training split teaches: labels, tokenizers, sizes."""
+        """Learn labels, tokenizers and sizes from the training split."""
 
     @abstractmethod
     def split(self, name: str, table: Table, encoding: Encoding, cache: Cache) -> tuple[Split, Sequence[str]]:
-        """One split in numbers; and notices."""
+        """The encoded split, and notices."""
 
     @abstractmethod
     def tokenizer_texts(self, table: Table) -> Sequence[str]:
-        """The texts that the tokenizer is trained on, and encodes."""
+        """The texts on which the tokenizer is trained, and which it encodes."""
 
     @abstractmethod
     def unlabelled(self, texts: Sequence[str], encoding: Encoding) -> Split:
@@ -105,14 +105,14 @@ class Preparation(ABC):
 
 
 class TextsAlone(Preparation):
-    """A task that learns from one column of text, and from that column its tokenizer."""
+    """A task that learns from one column of text, on which its tokenizer is trained too."""
 
     def __init__(self, task: VocabularyConfig | WordVectorsConfig | AutoencodingConfig | AdversarialConfig) -> None:
         self.task = task
         self.columns = (task.text,)
 
     def learn(self, train: Table, tokenizers: Tokenizers) -> Encoding:
-        """The tokenizer, which every such task has."""
+        """Train the tokenizer, which every such task has."""
         trained = tokenizers.get("text", self.tokenizer_texts(train))
         return Encoding(SizesData(type="sizes", vocab_size=trained.vocab_size), tokenizers={"text": trained})
 

@@ -1,4 +1,4 @@
-"""Examples as numbers: splits, the batches that they are cut into, and what turned text into numbers."""
+"""Encoded examples: splits, their batches, and what is needed to encode texts."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
 
 class Target(NamedTuple):
-    """One array of what is to be predicted, and where there is something to predict.
+    """One array of values to predict, and a mask of where there is something to predict.
 
-    values: ids or numbers, (batch, ...); mask: bool, (batch,) or (batch, seq). What a value is where the mask is false has no meaning.
+    values: ids or numbers, (batch, ...); mask: bool, (batch,) or (batch, seq). Values are meaningless where the mask is false.
     """
 
     values: Any
@@ -39,8 +39,8 @@ class Target(NamedTuple):
 class Batch:
     """Some rows of a split.
 
-    `inputs` are the model's arguments as numpy arrays, `targets` what it should predict, by name. `gold` is the same as text, or what
-    else scoring needs.
+    `inputs` are the model's arguments as numpy arrays, `targets` the values to predict, by name. `gold` is the same as text, or
+    anything else that scoring needs.
     """
 
     rows: IntArray
@@ -53,10 +53,10 @@ class Batch:
 
     @property
     def n_tokens(self) -> int:
-        """Tokens of source and target without padding; where nothing is encoded, each text counts as one."""
+        """Tokens of source and target without padding; if nothing is encoded, each text counts as one."""
         if "lengths" in self.inputs:
-            written = sum(int(target.mask.sum()) for target in self.targets.values()) if "previous" in self.inputs else 0
-            return sum(int(self.inputs[name].sum()) for name in ("lengths", "other_lengths") if name in self.inputs) + written
+            target_tokens = sum(int(target.mask.sum()) for target in self.targets.values()) if "previous" in self.inputs else 0
+            return sum(int(self.inputs[name].sum()) for name in ("lengths", "other_lengths") if name in self.inputs) + target_tokens
         return len(self.inputs.get("tokens", self.rows)) + len(self.inputs.get("other_tokens", ()))
 
     def without_targets(self) -> "Batch":
@@ -68,8 +68,8 @@ class Batch:
 class StepRandom:
     """Random numbers of one micro-batch, a function of the seed, the step and the micro-batch's number in it.
 
-    They are the same whenever they are drawn, so a resumed run draws them again, and each row keeps its own however many ranks share
-    the micro-batch: a rank has the rows `rank`, `rank + world_size`, ... of its `n_rows`.
+    They are reproducible, so a resumed run draws the same ones, and each row keeps its own regardless of how many ranks share the
+    micro-batch: a rank has the rows `rank`, `rank + world_size`, ... of its `n_rows`.
     """
 
     seed: int
@@ -86,28 +86,28 @@ class StepRandom:
 
 
 class Split(Protocol):
-    """What batching, training and evaluation know of a split, whatever the task."""
+    """The interface of a split for batching, training and evaluation, whatever the task."""
 
     @property
     def name(self) -> str: ...
 
     @property
     def lengths(self) -> IntArray | None:
-        """Tokens of each row; None where nothing is encoded."""
+        """Tokens of each row; None if nothing is encoded."""
         ...
 
     def __len__(self) -> int: ...
 
     def tokens_of(self, rows: IntArray) -> IntArray:
-        """Tokens of each of these rows, as `Batch.n_tokens` counts those that a network reads."""
+        """Number of tokens of each of these rows that a network reads, as in `Batch.n_tokens`."""
         ...
 
     def batch(self, rows: IntArray, inputs: Inputs, random: StepRandom | None = None) -> Batch:
-        """The rows with the inputs that a model reads. `random` is given in training, for what is drawn again at each step."""
+        """The rows with the inputs that a model reads. `random` is given in training, for values that are redrawn at each step."""
         ...
 
     def order(self, training: TrainingConfig | None, model: ModelBase, seed: int) -> Order:
-        """How the rows are cut into training batches; without `training`, one batch with everything."""
+        """How the rows are split into training batches; without `training`, one batch with all rows."""
         ...
 
     def evaluation_batches(self, most: int | None = None) -> list[IntArray]:
@@ -115,30 +115,30 @@ class Split(Protocol):
         ...
 
     def length_notices(self, longest: int | None) -> list[str]:
-        """What becomes of rows that are longer than a model's longest input. Raises DataError for rows that it cannot read."""
+        """Notices of how rows longer than a model's longest input are treated. Raises DataError for rows that it cannot read."""
         ...
 
     def example(self, row: int) -> dict[str, Any]:
-        """A row for people: `where` it is in the data, its `text` and its `label`."""
+        """A row for human readers: `where` it is in the data, its `text` and its `label`."""
         ...
 
 
 def truncation_notices(split: str, lengths: IntArray | None, longest: int | None, treatment: str) -> list[str]:
-    """A notice of rows of a split, lengths (rows,) in tokens, that are longer than a model's longest input, and what becomes of them."""
+    """A notice of rows, with lengths (rows,) in tokens, that are longer than a model's longest input, and how they are treated."""
     if longest is None or lengths is None:
         return []
     return longer_notices(split, int((lengths > longest).sum()), len(lengths), f"model.max_positions = {longest} tokens", treatment)
 
 
 def longer_notices(split: str, longer: int, total: int, limit: str, treatment: str) -> list[str]:
-    """A notice of so many rows of a split that are longer than what a model reads of each."""
-    what = "texts" if split == "texts" else f"{split} texts"
-    return [f"{longer:,} of {total:,} {what} have more than {limit}; the model reads {treatment}."] if longer else []
+    """A notice of the number of rows that are longer than what a model reads of each."""
+    texts = "texts" if split == "texts" else f"{split} texts"
+    return [f"{longer:,} of {total:,} {texts} have more than {limit}; the model reads {treatment}."] if longer else []
 
 
 @dataclass(frozen=True)
 class Standard:
-    """Mean and scale of the numbers to predict, of the training split; a model learns (number - mean) / scale."""
+    """Mean and scale of the numbers to predict in the training split; a model learns (number - mean) / scale."""
 
     mean: float
     scale: float
@@ -146,11 +146,11 @@ class Standard:
 
 @dataclass(frozen=True)
 class Encoding:
-    """How examples become numbers: what was learned from the training split, and all of it that a finished run needs.
+    """How examples are encoded: everything learned from the training split that a finished run needs.
 
-    `labels` by name, with the number of each in training; tokenizers by what they read; how numbers that are read are scaled, and
-    those that are predicted (`standard`); `word_counts` (vocab_size,), where words are drawn by frequency: how often each is in training;
-    `tagger`, where a task asks for one, is opened with the run; the sizes that a model is built from.
+    `spec`: the sizes that a model is built from; `labels` by name, and the count of each in training; tokenizers by role; the scaling of
+    input numbers, and of predicted numbers (`standard`); `word_counts` (vocab_size,): frequencies in training, if words are sampled by
+    frequency; `tagger`, if a task needs one, is opened with the run.
     """
 
     spec: SizesData
@@ -164,10 +164,10 @@ class Encoding:
 
     @property
     def features(self) -> Sequence[str]:
-        """The names of the numbers that a model reads in place of tokens: columns, or pixels."""
+        """The names of numeric features, which a model reads instead of tokens: columns, or pixels."""
         if self.spec.picture_size is not None:
-            return [f"line {line}, pixel {place}" for line in range(1, self.spec.picture_size[0] + 1)
-                    for place in range(1, self.spec.picture_size[1] + 1)]
+            return [f"line {line}, pixel {column}" for line in range(1, self.spec.picture_size[0] + 1)
+                    for column in range(1, self.spec.picture_size[1] + 1)]
         return self.scaling.columns if self.scaling is not None else ()
 
     @property
@@ -177,13 +177,13 @@ class Encoding:
 
     @property
     def target_tokenizer(self) -> "Tokenizer | None":
-        """The tokenizer of the text that the model writes; by default the same."""
+        """The tokenizer of the text that the model generates; by default the same."""
         return self.tokenizers.get("target", self.tokenizer)
 
 
 @dataclass(frozen=True)
 class Data:
-    """All splits, what turned them into numbers, and where they came from."""
+    """All splits, their encoding, and their origin."""
 
     splits: Mapping[str, Split]
     encoding: Encoding

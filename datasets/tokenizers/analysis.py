@@ -16,17 +16,17 @@ from .tagger import SYNTAX, OpenTagger, Tagger, no_tagger
 
 FILE = "analysis.json"
 TAGGED_TOGETHER = 64
-"""Texts that a tagger is given at once."""
+"""Texts per batch of a tagger."""
 SPLITS = {"words": r"\b\w+\b", "punctuation": r"\w+|[^\w\s]", "whitespace": r"\S+"}
 
 
 class SavedAnalysis(Saved):
-    """`analysis.json`: what the steps depend on beside the settings."""
+    """`analysis.json`: what the steps depend on besides the settings."""
 
     versions: dict[str, str]
     stop_words: list[str]
     tagger: str | None = None
-    """Its fingerprint."""
+    """The tagger's fingerprint."""
     parser: str | None = None
 
 
@@ -35,7 +35,7 @@ class Analysis:
 
     def __init__(self, config: AnalysisConfig, lowercase: bool, open_tagger: OpenTagger = no_tagger,
                  saved: SavedAnalysis | None = None) -> None:
-        """New, or as it was `saved`. Raises MissingExtraError without the packages, RunError where they or the tagger are others now."""
+        """A new analysis, or a `saved` one. Raises MissingExtraError without the packages, RunError if they or the tagger have changed."""
         run = None if config.part_of_speech is None else config.part_of_speech.run
         self._tagger = None if run is None else open_tagger(run)
         parser = None if config.syntax is None else config.syntax.parser
@@ -45,8 +45,8 @@ class Analysis:
                                   tagger=_fingerprint(self._tagger), parser=_fingerprint(self._parser))
         else:
             refuse_other_versions(saved.versions)
-            _refuse_another(run, self._tagger, saved.tagger, "parts of speech")
-            _refuse_another(parser, self._parser, saved.parser, "parse trees")
+            _refuse_changed(run, self._tagger, saved.tagger, "parts of speech")
+            _refuse_changed(parser, self._parser, saved.parser, "parse trees")
         self.config, self.lowercase, self.saved = config, lowercase, saved
         self._left_out = frozenset(saved.stop_words)
         self._lemmas = Lemmas(config.morphology.language) if isinstance(config.morphology, LemmasConfig) else None
@@ -56,33 +56,33 @@ class Analysis:
     @classmethod
     def from_files(cls, config: AnalysisConfig, lowercase: bool, files: Mapping[str, bytes],
                    open_tagger: OpenTagger = no_tagger) -> "Analysis":
-        """What `files` gave."""
+        """Load what `files` returned."""
         analysis = cls(config, lowercase, open_tagger, checked(SavedAnalysis, parse_json(files[FILE])))
         analysis.clusters = Clusters.from_files(files) if config.meaning and config.meaning.clusters else None
         return analysis
 
     def learn(self, texts: Iterable[str], open_vectors: OpenVectors) -> None:
-        """Cluster the words of training texts, as `apply` gives them; nothing where the recipe wants no clusters."""
+        """Cluster the words of training texts in the form of `apply`'s result, if the recipe specifies clusters."""
         if self.config.meaning is not None and self.config.meaning.clusters is not None:
             words = {word for tokens in texts for word in self._forms(tokens)}
             self.clusters = Clusters.fit(self.config.meaning.clusters, sorted(words), open_vectors)
 
     def files(self) -> Mapping[str, bytes]:
-        """The versions of the packages, the words that are left out, what identifies the tagger, and clusters."""
+        """The versions of the packages, the stop words, the fingerprints of tagger and parser, and the clusters."""
         saved = self.saved.model_dump(exclude_none=True)
         clusters = {} if self.clusters is None else self.clusters.files()
         return {FILE: json.dumps(saved, ensure_ascii=False, separators=(",", ":")).encode("utf-8"), **clusters}
 
     def apply(self, texts: Sequence[str]) -> list[str]:
-        """Each text as its tokens with a space between one and the next."""
+        """Each text as its tokens, separated by single spaces."""
         attach = self._attaches
         return [_joined(self._chosen(self._normalized(tokens)), attach) for tokens in self._tokens(texts)]
 
     def pairs(self, texts: Sequence[str]) -> list[str]:
-        """Each word of a text with its head, as in `film>good`, with a space between one pair and the next; the root has none."""
-        assert self._parser is not None, "pairs are those of a parser"
-        found = _tagged(self._parser, re.compile(SPLITS[self.config.split or "words"]), texts)
-        return [" ".join(self._pairs(words)) for words in found]
+        """Each word of a text with its head, as in `film>good`, separated by single spaces; the root has no head."""
+        assert self._parser is not None, "pairs need a parser"
+        parsed = _tagged(self._parser, re.compile(SPLITS[self.config.split or "words"]), texts)
+        return [" ".join(self._pairs(words)) for words in parsed]
 
     def _pairs(self, words: Sequence[Token]) -> Iterator[str]:
         forms = [word.form for word in self._normalized(list(words))]
@@ -100,16 +100,16 @@ class Analysis:
         return self.clusters.of(self._forms(tokens))
 
     def class_names(self, kind: str) -> list[str]:
-        """The classes of a `lexicon` or of `clusters`; of n-grams there are none."""
+        """The classes of a `lexicon` or of `clusters`; empty for n-grams."""
         lexicon = self.config.meaning.lexicon if self.config.meaning is not None else None
         return {"lexicon": list(lexicon or ()), "clusters": [] if self.clusters is None else self.clusters.names}.get(kind, [])
 
     def _forms(self, tokens: str) -> list[str]:
-        """Without attached tags."""
+        """The tokens without attached tags."""
         return [token.rpartition("/")[0] for token in tokens.split()] if self._attaches else tokens.split()
 
     def steps(self, text: str) -> list[tuple[str, str]]:
-        """The text after each step that the recipe asks for."""
+        """The text after each step of the recipe."""
         (tokens,), config = list(self._tokens([text])), self.config
         kiwi = isinstance(config.morphology, KiwiConfig)
         named = [] if kiwi else [("tokens", _joined(tokens))]
@@ -145,9 +145,9 @@ class Analysis:
         return ([Token(word) for word in pattern.findall(text)] for text in texts)
 
     def _normalized(self, tokens: list[Token]) -> list[Token]:
-        """Lemmas are looked up as words are written, since `May` and `may` differ, and only then put in lower case."""
-        found = [token._replace(form=self._lemmas(token.form)) for token in tokens] if self._lemmas else tokens
-        return [token._replace(form=token.form.lower()) for token in found] if self.lowercase else found
+        """Words are lower-cased only after their lemmas are looked up, since `May` and `may` differ."""
+        lemmas = [token._replace(form=self._lemmas(token.form)) for token in tokens] if self._lemmas else tokens
+        return [token._replace(form=token.form.lower()) for token in lemmas] if self.lowercase else lemmas
 
     def _chosen(self, tokens: Iterable[Token]) -> list[Token]:
         chosen = tokens if self.config.part_of_speech is None else _by_tag(tokens, self.config.part_of_speech)
@@ -158,7 +158,7 @@ class Analysis:
 
 
 def installed_packages(config: TokenizerConfig) -> dict[str, str]:
-    """The versions of the optional packages that a tokenizer uses. Raises MissingExtraError where one is not installed."""
+    """The versions of the optional packages that a tokenizer uses. Raises MissingExtraError if one is not installed."""
     if isinstance(config, NgramTokenizer) and config.analysis is not None:
         return installed(packages(config.analysis))
     return installed(KIWI) if isinstance(config, WordTokenizer) and config.split == "kiwi" else {}
@@ -166,8 +166,8 @@ def installed_packages(config: TokenizerConfig) -> dict[str, str]:
 
 def packages(config: AnalysisConfig) -> tuple[str, ...]:
     """The packages that the steps use."""
-    found = {KiwiConfig: KIWI, LemmasConfig: LEMMAS}.get(type(config.morphology), ())
-    return (*found, *(STOP_WORDS if config.stop_words is not None and config.stop_words.language is not None else ()))
+    of_morphology = {KiwiConfig: KIWI, LemmasConfig: LEMMAS}.get(type(config.morphology), ())
+    return (*of_morphology, *(STOP_WORDS if config.stop_words is not None and config.stop_words.language is not None else ()))
 
 
 def _stop_words(config: StopWordsConfig | None) -> frozenset[str]:
@@ -178,11 +178,11 @@ def _stop_words(config: StopWordsConfig | None) -> frozenset[str]:
 
 
 def _classes_of(lexicon: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {}
+    names_of: dict[str, list[str]] = {}
     for name, words in lexicon.items():
         for word in dict.fromkeys(word.lower() for word in words):
-            found.setdefault(word, []).append(name)
-    return found
+            names_of.setdefault(word, []).append(name)
+    return names_of
 
 
 def _tagged(tagger: Tagger, pattern: re.Pattern[str], texts: Sequence[str]) -> Iterator[list[Token]]:
@@ -196,10 +196,10 @@ def _fingerprint(tagger: Tagger | None) -> str | None:
     return None if tagger is None else tagger.fingerprint
 
 
-def _refuse_another(run: str | None, tagger: Tagger | None, stated: str | None, what: str) -> None:
-    """A run of the same name may have been trained again since."""
+def _refuse_changed(run: str | None, tagger: Tagger | None, stated: str | None, what: str) -> None:
+    """Raises RunError if the run has been trained again since."""
     if _fingerprint(tagger) != stated:
-        raise RunError(f"it was trained with the {what} of another run than {run} is now, and others make other features. "
+        raise RunError(f"it was trained with the {what} of another version of {run}, and the current one would give other features. "
                        "Restore that run's folder, or train again.")
 
 

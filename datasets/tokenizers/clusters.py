@@ -1,4 +1,4 @@
-"""Words whose vectors are alike, as one feature: k-means over word vectors, by scikit-learn."""
+"""Clusters of words with similar vectors as features: k-means over word vectors, by scikit-learn."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -16,9 +16,9 @@ from ..word_vectors import OpenVectors
 FILE = "clusters.json"
 KEY = "tokenizer.analysis.meaning.clusters"
 NAMED_BY = 3
-"""Words that name a cluster: those nearest to its centre."""
+"""Number of words in a cluster's name: those nearest to its centre."""
 STARTS = 3
-"""Times that k-means begins from other centres; the best result is kept."""
+"""Random initialisations of k-means; the best result is kept."""
 
 
 class Clusters:
@@ -31,14 +31,14 @@ class Clusters:
 
     @classmethod
     def fit(cls, config: ClustersConfig, words: list[str], open_vectors: OpenVectors) -> "Clusters":
-        """From the distinct words of the training texts. Raises what `open_vectors` does for vectors that cannot be read, ConfigError where
-        too few of the words have one.
+        """Cluster the distinct words of the training texts. Raises the errors of `open_vectors` for unreadable vectors, ConfigError if too
+        few words have a vector.
         """
         values, found = open_vectors(config.vectors, f"{KEY}.vectors").read(words)
         known = [word for word, is_found in zip(words, found.tolist(), strict=True) if is_found]
         if not known:
             raise ConfigError(f"{KEY}.vectors: {config.vectors} has none of the {len(words):,} words of the training texts. Are they "
-                              "vectors of another language, or is tokenizer.lowercase to be changed?")
+                              "vectors of another language, or should tokenizer.lowercase be changed?")
         if config.n > len(known):
             raise ConfigError(f"{KEY}.n is {config.n:,}, but {config.vectors} has the vectors of only {len(known):,} of the {len(words):,} "
                               "words of the training texts. Lower it.")
@@ -46,14 +46,14 @@ class Clusters:
 
     @classmethod
     def from_files(cls, files: Mapping[str, bytes]) -> "Clusters":
-        """What `files` gave. Raises ValueError where a word is in two clusters, or a cluster has none."""
+        """Load what `files` returned. Raises ValueError if a word is in two clusters, or a cluster is empty."""
         words = checked(list[list[str]], parse_json(files[FILE]))
         if not all(words) or sum(map(len, words)) > len({word for each in words for word in each}):
             raise ValueError(f"{FILE} has a word twice, or a cluster without words")
         return cls(words)
 
     def files(self) -> Mapping[str, bytes]:
-        """The words, so that nobody needs the vectors again."""
+        """The words, so that the vectors are not needed again."""
         return {FILE: json.dumps(self.words, ensure_ascii=False, separators=(",", ":")).encode("utf-8")}
 
     def of(self, words: Sequence[str]) -> list[str]:
@@ -62,7 +62,7 @@ class Clusters:
 
 
 def _clustered(words: Sequence[str], vectors: FloatArray, n: int) -> list[list[str]]:
-    """Vectors of length 1, so that their directions count; on one thread, so that the same words give the same clusters."""
+    """Cluster vectors scaled to length 1, so that only their directions count; on one thread, so that the result is reproducible."""
     from sklearn.cluster import MiniBatchKMeans
     from threadpoolctl import threadpool_limits
 
@@ -72,7 +72,7 @@ def _clustered(words: Sequence[str], vectors: FloatArray, n: int) -> list[list[s
     with threadpool_limits(1):
         clusters, distances = means.fit_predict(directions), means.transform(directions).min(axis=1)
     nearest_first = np.argsort(distances, kind="stable")
-    found: list[list[str]] = [[] for _ in range(n)]
+    groups: list[list[str]] = [[] for _ in range(n)]
     for place in nearest_first.tolist():
-        found[clusters[place]].append(words[place])
-    return [each for each in found if each]
+        groups[clusters[place]].append(words[place])
+    return [each for each in groups if each]

@@ -1,4 +1,4 @@
-"""N-grams of a text and, as features of their own, of its neighbours."""
+"""N-grams of a text and, as separate features, of its neighbours."""
 
 from collections.abc import Mapping, Sequence
 from itertools import chain
@@ -14,8 +14,8 @@ from .tokenizer import Tokenizer
 
 
 class InContext(Tokenizer):
-    """One vocabulary, learned from the texts themselves, for the text and each neighbour: behind the features of the text come as many for
-    each neighbour, weighted like those of a text by itself."""
+    """One vocabulary, learned from the texts themselves, for the text and each neighbour: the features of the text are followed by as many
+    for each neighbour, weighted like those of a separate text."""
 
     def __init__(self, ngrams: Ngrams) -> None:
         self.ngrams, self._offsets = ngrams, ngrams.config.offsets
@@ -32,42 +32,42 @@ class InContext(Tokenizer):
         """The features of each text, then those of each neighbour. A text that is also a neighbour of others is analysed once."""
         read = texts_read(self.config, texts)
         numbers = {text: number for number, text in enumerate(dict.fromkeys(chain(*read)))}
-        known = self.ngrams.encode(list(numbers))
+        encoded = self.ngrams.encode(list(numbers))
         rows = np.array([[numbers[text] for text in column] for column in read], dtype=np.int64).T.ravel()
-        ids, _, weights = known.flat(rows)
-        lengths = known.lengths[rows]
+        ids, _, weights = encoded.flat(rows)
+        lengths = encoded.lengths[rows]
         shifts = np.tile(np.arange(len(read)) * self.ngrams.vocab_size, len(texts))
         offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths)])[:: len(read)]
         return Ragged((ids + np.repeat(shifts, lengths)).astype(np.int32), offsets, weights)
 
     def counts(self, texts: Sequence[str]) -> Any:
-        """Those of the texts themselves: what a neighbour says is in no word of the text."""
+        """The counts of the texts themselves, since features of neighbours belong to no word of the text."""
         from scipy.sparse import csr_array
 
         own = self.ngrams.counts(texts)
         return None if own is None else csr_array((own.data, own.indices, own.indptr), shape=(len(texts), self.vocab_size))
 
     def tokens(self, ids: Sequence[int] | IntArray) -> list[str]:
-        """Those of neighbours with their place before them, as in `-1:word`."""
+        """The names of the features; those of neighbours start with the neighbour's offset, as in `-1:word`."""
         which, own = np.divmod(np.asarray(ids, dtype=np.int64), self.ngrams.vocab_size)
         marks = ["", *(f"{offset:+d}:" for offset in self._offsets)]
         return [marks[number] + name for number, name in zip(which.tolist(), self.ngrams.tokens(own), strict=True)]
 
     def unknown_share(self, encoded: Ragged) -> float:
-        """The share of texts in which, as in their neighbours, no n-gram is known."""
+        """The share of texts without any known n-gram, in the text or its neighbours."""
         return self.ngrams.unknown_share(encoded)
 
     def steps(self, text: str) -> list[tuple[str, str]]:
-        """The text, its neighbours, and what becomes of the text; theirs becomes the same."""
+        """The text, its neighbours, and the steps of the text; those of the neighbours are the same."""
         first, *others = self.ngrams.steps(text)
         around = zip(self._offsets, texts_read(self.config, [text])[1:], strict=True)
         return [first, *((f"text at {offset:+d}", neighbour) for offset, (neighbour,) in around if neighbour), *others]
 
     def files(self) -> Mapping[str, bytes]:
-        """Those of the n-grams."""
+        """The files of the n-grams."""
         return self.ngrams.files()
 
 
 def texts_read(config: TokenizerConfig, texts: Sequence[str]) -> list[Sequence[str]]:
-    """The texts, and for each neighbour that gives features the list of those neighbours."""
+    """The texts, and for each offset with features the list of neighbours at that offset."""
     return [texts, *(neighbours(texts, offset) for offset in (config.offsets if isinstance(config, NgramTokenizer) else ()))]

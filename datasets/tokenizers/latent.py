@@ -11,9 +11,9 @@ from ..arrays import FloatArray, Ragged
 
 FILE = "latent.safetensors"
 NAMED_BY, SHOWN = 3, 5
-"""N-grams that name a dimension, and dimensions that are shown of a text."""
+"""Number of n-grams in a dimension's name, and of dimensions shown for a text."""
 BLOCK = 4_096
-"""Texts whose dense vectors are in memory together, beside the result."""
+"""Texts whose dense vectors are in memory at a time, in addition to the result."""
 Name = Callable[[int], str]
 
 
@@ -25,7 +25,7 @@ class Latent:
 
     @classmethod
     def fit(cls, weighted: Ragged, n_columns: int, size: int) -> "Latent":
-        """From the training texts; on one thread, so that the same texts give the same bytes. Raises ConfigError for too large a size."""
+        """Fit the axes to the training texts; on one thread, so that it is reproducible. Raises ConfigError for too large a size."""
         from sklearn.decomposition import TruncatedSVD
         from threadpoolctl import threadpool_limits
 
@@ -39,7 +39,7 @@ class Latent:
 
     @classmethod
     def from_files(cls, files: Mapping[str, bytes], n_columns: int, size: int | None = None) -> "Latent":
-        """What `files` gave. Raises ValueError where the axes are not those of so many n-grams, or not so many."""
+        """Load what `files` returned. Raises ValueError if the axes do not have this number of n-grams, or this size."""
         axes = load(files[FILE])["axes"]
         size = size or len(axes)
         if axes.shape != (size, n_columns) or axes.dtype != np.float32 or not np.isfinite(axes).all():
@@ -55,7 +55,7 @@ class Latent:
         return {FILE: save({"axes": np.ascontiguousarray(self.axes)})}
 
     def beside(self, weighted: Ragged, n_kept: int) -> Ragged:
-        """The first `n_kept` columns, all or none of the n-grams, and behind them the latent dimensions; zeros are left out."""
+        """The first `n_kept` columns (all n-grams, or none), followed by the latent dimensions; zeros are left out."""
         from scipy.sparse import csr_array, hstack, vstack
 
         if not len(weighted):
@@ -70,7 +70,7 @@ class Latent:
         return Ragged(joined.indices.astype(np.int32), joined.indptr.astype(np.int64), joined.data.astype(np.float32))
 
     def name(self, dimension: int, ngram: Name) -> str:
-        """Such as `latent 3 (space orbit nasa)`."""
+        """The name of a dimension, such as `latent 3 (space orbit nasa)`."""
         largest = np.argsort(-np.abs(self.axes[dimension]), kind="stable")[:NAMED_BY]
         return f"latent {dimension + 1} ({' '.join(map(ngram, largest.tolist()))})"
 
@@ -78,7 +78,7 @@ class Latent:
         """The dimensions of one text with the largest values, such as `+0.51*latent 3 (space orbit nasa)`."""
         (vector,) = self._vectors(_matrix(weighted, self.axes.shape[1]))
         order = np.argsort(-np.abs(vector), kind="stable")[:SHOWN].tolist()
-        return [f"{vector[place]:+.2f}*{self.name(place, ngram)}" for place in order if vector[place]]
+        return [f"{vector[number]:+.2f}*{self.name(number, ngram)}" for number in order if vector[number]]
 
     def _vectors(self, counted: Any) -> FloatArray:
         vectors = counted @ self.axes.T

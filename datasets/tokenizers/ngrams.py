@@ -1,4 +1,4 @@
-"""Weighted n-grams of words and characters, through scikit-learn, which is imported when texts are counted."""
+"""Weighted n-grams of words and characters, by scikit-learn, which is imported when texts are counted."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
 WORD = r"(?u)\b\w+\b"
-"""scikit-learn's pattern, but words of one letter count too: `I`, `a`, and much of Korean."""
+"""scikit-learn's pattern, but with one-letter words: `I`, `a`, and much of Korean."""
 
 TOKEN = r"[^ ]+"
-"""What an analysis gives: tokens with a space between one and the next."""
+"""The tokens of an analysis, which are separated by single spaces."""
 
 NAMES, IDF = "ngrams.json", "idf.safetensors"
 CLASSES = ("lexicon", "clusters")
@@ -33,7 +33,7 @@ CLASSES = ("lexicon", "clusters")
 
 
 class Ngrams(Tokenizer):
-    """N-grams by column: those of words first, then those of characters, each in the order of their text; then, where the recipe asks for
+    """N-grams by column: first those of words, then those of characters, each in alphabetical order; then, if the recipe specifies
     them, classes of a lexicon, clusters of words and latent dimensions."""
 
     def __init__(self, config: NgramTokenizer, names: Mapping[str, Sequence[str]], idf: FloatArray | None,
@@ -43,13 +43,13 @@ class Ngrams(Tokenizer):
 
     @classmethod
     def fit(cls, config: NgramTokenizer, texts: Sequence[str], open_tagger: OpenTagger = no_tagger) -> "Ngrams":
-        """Choose the n-grams and weigh them by the training texts. Raises DataError where none is left."""
+        """Choose the n-grams and weight them by the training texts. Raises DataError if none is left."""
         return cls.fit_encode(config, texts, open_tagger)[0]
 
     @classmethod
     def fit_encode(cls, config: NgramTokenizer, texts: Sequence[str],
                    open_tagger: OpenTagger = no_tagger, open_vectors: OpenVectors = open_file) -> "tuple[Ngrams, Ragged | None]":
-        """The same, with the encoded texts where they cost nothing more."""
+        """The same, with the encoded texts if they cost nothing extra."""
         analysis = None if config.analysis is None else Analysis(config.analysis, config.lowercase, open_tagger)
         if config.hash_bits is not None:
             return cls._hashed(config, texts, analysis, open_vectors)
@@ -75,7 +75,7 @@ class Ngrams(Tokenizer):
     @classmethod
     def _hashed(cls, config: NgramTokenizer, texts: Sequence[str], analysis: Analysis | None,
                 open_vectors: OpenVectors) -> "tuple[Ngrams, Ragged | None]":
-        """N-grams have no vocabulary, so all that is learned is in how many texts each feature is, from one block of texts at a time."""
+        """Hashed n-grams have no vocabulary, so only document frequencies are learned, from one block of texts at a time."""
         if analysis is not None:
             blocks = (texts[start : start + BLOCK] for start in range(0, len(texts), BLOCK))
             analysis.learn((text for block in blocks for text in _read(analysis, block)["words"]), open_vectors)
@@ -93,10 +93,10 @@ class Ngrams(Tokenizer):
 
     @classmethod
     def from_files(cls, config: NgramTokenizer, files: Mapping[str, bytes], open_tagger: OpenTagger = no_tagger) -> "Ngrams":
-        """What `files` gave. Raises ValueError where the parts do not fit together."""
+        """Load what `files` returned. Raises ValueError if the parts do not fit together."""
         names = checked(dict[str, list[str]], parse_json(files[NAMES]))
         if list(names) != _kinds(config):
-            raise ValueError(f"{NAMES} holds n-grams of {' and '.join(names)}, not of {' and '.join(_kinds(config))}")
+            raise ValueError(f"{NAMES} has n-grams of {' and '.join(names)}, not of {' and '.join(_kinds(config))}")
         analysis = None if config.analysis is None else Analysis.from_files(config.analysis, config.lowercase, files, open_tagger)
         if config.hash_bits is not None and names != _fixed_names(config, analysis):
             raise ValueError(f"{NAMES} names n-grams, which hashed ones cannot have")
@@ -107,7 +107,7 @@ class Ngrams(Tokenizer):
         if idf is not None and idf.shape != (size,):
             raise ValueError(f"{IDF} has {len(idf):,} weights for {size:,} n-grams")
         if idf is not None and (idf.dtype != np.float64 or not np.isfinite(idf).all() or idf.min() <= 0):
-            raise ValueError(f"{IDF} has weights that are no inverse document frequencies")
+            raise ValueError(f"{IDF} has weights that are not inverse document frequencies")
         dimensions = _latent_size(config)
         latent = None if dimensions is None else Latent.from_files(files, size, dimensions)
         return cls(config, names, idf, analysis, latent)
@@ -118,7 +118,7 @@ class Ngrams(Tokenizer):
 
     @property
     def n_counted(self) -> int:
-        """N-grams and classes of words, which are counted."""
+        """Number of counted features: n-grams and classes of words."""
         return sum(_sizes(self.config, self.names).values())
 
     @property
@@ -127,7 +127,7 @@ class Ngrams(Tokenizer):
 
     @property
     def _n_kept(self) -> int:
-        """Counted features that are features of the text; without them, those of latent dimensions alone."""
+        """Number of counted features that are kept: all, or none if only latent dimensions are features."""
         meaning = None if self.config.analysis is None else self.config.analysis.meaning
         return self.n_counted if meaning is None or meaning.ngrams else 0
 
@@ -150,14 +150,14 @@ class Ngrams(Tokenizer):
         return _joined([counter.transform(read[kind]) for kind, counter in self._counters.items()])
 
     def tokens(self, ids: Sequence[int] | IntArray) -> list[str]:
-        """The n-grams; those of characters are quoted where there are both kinds, since `'ab'` may be a word too. Classes of words
-        stand in `<>`, and latent dimensions are named by their number and the n-grams that have the largest weights in them."""
+        """The n-grams; those of characters are quoted if there are both kinds, since `'ab'` may be a word too. Classes of words
+        are written in `<>`, and latent dimensions are named by their number and their n-grams with the largest weights."""
         return [self._name(place) for place in map(int, ids)]
 
     def _name(self, place: int) -> str:
         if place < self._n_kept:
             return self._counted_name(place)
-        assert self.latent is not None, "an id after those of n-grams is that of a latent dimension"
+        assert self.latent is not None, "ids after those of n-grams are latent dimensions"
         return self.latent.name(place - self._n_kept, self._counted_name)
 
     def _counted_name(self, place: int) -> str:
@@ -170,7 +170,7 @@ class Ngrams(Tokenizer):
         raise IndexError(place)
 
     def steps(self, text: str) -> list[tuple[str, str]]:
-        """The text, what each step of the analysis makes of it, its known n-grams, and the strongest latent dimensions."""
+        """The text, the result of each step of the analysis, its known n-grams, and the strongest latent dimensions."""
         weighted = self._weigh([text])
         named = [("text", text), *([] if self.analysis is None else self.analysis.steps(*encodable([text])))]
         named.append(("n-grams", " ".join(self._counted_name(place).replace(" ", "␣") for place in weighted.ids.tolist())))
@@ -179,7 +179,7 @@ class Ngrams(Tokenizer):
         return named
 
     def unknown_share(self, encoded: Ragged) -> float:
-        """The share of texts in which no n-gram is known."""
+        """The share of texts without any known n-gram."""
         return float((encoded.lengths == 0).mean()) if len(encoded) else 0.0
 
     def files(self) -> Mapping[str, bytes]:
@@ -202,16 +202,16 @@ class Ngrams(Tokenizer):
         return Ragged(counts.indices.astype(np.int32), offsets, weights.astype(np.float32))
 
     def _with_latent(self, weighted: Ragged) -> Ragged:
-        """With latent dimensions behind the n-grams, or in their place."""
+        """The rows with latent dimensions after the n-grams, or instead of them."""
         assert self.latent is not None
         return self.latent.beside(weighted, self._n_kept)
 
 
 def _kinds(config: NgramTokenizer) -> list[str]:
     meaning = None if config.analysis is None else config.analysis.meaning
-    wanted = {"words": config.words, "characters": config.characters, "syntax": config.parser,
+    settings_of = {"words": config.words, "characters": config.characters, "syntax": config.parser,
               "lexicon": None if meaning is None else meaning.lexicon, "clusters": config.clusters}
-    return [kind for kind, settings in wanted.items() if settings is not None]
+    return [kind for kind, settings in settings_of.items() if settings is not None]
 
 
 def _fixed_names(config: NgramTokenizer, analysis: Analysis | None) -> dict[str, list[str]]:
@@ -229,7 +229,7 @@ def _latent_size(config: NgramTokenizer) -> int | None:
 
 
 def _read(analysis: Analysis | None, texts: Sequence[str]) -> dict[str, Sequence[str]]:
-    """What each kind of feature is counted in: words and their classes in analysed texts, characters in the texts themselves."""
+    """The input of each kind of feature: analysed texts for words and their classes, the texts themselves for characters."""
     texts = encodable(texts)
     words = texts if analysis is None else analysis.apply(texts)
     pairs = analysis.pairs(texts) if analysis is not None and analysis.config.syntax is not None else []
@@ -237,12 +237,12 @@ def _read(analysis: Analysis | None, texts: Sequence[str]) -> dict[str, Sequence
 
 
 def _counter(config: NgramTokenizer, kind: str, analysis: Analysis | None, names: Sequence[str] | None = None) -> Any:
-    """Counts the n-grams of one kind: those by name, hashed ones, or those that it finds itself; and all classes of words."""
+    """The vectorizer of one kind of n-grams, with a given vocabulary, hashed, or still to be fitted; or of classes of words."""
     from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer
 
     if kind in CLASSES:
         assert analysis is not None, "classes are of analysed words"
-        by_class: Any = analysis.classes if kind == "lexicon" else analysis.clusters_of  # a function may be given, whatever the stubs say
+        by_class: Any = analysis.classes if kind == "lexicon" else analysis.clusters_of  # the stubs do not allow functions
         return CountVectorizer(analyzer=by_class, vocabulary=analysis.class_names(kind))
     shortest, longest = {"words": config.words, "characters": config.characters}.get(kind) or (1, 1)
     options: dict[str, Any] = {"analyzer": "char" if config.across_words else "char_wb", "lowercase": config.lowercase}
@@ -275,5 +275,5 @@ def _smooth_idf(counts: "csr_array", n_columns: int) -> FloatArray:
 
 
 def _smoothed(texts_with: IntArray, n_texts: int) -> FloatArray:
-    """ln((1 + n_texts) / (1 + n_texts that hold the n-gram)) + 1, (vocab_size,): as if one more text held every n-gram once."""
+    """ln((1 + n_texts) / (1 + n_texts with the n-gram)) + 1, (vocab_size,): as if one more text contained every n-gram once."""
     return np.log((1 + n_texts) / (1 + texts_with)) + 1

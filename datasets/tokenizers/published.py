@@ -1,4 +1,4 @@
-"""The tokenizer of a published network, as it was published: its own special tokens, and its own numbers for them."""
+"""The tokenizer of a published network, with its original special tokens and their ids."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class PublishedTokens(Tokenizer):
-    """A tokenizer of the `tokenizers` library that was trained elsewhere. A text without tokens becomes its unknown token, or token 0."""
+    """A tokenizer of the `tokenizers` library that was trained elsewhere. A text without tokens becomes one unknown token, or token 0."""
 
     def __init__(self, config: PretrainedTokenizer, library: "tokenizers.Tokenizer") -> None:
         self._config, self.library = config, library
@@ -43,7 +43,7 @@ class PublishedTokens(Tokenizer):
 
     @property
     def vocab_size(self) -> int:
-        """One more than the largest id, since ids may have gaps."""
+        """The largest id plus one, since ids may have gaps."""
         return max(self.library.get_vocab(with_added_tokens=True).values(), default=-1) + 1
 
     def encode(self, texts: Sequence[str]) -> Ragged:
@@ -51,7 +51,7 @@ class PublishedTokens(Tokenizer):
         return as_ragged(encoded.ids or [self._unknown or 0] for encoded in self._encoded(encodable(texts)))
 
     def n_truncated(self, texts: Sequence[str], lengths: IntArray) -> int:
-        """How many of the texts have more tokens than are kept of them, lengths (texts,); those that fill the length are encoded again."""
+        """Number of truncated texts, given lengths (texts,); those of maximum length are encoded again to find out."""
         if self.longest is None:
             return 0
         full = [texts[row] for row in np.flatnonzero(lengths >= self.longest).tolist()]

@@ -1,4 +1,4 @@
-"""How similar two texts are, in a few numbers: what a classical model reads of a pair."""
+"""Similarity features of two texts, the input of classical models of pairs."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -17,18 +17,18 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
 LATENT_OF = "ngrams"
-"""The n-grams that latent dimensions are of."""
+"""The n-grams from which latent dimensions are computed."""
 Measure = Callable[[Sequence[str], Sequence[str]], FloatArray]
 """(rows,) texts and (rows,) others -> (rows,) numbers."""
 Compare = Callable[[Sequence[str], Sequence[str]], float]
-"""The parts of one text, those of another -> a number."""
+"""The parts of two texts -> a number."""
 
 
 class Similarities(Tokenizer):
-    """A text is two with a tab between them; its tokens are the names of the similarities, its weights their values.
+    """A text is a pair separated by a tab; its tokens are the names of the similarities, its weights their values.
 
-    `parts` are the n-grams by whose weights cosines are taken, `latent` the dimensions of those of characters. All is symmetric in the
-    two texts.
+    `parts` are the n-grams whose weights are compared by cosine, `latent` the latent dimensions of character n-grams. All similarities
+    are symmetric in the two texts.
     """
 
     def __init__(self, config: SimilarityTokenizer, parts: Mapping[str, Ngrams], latent: Latent) -> None:
@@ -41,7 +41,7 @@ class Similarities(Tokenizer):
 
     @classmethod
     def fit(cls, config: SimilarityTokenizer, pairs: Sequence[str]) -> "Similarities":
-        """Weigh n-grams by all texts of the training pairs."""
+        """Weight n-grams by all texts of the training pairs."""
         texts = [text for pair in encodable(pairs) for text in pair.split(BETWEEN, 1)]
         parts = {name: Ngrams.fit(settings, texts) for name, settings in _parts(config).items()}
         ngrams = parts[LATENT_OF]
@@ -50,7 +50,7 @@ class Similarities(Tokenizer):
 
     @classmethod
     def from_files(cls, config: SimilarityTokenizer, files: Mapping[str, bytes]) -> "Similarities":
-        """What `files` gave."""
+        """Load what `files` returned."""
         def of(part: str) -> dict[str, bytes]:
             return {name.removeprefix(f"{part}-"): content for name, content in files.items() if name.startswith(f"{part}-")}
 
@@ -85,11 +85,11 @@ class Similarities(Tokenizer):
         return [names[int(number)] for number in ids]
 
     def unknown_share(self, encoded: Ragged) -> float:
-        """Every pair has all similarities."""
+        """0, since every pair has all similarities."""
         return 0.0
 
     def files(self) -> Mapping[str, bytes]:
-        """Those of the n-grams, their names after that of the part; and the latent dimensions."""
+        """The files of the n-grams, with the part as prefix of their names, and the latent dimensions."""
         weights = {f"{part}-{name}": content for part, ngrams in self.parts.items() for name, content in ngrams.files().items()}
         return {**weights, **self.latent.files()}
 
@@ -120,7 +120,7 @@ def _words(text: str) -> list[str]:
 
 
 def _beginnings(text: str) -> list[str]:
-    """The first two characters of each word: much of what is left of a Korean word without its endings."""
+    """The first two characters of each word: roughly a Korean word without its endings."""
     return [word[:2] for word in _words(text)]
 
 
@@ -129,13 +129,13 @@ def _numbers(text: str) -> list[str]:
 
 
 def _shared(a: Sequence[str], b: Sequence[str]) -> float:
-    """Of all different parts those that both have (Jaccard); 1 where there are none."""
+    """The share of all distinct parts that both texts have (Jaccard); 1 if there are none."""
     both, either = set(a) & set(b), set(a) | set(b)
     return len(both) / len(either) if either else 1.0
 
 
 def _contained(a: Sequence[str], b: Sequence[str]) -> float:
-    """Of the different parts of the text that has fewer those that the other has too; 1 where it has none."""
+    """Of the text with fewer distinct parts, the share that the other text also has; 1 if it has none."""
     fewer = min(len(set(a)), len(set(b)))
     return len(set(a) & set(b)) / fewer if fewer else 1.0
 
@@ -153,7 +153,7 @@ COUNTED: Mapping[str, tuple[Compare, Callable[[str], list[str]]]] = {
     "shared_numbers": (_shared, _numbers),
     "lengths": (_lengths, list),
 }
-"""Similarities that nothing is learned for: what is compared, and how."""
+"""Similarities without learned weights: the measure, and the parts that it compares."""
 
 
 def _parts(config: SimilarityTokenizer) -> dict[str, NgramTokenizer]:
@@ -168,7 +168,7 @@ def _parts(config: SimilarityTokenizer) -> dict[str, NgramTokenizer]:
 
 
 def _unit_rows(encoded: Ragged, n_columns: int) -> "csr_array":
-    """The rows as they are, each of length 1 or empty."""
+    """The rows as a sparse matrix; each has length 1 or is empty."""
     from scipy.sparse import csr_array
 
     assert encoded.weights is not None, "weighted n-grams"

@@ -1,4 +1,4 @@
-"""Tokenizers that keep the order of their tokens: words, characters, bytes and pieces of words."""
+"""Tokenizers that keep the order of their tokens: words, characters, bytes and subwords."""
 
 from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -20,20 +20,20 @@ if TYPE_CHECKING:
 
 FILE = "tokenizer.json"
 MODELS = {"words": "WordLevel", "characters": "BPE", "bytes": "BPE", "bpe": "BPE", "unigram": "Unigram", "wordpiece": "WordPiece"}
-"""What each type of tokenizer is to the `tokenizers` library."""
+"""The model class of each type of tokenizer in the `tokenizers` library."""
 UNKNOWN_TEXT = "\ue000 \ue000\ue001"
-"""Characters that nobody writes (a private use area)."""
+"""Private-use characters, which no text contains."""
 CHUNK = 8_192
-"""Texts that the library takes at once: enough for all cores, and little memory."""
+"""Texts per call of the library: enough for all cores, with little memory."""
 
 MORPHEMES = AnalysisConfig(morphology=KiwiConfig(type="kiwi"))
-"""What `split: kiwi` does before words are looked up."""
+"""The analysis of `split: kiwi` before words are looked up."""
 
 _BYTE_OF = {character: byte for byte, character in enumerate(BYTE_CHARACTERS)}
 
 
 class TokenSequences(Tokenizer):
-    """An ordered tokenizer over one of the `tokenizers` library. A text without tokens becomes one [UNK]."""
+    """An ordered tokenizer based on the `tokenizers` library. A text without tokens becomes one [UNK]."""
 
     def __init__(self, config: SequenceConfig, library: "tokenizers.Tokenizer", analysis: Analysis | None = None) -> None:
         self._config, self.library, self.analysis = config, library, analysis
@@ -43,8 +43,8 @@ class TokenSequences(Tokenizer):
     def train(cls, config: SequenceConfig, texts: Sequence[str]) -> "TokenSequences":
         """Learn the vocabulary from texts."""
         analysis = Analysis(MORPHEMES, lowercase=False) if _by_morphemes(config) else None
-        known = encodable(texts)
-        return cls(config, train_vocabulary(config, known if analysis is None else analysis.apply(known)), analysis)
+        valid_texts = encodable(texts)
+        return cls(config, train_vocabulary(config, valid_texts if analysis is None else analysis.apply(valid_texts)), analysis)
 
     @classmethod
     def from_files(cls, config: SequenceConfig, files: Mapping[str, bytes]) -> "TokenSequences":
@@ -53,16 +53,16 @@ class TokenSequences(Tokenizer):
 
         library = Tokenizer.from_str(files[FILE].decode("utf-8"))
         if (kind := type(library.model).__name__) != MODELS[config.type]:
-            raise ValueError(f"it is a {kind}, and its settings ask for a {MODELS[config.type]}")
+            raise ValueError(f"it is a {kind}, but its settings ask for a {MODELS[config.type]}")
         vocabulary = library.get_vocab()
         tokens = sorted(vocabulary, key=vocabulary.__getitem__)
-        if tokens[: len(SPECIAL_TOKENS)] not in (special_names(config), list(SPECIAL_TOKENS)):  # the latter is how older ones are spelled
+        if tokens[: len(SPECIAL_TOKENS)] not in (special_names(config), list(SPECIAL_TOKENS)):  # the latter in older tokenizers
             raise ValueError(f"its first tokens are not {' '.join(SPECIAL_TOKENS)}")
         if [vocabulary[token] for token in tokens] != list(range(len(tokens))):
             raise ValueError("its ids do not count from 0 without gaps")
         if config.type == "bytes" and tokens[len(SPECIAL_TOKENS) :] != list(BYTE_CHARACTERS):
             raise ValueError("its tokens are not the 256 bytes")
-        library.encode(UNKNOWN_TEXT)  # an error now, rather than at the first word that it does not know
+        library.encode(UNKNOWN_TEXT)  # fail now, rather than at the first unknown word
         return cls(config, library, Analysis.from_files(MORPHEMES, False, files) if _by_morphemes(config) else None)
 
     @property
@@ -74,14 +74,14 @@ class TokenSequences(Tokenizer):
         return self.library.get_vocab_size()
 
     def encode(self, texts: Sequence[str]) -> Ragged:
-        """The ids of each text, int32: [CLS] where `add_cls` is set, then its tokens, cut after `max_length` in all."""
-        begin, most = [CLS] if self.config.add_cls else [], self.config.max_length
-        known = encodable(texts) if self.analysis is None else self.analysis.apply(encodable(texts))
-        rows = self._byte_rows(known) if self.config.type == "bytes" else self._rows(known)
-        return as_ragged((begin + (row or [UNK]))[:most] for row in rows)
+        """The ids of each text, int32: [CLS] if `add_cls` is set, then its tokens, truncated to `max_length` in total."""
+        prefix, most = [CLS] if self.config.add_cls else [], self.config.max_length
+        valid_texts = encodable(texts) if self.analysis is None else self.analysis.apply(encodable(texts))
+        rows = self._byte_rows(valid_texts) if self.config.type == "bytes" else self._rows(valid_texts)
+        return as_ragged((prefix + (row or [UNK]))[:most] for row in rows)
 
     def tokens(self, ids: Sequence[int] | IntArray) -> list[str]:
-        """The ids by name. Bytes that are no text by themselves are shown as `<E2 82>`; those that are, as that text."""
+        """The ids by name. Bytes are shown as text if they are valid UTF-8, otherwise as hex, such as `<E2 82>`."""
         names = [self._name(int(number)) for number in ids]
         if self.config.type not in ("bytes", "bpe"):
             return names
@@ -100,8 +100,8 @@ class TokenSequences(Tokenizer):
     def decode(self, ids: Sequence[int] | IntArray) -> str:
         """The text of the ids; special tokens other than [UNK] are left out.
 
-        Characters, bytes and BPE give back the very text (lower-cased where `lowercase` is set; characters, where all are
-        known), unigram pieces all but the number of spaces, words and WordPiece the words with single spaces between them.
+        Characters, bytes and BPE restore the exact text (lower-cased if `lowercase` is set; for characters, if all are known),
+        unigram pieces all but the number of spaces, words and WordPiece the words separated by single spaces.
         """
         kept = [int(number) for number in ids if number == UNK or number >= len(SPECIAL_TOKENS)]
         return " ".join(self.tokens(kept)) if self.config.type == "words" else self.library.decode(kept, skip_special_tokens=False)
@@ -112,11 +112,11 @@ class TokenSequences(Tokenizer):
         return float((counted == UNK).mean()) if len(counted) else 0.0
 
     def files(self) -> Mapping[str, bytes]:
-        """One `tokenizer.json` as the `tokenizers` library writes it; with morphemes, what they depend on."""
+        """One `tokenizer.json` as the `tokenizers` library writes it; with morphemes, also the files of their analysis."""
         return {FILE: self.library.to_str().encode("utf-8"), **({} if self.analysis is None else self.analysis.files())}
 
     def steps(self, text: str) -> list[tuple[str, str]]:
-        """The text, its morphemes where it is split by them, and its tokens."""
+        """The text, its morphemes if it is split into them, and its tokens."""
         first, last = super().steps(text)
         return [first, *([] if self.analysis is None else self.analysis.steps(*encodable([text]))), last]
 
@@ -127,7 +127,7 @@ class TokenSequences(Tokenizer):
                 yield encoding.ids
 
     def _byte_rows(self, texts: Sequence[str]) -> Iterator[list[int]]:
-        """What the library would give, ten times as fast."""
+        """The library's result, ten times as fast."""
         for text in normalized(texts, self.config.lowercase):
             yield [len(SPECIAL_TOKENS) + byte for byte in text.encode("utf-8")[: self.config.max_length]]
 
@@ -137,9 +137,9 @@ def _by_morphemes(config: SequenceConfig) -> bool:
 
 
 def join_pairs(first: Ragged, second: Ragged, max_length: int | None = None) -> tuple[Ragged, Ragged]:
-    """Two texts of each row as one, `[CLS] first [SEP] second [SEP]`, and the segment of each token, 0 or 1 (Devlin et al. 2019).
+    """Both texts of each row as one sequence, `[CLS] first [SEP] second [SEP]`, and the segment of each token, 0 or 1 (Devlin et al. 2019).
 
-    With `max_length` tokens in all, the longer text is truncated first, as much as is needed. [CLS] at the start of `first` is not doubled.
+    With `max_length` tokens in total, the longer text is truncated first. A [CLS] at the start of `first` is not repeated.
     """
     has_cls = len(first.ids) and bool((first.ids[first.offsets[:-1][first.lengths > 0]] == CLS).all())
     skipped = 1 if has_cls else 0
@@ -160,13 +160,13 @@ def join_pairs(first: Ragged, second: Ragged, max_length: int | None = None) -> 
 
 
 def _places(starts: IntArray, lengths: IntArray) -> IntArray:
-    """The indices of ranges of the given lengths, one after the other."""
+    """The concatenated indices of ranges with these starts and lengths."""
     ends = np.cumsum(lengths)
     return np.arange(ends[-1] if len(ends) else 0) + np.repeat(starts - (ends - lengths), lengths)
 
 
 def as_ragged(rows: Iterable[list[int]]) -> Ragged:
-    """Rows of ids, one after the other."""
+    """Concatenate rows of ids."""
     ids, ends = array("i"), array("q", [0])
     for row in rows:
         ids.fromlist(row)

@@ -1,4 +1,4 @@
-"""Text to numbers: what every tokenizer can do, how one is trained, and how it is kept with a run."""
+"""The interface of tokenizers, and how they are trained, saved and loaded."""
 
 import hashlib
 from abc import ABC, abstractmethod
@@ -18,14 +18,14 @@ from ..word_vectors import OpenVectors, open_file
 from .tagger import OpenTagger, no_tagger
 
 FORMAT, READABLE = 2, (1, 2)
-"""The first is raised when saved tokenizers change so that older versions of this tool cannot read them."""
+"""The first is increased when saved tokenizers change so that older versions of this tool cannot read them."""
 ABOUT = "about.json"
 """The manifest of a saved tokenizer."""
 
 BETWEEN = "\t"
-"""Stands between two texts wherever both are one: on standard input, in saved predictions, in the cache."""
+"""Separates two texts wherever both are one string: on standard input, in saved predictions, in the cache."""
 BLOCK = 8_192
-"""Texts that are encoded together, where all of them are written to disk."""
+"""Texts per block when encoded texts are written to disk."""
 _REMEDY = "Copy the folder again from the original, or train again."
 
 
@@ -40,19 +40,19 @@ class Tokenizer(ABC):
     @property
     @abstractmethod
     def vocab_size(self) -> int:
-        """The number of tokens, special tokens included."""
+        """The number of tokens, including special tokens."""
 
     @abstractmethod
     def encode(self, texts: Sequence[str]) -> Ragged:
         """The ids of each text, and for n-grams their weights."""
 
     def encode_blocks(self, texts: Sequence[str]) -> Iterator[Ragged]:
-        """The same, one block of texts after the other; at least one block."""
+        """The same in blocks of texts; at least one block."""
         for start in range(0, max(len(texts), 1), BLOCK):
             yield self.encode(texts[start : start + BLOCK])
 
     def counts(self, texts: Sequence[str]) -> Any:
-        """(n_texts, vocab_size) sparse: how often each token is in each text; None where tokens cannot be counted."""
+        """(n_texts, vocab_size) sparse: how often each token is in each text; None if tokens cannot be counted."""
         from scipy.sparse import csr_array
 
         encoded = self.encode(texts)
@@ -64,18 +64,18 @@ class Tokenizer(ABC):
 
     @abstractmethod
     def unknown_share(self, encoded: Ragged) -> float:
-        """The share of tokens that are [UNK]; for n-grams the share of texts in which no n-gram is known."""
+        """The share of tokens that are [UNK]; for n-grams the share of texts without any known n-gram."""
 
     @abstractmethod
     def files(self) -> Mapping[str, bytes]:
-        """All that was learned, by file name; the same for the same training texts."""
+        """Everything that was learned, by file name; deterministic for the same training texts."""
 
     def steps(self, text: str) -> list[tuple[str, str]]:
-        """One text as it is after each step of the way to its tokens, by the name of the step; spaces stand between tokens."""
+        """The name and result of each step from one text to its tokens, which are separated by spaces."""
         return [("text", text), ("tokens", " ".join(self.tokens(self.encode([text]).ids)))]
 
     def fingerprint(self) -> str:
-        """SHA-256 of all that decides what `encode` gives."""
+        """SHA-256 of everything that determines the result of `encode`."""
         left_out = self.config.as_before if isinstance(self.config, NgramTokenizer) else None
         digest = hashlib.sha256(self.config.model_dump_json(exclude=left_out).encode("utf-8"))
         for name, content in sorted(self.files().items()):
@@ -83,13 +83,13 @@ class Tokenizer(ABC):
         return digest.hexdigest()
 
     def save(self, folder: Path) -> None:
-        """Write the tokenizer into a folder, which is made where it is missing. Raises OSError."""
+        """Write the tokenizer into a folder, which is created if it is missing. Raises OSError."""
         about = {"format": FORMAT, "vocab_size": self.vocab_size, "config": self.config.model_dump()}
         write_sealed(folder, self.files(), ABOUT, about)
 
 
 def encodable(texts: Sequence[str]) -> Sequence[str]:
-    """The texts with `?` for halves of surrogate pairs, which JSON files may hold but UTF-8 cannot."""
+    """The texts with `?` for halves of surrogate pairs, which JSON files may contain but UTF-8 cannot."""
     try:
         "".join(texts).encode("utf-8")
         return texts if isinstance(texts, list) else list(texts)
@@ -99,9 +99,9 @@ def encodable(texts: Sequence[str]) -> Sequence[str]:
 
 def train_tokenizer(config: TokenizerConfig, texts: Sequence[str], open_tagger: OpenTagger = no_tagger,
                     open_vectors: OpenVectors = open_file) -> Tokenizer:
-    """Learn a tokenizer from the training texts; `open_tagger` opens the run that gives parts of speech, `open_vectors` word vectors.
+    """Learn a tokenizer from the training texts; `open_tagger` opens the run that provides parts of speech, `open_vectors` word vectors.
 
-    Raises ConfigError for a vocabulary that is too small to work, DataError where the texts hold nothing to learn.
+    Raises ConfigError for a vocabulary that is too small, DataError if there is nothing to learn from the texts.
     """
     if isinstance(config, NgramTokenizer):
         return train_and_encode(config, texts, open_tagger, open_vectors)[0]
@@ -118,7 +118,7 @@ def train_tokenizer(config: TokenizerConfig, texts: Sequence[str], open_tagger: 
 
 def train_and_encode(config: TokenizerConfig, texts: Sequence[str], open_tagger: OpenTagger = no_tagger,
                      open_vectors: OpenVectors = open_file) -> tuple[Tokenizer, Ragged | None]:
-    """The same, with the encoded texts where they cost nothing more: n-grams are counted once for both."""
+    """The same, with the encoded texts if they cost nothing extra: n-grams are counted once for both."""
     if isinstance(config, NgramTokenizer):
         from .in_context import InContext
         from .ngrams import Ngrams
@@ -129,16 +129,16 @@ def train_and_encode(config: TokenizerConfig, texts: Sequence[str], open_tagger:
 
 
 def load_tokenizer(folder: Path, vocab_size: int | None = None, open_tagger: OpenTagger = no_tagger) -> Tokenizer:
-    """Read what `save` wrote; runs no code of the files. `open_tagger` opens the run that gives parts of speech.
+    """Read what `save` wrote, without running code from the files. `open_tagger` opens the run that provides parts of speech.
 
-    Raises RunError where the folder is damaged, or where its vocabulary is not the `vocab_size` that a model was built for.
+    Raises RunError if the folder is damaged, or if its vocabulary does not have the `vocab_size` of the model.
     """
     files, about = _read(folder)
     try:
         tokenizer = _loaded(about.config, files, open_tagger)
     except KeyError as error:
         raise RunError(f"The tokenizer in {folder} is damaged: {error} is missing. {_REMEDY}") from None
-    except UserError as error:  # what it needs beside its files, such as an extra
+    except UserError as error:  # something else is missing, such as an extra
         raise type(error)(f"The tokenizer in {folder}: {error}") from None
     except Exception as error:  # the library raises bare exceptions for files that it cannot read
         raise RunError(f"The tokenizer in {folder} is damaged: {error}. {_REMEDY}") from None
@@ -150,16 +150,16 @@ def load_tokenizer(folder: Path, vocab_size: int | None = None, open_tagger: Ope
 
 
 class About(OpenSaved):
-    """What `about.json` states of a tokenizer, beside its files."""
+    """The fields of `about.json` besides the list of files."""
 
     vocab_size: PositiveInt | None = None
     config: TokenizerConfig
 
 
 def _read(folder: Path) -> tuple[dict[str, bytes], About]:
-    """The files by name, and what the manifest states beside them."""
-    if (wrong := damage(folder, ABOUT)) is not None:
-        raise RunError(f"The tokenizer in {folder} is damaged: {wrong} {_REMEDY}")
+    """The files by name, and the manifest."""
+    if (problem := damage(folder, ABOUT)) is not None:
+        raise RunError(f"The tokenizer in {folder} is damaged: {problem} {_REMEDY}")
     about = read_manifest(folder, ABOUT)
     if about.get("format") not in READABLE:
         raise RunError(f"The tokenizer in {folder} has the format {about.get('format')!r}, but this version of nlp reads up to {FORMAT}. "

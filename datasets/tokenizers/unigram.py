@@ -1,7 +1,7 @@
-"""Training of a unigram language model over pieces of words (Kudo 2018), with the same outcome every time.
+"""Deterministic training of a unigram language model over subwords (Kudo 2018).
 
-The trainer of the `tokenizers` library visits the words in an order that differs from process to process, so that
-rounding decides each time which of two pieces of equal value stays. Here all sums are in a fixed order, over arrays.
+The trainer of the `tokenizers` library visits the words in an order that differs between processes, so rounding errors
+decide which of two pieces of equal value is kept. Here all sums are computed in a fixed order, over arrays.
 """
 
 from collections.abc import Mapping
@@ -15,20 +15,20 @@ from ..arrays import FloatArray, IntArray
 
 LONGEST_PIECE = 16
 LONGEST_WORD = 64
-"""Longer words are cut into parts of this length, in training only."""
+"""Longer words are split into parts of this length, in training only."""
 SEEDS_PER_PIECE = 10
 SHRINK = 0.75
-"""Share of the pieces that stays when the least useful ones are dropped."""
+"""Share of the pieces that is kept when the least useful ones are dropped."""
 FEWEST = 0.5
-"""Pieces that are expected less often than this are dropped at once."""
+"""Pieces with a lower expected count than this are always dropped."""
 
 
 @dataclass(frozen=True)
 class Lattice:
-    """All ways to cut texts into pieces. Edge e leads from node `start[e]` to node `end[e]` by `piece[e]`.
+    """All segmentations of texts into pieces. Edge e leads from node `start[e]` to node `end[e]` by `piece[e]`.
 
-    Edges are sorted by `depth`, the characters between their end and the beginning of the text, and then by `end`.
-    Each text has a row of nodes; `first` and `last` (n_texts,) are those at its beginning and end.
+    Edges are sorted by `depth`, the number of characters from the beginning of the text to their end, and then by `end`.
+    Each text has a row of nodes; `first` and `last` (n_texts,) are the nodes at its beginning and end.
     """
 
     start: IntArray
@@ -43,20 +43,20 @@ class Lattice:
         return Lattice(self.start[edges], self.end[edges], names[self.piece[edges]], self.depth[edges], self.first, self.last)
 
     def totals(self, scores: FloatArray) -> FloatArray:
-        """Log-probability of all ways from a text's beginning to each node, (n_nodes,)."""
+        """Log-probability of all paths from a text's beginning to each node, (n_nodes,)."""
         totals = np.full(self.last[-1] + 1, -np.inf)
         totals[self.first] = 0.0
         for low, high in self._levels():
             ends, firsts, sizes = np.unique(self.end[low:high], return_index=True, return_counts=True)
-            ways = totals[self.start[low:high]] + scores[self.piece[low:high]]
-            best = np.maximum.reduceat(ways, firsts)
-            totals[ends] = best + np.log(np.add.reduceat(np.exp(ways - np.repeat(best, sizes)), firsts))
+            paths = totals[self.start[low:high]] + scores[self.piece[low:high]]
+            best = np.maximum.reduceat(paths, firsts)
+            totals[ends] = best + np.log(np.add.reduceat(np.exp(paths - np.repeat(best, sizes)), firsts))
         return totals
 
     def expected(self, scores: FloatArray, counts: FloatArray) -> FloatArray:
-        """How often each piece is expected in texts that occur `counts` (n_texts,) times, (n_pieces,).
+        """The expected count of each piece, (n_pieces,), in texts that occur `counts` (n_texts,) times.
 
-        These are the derivatives of the log-likelihood by the scores, so they are passed back level by level.
+        These are the derivatives of the log-likelihood with respect to the scores, so they are propagated back level by level.
         """
         totals, share = self.totals(scores), np.zeros(self.last[-1] + 1)
         share[self.last] = counts
@@ -73,8 +73,8 @@ class Lattice:
 
 
 def train_unigram(words: Mapping[str, int], size: int) -> list[tuple[str, float]]:
-    """At most `size` pieces with their log-probabilities, the most probable first; every character is one of them."""
-    counted = _cut(words)
+    """At most `size` pieces with their log-probabilities, the most probable first; every character is a piece."""
+    counted = _split_long(words)
     texts = sorted(counted)
     counts = np.array([counted[text] for text in texts], dtype=np.float64)
     lattice, pieces, expected = _seeds(texts, counts, SEEDS_PER_PIECE * size)
@@ -91,8 +91,8 @@ def train_unigram(words: Mapping[str, int], size: int) -> list[tuple[str, float]
     return [(pieces[piece], round(float(scores[piece]), 6)) for piece in order]
 
 
-def _cut(words: Mapping[str, int]) -> dict[str, int]:
-    """The counts of the words, those of long words under their parts."""
+def _split_long(words: Mapping[str, int]) -> dict[str, int]:
+    """The counts of the words; long words are counted as their parts."""
     counts: dict[str, int] = {}
     for word, count in words.items():
         for start in range(0, len(word), LONGEST_WORD):
@@ -107,31 +107,31 @@ def _log_share(expected: FloatArray) -> FloatArray:
 
 
 def _letters(pieces: list[str]) -> npt.NDArray[np.bool_]:
-    """Which pieces are single characters; those always stay, so that every word can be cut."""
+    """Which pieces are single characters; they are always kept, so that every word can be segmented."""
     return np.array([len(piece) == 1 for piece in pieces])
 
 
 def _only(
-    lattice: Lattice, pieces: list[str], expected: FloatArray, stays: npt.NDArray[np.bool_]
+    lattice: Lattice, pieces: list[str], expected: FloatArray, keeps: npt.NDArray[np.bool_]
 ) -> tuple[Lattice, list[str], FloatArray]:
-    """All three without the pieces that do not stay."""
-    kept = [piece for piece, stay in zip(pieces, stays, strict=True) if stay]
-    return lattice.keep(stays[lattice.piece], np.cumsum(stays) - 1), kept, expected[stays]
+    """Lattice, pieces and expected counts, restricted to the pieces to keep."""
+    kept = [piece for piece, keep in zip(pieces, keeps, strict=True) if keep]
+    return lattice.keep(keeps[lattice.piece], np.cumsum(keeps) - 1), kept, expected[keeps]
 
 
 def _useful(pieces: list[str], expected: FloatArray, size: int) -> npt.NDArray[np.bool_]:
-    """The characters, and the pieces without which the log-likelihood would fall most, `size` in all where that is possible."""
+    """The characters, and the pieces whose removal would reduce the log-likelihood most; `size` in total if possible."""
     scores = _log_share(expected)
     lattice = _lattice_of_pieces(pieces)
     without = lattice.totals(scores)[lattice.last]
     loss = np.where(_letters(pieces), np.inf, expected * (np.logaddexp(scores, without) - without))
-    stays = _letters(pieces)
-    stays[np.argsort(-loss, kind="stable")[:size]] = True
-    return stays
+    kept = _letters(pieces)
+    kept[np.argsort(-loss, kind="stable")[:size]] = True
+    return kept
 
 
 def _lattice_of_pieces(pieces: list[str]) -> Lattice:
-    """All ways to cut each piece into other pieces."""
+    """All segmentations of each piece into other pieces."""
     names = {piece: name for name, piece in enumerate(pieces)}
     lengths = np.array([len(piece) for piece in pieces])
     last = np.cumsum(lengths + 1) - 1
@@ -154,57 +154,58 @@ def _sorted_lattice(edges: IntArray, first: IntArray, last: IntArray) -> Lattice
 
 
 def _seeds(texts: list[str], counts: FloatArray, size: int) -> tuple[Lattice, list[str], FloatArray]:
-    """All characters and the `size` substrings that cover most of the texts: their lattice, themselves, how often each is seen."""
+    """All characters and the `size` substrings that cover most of the texts: their lattice, the pieces, and the count of each."""
     lengths = np.array([len(text) for text in texts])
     joined, text_of = "".join(texts), np.repeat(np.arange(len(texts)), lengths)
     begins = np.cumsum(lengths) - lengths
-    found = _frequent(joined, counts[text_of], (begins + lengths)[text_of])
-    seen = np.concatenate([level.seen for level in found])
-    length = np.repeat(np.arange(1, len(found) + 1), [len(level.seen) for level in found])
-    stays = length == 1
-    stays[np.argsort(-seen * length, kind="stable")[:size]] = True
-    names, edges, pieces, passed = np.cumsum(stays) - 1, [], [], 0
-    for long, level in enumerate(found, start=1):
-        kept = stays[passed : passed + len(level.seen)]
-        pieces += [joined[place : place + long] for place in level.examples()[kept].tolist()]
+    levels = _frequent(joined, counts[text_of], (begins + lengths)[text_of])
+    seen = np.concatenate([level.seen for level in levels])
+    length = np.repeat(np.arange(1, len(levels) + 1), [len(level.seen) for level in levels])
+    is_kept = length == 1
+    is_kept[np.argsort(-seen * length, kind="stable")[:size]] = True
+    names, edges, pieces, offset = np.cumsum(is_kept) - 1, [], [], 0
+    for n_characters, level in enumerate(levels, start=1):
+        kept = is_kept[offset : offset + len(level.seen)]
+        pieces += [joined[place : place + n_characters] for place in level.examples()[kept].tolist()]
         places, named = level.places[kept[level.names]], level.names[kept[level.names]]
-        start = places + text_of[places]  # each text has a node more than characters
-        edges.append(np.stack([start, start + long, names[passed + named], places + long - begins[text_of[places]]], axis=1))
-        passed += len(level.seen)
+        start = places + text_of[places]  # each text has one node more than characters
+        depth = places + n_characters - begins[text_of[places]]
+        edges.append(np.stack([start, start + n_characters, names[offset + named], depth], axis=1))
+        offset += len(level.seen)
     first = begins + np.arange(len(texts))
-    return _sorted_lattice(np.concatenate(edges), first, first + lengths), pieces, seen[stays]
+    return _sorted_lattice(np.concatenate(edges), first, first + lengths), pieces, seen[is_kept]
 
 
 @dataclass(frozen=True)
 class Substrings:
-    """The substrings of one length that are seen twice: where each occurs, which one it is there, how often each is seen."""
+    """The substrings of one length that occur at least twice: their positions, the id at each position, and the count of each."""
 
     places: IntArray
     names: IntArray
     seen: FloatArray
 
     def examples(self) -> IntArray:
-        """One place for each substring."""
+        """One position of each substring."""
         return self.places[np.unique(self.names, return_index=True)[1]]
 
 
 def _frequent(joined: str, weights: FloatArray, ends: IntArray) -> list[Substrings]:
-    """For each length the substrings inside texts; one can only be frequent where it is a character longer than a frequent one.
+    """The frequent substrings of texts for each length; each extends a frequent substring by one character.
 
     `weights` and `ends` (n_characters,) are the count and the end of the text that a character is in.
     """
     _, letters = np.unique(np.frombuffer(joined.encode("utf-32-le"), dtype=np.uint32), return_inverse=True)
     n_letters = int(letters.max()) + 1
-    places, names, found = np.arange(len(letters), dtype=np.int32), letters.astype(np.int32), []
+    places, names, levels = np.arange(len(letters), dtype=np.int32), letters.astype(np.int32), []
     for length in range(1, LONGEST_PIECE + 1):
         seen = np.bincount(names, weights[places]).astype(np.float64)
-        often = (seen >= 2) | (length == 1)
-        places, names = places[often[names]], (np.cumsum(often, dtype=np.int32) - 1)[names[often[names]]]
-        found.append(Substrings(places, names, seen[often]))
+        is_frequent = (seen >= 2) | (length == 1)
+        places, names = places[is_frequent[names]], (np.cumsum(is_frequent, dtype=np.int32) - 1)[names[is_frequent[names]]]
+        levels.append(Substrings(places, names, seen[is_frequent]))
         longer = places + length < ends[places]
         if not longer.any():
             break
         places = places[longer]
         _, named = np.unique(names[longer] * np.int64(n_letters) + letters[places + length], return_inverse=True)
         names = named.astype(np.int32)
-    return found
+    return levels

@@ -1,6 +1,6 @@
-"""What each ordered tokenizer learns from the training texts, as a tokenizer of the `tokenizers` library.
+"""Training of ordered tokenizers, as tokenizers of the `tokenizers` library.
 
-Each is trained so that the same texts give the same bytes, whatever the process or the number of threads.
+The same texts give the same bytes, whatever the process or the number of threads.
 """
 
 import json
@@ -23,25 +23,25 @@ SequenceConfig = WordTokenizer | CharacterTokenizer | ByteTokenizer | SubwordTok
 
 N_BYTES = 256
 WORDS = {"punctuation": r"\w+|[^\w\s]", "whitespace": r"[^ \t\r\n]+", "kiwi": r"[^ ]+"}
-"""A run of letters, digits and underscores, or a single other mark that is not white space; or all between ASCII white space; or of
-morphemes, between which there is one space, each."""
+"""Words: runs of letters, digits and underscores, and single other marks except white space; or everything between ASCII white space; or
+morphemes, which are separated by single spaces."""
 LONGEST_RUN = 1_000
-"""Characters after which a run without white space, or of white space alone, is cut where BPE and WordPiece are trained, as in texts of
-scripts without spaces: the library's trainers take time with the square of the longest piece. Applying a tokenizer takes no such time."""
+"""Maximum length of a run without white space, or of white space alone, in training of BPE and WordPiece; longer runs, as in scripts
+without spaces, are split, since the library's trainers take time quadratic in the longest one. Applying a tokenizer does not."""
 LONGEST_WORD = 100
-"""WordPiece makes longer words [UNK]."""
+"""Longer words become [UNK] in WordPiece."""
 
 
 def train_vocabulary(config: SequenceConfig, texts: Sequence[str]) -> "Tokenizer":
-    """Learn the vocabulary. Raises ConfigError for a `vocab_size` that is too small, DataError where nothing is learned."""
+    """Learn the vocabulary. Raises ConfigError for a `vocab_size` that is too small, DataError if nothing is learned."""
     fewest = len(SPECIAL_TOKENS) + (N_BYTES if config.type == "bpe" else 4)
     if not isinstance(config, ByteTokenizer) and config.vocab_size < fewest:
         raise ConfigError(f"The vocab_size of the tokenizer of type {config.type} is {config.vocab_size}, but it needs at least {fewest}: "
-                          f"the {len(SPECIAL_TOKENS)} special tokens and what every text is made of.")
+                          f"the {len(SPECIAL_TOKENS)} special tokens and a minimal alphabet.")
     trained = _trained(config, texts)
     if trained.get_vocab_size() == len(SPECIAL_TOKENS):
-        raise DataError(f"The tokenizer of type {config.type} found nothing in {len(texts):,} training texts that is seen often "
-                        "enough. Lower its min_frequency, or look at the texts with `nlp data show`.")
+        raise DataError(f"The tokenizer of type {config.type} found nothing frequent enough in {len(texts):,} training texts. "
+                        "Lower its min_frequency, or look at the texts with `nlp data show`.")
     return trained
 
 
@@ -77,15 +77,15 @@ def _words(config: WordTokenizer, texts: Sequence[str]) -> "Tokenizer":
 
 
 def special_names(config: SequenceConfig) -> list[str]:
-    """How the vocabulary spells the special tokens. No other tokenizer makes one token of `[PAD]` in a text, but words between spaces may
-    be spelled like that, so there each special token ends in a space.
+    """The spelling of special tokens in the vocabulary. Only tokenizers that split at spaces can produce `[PAD]` from a text, so there each
+    special token ends in a space.
     """
     between_spaces = isinstance(config, WordTokenizer) and config.split in ("whitespace", "kiwi")
     return [f"{token} " if between_spaces else token for token in SPECIAL_TOKENS]
 
 
 def _characters(config: CharacterTokenizer, texts: Sequence[str]) -> "Tokenizer":
-    """BPE without merges: each character by itself."""
+    """BPE without merges: each character is a token."""
     from tokenizers import decoders, models
 
     size, known = config.vocab_size - len(SPECIAL_TOKENS), normalized(texts, config.lowercase)
@@ -123,7 +123,7 @@ def _bpe(config: SubwordTokenizer, texts: Sequence[str]) -> "Tokenizer":
 
 
 def _unigram(config: SubwordTokenizer, texts: Sequence[str]) -> "Tokenizer":
-    """Pieces of the words between spaces, the space before a word shown as ▁; no piece joins punctuation to anything else."""
+    """Pieces of words between spaces, with the space before a word written as ▁; no piece joins punctuation to anything else."""
     from tokenizers import Regex, decoders, models, normalizers, pre_tokenizers
 
     from .unigram import train_unigram
@@ -141,7 +141,7 @@ def _unigram(config: SubwordTokenizer, texts: Sequence[str]) -> "Tokenizer":
 
 
 def _wordpiece(config: SubwordTokenizer, texts: Sequence[str]) -> "Tokenizer":
-    """The trainer numbers `##c` in the order in which it meets words, which changes; as special tokens they have fixed ids."""
+    """The trainer assigns ids to `##c` in the order of words, which varies; passing them as special tokens fixes their ids."""
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
     size = config.vocab_size - len(SPECIAL_TOKENS)
@@ -152,7 +152,7 @@ def _wordpiece(config: SubwordTokenizer, texts: Sequence[str]) -> "Tokenizer":
     trainer = trainers.WordPieceTrainer(
         vocab_size=config.vocab_size,
         min_frequency=config.min_frequency,
-        special_tokens=[*SPECIAL_TOKENS, *(f"##{each}" for each in sorted(characters) if not _stands_alone(each))],
+        special_tokens=[*SPECIAL_TOKENS, *(f"##{each}" for each in sorted(characters) if not _is_punctuation(each))],
         initial_alphabet=characters,
         limit_alphabet=len(characters),
         show_progress=False,
@@ -176,7 +176,7 @@ def _new(model: Any, lowercase: bool) -> "Tokenizer":
 
 
 def _without_added_tokens(tokenizer: "Tokenizer") -> "Tokenizer":
-    """The same vocabulary, but a text that holds `[MASK]` is cut like any other: no text can smuggle in a special token."""
+    """The same vocabulary, but `[MASK]` in a text is split like any other string, so that no text can inject a special token."""
     from tokenizers import Tokenizer
 
     saved = json.loads(tokenizer.to_str())
@@ -188,40 +188,40 @@ def _numbered(tokens: Iterable[str]) -> dict[str, int]:
 
 
 def normalized(texts: Sequence[str], lowercase: bool) -> Sequence[str]:
-    """Lower-cased as the library does it, which differs from Python in a few letters."""
+    """Lower-case texts with the library, which differs from Python in a few letters."""
     from tokenizers import normalizers
 
     return [normalizers.Lowercase().normalize_str(text) for text in texts] if lowercase else texts
 
 
 def _frequent_characters(texts: Iterable[str], min_frequency: int, most: int) -> list[str]:
-    """The characters by frequency, and by code point where that is equal."""
+    """The characters by frequency, with ties broken by code point."""
     counts = Counter("".join(texts))
     ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     return [character for character, count in ranked if count >= min_frequency][:most]
 
 
 def _only_characters(texts: Sequence[str], characters: Sequence[str]) -> list[str]:
-    """The texts with a space in place of every other character, so that no piece reaches across one."""
+    """The texts with every other character replaced by a space, so that no piece spans one."""
     others = str.maketrans(dict.fromkeys(set("".join(texts)) - set(characters), " "))
     return [text.translate(others) for text in texts]
 
 
 def _parts(texts: Iterable[str]) -> Iterator[str]:
-    """The texts, those with a long run as several, which end at every `LONGEST_RUN` characters of one."""
+    """The texts, split after every `LONGEST_RUN` characters of a long run."""
     run = re.compile(rf"\S{{{LONGEST_RUN}}}|\s{{{LONGEST_RUN}}}")
     for text in texts:
         ends = [match.end() for match in run.finditer(text)] if len(text) > LONGEST_RUN else []
         yield from (text[start:end] for start, end in pairwise([0, *ends, len(text)]))
 
 
-def _stands_alone(character: str) -> bool:
-    """Whether WordPiece takes the character for a punctuation mark, which is never a part of a word."""
+def _is_punctuation(character: str) -> bool:
+    """Whether WordPiece treats the character as punctuation, which is never part of a word."""
     return character in string.punctuation or unicodedata.category(character).startswith("P")
 
 
 def _byte_characters() -> tuple[str, ...]:
-    """The character that represents each byte in byte-level vocabularies (Radford et al. 2019): itself where it is printable."""
+    """The character that represents each byte in byte-level vocabularies (Radford et al. 2019): itself if it is printable."""
     seen = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
     unseen = [byte for byte in range(N_BYTES) if byte not in seen]
     return tuple(chr(byte) if byte in seen else chr(N_BYTES + unseen.index(byte)) for byte in range(N_BYTES))

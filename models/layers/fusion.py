@@ -1,4 +1,4 @@
-"""How the scores of a network and the votes of rules become one decision; formulas and sources are in docs/neural_symbolic.md."""
+"""Combines the scores of a network and the votes of rules into one decision; formulas and sources are in docs/neural_symbolic.md."""
 
 import math
 from typing import NamedTuple, assert_never
@@ -11,10 +11,10 @@ from ...configs.schema.models.neural_symbolic import DistillationConfig, Feature
 
 
 class Sides(NamedTuple):
-    """What is said of each text, as logits (batch, n_classes).
+    """The logits (batch, n_classes) of network and rules.
 
-    `scores` are what is predicted by, `both` those of the two together, `network` and `rules` those of one alone. `network_share` (batch,)
-    is the gate's, None where there is no gate.
+    `scores` are used for prediction, `both` are of the two sides together, `network` and `rules` of one side alone. `network_share`
+    (batch,) is the gate's output, None without a gate.
     """
 
     scores: Tensor
@@ -38,13 +38,13 @@ class Gate(nn.Module):
         """(batch, d_state), (batch, n_voters), (batch, n_classes)"""
         network = self.scores(state).float().log_softmax(dim=1)
         rules = (self.log_scale.exp() * sums).log_softmax(dim=1)
-        opened = self.gate(torch.cat([state, fired], dim=1)).float()
-        both = torch.logaddexp(functional.logsigmoid(opened) + network, functional.logsigmoid(-opened) + rules)
-        return Sides(both, both, network, rules, opened.sigmoid().squeeze(1))
+        gate_logit = self.gate(torch.cat([state, fired], dim=1)).float()
+        both = torch.logaddexp(functional.logsigmoid(gate_logit) + network, functional.logsigmoid(-gate_logit) + rules)
+        return Sides(both, both, network, rules, gate_logit.sigmoid().squeeze(1))
 
 
 class AddedVotes(nn.Module):
-    """network + scale sums + fired W; W begins at zero, so that every rule begins with the vote that it was written with."""
+    """network + scale sums + fired W; W is initialised to zero, so that every rule starts with its hand-written vote."""
 
     def __init__(self, config: LogitsConfig, n_voters: int, n_classes: int) -> None:
         super().__init__()
@@ -60,7 +60,7 @@ class AddedVotes(nn.Module):
 
 
 class JoinedFeatures(nn.Module):
-    """One linear layer over the state and what fired."""
+    """One linear layer over the network's state and the rules that fired."""
 
     def __init__(self, d_state: int, n_voters: int, n_classes: int) -> None:
         super().__init__()
@@ -75,7 +75,7 @@ class JoinedFeatures(nn.Module):
 
 
 class Distillation(nn.Module):
-    """The network p is the student of q ~ p exp(strength sums); nothing here is learned."""
+    """The network p is the student of the teacher q ~ p exp(strength sums); nothing here is learned."""
 
     def __init__(self, config: DistillationConfig) -> None:
         super().__init__()
@@ -94,7 +94,7 @@ class Distillation(nn.Module):
 
 
 def build_fusion(config: FusionConfig, d_state: int, n_voters: int, n_classes: int) -> nn.Module:
-    """The fusion of a recipe; `d_state` counts only for those that read the network's state."""
+    """Build the fusion of a recipe; `d_state` is used only by those that read the network's state."""
     match config:
         case GateConfig():
             return Gate(config, d_state, n_voters, n_classes)

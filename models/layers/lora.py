@@ -1,4 +1,4 @@
-"""Low-rank adapters (Hu et al. 2022): beside a frozen matrix, the product of two narrow ones learns."""
+"""Low-rank adapters (Hu et al. 2022): a trainable product of two narrow matrices beside each frozen matrix."""
 
 import math
 import re
@@ -10,15 +10,15 @@ from torch.nn import functional
 
 ADAPTERS = "lora_a", "lora_b"
 ATTENTION = re.compile(r"(attention|attn|Attention)\.")
-"""What the part of a block is called that has the attention: in ours, in BERT, RoBERTa and DistilBERT; in Llama and GPT-2; in T5."""
+"""Names of the attention modules: in our networks, BERT, RoBERTa and DistilBERT; in Llama and GPT-2; in T5."""
 FEED_FORWARD = re.compile(r"feed_forward\.|\.(mlp|ffn|intermediate)\.|\.ffn(_output)?$|\.layer\.\d+\.output\.")
-"""The same of the feed-forward layers: in ours; in Llama and GPT-2, DistilBERT, BERT; in ALBERT; and BERT's second matrix."""
+"""Names of the feed-forward layers: in our networks; in Llama and GPT-2, DistilBERT, BERT; in ALBERT; and BERT's second matrix."""
 CONV1D = "Conv1D"
 """The linear layer of GPT-2 in transformers, whose matrix is (d_in, d_out)."""
 
 
 class LoraLinear(nn.Linear):
-    """W x + b + (alpha / rank) B A x, where A is (rank, d_in) and B, at first 0, is (d_out, rank); W and b are those of `linear`."""
+    """W x + b + (alpha / rank) B A x, where A is (rank, d_in) and B, initialised to 0, is (d_out, rank); W and b are those of `linear`."""
 
     def __init__(self, linear: nn.Linear, rank: int, alpha: float) -> None:
         super().__init__(linear.in_features, linear.out_features, bias=linear.bias is not None, device="meta")
@@ -33,12 +33,12 @@ class LoraLinear(nn.Linear):
         return super().forward(input) + self.scale * functional.linear(functional.linear(input, self.lora_a), self.lora_b)
 
     def merged(self) -> Tensor:
-        """(d_out, d_in): the one matrix that gives the same."""
+        """(d_out, d_in): the equivalent single matrix."""
         return self.weight + self.scale * self.lora_b @ self.lora_a
 
 
 class LoraConv1D(nn.Module):
-    """The same for the linear layer of GPT-2, whose matrix is (d_in, d_out)."""
+    """The LoRA layer for the linear layer of GPT-2, whose matrix is (d_in, d_out)."""
 
     def __init__(self, linear: nn.Module, rank: int, alpha: float) -> None:
         super().__init__()
@@ -57,19 +57,19 @@ class LoraConv1D(nn.Module):
         return functional.linear(input, self.weight.T, self.bias) + self.scale * added  # type: ignore[arg-type]
 
     def merged(self) -> Tensor:
-        """(d_in, d_out): the one matrix that gives the same."""
+        """(d_in, d_out): the equivalent single matrix."""
         assert isinstance(self.weight, Tensor)
         return self.weight + self.scale * (self.lora_b @ self.lora_a).T
 
 
 def add_lora(model: nn.Module, rank: int, alpha: float, matrices: Collection[str]) -> int:
-    """Put adapters beside the linear layers of these parts, such as `attention`; returns how many there are."""
-    found = [(module, name, layer) for place, module in model.named_modules() for name, layer in module.named_children()
+    """Add adapters to the linear layers of these parts, such as `attention`; returns the number of adapters."""
+    targets = [(module, name, layer) for place, module in model.named_modules() for name, layer in module.named_children()
              if _is_matrix(layer) and _kind(f"{place}.{name}") in matrices]
-    for module, name, layer in found:
-        made = LoraLinear(layer, rank, alpha) if isinstance(layer, nn.Linear) else LoraConv1D(layer, rank, alpha)
-        setattr(module, name, made)
-    return len(found)
+    for module, name, layer in targets:
+        adapted = LoraLinear(layer, rank, alpha) if isinstance(layer, nn.Linear) else LoraConv1D(layer, rank, alpha)
+        setattr(module, name, adapted)
+    return len(targets)
 
 
 def _is_matrix(layer: nn.Module) -> bool:
@@ -90,7 +90,7 @@ def is_adapter(name: str) -> bool:
 
 @torch.no_grad()
 def merged_weights(model: nn.Module) -> dict[str, Tensor]:
-    """The weights of the same network without adapters."""
+    """The network's weights with the adapters merged in."""
     weights: dict[str, Tensor] = {name: tensor for name, tensor in model.state_dict().items() if not is_adapter(name)}
     return weights | {f"{name}.weight": layer.merged() for name, layer in _adapted(model).items()}
 
@@ -102,7 +102,7 @@ def adapters(model: nn.Module) -> dict[str, Tensor]:
 
 @torch.no_grad()
 def with_adapters(model: nn.Module, merged: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Weights without adapters as those of a network that has some: these are then 0."""
+    """Merged weights as the weights of a network with adapters, which are set to 0."""
     zeros = {name: torch.zeros_like(tensor) for name, tensor in adapters(model).items()}
     return {**merged, **zeros}
 

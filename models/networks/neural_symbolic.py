@@ -1,4 +1,4 @@
-"""A network and rules written by hand that decide together, by a fusion that is learned."""
+"""A network and hand-written rules that decide together through a learned fusion."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -15,10 +15,10 @@ from .network import Network, as_tensors
 
 
 class NeuralSymbolic(Network):
-    """A network of texts, the rules' evidence of the same texts, and the fusion of both.
+    """A network over texts, the rules' evidence on the same texts, and the fusion of both.
 
-    What the rules say of a text never changes, so it is looked up from the second time on. It becomes numbers before the forward pass
-    (`prepared`), which therefore sees tensors alone, as compiling and recording it need.
+    The rules' evidence on a text never changes, so it is computed once and cached. It is turned into arrays before the forward pass
+    (`prepared`), which therefore takes only tensors, as `compile` and `cuda_graphs` require.
     """
 
     config: NeuralSymbolicConfig
@@ -28,41 +28,41 @@ class NeuralSymbolic(Network):
         self.network, self.rules = network, rules
         self.text_features = {"fired": len(rules.voters), "sums": n_classes}
         self.fusion = build_fusion(config.fusion, network.d_vector if config.fusion.needs_state else 0, len(rules.voters), n_classes)
-        self._known: dict[str, tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]] = {}
+        self._evidence_of: dict[str, tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]] = {}
 
     def layers(self) -> list[list[str]]:
-        """Those of the network, and the fusion."""
+        """The layers of the network, then the fusion."""
         inner = [[f"network.{name}" for name in names] for names in self.network.layers()]
         return [*inner, [name for name, _ in self.named_parameters() if name.startswith("fusion.")]]
 
     def prepared(self, inputs: Mapping[str, Any]) -> dict[str, Any]:
-        """With what the rules say of the texts in place of the texts."""
+        """The inputs with the rules' evidence instead of the texts."""
         return {name: value for name, value in inputs.items() if name != "texts"} | self._evidence(inputs["texts"])
 
     def _evidence(self, texts: Sequence[str]) -> dict[str, npt.NDArray[np.float32]]:
         """`fired` (batch, n_voters) and `sums` (batch, n_classes)"""
-        new = [text for text in dict.fromkeys(texts) if text not in self._known]
-        self._known.update(zip(new, zip(*self.rules.evidence(new), strict=True), strict=True))
-        fired, sums = zip(*(self._known[text] for text in texts), strict=True)
+        new = [text for text in dict.fromkeys(texts) if text not in self._evidence_of]
+        self._evidence_of.update(zip(new, zip(*self.rules.evidence(new), strict=True), strict=True))
+        fired, sums = zip(*(self._evidence_of[text] for text in texts), strict=True)
         return {"fired": np.stack(fired), "sums": np.stack(sums)}
 
     @property
     def imitation(self) -> Callable[[int], float] | None:
-        """The teacher's share of the loss at a step, where the network learns from one."""
+        """The teacher's share of the loss as a function of the step; None without distillation."""
         return self.fusion.share if isinstance(self.fusion, Distillation) else None
 
     def _fused(self, fired: Tensor, sums: Tensor, **inputs: Any) -> Sides:
         return self.fusion(self.network(**inputs), fired, sums)
 
     def sides(self, inputs: Mapping[str, Any]) -> Sides:
-        """What each side says of the texts of a batch, and both; without dropout."""
+        """The logits of each side and of both together for a batch of texts, without dropout."""
         with self.without_dropout():
             return self._fused(**as_tensors(self.prepared(inputs), self.device))
 
     def forward(self, **inputs: Any) -> Tensor | dict[str, Tensor]:
         """The network's inputs, `fired` (batch, n_voters) and `sums` (batch, n_classes) -> (batch, n_classes)
 
-        While it learns from a teacher, `scores` of the network and `teacher`, the logarithm of its probabilities.
+        In training with distillation: `scores` of the network, and `teacher`, the teacher's log-probabilities.
         """
         sides = self._fused(**inputs)
         if self.training and isinstance(self.fusion, Distillation):
@@ -75,16 +75,17 @@ class NeuralSymbolic(Network):
 
     @torch.inference_mode()
     def why(self, predicted: npt.NDArray[np.integer[Any]], **inputs: Any) -> list[dict[str, Any]]:
-        """For each text what the rules give as their reason, and in `sides` the probability that each side gives the predicted class;
-        of a gate also the share of each.
+        """For each text the rules' reason, and in `sides` the probability that each side gives the predicted class; with a gate also the
+        share of each side.
         """
         sides = self.sides(inputs)
         rows = torch.arange(len(predicted)), torch.from_numpy(predicted)
-        found = {name: side.cpu().softmax(dim=1)[rows].tolist() for name, side in (("network", sides.network), ("rules", sides.rules))}
+        probabilities = {name: side.cpu().softmax(dim=1)[rows].tolist()
+                         for name, side in (("network", sides.network), ("rules", sides.rules))}
         shares = None if sides.network_share is None else sides.network_share.tolist()
         reasons = self.rules.why(inputs["texts"])
         for row, reason in enumerate(reasons):
-            reason["sides"] = {name: {"probability": round(values[row], 6)} for name, values in found.items()}
+            reason["sides"] = {name: {"probability": round(values[row], 6)} for name, values in probabilities.items()}
             if shares is not None:
                 reason["sides"]["network"]["share"], reason["sides"]["rules"]["share"] = round(shares[row], 6), round(1 - shares[row], 6)
         return reasons

@@ -1,4 +1,4 @@
-"""A published network below an output of ours."""
+"""A published network with one of our output heads."""
 
 import re
 from typing import Any
@@ -18,17 +18,16 @@ from .network import SequenceNetwork
 
 
 class Pretrained(SequenceNetwork):
-    """Embedding and blocks of a published network, then what the task asks for.
+    """The embedding and blocks of a published network, then the head of the task.
 
-    While nothing of the encoder learns, it runs without dropout and without gradients; on a CPU, the vector of each text is then computed
-    once and kept.
+    A frozen encoder runs without dropout and without gradients; on a CPU, the vector of each text is then computed once and cached.
     """
 
     def __init__(self, config: PretrainedNetworkConfig, n_tokens: int, head: Heads) -> None:
         super().__init__(config)
         published = architecture_of(config)
         if n_tokens > published.vocab_size:
-            raise ConfigError(f"model.path: the tokenizer of {config.path} has {n_tokens:,} tokens, and its network only "
+            raise ConfigError(f"model.path: the tokenizer of {config.path} has {n_tokens:,} tokens, but its network only "
                               f"{published.vocab_size:,}: they do not belong together.")
         self.max_positions = longest_text(published)
         self.encoder: Any = build_encoder(published)
@@ -38,11 +37,11 @@ class Pretrained(SequenceNetwork):
 
     @property
     def is_frozen(self) -> bool:
-        """Whether nothing below the output learns now."""
+        """Whether no encoder parameter is trained at the moment."""
         return not any(parameter.requires_grad for parameter in self.encoder.parameters())
 
     def layers(self) -> list[list[str]]:
-        """The embedding, each block of the longest list of blocks, and the output; what follows the blocks is a part of the last."""
+        """The embedding, each block of the longest list of blocks, and the output; parameters after the blocks count with the last one."""
         lists = [(len(module), name) for name, module in self.encoder.named_modules() if isinstance(module, nn.ModuleList)]
         blocks = re.escape(f"encoder.{max(lists, default=(0, 'none'))[1]}.")
         layers: dict[str, list[str]] = {}
@@ -54,14 +53,14 @@ class Pretrained(SequenceNetwork):
         return list(layers.values())
 
     def encode(self, tokens: Tensor, lengths: Tensor, **more: Tensor) -> Tensor:
-        """(batch, seq) -> (batch, seq, d_model); what is longer than the network has positions is read in windows, each by itself"""
+        """(batch, seq) -> (batch, seq, d_model); texts longer than the network's positions are encoded in independent windows"""
         size = self.max_positions or tokens.shape[1]
         starts = range(0, tokens.shape[1], size)
         windows = [self._read(tokens[:, start : start + size], (lengths - start).clamp(min=1, max=size)) for start in starts]
         return windows[0] if len(windows) == 1 else torch.cat(windows, dim=1)
 
     def _read(self, tokens: Tensor, lengths: Tensor) -> Tensor:
-        """(batch, seq) -> (batch, seq, d_model); no more tokens than there are positions"""
+        """(batch, seq) -> (batch, seq, d_model); at most as many tokens as positions"""
         frozen = self.is_frozen
         self.encoder.train(self.training and not frozen)
         real = None if tokens.is_meta else real_tokens(lengths, tokens.shape[1])
@@ -73,14 +72,14 @@ class Pretrained(SequenceNetwork):
     ) -> Tensor | dict[str, Tensor]:
         """(batch, seq) -> (batch, n_classes) or (batch, n_words, n_tags)"""
         if isinstance(self.output, TextOutput) and self.is_frozen and tokens.device.type == "cpu":
-            return self.output.classify(self._kept_vectors(tokens, lengths))
+            return self.output.classify(self._cached_vectors(tokens, lengths))
         self._vectors.clear()
         return super().forward(tokens, lengths, first_pieces=first_pieces, asked=asked, **more)
 
-    def _kept_vectors(self, tokens: Tensor, lengths: Tensor) -> Tensor:
-        """(batch, seq) -> (batch, d_model). Each text is read alone: beside others, its last bits would depend on the batch."""
+    def _cached_vectors(self, tokens: Tensor, lengths: Tensor) -> Tensor:
+        """(batch, seq) -> (batch, d_model). Each text is encoded alone: in a batch, its last bits would depend on the other texts."""
         assert isinstance(self.output, TextOutput)
-        found = []
+        vectors = []
         for text, length in zip(tokens, lengths.tolist(), strict=True):
             real = text[:length].unsqueeze(0)
             key = real.numpy().tobytes()
@@ -88,11 +87,11 @@ class Pretrained(SequenceNetwork):
                 with torch.no_grad():
                     count = lengths.new_tensor([length])
                     self._vectors[key] = self.output.pooling(self.encode(real, count), count).clone()
-            found.append(self._vectors[key])
-        return torch.cat(found)
+            vectors.append(self._vectors[key])
+        return torch.cat(vectors)
 
     def fill(self, encoder: nn.Module) -> None:
-        """Take over the weights of a published network of the same sizes."""
+        """Load the weights of a published network of the same sizes."""
         with quiet():
             self.encoder.load_state_dict(encoder.state_dict())
         self._vectors.clear()

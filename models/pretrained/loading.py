@@ -1,4 +1,4 @@
-"""Published networks and their tokenizers through transformers: nothing is downloaded here, no code of a folder is run."""
+"""Loads published networks and their tokenizers with transformers, without downloads and without running code from their folders."""
 
 import io
 import logging
@@ -18,21 +18,21 @@ if TYPE_CHECKING:
 
 Kind = Literal["encoder", "causal"]
 NOT_NEEDED = ("pooler.", "position_ids", "lm_head.", "rotary_emb.")
-"""Weights that may be missing: they are not used, computed, or shared with others."""
+"""Weights that may be missing: unused, computed, or tied to others."""
 
 
 def load_encoder(path: Path) -> "PreTrainedModel":
-    """The network below the scores (AutoModel), in float32 and evaluation mode. Raises DataError where the folder is not safe or whole."""
+    """The network without a head (AutoModel), in float32 and evaluation mode. Raises DataError if the folder is unsafe or incomplete."""
     return _load(path, "encoder")
 
 
 def load_causal(path: Path) -> "PreTrainedModel":
-    """A decoder with the scores of the next token (AutoModelForCausalLM), in float32 and evaluation mode."""
+    """A decoder with its language-model head (AutoModelForCausalLM), in float32 and evaluation mode."""
     return _load(path, "causal")
 
 
 def load_tokenizer(path: Path) -> "tokenizers.Tokenizer":
-    """Its tokenizer, which neither truncates nor pads: tokenizer.json, or what transformers makes of a GGUF file."""
+    """The tokenizer, without truncation or padding: from tokenizer.json, or converted from a GGUF file by transformers."""
     from tokenizers import Tokenizer
 
     checked = check_folder(path)
@@ -52,9 +52,9 @@ def load_tokenizer(path: Path) -> "tokenizers.Tokenizer":
 
 
 def conversation(path: Path, messages: Sequence[Mapping[str, str]]) -> str | None:
-    """Turns with `role` and `content` as text, up to where the model is to answer; None where the folder has no chat template.
+    """Format messages (`role` and `content`) as text that ends where the model answers; None if the folder has no chat template.
 
-    transformers runs such a template in a sandbox.
+    transformers runs the template in a sandbox.
     """
     checked = check_folder(path)
     with quiet(), reported(path):
@@ -69,22 +69,22 @@ def conversation(path: Path, messages: Sequence[Mapping[str, str]]) -> str | Non
 
 
 def load_config(path: Path) -> "PretrainedConfig":
-    """The sizes of the network: config.json as transformers reads it, or the header of a GGUF file."""
+    """The network's config: config.json as transformers reads it, or the header of a GGUF file."""
     checked = check_folder(path)
     return _config(checked)
 
 
 def config_of(values: Mapping[str, Any]) -> "PretrainedConfig":
-    """What transformers makes of the content of a config.json. Raises DataError for a network that it does not know."""
+    """The transformers config for the content of a config.json. Raises DataError for a network that transformers does not know."""
     with quiet(), reported("config.json"):
         from transformers import AutoConfig
 
-        known = {name: value for name, value in values.items() if name != "model_type"}
-        return AutoConfig.for_model(str(values["model_type"]), **known)
+        settings = {name: value for name, value in values.items() if name != "model_type"}
+        return AutoConfig.for_model(str(values["model_type"]), **settings)
 
 
 def empty_model(config: "PretrainedConfig", kind: Kind = "encoder") -> "PreTrainedModel":
-    """The network without weights: every tensor is only its shape."""
+    """The network on the meta device: shapes without weights."""
     import torch
 
     with quiet(), reported("config.json"), torch.device("meta"):
@@ -92,22 +92,22 @@ def empty_model(config: "PretrainedConfig", kind: Kind = "encoder") -> "PreTrain
 
 
 def build_encoder(config: "PretrainedConfig") -> "PreTrainedModel":
-    """The network below the scores with new weights, on torch's current device; nothing in it is kept between two calls."""
+    """The network without a head, newly initialised on torch's current device, without a key-value cache."""
     with quiet(), reported("config.json"):
-        made = _class_of(config, "encoder")
+        model_class = _class_of(config, "encoder")
         config.use_cache = False
-        return without_pooler(made._from_config(config, attn_implementation=_attention(made)))
+        return without_pooler(model_class._from_config(config, attn_implementation=_attention(model_class)))
 
 
-def _attention(made: Any) -> str:
-    """What torch has itself; what a config.json names could be fetched from elsewhere."""
-    return "sdpa" if getattr(made, "_supports_sdpa", False) else "eager"
+def _attention(model_class: Any) -> str:
+    """torch's own implementation; one that config.json names could be downloaded code."""
+    return "sdpa" if getattr(model_class, "_supports_sdpa", False) else "eager"
 
 
 def without_pooler(model: "PreTrainedModel") -> "PreTrainedModel":
-    """Without the layer over [CLS] that some encoders have on top: no output of ours reads it."""
+    """Remove the layer over [CLS] that some encoders end with: none of our heads uses it."""
     if getattr(model, "pooler", None) is not None:
-        setattr(model, "pooler", None)  # noqa: B010, torch has no type for a part that is absent
+        setattr(model, "pooler", None)  # noqa: B010, torch's types do not allow a missing module
     return model
 
 
@@ -121,15 +121,15 @@ def _load(path: Path, kind: Kind) -> "PreTrainedModel":
         from safetensors.torch import load_file
 
         tensors = {name: tensor for file in checked.files for name, tensor in load_file(file).items()}
-        made = _class_of(config, kind)
-        model, found = made.from_pretrained(None, config=config, state_dict=tensors, output_loading_info=True, dtype="float32",
-                                            attn_implementation=_attention(made))
-        _refuse_missing(path, found["missing_keys"])
+        model_class = _class_of(config, kind)
+        model, loading_info = model_class.from_pretrained(None, config=config, state_dict=tensors, output_loading_info=True,
+                                                          dtype="float32", attn_implementation=_attention(model_class))
+        _refuse_missing(path, loading_info["missing_keys"])
     return without_pooler(model).eval()
 
 
 def _load_gguf(path: Path, config: "PretrainedConfig", kind: Kind) -> "PreTrainedModel":
-    with quiet(), reported(path), redirect_stderr(io.StringIO()):  # its bar knows no switch
+    with quiet(), reported(path), redirect_stderr(io.StringIO()):  # its progress bar cannot be switched off
         _need("gguf")
         _need("accelerate")
         return _auto_class(kind).from_pretrained(path.parent, gguf_file=path.name, config=config, local_files_only=True, dtype="float32",
@@ -156,16 +156,16 @@ def _config(checked: WeightsFolder) -> "PretrainedConfig":
 
 
 def _refuse_other_shapes(checked: WeightsFolder, config: "PretrainedConfig", kind: Kind) -> None:
-    """Weights and config.json have to be of the same network; the network is built without memory to compare them."""
+    """Raises DataError if the weights and config.json have different shapes; the network is built on the meta device to compare them."""
     model = empty_model(config, kind)
     prefix = f"{model.base_model_prefix}."
-    mine: dict[str, Shape] = {name.removeprefix(prefix): tuple(tensor.shape) for name, tensor in model.state_dict().items()}
+    expected_shapes: dict[str, Shape] = {name.removeprefix(prefix): tuple(tensor.shape) for name, tensor in model.state_dict().items()}
     assert checked.shapes is not None
     for name, shape in checked.shapes.items():
-        wanted = mine.get(name.removeprefix(prefix), shape)
-        if shape != wanted:
-            raise DataError(f"{checked.path}: config.json asks for {name} of the shape {_shown(wanted)}, the weights have {_shown(shape)}. "
-                            "They are not of the same model; download the folder again.")
+        expected = expected_shapes.get(name.removeprefix(prefix), shape)
+        if shape != expected:
+            raise DataError(f"{checked.path}: config.json asks for {name} of the shape {_shown(expected)}, the weights have "
+                            f"{_shown(shape)}. They are not of the same model; download the folder again.")
 
 
 def _shown(shape: Shape) -> str:
@@ -175,18 +175,18 @@ def _shown(shape: Shape) -> str:
 def _refuse_missing(path: Path, names: Any) -> None:
     missing = sorted(name for name in names if not any(part in name for part in NOT_NEEDED))
     if missing:
-        raise DataError(f"{path}: the weights lack {len(missing)} tensors that config.json asks for, such as {missing[0]}. They are not of "
-                        "the same model, or not complete.")
+        raise DataError(f"{path}: the weights lack {len(missing)} tensors that config.json asks for, such as {missing[0]}. They are "
+                        "incomplete or belong to another model.")
 
 
 def _class_of(config: "PretrainedConfig", kind: Kind) -> Any:
-    """The class of transformers that a config belongs to."""
+    """The transformers class for a config."""
     mapping: Any = _auto_class(kind)._model_mapping
     if type(config) not in mapping:
         raise DataError(f"transformers has no {'encoder' if kind == 'encoder' else 'causal language model'} of the type "
                         f"{config.model_type}.")
-    found = mapping[type(config)]
-    return found[0] if isinstance(found, tuple) else found
+    model_class = mapping[type(config)]
+    return model_class[0] if isinstance(model_class, tuple) else model_class
 
 
 def _auto_class(kind: Kind) -> Any:
@@ -204,7 +204,7 @@ def _need(package: str) -> None:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Without the bars and advice that transformers prints. Raises MissingExtraError where it is not installed."""
+    """Suppress the progress bars and advice that transformers prints. Raises MissingExtraError if it is not installed."""
     try:
         from transformers.utils import logging as theirs
     except ImportError:
@@ -224,7 +224,7 @@ def quiet() -> Iterator[None]:
 
 @contextmanager
 def reported(source: object) -> Iterator[None]:
-    """What transformers finds wrong with a folder, whatever it raises, in one paragraph."""
+    """Turn any error that transformers raises about a folder into a DataError of one paragraph."""
     try:
         yield
     except (UserError, MemoryError):

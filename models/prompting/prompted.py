@@ -1,4 +1,4 @@
-"""Classification by a prompt alone: examples are drawn from the training split, and no weight changes."""
+"""Classification by prompting alone: examples are drawn from the training split, and no weights are updated."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -21,7 +21,7 @@ from .prompt import Shot, build_prompt, check_classes
 
 FILE = "prompt.json"
 CONTENT_FREE = ("N/A", "", "[MASK]")
-"""Texts that say nothing about their class (Zhao et al. 2021)."""
+"""Texts without content, to measure the bias of a prompt (Zhao et al. 2021)."""
 
 IntArray = npt.NDArray[np.integer[Any]]
 FloatArray = npt.NDArray[np.floating[Any]]
@@ -37,14 +37,14 @@ class SavedShot(OpenSaved):
 
 
 class SavedPrompt(OpenSaved):
-    """What evaluating needs of `prompt.json`; what else is in it is for people."""
+    """The fields of `prompt.json` that evaluation needs; the others are for human readers."""
 
     shots: list[SavedShot]
     offsets: list[Finite]
 
 
 class Prompted:
-    """A language model that reads each text in a prompt, and scores for each class the words that name it."""
+    """A language model that reads each text in a prompt and scores the label words of each class."""
 
     scores_are: ClassVar[Literal["logits"]] = "logits"
 
@@ -55,22 +55,22 @@ class Prompted:
         self.offsets = np.zeros(len(self.labels))
         self.scorer = self._new_scorer()
         self.remembered: dict[str, FloatArray] | None = None
-        """Scores by text: a run scores its validation split after the fit and at its end."""
+        """Cached scores by text: a run scores its validation split both after the fit and at its end."""
 
     def to(self, device: str) -> "Prompted":
-        """The same, with the weights on a device."""
+        """Move the weights to a device and return the model."""
         self.model.to(device)
         return self
 
     @property
     def notices(self) -> list[str]:
-        """What a person should know of the scores so far."""
+        """Warnings about the scores so far, for the user."""
         return scoring_notices(self.model, self.scorer)
 
     def fit(self, texts: Sequence[str], targets: Targets, seed: int, report: Report = silent) -> None:
-        """Draw the examples from the complete training split, and measure what the prompt itself favours.
+        """Draw the examples from the complete training split, and measure the bias of the prompt itself.
 
-        Raises ConfigError where the split has too few, or where the prompt is longer than what the language model reads.
+        Raises ConfigError if the split has too few examples, or if the prompt exceeds the language model's context.
         """
         classes, _ = targets["labels"]
         if self.config.shots > len(texts):
@@ -82,7 +82,7 @@ class Prompted:
             self.offsets = _log_shares(self._computed(CONTENT_FREE))
 
     def scores(self, texts: Sequence[str]) -> FloatArray:
-        """(batch,) texts -> (batch, n_classes) log-likelihoods of label words, less what calibration takes from each class"""
+        """(batch,) texts -> (batch, n_classes) log-likelihoods of label words, minus the calibration offset of each class"""
         if self.remembered is None:
             return self._computed(texts) - self.offsets
         fresh = [text for text in dict.fromkeys(texts) if text not in self.remembered]
@@ -93,22 +93,22 @@ class Prompted:
         return self.scorer.in_batches(texts, keep=True).numpy().astype(np.float64)
 
     def describe(self) -> dict[str, int]:
-        """What there is to count."""
+        """Counts of parameters, examples and prompt tokens."""
         return {"parameters": self.model.n_parameters, "shots": self.config.shots, "prompt_tokens": self.scorer.n_tokens}
 
     def save(self, folder: Path) -> None:
-        """Write `prompt.json` into a folder that is there."""
+        """Write `prompt.json` into an existing folder."""
         saved = {"language_model": self.model.name, **asdict(self.scorer.prompt), "shots": [shot._asdict() for shot in self.shots],
                  "offsets": self.offsets.tolist()}
         write_file(folder / FILE, (json.dumps(saved, ensure_ascii=False, indent=1) + "\n").encode("utf-8", "surrogatepass"))
 
     def load(self, folder: Path) -> None:
-        """Read `prompt.json`. Raises RunError for a damaged file, or one of other classes."""
+        """Read `prompt.json`. Raises RunError if the file is damaged or was saved for other classes."""
         path = folder / FILE
         try:
             saved = checked(SavedPrompt, read_json(path))
             if len(saved.offsets) != len(self.labels) or any(shot.label not in self.labels for shot in saved.shots):
-                raise ValueError("it is of other classes")
+                raise ValueError("it was saved for other classes")
         except (OSError, ValueError) as error:
             raise RunError(f"{path} is missing or damaged ({error}). Copy the folder again from the original, or train again.") from None
         shots = [Shot(**shot.model_dump()) for shot in saved.shots]
@@ -122,7 +122,7 @@ class Prompted:
 
 
 def scoring_notices(model: LanguageModel, scorer: LabelScorer) -> list[str]:
-    """What the language model may have seen before, and texts that did not fit into the prompt."""
+    """Warnings about data that the language model may have seen before, and about texts that did not fit into the prompt."""
     many = "1 text was" if scorer.n_cut == 1 else f"{scorer.n_cut:,} texts were"
     cut = [f"{many} too long for the {model.context:,} tokens that {model.name} reads; the end of each was left out."
            ] if scorer.n_cut else []
@@ -130,16 +130,16 @@ def scoring_notices(model: LanguageModel, scorer: LabelScorer) -> list[str]:
 
 
 def drawn(classes: IntArray, n: int, seed: int, balanced: bool) -> list[int]:
-    """Rows of `n` examples, in random order; more examples by the same seed begin with the same ones.
+    """Rows of `n` examples in random order; with the same seed, a larger `n` starts with the same examples.
 
     `balanced`: first one of each class, then the second of each, and so on.
     """
     order = np.random.default_rng(seed).permutation(len(classes))
     if balanced:
-        nth = np.zeros(len(order), dtype=np.int64)  # which of its class each is
+        nth = np.zeros(len(order), dtype=np.int64)  # rank of each example within its class
         for number in np.unique(classes):
-            mine = np.flatnonzero(classes[order] == number)
-            nth[mine] = np.arange(len(mine))
+            positions = np.flatnonzero(classes[order] == number)
+            nth[positions] = np.arange(len(positions))
         order = order[np.argsort(nth, kind="stable")]
     return order[:n].tolist()
 

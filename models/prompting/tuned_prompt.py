@@ -1,4 +1,4 @@
-"""A prompted language model that learns by gradient: cross-entropy over the same scores of the classes."""
+"""A prompted language model trained by gradient descent: cross-entropy over the same class scores."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -15,10 +15,10 @@ from .prompted import scoring_notices
 
 
 class TunedPrompt(Network):
-    """The scores of `Prompted` without examples, as logits of a network.
+    """The class scores of `Prompted` without examples, as the logits of a network.
 
-    What is minimised is the cross-entropy of the class among the classes, not that of the label words among all words: it is what is
-    evaluated, it compares with any other classifier's, and no update goes into words that no class is named by.
+    The loss is the cross-entropy over the classes, not over the vocabulary: it matches the evaluation, it is comparable with the loss of
+    any other classifier, and no update is spent on words that name no class.
     """
 
     config: TunedPromptConfig
@@ -31,7 +31,7 @@ class TunedPrompt(Network):
 
     @property
     def notices(self) -> list[str]:
-        """What a person should know of the scores so far."""
+        """Warnings about the scores so far, for the user."""
         return scoring_notices(self.language_model, self.scorer)
 
     def forward(self, texts: Sequence[str]) -> Tensor:
@@ -39,6 +39,6 @@ class TunedPrompt(Network):
         return self.scorer.of_prompts(self.scorer.ids(texts))
 
     def _logits(self, inputs: Mapping[str, Any]) -> Tensor:
-        """Of any number of texts; what they share is read once."""
+        """Logits of any number of texts; their shared prefix is run once."""
         with self.without_dropout():
             return self.scorer.in_batches(inputs["texts"])

@@ -46,7 +46,7 @@ class NaiveBayesConfig(ClassicalConfig):
         return self.variant != "gaussian"
 
     def problems(self, recipe: "Recipe") -> Iterator[Problem]:
-        """Latent dimensions and standardised numbers may be negative, which counts cannot be."""
+        """Latent dimensions and standardised numbers may be negative; counts may not."""
         yield from super().problems(recipe)
         analysis = recipe.tokenizer.analysis if isinstance(recipe.tokenizer, NgramTokenizer) else None
         latent = analysis is not None and analysis.meaning is not None and analysis.meaning.latent is not None
@@ -86,7 +86,7 @@ class LinearSvmConfig(ClassicalConfig):
 
 
 class KernelSvmConfig(ClassicalConfig):
-    """Support vector machine with a kernel, one against one, fitted by libsvm; its time grows with the square of the training texts."""
+    """Support vector machine with a kernel, one-vs-one, fitted by libsvm; training time is quadratic in the number of texts."""
 
     has_chance: ClassVar[bool] = False
 
@@ -108,12 +108,12 @@ class KernelSvmConfig(ClassicalConfig):
 
 
 class OnlineConfig(ClassicalConfig):
-    """The base of linear models that learn from one text after the other, so that they never need all at once."""
+    """The base of linear models trained online, one text at a time, so that the corpus need not fit into memory."""
 
     n_iterations: PositiveInt = 10
-    """Passes over the training texts, each in another random order."""
+    """Passes over the training texts, each in a new random order."""
     average: bool = True
-    """Use the mean of the coefficients over all texts (Collins 2002), which is steadier than the last ones."""
+    """Use the mean of the coefficients over all texts (Collins 2002), which is more stable than the final ones."""
 
     @property
     def learns_in_blocks(self) -> bool:
@@ -121,7 +121,7 @@ class OnlineConfig(ClassicalConfig):
 
 
 class PerceptronConfig(OnlineConfig):
-    """Perceptron (Rosenblatt 1958), one-vs-rest: it changes its coefficients only where it is wrong."""
+    """Perceptron (Rosenblatt 1958), one-vs-rest: it updates its coefficients only on errors."""
 
     type: Literal["perceptron"]
 
@@ -173,15 +173,15 @@ class GradientBoostingConfig(ClassicalConfig):
 
     type: Literal["gradient_boosting"]
     n_rounds: PositiveInt = 100
-    """Rounds; each has one tree for each class, of two classes one for both, and for a number one."""
+    """Boosting rounds; each fits one tree per class, or a single tree for two classes and for a number."""
     shrinkage: Annotated[float, Field(gt=0, le=1)] = 0.1
-    """How much of each tree counts; elsewhere called learning rate."""
+    """Factor by which each tree's output is multiplied; also called learning rate."""
     max_depth: PositiveInt = 3
     """Maximum depth of each tree."""
     min_samples_leaf: PositiveInt = 1
     """Minimum number of training examples in a leaf."""
     max_features: Literal["all", "sqrt"] = "all"
-    """Features that each split looks at: all, or as many random ones as the square root of their number, which is much faster."""
+    """Features considered for each split: all, or a random subset of sqrt(n_features), which is much faster."""
 
 
 class RidgeConfig(ClassicalConfig):
@@ -212,7 +212,7 @@ class KnnConfig(ClassicalConfig):
 
 
 class TaggerConfig(ModelBase):
-    """The base of statistical taggers, which read the words themselves, so there is no tokenizer."""
+    """The base of statistical taggers, which read words directly and need no tokenizer."""
 
     learns_by: ClassVar[LearnsBy] = "solver"
     gives: ClassVar[frozenset[str]] = frozenset({"tags"})
@@ -262,9 +262,9 @@ class ParserConfig(ModelBase):
     min_frequency: PositiveInt = 2
     """Words seen fewer times in training count as unknown."""
     exploration: Fraction = 0.9
-    """After the first pass: how often the parser follows its own mistakes in training, and learns to go on from there."""
+    """Probability, after the first pass, of following the parser's own mistakes in training, so that it learns to recover from them."""
     hash_bits: Annotated[int, Field(ge=10, le=24)] = 21
-    """Size of the hash of features in bits: 2^hash_bits rows of weights for transitions, an eighth of that for relations."""
+    """Size of the feature hash in bits: 2^hash_bits rows of weights for transitions, an eighth of that for relations."""
 
     @property
     def inputs(self) -> Inputs:

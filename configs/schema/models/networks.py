@@ -27,13 +27,13 @@ class NetworkConfig(ModelBase):
     dropout: Probability = 0.0
     """Share of activations set to zero in training (Srivastava et al. 2014)."""
     init_from: str | None = None
-    """An earlier run to start from: its weights wherever names and shapes agree, and its tokenizer. The output is taken over where both
-    tasks ask for the same one."""
+    """An earlier run to start from: its weights wherever names and shapes agree, and its tokenizer. The output layer is loaded only if
+    both tasks need the same one."""
     vectors: str | None = None
     """Word vectors that the embedding starts from: a file of word2vec (text or binary) or GloVe, a folder with the vectors of word pieces
     as safetensors and their `tokenizer.json` (relative to the recipe), a name of `nlp data list`, or a finished run of word vectors: its
-    path, RECIPE (the latest) or RECIPE/NAME. They are scaled to the spread of the network's own first vectors, which words that are not
-    found keep."""
+    path, RECIPE (the latest) or RECIPE/NAME. They are scaled to the spread of the network's initial embeddings, which words without a
+    vector keep."""
 
     @property
     def threads(self) -> int | None:
@@ -80,7 +80,7 @@ class MlpConfig(NetworkConfig):
         if self.vectors is not None and self.d_embedding is None:
             raise ValueError("vectors needs d_embedding, the size of the vectors; without it words are counted and not embedded")
         if self.towers is not None and (self.input == "vector" or not (self.d_embedding or self.hidden_sizes)):
-            raise ValueError("towers make a vector of the bag of each text, so they need input `bag`, and d_embedding or hidden_sizes")
+            raise ValueError("towers encode the bag of each text as a vector, so they need input `bag`, and d_embedding or hidden_sizes")
         return self
 
     def _tokenizer_problems(self, recipe: "Recipe") -> Iterator[Problem]:
@@ -125,13 +125,13 @@ class SequenceNetworkConfig(NetworkConfig):
     """For tagging and parsing: features of each word's characters, concatenated with its embedding."""
     d_column: PositiveInt | None = None
     """For parsing: size of the embedding of each further column, such as the part of speech, concatenated with the word's. Without it
-    the columns are not read."""
+    the columns are ignored."""
     towers: TowersConfig | None = None
 
     @property
     def inputs(self) -> Inputs:
-        more = {"characters": self.characters, "columns": self.d_column, "other_tokens": self.towers}
-        return frozenset({"tokens", *(name for name, section in more.items() if section is not None)})  # type: ignore[arg-type]
+        optional = {"characters": self.characters, "columns": self.d_column, "other_tokens": self.towers}
+        return frozenset({"tokens", *(name for name, section in optional.items() if section is not None)})  # type: ignore[arg-type]
 
 
 class CnnConfig(SequenceNetworkConfig):
@@ -159,11 +159,11 @@ class PictureCnnConfig(NetworkConfig):
     n_filters: list[PositiveInt] = Field(default=[32, 64], min_length=1)
     """Filters of each convolution, from input to output."""
     filter_sizes: list[PositiveInt] = Field(default=[3], min_length=1)
-    """Height and width of the filters of each convolution, odd numbers; a single one is for all of them."""
+    """Height and width of the filters of each convolution, odd numbers; a single number applies to all of them."""
     pool_sizes: list[PositiveInt] = Field(default=[2], min_length=1)
-    """Height and width of the pooling after each convolution, 1 for none; a single number is for all of them."""
+    """Height and width of the pooling after each convolution, 1 for none; a single number applies to all of them."""
     norm: Literal["layer", "none"] = "layer"
-    """Layer norm over all that a convolution gives for a picture, before the non-linearity."""
+    """Layer norm over the complete output of a convolution, before the non-linearity."""
     activation: Activation = "relu"
     """Non-linearity after each convolution and each fully connected layer."""
     hidden_sizes: list[PositiveInt] = []
@@ -203,12 +203,12 @@ class RecurrentConfig(SequenceNetworkConfig):
 
     @property
     def threads(self) -> int | None:
-        """One where the product of a state and its matrix takes less time than threads need to meet after it."""
+        """One if the product of a state and its matrix takes less time than synchronising threads after it."""
         return None if self.bidirectional or self.hidden_size > 128 else 1
 
 
 class LabelEncoderConfig(Config):
-    """A vector for each label, which is learned."""
+    """A learned vector for each label."""
 
     type: Literal["label"]
     d_embedding: PositiveInt = 64
@@ -216,12 +216,12 @@ class LabelEncoderConfig(Config):
 
     @property
     def inputs(self) -> Inputs:
-        """What its batches contain."""
+        """The inputs in its batches."""
         return frozenset({"label"})
 
 
 class EncoderDecoderConfig(NetworkConfig):
-    """The base of networks that read a source and write a text."""
+    """The base of networks that read a source and generate a text."""
 
     gives: ClassVar[frozenset[str]] = frozenset({"sequence"})
 
@@ -234,14 +234,14 @@ class EncoderDecoderConfig(NetworkConfig):
 
 
 class Seq2SeqConfig(EncoderDecoderConfig):
-    """The base of encoder-decoders whose source may be something else than a text."""
+    """The base of encoder-decoders whose source may be something other than a text."""
 
     of_texts: ClassVar[frozenset[str]] = frozenset({"token_dropout", "vectors"})
-    """Keys of the encoder that reads texts."""
+    """Keys that only a text encoder has."""
 
     encoder: Annotated[LabelEncoderConfig | PictureCnnConfig, Field(discriminator="type")] | None = None
-    """What reads a source that is no text: `label`, or `picture_cnn` with the keys that it has as a model of its own. It gives one vector,
-    all that the decoder sees of the source. By default the source is a text, and the model has an encoder of its own kind."""
+    """Encoder of a source that is not a text: `label`, or `picture_cnn` with the keys of that model. It outputs one vector, which is all
+    that the decoder sees of the source. By default the source is a text, and the encoder is of the same kind as the decoder."""
 
     @property
     def inputs(self) -> Inputs:
@@ -249,7 +249,7 @@ class Seq2SeqConfig(EncoderDecoderConfig):
 
     @property
     def threads(self) -> int | None:
-        """One where the source is one vector: the texts that are made of it are short, and threads would wait for each other."""
+        """One if the source is a single vector: the generated texts are short, and threads would wait for each other."""
         return None if self.encoder is None else 1
 
     @model_validator(mode="after")
@@ -257,10 +257,10 @@ class Seq2SeqConfig(EncoderDecoderConfig):
         if self.encoder is None:
             return self
         fields = type(self).model_fields
-        if own := sorted(key for key in self.of_texts if getattr(self, key) != fields[key].default):
-            raise ValueError(f"{own[0]} is for an encoder that reads texts; leave it out, or `encoder`")
-        if given := next((key for key in ("init_from", "vectors") if getattr(self.encoder, key, None)), None):
-            raise ValueError(f"encoder.{given} is not for a network inside another; leave it out")
+        if text_keys := sorted(key for key in self.of_texts if getattr(self, key) != fields[key].default):
+            raise ValueError(f"{text_keys[0]} is for an encoder of texts; leave it out, or leave out `encoder`")
+        if key := next((key for key in ("init_from", "vectors") if getattr(self.encoder, key, None)), None):
+            raise ValueError(f"encoder.{key} is not for a network inside another; leave it out")
         return self
 
 
@@ -298,6 +298,6 @@ class RecurrentSeq2SeqConfig(Seq2SeqConfig, RecurrentPairConfig):
         if self.input_feeding and self.attention in ("none", "additive"):
             raise ValueError("input_feeding is for attention dot, general and concat; leave it out")
         if self.encoder is not None and self.attention != "none":
-            raise ValueError(f"attention `{self.attention}` looks at the tokens of a text, and `encoder` gives one vector; "
+            raise ValueError(f"attention `{self.attention}` attends to the tokens of a text, but `encoder` outputs one vector; "
                              "set `attention: none`")
         return self

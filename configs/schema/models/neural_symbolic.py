@@ -23,29 +23,29 @@ class FusedRulesConfig(RulesConfig):
 
 
 class GateConfig(Config):
-    """p = g p_network + (1 - g) p_rules: a gate, learned from the network's state and from what fired, says whom to believe."""
+    """p = g p_network + (1 - g) p_rules: a learned gate weights the two sides by the network's state and the rules that fired."""
 
     needs_state: ClassVar[bool] = True
 
     type: Literal["gate"]
     scale: PositiveFloat = 1.0
-    """What the rules' sums are multiplied by before they become probabilities; it is learned from here."""
+    """Initial factor of the rules' sums before the softmax; it is learned."""
     network_share: Share = 0.5
-    """The g of every text before anything is learned."""
+    """Initial value of g for every text."""
 
 
 class LogitsConfig(Config):
-    """The scores of both sides are added up; each rule's vote is learned, and begins as it is written."""
+    """Add the scores of both sides; each rule's vote is learned, starting from its hand-written weight."""
 
     needs_state: ClassVar[bool] = False
 
     type: Literal["logits"]
     scale: PositiveFloat = 1.0
-    """What the rules' sums are multiplied by beside the network's scores; it is learned from here."""
+    """Initial factor of the rules' sums when they are added to the network's scores; it is learned."""
 
 
 class FeaturesConfig(Config):
-    """What fired is joined to the network's state below the last layer, as features of which nothing is known before."""
+    """Concatenate the rules that fired with the network's state before the last layer, as features without prior weights."""
 
     needs_state: ClassVar[bool] = True
 
@@ -53,7 +53,7 @@ class FeaturesConfig(Config):
 
 
 class DistillationConfig(Config):
-    """The network learns from the gold classes and from a teacher, itself corrected by the rules (Hu et al. 2016)."""
+    """The network learns from the gold classes and from a teacher, which is the network corrected by the rules (Hu et al. 2016)."""
 
     needs_state: ClassVar[bool] = False
 
@@ -61,11 +61,11 @@ class DistillationConfig(Config):
     strength: PositiveFloat = 1.0
     """C: the teacher is q ~ p exp(C sums)."""
     imitation: Fraction = 0.5
-    """pi: the teacher's share of the loss, or with `ramp` the most that it may have."""
+    """pi: the teacher's share of the loss, or with `ramp` its maximum."""
     ramp: Share | None = None
     """alpha: the teacher's share at step t is min(pi, 1 - alpha^t), so that the network learns from the gold classes first."""
     predict_with: Literal["student", "teacher"] = "student"
-    """`student`: the network alone, which needs no rule to fire; `teacher`: q."""
+    """`student`: the network alone, without the rules; `teacher`: q."""
 
 
 NetworkOfTexts = Annotated[MlpConfig | CnnConfig | RecurrentConfig | TransformerConfig, Field(discriminator="type")]
@@ -73,15 +73,15 @@ FusionConfig = Annotated[GateConfig | LogitsConfig | FeaturesConfig | Distillati
 
 
 class NeuralSymbolicConfig(NetworkConfig):
-    """A network and rules written by hand, fused by what is learned from examples."""
+    """A network and hand-written rules, combined by a learned fusion."""
 
     type: Literal["neural_symbolic"]
     network: NetworkOfTexts
-    """The network, with the keys that it has as a model of its own."""
+    """The network, with the keys of the model of that type."""
     rules: FusedRulesConfig
     """The rules, with all keys of `type: rules`."""
     fusion: FusionConfig
-    """How the two decide together."""
+    """How network and rules are combined."""
 
     @property
     def inputs(self) -> Inputs:
@@ -99,16 +99,16 @@ class NeuralSymbolicConfig(NetworkConfig):
     def _parts_fit(self) -> Self:
         network = self.network
         if isinstance(network, MlpConfig) and network.input == "vector":
-            raise ValueError("network.input `vector` reads plain numbers, and rules read texts; use `bag`")
+            raise ValueError("network.input `vector` reads plain numbers, but rules read texts; use `bag`")
         if self.fusion.needs_state and isinstance(network, MlpConfig) and not network.hidden_sizes and network.d_embedding is None:
-            raise ValueError(f"fusion `{self.fusion.type}` reads the network's state, and a linear mlp has none; set "
+            raise ValueError(f"fusion `{self.fusion.type}` reads the network's state, but a linear mlp has none; set "
                              "network.hidden_sizes or network.d_embedding, or use fusion `logits` or `distillation`")
         if getattr(network, "characters", None) is not None:
             raise ValueError("network.characters are for single words of a tagger; leave them out")
         if self.dropout:
             raise ValueError("dropout is a key of the network; set network.dropout")
-        if (given := next((key for key in ("init_from", "vectors") if getattr(network, key)), None)) is not None:
-            raise ValueError(f"{given} is a key of the whole model, which its network then starts from; set model.{given}")
+        if (key := next((key for key in ("init_from", "vectors") if getattr(network, key)), None)) is not None:
+            raise ValueError(f"{key} is a key of the model, not of its network; set model.{key}")
         if self.vectors is not None and isinstance(network, MlpConfig) and network.d_embedding is None:
             raise ValueError("vectors needs network.d_embedding, the size of the vectors; without it words are counted and not embedded")
         return self
@@ -117,7 +117,7 @@ class NeuralSymbolicConfig(NetworkConfig):
         yield from super().problems(recipe)
         ramped = isinstance(self.fusion, DistillationConfig) and self.fusion.ramp is not None
         if ramped and recipe.training is not None and recipe.training.cuda_graphs:
-            yield Problem(("training", "cuda_graphs"), "records one step, and with model.fusion.ramp steps differ; leave one out")
+            yield Problem(("training", "cuda_graphs"), "records one step, but with model.fusion.ramp steps differ; leave one out")
 
     def _tokenizer_problems(self, recipe: "Recipe") -> Iterator[Problem]:
         if recipe.tokenizer is None and self.sources:

@@ -1,4 +1,4 @@
-"""Published networks: the section of a model whose weights and tokenizer others have trained."""
+"""Published networks: the section of a model whose weights and tokenizer were trained elsewhere."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class PretrainedNetworkConfig(NetworkConfig):
-    """A published encoder or decoder (BERT, RoBERTa, DistilBERT, GPT-2, Llama and others), with an output of this tool on top; needs the
+    """A published encoder or decoder (BERT, RoBERTa, DistilBERT, GPT-2, Llama and others), with an output layer of this tool; needs the
     extra `hf`."""
 
     gives: ClassVar[frozenset[str]] = frozenset({"classes", "number", "tags"})
@@ -21,11 +21,11 @@ class PretrainedNetworkConfig(NetworkConfig):
     type: Literal["pretrained"]
     path: str
     """The weights: a name of `nlp data list`, a folder as transformers writes it (relative to the recipe), a .gguf file, or
-    `organisation/name` of the Hugging Face Hub. Their tokenizer comes along."""
+    `organisation/name` of the Hugging Face Hub. Their tokenizer is loaded with them."""
     pooling: Literal["mean", "cls", "max", "last"] = "mean"
     """How the states of a text become one vector for classification; `cls` reads the first token, `last` suits decoders."""
     dropout: Probability = 0.0
-    """Share of the pooled vector set to zero in training; dropout inside the network is as it was published."""
+    """Share of the pooled vector set to zero in training; dropout inside the network is as published."""
     architecture: dict[str, Any] | None = None
     """The content of config.json. Training fills it in, so that a run is complete without the folder that it started from."""
 

@@ -17,7 +17,7 @@ TEXT = "{text}"
 
 
 class PromptingConfig(ModelBase):
-    """The keys of models that read a text in a prompt, and score for each class the words that name it."""
+    """The keys of models that read a text in a prompt and score the label words of each class."""
 
     gives: ClassVar[frozenset[str]] = frozenset({"classes"})
     runs_on_devices: ClassVar[bool] = True
@@ -31,29 +31,29 @@ class PromptingConfig(ModelBase):
     template: str
     """The prompt; `{text}` is replaced by the text, such as `"Review: {text}\\nSentiment:"`."""
     label_words: dict[str, str]
-    """Of each class the words that the language model would go on with, such as `" positive"`, with the space before them."""
+    """For each class, the words that continue the prompt, such as `" positive"`, including the space before them."""
     instruction: str = ""
-    """An instruction before everything else: before all examples, or with `chat` as the system's message."""
+    """An instruction before everything else: before all examples, or with `chat` as the system message."""
     chat: bool = False
-    """Write the prompt as the turns of a conversation, by the chat template that came with the tokenizer; spaces around label words are
-    then left out."""
+    """Format the prompt as a conversation with the tokenizer's chat template; spaces around label words are then
+    stripped."""
     score: Literal["mean", "sum"] = "mean"
-    """The score of a class: log-likelihood of its label words per token (`mean`), which favours no length, or of all their tokens."""
+    """The score of a class: log-likelihood of its label words per token (`mean`), unbiased by length, or summed over all tokens."""
     separator: str = "\n\n"
-    """What stands between instruction, examples and text; not with `chat`."""
+    """Separator between instruction, examples and text; not used with `chat`."""
 
     @model_validator(mode="after")
     def _is_a_prompt(self) -> Self:
         if (self.lm is None) == (self.path is None):
             raise ValueError("give either lm, a run of a language model, or path, a pre-trained one")
         if self.template.count(TEXT) != 1:
-            raise ValueError(f"template must contain {TEXT} once, where the text is to stand, such as \"Review: {TEXT}\\nSentiment:\"")
+            raise ValueError(f"template must contain {TEXT} once, where the text goes, such as \"Review: {TEXT}\\nSentiment:\"")
         if self.template.endswith((" ", "\t")) and not self.chat:
-            raise ValueError("template ends in a space, but language models read a space as the start of the next word: take it away, and "
-                             "begin each of label_words with it")
+            raise ValueError("template ends in a space, but language models read a space as the start of the next word: remove it, and "
+                             "start each of label_words with it")
         empty = next((label for label, words in self.label_words.items() if not words.strip()), None)
         if empty is not None:
-            raise ValueError(f"label_words has no words for the class {empty!r}; write what the model should go on with")
+            raise ValueError(f"label_words has no words for the class {empty!r}; write what the model should continue with")
         return self
 
     @property
@@ -66,34 +66,34 @@ class PromptingConfig(ModelBase):
 
 
 class PromptConfig(PromptingConfig):
-    """Zero-, one- or few-shot: a language model classifies by its prompt alone; no weight changes (Brown et al. 2020)."""
+    """Zero-, one- or few-shot: a language model classifies by its prompt alone; no weights are updated (Brown et al. 2020)."""
 
     learns_by: ClassVar[LearnsBy] = "solver"
 
     type: Literal["prompt"]
     shots: NonNegativeInt = 0
-    """Examples in the prompt, with their label words, drawn from the training split by the seed: so many in all, at random, whatever their
-    classes (Brown et al. 2020). A larger number adds to the examples of a smaller one."""
+    """Number of examples in the prompt, with their label words, drawn at random from the training split by the seed, whatever their classes
+    (Brown et al. 2020). A larger number adds to the examples of a smaller one."""
     balanced: bool = False
-    """Draw the examples so that classes differ by at most one; the class of each stays random in order."""
+    """Draw the examples so that the counts of classes differ by at most one; the order of classes stays random."""
     calibration: Literal["none", "contextual"] = "none"
-    """`contextual`: divide the probability of each class by that which it gets, with the same prompt, for texts that say nothing (`N/A`,
-    an empty one, `[MASK]`), and so take out what the prompt itself favours (Zhao et al. 2021)."""
+    """`contextual`: divide the probability of each class by its probability, with the same prompt, for texts without content (`N/A`, an
+    empty text, `[MASK]`), which removes the bias of the prompt itself (Zhao et al. 2021)."""
 
     @classmethod
     def differs_by_seed(cls, section: Mapping[str, Any]) -> bool:
-        """Where the seed draws examples."""
+        """True if the seed draws examples."""
         return bool(section.get("shots"))
 
     @property
     def fitting(self) -> str:
-        """What learning consists of."""
+        """How the model is fitted."""
         examples = f"{self.shots} example{'s' if self.shots != 1 else ''} in the prompt" if self.shots else "no example in the prompt"
         return f"no weight changes; {examples}"
 
 
 class TunedPromptConfig(PromptingConfig, NetworkConfig):
-    """The same prompt and label words, learned by gradient: cross-entropy over the scores of the classes, which are what is evaluated."""
+    """The same prompt and label words, trained by gradient descent: cross-entropy over the class scores, which are also evaluated."""
 
     source_keys: ClassVar[tuple[str, ...]] = ("lm", "init_from")
 

@@ -1,4 +1,4 @@
-"""Rules written by hand: `model: {type: rules}`."""
+"""Hand-written rules: `model: {type: rules}`."""
 
 from typing import Annotated, Any, ClassVar, Literal, Self
 
@@ -12,7 +12,7 @@ VADER = "vader"
 
 
 class TokenCondition(Config):
-    """What one token must be: all keys that are given must hold. Without keys, any token."""
+    """The condition on one token: all keys that are given must match. Without keys, any token matches."""
 
     text: str | list[str] | None = None
     """The token itself, or one of several."""
@@ -26,9 +26,9 @@ class TokenCondition(Config):
     """How often: once, at most once (`?`), at least once (`+`), any number of times (`*`)."""
 
     def wanted(self) -> dict[str, list[str]]:
-        """The keys that are given, each with the values that it admits."""
-        given = {key: getattr(self, key) for key in ("text", "lower", "lemma", "shape")}
-        return {key: [value] if isinstance(value, str) else value for key, value in given.items() if value is not None}
+        """The keys that are given, each with its accepted values."""
+        conditions = {key: getattr(self, key) for key in ("text", "lower", "lemma", "shape")}
+        return {key: [value] if isinstance(value, str) else value for key, value in conditions.items() if value is not None}
 
 
 class Rule(Config):
@@ -37,7 +37,7 @@ class Rule(Config):
     label: str
     """The class that the rule votes for."""
     keywords: list[str] = []
-    """Fires when one of these occurs as a whole word (or phrase)."""
+    """Fires when one of these occurs as a complete word or phrase."""
     pattern: str | None = None
     """Fires when this regular expression matches anywhere in the text; the syntax is that of Python's `re`."""
     tokens: list[TokenCondition] = []
@@ -49,7 +49,7 @@ class Rule(Config):
 
     @property
     def condition(self) -> str | list[Any]:
-        """What it asks for: its pattern, its conditions of tokens, or its keywords."""
+        """The rule's condition: its pattern, its token conditions, or its keywords."""
         return [each.model_dump(exclude_defaults=True) for each in self.tokens] if self.tokens else self.pattern or list(self.keywords)
 
     @model_validator(mode="after")
@@ -57,7 +57,7 @@ class Rule(Config):
         if bool(self.keywords) + (self.pattern is not None) + bool(self.tokens) != 1:
             raise ValueError("give keywords, a pattern or tokens")
         if self.tokens and all(each.op in ("?", "*") for each in self.tokens):
-            raise ValueError("tokens may all be left out, so the rule would fire in every text; one needs op `1` or `+`")
+            raise ValueError("tokens are all optional, so the rule would fire in every text; one needs op `1` or `+`")
         if self.pattern is not None:
             import regex
 
@@ -69,20 +69,20 @@ class Rule(Config):
 
 
 class NegationConfig(Config):
-    """What a negation word before a keyword, or before a word of the lexicon, does to it."""
+    """The effect of a negation word on a keyword or a lexicon word after it."""
 
     words: list[Annotated[str, Field(min_length=1)]] = Field(
         default=["not", "n't", "no", "never", "nor", "neither", "without", "hardly", "barely", "cannot"], min_length=1)
     """Words or phrases that negate; `n't` is also found in `doesn't`."""
     window: PositiveInt = 3
-    """How many of the words after it a negation word reaches; a punctuation mark of `.,;:!?` ends its reach."""
+    """Scope of a negation word: the number of words after it; a punctuation mark of `.,;:!?` ends the scope."""
     factor: Annotated[float, Field(ge=-1, le=0)] = 0.0
-    """What the vote of a negated keyword is multiplied by: with 0 it does not fire; with -1 its full weight counts against its class,
-    which is for the other one where there are two."""
+    """Factor for the vote of a negated keyword: with 0 it does not fire; with -1 its full weight counts against its class, and so for the
+    other one if there are two."""
 
 
 class LexiconConfig(Config):
-    """Words with a weight each. The positive weights of a text's words, added up, vote for one class, the negative ones for another."""
+    """Words with weights. The sum of the positive weights in a text votes for one class, the sum of the negative ones for another."""
 
     file: str
     """A file with a word and its weight in each line, separated by a tab or a comma (relative to the recipe); or `vader`, the lexicon of
@@ -92,11 +92,11 @@ class LexiconConfig(Config):
     negative: str
     """The class that negative weights vote for."""
     weight: PositiveFloat = 1.0
-    """What the sums are multiplied by, beside the weights of rules."""
+    """Factor for the sums, relative to the weights of rules."""
 
 
 class RulesConfig(ModelBase):
-    """Keywords, patterns and lexicons that vote, written by hand; nothing is learned."""
+    """Hand-written keywords, patterns and lexicons that vote for classes; nothing is learned."""
 
     learns_by: ClassVar[LearnsBy] = "nothing"
     gives: ClassVar[frozenset[str]] = frozenset({"classes"})
@@ -106,11 +106,11 @@ class RulesConfig(ModelBase):
     mode: Literal["ordered", "weighted"] = "ordered"
     """`ordered`: the first rule that fires decides. `weighted`: the class with the largest sum of weights wins."""
     rules: list[Rule] = []
-    """The rules, written here."""
+    """The rules, written inline."""
     rules_file: str | None = None
-    """The rules, as a YAML list in a separate file (relative to the recipe), or those of another recipe of rules."""
+    """The rules, as a YAML list in a separate file (relative to the recipe), or another rules recipe, whose rules are used."""
     lexicon: LexiconConfig | None = None
-    """Words with weights, which vote beside the rules; in `mode: ordered` only where no rule fires."""
+    """Words with weights, which vote along with the rules; in `mode: ordered` only if no rule fires."""
     negation: NegationConfig | None = None
     """Negation words and what they do to the keywords after them; by default a keyword fires wherever it occurs."""
     default: str

@@ -1,4 +1,4 @@
-"""Two texts, each read by itself: `towers:` of a network."""
+"""Two texts, each encoded separately: `towers:` of a network."""
 
 from typing import Literal, Self
 
@@ -11,13 +11,13 @@ class TowersConfig(Config):
     """One encoder for each of two texts, and an output that reads both vectors (Bromley et al. 1993; Conneau et al. 2017)."""
 
     shared: bool = True
-    """Both texts go through the same weights; otherwise each has an encoder of its own."""
+    """Both texts go through the same weights; otherwise each has its own encoder."""
     combine: Literal["concatenation", "symmetric", "cosine", "dot"] = "concatenation"
-    """What the output reads of the two vectors u and v. `concatenation`: u, v, |u - v| and u * v; `symmetric`: |u - v| and u * v alone, so
+    """How the two vectors u and v are combined for the output. `concatenation`: u, v, |u - v| and u * v; `symmetric`: |u - v| and u * v, so
     that with shared weights the order of the texts does not matter; `cosine`: their cosine, `dot`: their dot product, for regression and
     ranking."""
     hidden_sizes: list[PositiveInt] = Field(default=[], max_length=100)
-    """Sizes of fully connected layers between that and the output."""
+    """Sizes of fully connected layers between the combined vector and the output."""
 
     @model_validator(mode="after")
     def _one_number_has_no_layers(self) -> Self:

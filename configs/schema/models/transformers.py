@@ -37,13 +37,13 @@ class TransformerBlocksConfig(NetworkConfig):
     norm_type: Literal["layer_norm", "rms_norm"] = "layer_norm"
     """Layer norm, or RMSNorm, which neither subtracts the mean nor has a bias (Zhang and Sennrich 2019)."""
     norm_eps: PositiveFloat = 1e-5
-    """Added to the variance (of RMSNorm: to the mean square) before its root is taken."""
+    """Added to the variance (RMSNorm: the mean square) before taking the square root."""
     bias: bool = True
     """Whether linear layers and layer norms have biases; that of the output layer is `task.output_bias`."""
     attention_dropout: Probability = 0.0
     """Share of attention weights zeroed while training."""
     share_layers: bool = False
-    """All blocks share the weights of one (Lan et al. 2020)."""
+    """All blocks share the same weights (Lan et al. 2020)."""
     positions: Literal["sinusoidal", "learned", "rotary", "relative"] = "sinusoidal"
     """Positional encoding (rotary: Su et al. 2021; relative: a bias for each distance, Raffel et al. 2020)."""
     rotary_base: PositiveFloat = 10_000.0
@@ -93,7 +93,7 @@ class TransformerConfig(SequenceNetworkConfig, TransformerBlocksConfig):
     causal: bool = False
     """Each position attends only to itself and earlier positions."""
     d_embedding: PositiveInt | None = None
-    """Size of the embeddings, which a linear layer brings to d_model (Lan et al. 2020); default: d_model."""
+    """Size of the embeddings, which a linear layer projects to d_model (Lan et al. 2020); default: d_model."""
     pooling: Literal["mean", "cls", "max"] = "mean"
     """How the positions are pooled into one vector for classification."""
     n_segments: NonNegativeInt = 0

@@ -1,4 +1,4 @@
-"""Pictures with a class each."""
+"""Pictures, each with a class."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -17,7 +17,7 @@ from .picture_column import PictureColumn
 
 
 class LabelledPictures(LabelledTexts):
-    """How tables with a column of pictures and one of labels become splits: pixels, scaled by one mean and one standard deviation."""
+    """Turns tables with a column of pictures and a column of labels into splits of pixels, scaled by one mean and standard deviation."""
 
     def __init__(self, task: ClassificationConfig) -> None:
         super().__init__(task)
@@ -42,7 +42,7 @@ class LabelledPictures(LabelledTexts):
         return replace(encoding, spec=encoding.spec.model_copy(update=dict(sizes)), scaling=scaling)
 
     def split(self, name: str, table: Table, encoding: Encoding, cache: Cache) -> tuple[LabelledVectors, Sequence[str]]:
-        """One split in numbers; and notices."""
+        """The encoded split, and notices."""
         gold, labels = table.columns[self.task.label], self._numbers(table, encoding.labels)
         vectors, size = self.pictures.vectors(table, encoding), encoding.spec.picture_size or ()
         split = LabelledVectors(name, table, self.row_texts(table), gold, labels, vectors=vectors, picture_size=size)
@@ -58,7 +58,7 @@ class LabelledPictures(LabelledTexts):
 
     def unlabelled(self, texts: Sequence[str], encoding: Encoding) -> LabelledVectors:
         """Files of pictures, or pixels."""
-        size, nothing = encoding.spec.picture_size or (), np.full(len(texts), UNSEEN)
+        size, unseen = encoding.spec.picture_size or (), np.full(len(texts), UNSEEN)
         table = Table({self.pictures.name: texts}, "the pictures")
         vectors = self.pictures.vectors(table, encoding)
-        return LabelledVectors("texts", table, texts, [""] * len(texts), nothing, vectors=vectors, picture_size=size)
+        return LabelledVectors("texts", table, texts, [""] * len(texts), unseen, vectors=vectors, picture_size=size)

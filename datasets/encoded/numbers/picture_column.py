@@ -1,4 +1,4 @@
-"""A column of pictures: their pixels, scaled by one mean and one standard deviation, those of the training split."""
+"""A column of pictures: their pixels, scaled by one mean and one standard deviation from the training split."""
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,20 +16,20 @@ from .scaling import Scaling
 
 
 class PictureColumn:
-    """Reads the pictures of a column; the training split's, which are asked for twice, are kept until the next."""
+    """Reads the pictures of a column; those of the last table are cached, since the training split is read twice."""
 
     def __init__(self, name: str) -> None:
         self.name = name
         self._last: tuple[Table, IntArray] | None = None
 
     def texts(self, table: Table) -> Sequence[str]:
-        """The pixels, or the paths of files, which in a table are relative to it."""
+        """The pixels, or the paths of files, which in a table are relative to the table's file."""
         folder = Path(table.source).parent
         return [text if is_pixels(text) else str(folder / Path(text).expanduser()) for text in table.columns[self.name]]
 
     def hashes(self, tables: Iterable[Table]) -> Mapping[str, str]:
-        """One SHA-256 of the content of all files that the rows name, without those that are missing, which reading reports; nothing where
-        the tables have the pixels themselves.
+        """One SHA-256 of the content of all files that the rows name; empty if the tables contain the pixels. Missing files are
+        ignored here and reported when they are read.
         """
         files = sorted({text for table in tables for text in self.texts(table) if not is_pixels(text)})
         digest = hashlib.sha256()
@@ -58,14 +58,14 @@ class PictureColumn:
 
 
 def _read(texts: Sequence[str], table: Table, size: Sequence[int] | None) -> IntArray:
-    """(rows, height, width), all of this size, or that of the first. Raises DataError for the first that is of another one."""
-    whose = "those of the training split are" if size else f"that of {table.where(0)} is"
+    """(rows, height, width), all of this size, or of the first one's. Raises DataError for the first of another size."""
+    expected = "those of the training split are" if size else f"that of {table.where(0)} is"
     pictures = []
     for row, text in enumerate(texts):
         picture = read_picture(text, table.where(row))
         size = size or picture.shape
         if picture.shape != tuple(size):
             raise DataError(f"The picture of {table.where(row)} ({text[:80]}) is {picture.shape[0]} pixels high and {picture.shape[1]} "
-                            f"wide; {whose} {size[0]} high and {size[1]} wide. All have to be of one size: scale or cut them first.")
+                            f"wide; {expected} {size[0]} high and {size[1]} wide. All have to be of one size: scale or crop them first.")
         pictures.append(picture)
     return np.array(pictures, dtype=np.uint8).reshape(len(pictures), *(size or (0, 0)))

@@ -1,1 +1,1 @@
-"""Splits of sentences: a tag, or a head and a relation, for each word."""
+"""Splits of sentences with a tag, or a head and a relation, for each word."""

@@ -1,4 +1,4 @@
-"""Sentences with the head of each word and its relation to it: what parsing trains on."""
+"""Sentences with the head of each word and its relation to it: the data of parsing."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,9 +24,9 @@ from .sentences import CHARACTERS, Encode, SentenceSplit, Words, distinct_of
 from .trees import heads_of, tree_text
 
 VALUES = WordTokenizer(type="words", split="whitespace", min_frequency=2)
-"""Values of a column that are seen once stay unknown, as characters do."""
+"""Values of a column that are seen once become unknown, as characters do."""
 Columns = Sequence[Sequence[Sequence[str]]]
-"""For each column the values of the words of each sentence; the first column holds the words."""
+"""For each column the values of the words of each sentence; the first column contains the words."""
 
 
 class Gold(NamedTuple):
@@ -38,8 +38,8 @@ class Gold(NamedTuple):
 
 @dataclass(frozen=True)
 class ParsedSplit(SentenceSplit):
-    """`columns`: all that is known of the words; `values`: the ids of the further columns; `heads`: the number of each word's head, -1
-    where it is not known; `relations`: the id of each relation, -1 for one that is not in the list."""
+    """`columns`: the words and their attributes; `values`: the ids of the further columns; `heads`: the number of each word's head, -1
+    if unknown; `relations`: the id of each relation, -1 for one that is not in the list."""
 
     columns: Columns
     gold: Sequence[Sequence[str]]
@@ -66,13 +66,13 @@ class ParsedSplit(SentenceSplit):
         return np.stack([self.for_each_piece(column.flat(rows)[0], words, lengths) for column in self.values], axis=2)
 
     def example(self, row: int) -> dict[str, Any]:
-        """Where a sentence is in the data, the sentence, and its tree: `HEAD:RELATION` for each word."""
+        """The location of a sentence in the data, the sentence, and its tree: `HEAD:RELATION` for each word."""
         heads = self.heads.ids[self.heads.offsets[row] : self.heads.offsets[row + 1]].tolist()
         return {"where": self.table.where(row), "text": " ".join(self.sentences[row]), "label": tree_text(heads, self.gold[row])}
 
 
 class ParsedSentences(Preparation):
-    """How tables of sentences and trees become splits."""
+    """Turns tables of sentences and trees into splits."""
 
     def __init__(self, task: ParsingConfig) -> None:
         self.task = task
@@ -80,21 +80,21 @@ class ParsedSentences(Preparation):
 
     @property
     def column_roles(self) -> Sequence[str]:
-        """The words, what is known of them, and their tree."""
+        """The words, their attributes, and their tree."""
         return ("words", *("what is known of them" for _ in self.task.columns[1:]), "heads", "relations")
 
     @property
     def input_columns(self) -> Sequence[str]:
-        """What is known of the words; a tagger gives the second column itself."""
+        """The words and their attributes; with a tagger, without the second column, which it predicts."""
         return self.task.columns if self.task.tagger is None else [*self.task.columns[:1], *self.task.columns[2:]]
 
     def row_texts(self, table: Table) -> Sequence[str]:
-        """The input columns of each row, with a tab between them."""
+        """The input columns of each row, separated by tabs."""
         columns = [[" ".join(split_tokens(cell)) for cell in table.columns[name]] for name in self.input_columns]
         return [BETWEEN.join(cells) for cells in zip(*columns, strict=True)]
 
     def learn(self, train: Table, tokenizers: Tokenizers) -> Encoding:
-        """The relations, and where there is a tokenizer, it, the characters and the values of further columns."""
+        """Learn the relations, and if there is a tokenizer, its vocabulary, the characters and the values of further columns."""
         columns, (_, relations) = self._columns(train, self.task.columns), self._trees(train)
         labels = tuple(sorted({relation for each in relations for relation in each}))
         if not labels:
@@ -106,15 +106,15 @@ class ParsedSentences(Preparation):
             spec = SizesData(type="sizes", n_classes=len(labels))
             return Encoding(spec, labels, tuple(counts.tolist()), tagger=tagger)
         words, *others = [[value for sentence in column for value in sentence] for column in columns]
-        found = {"text": tokenizers.get("text", words), "characters": tokenizers.get("characters", words, CHARACTERS),
+        trained = {"text": tokenizers.get("text", words), "characters": tokenizers.get("characters", words, CHARACTERS),
                  **{role: tokenizers.get(role, values, VALUES) for role, values in zip(self._roles, others, strict=True)}}
-        sizes = {name: found[role].vocab_size for name, role in zip(self.task.columns[1:], self._roles, strict=True)}
-        spec = SizesData(type="sizes", n_classes=len(labels), vocab_size=found["text"].vocab_size,
-                         n_characters=found["characters"].vocab_size, columns=sizes or None)
-        return Encoding(spec, labels, tuple(counts.tolist()), found, tagger=tagger)
+        sizes = {name: trained[role].vocab_size for name, role in zip(self.task.columns[1:], self._roles, strict=True)}
+        spec = SizesData(type="sizes", n_classes=len(labels), vocab_size=trained["text"].vocab_size,
+                         n_characters=trained["characters"].vocab_size, columns=sizes or None)
+        return Encoding(spec, labels, tuple(counts.tolist()), trained, tagger=tagger)
 
     def split(self, name: str, table: Table, encoding: Encoding, cache: Cache) -> tuple[ParsedSplit, Sequence[str]]:
-        """One split in numbers; and notices. Outside of training a tagger's tags take the place of those of the data."""
+        """The encoded split, and notices. Outside of training a tagger's tags replace those of the data."""
         columns, (heads, relations) = self._columns(table, self.task.columns), self._trees(table)
         if encoding.tagger is not None and name != "train":
             columns[1] = self._tagged(encoding.tagger, columns)
@@ -122,11 +122,11 @@ class ParsedSentences(Preparation):
         return split, _unseen(split)
 
     def tokenizer_texts(self, table: Table) -> Sequence[str]:
-        """The words, each a text of its own."""
+        """The words, each as a separate text."""
         return [word for sentence in table.columns[self.task.words] for word in split_tokens(sentence)]
 
     def unlabelled(self, texts: Sequence[str], encoding: Encoding) -> ParsedSplit:
-        """Sentences without trees: their words divided by spaces, and with tabs between them the further columns."""
+        """Sentences without trees: words separated by spaces, followed by the further columns, separated by tabs."""
         table = Table(dict(zip(self.input_columns, self._cells(texts), strict=True)), "the texts")
         columns = self._columns(table, self.input_columns)
         if encoding.tagger is not None:
@@ -140,10 +140,10 @@ class ParsedSentences(Preparation):
         rows, names = [text.split(BETWEEN) if text.strip() else [""] * len(self.input_columns) for text in texts], self.input_columns
         if wrong := next((row for row in rows if len(row) != len(names)), None):
             columns = f"{len(wrong)} columns" if len(wrong) > 1 else "one column"
-            raise DataError(f"The text {wrong[0][:60]!r} has {columns}, and this parser reads {', '.join(names)} of each word. "
-                            "Give a file that has them with --input, such as one of CoNLL-U, or a line in which a tab stands between the "
-                            "words and each further column. A parser of words alone has `task.columns: [form]`, and with task.tagger the "
-                            "second column is not needed.")
+            raise DataError(f"The text {wrong[0][:60]!r} has {columns}, but this parser reads {', '.join(names)} of each word. "
+                            "Give a file that has them with --input, such as CoNLL-U, or a line with the words and each further column "
+                            "separated by tabs. A parser of words alone has `task.columns: [form]`, and with task.tagger the second "
+                            "column is not needed.")
         return [list(column) for column in zip(*rows, strict=True)]
 
     @property
@@ -152,7 +152,7 @@ class ParsedSentences(Preparation):
         return [f"column{number}" for number in range(1, len(self.task.columns))]
 
     def _columns(self, table: Table, names: Sequence[str]) -> list[list[list[str]]]:
-        """The values of the words in each column. Raises DataError where a sentence has not as many in one as in another."""
+        """The values of the words in each column. Raises DataError if a sentence does not have the same number of values in all columns."""
         columns = [[split_tokens(cell) for cell in table.columns[name]] for name in names]
         for name, column in zip(names[1:], columns[1:], strict=True):
             self._check_length(table, columns[0], column, name)
@@ -162,22 +162,22 @@ class ParsedSentences(Preparation):
         for row, (sentence, each) in enumerate(zip(words, values, strict=True)):
             if len(sentence) != len(each):
                 raise DataError(f"{table.where(row)} has {len(sentence)} words in column `{self.task.words}` but {len(each)} values in "
-                                f"column `{name}`. Parsing needs one value for each word; all columns are divided by spaces.")
+                                f"column `{name}`. Parsing needs one value for each word; in all columns, values are separated by spaces.")
 
     def _trees(self, table: Table) -> tuple[list[list[int]], list[list[str]]]:
-        """Heads and relations of the words of each sentence. Raises DataError for what is no tree."""
+        """Heads and relations of the words of each sentence. Raises DataError for a sentence whose heads are not a tree."""
         words, heads, relations = self._columns(table, (self.task.words, self.task.heads, self.task.relations))
         numbered = enumerate(zip(heads, words, strict=True))
         return [heads_of(each, sentence, table.where(row)) for row, (each, sentence) in numbered], relations
 
     def _tagged(self, tagger: Tagger, columns: Columns) -> list[list[str]]:
-        """The tagger's tags. Raises ConfigError where they have nothing in common with those of the data."""
+        """The tagger's tags. Raises ConfigError if they have nothing in common with those of the data."""
         tags = tagger.tags(columns[0])
-        present, found = ({tag for each in column for tag in each} for column in (columns[1], tags))
-        if found and present.isdisjoint(found):
-            raise ConfigError(f"task.tagger: {self.task.tagger} gives tags such as {some_names(found)}, and the column "
-                              f"`{self.task.columns[1]}`, whose place they take, has {some_names(present)}. Name a tagger that has "
-                              "learned this column, or make the one that it has learned the second of task.columns.")
+        present, predicted = ({tag for each in column for tag in each} for column in (columns[1], tags))
+        if predicted and present.isdisjoint(predicted):
+            raise ConfigError(f"task.tagger: {self.task.tagger} predicts tags such as {some_names(predicted)}, but the column "
+                              f"`{self.task.columns[1]}`, which they replace, has {some_names(present)}. Name a tagger that was "
+                              "trained on this column, or make the column on which it was trained the second of task.columns.")
         return tags
 
     def _numbered(self, name: str, table: Table, columns: Columns, heads: Sequence[Sequence[int]], relations: Sequence[Sequence[str]],
@@ -194,7 +194,7 @@ class ParsedSentences(Preparation):
 
 
 def _ids(column: Sequence[Sequence[str]], ends: IntArray, encoding: Encoding, role: str, encode: Encode) -> Ragged:
-    """The id of each value; of one that has several parts, the first."""
+    """The id of each value; the first id if a value has several parts."""
     distinct, numbers = distinct_of(column)
     encoded = encode(encoding.tokenizers[role], distinct)
     return Ragged(encoded.ids[encoded.offsets[:-1]][numbers], ends)
@@ -202,10 +202,10 @@ def _ids(column: Sequence[Sequence[str]], ends: IntArray, encoding: Encoding, ro
 
 def _unseen(split: ParsedSplit) -> list[str]:
     """A notice of relations that training did not have."""
-    places = np.flatnonzero(split.relations.ids == UNSEEN).tolist()
-    if not places:
+    unknown = np.flatnonzero(split.relations.ids == UNSEEN).tolist()
+    if not unknown:
         return []
     flat = [relation for relations in split.gold for relation in relations]
-    names = some_names(flat[place] for place in places)
-    return [f"{len(places):,} of {len(flat):,} {split.name} words have a relation that no training word has ({names}); LAS counts those "
-            "as wrong whose part before the colon differs."]
+    names = some_names(flat[place] for place in unknown)
+    return [f"{len(unknown):,} of {len(flat):,} {split.name} words have a relation that no training word has ({names}); LAS counts a "
+            "relation as wrong if its part before the colon differs."]

@@ -1,4 +1,4 @@
-"""Sentences of single words as numbers: what tagging and parsing have in common."""
+"""Encoded sentences of words: what tagging and parsing have in common."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -16,15 +16,15 @@ from ..batching import Order, batches_by_length, row_order
 from ..split import Encoding, truncation_notices
 
 CHARACTERS = CharacterTokenizer(type="characters", min_frequency=2)
-"""Characters seen once stay unknown, so that networks learn what to make of those they never saw."""
+"""Characters seen once become unknown, so that networks learn an embedding for unknown characters."""
 Encode = Callable[[Tokenizer, Sequence[str]], Ragged]
 
 
 @dataclass(frozen=True)
 class Words:
-    """The words of sentences, each distinct one encoded once.
+    """The words of sentences; each distinct word is encoded once.
 
-    numbers: for each token the number of its word; pieces and characters: of each distinct word.
+    numbers: for each token the index of its word; pieces and characters: those of each distinct word.
     """
 
     numbers: Ragged
@@ -33,7 +33,7 @@ class Words:
 
     @classmethod
     def of(cls, sentences: Sequence[Sequence[str]], encoding: Encoding, encode: Encode) -> "Words":
-        """The words by the tokenizers of a run, where it has some."""
+        """The words encoded by the tokenizers of a run, if it has any."""
         ends = np.cumsum([0, *map(len, sentences)]).astype(np.int64)
         distinct, numbers = distinct_of(sentences)
         text, characters = (encoding.tokenizers.get(role) for role in ("text", "characters"))
@@ -42,7 +42,7 @@ class Words:
 
 
 def distinct_of(sentences: Sequence[Sequence[str]]) -> tuple[list[str], IntArray]:
-    """The different words, and for each token the number of its word."""
+    """The distinct words, and for each token the index of its word."""
     distinct = {word: number for number, word in enumerate(dict.fromkeys(word for sentence in sentences for word in sentence))}
     n_tokens = sum(map(len, sentences))
     return list(distinct), np.fromiter((distinct[word] for sentence in sentences for word in sentence), np.int32, n_tokens)
@@ -50,7 +50,7 @@ def distinct_of(sentences: Sequence[Sequence[str]]) -> tuple[list[str], IntArray
 
 @dataclass(frozen=True)
 class SentenceSplit:
-    """Sentences as numbers."""
+    """Encoded sentences."""
 
     name: str
     table: Table
@@ -62,7 +62,7 @@ class SentenceSplit:
 
     @property
     def lengths(self) -> IntArray:
-        """Tokens of each sentence: pieces of words where there is a tokenizer that cuts them, words elsewhere."""
+        """Tokens of each sentence: subwords if there is a tokenizer that splits words, otherwise words."""
         words, pieces = self.words.numbers, self.words.pieces
         if pieces is None:
             return words.lengths
@@ -70,7 +70,7 @@ class SentenceSplit:
         return np.diff(ends[words.offsets])
 
     def tokens_of(self, rows: IntArray) -> IntArray:
-        """Tokens of the sentences."""
+        """Number of tokens of these sentences."""
         return self.lengths[rows]
 
     def read_by_networks(self, rows: IntArray, inputs: Inputs) -> dict[str, Any]:
@@ -81,7 +81,7 @@ class SentenceSplit:
         return arrays | (self._spelling(words, arrays["lengths"]) if "characters" in inputs else {})
 
     def _pieces(self, words: IntArray, starts: IntArray, n_words: IntArray) -> dict[str, Any]:
-        """Tokens and lengths; where a word may have several pieces, also the place of each word's first."""
+        """Tokens and lengths; if a word may have several pieces, also the position of each word's first."""
         assert self.words.pieces is not None, "networks need a tokenizer"
         pieces, piece_starts, _ = self.words.pieces.flat(words)
         if len(pieces) == len(words):
@@ -100,12 +100,12 @@ class SentenceSplit:
         return {"characters": characters, "spelling": self.for_each_piece(places.astype(np.int32), words, lengths)}
 
     def for_each_piece(self, values: IntArray, words: IntArray, lengths: IntArray) -> IntArray:
-        """Values (n,) of the words of a batch -> (batch, seq): each piece has that of its word."""
+        """Values (n,) of the words of a batch -> (batch, seq): each piece has the value of its word."""
         assert self.words.pieces is not None
         return filled(np.repeat(values, self.words.pieces.lengths[words]), lengths, PAD)
 
     def order(self, training: TrainingConfig | None, model: ModelBase, seed: int) -> Order:
-        """Random rows, those of similar length together with `bucket_by_length`."""
+        """Random rows; with `bucket_by_length`, those of similar length together."""
         return row_order(training, model.inputs, self.lengths, len(self), seed)
 
     def evaluation_batches(self, most: int | None = None) -> list[IntArray]:
@@ -113,5 +113,5 @@ class SentenceSplit:
         return batches_by_length(self.lengths, len(self), most)
 
     def length_notices(self, longest: int | None) -> list[str]:
-        """Longer sentences are read in windows."""
-        return truncation_notices(self.name, self.lengths, longest, "each in windows of that size, which do not see one another")
+        """A notice of longer sentences, which are read in windows."""
+        return truncation_notices(self.name, self.lengths, longest, "each in independent windows of that size")

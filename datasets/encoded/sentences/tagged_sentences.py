@@ -1,4 +1,4 @@
-"""Sentences with a tag for each token: what tagging trains on."""
+"""Sentences with a tag for each token: the data of tagging."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -36,19 +36,19 @@ class TaggedSplit(SentenceSplit):
         return Batch(rows, arrays, {"tags": Target(tags, tags != UNSEEN)}, [self.gold[row] for row in rows])
 
     def example(self, row: int) -> dict[str, Any]:
-        """Where a sentence is in the data, the sentence, and its tags."""
+        """The location of a sentence in the data, the sentence, and its tags."""
         return {"where": self.table.where(row), "text": " ".join(self.sentences[row]), "label": " ".join(self.gold[row])}
 
 
 class TaggedSentences(Preparation):
-    """How tables of sentences and tags become splits."""
+    """Turns tables of sentences and tags into splits."""
 
     def __init__(self, task: TaggingConfig) -> None:
         self.task = task
         self.columns = (task.tokens, task.tags)
 
     def learn(self, train: Table, tokenizers: Tokenizers) -> Encoding:
-        """The tags, and where there is a tokenizer, it and the characters. Raises DataError for data that no tagger can be trained on."""
+        """Learn the tags, and if there is a tokenizer, its vocabulary and the characters. Raises DataError for data unfit for training."""
         sentences, gold = self._aligned(train)
         labels = self._labels(gold, train)
         numbers = {label: number for number, label in enumerate(labels)}
@@ -61,36 +61,36 @@ class TaggedSentences(Preparation):
         return Encoding(spec, labels, tuple(counts.tolist()), {"text": text, "characters": characters})
 
     def split(self, name: str, table: Table, encoding: Encoding, cache: Cache) -> tuple[TaggedSplit, Sequence[str]]:
-        """One split in numbers; and notices."""
+        """The encoded split, and notices."""
         sentences, gold = self._aligned(table)
         split = self._numbered(name, table, sentences, gold, encoding, cache.encode)
         return split, _unseen(split)
 
     def tokenizer_texts(self, table: Table) -> Sequence[str]:
-        """The tokens, each a text of its own."""
+        """The tokens, each as a separate text."""
         return [word for sentence in table.columns[self.task.tokens] for word in split_tokens(sentence)]
 
     def unlabelled(self, texts: Sequence[str], encoding: Encoding) -> TaggedSplit:
-        """Sentences without tags, their tokens divided by spaces."""
+        """Sentences without tags, with tokens separated by spaces."""
         table, sentences = Table({"text": texts}, "the texts"), [split_tokens(text) for text in texts]
         return self._numbered("texts", table, sentences, [[""] * len(sentence) for sentence in sentences], encoding,
                               lambda tokenizer, words: tokenizer.encode(words))
 
     def _aligned(self, table: Table) -> tuple[list[list[str]], list[list[str]]]:
-        """Tokens and tags of each sentence. Raises DataError where one has not as many tags as tokens, or a tag of no scheme."""
+        """Tokens and tags of each sentence. Raises DataError if their numbers differ, or if a tag does not belong to the scheme."""
         sentences = [split_tokens(cell) for cell in table.columns[self.task.tokens]]
         gold = [split_tokens(cell) for cell in table.columns[self.task.tags]]
         for row, (words, tags) in enumerate(zip(sentences, gold, strict=True)):
             if len(words) != len(tags):
                 raise DataError(f"{table.where(row)} has {len(words)} tokens in column `{self.task.tokens}` but {len(tags)} tags in "
-                                f"column `{self.task.tags}`. Tagging needs one tag for each token; both columns are divided by spaces.")
+                                f"column `{self.task.tags}`. Tagging needs one tag for each token, separated by spaces in both columns.")
             self._check_scheme(tags, table, row)
         return sentences, gold
 
     def _check_scheme(self, tags: Sequence[str], table: Table, row: int) -> None:
         scheme = self.task.scheme
-        if scheme is not None and (strange := next((tag for tag in tags if not is_tag(tag, scheme)), None)):
-            raise DataError(f"{table.where(row)} has the tag {strange!r}, which task.scheme {scheme} does not have ({tags_of(scheme)}). "
+        if scheme is not None and (invalid := next((tag for tag in tags if not is_tag(tag, scheme)), None)):
+            raise DataError(f"{table.where(row)} has the tag {invalid!r}, which task.scheme {scheme} does not have ({tags_of(scheme)}). "
                             "Correct the tag, or set task.scheme to that of the data; if tags mark no spans, leave it out.")
 
     def _labels(self, gold: Sequence[Sequence[str]], train: Table) -> tuple[str, ...]:
@@ -121,9 +121,9 @@ class TaggedSentences(Preparation):
 
 def _unseen(split: TaggedSplit) -> list[str]:
     """A notice of tags that training did not have."""
-    places = np.flatnonzero(split.tags.ids == UNSEEN).tolist()
-    if not places:
+    unknown = np.flatnonzero(split.tags.ids == UNSEEN).tolist()
+    if not unknown:
         return []
     flat = [tag for tags in split.gold for tag in tags]
-    names = some_names(flat[place] for place in places)
-    return [f"{len(places):,} of {len(flat):,} {split.name} tokens have a tag that no training token has ({names}); they count as wrong."]
+    names = some_names(flat[place] for place in unknown)
+    return [f"{len(unknown):,} of {len(flat):,} {split.name} tokens have a tag that no training token has ({names}); they count as wrong."]

@@ -1,1 +1,1 @@
-"""Splits of texts: with labels, numbers or other texts, or running text."""
+"""Splits of texts with labels, numbers or other texts, and of running text."""

@@ -1,4 +1,4 @@
-"""Texts with a class each: what classification trains on."""
+"""Texts, each with a class: the data of classification."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -22,7 +22,7 @@ from ..split import Batch, Encoding, StepRandom, Target
 from .text_rows import TextColumns, TextRows, TextTables
 
 MISSING = frozenset(["", "#N/A", "#NA", "-NaN", "-nan", "<NA>", "N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null"])
-"""What spreadsheets and pandas write for a value that is not there."""
+"""What spreadsheets and pandas write for a missing value."""
 SHOWN_PLACES = 5
 
 
@@ -40,14 +40,14 @@ class LabelledSplit(TextRows):
     tokenizer: Tokenizer | None = None
 
     def batch(self, rows: IntArray, inputs: Inputs, random: StepRandom | None = None) -> Batch:
-        """The rows as the model reads them, and their labels."""
+        """The rows as inputs of the model, and their labels."""
         labels = self.labels[rows]
         gold = [self.gold[row] for row in rows]
         return Batch(rows, self.inputs_of(rows, inputs), {"labels": Target(labels, labels != UNSEEN)}, gold)
 
 
 class LabelledTexts(TextTables):
-    """How tables of texts and labels become splits."""
+    """Turns tables of texts and labels into splits."""
 
     def __init__(self, task: ClassificationConfig) -> None:
         self.task, self.read, self.document = task, TextColumns(task.text, task.other), task.document
@@ -59,8 +59,8 @@ class LabelledTexts(TextTables):
         return (*("texts" for _ in self.read.names), "labels")
 
     def checked(self, table: Table) -> tuple[Table, Sequence[str]]:
-        """Labels without blanks around them. Rows without a label are left out where the recipe asks for it, or else a DataError;
-        they are neighbours all the same."""
+        """The table with stripped labels. Rows without a label are left out if the recipe says so, otherwise they raise DataError;
+        they still count as neighbours."""
         column, task = self.task.label, self.task
         table = replace(table, columns={**table.columns, column: [intern(label.strip()) for label in table.columns[column]]})
         table = in_documents(table, task.text, task.document)
@@ -68,20 +68,20 @@ class LabelledTexts(TextTables):
         rows = [row for row, label in enumerate(table.columns[column]) if label in missing] if task.missing_labels != "keep" else []
         if not rows:
             return table, []
-        places = some_places(table, rows)
+        where = some_places(table, rows)
         names = some_names(table.columns[column][row] for row in rows)
-        found = f"{len(rows):,} of {len(table):,} rows have no class in column `{column}` ({names}"
+        problem = f"{len(rows):,} of {len(table):,} rows have no class in column `{column}` ({names}"
         if task.missing_labels == "refuse":
-            raise DataError(f"{found}): {places}. Fill them in or remove them; `task.missing_labels: drop` leaves such rows out, "
+            raise DataError(f"{problem}): {where}. Fill them in or remove them; `task.missing_labels: drop` leaves such rows out, "
                             "`keep` treats these names as classes.")
-        return table.without(rows), [f"{found}) and are left out: {places}."]
+        return table.without(rows), [f"{problem}) and are left out: {where}."]
 
     def strata(self, table: Table) -> Sequence[str]:
-        """The classes."""
+        """The class of each row."""
         return table.columns[self.task.label]
 
     def learn(self, train: Table, tokenizers: Tokenizers) -> Encoding:
-        """The classes, and the tokenizer if there is one. Raises DataError for data that no classifier can be trained on."""
+        """Learn the classes, and the tokenizer if there is one. Raises DataError for data on which no classifier can be trained."""
         labels = self._labels(train)
         if self.document is not None and not any(neighbours(self.tokenizer_texts(train), 1)):
             raise DataError(f"No two training rows of {train.source} have the same value in column `{self.document}`, so no text has "
@@ -93,16 +93,16 @@ class LabelledTexts(TextTables):
         return Encoding(SizesData(type="sizes", vocab_size=vocab_size, n_classes=len(labels)), labels, tuple(counts.tolist()), trained)
 
     def split(self, name: str, table: Table, encoding: Encoding, cache: Cache) -> tuple[LabelledSplit, Sequence[str]]:
-        """One split in numbers; and notices."""
+        """The encoded split, and notices."""
         texts, labels = self.row_texts(table), self._numbers(table, encoding.labels)
         encoded = self.read.encode(texts, encoding, cache.encode)
         split = LabelledSplit(name, table, texts, table.columns[self.task.label], labels, *encoded, tokenizer=encoding.tokenizer)
         return split, unseen_notices(split)
 
     def unlabelled(self, texts: Sequence[str], encoding: Encoding) -> LabelledSplit:
-        """Texts without labels, prepared to be predicted."""
-        nothing, encoded = np.full(len(texts), UNSEEN), self.read.encode(texts, encoding)
-        return LabelledSplit("texts", Table({"text": texts}, "the texts"), texts, [""] * len(texts), nothing, *encoded,
+        """Texts without labels, prepared for prediction."""
+        unseen, encoded = np.full(len(texts), UNSEEN), self.read.encode(texts, encoding)
+        return LabelledSplit("texts", Table({"text": texts}, "the texts"), texts, [""] * len(texts), unseen, *encoded,
                              tokenizer=encoding.tokenizer)
 
     def _labels(self, train: Table) -> tuple[str, ...]:
@@ -111,8 +111,8 @@ class LabelledTexts(TextTables):
         present = sorted(set(train.columns[task.label]))
         if len(present) < 2:
             many = f"All {len(train):,} training examples of {train.source} have the same class"
-            found = many if len(train) > 1 else f"{train.source} has a single training example, which has one class"
-            raise DataError(f"{found}, {present[0]!r} in column `{task.label}`, so there is nothing to classify. "
+            problem = many if len(train) > 1 else f"{train.source} has a single training example, which has one class"
+            raise DataError(f"{problem}, {present[0]!r} in column `{task.label}`, so there is nothing to classify. "
                             "Is task.label the right column, and is data.train_share or data.train_rows, if set, large enough?")
         return declared_or(task.labels, present)
 
@@ -136,7 +136,7 @@ class LabelledTexts(TextTables):
 
 
 def some_places(table: Table, rows: Sequence[int]) -> str:
-    """Where the first of these rows are."""
+    """The locations of the first of these rows."""
     return ", ".join(table.where(row) for row in rows[:SHOWN_PLACES]) + (", ..." if len(rows) > SHOWN_PLACES else "")
 
 

@@ -1,4 +1,4 @@
-"""Texts with a number each: what regression trains on."""
+"""Texts, each with a number: the data of regression."""
 
 import math
 from collections.abc import Sequence
@@ -19,12 +19,12 @@ from ..split import Batch, Encoding, Standard, StepRandom, Target
 from .text_rows import TextColumns, TextRows, TextTables
 
 LARGEST = 1e100
-"""The square of a larger number, and of the sums of some, would no longer be a number."""
+"""Squares of larger numbers, or of their sums, would overflow."""
 
 
 @dataclass(frozen=True)
 class NumberedSplit(TextRows):
-    """`numbers` (rows,) are the targets in their own units, NaN where they are not known; `gold` as they are written."""
+    """`numbers` (rows,) are the targets in their original units, NaN if unknown; `gold` is their text in the data."""
 
     name: str
     table: Table
@@ -37,13 +37,13 @@ class NumberedSplit(TextRows):
     tokenizer: Tokenizer | None = None
 
     def batch(self, rows: IntArray, inputs: Inputs, random: StepRandom | None = None) -> Batch:
-        """The rows as the model reads them, and their targets with the mean and scale of training taken off."""
-        learned = ((self.numbers[rows] - self.standard.mean) / self.standard.scale).astype(np.float32)
-        return Batch(rows, self.inputs_of(rows, inputs), {"numbers": Target(learned, ~np.isnan(learned))}, self.numbers[rows].tolist())
+        """The rows as inputs of the model, and their targets, standardised by mean and scale of training."""
+        scaled = ((self.numbers[rows] - self.standard.mean) / self.standard.scale).astype(np.float32)
+        return Batch(rows, self.inputs_of(rows, inputs), {"numbers": Target(scaled, ~np.isnan(scaled))}, self.numbers[rows].tolist())
 
 
 class NumberedTexts(TextTables):
-    """How tables of texts and numbers become splits."""
+    """Turns tables of texts and numbers into splits."""
 
     def __init__(self, task: RegressionConfig) -> None:
         self.task, self.read = task, TextColumns(task.text, task.other)
@@ -55,37 +55,37 @@ class NumberedTexts(TextTables):
         return (*("texts" for _ in self.read.names), "targets")
 
     def checked(self, table: Table) -> tuple[Table, Sequence[str]]:
-        """The table as it is. Raises DataError where a target is no number that can be learned."""
+        """The unchanged table. Raises DataError if a target is not a number that can be learned."""
         gold = table.columns[self.task.target]
         wrong = [row for row, written in enumerate(gold) if parsed(written) is None]
         if wrong:
-            more = f", and {len(wrong) - 1:,} more rows have none either" if len(wrong) > 1 else ""
-            raise DataError(f"{table.where(wrong[0])} has {gold[wrong[0]]!r} in column `{self.task.target}`, which is no number to learn"
-                            f"{more}. Write numbers such as 3.5 or -2e3 (no comma, no NaN, nothing infinite), remove such rows, or name "
+            more = f", and {len(wrong) - 1:,} more rows have no number either" if len(wrong) > 1 else ""
+            raise DataError(f"{table.where(wrong[0])} has {gold[wrong[0]]!r} in column `{self.task.target}`, which is not a number to learn"
+                            f"{more}. Write numbers such as 3.5 or -2e3 (no comma, no NaN, no infinity), remove such rows, or name "
                             "the column of the numbers by task.target.")
         return table, []
 
     def learn(self, train: Table, tokenizers: Tokenizers) -> Encoding:
-        """Mean and scale of the targets, and the tokenizer if there is one. Raises DataError where all targets are equal."""
+        """Learn mean and scale of the targets, and the tokenizer if there is one. Raises DataError if all targets are equal."""
         numbers = self._numbers(train)
         scale = float(numbers.std())
         if not scale > 0:
-            found = f"{train.columns[self.task.target][0]} in column `{self.task.target}`"
-            raise DataError(f"All {len(train):,} training examples of {train.source} have the same number, {found}, so there is nothing to "
+            value = f"{train.columns[self.task.target][0]} in column `{self.task.target}`"
+            raise DataError(f"All {len(train):,} training examples of {train.source} have the same number, {value}, so there is nothing to "
                             "learn. Is task.target the right column, and is data.train_share or data.train_rows, if set, large enough?")
         trained = self.read.tokenizer(self.row_texts(train), tokenizers)
         spec = SizesData(type="sizes", vocab_size=trained["text"].vocab_size if trained else None)
         return Encoding(spec, tokenizers=trained, standard=Standard(float(numbers.mean()), scale))
 
     def split(self, name: str, table: Table, encoding: Encoding, cache: Cache) -> tuple[NumberedSplit, Sequence[str]]:
-        """One split in numbers; and notices."""
+        """The encoded split, and notices."""
         assert encoding.standard is not None, "learned with the tokenizer"
         texts, gold = self.row_texts(table), table.columns[self.task.target]
         encoded = self.read.encode(texts, encoding, cache.encode)
         return NumberedSplit(name, table, texts, gold, self._numbers(table), encoding.standard, *encoded, tokenizer=encoding.tokenizer), []
 
     def unlabelled(self, texts: Sequence[str], encoding: Encoding) -> NumberedSplit:
-        """Texts without numbers, prepared to be predicted."""
+        """Texts without numbers, prepared for prediction."""
         assert encoding.standard is not None, "learned with the tokenizer"
         unknown, encoded = np.full(len(texts), np.nan), self.read.encode(texts, encoding)
         return NumberedSplit("texts", Table({"text": texts}, "the texts"), texts, [""] * len(texts), unknown, encoding.standard, *encoded,
@@ -96,7 +96,7 @@ class NumberedTexts(TextTables):
 
 
 def parsed(written: str) -> float | None:
-    """The number that is written; None for text that is not a number, is not finite, or is too large to compute with."""
+    """The number in a text; None if it is not a number, not finite, or too large to compute with."""
     try:
         number = float(written)
     except ValueError:

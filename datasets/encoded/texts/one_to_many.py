@@ -1,4 +1,4 @@
-"""Labels and pictures, and the texts that are to be made of them: what sequence-to-sequence tasks train on where a source is no text."""
+"""Labels or pictures, and texts to generate from them: the data of sequence-to-sequence tasks whose sources are not texts."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -18,18 +18,18 @@ from ..split import Encoding
 from .text_pairs import Encode, Sources, TextPairs
 
 SHOWN = 60
-"""Characters of what is no label."""
+"""Maximum number of characters of an unknown label in a message."""
 
 
 @dataclass(frozen=True)
 class LabelSources:
-    """The numbers of labels, (rows,), each a source of one token."""
+    """The ids of labels, (rows,), each a source of one token."""
 
     numbers: IntArray
 
     @property
     def lengths(self) -> IntArray:
-        """1 of each."""
+        """(rows,) ones."""
         return np.ones(len(self.numbers), np.int64)
 
     def inputs(self, rows: IntArray) -> dict[str, Any]:
@@ -39,13 +39,13 @@ class LabelSources:
 
 @dataclass(frozen=True)
 class PictureSources:
-    """Pictures (rows, height, width) float32, each a source of one place."""
+    """Pictures (rows, height, width) float32, each a source of one position."""
 
     pictures: FloatArray
 
     @property
     def lengths(self) -> IntArray:
-        """1 of each."""
+        """(rows,) ones."""
         return np.ones(len(self.pictures), np.int64)
 
     def inputs(self, rows: IntArray) -> dict[str, Any]:
@@ -54,10 +54,10 @@ class PictureSources:
 
 
 class OneToMany(TextPairs):
-    """How tables whose sources are no texts become splits: the targets alone have a tokenizer."""
+    """Turns tables whose sources are not texts into splits: only the targets have a tokenizer."""
 
     def learn(self, train: Table, tokenizers: Tokenizers) -> Encoding:
-        """The tokenizer of the targets."""
+        """Train the tokenizer of the targets."""
         tokenizer = tokenizers.get("target", self.tokenizer_texts(train))
         return Encoding(SizesData(type="sizes", target_vocab_size=tokenizer.vocab_size), tokenizers={"target": tokenizer})
 
@@ -67,7 +67,7 @@ class OneToMany(TextPairs):
 
 
 class LabelPairs(OneToMany):
-    """Of labels, which are those of the training split."""
+    """Pairs of a label and a text; the labels are those of the training split."""
 
     given: ClassVar[str] = "the labels"
 
@@ -77,7 +77,7 @@ class LabelPairs(OneToMany):
         return "labels", "texts"
 
     def row_texts(self, table: Table) -> Sequence[str]:
-        """The labels, without blanks around them."""
+        """The labels, stripped."""
         return [label.strip() for label in table.columns[self.task.source]]
 
     def strata(self, table: Table) -> Sequence[str]:
@@ -85,23 +85,23 @@ class LabelPairs(OneToMany):
         return self.row_texts(table)
 
     def learn(self, train: Table, tokenizers: Tokenizers) -> Encoding:
-        """The labels and the number of each, and the tokenizer of the targets."""
+        """Learn the labels and their counts, and the tokenizer of the targets."""
         encoding, labels, counts = super().learn(train, tokenizers), *np.unique(self.row_texts(train), return_counts=True)
         spec = encoding.spec.model_copy(update={"n_classes": len(labels)})
         return replace(encoding, spec=spec, labels=tuple(labels.tolist()), label_counts=tuple(counts.tolist()))
 
     def _sources(self, texts: Sequence[str], table: Table, encoding: Encoding, encode: Encode) -> Sources:
-        """Raises DataError for the first that training did not have."""
+        """The ids of the labels. Raises DataError for the first label that training did not have."""
         numbers = {label: number for number, label in enumerate(encoding.labels)}
-        found = [text.strip() for text in texts]
-        if (row := next((row for row, label in enumerate(found) if label not in numbers), None)) is not None:
-            raise DataError(f"{table.where(row)}: {found[row][:SHOWN]!r} is no label that the training split has."
-                            f"{nearest(found[row], encoding.labels)} Give one of these: {', '.join(encoding.labels)}.")
-        return LabelSources(np.array([numbers[label] for label in found], dtype=np.int32))
+        labels = [text.strip() for text in texts]
+        if (row := next((row for row, label in enumerate(labels) if label not in numbers), None)) is not None:
+            raise DataError(f"{table.where(row)}: {labels[row][:SHOWN]!r} is not a label of the training split."
+                            f"{nearest(labels[row], encoding.labels)} Give one of these: {', '.join(encoding.labels)}.")
+        return LabelSources(np.array([numbers[label] for label in labels], dtype=np.int32))
 
 
 class PicturePairs(OneToMany):
-    """Of pictures, scaled as for classification."""
+    """Pairs of a picture and a text; pictures are scaled as for classification."""
 
     given: ClassVar[str] = "the pictures"
 
@@ -119,7 +119,7 @@ class PicturePairs(OneToMany):
         return self.pictures.texts(table)
 
     def learn(self, train: Table, tokenizers: Tokenizers) -> Encoding:
-        """The tokenizer of the targets, the size of the pictures, and mean and standard deviation of their pixels."""
+        """Learn the tokenizer of the targets, the size of the pictures, and mean and standard deviation of their pixels."""
         encoding, (sizes, scaling) = super().learn(train, tokenizers), self.pictures.learn(train)
         return replace(encoding, spec=encoding.spec.model_copy(update=dict(sizes)), scaling=scaling)
 

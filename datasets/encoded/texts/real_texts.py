@@ -1,4 +1,4 @@
-"""Real texts, which generated ones are to be like."""
+"""Real texts, which a generator learns to imitate."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -18,7 +18,7 @@ from .text_pairs import PairSplit, Raw, TextSources, refuse_empty
 
 
 class Beside(NamedTuple):
-    """What generated texts are scored beside: the real texts of the same rows, and all of the training split. `seed`: of their noise."""
+    """What generated texts are compared with: the real texts of the same rows, and all of the training split. `seed`: of the noise."""
 
     texts: Sequence[str]
     train: Sequence[str]
@@ -27,24 +27,24 @@ class Beside(NamedTuple):
 
 @dataclass(frozen=True)
 class RealSplit(PairSplit):
-    """Texts that a discriminator reads; nothing is to be predicted of them."""
+    """Texts for the discriminator; there is nothing to predict."""
 
     train: Sequence[str] = field(default=())
 
     def batch(self, rows: IntArray, inputs: Inputs, random: StepRandom | None = None) -> Batch:
-        """The split, so that a model may keep what it makes of it, and which of its rows; `real` has a row for each."""
+        """The split itself, so that a model may cache what it computes from it, and the row numbers; `real` has a value for each row."""
         texts, ones = [self.raw[row].source for row in rows], np.ones(len(rows), np.float32)
         return Batch(rows, {"texts": self, "rows": rows, "lengths": self.sources.lengths[rows]}, {"real": Target(ones, ones > 0)},
                      Beside(texts, self.train, crc32(self.name.encode("utf-8"))))
 
     def ended(self, rows: IntArray) -> tuple[IntArray, IntArray]:
-        """(len(rows), longest + 1) ids with [EOS] behind each text, and lengths that count it."""
-        read = self.sources.inputs(rows)
-        return read["tokens"], read["lengths"]
+        """(len(rows), longest + 1) ids with [EOS] after each text, and lengths that include it."""
+        inputs = self.sources.inputs(rows)
+        return inputs["tokens"], inputs["lengths"]
 
 
 class RealTexts(TextsAlone):
-    """How tables of texts become splits of real texts, each of which knows those of the training split."""
+    """Turns tables of texts into splits of real texts, each of which also has the texts of the training split."""
 
     task: AdversarialConfig
     refers_to_training = True
@@ -54,11 +54,11 @@ class RealTexts(TextsAlone):
         self.train: Sequence[str] = ()
 
     def saw_training(self, table: Table) -> None:
-        """Keep its texts."""
+        """Store the texts of the training split."""
         self.train = self.tokenizer_texts(table)
 
     def split(self, name: str, table: Table, encoding: Encoding, cache: Cache) -> tuple[RealSplit, Sequence[str]]:
-        """One split in numbers. Raises DataError for an empty text."""
+        """The encoded split. Raises DataError for an empty text."""
         assert encoding.tokenizer is not None
         refuse_empty(table, self.columns)
         texts = self.tokenizer_texts(table)
@@ -66,7 +66,7 @@ class RealTexts(TextsAlone):
         return RealSplit(name, table, [Raw(text, ()) for text in texts], sources, None, self.train), []
 
     def unlabelled(self, texts: Sequence[str], encoding: Encoding) -> RealSplit:
-        """Texts that the discriminator reads."""
+        """Texts for the discriminator."""
         assert encoding.tokenizer is not None
         raw = [Raw(text, ()) for text in texts]
         sources = TextSources(encoding.tokenizer.encode(texts))

@@ -1,4 +1,4 @@
-"""Texts that are to be rebuilt: what autoencoders train on, with noise or without."""
+"""Texts to reconstruct: the data of autoencoders, with or without noise."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -16,34 +16,34 @@ from ..split import Batch, Encoding, StepRandom
 from .text_pairs import PairSplit, Raw, TextSources, refuse_empty
 
 DRAWS = 3
-"""Random numbers for each token: whether it is left out, whether it changes places, and whether it is hidden."""
+"""Random numbers for each token: whether it is dropped, whether it is swapped, and whether it is masked."""
 BEHIND = 1.5
-"""How many places a token moves so that it is behind the next one."""
+"""Added to a token's position, so that it is sorted after the next token."""
 
 
 def noised(ids: IntArray, lengths: IntArray, noise: NoiseConfig, random: FloatArray) -> tuple[IntArray, IntArray]:
-    """Padded ids (rows, width) that end in [EOS], lengths (rows,) that count it -> the same with noise, by numbers (rows, width, 3)
-    from 0 to 1. [EOS] is always kept, and is the last.
+    """Padded ids (rows, width) that end in [EOS], lengths (rows,) that include it -> the same with noise, using random numbers
+    (rows, width, 3) from 0 to 1. [EOS] is always kept as the last token.
     """
     places, width = np.arange(ids.shape[1]), ids.shape[1]
     is_word = places < lengths[:, None] - 1
     drop, swap, mask = np.moveaxis(random, 2, 0)
     dropped = is_word & (drop < noise.drop)
-    keys = np.where(is_word, places + np.where(swap < noise.swap, BEHIND, 0), places + width)  # [EOS] stays behind all words
+    keys = np.where(is_word, places + np.where(swap < noise.swap, BEHIND, 0), places + width)  # [EOS] stays after all words
     order = np.argsort(np.where(dropped, np.inf, keys), axis=1, kind="stable")
     seen = np.take_along_axis(np.where(dropped, PAD, np.where(is_word & (mask < noise.mask), MASK, ids)), order, axis=1)
-    left = lengths - dropped.sum(axis=1)
-    return seen[:, : left.max(initial=1)].astype(ids.dtype), left
+    new_lengths = lengths - dropped.sum(axis=1)
+    return seen[:, : new_lengths.max(initial=1)].astype(ids.dtype), new_lengths
 
 
 @dataclass(frozen=True)
 class RebuiltSplit(PairSplit):
-    """Texts as sources and as their own targets. In training the sources have noise, where there is some."""
+    """Texts as sources and as their own targets. In training, noise is added to the sources if there is any."""
 
     noise: NoiseConfig | None = None
 
     def batch(self, rows: IntArray, inputs: Inputs, random: StepRandom | None = None) -> Batch:
-        """What `PairSplit` gives; with `random`, sources with the noise of a step."""
+        """The batch of `PairSplit`; with `random`, the sources have the noise of a step."""
         batch = super().batch(rows, inputs, random)
         if self.noise is None or random is None:
             return batch
@@ -54,12 +54,12 @@ class RebuiltSplit(PairSplit):
 
 
 class RebuiltTexts(TextsAlone):
-    """How tables of texts become splits of texts to rebuild."""
+    """Turns tables of texts into splits of texts to reconstruct."""
 
     task: AutoencodingConfig
 
     def split(self, name: str, table: Table, encoding: Encoding, cache: Cache) -> tuple[RebuiltSplit, Sequence[str]]:
-        """One split in numbers; and a notice of texts that are longer than what is written. Raises DataError for an empty text."""
+        """The encoded split, and a notice of texts longer than the maximum generated length. Raises DataError for an empty text."""
         assert encoding.tokenizer is not None
         refuse_empty(table, self.columns)
         texts = self.tokenizer_texts(table)
@@ -68,11 +68,11 @@ class RebuiltTexts(TextsAlone):
         longest = self.task.decoding.max_length
         longer = int((encoded.lengths + 1 > longest).sum())
         notice = (f"{longer:,} of {len(texts):,} {name} texts have more than task.decoding.max_length = {longest} tokens including [EOS]; "
-                  "their ends are learned from, but never written.")
+                  "their ends are used in training, but never generated.")
         return split, [notice] if longer else []
 
     def unlabelled(self, texts: Sequence[str], encoding: Encoding) -> RebuiltSplit:
-        """Texts to be rebuilt."""
+        """Texts to reconstruct."""
         assert encoding.tokenizer is not None
         raw = [Raw(text, ()) for text in texts]
         return RebuiltSplit("texts", Table({self.task.text: texts}, "the texts"), raw,

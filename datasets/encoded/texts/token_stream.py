@@ -1,4 +1,4 @@
-"""Running text cut into blocks: what language models train on."""
+"""Running text split into blocks: the data of language models."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,19 +19,19 @@ from ..preparation import TextsAlone
 from ..split import Batch, Encoding, StepRandom, Target
 
 HISTORY = 16
-"""Tokens before a block that an n-gram model is given beside it; more than any order needs."""
+"""Tokens before a block that an n-gram model also receives; more than any order needs."""
 EVALUATION_TOKENS = 4_096
-"""Tokens in one batch of an evaluation: the scores of a whole vocabulary for each of them bound its size, and a recurrent network
-resets its state in as few lanes."""
+"""Tokens in an evaluation batch: the scores of the whole vocabulary for each token limit its size, and a recurrent network resets its
+state once per lane."""
 
 
 @dataclass(frozen=True)
 class BlockOrder:
-    """How a stream of tokens is cut into blocks, epoch by epoch; a row is the position where a block starts.
+    """How a stream of tokens is split into blocks, epoch by epoch; a row is the position where a block starts.
 
-    Each epoch is cut at another offset, of up to a block, from the start of the text and every other epoch from its end, so that every
-    token is trained on in some epoch. With `contiguous` the stream is laid out in `batch_size` lanes of equal length, and block i of a
-    lane follows block i - 1: a recurrent network continues from the state that it left off in. The last block of a lane may start
+    Each epoch has a different offset of up to one block, measured alternately from the start and from the end of the text, so that every
+    token is used in some epoch. With `contiguous` the stream is laid out in `batch_size` lanes of equal length, and block i of a
+    lane follows block i - 1: a recurrent network continues from its last state. The last block of a lane may start
     before the end of the one before it, and then without its state. Otherwise the blocks come in random order.
     """
 
@@ -43,7 +43,7 @@ class BlockOrder:
 
     @property
     def even(self) -> bool:
-        """Every epoch has as many batches."""
+        """Every epoch has the same number of batches."""
         return True
 
     def epoch(self, epoch: int) -> list[IntArray]:
@@ -55,7 +55,7 @@ class BlockOrder:
         if self.contiguous:
             lanes = first + self._lane * np.arange(self._lanes)
             last = max(self._lane - self.block_size, 0)
-            return [lanes + min(place * self.block_size, last) for place in range(self.n_batches(epoch))]
+            return [lanes + min(number * self.block_size, last) for number in range(self.n_batches(epoch))]
         blocks = first + self.block_size * generator.permutation(self._blocks)
         return [blocks[start : start + self.batch_size] for start in range(0, len(blocks), self.batch_size)]
 
@@ -65,12 +65,12 @@ class BlockOrder:
 
     @property
     def _blocks(self) -> int:
-        """Whole blocks that fit behind any offset; at least one."""
+        """Number of complete blocks that fit after any offset; at least one."""
         return max((self.n_tokens - self.block_size) // self.block_size, 1)
 
     @property
     def _offsets(self) -> int:
-        """How many offsets there are."""
+        """Number of possible offsets."""
         return max(1, min(self.block_size, self.n_tokens - self._blocks * self.block_size + 1))
 
     @property
@@ -79,13 +79,13 @@ class BlockOrder:
 
     @property
     def _lane(self) -> int:
-        """Tokens of each lane behind any offset."""
+        """Tokens of each lane after any offset."""
         return (self.n_tokens - self._offsets + 1) // self._lanes
 
 
 @dataclass(frozen=True)
 class WholeStream:
-    """All blocks in one batch, for a model that counts."""
+    """All blocks in one batch, for a model fitted by counting."""
 
     starts: IntArray
 
@@ -108,7 +108,7 @@ class TokenStream:
     """All tokens of a split, concatenated. A row is a position in `ids`; its block is the `block_size` tokens from there.
 
     Each token is predicted from those before it, the first from [BOS]. `characters` and `words` are those of the raw text, so
-    that figures compare between tokenizers.
+    that results are comparable between tokenizers.
     """
 
     name: str
@@ -123,7 +123,7 @@ class TokenStream:
 
     @property
     def starts(self) -> IntArray:
-        """Where blocks start when every token is in one of them."""
+        """The positions of consecutive blocks that cover every token."""
         return np.arange(0, len(self.ids), self.block_size)
 
     @property
@@ -140,7 +140,7 @@ class TokenStream:
         return np.minimum(self.block_size, len(self.ids) - rows)
 
     def batch(self, rows: IntArray, inputs: Inputs, random: StepRandom | None = None) -> Batch:
-        """Blocks of the stream: the tokens before each position, and as targets the tokens at it."""
+        """Blocks of the stream: the tokens before each position, and as targets the tokens at each position."""
         lengths = self.tokens_of(rows)
         places = rows[:, None] + np.arange(int(lengths.max(initial=1)))
         real = places < (rows + lengths)[:, None]
@@ -157,7 +157,7 @@ class TokenStream:
         return Batch(rows, arrays, targets, gold)
 
     def order(self, training: TrainingConfig | None, model: ModelBase, seed: int) -> Order:
-        """Blocks in random order; lane by lane for a network that carries its state, and all at once for a model of counts."""
+        """Blocks in random order; lane by lane for a network that carries its state, and all at once for a model fitted by counting."""
         if training is None:
             return WholeStream(self.starts)
         size = len(self) if training.batch_size == "full" else training.batch_size
@@ -167,34 +167,34 @@ class TokenStream:
         """Every block once, laid out in lanes so that a recurrent network may continue from block to block; or about `most` tokens."""
         lanes = max(1, EVALUATION_TOKENS // self.block_size)
         per_lane = -(-len(self.starts) // lanes)
-        batches = [self.starts[place::per_lane] for place in range(per_lane)]
+        batches = [self.starts[number::per_lane] for number in range(per_lane)]
         return batches if most is None else batches[: max(1, -(-most * len(batches) // len(self.ids)))]
 
     def length_notices(self, longest: int | None) -> list[str]:
-        """None: blocks are no longer than a model's input, which the recipe's checks require."""
+        """None: the recipe's checks ensure that blocks fit into the model's input."""
         return []
 
     def example(self, row: int) -> dict[str, Any]:
-        """Where a block is in the text, counted in tokens."""
+        """The location of a block in the text, counted in tokens."""
         return {"where": f"{self.source}, token {row + 1}", "text": f"tokens {row + 1} to {row + self.block_size}", "label": ""}
 
 
 class RunningText(TextsAlone):
-    """How tables of texts become streams of tokens: documents end to end, [EOS] between them."""
+    """Turns tables of texts into streams of tokens: concatenated documents, separated by [EOS]."""
 
     task: LanguageModelingConfig
 
     def split(self, name: str, table: Table, encoding: Encoding, cache: Cache) -> tuple[TokenStream, Sequence[str]]:
-        """One split in numbers; and notices."""
+        """The encoded split, and notices."""
         assert encoding.tokenizer is not None
         texts = self.tokenizer_texts(table)
         encoded, block = cache.encode(encoding.tokenizer, texts), self.task.block_size
         if len(encoded.ids) < 2:
-            found = "a single token" if len(encoded.ids) else "no token"
-            raise DataError(f"{table.source} has {found} in column `{self.task.text}`; a language model needs more text.")
+            problem = "a single token" if len(encoded.ids) else "no token"
+            raise DataError(f"{table.source} has {problem} in column `{self.task.text}`; a language model needs more text.")
         characters, words = sum(map(len, texts)), sum(len(text.split()) for text in texts)
         return TokenStream(name, table.source, encoded.joined(EOS), block, characters, words), []
 
     def unlabelled(self, texts: Sequence[str], encoding: Encoding) -> TokenStream:
-        """Not defined: a language model continues a text."""
+        """Not supported: a language model continues a text."""
         raise ConfigError("A language model continues a text; there is no label of a text to predict.")

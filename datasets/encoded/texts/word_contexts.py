@@ -1,4 +1,4 @@
-"""Words, those around them, and words drawn at random: what word vectors are learned from (Mikolov et al. 2013)."""
+"""Words, their contexts, and negative samples: the data of word vectors (Mikolov et al. 2013)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -19,14 +19,14 @@ from ..split import Batch, Encoding, StepRandom, Target
 from .token_stream import TokenStream
 
 LONGEST_SPELLING = 40
-"""Characters of a word whose n-grams are read, marks of its ends included."""
+"""Maximum number of characters of a word whose n-grams are read, including boundary marks."""
 
 
 @dataclass(frozen=True)
 class WordSampling:
-    """Which words stay, how wide their windows are, and which words are drawn against them. Special tokens never are words.
+    """Subsampling of words, window widths, and negative samples. Special tokens never count as words.
 
-    `counts` (vocab_size,): how often each token is in training.
+    `counts` (vocab_size,): the frequency of each token in training.
     """
 
     config: WordVectorsConfig
@@ -40,49 +40,49 @@ class WordSampling:
 
     @cached_property
     def keep(self) -> FloatArray:
-        """(vocab_size,): the probability that a word stays."""
+        """(vocab_size,): the probability that subsampling keeps a word."""
         shares, threshold = self.frequencies, self.config.subsample
         known = np.arange(len(shares)) >= len(SPECIAL_TOKENS)
         if not threshold:
             return known.astype(np.float64)
-        often = np.maximum(shares, threshold * 1e-9)  # a word that training lacks is as rare as can be
-        return np.where(known, np.minimum(np.sqrt(threshold / often) + threshold / often, 1.0), 0.0)
+        positive = np.maximum(shares, threshold * 1e-9)  # avoids dividing by 0 for words that training lacks
+        return np.where(known, np.minimum(np.sqrt(threshold / positive) + threshold / positive, 1.0), 0.0)
 
     @cached_property
     def cumulated(self) -> FloatArray:
-        """(vocab_size,): the probability that a word up to this one is drawn."""
+        """(vocab_size,): the cumulative probability of drawing a word."""
         shares = np.where(self.frequencies > 0, self.frequencies**self.config.noise_power, 0.0)
         sums = np.cumsum(shares)
         return sums / sums[-1]
 
     @property
     def draws(self) -> int:
-        """Random numbers for each block: whether each word stays, how wide its window is, and which words are drawn."""
+        """Random numbers for each block: whether each word is kept, how wide its window is, and the negative samples."""
         return 2 * self.config.block_size + self.config.shared_negatives
 
     def negatives(self, numbers: FloatArray) -> IntArray:
-        """Words drawn by numbers from 0 to 1, of any shape."""
+        """Negative samples for random numbers from 0 to 1, of any shape."""
         return np.searchsorted(self.cumulated, numbers, side="right").astype(np.int32)
 
     def contexts(self, ids: IntArray, numbers: FloatArray) -> tuple[IntArray, IntArray, BoolArray]:
-        """Of padded ids (rows, width): the words that stay (rows, n), their number (rows,), and which are near which (rows, n, n).
+        """From padded ids (rows, width): the words kept (rows, n), their number (rows,), and which pairs are near each other (rows, n, n).
 
-        By numbers (rows, 2 * block_size).
+        The random numbers are (rows, 2 * block_size).
         """
-        stay, wide = np.split(numbers, 2, axis=1)
-        kept = stay[:, : ids.shape[1]] < self.keep[ids]
+        keep_numbers, width_numbers = np.split(numbers, 2, axis=1)
+        kept = keep_numbers[:, : ids.shape[1]] < self.keep[ids]
         lengths, text = kept.sum(axis=1), np.cumsum(ids == EOS, axis=1)
-        reach = 1 + (wide[:, : ids.shape[1]] * self.config.window).astype(np.int64)
+        reach = 1 + (width_numbers[:, : ids.shape[1]] * self.config.window).astype(np.int64)
         words, reach, text = (filled(each[kept], lengths, filler) for each, filler in ((ids, PAD), (reach, 0), (text, -1)))
         places = np.arange(words.shape[1])
-        away = np.abs(places[:, None] - places)
-        near = (away > 0) & (away <= reach[:, :, None]) & (text[:, :, None] == text[:, None, :])
+        distances = np.abs(places[:, None] - places)
+        near = (distances > 0) & (distances <= reach[:, :, None]) & (text[:, :, None] == text[:, None, :])
         return words, lengths, near
 
 
 @dataclass(frozen=True)
 class WordStream(TokenStream):
-    """A stream of words whose blocks are read as words and their contexts; in evaluation always the same ones.
+    """A stream of words whose blocks are read as words and their contexts; in evaluation they are always the same.
 
     `spelled` (vocab_size, width): the characters of each word, for models that read them.
     """
@@ -91,7 +91,7 @@ class WordStream(TokenStream):
     spelled: IntArray
 
     def batch(self, rows: IntArray, inputs: Inputs, random: StepRandom | None = None) -> Batch:
-        """The blocks that start at these positions. Target `words`: each word near another, or each word that has one near."""
+        """The blocks that start at these positions. Target `words`: each pair of near words, or each word with a near one."""
         lengths = self.tokens_of(rows)
         places = rows[:, None] + np.arange(int(lengths.max(initial=1)))
         real = places < (rows + lengths)[:, None]
@@ -108,28 +108,28 @@ class WordStream(TokenStream):
         return Batch(rows, arrays, {"words": Target(asked, asked)})
 
     def _fixed(self, rows: IntArray) -> FloatArray:
-        """(rows, draws): the numbers that always belong to a block."""
+        """(rows, draws): the fixed random numbers of each block."""
         return np.stack([np.random.default_rng((0, row)).random(self.sampling.draws) for row in rows.tolist()])
 
 
 class WordContexts(TextsAlone):
-    """How tables of texts become streams of words, [EOS] between two texts, and how often each word is counted in training."""
+    """Turns tables of texts into streams of words, separated by [EOS], and counts the words in training."""
 
     task: WordVectorsConfig
 
     def learn(self, train: Table, tokenizers: Tokenizers) -> Encoding:
-        """The tokenizer, and the number of each of its words. Raises DataError where there are no two words to learn from."""
+        """Learn the tokenizer and the frequencies of its words. Raises DataError if there are fewer than two words."""
         encoding = super().learn(train, tokenizers)
         assert encoding.tokenizer is not None
         ids = tokenizers.cache.encode(encoding.tokenizer, self.tokenizer_texts(train)).ids
         counts = np.bincount(ids, minlength=encoding.tokenizer.vocab_size)
         if not counts[len(SPECIAL_TOKENS) :].sum() > 1:
-            raise DataError(f"{train.source} has no two known words in column `{self.task.text}`, so there is nothing to learn from. Is "
-                            "task.text the right column?")
+            raise DataError(f"{train.source} has fewer than two known words in column `{self.task.text}`, so there is nothing to learn "
+                            "from. Is task.text the right column?")
         return replace(encoding, word_counts=tuple(counts.tolist()))
 
     def split(self, name: str, table: Table, encoding: Encoding, cache: Cache) -> tuple[WordStream, Sequence[str]]:
-        """One split in numbers; and notices."""
+        """The encoded split, and notices."""
         tokenizer, texts = encoding.tokenizer, self.tokenizer_texts(table)
         assert tokenizer is not None
         ids = cache.encode(tokenizer, texts).joined(EOS)
@@ -139,11 +139,11 @@ class WordContexts(TextsAlone):
         return WordStream(name, table.source, ids, self.task.block_size, *counts, sampling, spelled), []
 
     def unlabelled(self, texts: Sequence[str], encoding: Encoding) -> WordStream:
-        """Not defined: word vectors answer with neighbours."""
-        raise ConfigError("Word vectors answer with the neighbours of a word; there is no label of a text to predict.")
+        """Not supported: word vectors return neighbours."""
+        raise ConfigError("Word vectors return the neighbours of a word; there is no label of a text to predict.")
 
 
 def spelling_of(words: Sequence[str]) -> IntArray:
-    """(words, width): the code points of each word between the marks `<` and `>`, filled up with 0."""
+    """(words, width): the code points of each word between the marks `<` and `>`, padded with 0."""
     spelled = [np.array([ord(each) for each in f"<{word}>"[:LONGEST_SPELLING]], dtype=np.int32) for word in words]
     return filled(np.concatenate(spelled), np.array([len(each) for each in spelled]), 0)
