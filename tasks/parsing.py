@@ -1,4 +1,4 @@
-"""Dependency parsing: the head of each word, and its relation to it. Numpy only; the loss of networks is in `losses.py`."""
+"""Dependency parsing: the head of each word, and the relation to it. Numpy only; the loss of networks is in `losses.py`."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -28,10 +28,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class TreePredictions(Predictions):
-    """heads, relations: (n_words,) of each sentence, predicted, and gold ones, -1 where they are not known. The rest are (rows,).
+    """heads, relations: (n_words,) for each sentence, predicted; gold_heads, gold_relations: gold, -1 if unknown. The rest are (rows,).
 
-    words: those of each sentence; right_heads and right: words with the right head, and those whose relation is right too, as LAS counts
-    it; losses: summed over a sentence's words.
+    words: the words of each sentence; right_heads: number of words with the right head; right: with the right head and relation, as LAS
+    counts them; losses: summed over a sentence's words.
     """
 
     words: list[list[str]]
@@ -47,7 +47,7 @@ class TreePredictions(Predictions):
 
 
 class Parsing(Task):
-    """The task: the head it needs, the loss, the predictions and the metrics."""
+    """The task: the output layer, the loss, the predictions and the metrics."""
 
     written: ClassVar[tuple[str, ...]] = ("head", "deprel")
 
@@ -62,28 +62,29 @@ class Parsing(Task):
 
     @classmethod
     def head_for(cls, config: ParsingConfig, sizes: SizesData, labels: tuple[str, ...] = ()) -> Head:
-        """A score for each head, and one for each relation."""
+        """An output with a score for each head and each relation."""
         n_relations = stated(sizes.n_classes, "n_classes", "the output has one score for each relation")
         return Head("tree", n_relations, labels=labels, tree=TreeSizes(**config.biaffine.model_dump()))
 
     def objectives(self, model: Any) -> "list[Objective]":
-        """What is minimised: the cross-entropy of heads and that of relations."""
+        """The cross-entropies of heads and of relations."""
         from .losses import Objective, TreeLoss
 
         return [Objective("", model, TreeLoss(model.output))]
 
     def predict(self, model: Any, batch: Batch) -> TreePredictions:
-        """The best tree of each sentence, and the best relation of each word to its head in it."""
+        """The best tree of each sentence, and the best relation of each word to its head in that tree."""
         n_words = np.array([len(each.words) for each in batch.gold], dtype=np.int64)
         gold = {name: batch.targets[name].filled(UNSEEN) for name in ("heads", "relations")}
         if model.scores_are == "trees":
             heads, relations = model.parse(**batch.inputs)
             losses = None
         else:
-            heads, relations, losses = _by_scores(model, batch, gold, n_words)
+            heads, relations, losses = _best_trees(model, batch, gold, n_words)
         gold_heads, gold_relations = ([row[:length] for row, length in zip(ids, n_words, strict=True)] for ids in gold.values())
-        right_heads = [mine == theirs for mine, theirs in zip(heads, gold_heads, strict=True)]
-        right = [there & self._same(mine, tree.relations) for there, mine, tree in zip(right_heads, relations, batch.gold, strict=True)]
+        right_heads = [predicted == row for predicted, row in zip(heads, gold_heads, strict=True)]
+        right = [right_head & self._same_relations(predicted, tree.relations)
+                 for right_head, predicted, tree in zip(right_heads, relations, batch.gold, strict=True)]
         n_right = _sums(right)
         return TreePredictions(
             rows=batch.rows,
@@ -99,22 +100,22 @@ class Parsing(Task):
             has_probabilities=np.full(len(batch), losses is not None),
         )
 
-    def _same(self, relations: IntArray, gold: Sequence[str]) -> BoolArray:
-        """Whether relations are the same before the colon, as the scorer of the CoNLL 2018 shared task compares them."""
-        return np.array([universal(self.labels[mine]) == universal(theirs) for mine, theirs in zip(relations.tolist(), gold, strict=True)],
-                        dtype=bool)
+    def _same_relations(self, relations: IntArray, gold: Sequence[str]) -> BoolArray:
+        """(n_words,): whether relations agree before the colon, as the scorer of the CoNLL 2018 shared task compares them."""
+        names = [self.labels[relation] for relation in relations.tolist()]
+        return np.array([universal(name) == universal(gold_name) for name, gold_name in zip(names, gold, strict=True)], dtype=bool)
 
     def metrics(self, predictions: TreePredictions) -> dict[str, float]:
-        """`loss` a word (log loss in nats of heads and relations; `zero_one_loss` where there are no probabilities); `uas`, the share of
-        words with the right head, and `las`, with the right head and relation; punctuation counts, as in CoNLL 2018.
+        """`loss` per word (log loss of heads and relations in nats; `zero_one_loss` if the model gives no probabilities); `uas`, the share
+        of words with the right head, and `las`, with the right head and relation; punctuation counts, as in CoNLL 2018.
         """
         n_words = max(int(predictions.n_words.sum()), 1)
         figures = {"loss" if predictions.has_probabilities.all() else "zero_one_loss": predictions.losses,
                    "uas": predictions.right_heads, "las": predictions.right}
-        return {name: float(of_rows.sum()) / n_words for name, of_rows in figures.items()}
+        return {name: float(rows.sum()) / n_words for name, rows in figures.items()}
 
     def metric_columns(self, predictions: TreePredictions) -> MetricColumns:
-        """Of each sentence: its loss, its words, and those that have the right head, and the right relation too."""
+        """For each sentence its loss, its number of words, and how many have the right head, and the right relation too."""
         words = {"words": compact(predictions.n_words)}
         loss_name = "loss" if predictions.has_probabilities.all() else "zero_one_loss"
         return {loss_name: ("ratio", {"losses": predictions.losses, **words}),
@@ -122,7 +123,7 @@ class Parsing(Task):
                 "las": ("ratio", {"right": compact(predictions.right), **words})}
 
     def baselines(self, predictions: TreePredictions) -> Mapping[str, float]:
-        """UAS where the head of each word is the word before it (the first is the root), or the word after it (the last is the root)."""
+        """UAS of attaching each word to the word before it (the first to the root), or to the word after it (the last to the root)."""
         n_words, before, after = max(int(predictions.n_words.sum()), 1), 0, 0
         for gold in predictions.gold_heads:
             places = np.arange(len(gold))
@@ -132,16 +133,16 @@ class Parsing(Task):
 
     @property
     def baseline_metric(self) -> str:
-        """Without looking at the words nothing can be said of relations."""
+        """The baselines predict no relations, so they are measured by UAS."""
         return "uas"
 
     def confusion(self, predictions: TreePredictions) -> Confusion:
-        """Counts of words (n_relations, n_relations), gold in rows, whatever their heads."""
+        """Counts of words (n_relations, n_relations), gold in rows; heads are ignored."""
         gold, predicted = (np.concatenate([np.zeros(0, np.int64), *ids]) for ids in (predictions.gold_relations, predictions.relations))
         return Confusion.of(self.labels, gold, predicted)
 
     def describe(self, predictions: TreePredictions, place: int, full: bool = False) -> dict[str, Any]:
-        """`HEAD:RELATION` of each word; in full also the words, the heads and the relations."""
+        """`HEAD:RELATION` of each word; with `full` also the words, the heads and the relations."""
         heads, names = predictions.heads[place].tolist(), [self.labels[each] for each in predictions.relations[place].tolist()]
         fields: dict[str, Any] = {"prediction": tree_text(heads, names)}
         if full:
@@ -149,13 +150,13 @@ class Parsing(Task):
         return fields
 
     def shown(self, fields: Mapping[str, Any]) -> list[str]:
-        """The tree, a word in each line, and an empty line."""
+        """The tree, one word per line, and an empty line."""
         heads = [int(head) for head in fields["head"].split()]
         return [*drawn_tree(split_tokens(fields["text"]), heads, fields["deprel"].split()), ""]
 
 
 def universal(relation: str) -> str:
-    """The part of a relation that all languages have: `nsubj` of `nsubj:pass`."""
+    """The universal part of a relation, without its subtype: `nsubj` of `nsubj:pass`."""
     return relation.partition(":")[0]
 
 
@@ -163,18 +164,18 @@ def _sums(rows: Sequence[BoolArray]) -> IntArray:
     return np.array([int(row.sum()) for row in rows], dtype=np.int64)
 
 
-def _by_scores(model: Any, batch: Batch, gold: Mapping[str, IntArray],
-               n_words: IntArray) -> tuple[list[IntArray], list[IntArray], FloatArray]:
-    """Heads and relations of the best trees, and (batch,) losses summed over words; an unknown relation has probability 0, clipped."""
+def _best_trees(model: Any, batch: Batch, gold: Mapping[str, IntArray],
+                n_words: IntArray) -> tuple[list[IntArray], list[IntArray], FloatArray]:
+    """Heads and relations of the best trees, and losses (batch,) summed over words; an unknown relation has probability 0, clipped."""
     scores = model.outputs(**batch.inputs)
     arcs = scores["arcs"].astype(np.float64)
-    real = np.arange(arcs.shape[1]) < n_words[:, None]
+    is_word = np.arange(arcs.shape[1]) < n_words[:, None]
     heads = [best_tree(arcs[row, :length, : length + 1]) for row, length in enumerate(n_words.tolist())]
-    chosen = np.zeros(real.shape, dtype=np.int64)
-    chosen[real] = np.concatenate([np.zeros(0, np.int64), *heads])
-    best = model.relation_scores(scores, chosen, real).argmax(axis=1)
-    known = model.relation_scores(scores, np.maximum(gold["heads"], 0), real).astype(np.float64)
-    losses = np.zeros(real.shape)
-    losses[real] = (metrics.log_losses(metrics.softmax(arcs[real]), gold["heads"][real])
-                    + metrics.log_losses(metrics.softmax(known), gold["relations"][real]))
-    return heads, np.split(best, np.cumsum(n_words)[:-1]), losses.sum(axis=1)
+    padded_heads = np.zeros(is_word.shape, dtype=np.int64)
+    padded_heads[is_word] = np.concatenate([np.zeros(0, np.int64), *heads])
+    relations = model.relation_scores(scores, padded_heads, is_word).argmax(axis=1)
+    gold_scores = model.relation_scores(scores, np.maximum(gold["heads"], 0), is_word).astype(np.float64)
+    losses = np.zeros(is_word.shape)
+    losses[is_word] = (metrics.log_losses(metrics.softmax(arcs[is_word]), gold["heads"][is_word])
+                       + metrics.log_losses(metrics.softmax(gold_scores), gold["relations"][is_word]))
+    return heads, np.split(relations, np.cumsum(n_words)[:-1]), losses.sum(axis=1)

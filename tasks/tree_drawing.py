@@ -1,12 +1,12 @@
-"""A dependency tree in plain characters: a word in each line, in the order of the sentence, further right the deeper it is."""
+"""A dependency tree as plain text: one word per line, in the order of the sentence, indented by depth."""
 
 from collections.abc import Sequence
 
 
 def drawn_tree(words: Sequence[str], heads: Sequence[int], relations: Sequence[str]) -> list[str]:
-    """A line for each word: the branch from its head, the word, its relation, its number and that of its head.
+    """One line per word: the branch from its head, the word, its relation, its number and the number of its head.
 
-    `|` leads from a word to those that hang on it, above and below. Where branches cross, the numbers say what hangs on what.
+    `|` connects a word to its dependents above and below. Where branches cross, only the numbers identify the heads.
     """
     depths = [_depth(heads, place) for place in range(len(words))]
     passed = _passed(heads, depths)
@@ -24,7 +24,7 @@ def _depth(heads: Sequence[int], place: int) -> int:
 
 
 def _passed(heads: Sequence[int], depths: Sequence[int]) -> list[set[int]]:
-    """For each line the columns in which the branch of another word goes past it, from its head to it."""
+    """For each line, the columns in which branches between other words and their heads pass it."""
     passed = [set[int]() for _ in heads]
     for place, head in enumerate(heads):
         low, high = sorted((place, head - 1))
@@ -34,6 +34,6 @@ def _passed(heads: Sequence[int], depths: Sequence[int]) -> list[set[int]]:
 
 
 def _branch(passed: set[int], depth: int) -> str:
-    """What stands before a word: `|` where a branch of another word passes, `+--` from its head."""
+    """The text before a word: `|` for each branch of another word, `+--` for the branch from its head."""
     before = "".join("|  " if column in passed else "   " for column in range(depth - 1))
     return before + "+--" if depth else ""

@@ -320,8 +320,8 @@ def test_count_and_check(trained):
 
 @pytest.mark.parametrize(("settings", "said"), [
     (["model.codes=gumbel"], "unknown key 'codes'"),
-    (["model.dropout=0.1"], "it is model.generator.dropout and model.discriminator.dropout here"),
-    (["model.vectors=x.txt"], "vectors is nothing that a gumbel_gan has as a whole"),
+    (["model.dropout=0.1"], "set model.generator.dropout or model.discriminator.dropout"),
+    (["model.vectors=x.txt"], "vectors does not apply to a gumbel_gan as a whole"),
     (["model.generator.annealing_steps=null"], "final_temperature and annealing_steps go together"),
     (["model.generator.temperature=0"], "greater than 0"),
     (["model.init_from=nowhere", "tokenizer=null"], "nowhere"),

@@ -152,7 +152,7 @@ def test_candidates_from_python(tmp_path, monkeypatch):
 @pytest.mark.parametrize(("arguments", "message"), [
     (["mlp", "dog"], "orders candidates by how well they answer a text, and none are given"),
     (["mlp", "dog", "--candidates", "none.txt"], "'none.txt' cannot be read"),
-    (["mlp", "dog", "--candidates", "nothing.txt"], "and the list of them is empty"),
+    (["mlp", "dog", "--candidates", "nothing.txt"], "and their list is empty"),
     (["mlp", "dog", "--candidates", "gap.txt"], "Candidate 2 of 3 is empty"),
     (["mlp", "dog", "--candidates", "train-judged.csv"], "The candidates are read from column `de`, as in training"),
     (["mlp", "dog", "--candidates", "answers.txt", "--explain", "auto"], "mlp/a cannot be explained"),
@@ -189,7 +189,7 @@ def test_processes_cannot_share_a_batch_whose_rows_are_compared(tmp_path):
     (PARALLEL, f"{SPLIT}model: {{type: tfidf_cosine}}", "tfidf_cosine compares n-grams; use `ngrams`"),
     (PARALLEL, MODELS["tfidf"].replace("tfidf_cosine", "bm25"), "bm25 needs `weighting: counts`"),
     (PARALLEL, MODELS["bm25"].replace("counts", "counts, sublinear: true"), "BM25 dampens counts by k1"),
-    (PARALLEL, "tokenizer: {type: similarities}\nmodel: {type: tfidf_cosine}", "`similarities` are of two given texts"),
+    (PARALLEL, "tokenizer: {type: similarities}\nmodel: {type: tfidf_cosine}", "`similarities` compare two given texts"),
     (PARALLEL, f"{NGRAMS}model: {{type: naive_bayes}}", "does not support task.type ranking"),
     (PARALLEL, MODELS["tfidf"].replace("tfidf_cosine}", "tfidf_cosine}\ntraining: {epochs: 1, optimizer: {type: sgd, learning_rate: 1}}"),
      "is not trained in steps"),
@@ -209,5 +209,5 @@ def test_rows_of_one_query_are_never_parted_by_chance(tmp_path):
                     encoding="utf-8")
     with pytest.raises(ConfigError) as refused:
         load_recipe(str(path))
-    assert "would part the rows of one query" in str(refused.value)
+    assert "would separate the rows of a query" in str(refused.value)
     assert "name a file of other queries" in str(refused.value)

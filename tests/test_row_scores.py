@@ -77,7 +77,7 @@ def assert_gives_again(task: Task, predictions, scores: RowScores) -> None:
         assert len(metric.sums) == len(scores)
         np.testing.assert_allclose(metric.totals(), metric.sums.sum(axis=0), rtol=1e-12)
         grouped = metric.grouped()
-        np.testing.assert_array_equal(grouped.different[grouped.places], metric.sums)
+        np.testing.assert_array_equal(grouped.addends[grouped.groups], metric.sums)
 
 
 @given(st.integers(0, 2**32), st.integers(0, 30), st.booleans())
@@ -306,7 +306,7 @@ def test_any_changed_bit_is_read_or_refused(tmp_path):
         path.write_bytes(flipped)
         try:
             metrics = read_row_scores(path).metrics.values()
-            assert all(metric.grouped().different.ndim == 2 and metric.figure(metric.totals()).ndim == 0 for metric in metrics)
+            assert all(metric.grouped().addends.ndim == 2 and metric.figure(metric.totals()).ndim == 0 for metric in metrics)
         except RunError:
             refused += 1
     assert 50 < refused < 400

@@ -170,7 +170,7 @@ def test_saved_and_loaded_it_parses_the_same(tmp_path):
 
 
 def test_what_cannot_be_learned_from_is_named():
-    with pytest.raises(TrainingError, match="have none, or others"):
+    with pytest.raises(TrainingError, match="have none, or relation ids outside 0 to 3"):
         fitted(*made_up(3)[:2], [[9] * 9] * 3)
     with pytest.raises(RunError, match="not been fitted"):
         Parser(ParserConfig(type="perceptron_parser"), 4).parse([[("a", "X")]])

@@ -22,10 +22,10 @@ from .recurrent_seq2seq import AnyRecurrentConfig, RecurrentSeq2Seq
 
 
 class CodeEncoder(RecurrentEncoder):
-    """Recurrent layers, and the code: a linear map of what all of them ended in, whose numbers have mean 0 and variance 1.
+    """Recurrent layers, and the code: a linear map of the final states of all layers, normalised to mean 0 and variance 1.
 
-    Without that the decoder takes many steps to notice a code, which at first is near 0 whatever the text. A variational one gives mean
-    and log variance as they are.
+    Without normalisation, codes are near 0 at first whatever the text, and the decoder takes many steps to use them. Mean and log variance
+    of a variational code are not normalised.
     """
 
     def __init__(self, config: AutoencoderConfig) -> None:
@@ -34,7 +34,7 @@ class CodeEncoder(RecurrentEncoder):
         self.d_code, self.d_output = config.d_code, config.d_code
 
     def codes(self, x: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor | None]:
-        """(batch, seq, d_embedding) -> (batch, d_code), the codes or their means; and log variances (batch, d_code), None without any"""
+        """(batch, seq, d_embedding) -> codes or their means (batch, d_code), and log variances (batch, d_code), None if not variational"""
         code = self.code(torch.cat(self.with_ends(x, lengths)[1], dim=1))
         if code.shape[1] == self.d_code:
             return functional.layer_norm(code, (self.d_code,)), None
@@ -43,84 +43,84 @@ class CodeEncoder(RecurrentEncoder):
 
 
 def divergence(mean: Tensor, log_variance: Tensor) -> Tensor:
-    """(...), (...) -> (...): nats of the Kullback-Leibler divergence of N(mean, variance) from N(0, 1), each number by itself"""
+    """(...), (...) -> (...): nats of the Kullback-Leibler divergence of N(mean, variance) from N(0, 1), elementwise"""
     return (mean.square() + log_variance.exp() - 1 - log_variance) / 2
 
 
 class Autoencoder(RecurrentSeq2Seq):
-    """Embedding -> recurrent encoder -> code (batch, d_code) -> recurrent decoder -> a score for each word at each place.
+    """Embedding -> recurrent encoder -> code (batch, d_code) -> recurrent decoder -> a score for each word at each position.
 
-    `codes` and `decode` are the two halves by themselves: texts to codes, and codes, wherever they come from, to texts.
+    `codes` and `decode` are the two halves: texts to codes, and codes from any source to texts.
     """
 
     config: AutoencoderConfig
     encoder: CodeEncoder
 
     def new_encoder(self, config: AnyRecurrentConfig) -> CodeEncoder:
-        """What makes the code."""
+        """The encoder that computes the code."""
         assert isinstance(config, AutoencoderConfig)
         return CodeEncoder(config)
 
     @property
     def reads(self) -> Inputs:
-        """The text, and the token before each place of it."""
+        """The text, and the token before each position."""
         return Inputs({"tokens", "previous"})
 
     def forward(  # pyright: ignore[reportIncompatibleMethodOverride]
         self, tokens: Tensor, lengths: Tensor, previous: Tensor, teacher_forcing: float = 1.0, asked: Tensor | None = None
     ) -> Tensor | dict[str, Tensor]:
-        """(batch, seq), (batch,), (batch, tgt) the token before each place -> (batch, tgt, n_words), or (n, n_words) at the places `asked`
+        """(batch, seq), (batch,), (batch, tgt) the token before each position -> (batch, tgt, n_words), or (n, n_words) where `asked`
 
-        A variational one draws its codes in training, mean + deviation * noise, and then gives beside `scores` the nats of `divergence`
-        (batch, d_code).
+        In training, a variational model samples codes, mean + deviation * noise, and returns `scores` and `divergence` (batch, d_code) in
+        nats.
         """
         mean, log_variance = self._codes(tokens, lengths)
         if log_variance is None or not self.training:
             return self.scores_after(self.start(mean), lengths, previous, teacher_forcing, asked)
-        drawn = mean + (log_variance / 2).exp() * torch.randn_like(mean)
-        scores = self.scores_after(self.start(drawn), lengths, previous, teacher_forcing, asked)
+        sampled = mean + (log_variance / 2).exp() * torch.randn_like(mean)
+        scores = self.scores_after(self.start(sampled), lengths, previous, teacher_forcing, asked)
         return {"scores": scores, "divergence": divergence(mean, log_variance)}
 
     def codes(self, tokens: Tensor, lengths: Tensor) -> Tensor:
-        """(batch, seq) ids with [EOS] behind each text, (batch,) lengths that count it -> (batch, d_code), with gradients; of a variational
-        one the means
+        """(batch, seq) ids with [EOS] after each text, (batch,) lengths that include it -> (batch, d_code), with gradients; the means if
+        variational
         """
         return self._codes(tokens, lengths)[0]
 
     @torch.inference_mode()
     def decode(self, codes: Tensor | npt.NDArray[np.float32], search: Search) -> list[list[Hypothesis]]:
-        """(batch, d_code) -> for each code the texts that the search finds, the best first; without gradients or dropout
+        """(batch, d_code) -> for each code the texts that the search finds, best first; without gradients or dropout
 
         For greedy search: `search_by(DecodingConfig(max_length=30))` of `models/decoding.py`.
         """
-        given: Tensor = as_tensor(codes, self.device)
+        inputs: Tensor = as_tensor(codes, self.device)
         with self.without_dropout():
-            return search(_FromCodes(self), given, given)
+            return search(_FromCodes(self), inputs, inputs)
 
     def start(self, codes: Tensor) -> tuple[Memory, State]:
-        """(batch, d_code) -> what the decoder remembers, and its state before the first token; see `scores_after` and `step`"""
+        """(batch, d_code) -> the memory of the decoder, and its state before the first token; see `scores_after` and `step`"""
         return self.decoder.initial_state(codes, [codes] * self.config.n_layers, codes)
 
     def encode(self, tokens: Tensor, lengths: Tensor) -> tuple[Memory, State]:
-        """The start of the decoder at the codes of these texts, as a search wants it."""
+        """The start of the decoder from the codes of these texts; a search calls this."""
         return self.start(self.codes(tokens, lengths))
 
     @torch.inference_mode()
     def coded(self, tokens: npt.NDArray[Any], lengths: npt.NDArray[Any]) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float64] | None]:
-        """`codes` of numpy arrays, without dropout; and of a variational one the nats of each text's divergence (batch,)"""
+        """`codes` from and to numpy arrays, without dropout; for a variational model also the divergence of each text in nats (batch,)"""
         with self.without_dropout():
-            given: Mapping[str, Tensor] = as_tensors({"tokens": tokens, "lengths": lengths}, self.device)
-            mean, log_variance = self._codes(**given)
+            inputs: Mapping[str, Tensor] = as_tensors({"tokens": tokens, "lengths": lengths}, self.device)
+            mean, log_variance = self._codes(**inputs)
         nats = None if log_variance is None else divergence(mean.double(), log_variance.double()).sum(dim=1).cpu().numpy()
         return mean.float().cpu().numpy(), nats
 
     def _codes(self, tokens: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor | None]:
-        assert self.source_embedding is not None, "it reads texts"
+        assert self.source_embedding is not None, "an autoencoder reads texts"
         return self.encoder.codes(self.dropout(self.source_embedding(self.token_dropout(tokens))), lengths)
 
 
 class _FromCodes:
-    """The decoder of an autoencoder as a search knows it, with codes in the place of the tokens that it reads."""
+    """The decoder of an autoencoder in the form that a search expects, with codes in place of source tokens."""
 
     def __init__(self, network: Autoencoder) -> None:
         self.network, self.step = network, network.step
@@ -131,9 +131,9 @@ class _FromCodes:
 
 
 class CodeClassifier(SequenceNetwork):
-    """The same encoder, and scores for classes, or a number, of the code; without a head the code itself.
+    """The same encoder, with class scores or a number computed from the code; without a head it returns the code.
 
-    Its weights have the names that they have in an `Autoencoder`, so that `model.init_from` finds them.
+    Its weights have the same names as in an `Autoencoder`, so that `model.init_from` finds them.
     """
 
     def __init__(self, config: AutoencoderConfig, n_tokens: int, head: Head | None) -> None:
@@ -145,11 +145,11 @@ class CodeClassifier(SequenceNetwork):
         self.output = TextOutput(nn.Identity(), nn.Dropout(config.dropout), config.d_code, class_count(head))
 
     def encode(self, tokens: Tensor, lengths: Tensor, **more: Tensor) -> Tensor:
-        """(batch, seq) -> (batch, seq, hidden_size), twice that in both directions"""
+        """(batch, seq) -> (batch, seq, hidden_size), twice that if bidirectional"""
         return self.encoder(self._embedded(tokens), lengths)
 
     def forward(self, tokens: Tensor, lengths: Tensor, **more: Any) -> Tensor:
-        """(batch, seq) -> (batch, n_classes); an autoencoder's texts end in [EOS], so that is put behind these"""
+        """(batch, seq) -> (batch, n_classes); appends [EOS] to each text, as the autoencoder does"""
         assert isinstance(self.output, TextOutput)
         ended = functional.pad(tokens, (0, 1)).scatter(1, lengths.unsqueeze(1).long(), EOS)
         return self.output.classify(self.encoder.codes(self._embedded(ended), lengths + 1)[0])
@@ -159,7 +159,7 @@ class CodeClassifier(SequenceNetwork):
 
 
 def build_autoencoder(config: AutoencoderConfig, n_tokens: int, head: Head | None) -> Autoencoder | CodeClassifier:
-    """The whole of it where texts are to be written, otherwise what reads."""
+    """An `Autoencoder` to generate texts, otherwise its encoder in a `CodeClassifier`."""
     if head is not None and head.kind == "sequence":
         return Autoencoder(config, n_tokens, head)
     return CodeClassifier(config, n_tokens, head)

@@ -1,4 +1,4 @@
-"""Generative adversarial networks that write tokens by Gumbel-softmax (Jang et al. 2017; Kusner and Hernández-Lobato 2016)."""
+"""Generative adversarial networks that generate tokens by Gumbel-softmax (Jang et al. 2017; Kusner and Hernández-Lobato 2016)."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -21,9 +21,9 @@ NEVER_WRITTEN = [number for number in range(len(SPECIAL_TOKENS)) if number not i
 
 
 class Writer(nn.Module):
-    """Noise -> recurrent decoder -> for each place a row of shares of all tokens, which the next place reads.
+    """Noise -> recurrent decoder -> at each position a relaxed one-hot row over all tokens, which the next position reads.
 
-    Its weights have the names that they have in an `Autoencoder`, so that it can start as the decoder of one.
+    Its weights have the same names as in an `Autoencoder`, so that they can be initialised from one.
     """
 
     def __init__(self, config: WriterConfig, d_noise: int, n_tokens: int) -> None:
@@ -42,27 +42,27 @@ class Writer(nn.Module):
         return self.write(noise, length, lambda scores, _: functional.gumbel_softmax(scores, temperature, self.config.hard))
 
     def write(self, noise: Tensor, length: int, choose: Callable[[Tensor, int], Tensor]) -> Tensor:
-        """(batch, d_noise), a choice (batch, n_tokens) scores, place -> (batch, n_tokens) -> (batch, length, n_tokens)
+        """(batch, d_noise) -> (batch, length, n_tokens); `choose` maps scores (batch, n_tokens) and a position to a row (batch, n_tokens)
 
-        What follows an [EOS] counts nothing, and what follows a share of one so much less.
+        Each row is scaled by the probability that the text has not ended: 0 after an [EOS].
         """
         memory, state = self.decoder.initial_state(noise, [noise] * self.config.n_layers, noise)
         row = functional.one_hot(noise.new_full((len(noise),), BOS, dtype=torch.long), len(self.barred)).to(noise)
-        rows, going_on = [], noise.new_ones(len(noise), 1)
+        rows, continuing = [], noise.new_ones(len(noise), 1)
         for place in range(length):
-            read = self.dropout(row @ self.target_embedding.weight).unsqueeze(1)
-            seen, _, state = self.decoder.read(read, memory, state)
-            scores = self.output.scores(self.dropout(self.decoder.vectors(seen))).squeeze(1).float()
+            embedded = self.dropout(row @ self.target_embedding.weight).unsqueeze(1)
+            states, _, state = self.decoder.read(embedded, memory, state)
+            scores = self.output.scores(self.dropout(self.decoder.vectors(states))).squeeze(1).float()
             row = choose(scores + self.barred, place)
-            rows.append(row * going_on)
-            going_on = going_on * (1 - row[:, EOS : EOS + 1])
+            rows.append(row * continuing)
+            continuing = continuing * (1 - row[:, EOS : EOS + 1])
         return torch.stack(rows, dim=1)
 
 
 class Reader(nn.Module):
-    """Rows of shares of all tokens -> convolutions over their mean embeddings -> a score.
+    """Relaxed one-hot rows -> convolutions over their mean embeddings -> a score.
 
-    Each place counts by the sum of its shares, 0 behind the end, so no score depends on how far texts are filled up.
+    Each position is weighted by the sum of its row, 0 after the end, so scores do not depend on padding.
     """
 
     def __init__(self, config: ReaderConfig, n_tokens: int) -> None:
@@ -80,7 +80,7 @@ class Reader(nn.Module):
 
 
 class GumbelGan(Gan):
-    """Noise -> writer -> rows of shares of all tokens -> reader -> score; the rows of a real text are 1 at its tokens and 0 elsewhere."""
+    """Noise -> writer -> relaxed one-hot rows -> reader -> score; the rows of a real text are one-hot."""
 
     config: GumbelGanConfig
 
@@ -91,7 +91,7 @@ class GumbelGan(Gan):
         self.discriminator = Reader(config.discriminator, n_tokens)
 
     def prepared(self, inputs: Mapping[str, Any]) -> dict[str, Any]:
-        """The texts as ids, [EOS] behind each."""
+        """The texts as ids, each with [EOS] at its end."""
         texts: Texts = inputs["texts"]
         tokens, lengths = texts.ended(inputs["rows"])
         return {"tokens": tokens, "lengths": lengths}
@@ -99,11 +99,11 @@ class GumbelGan(Gan):
     def real(self, inputs: Mapping[str, Tensor]) -> Tensor:
         """(batch, seq), (batch,) -> (batch, seq, n_tokens)"""
         tokens, lengths = inputs["tokens"], inputs["lengths"]
-        known = torch.arange(tokens.shape[1], device=tokens.device) < lengths.unsqueeze(1)
-        return functional.one_hot(tokens.long(), self.n_tokens).float() * known.unsqueeze(2)
+        mask = torch.arange(tokens.shape[1], device=tokens.device) < lengths.unsqueeze(1)
+        return functional.one_hot(tokens.long(), self.n_tokens).float() * mask.unsqueeze(2)
 
     def drawn(self, real: Tensor, step: int) -> tuple[Tensor, int, float]:
-        """(batch, d_noise), places as the real ones have, and the temperature; the writer draws more noise for each place"""
+        """Noise (batch, d_noise), the length of the real texts, and the temperature; the writer draws more noise at each position"""
         noise = torch.randn(len(real), self.config.d_noise, device=real.device)
         return noise, real.shape[1], self.config.generator.temperature_at(step)
 
@@ -112,19 +112,19 @@ class GumbelGan(Gan):
         return self.both_scores(self.real({"tokens": tokens, "lengths": lengths}))
 
     def n_noise(self, max_length: int) -> int:
-        """One number more for each token that is drawn."""
+        """`d_noise`, and one more number for each sampled token."""
         return self.config.d_noise + max_length
 
     def written(self, noise: Tensor, max_length: int) -> tuple[list[Sequence[int]], Tensor]:
-        """Texts whose tokens are drawn by their probabilities, as Gumbel-softmax draws single ones, and their rows."""
+        """Texts sampled by the probabilities of their tokens, as Gumbel-softmax with `hard` samples them, and their one-hot rows."""
         assert isinstance(self.generator, Writer)
-        first, points = noise[:, : self.config.d_noise], torch.special.ndtr(noise[:, self.config.d_noise :])
+        first, uniform = noise[:, : self.config.d_noise], torch.special.ndtr(noise[:, self.config.d_noise :])
 
-        def drawn(scores: Tensor, place: int) -> Tensor:
-            shares = (scores / self.config.generator.sampling_temperature).softmax(dim=1)
-            chosen = places_at(shares, points[:, place : place + 1]).squeeze(1)
+        def sample(scores: Tensor, place: int) -> Tensor:
+            probabilities = (scores / self.config.generator.sampling_temperature).softmax(dim=1)
+            chosen = places_at(probabilities, uniform[:, place : place + 1]).squeeze(1)
             return functional.one_hot(chosen, self.n_tokens).float()
 
-        rows = self.generator.write(first, max_length, drawn)
+        rows = self.generator.write(first, max_length, sample)
         tokens, kept = rows.argmax(dim=2), rows.sum(dim=2).bool() & ~rows[:, :, EOS].bool()
         return [text[is_kept].tolist() for text, is_kept in zip(tokens, kept, strict=True)], rows

@@ -1,4 +1,4 @@
-"""A label as a source: one learned vector for each."""
+"""Labels as sources: one learned vector per label."""
 
 from torch import Tensor, nn
 
@@ -7,7 +7,7 @@ from ..layers.embedding import SPREAD
 
 
 class LabelEncoder(nn.Module):
-    """The vector of a label; there are no special ones."""
+    """Looks up the vector of a label; there are no special labels."""
 
     def __init__(self, config: LabelEncoderConfig, n_labels: int) -> None:
         super().__init__()

@@ -14,9 +14,9 @@ from .network import Network
 
 
 class PictureCnn(Network):
-    """Pixels -> (convolution -> norm -> non-linearity -> max pooling) for each size -> fully connected layers -> one score for each class.
+    """Pixels -> (convolution -> norm -> non-linearity -> max pooling) per layer -> fully connected layers -> one score for each class.
 
-    Convolutions see zeros beyond the edges, so they keep the size of the picture; pooling divides it, and drops what is left over.
+    Convolutions are zero-padded, so they keep the size of the picture; pooling divides it, and drops the remainder.
     """
 
     def __init__(self, config: PictureCnnConfig, picture_size: tuple[int, int], head: Head | None) -> None:
@@ -36,7 +36,7 @@ class PictureCnn(Network):
 
     @property
     def d_vector(self) -> int:
-        """Size of what the output reads."""
+        """Size of the vector that the output reads."""
         return self._d_vector
 
     def forward(self, pictures: Tensor) -> Tensor:
@@ -50,12 +50,12 @@ def _block(config: PictureCnnConfig, n_inputs: int, n_filters: int, size: int, p
 
 
 def _for_each(sizes: list[int], config: PictureCnnConfig) -> list[int]:
-    """One size for each convolution, where a single one is for all."""
+    """One size for each convolution; a single size applies to all."""
     return sizes * len(config.n_filters) if len(sizes) == 1 else sizes
 
 
 def _pooled(picture_size: tuple[int, int], pools: Sequence[int]) -> tuple[int, int]:
-    """Height and width after the last pooling. Raises ConfigError where nothing is left."""
+    """Height and width after the last pooling. Raises ConfigError if nothing is left."""
     height, width = picture_size
     for pool in pools:
         height, width = height // pool, width // pool

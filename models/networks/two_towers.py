@@ -1,4 +1,4 @@
-"""Two texts, each made a vector by an encoder, and an output that reads both vectors (Bromley et al. 1993; Conneau et al. 2017)."""
+"""Two texts, each encoded as a vector, and an output that reads both vectors (Bromley et al. 1993; Conneau et al. 2017)."""
 
 from collections.abc import Callable
 from typing import Any
@@ -18,7 +18,7 @@ from .network import Network, as_tensors
 
 
 class TwoTowers(Network):
-    """Encoder of the first text, encoder of the second (the same one where weights are shared), output of both."""
+    """Encoder of the first text, encoder of the second (the same one if weights are shared), output over both vectors."""
 
     def __init__(self, config: NetworkConfig, towers: TowersConfig, new_encoder: Callable[[], Network], head: Head | None) -> None:
         super().__init__(config)
@@ -29,32 +29,32 @@ class TwoTowers(Network):
                        PairOutput(towers, self.first.d_vector, config.dropout, class_count(head)))
 
     def encode(self, second: bool = False, **inputs: Tensor) -> Tensor:
-        """One text of each row, by the names that its encoder gives its inputs -> (batch, d_vector)"""
+        """One text of each row, as the inputs of its encoder -> (batch, d_vector)"""
         tower = self.second if second and self.second is not None else self.first
         return tower(**inputs)
 
     def forward(self, **inputs: Any) -> Tensor | dict[str, Tensor]:
-        """The inputs of both texts, those of the second as `other_...` -> (batch, n_outputs), or for ranking a vector of each text."""
+        """The inputs of both texts, those of the second as `other_...` -> (batch, n_outputs), or for ranking a vector of each text"""
         own, others = apart(inputs)
         return self.output(self.encode(**own), self.encode(second=True, **others))
 
     @torch.inference_mode()
     def vectors(self, second: bool = False, **inputs: Any) -> npt.NDArray[np.float32]:
-        """(batch, d_vector) of first texts or of second ones, whose dot products are scores; for ranking."""
-        assert isinstance(self.output, VectorOutput), "of a model that ranks"
+        """(batch, d_vector): vectors of first or of second texts, whose dot products are scores; for ranking."""
+        assert isinstance(self.output, VectorOutput), "only a model for ranking has vectors"
         with self.without_dropout():
             return self.output.scaled(self.encode(second, **as_tensors(inputs, self.device))).float().cpu().numpy()
 
 
 class VectorOutput(nn.Module):
-    """The vectors themselves, of length 1 where they are compared by their cosine: a score is a dot product."""
+    """The vectors themselves, scaled to length 1 for the cosine: a score is a dot product."""
 
     def __init__(self, towers: TowersConfig) -> None:
         super().__init__()
         self.combine = towers.combine
 
     def forward(self, first: Tensor, second: Tensor) -> dict[str, Tensor]:
-        """(n_first, d_vector), (n_second, d_vector) -> the same by name"""
+        """(n_first, d_vector), (n_second, d_vector) -> the vectors by name"""
         return {"queries": self.scaled(first), "candidates": self.scaled(second)}
 
     def scaled(self, vectors: Tensor) -> Tensor:
@@ -63,7 +63,7 @@ class VectorOutput(nn.Module):
 
 
 class PairOutput(nn.Module):
-    """From the vectors of two texts to scores; without `n_outputs`, to what the scores would read."""
+    """From the vectors of two texts to scores; without `n_outputs`, to the input of the scores."""
 
     def __init__(self, towers: TowersConfig, d_vector: int, dropout: float, n_outputs: int | None) -> None:
         super().__init__()
@@ -73,7 +73,7 @@ class PairOutput(nn.Module):
         self.hidden = nn.Sequential(nn.Dropout(0.0 if d_combined == 1 else dropout), *dense_layers(sizes, "relu", dropout))
         self.scores = nn.Identity() if n_outputs is None else nn.Linear(sizes[-1], n_outputs)
         if towers.combine == "cosine" and isinstance(self.scores, nn.Linear):
-            # Texts that are alike begin at 1, those that have nothing in common at -1: a random sign would first have to be unlearned.
+            # Initially 1 for a cosine of 1 and -1 for a cosine of 0: a random sign would first have to be unlearned.
             nn.init.constant_(self.scores.weight, 2.0)
             nn.init.constant_(self.scores.bias, -1.0)
 

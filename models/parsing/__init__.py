@@ -1,1 +1,1 @@
-"""Dependency parsers: trees from the scores of arcs, and a parser of transitions."""
+"""Dependency parsing: trees from arc scores, and a transition-based parser."""

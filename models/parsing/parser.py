@@ -1,4 +1,4 @@
-"""A parser that reads a sentence from left to right and decides at each transition by an averaged perceptron. No torch."""
+"""A parser that reads a sentence from left to right and chooses each transition by an averaged perceptron. No torch."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -32,15 +32,15 @@ from .features import (
 from .transitions import N_TRANSITIONS, Configurations, IntArray
 
 Sentences = Sequence[Sequence[tuple[str, ...]]]
-"""Each word with the value of each column."""
+"""Each word as a tuple of the values of its columns."""
 FloatArray = npt.NDArray[np.float32]
 
 BATCH = 32
-"""Sentences that are learned from side by side."""
+"""Sentences per training batch."""
 POOL = 50
-"""Batches of sentences that are sorted by length together."""
+"""Batches whose sentences are sorted by length together."""
 FEWER_BITS = 3
-"""Of the hash of an arc's features, which are looked at less often."""
+"""How many hash bits arc features have less, since they are used less often."""
 
 
 class Example(NamedTuple):
@@ -54,9 +54,9 @@ class Example(NamedTuple):
 class Parser:
     """Arc-hybrid transitions with a dynamic oracle (Goldberg and Nivre 2013).
 
-    A perceptron chooses among the legal transitions, and a second one the relation of each arc as soon as it is made. Where the transition
-    that was chosen loses an arc of the gold tree that another would not, the weights are corrected; the parser then mostly goes on from its
-    own choice. The model is the average of the weights after each step.
+    One perceptron chooses among the legal transitions, a second one the relation of each arc as soon as it is added. If the chosen
+    transition loses more gold arcs than another would, the weights are corrected; the parser then mostly continues from its own choice. The
+    model is the average of the weights after each step.
     """
 
     scores_are: Literal["trees"] = "trees"
@@ -68,19 +68,19 @@ class Parser:
         self._bits = config.hash_bits, config.hash_bits - FEWER_BITS
 
     def describe(self) -> dict[str, int]:
-        """Relations, and once fitted words and the weights that are not zero."""
-        weights = 0 if self._n_columns is None else sum(int(np.count_nonzero(each)) for each in (self._transitions, self._relations))
+        """Number of relations, and once fitted the numbers of words and of non-zero weights."""
+        weights = 0 if self._n_columns is None else sum(int(np.count_nonzero(table)) for table in (self._transitions, self._relations))
         return {"relations": self.n_relations, "words": len(self._words), "weights": weights}
 
     def fit(self, sentences: Sentences, targets: Targets, seed: int, report: Report = silent) -> None:
-        """Learn from the `heads` and `relations` among the targets, ids (n_sentences, longest); of words without a head nothing is learned.
+        """Learn from the targets `heads` and `relations`, ids (n_sentences, longest); words without a head are skipped.
 
-        Raises TrainingError for ids that do not fit the number of relations, and where no word has a head.
+        Raises TrainingError for relations out of range, and if no word has a head.
         """
         heads, relations = (np.where(mask, values, UNKNOWN_TAG) for values, mask in (targets["heads"], targets["relations"]))
         if not (heads >= 0).any() or relations.max() >= self.n_relations:
-            raise TrainingError(f"A perceptron_parser learns from heads and relations, ids between 0 and {self.n_relations - 1}; the "
-                                "training sentences have none, or others. Look at the data.")
+            raise TrainingError("A perceptron_parser learns from heads and relations, but the training sentences have none, or relation "
+                                f"ids outside 0 to {self.n_relations - 1}. Check the data.")
         examples = [Example(words, *(ids[row, : len(words)].tolist() for ids in (heads, relations)))
                     for row, words in enumerate(sentences) if len(words)]
         counts = Counter(word[0].lower() for words in sentences for word in words)
@@ -95,18 +95,18 @@ class Parser:
         order = np.argsort(-lengths, kind="stable")
         state, table = self._start([sentences[row] for row in order.tolist()])
         for n_done in range(2 * int(lengths.max(initial=0))):
-            state.go_on(n_done)
+            state.drop_finished(n_done)
             scores = _sums(self._transitions, self._state_templates.rows(state_atoms(state, table)))
             chosen = np.where(state.legal(), scores, -np.inf).argmax(axis=1)
             features = self._arc_templates.rows(arc_atoms(state, *state.arcs(chosen), table))
             state.take(chosen, _sums(self._relations, features).argmax(axis=1))
         places = np.argsort(order, kind="stable")
-        found = [(state.heads[place, 1 : length + 1], state.relations[place, 1 : length + 1])
+        trees = [(state.heads[place, 1 : length + 1], state.relations[place, 1 : length + 1])
                  for place, length in zip(places.tolist(), lengths.tolist(), strict=True)]
-        return [heads for heads, _ in found], [relations for _, relations in found]
+        return [heads for heads, _ in trees], [relations for _, relations in trees]
 
     def save(self, folder: Path) -> None:
-        """Write `model.npz` into a folder that is there: of both tables the rows that are not zero."""
+        """Write `model.npz` into an existing folder: the non-zero rows of both tables."""
         arrays: dict[str, npt.NDArray[Any]] = {"words": packed(self._words), "n_columns": np.array([self._n_columns])}
         for name, table in (("transitions", self._transitions), ("relations", self._relations)):
             rows = np.flatnonzero(table.any(axis=1))
@@ -114,7 +114,7 @@ class Parser:
         write_arrays(folder, self._about(), arrays)
 
     def load(self, folder: Path) -> None:
-        """Read `model.npz`. Raises RunError for a damaged file, or one of another kind or size; runs no code."""
+        """Read `model.npz`. Raises RunError for a damaged file, or one of another model type or size; runs no code."""
         with opened_arrays(folder, self._about()) as arrays:
             n_columns = int(checked(arrays["n_columns"], np.int64, (1,))[0])
             if not 1 <= n_columns <= 1000:
@@ -149,17 +149,17 @@ class Parser:
 
     def _learn_from(self, examples: Sequence[Example], transitions: Weights, relations: Weights, exploration: float,
                     random: np.random.Generator) -> None:
-        """Parse some sentences, the longest first, and correct the weights after each transition."""
+        """Parse sentences, longest first, and correct the weights after each transition."""
         state, table = self._start([example.words for example in examples])
         gold_heads, gold_relations = (np.full(state.heads.shape, UNKNOWN_TAG) for _ in range(2))
         for row, (_, heads, names) in enumerate(examples):
             gold_heads[row, 1 : len(heads) + 1], gold_relations[row, 1 : len(heads) + 1] = heads, names
         for n_done in range(2 * len(examples[0].words)):
-            state.go_on(n_done)
+            state.drop_finished(n_done)
             features = self._state_templates.rows(state_atoms(state, table))
             legal = state.legal()
             scores = np.where(legal, _sums(transitions.now, features), -np.inf)
-            costs = np.where(legal, state.costs(gold_heads), state.nothing)  # more than any legal one
+            costs = np.where(legal, state.costs(gold_heads), state.nothing)  # more than any legal cost
             cheapest = costs == costs.min(axis=1, keepdims=True)
             predicted = scores.argmax(axis=1)
             wrong = ~cheapest[state.rows, predicted]
@@ -168,14 +168,14 @@ class Parser:
             chosen = np.where(random.random(len(gold)) < exploration, predicted, gold)
             rows, heads, dependents = arcs = state.arcs(chosen)
             features = self._arc_templates.rows(arc_atoms(state, *arcs, table))
-            named = _sums(relations.now, features).argmax(axis=1)
+            guessed = _sums(relations.now, features).argmax(axis=1)
             right = np.where(gold_heads[rows, dependents] == heads, gold_relations[rows, dependents], UNKNOWN_TAG)
-            relations.correct(features, right, named)
-            state.take(chosen, named if exploration else np.where(right == UNKNOWN_TAG, named, right))
+            relations.correct(features, right, guessed)
+            state.take(chosen, guessed if exploration else np.where(right == UNKNOWN_TAG, guessed, right))
 
 
 def _batches(lengths: IntArray, random: np.random.Generator) -> Iterator[IntArray]:
-    """All sentences once, in random order, in batches of similar length with the longest first."""
+    """All sentences once, in random order, in batches of similar length, longest first."""
     order = random.permutation(len(lengths))
     pools = [order[start : start + POOL * BATCH] for start in range(0, len(order), POOL * BATCH)]
     batches = [pool[start : start + BATCH] for pool in (each[np.argsort(-lengths[each], kind="stable")] for each in pools)
@@ -185,12 +185,12 @@ def _batches(lengths: IntArray, random: np.random.Generator) -> Iterator[IntArra
 
 
 def _sums(weights: FloatArray, features: IntArray) -> FloatArray:
-    """(n_rows, n_outputs), (n, n_templates) -> (n, n_outputs); a third of the time of `weights[features].sum(axis=1)`"""
+    """(n_rows, n_outputs), (n, n_templates) -> (n, n_outputs); takes a third of the time of `weights[features].sum(axis=1)`"""
     return np.einsum("nto->no", np.take(weights, features, axis=0))
 
 
 def _table(arrays: Mapping[str, npt.NDArray[Any]], name: str, bits: int, n_outputs: int) -> FloatArray:
-    """The weights of a file. Raises ValueError for rows that are not in order or outside the table, and for what is not finite."""
+    """The weights in a file. Raises ValueError for rows that are out of order or outside the table, and for weights that are not finite."""
     rows = checked(arrays[f"{name}_rows"], np.int64, (None,))
     weights = checked(arrays[f"{name}_weights"], np.float32, (len(rows), n_outputs))
     if len(rows) and (rows[0] < 0 or rows[-1] >= 2**bits or np.any(np.diff(rows) <= 0)):

@@ -1,4 +1,4 @@
-"""The best dependency tree by the scores of its arcs: maximum spanning arborescence with a single root (Chu and Liu 1965; Edmonds 1967)."""
+"""The dependency tree with the best arc scores: maximum spanning arborescence with a single root (Chu and Liu 1965; Edmonds 1967)."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ IntArray = npt.NDArray[np.integer[Any]]
 
 
 def best_tree(scores: FloatArray) -> IntArray:
-    """(n, n + 1) finite scores of each word's head, the root first -> (n,): the head of each word in the best tree with one root.
+    """(n, n + 1) finite scores of heads for each word, the root first -> (n,): the head of each word in the best tree with one root.
 
     Heads are words counted from 1, and 0 for the root; a word is never its own head.
     """
@@ -19,66 +19,66 @@ def best_tree(scores: FloatArray) -> IntArray:
     square[1:] = scores
     np.fill_diagonal(square, -np.inf)
     heads = square[1:].argmax(axis=1)
-    if n and ((heads == 0).sum() != 1 or _circle(np.append(0, heads)) is not None):
+    if n and ((heads == 0).sum() != 1 or _cycle(np.append(0, heads)) is not None):
         spread = square[1:][np.isfinite(square[1:])]
-        # With each arc from the root so much worse than any other, the best tree has as few of them as can be: one.
+        # Arcs from the root become so much worse than all others that the best tree has as few of them as possible: one.
         square[1:, 0] -= (float(spread.max()) - float(spread.min()) + 1) * (n + 1)
         heads = _arborescence(square)[1:]
     return heads.astype(np.int64)
 
 
 def _arborescence(scores: FloatArray) -> IntArray:
-    """(m, m) scores [dependent, head], node 0 the root -> (m,) heads of the best arborescence; that of the root means nothing.
+    """(m, m) scores [dependent, head], node 0 the root -> (m,) heads of the best arborescence; the head of the root has no meaning.
 
-    Circles become single nodes, one after the other, in place of one of their nodes, so that time and memory grow with m²; `scores` is
+    Cycles are contracted one after the other, each into one of its own nodes, so that time and memory grow with m²; `scores` is
     overwritten.
     """
     m = len(scores)
     heads = scores.argmax(axis=1)
     heads[0] = 0
-    words = np.indices((m, m), dtype=np.int32)  # the two words whose arc is best of those between two nodes: dependent and head
-    nodes, alive = list(range(m)), np.ones(m, dtype=bool)  # which node is at a place by now, numbered in the order in which they arose
-    arcs, circles = dict[int, IntArray](), dict[int, list[int]]()
-    while (circle := _circle(heads)) is not None:
-        circles[m + len(circles)] = inside = [nodes[place] for place in circle]
-        arcs.update(zip(inside, words[:, circle, heads[circle]].T, strict=True))
-        _contract(circle, scores, words, heads)
-        nodes[circle[0]], alive[circle[1:]] = m + len(circles) - 1, False
+    words = np.indices((m, m), dtype=np.int32)  # dependent and head of the best arc between two nodes
+    nodes, alive = list(range(m)), np.ones(m, dtype=bool)  # the node at each position, numbered in order of creation
+    arcs, cycles = dict[int, IntArray](), dict[int, list[int]]()
+    while (cycle := _cycle(heads)) is not None:
+        cycles[m + len(cycles)] = inside = [nodes[place] for place in cycle]
+        arcs.update(zip(inside, words[:, cycle, heads[cycle]].T, strict=True))
+        _contract(cycle, scores, words, heads)
+        nodes[cycle[0]], alive[cycle[1:]] = m + len(cycles) - 1, False
     left = np.flatnonzero(alive)[1:]
     pending = [nodes[place] for place in left]
     arcs.update(zip(pending, words[:, left, heads[left]].T, strict=True))
-    return _expanded(pending, arcs, circles, m)
+    return _expanded(pending, arcs, cycles, m)
 
 
-def _contract(circle: IntArray, scores: FloatArray, words: IntArray, heads: IntArray) -> None:
-    """Put one node in place of the first of a circle. An arc into it replaces the arc of the circle into the same word."""
-    place, everywhere = circle[0], np.arange(len(scores))
-    gains = scores[circle] - scores[circle, heads[circle]][:, None]
-    entered, left = circle[gains.argmax(axis=0)], circle[scores[:, circle].argmax(axis=1)]
+def _contract(cycle: IntArray, scores: FloatArray, words: IntArray, heads: IntArray) -> None:
+    """Contract a cycle into its first node. An arc into it replaces the arc of the cycle into the same word."""
+    place, everywhere = cycle[0], np.arange(len(scores))
+    gains = scores[cycle] - scores[cycle, heads[cycle]][:, None]
+    entered, left = cycle[gains.argmax(axis=0)], cycle[scores[:, cycle].argmax(axis=1)]
     words_in, words_out, out = words[:, entered, everywhere], words[:, everywhere, left], scores[everywhere, left]
     scores[place], scores[:, place] = gains.max(axis=0), out
     words[:, place], words[:, :, place] = words_in, words_out
-    scores[place, place] = scores[circle[1:]] = scores[:, circle[1:]] = -np.inf
-    heads[(heads[:, None] == circle).any(axis=1)] = place
-    heads[circle] = 0
+    scores[place, place] = scores[cycle[1:]] = scores[:, cycle[1:]] = -np.inf
+    heads[(heads[:, None] == cycle).any(axis=1)] = place
+    heads[cycle] = 0
     heads[place] = scores[place].argmax()
 
 
-def _expanded(pending: list[int], arcs: dict[int, IntArray], circles: dict[int, list[int]], m: int) -> IntArray:
-    """The head of each word, from the best arc into each node: the arc into a circle replaces one inside, the others stay."""
+def _expanded(pending: list[int], arcs: dict[int, IntArray], cycles: dict[int, list[int]], m: int) -> IntArray:
+    """The head of each word, from the best arc into each node: the arc into a cycle replaces one inside it, the others stay."""
     heads = np.zeros(m, dtype=np.int64)
-    around = {node: circle for circle, inside in circles.items() for node in inside}
+    cycle_of = {node: cycle for cycle, inside in cycles.items() for node in inside}
     while pending:
         entered = pending.pop()
         node, heads[arcs[entered][0]] = int(arcs[entered][0]), arcs[entered][1]
         while node != entered:
-            pending += [each for each in circles[around[node]] if each != node]
-            node = around[node]
+            pending += [other for other in cycles[cycle_of[node]] if other != node]
+            node = cycle_of[node]
     return heads
 
 
-def _circle(heads: IntArray) -> IntArray | None:
-    """The nodes of a circle, if there is one; node 0 is the root."""
+def _cycle(heads: IntArray) -> IntArray | None:
+    """The nodes of a cycle, or None; node 0 is the root."""
     seen = np.zeros(len(heads), dtype=np.int64)
     for start in range(1, len(heads)):
         node = start
@@ -86,8 +86,8 @@ def _circle(heads: IntArray) -> IntArray | None:
             seen[node] = start
             node = int(heads[node])
         if node and seen[node] == start:
-            circle = [node]
-            while (node := int(heads[node])) != circle[0]:
-                circle.append(node)
-            return np.array(circle)
+            cycle = [node]
+            while (node := int(heads[node])) != cycle[0]:
+                cycle.append(node)
+            return np.array(cycle)
     return None

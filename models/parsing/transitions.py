@@ -1,4 +1,4 @@
-"""Arc-hybrid transitions (Kuhlmann et al. 2011) of several sentences at once, and what each transition costs (Goldberg and Nivre 2013)."""
+"""Arc-hybrid transitions (Kuhlmann et al. 2011) for several sentences at once, and the cost of each (Goldberg and Nivre 2013)."""
 
 from typing import Any
 
@@ -9,15 +9,15 @@ IntArray = npt.NDArray[np.integer[Any]]
 BoolArray = npt.NDArray[np.bool_]
 
 SHIFT, LEFT, RIGHT = range(3)
-"""Move the first word of the buffer onto the stack; make it the head of the stack's top; make the second of the stack the head of the top.
-The last two take the top off the stack."""
+"""SHIFT moves the first word of the buffer onto the stack; LEFT makes it the head of the stack's top; RIGHT makes the second word of the
+stack the head of the top. LEFT and RIGHT pop the stack."""
 N_TRANSITIONS = 3
 
 
 class Configurations:
-    """Stacks, buffers and arcs of sentences side by side, one in each row; the first sentence is the longest.
+    """Stacks, buffers and arcs of several sentences, one per row, the longest first.
 
-    Words count from 1. 0 is the root, at the bottom of the stack, which gets a dependent only when the buffer is empty, so that there is
+    Words count from 1. 0 is the root, at the bottom of the stack, which gets a dependent only when the buffer is empty, and therefore
     exactly one. `nothing` is the index of a missing word. A sentence of n words takes 2 n transitions.
     """
 
@@ -32,32 +32,32 @@ class Configurations:
         self.heads, self.relations = (np.full((n_rows, longest + 2), -1, dtype=np.int64) for _ in range(2))
         self.on_stack = np.zeros((n_rows, longest + 2), dtype=bool)
         self.on_stack[:, 0] = True
-        # Of each word the outermost child on either side, the one before it, and how many there are.
+        # For each word the outermost child on either side, the second outermost one, and the number of children.
         self.outermost, self.second = (np.full((n_rows, longest + 2, 2), self.nothing) for _ in range(2))
         self.n_children = np.zeros((n_rows, longest + 2, 2), dtype=np.int64)
 
-    def go_on(self, n_done: int) -> None:
-        """Leave out the sentences that are finished after so many transitions."""
+    def drop_finished(self, n_done: int) -> None:
+        """Drop the sentences that are finished after `n_done` transitions."""
         self.rows = np.arange(int((2 * self.lengths > n_done).sum()))
 
     def of_stack(self, place: int) -> IntArray:
-        """(rows,): the word at this place of the stack, 0 the top."""
+        """(rows,): the word at this position of the stack; 0 is the top."""
         depth = self.depth[self.rows]
         return np.where(depth > place, self.stack[self.rows, depth - 1 - place], self.nothing)
 
     def of_buffer(self, place: int) -> IntArray:
-        """(rows,): the word at this place of the buffer."""
+        """(rows,): the word at this position of the buffer."""
         words = self.next[self.rows] + place
         return np.where(words <= self.lengths[self.rows], words, self.nothing)
 
     def legal(self) -> BoolArray:
-        """(rows, 3): which transitions there are."""
+        """(rows, 3): which transitions are legal."""
         depth, waiting = self.depth[self.rows], self.next[self.rows] <= self.lengths[self.rows]
         return np.stack([waiting, waiting & (depth > 1), np.where(waiting, depth > 2, depth > 1)], axis=1)
 
     def costs(self, gold: IntArray) -> IntArray:
-        """(rows, 3): how many arcs of the gold tree, heads (n_rows, longest + 2) and -1 for what is no word, can no longer be reached
-        after each legal transition. Exact where the tree has no crossing arcs."""
+        """(rows, 3): how many gold arcs can no longer be reached after each legal transition; exact if the tree has no crossing arcs.
+        `gold`: heads (n_rows, longest + 2), -1 where there is no word."""
         rows, places = self.rows, np.arange(self.nothing + 1)
         top, second, first = self.of_stack(0), self.of_stack(1), self.next[rows]
         gold = gold[rows]
@@ -71,13 +71,13 @@ class Configurations:
         return np.stack([shift, left, right], axis=1)
 
     def arcs(self, transitions: IntArray) -> tuple[IntArray, IntArray, IntArray]:
-        """The rows in which a transition makes an arc, its head and its dependent."""
+        """The rows in which a transition adds an arc, its head and its dependent."""
         rows = np.flatnonzero(transitions != SHIFT)
         heads = np.where(transitions == LEFT, self.of_buffer(0), self.of_stack(1))
         return rows, heads[rows], self.of_stack(0)[rows]
 
     def take(self, transitions: IntArray, relations: IntArray) -> None:
-        """Take a transition in each row (rows,); relations are those of the arcs, in the order of `arcs`."""
+        """Apply one transition per row (rows,); `relations` are those of the new arcs, in the order of `arcs`."""
         shifted = np.flatnonzero(transitions == SHIFT)
         rows, heads, dependents = self.arcs(transitions)
         self.stack[shifted, self.depth[shifted]] = self.next[shifted]

@@ -1,1 +1,1 @@
-"""Generated texts: two players that learn from each other, and how good what they make is."""
+"""Adversarial text generation: a generator against a discriminator, and metrics of the generated texts."""

@@ -1,1 +1,1 @@
-"""Ranking of candidates for queries: predictions and metrics, and the losses that networks learn by."""
+"""Ranking of candidates for queries: predictions, metrics, and the losses of networks."""

@@ -1,4 +1,4 @@
-"""The losses of ranking: of each right answer, against all candidates that are less relevant to its query."""
+"""Ranking losses: each right answer against all candidates that are less relevant to its query."""
 
 from collections.abc import Mapping
 from typing import Any, assert_never
@@ -11,44 +11,44 @@ from ...configs.schema.tasks.ranking import InBatchSoftmaxConfig, MarginConfig, 
 from ..losses import Forward, Loss, Ratio, Targets
 
 NEGLIGIBLE = -1e30
-"""In place of minus infinity, whose gradient would not be a number where there is nothing else."""
+"""In place of minus infinity, whose gradient would be NaN if all candidates were masked."""
 
 
 class RankingLoss(Loss):
-    """The loss of the right answers of a batch; with `whole_batches` a candidate that is not known to answer a query does not."""
+    """The loss of the right answers of a batch; with `whole_batches`, candidates that are not judged for a query count as irrelevant."""
 
     def __init__(self, config: RankingLossConfig, whole_batches: bool) -> None:
-        self.config, self.unknown = config, 0.0 if whole_batches else torch.inf
+        self.config, self.unjudged = config, 0.0 if whole_batches else torch.inf
 
     def count(self, targets: Targets) -> Tensor:
-        """Right answers."""
+        """The number of right answers."""
         return _right(targets).sum()
 
     def sums(self, module: Forward, inputs: Mapping[str, Any], targets: Targets, count: Tensor, step: int) -> dict[str, Ratio]:
         """`loss` (with its graph) of one micro-batch."""
         vectors = module(**inputs)
-        with torch.autocast(vectors["queries"].device.type, enabled=False):  # a small temperature makes differences of 0.01 count
+        with torch.autocast(vectors["queries"].device.type, enabled=False):  # with a small temperature, differences of 0.01 matter
             scores = vectors["queries"].float() @ vectors["candidates"].float().T  # (n_queries, n_candidates)
         (queries, candidates), (relevance, _) = targets["judged"].values.unbind(1), targets["relevance"]
-        known = torch.full_like(scores, self.unknown).index_put((queries, candidates), relevance)
-        less = known[queries] < relevance.unsqueeze(1)  # (n, n_candidates)
+        relevances = torch.full_like(scores, self.unjudged).index_put((queries, candidates), relevance)
+        less = relevances[queries] < relevance.unsqueeze(1)  # (n, n_candidates)
         losses = losses_of(self.config, scores[queries, candidates], scores[queries], less)
         return {"loss": (losses.masked_fill(~_right(targets), 0).sum(), count)}
 
 
 def losses_of(config: RankingLossConfig, right: Tensor, others: Tensor, less: Tensor) -> Tensor:
-    """(n,) scores of right answers, (n, n_candidates) of all, and which of them are less relevant -> (n,)"""
+    """Scores of right answers (n,) and of all candidates (n, n_candidates), and which candidates are less relevant -> (n,)"""
     match config:
         case InBatchSoftmaxConfig(temperature=temperature):
-            against = (others / temperature).masked_fill(~less, NEGLIGIBLE).logsumexp(dim=1)
-            return functional.softplus(against - right / temperature)
+            negatives = (others / temperature).masked_fill(~less, NEGLIGIBLE).logsumexp(dim=1)
+            return functional.softplus(negatives - right / temperature)
         case MarginConfig(margin=margin):
-            each = functional.relu(margin - right.unsqueeze(1) + others)
+            losses = functional.relu(margin - right.unsqueeze(1) + others)
         case PairwiseLogisticConfig():
-            each = functional.softplus(others - right.unsqueeze(1))
+            losses = functional.softplus(others - right.unsqueeze(1))
         case _:
             assert_never(config)
-    return each.masked_fill(~less, 0).sum(dim=1) / less.sum(dim=1).clamp(min=1)
+    return losses.masked_fill(~less, 0).sum(dim=1) / less.sum(dim=1).clamp(min=1)
 
 
 def _right(targets: Targets) -> Tensor:

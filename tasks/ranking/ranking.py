@@ -1,4 +1,4 @@
-"""Ranking: which candidates answer a query. Numpy only; the losses of networks are in `losses.py`."""
+"""Ranking candidates by how well they answer a query. Numpy only; the losses of networks are in `losses.py`."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -26,12 +26,12 @@ if TYPE_CHECKING:
     from ..losses import Objective
 
 NEAREST = 5
-"""Candidates that are named for each text where no number is given."""
+"""Default number of candidates listed for each text."""
 
 
 @dataclass(frozen=True)
 class EncodedQueries(Predictions):
-    """Of each query its vector (1, d), those of its candidates (n, d), and what is known of them."""
+    """For each query its vector (1, d), the vectors of its candidates (n, d), and their judgements."""
 
     queries: list[Any]
     candidates: list[Any]
@@ -40,8 +40,8 @@ class EncodedQueries(Predictions):
 
 @dataclass(frozen=True)
 class Rankings(Predictions):
-    """Of each query: the metrics (rows, n), the sum of its losses and how many right answers they are of, the rank of the first one, what a
-    random order would give, and the best candidate with its score.
+    """For each query: the metrics (rows, n), the sum of its losses, the number of right answers, the rank of the first one, the expected
+    reciprocal rank of a random order, the top candidate with its score, and the texts of the highest relevance.
     """
 
     figures: FloatArray
@@ -55,7 +55,7 @@ class Rankings(Predictions):
 
 
 class Ranking(Task):
-    """The task: vectors of queries and candidates, ranks by their dot products, and metrics of these."""
+    """The task: vectors of queries and candidates, ranks by dot product, and ranking metrics."""
 
     predict_options = frozenset({"candidates", "top"})
 
@@ -70,11 +70,11 @@ class Ranking(Task):
 
     @classmethod
     def head_for(cls, config: RankingConfig, sizes: SizesData, labels: tuple[str, ...] = ()) -> Head:
-        """A vector of each text."""
+        """An output with one vector per text."""
         return Head("ranking", 0)
 
     def objectives(self, model: "nn.Module") -> "list[Objective]":
-        """What is minimised: the loss of right answers against less relevant candidates."""
+        """The loss of right answers against less relevant candidates."""
         from ..losses import Objective
         from .losses import RankingLoss
 
@@ -87,76 +87,76 @@ class Ranking(Task):
         return EncodedQueries(batch.rows, queries, [vectors["candidates"][known.places] for known in batch.gold], list(batch.gold))
 
     def completed(self, predictions: EncodedQueries) -> Rankings:
-        """The ranks among all candidates of the rows, or where a relevance is given among those of each query."""
-        found = list(self._ranked(predictions))
-        best = [max(zip(known.relevance, known.candidates, strict=True))[0] for known in predictions.known]
+        """Ranks among all candidates of the rows, or, with `task.relevance`, among the candidates of each query."""
+        rankings = list(self._ranked(predictions))
+        most_relevant = [max(known.relevance) for known in predictions.known]
         answers = [frozenset(text for text, relevance in zip(known.candidates, known.relevance, strict=True) if relevance == highest)
-                   for known, highest in zip(predictions.known, best, strict=True)]
+                   for known, highest in zip(predictions.known, most_relevant, strict=True)]
         expected = cache(chance)
         return Rankings(
             predictions.rows,
-            figures=np.array([figures_of(each.ranks, each.relevance) for each in found]).reshape(-1, len(FIGURES)),
-            losses=np.array([each.losses.sum() for each in found]),
-            right=np.array([len(each.ranks) for each in found]),
-            ranks=np.array([each.ranks.min() for each in found]),
-            by_chance=np.array([expected(len(each.ranks), each.n_candidates) for each in found]),
-            best=[each.best for each in found],
-            scores=np.array([each.score for each in found]),
+            figures=np.array([figures_of(each.ranks, each.relevance) for each in rankings]).reshape(-1, len(FIGURES)),
+            losses=np.array([each.losses.sum() for each in rankings]),
+            right=np.array([len(each.ranks) for each in rankings]),
+            ranks=np.array([each.ranks.min() for each in rankings]),
+            by_chance=np.array([expected(len(each.ranks), each.n_candidates) for each in rankings]),
+            best=[each.best for each in rankings],
+            scores=np.array([each.score for each in rankings]),
             answers=answers,
         )
 
-    def _ranked(self, given: EncodedQueries) -> Iterator[Ranked]:
+    def _ranked(self, encoded: EncodedQueries) -> Iterator[Ranked]:
         if self.config.relevance is not None:
-            for query, candidates, known in zip(given.queries, given.candidates, given.known, strict=True):
+            for query, candidates, known in zip(encoded.queries, encoded.candidates, encoded.known, strict=True):
                 yield from ranked(query, candidates, known.candidates, [known], self.config.loss)
             return
-        texts = list(chain.from_iterable(known.candidates for known in given.known))
+        texts = list(chain.from_iterable(known.candidates for known in encoded.known))
         first = list({text: place for place, text in reversed(list(enumerate(texts)))}.values())
-        pool = _stacked(given.candidates)[first]
-        yield from ranked(_stacked(given.queries), pool, [texts[place] for place in first], given.known, self.config.loss)
+        pool = _stacked(encoded.candidates)[first]
+        yield from ranked(_stacked(encoded.queries), pool, [texts[place] for place in first], encoded.known, self.config.loss)
 
     def metrics(self, predictions: Rankings) -> dict[str, float]:
-        """`loss` of the right answers; `mrr`, the mean reciprocal rank of the first right answer; `map`, the mean of average precision;
-        up to rank k nDCG, and the share of right answers that are found.
+        """`loss` per right answer; `mrr`, the mean reciprocal rank of the first right answer; `map`, mean average precision; `ndcg@k`;
+        and `recall@k`, the share of right answers within rank k.
         """
         loss = float(predictions.losses.sum() / max(predictions.right.sum(), 1))
         return {"loss": loss, **dict(zip(FIGURES, predictions.figures.mean(axis=0).tolist(), strict=True))}
 
     def metric_columns(self, predictions: Rankings) -> MetricColumns:
-        """Of each query: its losses and right answers, and each metric."""
+        """For each query its losses, its number of right answers, and each metric."""
         rows = ones(len(predictions.rows))
         by_name = zip(FIGURES, predictions.figures.T, strict=True)
         figures: MetricColumns = {name: ("ratio", {f"sum_of_{name}": values, "rows": rows}) for name, values in by_name}
         return {"loss": ("ratio", {"losses": predictions.losses, "right": compact(predictions.right)}), **figures}
 
     def counted_rows(self, predictions: Rankings) -> Mapping[str, BoolArray]:
-        """Recall, where each query has one right answer: it is found or not."""
+        """Recall, if each query has one right answer, which is found or not."""
         if (predictions.right > 1).any():
             return {}
         return {name: predictions.figures[:, place] == 1 for place, name in enumerate(FIGURES) if name.startswith("recall")}
 
     def baselines(self, predictions: Rankings) -> Mapping[str, float]:
-        """What a random order gives."""
+        """The MRR of a random order."""
         return {"a random order": float(predictions.by_chance.mean())}
 
     def describe(self, predictions: Rankings, place: int, full: bool = False) -> dict[str, Any]:
-        """The best candidate with its score, and the rank of the first right answer."""
+        """The top candidate with its score, and the rank of the first right answer."""
         return {"prediction": predictions.best[place], "score": _rounded(predictions.scores[place]), "rank": int(predictions.ranks[place])}
 
     def row_texts(self, predictions: Rankings, split: Split) -> RowTexts:
-        """Where several answers share the highest relevance, predicting any of them counts as predicting the first."""
+        """If several answers share the highest relevance, predicting any of them counts as predicting the label."""
         labels = [split.example(row)["label"] for row in predictions.rows.tolist()]
-        found = zip(predictions.best, predictions.answers, labels, strict=True)
-        predicted = [label if best in answers else best for best, answers, label in found]
+        rows = zip(predictions.best, predictions.answers, labels, strict=True)
+        predicted = [label if best in answers else best for best, answers, label in rows]
         return super().row_texts(predictions, split)._replace(predicted=predicted)
 
-    # Candidates that a user names
+    # Candidates given by the user
 
     def check_options(self, model: Any, options: PredictOptions) -> None:
-        """There have to be candidates, each with a text."""
+        """Raises ConfigError without candidates, or for an empty one."""
         if not options.candidates:
             raise ConfigError("A run of task.type ranking orders candidates by how well they answer a text, and "
-                              f"{'none are given' if options.candidates is None else 'the list of them is empty'}. Name a file of them, as "
+                              f"{'none are given' if options.candidates is None else 'their list is empty'}. Give a file of candidates, as "
                               "in `nlp predict RUN TEXT --candidates FILE`, or in Python `predict(texts, candidates=[...])`.")
         empty = next((number for number, text in enumerate(options.candidates, 1) if not text.strip()), None)
         if empty is not None:
@@ -164,9 +164,9 @@ class Ranking(Task):
 
     def answers(self, model: Any, encoding: Encoding, chunks: Iterable[Sequence[str]], options: PredictOptions,
                 explain: Explain = lambda *_: None) -> Iterator[Answer]:
-        """For each text the candidates with the highest scores; candidates are encoded once."""
-        different = list(dict.fromkeys(options.candidates or ()))
-        candidates = [different[place] for place in by_text(different).tolist()]
+        """The candidates with the highest scores for each text; candidates are encoded once."""
+        distinct = list(dict.fromkeys(options.candidates or ()))
+        candidates = [distinct[place] for place in by_text(distinct).tolist()]
         vectors, most = self._vectors(model, encoding, candidates, second=True), options.top or NEAREST
         for texts in chunks:
             scores = products(self._vectors(model, encoding, texts), vectors)
@@ -175,11 +175,11 @@ class Ranking(Task):
                 yield _answer(text, [(candidates[place], _rounded(row[place])) for place in best.tolist()])
 
     def _vectors(self, model: Any, encoding: Encoding, texts: Sequence[str], second: bool = False) -> Any:
-        """(n, d), in the order of the texts."""
+        """(n, d): the vectors, in the order of the texts."""
         split = self.preparation.unlabelled(texts, encoding)
         batches = split.evaluation_batches()
-        found = _stacked([model.vectors(second=second, **split.batch(rows, model.config.inputs).inputs) for rows in batches])
-        return found[np.argsort(np.concatenate(batches), kind="stable")]
+        vectors = _stacked([model.vectors(second=second, **split.batch(rows, model.config.inputs).inputs) for rows in batches])
+        return vectors[np.argsort(np.concatenate(batches), kind="stable")]
 
 
 def _answer(text: str, best: Sequence[tuple[str, float]]) -> Answer:
@@ -193,7 +193,7 @@ def _rounded(score: float) -> float:
 
 
 def _stacked(parts: Sequence[Any]) -> Any:
-    """Rows of several matrices, dense or sparse, as one."""
+    """Several matrices, all dense or all sparse, with their rows concatenated."""
     if isinstance(parts[0], np.ndarray):
         return np.concatenate(parts)
     from scipy.sparse import vstack

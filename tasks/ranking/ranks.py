@@ -1,4 +1,4 @@
-"""Ranks of right answers among all candidates, and what metrics are made of, as trec_eval defines them."""
+"""Ranks of right answers among all candidates, and the metrics of one query, as trec_eval defines them."""
 
 from collections.abc import Iterator, Sequence
 from math import comb
@@ -11,12 +11,12 @@ from ...datasets.arrays import BoolArray, FloatArray, IntArray
 from ...datasets.encoded.texts.ranked_texts import Known
 
 BLOCK_SCORES = 4_000_000
-"""Scores that are computed at a time; bounds the memory of an evaluation."""
+"""Maximum number of scores computed at a time; bounds the memory of an evaluation."""
 
 
 class Ranked(NamedTuple):
-    """What is known of one query: the loss, the ranks of its right answers and their relevance, the best candidate and its score, and how
-    many candidates there are. A right answer whose query has more of them counts by itself in `losses`.
+    """The results of one query: loss, rank and relevance of each right answer (n_right,), the top candidate with its score, and the number
+    of candidates.
     """
 
     losses: FloatArray
@@ -28,9 +28,9 @@ class Ranked(NamedTuple):
 
 
 def ranked(queries: Any, candidates: Any, texts: Sequence[str], known: Sequence[Known], loss: RankingLossConfig) -> Iterator[Ranked]:
-    """Queries (n, d) and different candidates (m, d), whose dot products are scores; what is known of each query; dense or sparse.
+    """Rank distinct candidates (m, d) for each query (n, d) by dot product, dense or sparse; `known` holds the judgements of each query.
 
-    Of equal scores the text that is greater comes first, as trec_eval has it of the ids of candidates.
+    Ties go to the greater text, as trec_eval breaks them by candidate id.
     """
     order = by_text(texts)
     candidates, ordered = candidates[order], [texts[int(place)] for place in order]
@@ -44,44 +44,44 @@ def ranked(queries: Any, candidates: Any, texts: Sequence[str], known: Sequence[
 
 
 def by_text(texts: Sequence[str]) -> IntArray:
-    """(n,): the places of the texts, the greatest first."""
+    """(n,): the positions of the texts in descending order."""
     return np.array(sorted(range(len(texts)), key=texts.__getitem__, reverse=True), dtype=np.int64)
 
 
 def products(queries: Any, candidates: Any) -> FloatArray:
     """(n, d), (m, d) -> (n, m)"""
-    found = queries @ candidates.T
-    return found if isinstance(found, np.ndarray) else found.toarray()
+    scores = queries @ candidates.T
+    return scores if isinstance(scores, np.ndarray) else scores.toarray()
 
 
 def _ranked(scores: FloatArray, judged: IntArray, relevance: FloatArray, texts: Sequence[str], loss: RankingLossConfig) -> Ranked:
-    """Scores (m,) of candidates in the order of their texts, and those that are judged (n,) with their relevance (n,)."""
-    known = np.zeros(len(scores))
-    known[judged] = relevance
+    """Scores (m,) of the candidates in the order of `texts`, positions of the judged ones (n,), and their relevance (n,)."""
+    relevances = np.zeros(len(scores))
+    relevances[judged] = relevance
     right, gains = judged[relevance > 0], relevance[relevance > 0]
     above = (scores > scores[right, None]) | ((scores == scores[right, None]) & (np.arange(len(scores)) < right[:, None]))
-    losses = losses_of(loss, scores[right], scores, known < gains[:, None])
+    losses = losses_of(loss, scores[right], scores, relevances < gains[:, None])
     best = int(np.argmax(scores))
     return Ranked(losses, 1 + above.sum(axis=1), gains, texts[best], float(scores[best]), len(scores))
 
 
 def losses_of(config: RankingLossConfig, right: FloatArray, scores: FloatArray, less: BoolArray) -> FloatArray:
-    """The loss of right answers (n,) against the candidates (m,) that are `less` (n, m) relevant -> (n,); see `losses.py`."""
+    """Scores of right answers (n,) and of all candidates (m,), and which candidates are less relevant (n, m) -> (n,); see `losses.py`"""
     match config:
         case InBatchSoftmaxConfig(temperature=temperature):
-            against = np.logaddexp.reduce(np.where(less, scores / temperature, -np.inf), axis=1)
-            return np.logaddexp(0, against - right / temperature)
+            negatives = np.logaddexp.reduce(np.where(less, scores / temperature, -np.inf), axis=1)
+            return np.logaddexp(0, negatives - right / temperature)
         case MarginConfig(margin=margin):
-            each = np.maximum(0, margin - right[:, None] + scores)
+            losses = np.maximum(0, margin - right[:, None] + scores)
         case PairwiseLogisticConfig():
-            each = np.logaddexp(0, scores - right[:, None])
+            losses = np.logaddexp(0, scores - right[:, None])
         case _:
             assert_never(config)
-    return (each * less).sum(axis=1) / np.maximum(less.sum(axis=1), 1)
+    return (losses * less).sum(axis=1) / np.maximum(less.sum(axis=1), 1)
 
 
 def figures_of(ranks: IntArray, relevance: FloatArray) -> list[float]:
-    """Of one query, by the ranks of its right answers and their relevance: what `FIGURES` names, in its order."""
+    """The metrics of one query, in the order of `FIGURES`, from the ranks and the relevance of its right answers."""
     order = np.argsort(ranks)
     ranks, gains = ranks[order], relevance[order]
     precision = np.arange(1, len(ranks) + 1) / ranks
@@ -95,6 +95,6 @@ def _gain(ranks: IntArray, gains: FloatArray, cutoff: int) -> float:
 
 
 def chance(n_right: int, n_candidates: int) -> float:
-    """The mean reciprocal rank of the first right answer in a random order."""
+    """The expected reciprocal rank of the first right answer in a random order."""
     orders = comb(n_candidates, n_right)
     return sum(comb(n_candidates - rank, n_right - 1) / orders / rank for rank in range(1, n_candidates - n_right + 2))

@@ -1,4 +1,4 @@
-"""What can be reached without looking at the text."""
+"""Baselines that ignore the text."""
 
 from collections.abc import Mapping, Sequence
 
@@ -8,10 +8,10 @@ from ...datasets.arrays import IntArray
 
 
 def trivial_accuracies(train_counts: Sequence[int], gold: IntArray) -> Mapping[str, float]:
-    """Accuracy of always saying the most frequent training class, and of drawing classes by their training frequency.
+    """Accuracy of always predicting the most frequent training class, and of drawing classes by their training frequency.
 
     `train_counts` (n_classes,); `gold` (rows,) holds class ids, -1 for a class that training never saw.
-    The second is the expected value, sum over rows of share[gold], and needs no drawing.
+    The second is an expected value, the mean of share[gold] over rows; nothing is drawn.
     """
     shares = np.asarray(train_counts) / sum(train_counts)
     known = gold[gold >= 0]

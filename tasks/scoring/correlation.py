@@ -6,7 +6,7 @@ from ...datasets.arrays import FloatArray
 
 
 def pearson(predicted: FloatArray, gold: FloatArray) -> float:
-    """Pearson's correlation of (rows,) with (rows,); 0 where one of them does not vary."""
+    """Pearson's correlation of two arrays (rows,); 0 if one of them is constant."""
     if len(gold) < 2:
         return 0.0
     a, b = (_unit(values - values.mean()) for values in (predicted, gold))
@@ -14,19 +14,19 @@ def pearson(predicted: FloatArray, gold: FloatArray) -> float:
 
 
 def spearman(predicted: FloatArray, gold: FloatArray) -> float:
-    """Pearson's correlation of the ranks; equal numbers share the mean of their ranks."""
+    """Pearson's correlation of the ranks; equal numbers get the mean of their ranks."""
     return pearson(ranks(predicted), ranks(gold))
 
 
 def ranks(values: FloatArray) -> FloatArray:
-    """(rows,): from 1, the smallest first; equal numbers share the mean of the places that they fill."""
+    """(rows,): ranks from 1, the smallest first; equal numbers get the mean of their ranks."""
     _, places, counts = np.unique(values, return_inverse=True, return_counts=True)
     last = np.cumsum(counts)
     return ((2 * last - counts + 1) / 2)[places]
 
 
 def _unit(centred: FloatArray) -> FloatArray:
-    """Scaled to length 1; zeros where nothing but rounding is left."""
+    """Scaled to length 1; zeros stay zeros."""
     largest = np.abs(centred).max(initial=0)
     if not largest > 0:
         return np.zeros_like(centred)

@@ -12,15 +12,15 @@ Kind = Literal["share", "ratio", "exp_ratio", "bits", "f1", "precision", "recall
                "rmse", "correlation"]
 
 LARGEST_EXPONENT = 700.0
-"""exp of more is too large for a float."""
+"""The exponential of anything larger overflows a float."""
 ROUNDING = 1e-12
-"""A variance this small beside its parts is what is left of rounding."""
+"""A variance this small relative to its terms is rounding error."""
 BETA = 2
-"""How many times chrF weighs recall above precision."""
+"""Weight of recall relative to precision in chrF."""
 
 
 class Figure(NamedTuple):
-    """A kind of metric: from the sums over rows to its values, and how many numbers are kept of each row."""
+    """A kind of metric: the function from sums over rows to values, and how many numbers are stored per row."""
 
     of_sums: Callable[[FloatArray], FloatArray]
     n_columns: int
@@ -32,35 +32,34 @@ def ratio(sums: FloatArray) -> FloatArray:
 
 
 def exp_ratio(sums: FloatArray) -> FloatArray:
-    """exp of the ratio, without an overflow where a model is very wrong."""
+    """exp of the ratio, clipped so that a very bad model causes no overflow."""
     return np.exp(np.minimum(ratio(sums), LARGEST_EXPONENT))
 
 
 def bits(sums: FloatArray) -> FloatArray:
-    """The ratio of nats, in bits."""
+    """The ratio, converted from nats to bits."""
     return ratio(sums) / log(2)
 
 
 def precision(sums: FloatArray) -> FloatArray:
-    """Of sums of correct, predicted and gold: correct over predicted."""
+    """Correct over predicted, from sums of correct, predicted and gold."""
     return _shares(sums[..., 0], sums[..., 1])
 
 
 def recall(sums: FloatArray) -> FloatArray:
-    """Of the same sums: correct over gold."""
+    """Correct over gold, from the same sums."""
     return _shares(sums[..., 0], sums[..., 2])
 
 
 def f1(sums: FloatArray) -> FloatArray:
-    """Of the same sums: the harmonic mean of precision and recall."""
+    """The harmonic mean of precision and recall, from the same sums."""
     return _shares(2 * sums[..., 0], sums[..., 1] + sums[..., 2])
 
 
 def macro_f1(sums: FloatArray) -> FloatArray:
     """Mean F1 over the classes that occur or are predicted.
 
-    Of two sums for each class: first how often it is predicted rightly, for all classes; then how often it is predicted plus how often
-    it is the gold answer, for all classes.
+    Sums: for each class the number of right predictions; then for each class the number of predictions plus the number of gold answers.
     """
     right, occurrences = np.split(sums, 2, axis=-1)
     seen = np.count_nonzero(occurrences > 0, axis=-1)
@@ -68,9 +67,9 @@ def macro_f1(sums: FloatArray) -> FloatArray:
 
 
 def bleu(sums: FloatArray) -> FloatArray:
-    """sacrebleu's BLEU of up to 4-grams with its default smoothing, `exp`: the i-th precision that would be 0 is 1 over 2^i possible.
+    """sacrebleu's BLEU of up to 4-grams with its default smoothing, `exp`: the i-th zero precision becomes 1 / (2^i * possible).
 
-    Of the lengths of the predictions and references in tokens, then 4 sums of matched n-grams, then 4 of possible ones.
+    Sums: lengths of the predictions and the references in tokens, 4 counts of matched n-grams, 4 counts of possible ones.
     """
     predicted, reference, matched, possible = sums[..., 0], sums[..., 1], sums[..., 2:6], sums[..., 6:10]
     halved = np.cumsum(matched == 0, axis=-1)
@@ -81,7 +80,7 @@ def bleu(sums: FloatArray) -> FloatArray:
 
 
 def chrf(sums: FloatArray) -> FloatArray:
-    """sacrebleu's chrF of up to 6 characters: for each length n-grams of the predictions, of the references, and matched ones."""
+    """sacrebleu's chrF of up to 6 characters. Sums: for each length, n-grams of the predictions, of the references, and matched ones."""
     predicted, reference, matched = (sums[..., start::3] for start in range(3))
     counted = (predicted > 0) & (reference > 0)
     lengths = np.maximum(np.count_nonzero(counted, axis=-1), 1)
@@ -90,18 +89,18 @@ def chrf(sums: FloatArray) -> FloatArray:
 
 
 def ter(sums: FloatArray) -> FloatArray:
-    """sacrebleu's TER, of edits and lengths of references; without any reference 100 for any edit."""
+    """sacrebleu's TER. Sums: edits and reference lengths; if all references are empty, any edit gives 100."""
     edits, length = sums[..., 0], sums[..., 1]
     return 100 * np.where(length > 0, edits / np.where(length > 0, length, 1), edits > 0)
 
 
 def rmse(sums: FloatArray) -> FloatArray:
-    """The root of the mean of squared errors: of their sum and the number of rows."""
+    """Root mean squared error. Sums: squared errors and rows."""
     return np.sqrt(ratio(sums))
 
 
 def correlation(sums: FloatArray) -> FloatArray:
-    """Pearson's, of the number of rows and the sums of x, y, xx, yy and xy; 0 where one of them does not vary."""
+    """Pearson's correlation; 0 if x or y is constant. Sums: rows, x, y, xx, yy and xy."""
     n, x, y, xx, yy, xy = np.moveaxis(sums, -1, 0)
     varies = (n * xx - x**2) * (n * yy - y**2)
     least = ROUNDING * (n * xx) * (n * yy)
@@ -109,7 +108,7 @@ def correlation(sums: FloatArray) -> FloatArray:
 
 
 def _shares(part: FloatArray, whole: FloatArray) -> FloatArray:
-    """Part over whole, 0 where there is nothing."""
+    """Part over whole, 0 where the whole is 0."""
     return part / np.where(whole > 0, whole, np.inf)
 
 

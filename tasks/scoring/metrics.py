@@ -7,7 +7,7 @@ IntArray = npt.NDArray[np.integer]
 FloatArray = npt.NDArray[np.floating]
 
 CLIP = 1e-7
-"""Probabilities are kept this far from 0, so that one sure mistake does not make the log loss infinite."""
+"""Probabilities are kept this far from 0, so that one confident mistake does not make the log loss infinite."""
 
 
 def confusion_matrix(gold: IntArray, predicted: IntArray, n_classes: int) -> IntArray:
@@ -29,7 +29,7 @@ def f1_scores(matrix: IntArray) -> FloatArray:
 
 
 def precision_and_recall(matrix: IntArray) -> tuple[FloatArray, FloatArray]:
-    """Of each class, (n_classes,): the share of what was called it that is it, and of what is it that was called it; 0 for none."""
+    """Precision and recall of each class, both (n_classes,); 0 if a class is never predicted or never occurs."""
     right = np.diag(matrix)
     return right / np.maximum(matrix.sum(axis=0), 1), right / np.maximum(matrix.sum(axis=1), 1)
 

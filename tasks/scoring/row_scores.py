@@ -1,4 +1,4 @@
-"""What a run predicted for each row of a split, and the sums that its metrics are made of: all that statistics need of it."""
+"""The predictions of a run for each row of a split, and the sums behind its metrics: all that statistics need."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -15,27 +15,27 @@ from .figures import FIGURES, Kind
 
 Keys = npt.NDArray[np.uint64]
 Column = npt.NDArray[Any]
-"""(rows,) or (rows, n): numbers of each row, in the smallest type that holds them."""
+"""(rows,) or (rows, n): the numbers of each row, in the smallest type that holds them."""
 MetricColumns = Mapping[str, tuple[Kind, Mapping[str, Column]]]
-"""For each metric its kind, and what each row adds; see `MetricRows`."""
+"""For each metric its kind, and what each row adds to its sums; see `MetricRows`."""
 
 
 class Grouped(NamedTuple):
-    """Rows by what they add: sums of the different ones (m, k), and for each row which of them it is (rows,)."""
+    """Rows grouped by what they add to the sums: the addends of each group (m, k), and the group of each row (rows,)."""
 
-    different: FloatArray
-    places: IntArray
+    addends: FloatArray
+    groups: IntArray
 
 
 @dataclass(frozen=True)
 class MetricRows:
-    """One metric: how it follows from sums over rows, and what each row adds to the sums.
+    """One metric: how it is computed from sums over rows, and what each row adds to the sums.
 
-    kind: `share` is of rows that are 1, not 0, and of ones; `ratio`: first sum over second; `rmse`: its root; `exp_ratio`: its exponential;
-    `bits`: the same over ln 2; `f1`, `precision`, `recall`: of (correct, predicted, gold) spans; `macro_f1`: of classes; `correlation`:
-    Pearson's of two numbers; the others as sacrebleu defines them. columns: by name, side by side what each row adds, and shared with
-    other metrics that add the same; those of `macro_f1` are the ids of the gold and of the predicted class, out of `n_labels`, those of
-    `correlation` the predicted and the gold number. Losses may be infinite or NaN, all else is finite.
+    kind: `share`: rows that are 1 rather than 0, over a column of ones; `ratio`: first sum over second; `rmse`: its square root;
+    `exp_ratio`: its exponential; `bits`: the ratio over ln 2; `f1`, `precision`, `recall`: of (correct, predicted, gold) spans; `macro_f1`:
+    over classes; `correlation`: Pearson's of two numbers; the others as sacrebleu defines them. columns: what each row adds, by name;
+    metrics that add the same numbers share columns. `macro_f1` has the ids of the gold and of the predicted class, out of `n_labels`,
+    `correlation` the predicted and the gold number. Losses may be infinite or NaN; all other numbers are finite.
     """
 
     kind: Kind
@@ -45,12 +45,12 @@ class MetricRows:
 
     @property
     def figure(self) -> Callable[[FloatArray], FloatArray]:
-        """From sums (..., k) over any rows to the metric's values (...)."""
+        """Maps sums (..., k) over any rows to the metric's values (...)."""
         return FIGURES[self.kind].of_sums
 
     @property
     def sums(self) -> FloatArray:
-        """(rows, k), made anew at each call; see `grouped` for the same in little memory."""
+        """(rows, k), computed at each call; `grouped` needs less memory."""
         if self.kind == "macro_f1":
             return self._class_sums(*self.columns.values())
         if self.kind == "correlation":
@@ -63,35 +63,35 @@ class MetricRows:
         if self.kind == "macro_f1":
             gold, predicted = self.columns.values()
             counts = (np.bincount(ids, minlength=self.n_labels) for ids in (gold[gold == predicted], gold, predicted))
-            right, of_gold, of_predicted = counts
-            return np.concatenate([right, of_gold + of_predicted]).astype(np.float64)
+            right, gold_counts, predicted_counts = counts
+            return np.concatenate([right, gold_counts + predicted_counts]).astype(np.float64)
         return self.sums.sum(axis=0)
 
     def value(self) -> float:
-        """The metric of all rows."""
+        """The metric over all rows."""
         return float(self.figure(self.totals()))
 
     def grouped(self) -> Grouped:
-        """The rows by what they add: a metric of right and wrong has two kinds of rows, macro F1 one for each pair of classes found."""
-        places = np.zeros(len(next(iter(self.columns.values()))), dtype=np.int64)
+        """The rows grouped by what they add: accuracy has two groups, macro F1 one for each pair of classes that occurs."""
+        groups = np.zeros(len(next(iter(self.columns.values()))), dtype=np.int64)
         for column in self.columns.values():
             for numbers in np.column_stack([column]).T:
-                values, found = np.unique(numbers, return_inverse=True)
-                places = np.unique(places * len(values) + found, return_inverse=True)[1]
-        _, first = np.unique(places, return_index=True)
-        return Grouped(self.take(first).sums, places)
+                values, ids = np.unique(numbers, return_inverse=True)
+                groups = np.unique(groups * len(values) + ids, return_inverse=True)[1]
+        _, first = np.unique(groups, return_index=True)
+        return Grouped(self.take(first).sums, groups)
 
     def take(self, rows: IntArray) -> "MetricRows":
         """These rows, in their order."""
         return replace(self, columns={name: column[rows] for name, column in self.columns.items()})
 
     def with_ids(self, ids: Column, n_labels: int) -> "MetricRows":
-        """The same with label i as `ids[i]`, out of `n_labels`."""
+        """The same metric with label i renumbered as `ids[i]`, out of `n_labels`."""
         columns = {name: ids[column] for name, column in self.columns.items()} if self.kind == "macro_f1" else self.columns
         return replace(self, columns=columns, n_labels=n_labels)
 
     def _class_sums(self, gold: IntArray, predicted: IntArray) -> FloatArray:
-        """(rows, 2 n_labels): 1 where a class is predicted rightly; how often it is the gold or the predicted class."""
+        """(rows, 2 n_labels): 1 where a class is predicted correctly; how often it is the gold or the predicted class."""
         sums, rows = np.zeros((2, len(gold), self.n_labels)), np.arange(len(gold))
         sums[0, rows, gold] = gold == predicted
         sums[1, rows, gold] = 1
@@ -103,10 +103,10 @@ class MetricRows:
 class RowScores:
     """The rows of one run on one split, in the order of the split.
 
-    keys, answers, predicted: (rows,) 64-bit hashes of what the model read, of the gold answer and of the prediction, as text; equal texts
-    have equal hashes. Where several answers are right, a prediction that is one of them has the hash of the gold answer. A language model
-    reads and predicts the text of a block, and `predicted` means nothing. `labels`: the names of the classes or tags, those that only the
-    gold answers have at the end. `metrics` by name, all over the same rows. `lines`: a JSONL file with the rows' texts, where there is one.
+    keys, answers, predicted: (rows,) 64-bit hashes of the input, the gold answer and the prediction, as text; equal texts hash equally.
+    If several answers are right, a prediction that is one of them has the hash of the gold answer. For a language model, input and answer
+    are the text of a block, and `predicted` has no meaning. labels: the names of the classes or tags; those that occur only in gold answers
+    come last. metrics: by name, all over the same rows. lines: a JSONL file with the rows' texts, if there is one.
     """
 
     task: str
@@ -133,7 +133,7 @@ class RowScores:
         return replace(self, keys=keys, answers=answers, predicted=predicted, metrics=metrics, lines=None)
 
     def with_labels(self, labels: Sequence[str]) -> "RowScores":
-        """The same with ids from a list that has all of the labels and maybe more."""
+        """The same scores with ids from a list that contains all of the labels."""
         if tuple(labels) == self.labels:
             return self
         numbers = {label: number for number, label in enumerate(labels)}
@@ -143,9 +143,9 @@ class RowScores:
 
 
 def pooled(parts: Sequence[RowScores]) -> RowScores:
-    """The rows of all folds of one deal, one after the other.
+    """The rows of all folds of one cross-validation, concatenated.
 
-    Correlations are left out: the numbers of each fold stand on the scale of its own training split.
+    Correlations are left out: the numbers of each fold are on the scale of its own training split.
     """
     if len(parts) == 1:
         return parts[0]
@@ -164,7 +164,7 @@ def _joined(metrics: Sequence[MetricRows]) -> MetricRows:
 
 
 class RowTexts(NamedTuple):
-    """For each row what the model read, the gold answer, and the prediction; each can be gone through once."""
+    """The input, the gold answer and the prediction of each row; each can be iterated over once."""
 
     read: Iterable[str]
     answers: Iterable[str]
@@ -172,18 +172,18 @@ class RowTexts(NamedTuple):
 
 
 def hashes(texts: Iterable[str]) -> Keys:
-    """(texts,): 64 bits of BLAKE2b of each. The chance that any two of 100,000 texts share theirs is 1 in 4 billion."""
+    """(texts,): a 64-bit BLAKE2b hash of each. The probability of a collision among 100,000 texts is 1 in 4 billion."""
     digests = (blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest() for text in texts)
     return np.fromiter((int.from_bytes(digest, "little") for digest in digests), dtype=np.uint64)
 
 
 def keys_of(texts: Iterable[str]) -> Keys:
-    """The same of texts in Unicode's form NFC, so that a text is recognised in either form."""
+    """Hashes of the texts in Unicode's form NFC, so that composed and decomposed characters match."""
     return hashes(text if text.isascii() else normalize("NFC", text) for text in texts)
 
 
 def compact(values: npt.ArrayLike) -> Column:
-    """The numbers in the smallest type of unsigned integers that holds them, or as they are in 64 bits where there is none."""
+    """The numbers in the smallest unsigned integer type that holds them, or as 64-bit floats if none does."""
     array = np.asarray(values)
     least, largest = array.min(initial=0), array.max(initial=0)
     if least >= 0 and largest < 2**32 and (array.dtype.kind in "bui" or np.array_equal(array, np.floor(array))):
@@ -192,5 +192,5 @@ def compact(values: npt.ArrayLike) -> Column:
 
 
 def ones(n_rows: int) -> Column:
-    """What each row adds to the number of rows."""
+    """A column of ones, which counts rows."""
     return np.ones(n_rows, dtype=np.uint8)

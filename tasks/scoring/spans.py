@@ -1,10 +1,10 @@
 """Spans (chunks, entities) in sequences of tags, counted as the conlleval script does (Tjong Kim Sang and Buchholz 2000).
 
-O is outside, and a tag inside is a prefix and a type, such as B-PER. The schemes differ in what a prefix means:
+O is outside; any other tag is a prefix and a type, such as B-PER. The schemes differ in what the prefixes mean:
 
-    IOB1    B- starts a span right after another of its type; every other span starts with I-
+    IOB1    B- starts a span right after another of the same type; every other span starts with I-
     IOB2    B- starts every span
-    BIOES   B- starts and E- ends a span of two or more tokens, S- is a span of one
+    BIOES   B- starts and E- ends a span of two or more tokens, S- is a span of one token
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -33,9 +33,9 @@ class Scores(NamedTuple):
 
 
 def spans(tags: Sequence[str], scheme: Scheme) -> list[Span]:
-    """All spans in their order, also of tags that the scheme forbids: a tag that continues nothing starts a span.
+    """All spans in order. Sequences that the scheme forbids are accepted: a tag that continues no span starts one.
 
-    Raises DataError for a tag that is none of the scheme's.
+    Raises DataError for a tag that is not in the scheme.
     """
     found, start = [], 0
     parts = [*_split(tags, scheme), _OUTSIDE]
@@ -48,9 +48,9 @@ def spans(tags: Sequence[str], scheme: Scheme) -> list[Span]:
 
 
 def invalid_places(tags: Sequence[str], scheme: Scheme) -> list[int]:
-    """Positions of the tags that the scheme forbids there; in BIOES also of the last tag of an unfinished span.
+    """Positions of tags that the scheme forbids there; in BIOES also of the last tag of an unfinished span.
 
-    Raises DataError for a tag that is none of the scheme's.
+    Raises DataError for a tag that is not in the scheme.
     """
     parts = [_OUTSIDE, *_split(tags, scheme), _OUTSIDE]
     continuing = {"IOB1": "B", "IOB2": "I", "BIOES": "IE"}[scheme]
@@ -66,20 +66,20 @@ def invalid_places(tags: Sequence[str], scheme: Scheme) -> list[int]:
 def span_counts(gold: Sequence[str], predicted: Sequence[str], scheme: Scheme) -> dict[str, npt.NDArray[np.int64]]:
     """Counts of one sequence; a span is correct if its type and both ends are.
 
-    Raises DataError for sequences that are not of one length, and for a tag that is none of the scheme's.
+    Raises DataError for sequences of different lengths, and for a tag that is not in the scheme.
     """
     if len(gold) != len(predicted):
         raise DataError(f"{len(predicted)} tags are predicted for {len(gold)} tokens; there must be one for each.")
-    right, guessed = set(spans(gold, scheme)), set(spans(predicted, scheme))
+    gold_spans, predicted_spans = set(spans(gold, scheme)), set(spans(predicted, scheme))
     counts: dict[str, npt.NDArray[np.int64]] = {}
-    for column, group in enumerate((right & guessed, guessed, right)):
+    for column, group in enumerate((gold_spans & predicted_spans, predicted_spans, gold_spans)):
         for kind, _, _ in group:
             counts.setdefault(kind, np.zeros(3, dtype=np.int64))[column] += 1
     return dict(sorted(counts.items()))
 
 
 def summed(parts: Iterable[Counts]) -> dict[str, npt.NDArray[np.int64]]:
-    """Counts of many sequences, or of many ranks, as one; types in alphabetical order."""
+    """Total counts of many sequences, or of many ranks; types in alphabetical order."""
     total: dict[str, npt.NDArray[np.int64]] = {}
     for counts in parts:
         for kind, numbers in counts.items():
@@ -110,5 +110,5 @@ def _parts(tag: str, scheme: Scheme) -> tuple[str, str]:
 
 
 def _joined(last: tuple[str, str], this: tuple[str, str]) -> bool:
-    """Whether two neighbouring tags are of one span."""
+    """Whether two neighbouring tags belong to the same span."""
     return last != _OUTSIDE and last[1] == this[1] and last[0] not in "ES" and this[0] not in "BS"

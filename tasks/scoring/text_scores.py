@@ -1,4 +1,4 @@
-"""How near a text comes to those that count as right, as sums over rows: BLEU, chrF and TER by sacrebleu, and edits."""
+"""Similarity of predicted texts to references, as sums over rows: BLEU, chrF and TER by sacrebleu, and edit rates."""
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property
@@ -12,37 +12,37 @@ from .row_scores import MetricColumns, compact
 
 
 class TextScores(Protocol):
-    """Figures of a corpus from sums over its rows, so that any part of the rows can be scored without looking at its texts again."""
+    """Corpus metrics from sums over rows, so that any subset of the rows can be scored without reading its texts again."""
 
     def sums(self, predicted: Sequence[str], references: Sequence[Sequence[str]]) -> FloatArray:
-        """(rows, n_sums) of each row by itself; `references` holds at least one text for each."""
+        """(rows, n_sums), each row by itself; `references` holds at least one text per row."""
         ...
 
     def figures(self, totals: FloatArray) -> dict[str, float]:
-        """(n_sums,) added up over rows -> figures by name."""
+        """(n_sums,) totals over rows -> metrics by name"""
         ...
 
     def columns(self, sums: FloatArray) -> MetricColumns:
-        """(rows, n_sums) -> for each figure its kind, and the columns that it follows from."""
+        """(rows, n_sums) -> for each metric its kind and its columns"""
         ...
 
     def counted_rows(self, sums: FloatArray) -> Mapping[str, BoolArray]:
-        """(rows, n_sums) -> for each figure that is the share of rows of some kind: which rows are."""
+        """(rows, n_sums) -> for each metric that is a share of rows, which rows count"""
         ...
 
     def signatures(self) -> Mapping[str, str]:
-        """What a figure's name leaves open, for those that have such a line."""
+        """The exact settings, for metrics that have a signature."""
         ...
 
 
 class TranslationScores:
-    """BLEU (Papineni et al. 2002) with and without regard to case, chrF (Popovic 2015) and TER (Snover et al. 2006), each from 0 to 100.
+    """BLEU (Papineni et al. 2002), cased and lowercased, chrF (Popovic 2015) and TER (Snover et al. 2006), each from 0 to 100.
 
-    All on raw text by sacrebleu (Post 2018), with its default settings and its signature.
+    All on raw text by sacrebleu (Post 2018), with its default settings and signatures.
     """
 
     def __init__(self) -> None:
-        self.sizes: list[int] = []  # numbers that each metric sums
+        self.sizes: list[int] = []  # number of sums per metric
 
     @cached_property
     def scorers(self) -> Mapping[str, Any]:
@@ -51,10 +51,10 @@ class TranslationScores:
 
         return {"bleu": BLEU(force=True), "bleu_lowercase": BLEU(lowercase=True, force=True), "chrf": CHRF(), "ter": TER()}
 
-    # The library sums the same statistics, by these two methods that every one of its metrics defines, when it draws bootstrap samples.
+    # Every sacrebleu metric defines the two private methods used here; its own bootstrap sums the same statistics.
 
     def sums(self, predicted: Sequence[str], references: Sequence[Sequence[str]]) -> FloatArray:
-        """(rows, n_sums): n-gram matches, edits and lengths of each row; there must be one at least."""
+        """(rows, n_sums): n-gram matches, edits and lengths of each row; needs at least one row."""
         most = max(map(len, references))
         by_place = [[row[place] if place < len(row) else None for row in references] for place in range(most)]
         parts = [np.array(scorer._extract_corpus_statistics(predicted, by_place), dtype=np.float64) for scorer in self.scorers.values()]
@@ -62,7 +62,7 @@ class TranslationScores:
         return np.concatenate(parts, axis=1)
 
     def figures(self, totals: FloatArray) -> dict[str, float]:
-        """The score of each, from 0 to 100; of TER also above, and lower is better."""
+        """The score of each metric, from 0 to 100; TER can exceed 100, and lower is better."""
         figures, start = {}, 0
         for (name, scorer), size in zip(self.scorers.items(), self.sizes, strict=True):
             figures[name] = float(scorer._compute_score_from_stats(_numbers(totals[start : start + size])).score)
@@ -70,24 +70,24 @@ class TranslationScores:
         return figures
 
     def columns(self, sums: FloatArray) -> MetricColumns:
-        """What sacrebleu sums of each row, in one column (rows, n) for each score."""
+        """sacrebleu's statistics of each row, one column (rows, n) per score."""
         kinds: tuple[Kind, ...] = ("bleu", "bleu_lowercase", "chrf", "ter")
         parts = np.split(sums, np.cumsum([FIGURES[kind].n_columns for kind in kinds])[:-1], axis=1)
         return {kind: (kind, {kind: compact(part)}) for kind, part in zip(kinds, parts, strict=True)}
 
     def counted_rows(self, sums: FloatArray) -> Mapping[str, BoolArray]:
-        """None."""
+        """No metric is a share of rows."""
         return {}
 
     def signatures(self) -> Mapping[str, str]:
-        """sacrebleu's line for each."""
+        """sacrebleu's signature of each metric."""
         return {name: str(scorer.get_signature()) for name, scorer in self.scorers.items() if hasattr(scorer, "num_refs")}
 
 
 class EditScores:
-    """Edits (insertions, deletions, substitutions) to the nearest reference, by that reference's length (Levenshtein 1966).
+    """Edits (insertions, deletions, substitutions) to the nearest reference over that reference's length (Levenshtein 1966).
 
-    Per character, or per phoneme, separated by spaces; then also the share of rows with any edit, the word error rate.
+    Units are characters, or phonemes separated by spaces; with phonemes also the word error rate, the share of rows with any edit.
     """
 
     def __init__(self, unit: Literal["character", "phoneme"]) -> None:
@@ -100,13 +100,13 @@ class EditScores:
         return np.array([(edits, length, edits > 0, 1) for edits, length in nearest], dtype=np.float64).reshape(-1, 4)
 
     def figures(self, totals: FloatArray) -> dict[str, float]:
-        """Shares, 0 the best."""
+        """Error rates; 0 is best."""
         edits, length, wrong, rows = totals.tolist()
         rate = {f"{self.unit}_error_rate": edits / max(length, 1)}
         return rate | {"word_error_rate": wrong / max(rows, 1)} if self.unit == "phoneme" else rate
 
     def columns(self, sums: FloatArray) -> MetricColumns:
-        """Edits and lengths; and for words whether there is an edit, with a one to count rows."""
+        """Edits and lengths; for the word error rate, whether there is an edit, and ones that count rows."""
         edits, length, wrong, rows = map(compact, sums.T)
         rate: MetricColumns = {f"{self.unit}_error_rate": ("ratio", {"edits": edits, "length": length})}
         words: MetricColumns = {"word_error_rate": ("share", {"wrong": wrong, "rows": rows})}
@@ -117,7 +117,7 @@ class EditScores:
         return {"word_error_rate": sums[:, 2] > 0} if self.unit == "phoneme" else {}
 
     def signatures(self) -> Mapping[str, str]:
-        """None: the name is enough."""
+        """None: the names are unambiguous."""
         return {}
 
     def _units(self, text: str) -> Sequence[str]:
@@ -125,7 +125,7 @@ class EditScores:
 
 
 class NoScores:
-    """Of texts that are not compared with a reference, since there are more right ones than references."""
+    """No scores, for tasks with many more right texts than references."""
 
     def sums(self, predicted: Sequence[str], references: Sequence[Sequence[str]]) -> FloatArray:
         """(rows, 0)"""
@@ -149,7 +149,7 @@ class NoScores:
 
 
 def edit_distance(a: Sequence[str], b: Sequence[str]) -> int:
-    """The fewest insertions, deletions and substitutions that make `b` of `a` (Wagner and Fischer 1974)."""
+    """The minimum number of insertions, deletions and substitutions that turn `a` into `b` (Wagner and Fischer 1974)."""
     row = list(range(len(b) + 1))
     for count, unit in enumerate(a, start=1):
         diagonal, row[0] = row[0], count
@@ -159,5 +159,5 @@ def edit_distance(a: Sequence[str], b: Sequence[str]) -> int:
 
 
 def _numbers(values: FloatArray) -> list[float]:
-    """As the library counts them: integers where they are whole numbers."""
+    """Whole numbers as integers, as sacrebleu counts them."""
     return [int(value) if value == int(value) else value for value in values.tolist()]

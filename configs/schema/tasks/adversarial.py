@@ -1,4 +1,4 @@
-"""`task: {type: adversarial}`, which learns to make texts like those of the data, and the models that make them: `gan`, `gumbel_gan`."""
+"""`task: {type: adversarial}`, which learns to generate texts like those of the data, and its models `gan` and `gumbel_gan`."""
 
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
@@ -17,26 +17,26 @@ if TYPE_CHECKING:
 
 
 class StandardLossConfig(Config):
-    """The discriminator learns to tell real from generated, the generator to be taken for real: the non-saturating loss (Goodfellow et al.
+    """The discriminator learns to tell real from generated samples, the generator to fool it: the non-saturating loss (Goodfellow et al.
     2014)."""
 
     type: Literal["standard"]
 
 
 class WassersteinLossConfig(Config):
-    """The discriminator gives real texts higher scores than generated ones, with a slope that is held near 1; the mean difference estimates
-    how far apart both are (Arjovsky et al. 2017; Gulrajani et al. 2017)."""
+    """The discriminator gives real texts higher scores than generated ones, with a gradient norm kept near 1; the mean difference estimates
+    the distance between both (Arjovsky et al. 2017; Gulrajani et al. 2017)."""
 
     type: Literal["wasserstein"]
     gradient_penalty: NonNegativeFloat = 10.0
-    """Weight of the squared difference of the slope from 1, at points between real and generated ones."""
+    """Weight of the squared difference of the gradient norm from 1, at points between real and generated samples."""
 
 
 LossConfig = Annotated[StandardLossConfig | WassersteinLossConfig, Field(discriminator="type")]
 
 
 class AdversarialConfig(TaskBase):
-    """Make texts like those of the data out of noise: a generator against a discriminator."""
+    """Generate texts like those of the data from noise: a generator against a discriminator."""
 
     needs: ClassVar[str] = "generation"
     offers: ClassVar[Inputs] = frozenset({"tokens"})
@@ -49,11 +49,11 @@ class AdversarialConfig(TaskBase):
     text: str = "text"
     """Column with the text."""
     loss: LossConfig = StandardLossConfig(type="standard")
-    """What both players minimise."""
+    """Loss of both players."""
     generator_every: Annotated[int, Field(ge=1, le=1_000)] = 1
-    """Steps of the discriminator for each one of the generator; 5 is usual with `wasserstein`."""
+    """Discriminator steps per generator step; 5 is usual with `wasserstein`."""
     max_length: PositiveInt = 100
-    """Maximum number of tokens that are written."""
+    """Maximum number of generated tokens."""
 
     @property
     def main_metric(self) -> str:
@@ -69,15 +69,15 @@ class AdversarialConfig(TaskBase):
 
     def _problems(self, recipe: "Recipe") -> Iterator[Problem]:
         if recipe.training is not None and recipe.training.cuda_graphs:
-            yield Problem(("training", "cuda_graphs"), "records a step that is always the same; the players take turns, so leave it out")
+            yield Problem(("training", "cuda_graphs"), "replays one recorded step, but the players take turns; leave it out")
         if recipe.training is not None and recipe.training.compile and self.loss.type == "wasserstein":
-            yield Problem(("training", "compile"), "makes code without second derivatives, which the gradient penalty needs; leave it out")
+            yield Problem(("training", "compile"), "does not support second derivatives, which the gradient penalty needs; leave it out")
         if getattr(recipe.tokenizer, "add_cls", False):
-            yield Problem(("tokenizer", "add_cls"), "is for classification; no [CLS] is written, so leave it out")
+            yield Problem(("tokenizer", "add_cls"), "is for classification; no [CLS] is generated, so leave it out")
 
 
 class PlayerConfig(Config):
-    """One of the two networks: fully connected layers, and how they learn."""
+    """One of the two networks: fully connected layers and their optimiser."""
 
     hidden_sizes: list[PositiveInt] = [256, 256]
     """Size of each hidden layer, from input to output."""
@@ -86,29 +86,29 @@ class PlayerConfig(Config):
     dropout: Probability = 0.0
     """Share of the activations of each hidden layer set to zero in training (Srivastava et al. 2014)."""
     optimizer: OptimizerConfig | None = None
-    """Its own optimiser; by default that of `training`."""
+    """Optimiser of this network; by default that of `training`."""
 
 
 class CodesConfig(Config):
-    """What makes codes of texts and texts of codes."""
+    """The autoencoder that maps texts to codes and codes to texts."""
 
     autoencoder: AutoencoderConfig
     tie_embeddings: Literal["none", "output", "all"] = "output"
-    """As in the task of the autoencoder."""
+    """As in the task of that autoencoder."""
     output_bias: bool = True
-    """As in the task of the autoencoder."""
+    """As in the task of that autoencoder."""
 
 
 class PlayersConfig(NetworkConfig):
-    """The base of a generator and a discriminator."""
+    """Base of models with a generator and a discriminator."""
 
     gives: ClassVar[frozenset[str]] = frozenset({"generation"})
-    of_one_player: ClassVar[Mapping[str, str]] = {
-        "dropout": "it is model.generator.dropout and model.discriminator.dropout here", "vectors": "leave it out"}
-    """Keys of other networks that this one does not have as a whole, and what to do."""
+    refused_keys: ClassVar[Mapping[str, str]] = {
+        "dropout": "set model.generator.dropout or model.discriminator.dropout", "vectors": "leave it out"}
+    """Keys of other networks that do not apply to the model as a whole, and what to do."""
 
     d_noise: PositiveInt = 64
-    """How many numbers of normal noise each sample is made of."""
+    """Size of the Gaussian noise vector that each sample is generated from."""
 
     @property
     def inputs(self) -> Inputs:
@@ -119,39 +119,39 @@ class PlayersConfig(NetworkConfig):
         return 1
 
     @model_validator(mode="after")
-    def _of_players(self) -> Self:
-        for key, remedy in self.of_one_player.items():
+    def _no_refused_keys(self) -> Self:
+        for key, remedy in self.refused_keys.items():
             if getattr(self, key):
-                raise ValueError(f"{key} is nothing that a {getattr(self, 'type')} has as a whole; {remedy}")  # noqa: B009
+                raise ValueError(f"{key} does not apply to a {getattr(self, 'type')} as a whole; {remedy}")  # noqa: B009
         return self
 
 
 class GanConfig(PlayersConfig):
-    """Generative adversarial network over the codes of an autoencoder (Goodfellow et al. 2014; Zhao et al. 2018): the generator makes a
-    code of noise, the discriminator a score of a code. The autoencoder stays as it is."""
+    """Generative adversarial network over the codes of an autoencoder (Goodfellow et al. 2014; Zhao et al. 2018): the generator maps
+    noise to a code, the discriminator scores codes. The autoencoder is frozen."""
 
     source_keys: ClassVar[tuple[str, ...]] = ("codes",)
-    of_one_player: ClassVar[Mapping[str, str]] = {**PlayersConfig.of_one_player, "init_from": "leave it out"}
+    refused_keys: ClassVar[Mapping[str, str]] = {**PlayersConfig.refused_keys, "init_from": "leave it out"}
 
     type: Literal["gan"]
     codes: str | None = None
-    """The run of an autoencoder whose codes are generated; its tokenizer and weights come along."""
+    """The run of an autoencoder whose codes are generated; its tokenizer and weights are used too."""
     architecture: CodesConfig | None = None
-    """How that autoencoder is built. Training fills it in, so that a run is complete without the one that it started from."""
+    """Architecture of that autoencoder. Training fills it in, so that the new run does not depend on the old one."""
     generator: PlayerConfig = PlayerConfig()
     discriminator: PlayerConfig = PlayerConfig()
 
     @model_validator(mode="after")
-    def _of_codes(self) -> Self:
+    def _has_codes(self) -> Self:
         if self.codes is None and self.architecture is None:
-            raise ValueError("codes is missing: the run of an autoencoder, such as names/autoencoder; a generator that writes tokens "
-                             "itself is model.type gumbel_gan")
+            raise ValueError("codes is missing: name the run of an autoencoder, such as names/autoencoder, or use model.type gumbel_gan, "
+                             "whose generator writes tokens itself")
         return self
 
 
 class WriterConfig(Config):
-    """A recurrent decoder that starts in the noise, reads it again at each token, and draws each token by Gumbel-softmax: a row of shares
-    of all tokens, nearer to a single one the lower the temperature."""
+    """A recurrent decoder that starts from the noise, reads it again at each token, and draws each token by Gumbel-softmax: a relaxed
+    one-hot vector, closer to one-hot the lower the temperature."""
 
     attention: ClassVar[Literal["none"]] = "none"
     input_feeding: ClassVar[bool] = False
@@ -167,17 +167,17 @@ class WriterConfig(Config):
     dropout: Probability = 0.0
     """Share of activations set to zero in training (Srivastava et al. 2014)."""
     temperature: PositiveFloat = 1.0
-    """What scores and Gumbel noise are divided by at the first step."""
+    """Gumbel-softmax temperature at the first step."""
     final_temperature: PositiveFloat | None = None
-    """The same after `annealing_steps`; in between it changes by the same factor at each step. If left out, it stays."""
+    """Temperature after `annealing_steps`, approached by a constant factor per step; if left out, it does not change."""
     annealing_steps: PositiveInt | None = None
     """Steps over which the temperature changes."""
     sampling_temperature: PositiveFloat = 1.0
-    """What scores are divided by when samples are drawn outside training: below 1, more probable tokens, and less variety."""
+    """Temperature for sampling outside training: below 1, more probable tokens and less variety."""
     hard: bool = False
-    """The discriminator and the next step of the decoder read single tokens; the gradient is that of the shares (straight-through)."""
+    """The discriminator and the next decoder step read one-hot vectors; gradients are those of the relaxed ones (straight-through)."""
     optimizer: OptimizerConfig | None = None
-    """Its own optimiser; by default that of `training`."""
+    """Optimiser of this network; by default that of `training`."""
 
     @model_validator(mode="after")
     def _annealed(self) -> Self:
@@ -186,17 +186,17 @@ class WriterConfig(Config):
         return self
 
     def temperature_at(self, step: int) -> float:
-        """That of a step, counted from 1."""
+        """The temperature at a step, counted from 1."""
         if self.final_temperature is None or self.annealing_steps is None:
             return self.temperature
         return self.temperature * (self.final_temperature / self.temperature) ** min(1.0, step / self.annealing_steps)
 
 
 class ReaderConfig(Config):
-    """Convolutions over the rows of shares, the largest activation of each filter, and fully connected layers to one score."""
+    """Convolutions over relaxed one-hot vectors, the largest activation of each filter, and fully connected layers to one score."""
 
     d_embedding: PositiveInt = 64
-    """Size of each token's embedding; that of a row of shares is their mean."""
+    """Size of each token's embedding; relaxed one-hot vectors are embedded as weighted means."""
     filter_widths: list[PositiveInt] = Field(default=[2, 3, 4, 5], min_length=1)
     """Width of each group of filters, in tokens."""
     n_filters: PositiveInt = 64
@@ -208,11 +208,11 @@ class ReaderConfig(Config):
     dropout: Probability = 0.0
     """Share of the activations of the filters and of each hidden layer set to zero in training (Srivastava et al. 2014)."""
     optimizer: OptimizerConfig | None = None
-    """Its own optimiser; by default that of `training`."""
+    """Optimiser of this network; by default that of `training`."""
 
 
 class GumbelGanConfig(PlayersConfig):
-    """Generative adversarial network whose generator writes tokens itself, by Gumbel-softmax, through which gradients go back (Jang et al.
+    """Generative adversarial network whose generator writes tokens itself by Gumbel-softmax, which gradients pass through (Jang et al.
     2017; Kusner and Hernández-Lobato 2016). With `init_from`, the generator starts as the decoder of an autoencoder."""
 
     type: Literal["gumbel_gan"]

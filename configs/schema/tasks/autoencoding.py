@@ -1,4 +1,4 @@
-"""`task: {type: autoencoding}`, which rebuilds a text from its code, and `model: {type: autoencoder}`, which makes codes of texts."""
+"""`task: {type: autoencoding}`, which rebuilds a text from its code, and `model: {type: autoencoder}`, which encodes texts as codes."""
 
 from typing import ClassVar, Literal, Self
 
@@ -12,15 +12,15 @@ from .task_base import Suggestion
 
 
 class NoiseConfig(Config):
-    """What happens to a text before it is read in training, drawn again at each step (Vincent et al. 2008; Lample et al. 2018). The text
-    as it was is what has to be rebuilt. Nothing happens to texts that are scored."""
+    """Noise in the texts that the encoder reads in training, drawn anew at each step (Vincent et al. 2008; Lample et al. 2018). The
+    original text is the target. Evaluation and prediction use no noise."""
 
     drop: Probability = 0.0
-    """Share of tokens that are left out."""
+    """Share of tokens that are dropped."""
     swap: Probability = 0.0
-    """Share of tokens that change places with the next one."""
+    """Share of tokens that are swapped with the next one."""
     mask: Probability = 0.0
-    """Share of tokens that are read as [MASK]."""
+    """Share of tokens that are replaced by [MASK]."""
 
     @model_validator(mode="after")
     def _something(self) -> Self:
@@ -30,7 +30,7 @@ class NoiseConfig(Config):
 
 
 class AutoencodingConfig(WrittenTextConfig):
-    """Rebuild each text from one vector of it, its code."""
+    """Rebuild each text from a single vector, its code."""
 
     needs: ClassVar[str] = "reconstruction"
     text_key: ClassVar[str] = "text"
@@ -57,20 +57,20 @@ class AutoencodingConfig(WrittenTextConfig):
 
 
 class VariationalConfig(Config):
-    """Codes are drawn in training around a mean that the text gives, and are held near the normal distribution (Kingma and Welling 2014;
-    Bowman et al. 2016). Texts that are scored have the mean itself as their code."""
+    """In training, codes are sampled around a mean computed from the text, and kept near the normal distribution (Kingma and Welling 2014;
+    Bowman et al. 2016). Outside training the code is the mean."""
 
     kl_weight: NonNegativeFloat = 1.0
-    """How much a nat of the divergence from the normal distribution counts beside a nat of the text (Higgins et al. 2017)."""
+    """Weight of the divergence from the normal distribution, relative to the reconstruction loss (Higgins et al. 2017)."""
     kl_annealing_steps: NonNegativeInt = 0
-    """Steps over which that weight rises from 0; 0: it is there from the start."""
+    """Steps over which that weight rises from 0; 0: full weight from the start."""
     free_bits: NonNegativeFloat = 0.0
-    """Nats of divergence that each number of a code may have for nothing; only what is above is lowered (Kingma et al. 2016)."""
+    """Nats of divergence per dimension of the code that are not penalised (Kingma et al. 2016)."""
 
 
 class AutoencoderConfig(RecurrentPairConfig):
-    """Recurrent encoder and decoder with one vector between them, the code: the last states of the encoder, made smaller. The decoder
-    starts from it and reads it again at each token. For classification, scores of the code."""
+    """Recurrent encoder and decoder with one vector between them, the code: a linear map of the encoder's last states. The
+    decoder starts from it and reads it again at each token. For classification, a linear classifier reads the code."""
 
     gives: ClassVar[frozenset[str]] = frozenset({"reconstruction", "classes", "number"})
     attention: ClassVar[Literal["none"]] = "none"
@@ -87,5 +87,5 @@ class AutoencoderConfig(RecurrentPairConfig):
 
     @property
     def threads(self) -> int:
-        """Texts with one code are short, and threads would wait for each other at each token."""
+        """One: the texts are short, and threads would wait for each other at each token."""
         return 1

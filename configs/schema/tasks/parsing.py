@@ -1,4 +1,4 @@
-"""`task: {type: parsing}`: the head of each word of a sentence, and its relation to it."""
+"""`task: {type: parsing}`: the head of each word of a sentence, and the relation to it."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
@@ -14,18 +14,18 @@ if TYPE_CHECKING:
 
 
 class BiaffineConfig(Config):
-    """The biaffine output of a network (Dozat and Manning 2017): a score of each word as the head of each other, and of each relation."""
+    """Biaffine output of a network (Dozat and Manning 2017): a score for each word as the head of each other, and for each relation."""
 
     d_arc: PositiveInt = 400
-    """Size of the vectors that heads are chosen by."""
+    """Size of the vectors that score heads."""
     d_relation: PositiveInt = 100
-    """Size of the vectors that relations are chosen by."""
+    """Size of the vectors that score relations."""
     dropout: Probability = 0.33
-    """Share of these vectors' numbers set to zero in training."""
+    """Share of the values of these vectors set to zero in training."""
 
 
 class ParsingConfig(TaskBase):
-    """Dependency parsing: the head of each word of a sentence, 0 for the root, and its relation to it."""
+    """Dependency parsing: the head of each word of a sentence, 0 for the root, and the relation to it."""
 
     needs: ClassVar[str] = "tree"
     text_key: ClassVar[str] = "words"
@@ -36,17 +36,17 @@ class ParsingConfig(TaskBase):
 
     type: Literal["parsing"]
     columns: Annotated[list[str], Field(min_length=1)] = ["form", "upos"]
-    """Columns that the parser reads, each with one value per word, separated by spaces. The first holds the words themselves; the
-    `perceptron_parser` looks at the second, such as `upos`, most often."""
+    """Columns that the parser reads, each with one value per word, separated by spaces. The first holds the words themselves; most
+    features of the `perceptron_parser` use the second, such as `upos`."""
     heads: str = "head"
     """Column with the number of each word's head, counted from 1; 0 for the root."""
     relations: str = "deprel"
-    """Column with each word's relation to its head."""
+    """Column with the relation of each word to its head."""
     tagger: str | None = None
-    """The finished run of a tagger, by its path, RECIPE (the latest) or RECIPE/NAME: outside of training its tags take the place of
-    the second column, so that the parser reads texts without tags, and is scored as it then works."""
+    """The finished run of a tagger: a path, RECIPE (the latest) or RECIPE/NAME. Outside training its tags replace the second column, so
+    that the parser reads untagged texts, and its scores include the errors of the tagger."""
     biaffine: BiaffineConfig = BiaffineConfig()
-    """Of a network: its output."""
+    """Output of a network."""
 
     @field_validator("columns")
     @classmethod
@@ -62,7 +62,7 @@ class ParsingConfig(TaskBase):
 
     @property
     def reads_tags(self) -> bool:
-        """Whether a sentence has to come with more than its words."""
+        """Whether a sentence needs more columns than its words."""
         return len(self.columns) > (1 if self.tagger is None else 2)
 
     @property
@@ -86,11 +86,11 @@ class ParsingConfig(TaskBase):
     def _problems(self, recipe: "Recipe") -> Iterator[Problem]:
         model = recipe.model
         if self.biaffine != BiaffineConfig() and model.learns_by != "gradient":
-            yield Problem(("task", "biaffine"), f"is the output of a network, and model.type {model.type} is none; leave it out")
+            yield Problem(("task", "biaffine"), f"is the output of a network, which model.type {model.type} is not; leave it out")
         if model.learns_by == "gradient" and len(self.columns) > 1 and "columns" not in model.inputs:
-            yield Problem(("task", "columns"), f"names {', '.join(self.columns[1:])} beside the words, which this network would not read: "
-                          "set model.d_column, the size of the vector of each, or leave them out")
+            yield Problem(("task", "columns"), f"names {', '.join(self.columns[1:])} besides the words, which this network would not read: "
+                          "set model.d_column, the embedding size of each column, or leave them out")
         if self.tagger is not None and len(self.columns) == 1:
-            yield Problem(("task", "tagger"), "gives tags in place of the second column, and task.columns has the words alone; add the "
-                          "column that the tagger has learned, such as upos")
+            yield Problem(("task", "tagger"), "replaces the second column, but task.columns has only the words; add the column that "
+                          "the tagger predicts, such as upos")
         yield from self.token_problems(recipe)

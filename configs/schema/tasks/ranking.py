@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from ..recipe import Recipe
 
 CUTOFFS = (1, 10)
-"""Ranks up to which nDCG and recall look."""
+"""The k of nDCG@k and recall@k."""
 FIGURES = ("mrr", "map", *(f"{name}@{cutoff}" for name in ("ndcg", "recall") for cutoff in CUTOFFS))
-"""What is measured of each query."""
+"""Metrics of each query."""
 
 
 class InBatchSoftmaxConfig(Config):
@@ -27,21 +27,21 @@ class InBatchSoftmaxConfig(Config):
 
     type: Literal["in_batch_softmax"]
     temperature: PositiveFloat = 0.05
-    """Scores are divided by it; a cosine needs a small one, since it is at most 1."""
+    """Divides the scores; cosines need a small one, since they are at most 1."""
 
 
 class MarginConfig(Config):
     """max(0, margin - s(right) + s(less relevant)) (Joachims 2002): for each right answer the mean over the candidates that are less
-    relevant to its query: of the query's own where a relevance is given, otherwise of all answers of the batch."""
+    relevant to its query: the query's own candidates with `relevance`, otherwise all answers of the batch."""
 
     type: Literal["margin"]
     margin: PositiveFloat = 0.2
-    """How far a right answer has to be above the others for the loss to be 0."""
+    """How far a right answer must score above the others for a loss of 0."""
 
 
 class PairwiseLogisticConfig(Config):
-    """log(1 + exp(s(less relevant) - s(right))), the mean over the same candidates as with `margin` (RankNet, Burges et al. 2005). For
-    scores of any size, such as those of `combine: dot`."""
+    """log(1 + exp(s(less relevant) - s(right))), the mean over the same candidates as for `margin` (RankNet, Burges et al. 2005). For
+    unbounded scores, such as those of `combine: dot`."""
 
     type: Literal["pairwise_logistic"]
 
@@ -50,7 +50,7 @@ RankingLossConfig = Annotated[InBatchSoftmaxConfig | MarginConfig | PairwiseLogi
 
 
 class RankingConfig(TaskBase):
-    """Which of many candidates answers a query: its translation, the passage that it asks for."""
+    """Rank candidates by how well they answer a query: its translation, the passage that it asks for."""
 
     needs: ClassVar[str] = "ranking"
     text_key: ClassVar[str] = "text"
@@ -61,20 +61,20 @@ class RankingConfig(TaskBase):
     text: str = "text"
     """Column with the query."""
     other: str = "other"
-    """Column with the candidate. Without `relevance` it is the right answer of its row, and the candidates of each query are all answers
-    of the split."""
+    """Column with the candidate. Without `relevance` it is the right answer to the query of its row, and the candidates of each query are
+    all answers of the split."""
     relevance: str | None = None
-    """Column with how relevant a candidate is to the query of its row: a number, 0 for not at all. The candidates of a query are then those
-    of its own rows."""
+    """Column with the relevance of a candidate to the query of its row: a number, 0 for irrelevant. The candidates of a query are then
+    those of its own rows."""
     query_id: str | None = None
-    """With `relevance`: column that says which rows are of one query; by default those with the same text."""
+    """With `relevance`: column that identifies the query of each row; by default rows with the same text have the same query."""
     loss: RankingLossConfig = InBatchSoftmaxConfig(type="in_batch_softmax")
-    """What networks minimise. `loss` is also a metric: the same with a whole split as the batch."""
+    """Loss of networks. The metric `loss` is the same with the whole split as one batch."""
 
     @model_validator(mode="after")
     def _ids_are_of_judged_rows(self) -> "RankingConfig":
         if self.query_id is not None and self.relevance is None:
-            raise ValueError("query_id groups rows with a relevance; name its column by `relevance`, or leave query_id out")
+            raise ValueError("query_id groups rows with a relevance; set `relevance` to its column, or leave query_id out")
         return self
 
     @property
@@ -94,7 +94,7 @@ class RankingConfig(TaskBase):
         return self.relevance is None or self.loss.type == "in_batch_softmax"
 
     def _problems(self, recipe: "Recipe") -> Iterator[Problem]:
-        """A network ranks by two vectors; rows of one query may not part."""
+        """A network needs two towers; the rows of a query must stay together."""
         towers = getattr(recipe.model, "towers", None)
         if isinstance(recipe.model, NetworkConfig) and towers is None:
             yield Problem(("model", "type"), f"{recipe.model.type} ranks by a vector of each text; add `towers: {{combine: cosine}}`")
@@ -102,26 +102,26 @@ class RankingConfig(TaskBase):
             yield Problem(("model", "towers", "combine"), "candidates are ranked by the cosine of two vectors or their dot product; use "
                           "`cosine` or `dot`")
         if isinstance(recipe.tokenizer, SimilarityTokenizer):
-            yield Problem(("tokenizer", "type"), "`similarities` are of two given texts, and ranking compares each query with all "
+            yield Problem(("tokenizer", "type"), "`similarities` compare two given texts, but ranking compares each query with all "
                           "candidates; use another tokenizer, such as `ngrams`")
         data = recipe.data
         if self.relevance is None or isinstance(data, SizesData):
             return
         if data.folds is not None:
-            yield Problem(("data", "folds"), "would part the rows of one query; leave it out")
+            yield Problem(("data", "folds"), "would separate the rows of a query; leave it out")
         if data.type == "files" and data.validation is None:
-            yield Problem(("data",), "validation: is missing. Rows drawn from the training file would part the candidates of a query, so "
-                          "name a file of other queries")
+            yield Problem(("data",), "validation: is missing. Rows drawn from the training file would separate the candidates of a query, "
+                          "so name a file of other queries")
 
 
 class RetrievalConfig(ModelBase):
-    """The base of models that rank candidates by the n-grams that they share with a query."""
+    """Base of models that rank candidates by the n-grams that they share with a query."""
 
     learns_by: ClassVar[LearnsBy] = "solver"
     gives: ClassVar[frozenset[str]] = frozenset({"ranking"})
     has_chance: ClassVar[bool] = False
     weighting: ClassVar[str]
-    """What the tokenizer has to give."""
+    """The `weighting` that the tokenizer must have."""
 
     @property
     def inputs(self) -> Inputs:
@@ -139,7 +139,7 @@ class RetrievalConfig(ModelBase):
 
 
 class TfidfCosineConfig(RetrievalConfig):
-    """The cosine of two texts' TF-IDF vectors (Salton et al. 1975); nothing is learned but the tokenizer's weights."""
+    """Cosine of the TF-IDF vectors of two texts (Salton et al. 1975); only the weights of the tokenizer are learned."""
 
     learns_by: ClassVar[LearnsBy] = "nothing"
     weighting: ClassVar[str] = "tfidf"
@@ -148,16 +148,16 @@ class TfidfCosineConfig(RetrievalConfig):
 
 
 class Bm25Config(RetrievalConfig):
-    """Okapi BM25 (Robertson et al. 1994): n-grams that a candidate shares with the query, rare ones more, a second occurrence less, in
-    long candidates less. How rare n-grams are and how long a candidate is on average are those of the training split's candidates."""
+    """Okapi BM25 (Robertson et al. 1994): sums over the n-grams that a candidate shares with the query; rare ones count more, repeated
+    ones and those of long candidates less. Document frequencies and the average length are those of the training split's candidates."""
 
     weighting: ClassVar[str] = "counts"
 
     type: Literal["bm25"]
     k1: NonNegativeFloat = 1.2
-    """How much more an n-gram counts that occurs again; 0: nothing."""
+    """How much repeated occurrences of an n-gram count; 0: not at all."""
     b: Fraction = 0.75
-    """How much of a candidate's length is taken into account; 0: nothing."""
+    """How strongly scores are normalised by the length of a candidate; 0: not at all."""
 
     def _tokenizer_problems(self, recipe: "Recipe") -> Iterator[Problem]:
         yield from super()._tokenizer_problems(recipe)
