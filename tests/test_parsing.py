@@ -273,6 +273,15 @@ def test_biaffine_scores_by_hand():
     assert layer.paired(first, second[:1]).tolist() == [[152.0]]
 
 
+def test_without_a_term_of_the_first_vector_the_second_still_has_one():
+    """A head can be likely whatever the dependent; a term of the dependent alone would be the same for all heads."""
+    layer = Biaffine(2, 1, of_first=False)
+    with torch.no_grad():
+        layer.weight.copy_(torch.tensor([[[1.0, 2], [4, 5], [7, 8]]]))
+    # (1, 2, 1) W = (16, 20); (0, 0, 1) W = (7, 8)
+    assert layer(torch.tensor([[1.0, 2], [0, 0]]), torch.tensor([[3.0, 4], [0, 0]])).tolist() == [[[128.0, 0.0], [53.0, 0.0]]]
+
+
 @pytest.mark.parametrize("name", NETWORKS)
 def test_batch_and_padding_change_nothing(name):
     model = network(name)

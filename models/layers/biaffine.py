@@ -10,18 +10,20 @@ NOWHERE = -1e9
 
 
 class Biaffine(nn.Module):
-    """A score of two vectors for each output: a bilinear term, a linear term of each vector, and a constant."""
+    """A score of two vectors for each output: a bilinear term and a linear term of the second vector; with `of_first` also a linear term
+    of the first one, and a constant.
+    """
 
     def __init__(self, d_vector: int, n_outputs: int, of_first: bool = True) -> None:
         super().__init__()
         self.of_first = of_first
-        self.weight = nn.Parameter(torch.empty(n_outputs, d_vector + of_first, d_vector + 1))
+        self.weight = nn.Parameter(torch.empty(n_outputs, d_vector + 1, d_vector + of_first))
         nn.init.normal_(self.weight, std=1 / d_vector)
 
     def forward(self, first: Tensor, second: Tensor) -> Tensor:
         """(..., n, d_vector), (..., m, d_vector) -> (..., n_outputs, n, m)"""
-        first = with_one(first) if self.of_first else first
-        return first.unsqueeze(-3) @ self.weight @ with_one(second).unsqueeze(-3).transpose(-1, -2)
+        second = with_one(second) if self.of_first else second
+        return with_one(first).unsqueeze(-3) @ self.weight @ second.unsqueeze(-3).transpose(-1, -2)
 
     def paired(self, first: Tensor, second: Tensor) -> Tensor:
         """(n, d_vector), (n, d_vector) -> (n, n_outputs): row i of the first with row i of the second only"""

@@ -7,7 +7,7 @@ from ...datasets.arrays import FloatArray
 
 def pearson(predicted: FloatArray, gold: FloatArray) -> float:
     """Pearson's correlation of two arrays (rows,); 0 if one of them is constant."""
-    if len(gold) < 2:
+    if len(gold) < 2 or np.ptp(predicted) == 0 or np.ptp(gold) == 0:
         return 0.0
     a, b = (_unit(values - values.mean()) for values in (predicted, gold))
     return float(np.clip(a @ b, -1.0, 1.0))
@@ -26,9 +26,6 @@ def ranks(values: FloatArray) -> FloatArray:
 
 
 def _unit(centred: FloatArray) -> FloatArray:
-    """Scaled to length 1; zeros stay zeros."""
-    largest = np.abs(centred).max(initial=0)
-    if not largest > 0:
-        return np.zeros_like(centred)
-    scaled = centred / largest
+    """Scaled to length 1."""
+    scaled = centred / np.abs(centred).max()  # so that no square overflows
     return scaled / np.linalg.norm(scaled)
