@@ -354,7 +354,7 @@ def test_a_signal_saves_all_runs_and_the_same_command_goes_on(number, code, fold
     process.send_signal(number)
     printed = process.communicate(timeout=120)[1]
     assert process.returncode == code
-    assert f"Go on with: nlp {shlex.join(command)}\n" in printed
+    assert f"Resume with: nlp {shlex.join(command)}\n" in printed
     assert len(list(folder.glob("runs/long/*/results.json"))) < 2
     nlp(*command, cwd=folder)
     nlp("train", "--config", "long.yaml", "--seeds", "2", "--name", "whole", cwd=folder)
