@@ -492,7 +492,7 @@ def test_runs_that_cannot_be_compared_are_named_with_what_to_do(folder):
     for part in ("made-seed-2: not finished; `nlp train --resume RUN`", "made-seed-3: failed",
                  "made-seed-4: no row scores for the split test; `nlp eval"):
         assert part in notice
-    with pytest.raises(RunError, match=r"Nothing of names/lstm/made-seed-4 can be compared.*nlp eval RUN --split test.*--split validation"):
+    with pytest.raises(RunError, match=r"No run of names/lstm/made-seed-4 can be compared.*nlp eval RUN --split test.*--split validation"):
         choose(["names/lstm/made-seed-4"], "test")
     with pytest.raises(RunError, match="No recipe and no run"):
         choose(["trec/*"], "test")

@@ -50,14 +50,14 @@ def test_the_confusion_matrix_is_that_of_the_predictions(folder):
 
 
 @pytest.mark.parametrize(("arguments", "reported"), [
-    (["mlp", "--output", "a.pdf"], r"pictures are \.png or \.svg"),
+    (["mlp", "--output", "a.pdf"], r"must end in \.png or \.svg"),
     (["mlp", "--output", "no/a.png"], "no folder no"),
     (["mlp", "--output", "a.png", "--metric", "bleu"], "logged the metric 'bleu' on validation; they have accuracy, f1, loss"),
     (["mlp", "rules", "--confusion", "--output", "a.png"], "--confusion plots one run, but 2 are named"),
     (["--output", "a.png"], "Name a run to plot, such as names/lstm"),
     (["mlp"], "Name the file to write"),
     (["mlp", "--data", "names", "--output", "a.png"], "--data plots a dataset and no runs, but mlp is named too"),
-    (["--data", "names", "--confusion", "--output", "a.png"], "--confusion and --data are 2 pictures"),
+    (["--data", "names", "--confusion", "--output", "a.png"], "--confusion and --data cannot be combined"),
     (["--data", "nmaes", "--output", "a.png"], "Did you mean `names`"),
     (["mlp", "--confusion", "--attention", "x", "--output", "a.png"], "one at a time"),
     (["mlp", "--split", "test", "--output", "a.png"], "--split is for --confusion"),
