@@ -1,4 +1,4 @@
-"""What `nlp predict` does with the codes of an autoencoder: texts between two, texts from codes that are drawn, and codes in a file."""
+"""Autoencoder options of `nlp predict`: interpolate between two texts, sample texts, or write codes to a file."""
 
 import io
 import json
@@ -20,58 +20,58 @@ if TYPE_CHECKING:
 
 
 class ByCodes(NamedTuple):
-    """Options of `nlp predict` that are about codes, None where they are not given; `samples` only where no text is given."""
+    """The autoencoder options of `nlp predict`, None if not given; `samples` is set only if no text is given."""
 
     interpolate: int | None
     codes: Path | None
     samples: int | None
 
 
-def answer_by_codes(run: "OpenedRun", source: "Source", asked: ByCodes, options: "PredictOptions", as_json: bool) -> bool:
-    """Do what the options ask for; False where there are none. Raises ConfigError where the run is no autoencoder."""
-    if asked.samples is not None and not (isinstance(run.task, Autoencoding) and run.model.config.variational is not None):
-        asked = asked._replace(samples=None)  # of texts that come from standard input
-    given = [f"--{name}" for name, value in asked._asdict().items() if value is not None]
+def answer_by_codes(run: "OpenedRun", source: "Source", requested: ByCodes, options: "PredictOptions", as_json: bool) -> bool:
+    """Carry out the options; returns False if none is given. Raises ConfigError if the run is not an autoencoder."""
+    if requested.samples is not None and not (isinstance(run.task, Autoencoding) and run.model.config.variational is not None):
+        requested = requested._replace(samples=None)  # they belong to texts from standard input
+    given = [f"--{name}" for name, value in requested._asdict().items() if value is not None]
     if not given:
         return False
     if not isinstance(run.task, Autoencoding):
-        raise ConfigError(f"{given[0]} is for autoencoders, and the task of {run.directory.address} is {run.task.type}. Leave it out, or "
+        raise ConfigError(f"{given[0]} is for autoencoders, but the task of {run.directory.address} is {run.task.type}. Leave it out, or "
                           "name a run whose task is autoencoding, such as one of names/autoencoder.")
     if len(given) > 1:
-        raise ConfigError(f"{' and '.join(given)} are different things to do; leave all but one of them out.")
-    if asked.interpolate is not None:
-        _print_between(run, run.task, source, asked.interpolate, options, as_json)
-    elif asked.samples is not None:
-        _print_drawn(run, run.task, asked.samples, options, as_json)
-    elif asked.codes is not None:
-        _write_codes(run, run.task, source, asked.codes)
+        raise ConfigError(f"{' and '.join(given)} cannot be combined; leave all but one of them out.")
+    if requested.interpolate is not None:
+        _print_interpolation(run, run.task, source, requested.interpolate, options, as_json)
+    elif requested.samples is not None:
+        _print_samples(run, run.task, requested.samples, options, as_json)
+    elif requested.codes is not None:
+        _write_codes(run, run.task, source, requested.codes)
     return True
 
 
-def _print_between(run: "OpenedRun", task: Autoencoding, source: "Source", n_between: int, options: "PredictOptions",
-                   as_json: bool) -> None:
-    """The texts that are written from the codes of two texts, and from codes in even steps between them."""
+def _print_interpolation(run: "OpenedRun", task: Autoencoding, source: "Source", n_between: int, options: "PredictOptions",
+                         as_json: bool) -> None:
+    """Decode the codes of two texts and codes at even steps between them."""
     import numpy as np
 
     texts = list(source.texts)
     if len(texts) != 2:
-        raise ConfigError(f"--interpolate goes from one text to another, so it takes two texts, and {len(texts)} are given.")
+        raise ConfigError(f"--interpolate takes exactly two texts, but {len(texts)} are given.")
     first, last = task.codes(run.model, task.preparation.unlabelled(texts, run.encoding))
     shares = np.linspace(0, 1, n_between + 2)
-    written = task.texts_of(run.model, first + shares[:, None] * (last - first), options)
-    for share, text in zip(shares.tolist(), written, strict=True):
+    decoded = task.texts_of(run.model, first + shares[:, None] * (last - first), options)
+    for share, text in zip(shares.tolist(), decoded, strict=True):
         if as_json:
             print_json({"share": round(share, 6), "prediction": text}, indent=None)
         else:
             print(f"{share:.2f}  {on_one_line(text)}")
 
 
-def _print_drawn(run: "OpenedRun", task: Autoencoding, n_texts: int, options: "PredictOptions", as_json: bool) -> None:
-    """Texts that are written from codes drawn from the normal distribution that those of a variational autoencoder are held near."""
+def _print_samples(run: "OpenedRun", task: Autoencoding, n_texts: int, options: "PredictOptions", as_json: bool) -> None:
+    """Decode codes sampled from a standard normal distribution, the prior of a variational autoencoder."""
     import numpy as np
 
-    drawn = np.random.default_rng(options.seed).standard_normal((n_texts, run.model.config.d_code))
-    for text in task.texts_of(run.model, drawn, replace(options, samples=None)):
+    codes = np.random.default_rng(options.seed).standard_normal((n_texts, run.model.config.d_code))
+    for text in task.texts_of(run.model, codes, replace(options, samples=None)):
         if as_json:
             print_json({"prediction": text}, indent=None)
         else:
@@ -79,19 +79,18 @@ def _print_drawn(run: "OpenedRun", task: Autoencoding, n_texts: int, options: "P
 
 
 def _write_codes(run: "OpenedRun", task: Autoencoding, source: "Source", path: Path) -> None:
-    """Write the code of each text: as a matrix of numpy (texts, d_code), or as lines of JSON beside the texts."""
+    """Write the code of each text: as a NumPy array (texts, d_code), or as JSON Lines with the texts."""
     texts = list(source.texts)
     if path.suffix not in (".npy", ".jsonl"):
-        raise ConfigError(f"--codes {path}: give a name that ends in .npy, for a matrix of numpy, or in .jsonl, for a text and its code in "
-                          "each line.")
+        raise ConfigError(f"--codes {path}: the name must end in .npy (a NumPy array) or .jsonl (a text and its code per line).")
     if not texts:
-        raise ConfigError(f"--codes {path}: there is no text in {source.name}.")
+        raise ConfigError(f"--codes {path}: {source.name} contains no texts.")
     codes = task.codes(run.model, task.preparation.unlabelled(texts, run.encoding))
     try:
         write_file(path, _matrix(codes) if path.suffix == ".npy" else _lines(texts, codes))
     except OSError as error:
         raise DataError(f"{path} cannot be written: {error.strerror or error}. Give another name with --codes.") from None
-    print(f"{len(texts):,} codes of {codes.shape[1]} numbers are in {path}")
+    print(f"Wrote {len(texts):,} codes of size {codes.shape[1]} to {path}")
 
 
 def _matrix(codes: FloatArray) -> bytes:
@@ -103,6 +102,6 @@ def _matrix(codes: FloatArray) -> bytes:
 
 
 def _lines(texts: list[str], codes: FloatArray) -> bytes:
-    """Nine digits give each number of single precision back."""
+    """JSON Lines; nine significant digits restore each float32 exactly."""
     lines = ({"text": text, "code": [float(f"{number:.9g}") for number in code]} for text, code in zip(texts, codes, strict=True))
     return "".join(f"{json.dumps(line, ensure_ascii=False)}\n" for line in lines).encode("utf-8")

@@ -16,34 +16,35 @@ if TYPE_CHECKING:
 def compare(
     runs: Annotated[list[str] | None, typer.Argument(
         metavar="[RUN|RECIPE|PATTERN]...", autocompletion=complete_run,
-        help="Runs (a path, RECIPE/NAME, or RECIPE/HASH for all its seeds), recipes (the latest method of each) or patterns such as "
-             "'names/*'. Runs of one recipe with different seeds are one method.")] = None,
+        help="Runs (a path, RECIPE/NAME, or RECIPE/HASH for all seeds), recipes (the latest method of each) or patterns such as "
+             "'names/*'. Runs of one recipe with different seeds count as one method.")] = None,
     predictions: Annotated[list[Path] | None, typer.Option(
-        help="A file with another system's predictions for the same texts, CSV, TSV or JSONL with the columns text, gold and prediction; "
-             "may be given several times.")] = None,
-    split: Annotated[str, typer.Option(help="The split that they are compared on.")] = "test",
-    metric: Annotated[str | None, typer.Option(help="Another metric than the main one of the task.")] = None,
-    margin: Annotated[float | None, typer.Option(min=0, help="A difference too small to matter, in points (or in the metric's own unit "
-                                                             "for losses): shows whether methods are the same in practice.")] = None,
-    power: Annotated[bool, typer.Option("--power", help="Only what the test set can show; without runs from --rows, --accuracy and "
-                                                        "--disagreement.")] = False,
-    rows: Annotated[int | None, typer.Option(min=1, help="With --power: examples in the test set.")] = None,
-    accuracy: Annotated[float | None, typer.Option(min=0, max=1, help="With --power: the accuracy that is expected, such as 0.9.")] = None,
-    disagreement: Annotated[float | None, typer.Option(min=0, max=1, help="With --power: the share of examples that only one of two "
+        help="File with another system's predictions for the same texts: CSV, TSV or JSONL with the columns text, gold and prediction; "
+             "can be repeated.")] = None,
+    split: Annotated[str, typer.Option(help="Split to compare on.")] = "test",
+    metric: Annotated[str | None, typer.Option(help="Metric to compare; by default the main metric of the task.")] = None,
+    margin: Annotated[float | None, typer.Option(min=0, help="Largest difference that does not matter in practice, in points (for "
+                                                             "losses, in the metric's own unit): also tests whether methods are "
+                                                             "equivalent.")] = None,
+    power: Annotated[bool, typer.Option("--power", help="Print only which differences the test set can detect; without runs, "
+                                                        "computed from --rows, --accuracy and --disagreement.")] = False,
+    rows: Annotated[int | None, typer.Option(min=1, help="With --power: number of test examples.")] = None,
+    accuracy: Annotated[float | None, typer.Option(min=0, max=1, help="With --power: expected accuracy, such as 0.9.")] = None,
+    disagreement: Annotated[float | None, typer.Option(min=0, max=1, help="With --power: share of examples that only one of two "
                                                                           "methods gets right.")] = None,
-    confidence: Annotated[float, typer.Option(help="Of the intervals; a difference is real at 1 minus this.")] = 0.95,
-    cluster: Annotated[str | None, typer.Option(help="A column of the data: rows with the same value, such as the sentences of one "
-                                                     "document, are drawn together.")] = None,
-    latency: Annotated[bool, typer.Option("--latency", help="Measure how long each method takes to answer 1 and 64 texts.")] = False,
-    words: Annotated[bool, typer.Option("--words", help="Also compare by words that training lacks and by how rare words are.")] = False,
-    examples: Annotated[int, typer.Option(min=0, help="Show so many examples that only one of the two best methods gets right.")] = 0,
-    json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
-    csv: Annotated[Path | None, typer.Option(help="Write the methods to this file as CSV.")] = None,
-    markdown: Annotated[Path | None, typer.Option(help="Write sentence and tables to this file as Markdown.")] = None,
-    latex: Annotated[Path | None, typer.Option(help="Write the tables to this file as LaTeX.")] = None,
-    html: Annotated[Path | None, typer.Option(help="Write a page with all of it and pictures to this file.")] = None,
+    confidence: Annotated[float, typer.Option(help="Confidence level of intervals; differences are tested at 1 minus this level.")] = 0.95,
+    cluster: Annotated[str | None, typer.Option(help="Data column to cluster rows by: rows with the same value, such as the "
+                                                     "sentences of one document, are treated as one unit.")] = None,
+    latency: Annotated[bool, typer.Option("--latency", help="Measure the latency of each method for 1 and 64 texts.")] = False,
+    words: Annotated[bool, typer.Option("--words", help="Also compare by words unseen in training and by word frequency.")] = False,
+    examples: Annotated[int, typer.Option(min=0, help="Number of examples to show that only one of the two best methods gets right.")] = 0,
+    json: Annotated[bool, typer.Option("--json", help="Print the results as JSON.")] = False,
+    csv: Annotated[Path | None, typer.Option(help="Write the table of methods to this CSV file.")] = None,
+    markdown: Annotated[Path | None, typer.Option(help="Write summary and tables to this Markdown file.")] = None,
+    latex: Annotated[Path | None, typer.Option(help="Write the tables to this LaTeX file.")] = None,
+    html: Annotated[Path | None, typer.Option(help="Write the full report with figures to this HTML file.")] = None,
 ) -> None:
-    """Compare methods on the same test: which is better, by how much, whether the difference is real, and what it costs."""
+    """Compare methods on the same test set: which is better, by how much, whether the difference is real, and what it costs."""
     from ..analysis.comparison.from_runs import Wanted, compare_runs
     from .console import notice
 
@@ -67,7 +68,7 @@ def compare(
 
 
 def _assumed(power: bool, rows: int | None, accuracy: float | None, disagreement: float | None, confidence: float) -> "list[Prospect]":
-    """What the options alone say. Raises ConfigError where they are not enough."""
+    """The power of a test set from the options alone. Raises ConfigError if they are not enough."""
     from ..analysis.comparison.prospects import expected_disagreements, prospects
     from ..errors import ConfigError
 
@@ -77,7 +78,7 @@ def _assumed(power: bool, rows: int | None, accuracy: float | None, disagreement
         raise ConfigError("Without runs, --power needs the size of the test set and how good or how different the systems are, such as "
                           "`nlp compare --power --rows 1500 --accuracy 0.85` or `--rows 1500 --disagreement 0.1`.")
     if not 0.5 <= confidence < 1:
-        raise ConfigError(f"--confidence is a share such as 0.95, from 0.5 to below 1; {confidence:g} is not.")
+        raise ConfigError(f"--confidence must be at least 0.5 and below 1, such as 0.95; {confidence:g} is not.")
     shares = expected_disagreements(accuracy) if accuracy is not None else []
     stated = [("as stated", disagreement)] if disagreement is not None else []
     return prospects(rows, [*stated, *shares], 1 - confidence)
@@ -103,9 +104,9 @@ def _refuse_outputs(files: dict[str, Path | None]) -> None:
         if full.is_dir():
             raise ConfigError(f"--{option} {path} is a folder. Name a file.")
         if not full.parent.is_dir():
-            raise ConfigError(f"--{option} {path} cannot be written: there is no folder {full.parent}. Make it first.")
+            raise ConfigError(f"--{option} {path} cannot be written: there is no folder {full.parent}. Create it first.")
         if (other := options.setdefault(full, option)) != option:
-            raise ConfigError(f"--{other} and --{option} would both be written to {path}. Name two files.")
+            raise ConfigError(f"--{other} and --{option} would both be written to {path}. Name different files.")
 
 
 def _refuse_assumptions(rows: int | None, accuracy: float | None, disagreement: float | None) -> None:
@@ -113,22 +114,22 @@ def _refuse_assumptions(rows: int | None, accuracy: float | None, disagreement: 
 
     if (rows, accuracy, disagreement) != (None, None, None):
         raise ConfigError("--rows, --accuracy and --disagreement are for --power without runs; with runs these are measured. "
-                          "Leave out one or the other.")
+                          "Leave out these options or the runs.")
 
 
-def _print_prospects(found: "list[Prospect]", rows: int, json: bool) -> None:
+def _print_prospects(estimates: "list[Prospect]", rows: int, json: bool) -> None:
     from ..analysis.comparison.prospects import sentence
     from ..training.folder.files import plain
     from .console import print_json, say
     from .tables import table
 
     if json:
-        print_json(plain({"examples": rows, "prospects": [each._asdict() for each in found]}))
+        print_json(plain({"examples": rows, "prospects": [each._asdict() for each in estimates]}))
         return
-    say(sentence(found[0], rows))
-    heads = ["two systems", "disagree on", "smallest difference shown", "examples for one point"]
+    say(sentence(estimates[0], rows))
+    heads = ["two systems", "disagree on", "smallest detectable difference", "examples to detect one point"]
     table(heads, [[each.what, f"{100 * each.disagreement:.1f} %", _points(each.smallest), f"{each.rows_for_a_point:,.0f}"]
-                  for each in found])
+                  for each in estimates])
 
 
 def _points(share: float) -> str:
@@ -138,7 +139,7 @@ def _points(share: float) -> str:
 
 
 def _print_power(outcome: "Outcome", json: bool) -> None:
-    """What the test set can show of these methods, or of one method and others like it."""
+    """Print which differences the test set can detect between these methods, or between one method and others like it."""
     from ..analysis.comparison.output.sentences import power
     from ..analysis.comparison.prospects import expected_disagreements, of_seeds, prospects
     from .console import say
@@ -171,7 +172,7 @@ def _as_json(outcome: "Outcome", most: int) -> dict[str, Any]:
 
 
 def _print(outcome: "Outcome", most: int) -> None:
-    """The sentence first, then the tables, then how they differ."""
+    """Print the headline, then the tables, then how the two best methods differ."""
     from ..analysis.comparison.from_runs import examples
     from ..analysis.comparison.output.grids import grids
     from ..analysis.comparison.output.sentences import agreement, cautions, headline
@@ -199,32 +200,32 @@ def _print_examples(outcome: "Outcome", shown: "Sequence[Example]") -> None:
     from .tables import table
 
     if not shown:
-        say("There is no example that one gets right and the other wrong.")
+        say("There is no example that only one of them gets right.")
         return
     first, second = (method.name for method in outcome.found.methods[:2])
     rows = [[each.right, on_one_line(each.text), on_one_line(each.label), *map(on_one_line, each.said)] for each in shown]
     print()
-    table(["right", "text", "gold", f"{first} says", f"{second} says"], rows, title="examples that only one gets right")
+    table(["right", "text", "gold", f"{first} predicts", f"{second} predicts"], rows, title="examples that only one gets right")
 
 
 def _write(outcome: "Outcome", most: int, files: dict[str, Path | None]) -> None:
-    """The files that are asked for."""
+    """Write the requested files."""
     from ..analysis.comparison.output.grids import as_csv, latex, markdown
     from ..analysis.comparison.output.sentences import headline
     from ..terminal import visible
     from ..training.folder.files import write_atomically
 
-    found, made = outcome.found, {}
+    found, contents = outcome.found, {}
     if files["csv"] is not None:
-        made[files["csv"]] = as_csv(found)
+        contents[files["csv"]] = as_csv(found)
     if files["markdown"] is not None:
-        made[files["markdown"]] = markdown(headline(found), found)
+        contents[files["markdown"]] = markdown(headline(found), found)
     if files["latex"] is not None:
-        made[files["latex"]] = latex(headline(found), found)
+        contents[files["latex"]] = latex(headline(found), found)
     if files["html"] is not None:
         from ..analysis.comparison.from_runs import examples
         from ..analysis.comparison.output.page import page
 
-        made[files["html"]] = visible(page(found, examples(outcome, most)))
-    for path, content in made.items():
+        contents[files["html"]] = visible(page(found, examples(outcome, most)))
+    for path, content in contents.items():
         write_atomically(path.expanduser().resolve(), content)

@@ -21,14 +21,14 @@ def list_(
     group: Annotated[str, typer.Argument(help="Only recipes of this dataset, such as names.", autocompletion=complete_recipe)] = "",
     json: Annotated[bool, typer.Option("--json", help="Print the recipes as JSON.")] = False,
 ) -> None:
-    """List the recipes that come with the tool, with their task and where their data is."""
+    """List the built-in recipes, with their task and where their data is."""
     from ..configs.yaml.inheritance import packaged_recipes
     from ..errors import ConfigError
     from .data import place_of
 
     recipes = packaged_recipes(group)
     if not recipes:
-        raise ConfigError(f"No recipe that comes with the tool is called {group} or begins with {group}/; `nlp config list` shows all.")
+        raise ConfigError(f"No built-in recipe is called {group} or starts with {group}/; `nlp config list` shows all.")
     places = {name: "" if name is None else place_of(name) for name in {recipe.dataset for recipe in recipes.values()}}
     if json:
         print_json([{"name": name, **recipe._asdict(), "data": places[recipe.dataset]} for name, recipe in recipes.items()])
@@ -36,7 +36,7 @@ def list_(
     rows = [[name, recipe.task.replace("_", " "), places[recipe.dataset], recipe.description] for name, recipe in recipes.items()]
     table(["recipe", "task", "data", "description"], rows, dispensable=["task", "data"])
     if "to download" in places.values():
-        print("Next: nlp data get DATASET, for data that is to be downloaded")
+        print("Next: nlp data get DATASET, for data to download")
 
 
 @app.command()
@@ -44,7 +44,7 @@ def show(
     recipe: Annotated[str, typer.Argument(help="A name such as names/lstm, a YAML file, or a run.", autocompletion=complete_recipe)],
     set_: Overrides = None,
     json: Annotated[bool, typer.Option("--json", help="Print recipe and origins as JSON.")] = False,
-    plain: Annotated[bool, typer.Option("--plain", help="Leave out the origin of each value.")] = False,
+    plain: Annotated[bool, typer.Option("--plain", help="Omit the origin of each value.")] = False,
 ) -> None:
     """Print the complete recipe, and where each value comes from."""
     from ..configs.load import load_located
@@ -58,7 +58,7 @@ def show(
 
 
 def recipe_or_run(name: str) -> str:
-    """What is given, or the resolved recipe of the run that it names where no recipe has that name."""
+    """The name itself, or the path of the resolved recipe if it names a run and no recipe."""
     from ..configs.load import find_recipe
     from ..errors import ConfigError, RunError
     from ..training.folder.run_directory import find_run
@@ -88,9 +88,9 @@ def validate(
     recipes: Annotated[list[str], typer.Argument(help="Recipes: names or YAML files.", autocompletion=complete_recipe)],
     set_: Overrides = None,
 ) -> None:
-    """Validate recipes; all errors are reported with their position.
+    """Validate recipes, and report all errors with their position.
 
-    Of a recipe for `nlp sweep`, both ends of each range and each choice are checked.
+    For a recipe of `nlp sweep`, both ends of each range and each choice are checked.
     """
     from ..configs.load import load_recipe
     from ..configs.search_space import load_space
@@ -111,27 +111,26 @@ def validate(
 
 @app.command()
 def init(
-    file: Annotated[Path, typer.Argument(help="Your data: .csv, .tsv, .jsonl, .json, .parquet, .xlsx, .conll, fastText lines, also with "
-                                              ".gz; a folder with a subfolder for each class; or a dataset of Hugging Face.")],
-    model: Annotated[str | None, typer.Option(help="The model.type of the new recipe; by default logistic_regression, for numbers "
-                                                   "ridge, for tagging averaged_perceptron, for parsing perceptron_parser, for ranking "
-                                                   "bm25.")] = None,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="Recipe file; by default named after the data.")] = None,
-    text: Annotated[str | None, typer.Option(help="Column of the text or tokens; by default inferred from names and content.")] = None,
-    label: Annotated[str | None, typer.Option(help="Column of the class, the number or the tags; by default inferred from names and "
+    file: Annotated[Path, typer.Argument(help="Your data: .csv, .tsv, .jsonl, .json, .parquet, .xlsx, .conll or fastText lines, also "
+                                              "gzipped; a folder with one subfolder per class; or a Hugging Face dataset.")],
+    model: Annotated[str | None, typer.Option(help="Model type of the recipe; by default logistic_regression, or ridge (regression), "
+                                                   "averaged_perceptron (tagging), perceptron_parser (parsing), bm25 (ranking).")] = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Recipe file to write; by default named after the data.")] = None,
+    text: Annotated[str | None, typer.Option(help="Text or token column; by default inferred from names and content.")] = None,
+    label: Annotated[str | None, typer.Option(help="Column of the class, number or tags; by default inferred from names and "
                                                    "content.")] = None,
-    validation: Annotated[Path | None, typer.Option(help="Validation file; by default one named like a training file, with `dev`, `valid` "
-                                                         "or `validation` in place of `train`.")] = None,
-    test: Annotated[Path | None, typer.Option(help="Test file; by default one named like a training file, with `test` in place of "
+    validation: Annotated[Path | None, typer.Option(help="Validation file; by default the one named like the training file with `dev`, "
+                                                         "`valid` or `validation` in place of `train`.")] = None,
+    test: Annotated[Path | None, typer.Option(help="Test file; by default the one named like the training file with `test` in place of "
                                                    "`train`.")] = None,
     task: Annotated[str | None, typer.Option(help="classification, regression, tagging, parsing or ranking; by default inferred "
                                                   "from the content.")] = None,
-    other: Annotated[str | None, typer.Option(help="Column of the second text, where each row has two; for ranking that of the "
-                                                   "candidate, and --text that of the query.")] = None,
-    relevance: Annotated[str | None, typer.Option(help="For ranking: column of numbers, how relevant the candidate is. Without one it is "
-                                                       "the right answer of its row.")] = None,
-    encoding: Annotated[str | None, typer.Option(help="Encoding of the characters, such as cp1252 or cp949; by default UTF-8, or one that "
-                                                      "reads the file.")] = None,
+    other: Annotated[str | None, typer.Option(help="Column of the second text, for pairs of texts; for ranking, the candidate column "
+                                                   "(--text is the query column).")] = None,
+    relevance: Annotated[str | None, typer.Option(help="For ranking: numeric column with the relevance of the candidate. Without it, every "
+                                                       "candidate is the correct answer of its row.")] = None,
+    encoding: Annotated[str | None, typer.Option(help="Character encoding, such as cp1252 or cp949; by default UTF-8, or one detected from "
+                                                      "the file.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite an existing file.")] = False,
 ) -> None:
     """Write a commented recipe for a data file."""
@@ -145,13 +144,13 @@ def init(
         raise ConfigError(f"--task {task}: a recipe can be written for {' or '.join(DEFAULT_MODELS)}. For other tasks, start from a recipe "
                           "in `nlp config list`.")
     if relevance and task not in (None, "ranking"):
-        raise ConfigError(f"--relevance is a column for ranking, and --task is {task}; leave one of them out.")
+        raise ConfigError(f"--relevance is a column for ranking, but --task is {task}; leave one of them out.")
     if other and task in ("tagging", "parsing"):
-        raise ConfigError(f"--other is the column of a second text, and --task is {task}; leave one of them out.")
+        raise ConfigError(f"--other is the column of a second text, but --task is {task}; leave one of them out.")
     task = "ranking" if relevance or (other and not label and task is None) else task
     sample, notices = with_splits(look_at(file, text, label, task, encoding, other, relevance), {"validation": validation, "test": test})
-    written, model = output or Path(f"{file.resolve().name.split('.')[0]}.yaml"), model or DEFAULT_MODELS[sample.task]
-    write_recipe(sample, model, written, force)
-    print(f"{written}: a recipe for {sample.task} with the model {model}. It lists every other key too, with its help.")
-    print_data(load_recipe(str(written)), sample, notices)
-    print(f"Next:\n  nlp train --config {written}\n  nlp predict {written.stem} {predict_arguments(sample)}")
+    path, model = output or Path(f"{file.resolve().name.split('.')[0]}.yaml"), model or DEFAULT_MODELS[sample.task]
+    write_recipe(sample, model, path, force)
+    print(f"Wrote {path}, a recipe for {sample.task} with the model {model}. All other keys are listed as comments, with their help.")
+    print_data(load_recipe(str(path)),  sample, notices)
+    print(f"Next:\n  nlp train --config {path}\n  nlp predict {path.stem} {predict_arguments(sample)}")

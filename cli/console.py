@@ -1,4 +1,4 @@
-"""What the command prints: JSON, tables, notices and errors; and shell completion. Rich is loaded when a table is drawn."""
+"""Terminal output (JSON, tables, notices and errors) and shell completion. Rich is loaded only to draw a table."""
 
 import errno
 import json
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 PIPED_WIDTH = 1_000
-"""Width of a table that is not printed to a terminal: enough for each row to be one line."""
+"""Width of a table if the output is not a terminal: enough for each row to fit on one line."""
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
 FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
@@ -28,18 +28,18 @@ PACKAGE = Path(__file__).parent.parent
 
 
 def print_json(obj: Any, indent: int | None = 2) -> None:
-    """Print `obj` as JSON. Control characters that JSON allows in a text, which terminals obey, are escaped as JSON has it."""
+    """Print `obj` as JSON. Control characters that JSON allows in strings but terminals interpret are escaped."""
     text = json.dumps(obj, ensure_ascii=False, indent=indent)
     print(re.sub(r"[\x7f-\x9f]", lambda found: f"\\u{ord(found[0]):04x}", text), flush=True)
 
 
 def notice(text: str) -> None:
-    """Print a notice on standard error: worth knowing, but nothing stops."""
+    """Print a notice to standard error; the command continues."""
     print(f"Notice: {shortened(text)}", file=sys.stderr)
 
 
 def console(stderr: bool = False) -> "Console":
-    """A rich console that takes brackets in text literally; colours only on a terminal and without NO_COLOR."""
+    """A Rich console without markup; colours only on a terminal and without NO_COLOR."""
     from rich.console import Console
 
     stream = sys.stderr if stderr else sys.stdout
@@ -47,7 +47,7 @@ def console(stderr: bool = False) -> "Console":
 
 
 def say(text: str) -> None:
-    """Print a line; on a terminal it is broken between words, so that no figure is."""
+    """Print a line; on a terminal it is wrapped between words, so that no number is split."""
     if sys.stdout.isatty():
         width = shutil.get_terminal_size().columns
         text = "\n".join(textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False) or [""])
@@ -55,7 +55,7 @@ def say(text: str) -> None:
 
 
 def print_error(text: str) -> None:
-    """Print an error on standard error; `Error:` is red on a terminal."""
+    """Print an error to standard error; `Error:` is red on a terminal."""
     coloured = sys.stderr.isatty() and not os.environ.get("NO_COLOR")
     label = "\033[31mError:\033[0m" if coloured else "Error:"
     print(f"{label} {visible(shortened(text))}", file=drawing_stream(sys.stderr))
@@ -70,10 +70,10 @@ def explain(error: Exception) -> tuple[str, int]:
     if isinstance(error, UnicodeDecodeError):
         message = f"the input is not UTF-8: it contains the byte 0x{error.object[error.start]:02x}"
         return f"{message}. Save it as UTF-8, or convert it with iconv.", 2
-    if isinstance(error, UnicodeEncodeError):  # of the bytes of a file name that are not UTF-8
+    if isinstance(error, UnicodeEncodeError):  # a file name with bytes that are not UTF-8
         before, after = (re.split(r"[\s\"';]", part) for part in (error.object[: error.start], error.object[error.start :]))
         name = before[-1] + after[0]
-        return f"the name {name!r} is not UTF-8, so it cannot be written into a file. Rename the file or folder, or use a link to it.", 2
+        return f"the name {name!r} is not UTF-8, so it cannot be written to a file. Rename the file or folder, or use a link to it.", 2
     if hasattr(error, "format_message"):  # typer's error for a wrong command line
         context = getattr(error, "ctx", None)
         command = context.command_path if context else "nlp"
@@ -85,7 +85,7 @@ def explain(error: Exception) -> tuple[str, int]:
 
 
 def _explain_system(error: Exception) -> str | None:
-    """What the system refused: a file, a path, memory. pathlib and torch report the last two as a RuntimeError with a text only."""
+    """Explain a system error about a file, a path or memory. pathlib and torch raise a plain RuntimeError for the last two."""
     if isinstance(error, OSError):
         return _explain_os_error(error)
     if str(error).startswith(("Could not determine home", "Symlink loop")):
@@ -112,16 +112,16 @@ def _origin(error: Exception) -> str:
 
 
 def complete_recipe(incomplete: str) -> list[str]:
-    """Recipe names for the shell; YAML files are completed by the shell itself."""
+    """Recipe names for shell completion; the shell itself completes YAML files."""
     from ..configs.yaml.inheritance import recipe_names
 
-    with suppress(UserError):  # completion has no place for an error
+    with suppress(UserError):  # completion cannot show an error
         return [name for name in recipe_names(incomplete.rpartition("/")[0]) if name.startswith(incomplete)]
     return []
 
 
 def complete_run(incomplete: str) -> list[str]:
-    """Runs for the shell: each recipe that has one, and each run."""
+    """Runs for shell completion: recipes that have runs, and each run."""
     from ..training.folder.run_directory import list_runs
 
     addresses = (name for run in list_runs() for name in (run.recipe, run.address))
@@ -133,7 +133,7 @@ def only_recipe(argument: str | None, option: str | None) -> str:
     from ..errors import ConfigError
 
     if argument is not None and option is not None and argument != option:
-        raise ConfigError(f"This takes one recipe, and there are two: {argument} and --config {option}.")
+        raise ConfigError(f"This command takes one recipe, but two are given: {argument} and --config {option}.")
     if (recipe := argument or option) is None:
         raise ConfigError("Name a recipe, such as names/lstm, or a YAML file; `nlp config list` shows the names.")
     return recipe

@@ -1,4 +1,4 @@
-"""`nlp count-params`: the size of a recipe's model, layer by layer, and what a step with it costs."""
+"""`nlp count-params`: parameters of a recipe's model by layer, and the memory and FLOPs of a step."""
 
 import gc
 from contextlib import contextmanager
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
     from ..datasets.encoded.split import Data
 
 SHORT_SUM = 60
-"""Longest sum of a layer that the table shows; longer ones, of whole blocks, are hard to read."""
+"""Maximum length of a layer's sum in the table; longer ones, of whole blocks, are hard to read."""
 
 
 def count_params(
     recipe: Annotated[str | None, typer.Argument(help="Recipe: a name such as counting/gpt2-small, or a YAML file.",
                                                     autocompletion=complete_recipe)] = None,
-    config: Annotated[str | None, typer.Option("--config", "-c", help="The same as an option.", autocompletion=complete_recipe)] = None,
+    config: Annotated[str | None, typer.Option("--config", "-c", help="Same as the argument.", autocompletion=complete_recipe)] = None,
     set_: Annotated[list[str] | None, typer.Option("--set", autocompletion=complete_key,
                                                    help="Override a key, such as model.n_layers=24.")] = None,
     depth: Annotated[int | None, typer.Option(min=1, help="Depth of the module tree to show; by default every layer.")] = None,
@@ -43,7 +43,7 @@ def count_params(
 
 
 def count(config: str, overrides: "Sequence[str]" = (), depth: int | None = None) -> "Counted":
-    """Count the model of a recipe, named or in a file."""
+    """Count the parameters of a recipe, given by name or file."""
     from ..analysis.counting.model_size import count_recipe
     from ..configs.load import load_recipe
 
@@ -54,7 +54,7 @@ def count(config: str, overrides: "Sequence[str]" = (), depth: int | None = None
 
 @contextmanager
 def no_garbage_collection() -> "Iterator[None]":
-    """torch brings millions of objects that stay; searching them for garbage would take a fifth of the time."""
+    """Disable garbage collection: scanning torch's millions of permanent objects would take a fifth of the time."""
     enabled = gc.isenabled()
     gc.disable()
     try:
@@ -65,23 +65,21 @@ def no_garbage_collection() -> "Iterator[None]":
 
 
 def _with_data(recipe: "Recipe") -> "tuple[Recipe, Data | None]":
-    """The recipe, and where the vocabulary is learned from its data, that data and what the runs that it starts from state; `data: {type:
-    sizes}` needs none.
-    """
+    """The recipe and its data, with earlier runs resolved, if the vocabulary is learned from the data; `data: {type: sizes}` needs none."""
     from ..analysis.counting.model_size import needs_data
 
     if not needs_data(recipe):
         return recipe, None
     from ..training.sources.start import build_recipe_data, pinned, start_of
 
-    notice("sizes come from the recipe's data, which is read (or taken from the cache); "
-           "with `data: {type: sizes}` nothing is read.")
+    notice("the sizes are taken from the recipe's data, which is read (or loaded from the cache); "
+           "`data: {type: sizes}` avoids this.")
     recipe = pinned(recipe)
     return recipe, build_recipe_data(recipe, start_of(recipe))
 
 
 def print_network(network: "NetworkCount") -> None:
-    """The table of layers, and what a step costs."""
+    """Print the table of layers, and the memory and FLOPs of a step."""
     parameters, cost, load = network.parameters, network.cost, network.load
     table(["layer", "sum", "parameters", "share"], [_row(layer, parameters.total) for layer in parameters.layers])
     for tie in parameters.ties:
@@ -90,8 +88,8 @@ def print_network(network: "NetworkCount") -> None:
     say(f"Memory in fp32: weights {in_bytes(cost.weights)}, gradients {in_bytes(cost.gradients)}, "
         f"{network.optimizer} {in_bytes(cost.optimizer)}, activations about {in_bytes(cost.activations)} "
         f"for a batch of {load.texts:,}{f' x {load.tokens:,} tokens' if load.tokens > 1 else ''}")
-    rule = "" if network.flops_by_2n is None else f"; by the rule of 2 x parameters outside embedding tables: {network.flops_by_2n:,}"
-    say(f"Arithmetic: {cost.flops_per_token:,.0f} FLOPs per token forward, about three times that with the backward pass{rule}")
+    rule = "" if network.flops_by_2n is None else f"; estimated as 2 x non-embedding parameters: {network.flops_by_2n:,}"
+    say(f"Compute: {cost.flops_per_token:,.0f} FLOPs per token forward, about three times that with the backward pass{rule}")
 
 
 def _row(layer: "Layer", total: int) -> list[str]:
@@ -100,11 +98,11 @@ def _row(layer: "Layer", total: int) -> list[str]:
 
 
 def print_total(counted: "Counted") -> None:
-    """The total, and how it compares with published models."""
+    """Print the total, and how it compares with published models."""
     for name, size in counted.sizes.items():
         say(f"{name.replace('_', ' ').capitalize()}: {size:,}")
     if counted.total is None:
-        print("Total: determined by the fit.")
+        print("Total: known only after fitting.")
     elif counted.network is None:
         say(f"Total: {counted.total:,} {'learned numbers' if counted.total else 'parameters; nothing is learned'}")
     else:
@@ -113,7 +111,7 @@ def print_total(counted: "Counted") -> None:
 
 
 def compared_with_published(total: int) -> str:
-    """Such as `1.3 times NETtalk (18,629; Sejnowski and Rosenberg 1987)`, for the next smaller and the next larger one."""
+    """Such as `1.3 times NETtalk (18,629; Sejnowski and Rosenberg 1987)`, for the next smaller and next larger published model."""
     from ..analysis.counting.published_models import neighbours
 
     return ", ".join(f"{total / model.parameters:.2g} times {model.name} ({model.parameters:,}; {model.source})"
@@ -121,7 +119,7 @@ def compared_with_published(total: int) -> str:
 
 
 def in_bytes(count: int) -> str:
-    """Such as `1.4 GB`; powers of 1,000."""
+    """A size such as `1.4 GB`, in powers of 1,000."""
     size, units = float(count), ["B", "kB", "MB", "GB", "TB", "PB"]
     while size >= 999.5 and len(units) > 1:
         size, units = size / 1000, units[1:]

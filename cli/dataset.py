@@ -14,15 +14,15 @@ if TYPE_CHECKING:
     from ..datasets.tables import Dataset, Table
 
 ROWS = "(numbers)"
-"""What the numbers of a row are called where they are shown as one text."""
+"""Name of the column that shows the numbers of a row as one text."""
 _DATA_SUFFIXES = (".csv", ".tsv", ".jsonl", ".json", ".parquet", ".xlsx")
 
 
 class Opened(NamedTuple):
     """A dataset, the columns to show, and the recipe's tokenizer if it has one.
 
-    `label` is empty where texts have no class, and contains one tag for each token of the text where `tagged`; `pictures` says whether
-    `text` holds those.
+    `label` is empty if texts have no class; if `tagged`, it contains one tag for each token of the text. `pictures`: whether `text`
+    contains pictures.
     """
 
     dataset: "Dataset"
@@ -39,7 +39,7 @@ class Opened(NamedTuple):
 
 
 def open_target(target: str, overrides: Sequence[str], every_column: bool) -> Opened:
-    """Read the dataset of this name, or of this recipe: all columns, or those of text and class alone."""
+    """Read a named dataset or the data of a recipe: all columns, or only text and class."""
     from ..configs.schema.data import NamedData
     from ..datasets.named.catalog import DATASETS, find_dataset
 
@@ -55,9 +55,9 @@ def open_target(target: str, overrides: Sequence[str], every_column: bool) -> Op
 
 
 def refuse_data_file(target: str, wanted: str) -> None:
-    """Raises ConfigError where a data file is named in place of what describes one."""
+    """Raises ConfigError if a data file is named instead of a dataset or a recipe."""
     if target.removesuffix(".gz").endswith(_DATA_SUFFIXES):
-        raise ConfigError(f"{target} is a data file; give {wanted}. `nlp config init {target}` writes one for it.")
+        raise ConfigError(f"{target} is a data file; give {wanted}. `nlp config init {target}` writes a recipe for it.")
 
 
 def _open_recipe(target: str, overrides: Sequence[str], every_column: bool) -> Opened:
@@ -72,7 +72,7 @@ def _open_recipe(target: str, overrides: Sequence[str], every_column: bool) -> O
     prepared, label = preparation(task), str(getattr(task, task.label_key)) if task.label_key else ""
     if len(prepared.input_columns) == 1:
         text, source_type = prepared.input_columns[0], getattr(task, "source_type", None)
-        if source_type == "label":  # of which texts are made
+        if source_type == "label":  # texts are generated from it
             text, label = prepared.columns[1], text
         dataset = _read(recipe.data, _named(text, label), every_column)
         pictures = source_type == "picture" or getattr(task, "picture", None) is not None
@@ -81,7 +81,7 @@ def _open_recipe(target: str, overrides: Sequence[str], every_column: bool) -> O
 
 
 def _with_rows(dataset: "Dataset", prepared: "Preparation") -> "Dataset":
-    """With a column more, in which all that a model is given of a row is one text."""
+    """Add a column that shows everything a model reads of a row as one text."""
     from ..datasets.tables import Table
 
     splits = {name: Table({ROWS: prepared.row_texts(prepared.checked(table)[0]), **table.columns}, table.source, table.lines)
@@ -131,7 +131,7 @@ def label_counts(opened: Opened) -> dict[str, dict[str, int]]:
 
 
 def token_checks(opened: Opened) -> "dict[str, TokenCheck]":
-    """The tokenizer is trained as for a run, on the training texts alone, but truncates nothing: what it would truncate is counted.
+    """Train the tokenizer as for a run, on the training texts only, but without truncation, and count what it would truncate.
 
     In tagged sentences each token is encoded as a text of its own, as in a run.
     """

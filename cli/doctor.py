@@ -1,4 +1,4 @@
-"""`nlp doctor`: check the installation, and report what to do where something is wrong."""
+"""`nlp doctor`: check the installation, and report how to fix what is wrong."""
 
 import json as json_text
 import os
@@ -15,7 +15,7 @@ import typer
 State = Literal["ok", "notice", "broken"]
 
 IMPORTED_AS = {"pyyaml": "yaml", "scikit-learn": "sklearn", "pillow": "PIL"}
-"""Packages that are imported by another name than they are installed by."""
+"""Import names of packages that differ from the name to install."""
 
 PROBE = """
 import importlib, json, sys
@@ -37,7 +37,7 @@ AGAIN = "Install again: pip install --force-reinstall nlp-generations"
 
 @dataclass(frozen=True)
 class Finding:
-    """What a check found, and what to do where something is wrong."""
+    """The result of a check, and how to fix a problem."""
 
     what: str
     state: State
@@ -74,7 +74,7 @@ def findings_of(check: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
 
 
 def show(finding: Finding) -> None:
-    """One line for a finding, and one for its remedy."""
+    """Print a finding on one line, and its remedy on another."""
     print(f"{finding.state:<7} {finding.what}: {finding.found}", flush=True)
     if finding.remedy:
         print(f"{'':<7} -> {finding.remedy}", flush=True)
@@ -96,7 +96,7 @@ def packages() -> Iterator[Finding]:
 
 
 def other_packages_named_nlp() -> Iterator[Finding]:
-    """Packages that install a folder `nlp` too, as Hugging Face's `nlp` of 2020 does, which is called `datasets` today."""
+    """Other packages that install a folder `nlp`, such as Hugging Face's `nlp` of 2020, now called `datasets`."""
     from importlib import metadata
 
     from ..training.folder.environment import PACKAGE
@@ -105,9 +105,9 @@ def other_packages_named_nlp() -> Iterator[Finding]:
     for name in others:
         yield Finding("import nlp", "broken", f"the package {name} {metadata.version(name)} is installed too, and both install a folder "
                       "nlp: each overwrites files of the other",
-                      f"Run: pip uninstall {name}, then install this one again, since files of it went with that one: "
-                      f"pip install --force-reinstall --no-deps {PACKAGE} (`pip install -e .` in the source folder). To keep both, give "
-                      "each its own environment; what Hugging Face's nlp did, its package datasets does.")
+                      f"Run: pip uninstall {name}, which removes files of this package too, then install it again: "
+                      f"pip install --force-reinstall --no-deps {PACKAGE} (`pip install -e .` in the source folder). To keep both, use "
+                      "separate environments; Hugging Face's nlp has been replaced by its package datasets.")
     if not others:
         yield Finding("import nlp", "ok", f"no other package installs a folder nlp; this one is {Path(__file__).parent.parent}")
 
@@ -129,7 +129,7 @@ def package(name: str, wanted: str, import_error: str) -> Finding:
 
 
 def probe(modules: list[str]) -> dict[str, str]:
-    """Import modules in a process of its own, which may crash or hang: name -> error, empty where there was none."""
+    """Import modules in a separate process, which may crash or hang: name -> error, empty if the import works."""
     command = [sys.executable, "-P", "-c", PROBE, *modules]
     try:
         output = subprocess.run(command, capture_output=True, timeout=PROBE_SECONDS, check=False).stdout
@@ -154,7 +154,7 @@ def satisfies(version: str, wanted: str) -> bool:
 
 
 def folders() -> Iterator[Finding]:
-    """The folders for data, published weights, runs and cache: they exist or can be made, are writable and have room. The cache is
+    """The folders for data, published weights, runs and cache: they exist or can be created, are writable and have free space. The cache is
     optional; data and weights may be read-only.
     """
     from ..datasets.encoded.cache import cache_root
@@ -172,20 +172,20 @@ def folders() -> Iterator[Finding]:
         if folder is None:
             yield Finding(what, "notice", "none, since this user has no home folder", f"Set {variable} to a writable folder.")
             continue
-        there = next(parent for parent in (folder, *folder.absolute().parents) if parent.exists())
-        if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+        existing = next(parent for parent in (folder, *folder.absolute().parents) if parent.exists())
+        if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
             is_read = what in ("data folder", "weights folder") and folder.is_dir() and os.access(folder, os.R_OK | os.X_OK)
             yield Finding(what, "notice" if what == "cache" or is_read else "broken", f"{folder} is not writable",
-                          f"Make {there} writable for you, or set {variable} to another folder.")
+                          f"Make {existing} writable, or set {variable} to another folder.")
         else:
-            yield room(what, folder, there, variable)
+            yield room(what, folder, existing, variable)
 
 
-def room(what: str, folder: Path, there: Path, variable: str) -> Finding:
-    """Free space where a folder is, or would be made."""
+def room(what: str, folder: Path, existing: Path, variable: str) -> Finding:
+    """Check the free space for a folder, measured at its nearest existing parent."""
     import shutil
 
-    free = shutil.disk_usage(there).free
+    free = shutil.disk_usage(existing).free
     found = f"{folder}{'' if folder.exists() else ' (created when needed)'}, {free / 1e9:,.1f} GB free"
     if free < LEAST_FREE_BYTES:
         return Finding(what, "broken", found, f"Free some space, or set {variable} to a folder on another disk.")
@@ -193,7 +193,7 @@ def room(what: str, folder: Path, there: Path, variable: str) -> Finding:
 
 
 def embedded_data() -> Iterator[Finding]:
-    """The datasets that come with the installation; each is checked by its digest when it is read."""
+    """The built-in datasets; reading one checks its digest."""
     from ..configs.schema.data import NamedData
     from ..datasets.named.catalog import DATASETS
     from ..datasets.read import read_dataset
@@ -210,18 +210,18 @@ def embedded_data() -> Iterator[Finding]:
 
 
 def recipes() -> Iterator[Finding]:
-    """Every recipe that comes with the tool."""
+    """Every built-in recipe."""
     from ..configs.load import load_recipe, recipe_names
     from ..errors import ConfigError
 
-    wrong = {}
+    errors = {}
     names = recipe_names()
     for name in names:
         try:
             load_recipe(name)
         except ConfigError as error:
-            wrong[name] = str(error)
-    for name, error in wrong.items():
+            errors[name] = str(error)
+    for name, error in errors.items():
         yield Finding(f"recipe {name}", "broken", error, AGAIN)
-    if not wrong:
+    if not errors:
         yield Finding("recipes", "ok" if names else "broken", f"all {len(names)} are valid" if names else "there are none")

@@ -14,35 +14,34 @@ if TYPE_CHECKING:
     from ..tasks.scoring.spans import Counts
 
 SHOWN_ROWS = 30
-"""Of what a model reports, such as its rules."""
+"""Maximum number of rows of a model's report, such as its rules."""
 
 
 def eval_(
     run: Annotated[list[str], typer.Argument(help="Runs: paths, RECIPE (the latest) or RECIPE/NAME.", autocompletion=complete_run)],
-    split: Annotated[str | None, typer.Option(help="train, validation, test or another split; by default test, or validation if there is "
-                                                   "no test.")] = None,
+    split: Annotated[str | None, typer.Option(help="Split to score; by default test, or validation if there is no test.")] = None,
     data: Annotated[str | None, typer.Option(help="Score this file instead, such as a .csv, .tsv, .jsonl, .parquet or .xlsx.")] = None,
-    text: Annotated[str | None, typer.Option(help="Text column of that file; by default that of the recipe.")] = None,
-    label: Annotated[str | None, typer.Option(help="Column of that file with the answers; by default that of the recipe.")] = None,
-    other: Annotated[str | None, typer.Option(help="Column of the second text in that file, for runs of two texts.")] = None,
+    text: Annotated[str | None, typer.Option(help="Text column of the --data file; by default as in the recipe.")] = None,
+    label: Annotated[str | None, typer.Option(help="Column of gold answers in the --data file; by default as in the recipe.")] = None,
+    other: Annotated[str | None, typer.Option(help="Column of the second text in the --data file, for runs on pairs of texts.")] = None,
     task_of: Annotated[str | None, typer.Option(metavar="RUN", autocompletion=complete_run,
-                                                help="Score the task of this earlier run again, by its output over the encoder of the run: "
-                                                     "what has been forgotten?")] = None,
-    explanations: Annotated[str | None, typer.Option(metavar="METHOD[,METHOD...]", help="Measure instead how faithful explanations are: "
+                                                help="Measure forgetting: score the task of this earlier run, with its output layer on the "
+                                                     "encoder of the run.")] = None,
+    explanations: Annotated[str | None, typer.Option(metavar="METHOD[,METHOD...]", help="Measure the faithfulness of explanations instead: "
                                                      "all, auto, or methods of `nlp predict --explain`.")] = None,
-    explained_rows: Annotated[int, typer.Option(min=1, help="Texts of the split that are explained for it.")] = 100,
-    generate: Annotated[int | None, typer.Option(metavar="N", min=1, max=100_000, help="With --judge: measure instead so many texts that "
-                                                                                       "the run makes of the labels of the split.")] = None,
+    explained_rows: Annotated[int, typer.Option(min=1, help="With --explanations: number of texts to explain.")] = 100,
+    generate: Annotated[int | None, typer.Option(metavar="N", min=1, max=100_000, help="With --judge: generate N texts for the labels of "
+                                                                                       "the split, and score these instead.")] = None,
     judge: Annotated[str | None, typer.Option(metavar="RUN", autocompletion=complete_run,
-                                              help="The classifier that says which label a generated text is of.")] = None,
-    temperature: Annotated[float | None, typer.Option(min=0, help="Sampling temperature for it; by default that of the recipe.")] = None,
-    seed: Annotated[int, typer.Option(min=0, max=2**63 - 1, help="Random seed for it.")] = 0,
+                                              help="With --generate: run of the classifier that labels the generated texts.")] = None,
+    temperature: Annotated[float | None, typer.Option(min=0, help="With --generate: sampling temperature; default: the recipe's.")] = None,
+    seed: Annotated[int, typer.Option(min=0, max=2**63 - 1, help="With --generate: random seed.")] = 0,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
     json: Annotated[bool, typer.Option("--json", help="Print the results as JSON.")] = False,
 ) -> None:
     """Score runs on a split: metrics with 95 % confidence intervals, trivial baselines, scores per span type, confusion matrix.
 
-    The predictions are saved with each run, as text and as what comparisons of runs read.
+    The predictions are saved with each run, as JSON Lines and as row scores for `nlp compare`.
     """
     from ..analysis.evaluation import evaluate_run
     from ..analysis.generation import generation
@@ -54,17 +53,17 @@ def eval_(
     from .generated import print_generation
 
     if split is not None and data is not None:
-        raise ConfigError("--split is a split of the run's own data, --data another file; give one of them.")
+        raise ConfigError("--split names a split of the run's own data, --data another file; give only one of them.")
     if data is None and (text, other, label) != (None, None, None):
-        raise ConfigError("--text, --other and --label name columns of the file that --data names. Give --data, or leave them out.")
+        raise ConfigError("--text, --other and --label name columns of the --data file. Add --data, or leave them out.")
     if explanations is not None and (data is not None or task_of is not None):
         raise ConfigError("--explanations are measured on a split of the run's own data; leave --data and --task-of out.")
     if (generate, judge, temperature) != (None, None, None):
         if generate is None or judge is None or len(run) > 1 or (data, explanations, task_of) != (None, None, None):
-            raise ConfigError("--generate 1000 --judge RUN draws texts of one run, at --temperature T if it is given, and measures only "
-                              "these. Name one run and its judge, and leave --data, --explanations and --task-of out.")
-        made_by, judged_by = (open_run(find_run(each), device) for each in (run[0], judge))
-        print_generation(generation(made_by, judged_by, generate, split, temperature, seed), json)
+            raise ConfigError("--generate N --judge RUN scores only the generated texts of one run (--temperature is optional). Name one "
+                              "run and its judge, and leave --data, --explanations and --task-of out.")
+        generator, judge_run = (open_run(find_run(each), device) for each in (run[0], judge))
+        print_generation(generation(generator, judge_run, generate, split, temperature, seed), json)
         return
     if task_of is not None:
         if data is not None or len(run) > 1:
@@ -120,7 +119,7 @@ def _as_json(report: "Report") -> dict[str, Any]:
 
 
 def _spans_as_json(counts: "Counts") -> dict[str, dict[str, float]]:
-    """By type: its scores, and how many are correct, predicted and gold."""
+    """Scores and numbers of correct, predicted and gold spans by type."""
     from ..tasks.scoring.spans import precision_recall_f1
 
     _, by_type = precision_recall_f1(counts)
@@ -148,12 +147,12 @@ def _print(report: "Report") -> None:
         _print_model_report(report.model_report)
     print(f"Predictions: {report.predictions}")
     if (picture := "confusion" if report.confusion is not None else "attention" if report.has_attention else None) is not None:
-        of = f"--{picture}{' TEXT' if picture == 'attention' else ''} -o {picture}.png"
-        say(f"Pictures: in {report.directory.folder}, for `nlp tensorboard`; as a file by `nlp plot {report.directory.address} {of}`")
+        options = f"--{picture}{' TEXT' if picture == 'attention' else ''} -o {picture}.png"
+        say(f"Pictures: `nlp tensorboard` shows them; `nlp plot {report.directory.address} {options}` writes a file")
 
 
 def _print_model_report(report: "ModelReport") -> None:
-    """The first rows of its table, and its notes."""
+    """Print the first rows of the report's table, and its notes."""
     from .console import say
     from .tables import table
 
@@ -165,7 +164,7 @@ def _print_model_report(report: "ModelReport") -> None:
 
 
 def _print_spans(counts: "Counts") -> None:
-    """Metrics of each type of span, as the conlleval script reports them."""
+    """Print the metrics of each span type, as the conlleval script reports them."""
     from ..tasks.scoring.spans import precision_recall_f1
     from .tables import table
 
@@ -176,7 +175,7 @@ def _print_spans(counts: "Counts") -> None:
 
 
 def _print_confusion(report: "Report") -> None:
-    """Metrics of each class, the confusion matrix where it fits a terminal, and the most frequent mistakes."""
+    """Print the metrics of each class, the confusion matrix if it fits the terminal, and the most frequent mistakes."""
     from ..analysis.evaluation import worst
     from ..tasks.scoring.metrics import f1_scores, precision_and_recall
     from .confusion import print_matrix
@@ -189,6 +188,6 @@ def _print_confusion(report: "Report") -> None:
     rows = [[label, *(f"{value:.4f}" for value in values), f"{count:,}"] for label, (*values, count) in zip(labels, figures, strict=True)]
     table(["label", "precision", "recall", "f1", "examples"], rows)
     if not print_matrix(report.confusion):
-        say("The confusion matrix is wider than the terminal; it is in --json, and in the picture that is named below.")
+        say("The confusion matrix is wider than the terminal; see --json, or the picture named below.")
     if mistakes := [[gold, predicted, str(times)] for gold, predicted, times in worst(report.confusion)]:
         table(["true", "predicted", "times"], mistakes, title="most frequent mistakes")

@@ -1,4 +1,4 @@
-"""What `nlp predict --explain` prints below each prediction and writes as a page, and `nlp eval --explanations` of each method."""
+"""Output of `nlp predict --explain`, on the terminal and as a page, and of `nlp eval --explanations`."""
 
 import sys
 from collections.abc import Sequence
@@ -16,24 +16,24 @@ if TYPE_CHECKING:
     from ..training.open_run import OpenedRun
 
 STRONG, WEAK = 0.5, 0.1
-"""Parts of the largest number from which a word is bold, and from which it is coloured."""
+"""Shares of the largest attribution above which a word is bold, and above which it is coloured."""
 
 
 def explainer_for(run: "OpenedRun", method: str, output: str | None, html: Path | None) -> "Explainer":
-    """What explains predictions. Raises ConfigError for options that do not fit together, and a method that does not fit the run."""
+    """The explainer for a method. Raises ConfigError for options that exclude each other, and a method that does not fit the run."""
     from ..analysis.explanations.methods import explainer
     from ..errors import ConfigError
 
     if output is not None:
-        raise ConfigError("--output writes predictions beside the rows of a table, which has no room for explanations. Leave --explain or "
-                          "--output out; --json prints both, one object per line.")
+        raise ConfigError("--output adds predictions to a table, which has no column for explanations. Leave --explain or --output out; "
+                          "--json prints both, one object per line.")
     if html is not None and not html.expanduser().absolute().parent.is_dir():
-        raise ConfigError(f"{html}: there is no folder {html.parent}. Make it, or name another file.")
+        raise ConfigError(f"{html}: there is no folder {html.parent}. Create it, or name another file.")
     return explainer(run, method)
 
 
 def print_explained(run: "OpenedRun", answer: "Answer | StreamedAnswer", as_json: bool) -> None:
-    """The prediction and why; on a terminal also the text, green where it speaks for the class, red where against."""
+    """Print the prediction and its explanation; on a terminal also the text, words for the class in green, against it in red."""
     if as_json:
         print_json(answer.to_json(), indent=None)
         return
@@ -66,7 +66,7 @@ def _print_coloured(explanation: "Explanation") -> None:
 
 
 def write_explanations(run: "OpenedRun", answers: "Sequence[Answer | StreamedAnswer]", html: Path) -> None:
-    """All explanations as one page."""
+    """Write all explanations as one page."""
     from ..analysis.explanations.page import page
     from ..training.folder.files import write_atomically
 
@@ -75,7 +75,7 @@ def write_explanations(run: "OpenedRun", answers: "Sequence[Answer | StreamedAns
 
 
 def print_faithfulness(runs: "Sequence[OpenedRun]", names: str, split: str | None, n_rows: int, as_json: bool) -> None:
-    """Of each run a table with the faithfulness of each method, or JSON. Raises ConfigError before anything is measured."""
+    """Print the faithfulness of each method, one table per run, or as JSON. Raises ConfigError before anything is measured."""
     from ..analysis.explanations.evaluation import checked_methods, faithfulness_of_run
 
     methods = [checked_methods(run, names) for run in runs]
@@ -101,7 +101,7 @@ def _print_report(run: "OpenedRun", report: "FaithfulnessReport") -> None:
     title = f"{run.directory.address} on {report.split}, {report.rows:,} texts: drop of the predicted class in {report.scores}"
     table(["method", "measure", "value", "random words", "difference", "95 % interval"], rows, title=title)
     if report.left_out:
-        say(f"{report.left_out:,} texts are left out: they have fewer than two words, or their tokens cannot be traced to words.")
+        say(f"{report.left_out:,} texts are left out: they have fewer than two words, or their tokens cannot be mapped to words.")
     if errors := [f"{each.method} {percentage(each.completeness_error)}" for each in report.methods if each.completeness_error is not None]:
         say(f"Median completeness error: {', '.join(errors)}.")
     say("Comprehensiveness should be high (without these words the class is lost), sufficiency low (these words alone keep it).")

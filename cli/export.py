@@ -1,4 +1,4 @@
-"""`nlp export`: the word vectors of a run as a file that other programs read."""
+"""`nlp export`: write the word vectors of a run to a file that other programs read."""
 
 from pathlib import Path
 from typing import Annotated
@@ -11,10 +11,10 @@ from .console import complete_run
 def export(
     run: Annotated[str, typer.Argument(help="A run of word vectors: its path, RECIPE (the latest) or RECIPE/NAME.",
                                        autocompletion=complete_run)],
-    output: Annotated[str, typer.Option("--output", "-o", help="The file: .bin for word2vec's binary format, anything else for its text "
+    output: Annotated[str, typer.Option("--output", "-o", help="File to write: .bin for word2vec's binary format, otherwise its text "
                                                                "format.")],
 ) -> None:
-    """Write the vectors of all words in the format of word2vec, which `model.vectors` and many programs read."""
+    """Write the vectors of all words in word2vec's format, which `model.vectors` and many programs read."""
     from ..datasets.word_vectors import write_word_vectors
     from ..errors import ConfigError
     from ..tasks.word_vectors import WordVectors
@@ -27,4 +27,4 @@ def export(
                           "task is word_vectors, such as one of brown/skip-gram.")
     words, vectors = opened.task.words, opened.task.vectors(opened.model)
     write_word_vectors(Path(output), words, vectors)
-    print(f"{len(words):,} words with {vectors.shape[1]} numbers each are in {output}")
+    print(f"Wrote {len(words):,} word vectors of size {vectors.shape[1]} to {output}")

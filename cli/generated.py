@@ -1,4 +1,4 @@
-"""`nlp eval --generate`: what a classifier says of generated texts, as a table or as JSON."""
+"""`nlp eval --generate`: scores of generated texts by a classifier, as a table or as JSON."""
 
 from typing import TYPE_CHECKING
 
@@ -13,14 +13,14 @@ MEANINGS = {"assigned": "assigned to their label by the judge", "copied": "copie
 
 
 def print_generation(found: "Generation", as_json: bool) -> None:
-    """The figures of generated texts, and how each label fares."""
+    """Print the scores of generated texts, and counts by label."""
     if as_json:
         print_json(found.to_json())
         return
     intervals = {name: found.interval(name) for name in MEANINGS}
     rows = [[MEANINGS[name], figure(value), " to ".join(map(figure, intervals[name] or ()))] for name, value in found.figures.items()]
-    drawn = f"labels as in {found.split}, temperature {found.temperature:g}, seed {found.seed}"
-    table(["share of the texts", "value", "95 % interval"], rows, title=f"{len(found.texts):,} texts of {found.run}, {drawn}")
-    print(f"Judge: {found.judge}, which assigns {figure(found.judge_accuracy)} of the real texts of {found.split} to their label")
+    settings = f"labels as in {found.split}, temperature {found.temperature:g}, seed {found.seed}"
+    table(["share of the texts", "value", "95 % interval"], rows, title=f"{len(found.texts):,} texts of {found.run}, {settings}")
+    print(f"Judge: {found.judge}, with accuracy {figure(found.judge_accuracy)} on the real texts of {found.split}")
     each = [[label, f"{asked:,}", f"{right:,}", f"{copied:,}", visible(new)] for label, asked, right, copied, new in found.by_label()]
-    table(["label", "texts", "assigned", "copied", "a new one"], each)
+    table(["label", "texts", "assigned", "copied", "new example"], each)

@@ -28,9 +28,9 @@ DEFAULT_MODELS: dict[Task, str] = {"classification": "logistic_regression", "reg
                                    "parsing": "perceptron_parser", "ranking": "bm25"}
 COLUMNS = {"regression": "texts and numbers", "tagging": "tokens and tags", "parsing": "words, heads and relations",
            "ranking": "queries and candidates"}
-"""What a recipe is written from."""
+"""The columns that a recipe of each task needs."""
 SCHEMA = "recipe.schema.json"
-"""Where docs/recipes.md has `nlp config schema` write to."""
+"""The file that `nlp config schema` writes in docs/recipes.md."""
 TRAINING = {
     "epochs": 10,
     "batch_size": 64,
@@ -43,19 +43,19 @@ FINE_TUNING = {**TRAINING, "epochs": 3, "batch_size": 32, "optimizer": {"type": 
 LORA_TRAINING = {**TRAINING, "epochs": 1, "batch_size": 16, "optimizer": {"type": "adamw", "learning_rate": 1e-3}, "early_stopping": None,
                  "fine_tune": {"lora": {"rank": 8, "alpha": 16.0}}}
 ENCODER = "all-minilm-l6-v2"
-"""What is fine-tuned at first: small enough for a CPU."""
+"""The default encoder to fine-tune: small enough for a CPU."""
 LANGUAGE_MODEL = "smollm2-135m-instruct"
-"""What a first prompt is for: small, and trained to follow instructions."""
+"""The default language model to prompt: small, and trained to follow instructions."""
 
 
 def write_recipe(sample: Sample, model: str, path: Path, force: bool) -> None:
-    """Write the recipe. Raises ConfigError where there is no such model, or where the file exists and `force` is not given."""
+    """Write the recipe. Raises ConfigError if there is no such model, or if the file exists and `force` is False."""
     from ..training.folder.files import write_atomically
 
     refuse_taken(path, force)
     if sample.relevance is not None and "validation" not in sample.splits:
-        raise ConfigError(f"{sample.title} has several rows of each query, which belong together, so none are held out of it at random: "
-                          "name a file of other queries with --validation.")
+        raise ConfigError(f"{sample.title} has several rows per query, which belong together, so no validation rows can be held out at "
+                          "random. Name a file of other queries with --validation.")
     settings = first_settings(sample, model, path.parent)
     read = COLUMNS.get(sample.task, "numbers and classes" if sample.numbers else "texts and classes")
     _refuse_unfit(settings, model, read)
@@ -65,23 +65,23 @@ def write_recipe(sample: Sample, model: str, path: Path, force: bool) -> None:
 
 
 def refuse_taken(path: Path, force: bool) -> None:
-    """Raises ConfigError for a name that no recipe can have, and where the file exists and `force` is not given."""
+    """Raises ConfigError for a file name that does not end in .yaml, or if the file exists and `force` is False."""
     if path.suffix not in (".yaml", ".yml"):
-        raise ConfigError(f"{path}: a recipe's name ends in .yaml; give another --output.")
+        raise ConfigError(f"{path}: the name of a recipe must end in .yaml; give another --output.")
     if path.exists() and not force:
         raise ConfigError(f"{path} already exists and was not changed. Give another --output, or --force to overwrite it.")
 
 
 def _refuse_unfit(settings: Mapping[str, Any], model: str, columns: str) -> None:
-    """Raises ConfigError where the recipe would not be valid, so that no such file is left behind."""
+    """Raises ConfigError if the recipe would not be valid, before it is written."""
     from pydantic import ValidationError
 
     try:
-        found = [problem.message for problem in problems(Recipe.model_validate(settings))]
-    except ValidationError as error:
-        found = [f"it needs {'.'.join(map(str, each['loc'][1:]))}" for each in error.errors()]
-    if found:
-        raise ConfigError(f"A recipe with --model {model} cannot be written from {columns} alone: {found[0].removesuffix('.')}. "
+        errors = [problem.message for problem in problems(Recipe.model_validate(settings))]
+    except ValidationError as invalid:
+        errors = [f"it needs {'.'.join(map(str, each['loc'][1:]))}" for each in invalid.errors()]
+    if errors:
+        raise ConfigError(f"A recipe with --model {model} cannot be written from {columns} alone: {errors[0].removesuffix('.')}. "
                           "Use another --model, or start from a recipe in `nlp config list`.")
 
 
@@ -116,7 +116,7 @@ def first_settings(sample: Sample, model: str, folder: Path) -> dict[str, Any]:
 
 
 def _of_numbers(sample: Sample, model: str, section: type) -> dict[str, Any]:
-    """The sections of a classifier of rows of numbers."""
+    """The sections of a recipe that classifies rows of numbers."""
     task = {"type": "classification", "numbers": "all" if sample.all_numbers else list(sample.numbers), "label": str(sample.label),
             **({"missing_numbers": "mean"} if sample.missing_numbers else {}), **_missing_labels(sample)}
     reads = {"input": "vector"} if "input" in getattr(section, "model_fields", {}) else {}
@@ -141,10 +141,10 @@ def _tagging(sample: Sample, model: str, section: type) -> dict[str, Any]:
 
 def _of_words(model: str, section: type[NetworkConfig]) -> dict[str, Any]:
     """Tokenizer and model of a network that reads words and their characters."""
-    both = {"bidirectional": True} if "bidirectional" in section.model_fields else {}
+    directions = {"bidirectional": True} if "bidirectional" in section.model_fields else {}
     characters = {"characters": {"type": "cnn"}} if "characters" in section.model_fields else {}
     return {"tokenizer": {"type": "words", "split": "whitespace", "lowercase": True, "min_frequency": 2},
-            "model": {"type": model, **both, **characters}}
+            "model": {"type": model, **directions, **characters}}
 
 
 def _parsing(sample: Sample, model: str, section: type) -> dict[str, Any]:
@@ -153,19 +153,19 @@ def _parsing(sample: Sample, model: str, section: type) -> dict[str, Any]:
     task = {"type": "parsing", "columns": list(sample.reads), **relations}
     if not issubclass(section, NetworkConfig):
         return {"task": task, "model": {"type": model}}
-    found = _of_words(model, section)
+    sections = _of_words(model, section)
     if len(sample.reads) > 1 and "d_column" in section.model_fields:
-        found["model"]["d_column"] = 50
-    return {"task": task, **found, "training": {**TRAINING, "batch_size": 32}}
+        sections["model"]["d_column"] = 50
+    return {"task": task, **sections, "training": {**TRAINING, "batch_size": 32}}
 
 
 def _ranking(sample: Sample, model: str, section: type) -> dict[str, Any]:
-    """The sections of a ranker; networks make a vector of each text."""
+    """The sections of a ranker; networks encode each text as a vector."""
     relevance = {} if sample.relevance is None else {"relevance": str(sample.relevance if sample.header else "relevance")}
     task = {"type": "ranking", "text": sample.names[0], "other": sample.names[1], **relevance}
     if not issubclass(section, NetworkConfig):
-        counted = _tokenizer(sample, bag=True, dense=False) | ({"sublinear": False, "weighting": "counts"} if model == "bm25" else {})
-        return {"task": task, "tokenizer": counted, "model": {"type": model}}
+        tokenizer = _tokenizer(sample, bag=True, dense=False) | ({"sublinear": False, "weighting": "counts"} if model == "bm25" else {})
+        return {"task": task, "tokenizer": tokenizer, "model": {"type": model}}
     dense = section is MlpConfig
     towers = {"towers": {"combine": "cosine"}} if "towers" in section.model_fields else {}
     return {"task": task, "tokenizer": _tokenizer(sample, bag=dense, dense=dense),
@@ -173,7 +173,7 @@ def _ranking(sample: Sample, model: str, section: type) -> dict[str, Any]:
 
 
 def scheme_of(tags: Iterable[str]) -> str | None:
-    """IOB2 or BIOES where all tags are of it and mark spans; None for others. IOB1, which tags alone do not tell apart, is set by hand."""
+    """IOB2 or BIOES if all tags follow it and mark spans, otherwise None. IOB1 cannot be inferred from tags alone; it is set by hand."""
     kinds = set(tags)
     prefixes = {tag[:2] for tag in kinds} & {"B-", "I-", "E-", "S-"}
     name = "BIOES" if prefixes & {"E-", "S-"} else "IOB2"
@@ -191,7 +191,7 @@ def _relative(file: Path, folder: Path) -> str:
 
 
 def _tokenizer(sample: Sample, bag: bool, dense: bool) -> dict[str, Any]:
-    """Characters where texts are hardly longer than a word, such as names; words elsewhere."""
+    """Characters for texts of about one word, such as names; words for others."""
     short = median(len(text.split()) for text in sample.texts) < 2
     if bag:
         size = {"max_features": 50_000} if dense else {}
@@ -221,11 +221,11 @@ def classes_of(sample: Sample) -> list[str]:
 
 
 def typical_words(sample: Sample) -> Mapping[str, list[str]]:
-    """For each class the words whose share of its texts is highest above their share of all texts."""
+    """For each class, the words whose share of its texts most exceeds their share of all texts."""
     rows = Counter(sample.labels)
     words_of = [(label, set(re.findall(r"\w+", text.lower()))) for text, label in zip(sample.texts, sample.labels, strict=True)]
-    found = [(label, word) for label, words in words_of for word in words]
-    pairs, words = Counter(found), Counter(word for _, word in found)
+    occurrences = [(label, word) for label, words in words_of for word in words]
+    pairs, words = Counter(occurrences), Counter(word for _, word in occurrences)
     lift = {(label, word): count / rows[label] - words[word] / len(sample.labels) for (label, word), count in pairs.items()}
     best = sorted((pair for pair in lift if lift[pair] > 0), key=lambda pair: (-lift[pair], pair))
     return {label: [word for owner, word in best if owner == label][:KEYWORDS] for label in sorted(rows)}

@@ -1,4 +1,4 @@
-"""What `nlp config init` says of the data that it found: rows, classes, lengths, and what to do about what looks wrong."""
+"""Report of `nlp config init` on the data: rows, classes, lengths, and advice on likely problems."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -18,28 +18,27 @@ if TYPE_CHECKING:
 LABELS = {"classification": ("Text", "class", "classes"), "regression": ("Text", "number", "numbers"),
           "tagging": ("Tokens", "tags", "tags"),
           "parsing": ("Words", "relations", "relations"), "ranking": ("Query", "candidate", "candidates")}
-"""What the two columns are, and what the second has different ones of."""
+"""Names of the two columns, and the plural of the second."""
 SHOWN, FEW_ROWS, IMBALANCE = 20, 10, 10
-"""Classes that are listed; rows that are few for a class; and how many times as many rows of another class are an imbalance."""
+"""Number of classes listed; rows below which a class is small; ratio of class sizes that counts as an imbalance."""
 
 
 def print_data(recipe: Recipe, sample: Sample, notices: Sequence[str]) -> None:
-    """Read the data as a run does, and say what is in it."""
+    """Read the data as a run does, and print a summary."""
     dataset = _read(recipe, notices)
     tagged = sample.task in ("tagging", "parsing")
     checks = check_splits(dataset.splits, *sample.names, tagged)
     say(f"{_columns(sample)}; {', '.join(f'{split} {each.examples:,}' for split, each in checks.items())} rows.")
     if sample.encoding != UTF8:
         shown = first_foreign_line("\n".join(sample.texts))
-        say(f"Characters are read as {sample.encoding}: {shown!r}. If that looks wrong, give the right one with --encoding.")
+        say(f"The file is read as {sample.encoding}: {shown!r}. If that looks wrong, set --encoding.")
     train = checks["train"]
     if not sample.numbers:
         unit = "sentence" if tagged else "query" if sample.task == "ranking" else "text"
-        say(f"A {unit} has {train.words.minimum:,} to {train.words.maximum:,} words, half of them up to "
-            f"{train.words.median:,}.")
+        say(f"A {unit} has {train.words.minimum:,} to {train.words.maximum:,} words (median {train.words.median:,}).")
     if sample.task == "regression":
         numbers = [float(each) for each in train.labels]
-        say(f"The number is between {min(numbers):,g} and {max(numbers):,g} in train.")
+        say(f"The number ranges from {min(numbers):,g} to {max(numbers):,g} in train.")
     elif sample.task != "ranking":
         say(f"{len(train.labels)} {LABELS[sample.task][2]} in train: {_counts(train.labels)}.")
     for each in [*dataset.notices, *_warnings(sample, checks), *_leaks(dataset, sample, checks)]:
@@ -47,7 +46,7 @@ def print_data(recipe: Recipe, sample: Sample, notices: Sequence[str]) -> None:
 
 
 def _columns(sample: Sample) -> str:
-    """Where everything is from."""
+    """The columns that inputs and answers are read from."""
     texts, labels, _ = LABELS[sample.task]
     read = f"{len(sample.numbers)} columns of numbers" if sample.numbers else f"{texts} from column {sample.text!r}"
     second = "" if sample.other is None else f", the second text from column {sample.columns.get('other', sample.other)!r}"
@@ -56,7 +55,7 @@ def _columns(sample: Sample) -> str:
 
 
 def predict_arguments(sample: Sample) -> str:
-    """What follows `nlp predict RUN`: a table like the training file where predictions can be written beside its rows."""
+    """Arguments of `nlp predict RUN`: a table like the training file if predictions can be added to it, otherwise lines of text."""
     if sample.task == "ranking":
         return "--input QUERIES.txt --candidates CANDIDATES.txt"
     if sample.task == "parsing":
@@ -67,7 +66,7 @@ def predict_arguments(sample: Sample) -> str:
 
 
 def _read(recipe: Recipe, notices: Sequence[str]) -> "Dataset":
-    """The splits without the rows that the task leaves out, and notices of them."""
+    """The splits without rows that the task drops, and notices about these."""
     from ..configs.schema.data import SizesData
 
     assert recipe.task is not None and not isinstance(recipe.data, SizesData), "the recipe was written for files"
@@ -84,32 +83,32 @@ def _counts(labels: Mapping[str, int]) -> str:
 
 
 def _warnings(sample: Sample, checks: Mapping[str, SplitCheck]) -> list[str]:
-    found, labels = [], checks["train"].labels
+    warnings, labels = [], checks["train"].labels
     if "validation" not in sample.splits:
-        found.append(f"there is no validation file, so {checks['validation'].examples:,} rows are held out of the training file at random. "
-                     "If rows belong together (one author, one document), split them yourself and give --validation.")
+        warnings.append(f"there is no validation file, so {checks['validation'].examples:,} rows are held out of the training file at "
+                        "random. If rows belong together (one author, one document), split them yourself and give --validation.")
     if sample.task != "classification":
-        return found
+        return warnings
     counts = list(labels.values())
     if few := [label for label, count in labels.items() if count < FEW_ROWS]:
-        found.append(f"{len(few)} of {len(labels)} classes have fewer than {FEW_ROWS} training rows ({', '.join(few[:5])}"
-                     f"{', ...' * (len(few) > 5)}), too few to learn from or to measure. Collect more, merge them or leave them out.")
+        warnings.append(f"{len(few)} of {len(labels)} classes have fewer than {FEW_ROWS} training rows ({', '.join(few[:5])}"
+                        f"{', ...' * (len(few) > 5)}), too few to learn from or to measure. Collect more, merge them or leave them out.")
     if counts and counts[0] >= IMBALANCE * counts[-1]:
-        found.append(f"classes are unbalanced: {counts[0]:,} training rows of {next(iter(labels))} and {counts[-1]:,} of "
-                     f"{list(labels)[-1]}. Look at `f1` rather than accuracy; `class_weight: balanced` (in `model`, or `class_weights` in "
-                     "`task` for networks) gives rare classes more weight.")
+        warnings.append(f"classes are unbalanced: {counts[0]:,} training rows of {next(iter(labels))} and {counts[-1]:,} of "
+                        f"{list(labels)[-1]}. Look at `f1` rather than accuracy; `class_weight: balanced` (in `model`, or `class_weights` "
+                        "in `task` for networks) gives rare classes more weight.")
     if unseen := {label for each in checks.values() for label in each.unseen_labels}:
-        found.append(f"train lacks the classes {', '.join(sorted(unseen)[:5])}, which other splits have; a model gets these rows wrong.")
-    return found
+        warnings.append(f"train lacks the classes {', '.join(sorted(unseen)[:5])}, which other splits have; a model gets these rows wrong.")
+    return warnings
 
 
 def _leaks(dataset: "Dataset", sample: Sample, checks: Mapping[str, SplitCheck]) -> list[str]:
-    """Texts of a split that training sees too; rows of numbers are not compared."""
+    """Warnings about texts that are also in train; rows of numbers are not compared."""
     if sample.numbers:
         return []
     leaks = [leak for leak in find_leaks(dataset.splits, *sample.names) if leak.rows and leak.other == "train"]
     remedy = ("remove the duplicates from the file, or give a --validation file of your own"
               if "validation" not in sample.splits else "remove them from the training file")
     return [f"{leak.rows:,} of {checks[leak.split].examples:,} {leak.split} texts occur in train too (the first: {leak.places[0]}), so its "
-            f"scores say too little about new texts: {remedy if leak.split == 'validation' else 'remove them from one of the files'}."
+            f"scores are too optimistic for new texts: {remedy if leak.split == 'validation' else 'remove them from one of the files'}."
             for leak in leaks]

@@ -1,4 +1,4 @@
-"""Keys of a recipe for the shell, to complete `--set`."""
+"""Shell completion of recipe keys for `--set`."""
 
 from collections.abc import Iterator
 from contextlib import suppress
@@ -13,31 +13,31 @@ if TYPE_CHECKING:
     from ..configs.schema.recipe import Recipe
 
 RECIPES = ("config", "recipes", "recipe", "target")
-"""What commands call the argument or the option that names a recipe. Before an option without its value arguments are in `args`."""
+"""Names of the arguments and options that take a recipe. While an option still lacks its value, arguments are in `args`."""
 
 
 def complete_key(ctx: typer.Context, incomplete: str) -> list[str]:
-    """Keys that begin so: those of the recipe on the command line, or where there is none all keys that any recipe may have."""
+    """Keys with this prefix: those of the recipe on the command line, or without one all keys of any recipe."""
     from ..configs.schema.recipe import Recipe
 
-    recipe = _given(ctx)
+    recipe = _given_recipe(ctx)
     keys = dict.fromkeys(_keys_of(Recipe) if recipe is None else _keys_in(recipe))
     return [f"{key}=" for key in keys if key.startswith(incomplete)]
 
 
-def _given(ctx: typer.Context) -> "Recipe | None":
+def _given_recipe(ctx: typer.Context) -> "Recipe | None":
     from ..configs.load import load_recipe
 
     values = [ctx.params.get(name) for name in RECIPES]
     names = [each for value in (*values, ctx.args) for each in (value if isinstance(value, list | tuple) else [value])]
     for name in filter(None, names):
-        with suppress(UserError, OSError):  # completion has no place for an error
+        with suppress(UserError, OSError):  # completion cannot show an error
             return load_recipe(name)
     return None
 
 
 def _keys_in(section: "Config", path: str = "") -> Iterator[str]:
-    """The keys of a section as it is set; of what is not set, those that it may have."""
+    """The keys of a section; for parts that are not set, all keys that they may have."""
     from ..configs.schema.base import Config
 
     for key in type(section).model_fields:

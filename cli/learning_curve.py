@@ -1,4 +1,4 @@
-"""`nlp learning-curve`: train on parts of the training examples, and say what more of them would bring."""
+"""`nlp learning-curve`: train on subsets of the training examples, and estimate the gain from more of them."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -23,38 +23,38 @@ if TYPE_CHECKING:
 def learning_curve(
     recipes: Annotated[list[str], typer.Argument(help="Recipes: names such as names/lstm, YAML files or patterns, all on the same data.",
                                                  autocompletion=complete_recipe)],
-    sizes: Annotated[str | None, typer.Option(help="Numbers of training examples, such as 100,200,400; by default all, half of them and so "
-                                                   "on, six sizes.")] = None,
-    shares: Annotated[str | None, typer.Option(help="The same as shares of the training examples, such as 0.1,0.2,0.5,1.")] = None,
-    seeds: Annotated[str, typer.Option(help="How many seeds for each recipe and size, such as 5, or which, such as 1,2,8.")] = "3",
+    sizes: Annotated[str | None, typer.Option(help="Numbers of training examples, such as 100,200,400; by default six sizes: all, half of "
+                                                   "them, and so on.")] = None,
+    shares: Annotated[str | None, typer.Option(help="Sizes as shares of the training examples, such as 0.1,0.2,0.5,1.")] = None,
+    seeds: Annotated[str, typer.Option(help="Number of seeds per recipe and size, such as 5, or a list, such as 1,2,8.")] = "3",
     set_: Overrides = None,
-    metric: Annotated[str | None, typer.Option(help="By default the one that decides which checkpoint is best.")] = None,
-    label_price: Annotated[float | None, typer.Option(min=0, help="What one labelled example costs; answers are in money too.")] = None,
+    metric: Annotated[str | None, typer.Option(help="Metric of the curves; by default the one that selects the best checkpoint.")] = None,
+    label_price: Annotated[float | None, typer.Option(min=0, help="Cost of one labelled example, to report costs in money too.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
     parallel_runs: Annotated[int, typer.Option(min=1, help="Train N runs at the same time.")] = 1,
     threads: Annotated[int | None, typer.Option(min=1, max=1024, help="CPU threads; the default depends on the model.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print the curves as JSON.")] = False,
-    csv: Annotated[Path | None, typer.Option(help="Write the table to this file.")] = None,
-    plot: Annotated[Path | None, typer.Option(help="Draw the curves into this .png or .svg file.")] = None,
-    html: Annotated[Path | None, typer.Option(help="Write sentences, picture and table as one page to this file.")] = None,
+    csv: Annotated[Path | None, typer.Option(help="Write the table to this CSV file.")] = None,
+    plot: Annotated[Path | None, typer.Option(help="Plot the curves to this .png or .svg file.")] = None,
+    html: Annotated[Path | None, typer.Option(help="Write summary, plot and table to this HTML file.")] = None,
 ) -> None:
-    """Train recipes on growing parts of the training examples; runs that are there already are not trained again."""
+    """Train recipes on growing subsets of the training examples; finished runs are reused."""
     from ..analysis.curves.sentences import sentences
     from ..analysis.curves.table import COLUMNS, as_json, rows
     from ..training.study.worker import Options
     from .study import numbers
-    from .study import shares as parts
+    from .study import shares as parse_shares
 
     _check_files(csv, plot, html)
     options = Options(device, threads, parallel_runs, explain)
-    curves = _curves(recipes, set_ or [], _whole(sizes), parts(shares, "--shares"),
+    curves = _curves(recipes, set_ or [], _parse_sizes(sizes), parse_shares(shares, "--shares"),
                      numbers(seeds, "--seeds", 1), metric, options)
-    said = sentences(curves, label_price)
-    _write(curves, said, csv, plot, html)
+    summary = sentences(curves, label_price)
+    _write(curves, summary, csv, plot, html)
     if json:
-        print_json(as_json(curves, said))
+        print_json(as_json(curves, summary))
         return
-    for sentence in said:
+    for sentence in summary:
         say(sentence)
     table(COLUMNS, rows(curves), title=f"{curves.scale.metric} on {curves.split}")
 
@@ -74,7 +74,7 @@ def _curves(names: list[str], overrides: list[str], sizes: list[int], shares: li
     check_methods(recipes)
     first = next(iter(recipes.values()))
     scale, chosen = choose_scale(first, metric), training_sizes(first, sizes, shares)
-    # Each seed draws its own examples, since which they are matters as much; seed 1 draws those of the plain recipe.
+    # Each seed draws its own examples, since their choice matters as much; seed 1 draws those of the plain recipe.
     runs = [run for seed in seeds
             for run in plan_study([*recipes], overrides, [seed], splits=[(seed - 1) % 2**32], sizes=[*chosen.values()])]
     points, split = points_of(runs, _trained(runs, options), max(chosen), scale)
@@ -82,7 +82,7 @@ def _curves(names: list[str], overrides: list[str], sizes: list[int], shares: li
 
 
 def _trained(runs: "Sequence[PlannedRun]", options: "Options") -> "Sequence[Results]":
-    """The results of all runs; the command ends where some failed, for a curve without them would be another one."""
+    """The results of all runs; the command ends if some failed, since a curve without them would be misleading."""
     from ..training.study.engine import Study
     from .study import end_unless_finished
 
@@ -91,31 +91,31 @@ def _trained(runs: "Sequence[PlannedRun]", options: "Options") -> "Sequence[Resu
     return outcome.results
 
 
-def _whole(sizes: str | None) -> list[int]:
-    """The numbers of --sizes. Raises ConfigError for one that is no size."""
+def _parse_sizes(sizes: str | None) -> list[int]:
+    """The numbers of --sizes. Raises ConfigError for numbers below 1 and other text."""
     from ..errors import ConfigError
 
     try:
-        found = [int(size) for size in sizes.split(",")] if sizes is not None else []
+        numbers = [int(size) for size in sizes.split(",")] if sizes is not None else []
     except ValueError:
-        found = [0]
-    if found and min(found) < 1:
-        raise ConfigError(f"--sizes {sizes} is not a list of numbers of training examples from 1 on, such as 100,200,400.")
-    return found
+        numbers = [0]
+    if numbers and min(numbers) < 1:
+        raise ConfigError(f"--sizes {sizes} is not a list of numbers of training examples, at least 1 each, such as 100,200,400.")
+    return numbers
 
 
 def _check_files(csv: Path | None, plot: Path | None, html: Path | None) -> None:
-    """Before hours of training."""
+    """Raises ConfigError for files that cannot be written, before hours of training."""
     from ..errors import ConfigError
 
     if plot is not None:
         picture_format("--plot", plot)
     for path in (csv, plot, html):
         if path is not None and not path.absolute().parent.is_dir():
-            raise ConfigError(f"{path}: there is no folder {path.parent}. Make it, or name another file.")
+            raise ConfigError(f"{path}: there is no folder {path.parent}. Create it, or name another file.")
 
 
-def _write(curves: "LearningCurves", said: list[str], csv: Path | None, plot: Path | None, html: Path | None) -> None:
+def _write(curves: "LearningCurves", summary: list[str], csv: Path | None, plot: Path | None, html: Path | None) -> None:
     from ..analysis.curves.table import as_csv
     from ..storage import write_file
 
@@ -128,4 +128,4 @@ def _write(curves: "LearningCurves", said: list[str], csv: Path | None, plot: Pa
     if html is not None:
         from ..analysis.curves.page import page
 
-        write_file(html.resolve(), page(curves, said).encode("utf-8"))
+        write_file(html.resolve(), page(curves, summary).encode("utf-8"))

@@ -1,4 +1,4 @@
-"""The `nlp` command: its verbs, and how every error ends in one paragraph and an exit code."""
+"""The `nlp` command: its subcommands, and how every error becomes one paragraph and an exit code."""
 
 import os
 import sys
@@ -28,7 +28,7 @@ from .tensorboard import tensorboard
 from .train import train
 
 INTERRUPTED, PREEMPTED, BROKEN_PIPE = 130, 75, 1
-"""Exit codes of a command that Ctrl-C stopped, that a scheduler stopped (EX_TEMPFAIL: run it again), and whose reader has gone."""
+"""Exit codes if Ctrl-C or a scheduler stops the command (EX_TEMPFAIL: run it again), and if the reader of its output has gone."""
 
 app = typer.Typer(
     name="nlp",
@@ -40,20 +40,20 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("train", short_help="Train recipes and save the runs.")(train)
-app.command("sweep", short_help="Search for the best settings.")(sweep)
+app.command("sweep", short_help="Search for the best hyperparameters.")(sweep)
 app.command("eval", short_help="Score runs, with confidence intervals.")(eval_)
-app.command("compare", short_help="Say which method is better.")(compare)
-app.command("predict", short_help="Predict texts with a run.")(predict)
-app.command("export", short_help="Write word vectors into a file.")(export)
-app.command("learning-curve", short_help="What would more training examples bring?")(learning_curve)
+app.command("compare", short_help="Compare methods, with significance tests.")(compare)
+app.command("predict", short_help="Predict with a trained run.")(predict)
+app.command("export", short_help="Write word vectors to a file.")(export)
+app.command("learning-curve", short_help="Estimate the gain from more training examples.")(learning_curve)
 app.command("count-params", short_help="Count parameters, memory and FLOPs.")(count_params)
 app.add_typer(config.app, name="config", short_help="List, show, check and write recipes.")
 app.add_typer(data.app, name="data", short_help="List, download and check datasets.")
 app.add_typer(rules.app, name="rules", short_help="Draft rules from training texts.")
-app.add_typer(tokenizer.app, name="tokenizer", short_help="Train and show tokenizers.")
+app.add_typer(tokenizer.app, name="tokenizer", short_help="Train and inspect tokenizers.")
 app.command("runs")(runs)
 app.command("tensorboard", short_help="Show the curves of runs in TensorBoard.")(tensorboard)
-app.command("plot", short_help="Draw curves and pictures into a file.")(plot)
+app.command("plot", short_help="Plot curves and matrices to a file.")(plot)
 app.command("doctor", short_help="Check the installation.")(doctor)
 
 
@@ -66,13 +66,13 @@ def _print_version(wanted: bool) -> None:
 @app.callback()
 def _options(
     version: Annotated[bool, typer.Option("--version", help="Print the version.", callback=_print_version, is_eager=True)] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of errors; the same as NLP_DEBUG=1.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of errors; same as NLP_DEBUG=1.")] = False,
 ) -> None:
-    """Options before the verb. `main` reads `--debug` itself, since it may come after the verb too."""
+    """Options before the subcommand. `main` reads `--debug` itself, since it may also come after the subcommand."""
 
 
 def main() -> None:
-    """Run the command that the arguments ask for, and end the process with its exit code."""
+    """Run the command in the arguments, and exit with its code."""
     open_streams()
     _wait_without_spinning()
     arguments, debug = _split_debug(sys.argv[1:])
@@ -83,7 +83,7 @@ def main() -> None:
 
 
 def run(arguments: Sequence[str], debug: bool = False) -> int:
-    """Run one command. Returns its exit code: 0, 2 for bad input, 1 for a fault of the tool, 130 or 75 when interrupted."""
+    """Run one command. Returns its exit code: 0, 2 for bad input, 1 for a bug, 130 or 75 when interrupted."""
     try:
         code = app(args=list(arguments), prog_name="nlp", standalone_mode=False)
         sys.stdout.flush()
@@ -103,7 +103,7 @@ def run(arguments: Sequence[str], debug: bool = False) -> int:
 
 
 def _wait_without_spinning() -> None:
-    """Have OpenMP's threads sleep while they wait for each other; to be called before torch or scikit-learn is loaded.
+    """Let OpenMP's threads sleep while they wait for each other; call it before importing torch or scikit-learn.
 
     By default they spin: two runs with two threads each on two cores then take tens of times as long as one.
     """
@@ -128,7 +128,7 @@ def _split_debug(arguments: Sequence[str]) -> tuple[list[str], bool]:
 
 
 def _exit_at_once(code: int) -> NoReturn:
-    """End the process without waiting for a library's call that may still be running in a thread."""
+    """Exit without waiting for a library call that may still be running in a thread."""
     for stream in (sys.stdout, sys.stderr):
         with suppress(OSError, ValueError):
             stream.flush()
@@ -136,7 +136,7 @@ def _exit_at_once(code: int) -> NoReturn:
 
 
 def _leave_pipe() -> None:
-    """The reader has gone: discard what is still in the buffer, or Python reports an error as it exits."""
+    """Discard what is still in the buffer after the reader has gone, so that Python reports no error at exit."""
     with suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 

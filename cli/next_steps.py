@@ -1,4 +1,4 @@
-"""The commands that are worth trying next with a run, as `Next:` lists them."""
+"""The commands suggested under `Next:` after training or evaluating a run."""
 
 import json
 import shlex
@@ -17,25 +17,25 @@ if TYPE_CHECKING:
     from ..training.folder.run_directory import RunDirectory
 
 EXAMPLES, SHOWN_CHARACTERS = 100, 40
-"""Texts among which an example is looked for, and the most characters that it should have."""
+"""Number of texts searched for an example, and its preferred maximum length in characters."""
 
 
 class Step(NamedTuple):
-    """A command, and what it gives."""
+    """A command, and what it does."""
 
     command: str
     what: str
 
 
 def print_next_steps(run: "RunDirectory", evaluated: bool = False) -> None:
-    """Print what to do with a run that has just been trained, or `evaluated`."""
+    """Print suggestions for a run that has just been trained, or `evaluated`."""
     steps = [*_steps(run, evaluated)]
     widest = max(len(step.command) for step in steps)
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else 1_000
-    beside = all(2 + widest + 2 + len(step.what) <= width for step in steps)
+    fits = all(2 + widest + 2 + len(step.what) <= width for step in steps)
     print("Next:")
     for command, what in steps:
-        print(f"  {command:<{widest}}  {what}" if beside else f"  {command}\n      {what}")
+        print(f"  {command:<{widest}}  {what}" if fits else f"  {command}\n      {what}")
 
 
 def _steps(run: "RunDirectory", evaluated: bool) -> "Iterator[Step]":
@@ -59,7 +59,7 @@ def _prediction(run: "RunDirectory", name: str, suggestion: "Suggestion") -> Ste
 
 
 def _shortest_name(run: "RunDirectory") -> str:
-    """The recipe where that means this run, its latest."""
+    """The recipe if this is its latest run, otherwise the run's address."""
     from ..training.folder.run_directory import find_run
 
     with suppress(UserError):
@@ -69,12 +69,12 @@ def _shortest_name(run: "RunDirectory") -> str:
 
 
 def _example(run: "RunDirectory", n_texts: int) -> list[str] | None:
-    """A text of the validation split, or two that belong together, the first that are short; None where none can be read."""
+    """The first short text (or pair of texts) of the validation split, or else the shortest; None if none can be read."""
     with suppress(OSError, ValueError, KeyError, TypeError), run.predictions("validation").open(encoding="utf-8") as lines:
         rows = [str(json.loads(line)["text"]).split("\t", n_texts - 1) for line in islice(lines, EXAMPLES)]
-        found = [[" ".join(text.split()) for text in row] for row in rows]
-        whole = [row for row in found if len(row) == n_texts and all(row)]
-        return next((row for row in whole if _size(row) <= SHOWN_CHARACTERS), min(whole, key=_size, default=None))
+        examples = [[" ".join(text.split()) for text in row] for row in rows]
+        complete = [row for row in examples if len(row) == n_texts and all(row)]
+        return next((row for row in complete if _size(row) <= SHOWN_CHARACTERS), min(complete, key=_size, default=None))
     return None
 
 
@@ -83,12 +83,12 @@ def _size(row: list[str]) -> int:
 
 
 def _quoted(text: str) -> str:
-    """In double quotes, as people write, unless the shell would read something in them."""
+    """The text in double quotes, or escaped if the shell would interpret something in them."""
     return shlex.quote(text) if set(text) & set('"$`\\!') else f'"{text}"'
 
 
 def _to_compare(run: "RunDirectory") -> str:
-    """This run and another recipe's of its dataset and task; the pattern of all where there are more. Empty where there is no other."""
+    """This run and another recipe with the same dataset and task, or a pattern if there are more; empty if there is no other."""
     from ..training.folder.run_directory import list_runs
     from ..training.run_summary import named, sections_of
 

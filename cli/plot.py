@@ -1,4 +1,4 @@
-"""`nlp plot`: curves, confusion matrix and attention of runs, and lengths and classes of data, as picture files."""
+"""`nlp plot`: plot curves, confusion matrices and attention of runs, and lengths and classes of data, to files."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -19,17 +19,17 @@ def plot(
     run: Annotated[list[str] | None, typer.Argument(help="Runs: paths, RECIPE (the latest) or RECIPE/NAME.",
                                                     autocompletion=complete_run)] = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="The .png or .svg file to write.  [required]")] = None,
-    metric: Annotated[str | None, typer.Option(help="The metric below the loss; by default the one that decides which checkpoint is "
-                                                    "best.")] = None,
-    confusion: Annotated[bool, typer.Option("--confusion", help="Draw the confusion matrix of one run instead.")] = False,
-    split: Annotated[str | None, typer.Option(help="With --confusion: train, validation, test or another split; by default test, or "
-                                                   "validation if there is no test.")] = None,
-    attention: Annotated[str | None, typer.Option(metavar="TEXT", help="Draw the attention of one run for this text instead.")] = None,
+    metric: Annotated[str | None, typer.Option(help="Metric to plot below the loss; by default the one that selects the best "
+                                                    "checkpoint.")] = None,
+    confusion: Annotated[bool, typer.Option("--confusion", help="Plot the confusion matrix of one run instead.")] = False,
+    split: Annotated[str | None, typer.Option(help="With --confusion: split to use; by default test, or validation if there is no "
+                                                   "test.")] = None,
+    attention: Annotated[str | None, typer.Option(metavar="TEXT", help="Plot the attention of one run for this text instead.")] = None,
     data: Annotated[str | None, typer.Option(metavar="TARGET", autocompletion=complete_recipe,
-                                             help="Draw lengths and classes of a dataset, or of a recipe's data, instead.")] = None,
+                                             help="Plot lengths and classes of a dataset, or of a recipe's data, instead.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
 ) -> None:
-    """Draw loss and metric of runs over one another, the confusion matrix or attention of one, or the lengths and classes of data."""
+    """Plot the loss and metric curves of runs, the confusion matrix or attention of one run, or lengths and classes of data."""
     from ..storage import write_file
 
     instead = {"--confusion": confusion, "--attention": attention is not None, "--data": data is not None}
@@ -40,7 +40,7 @@ def plot(
     else:
         picture = _of_runs(run or [], metric, split, attention, device, picture_format("--output", path), one=bool(single))
     write_file(path.resolve(), picture)
-    print(f"The picture is in {path}")
+    print(f"Wrote {path}")
 
 
 def _check(output: Path | None, single: "Sequence[str]", runs: "Sequence[str]", *, split_alone: bool) -> Path:
@@ -48,20 +48,20 @@ def _check(output: Path | None, single: "Sequence[str]", runs: "Sequence[str]", 
     from ..errors import ConfigError
 
     if output is None:
-        raise ConfigError("Name the picture to write, as in --output curves.png; .svg works too.")
+        raise ConfigError("Name the file to write, as in --output curves.png; .svg works too.")
     picture_format("--output", output)
     if not output.absolute().parent.is_dir():
-        raise ConfigError(f"--output {output}: there is no folder {output.parent}. Make it, or name another file.")
+        raise ConfigError(f"--output {output}: there is no folder {output.parent}. Create it, or name another file.")
     if len(single) > 1:
-        raise ConfigError(f"{' and '.join(single)} are {len(single)} pictures; ask for one at a time.")
+        raise ConfigError(f"{' and '.join(single)} cannot be combined; plot one at a time.")
     if split_alone:
-        raise ConfigError("--split is for --confusion: other pictures show all splits. Add --confusion, or leave --split out.")
+        raise ConfigError("--split is for --confusion: other plots show all splits. Add --confusion, or leave --split out.")
     if single == ["--data"] and runs:
-        raise ConfigError(f"--data draws data and no runs, but {runs[0]} is named too. Leave one of them out.")
+        raise ConfigError(f"--data plots a dataset and no runs, but {runs[0]} is named too. Leave one of them out.")
     if single != ["--data"] and not runs:
-        raise ConfigError("Name a run to draw, such as names/lstm (`nlp runs` lists them), or a dataset, as in --data names.")
+        raise ConfigError("Name a run to plot, such as names/lstm (`nlp runs` lists them), or a dataset, as in --data names.")
     if single and len(runs) > 1:
-        raise ConfigError(f"{single[0]} draws one run, and {len(runs)} are named. Name one.")
+        raise ConfigError(f"{single[0]} plots one run, but {len(runs)} are named. Name one.")
     return output
 
 

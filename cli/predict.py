@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ..training.open_run import OpenedRun
 
 CHUNK = 64
-"""Texts that are predicted together."""
+"""Number of texts predicted together."""
 SEARCHING = ("samples", "beam-size", "n-best", "attention")
 """Options for sequence-to-sequence runs."""
 RANKING = ("candidates", "top")
@@ -26,18 +26,18 @@ RANKING = ("candidates", "top")
 
 def predict(
     run: Annotated[str, typer.Argument(help="A run: its path, RECIPE (the latest) or RECIPE/NAME.", autocompletion=complete_run)],
-    texts: Annotated[list[str] | None, typer.Argument(help="Texts; if none are given, lines of standard input. For runs of two texts, one "
-                                                              "after the other; in a line, with a tab between them.")] = None,
-    input_: Annotated[str | None, typer.Option("--input", help="A file: .csv, .tsv, .jsonl, .conll(u), .parquet or .xlsx, also with .gz; "
-                                                               "any other has one text per line.")] = None,
-    text: Annotated[str | None, typer.Option(help="Text column of that file; by default that of the recipe.")] = None,
-    other: Annotated[str | None, typer.Option(help="Column of the second text there, for runs of two texts.")] = None,
-    output: Annotated[str | None, typer.Option("--output", "-o", help="Write the input file, with prediction and probability beside each "
-                                                                      "row, to this file.")] = None,
-    explain: Annotated[str | None, typer.Option(metavar="METHOD", help="Why each class: auto, rules, weights, integrated_gradients, "
+    texts: Annotated[list[str] | None, typer.Argument(help="Texts; by default the lines of standard input. For pairs, one text after the "
+                                                              "other, or on a line with a tab between them.")] = None,
+    input_: Annotated[str | None, typer.Option("--input", help="Input file: .csv, .tsv, .jsonl, .conll(u), .parquet or .xlsx, also "
+                                                               "gzipped; any other file has one text per line.")] = None,
+    text: Annotated[str | None, typer.Option(help="Text column of the --input file; by default as in the recipe.")] = None,
+    other: Annotated[str | None, typer.Option(help="Column of the second text in the --input file, for runs on pairs of texts.")] = None,
+    output: Annotated[str | None, typer.Option("--output", "-o", help="Write the input table with predictions and probabilities added to "
+                                                                      "this file.")] = None,
+    explain: Annotated[str | None, typer.Option(metavar="METHOD", help="Explain each class: auto, rules, weights, integrated_gradients, "
                                                                        "gradient_input, leave_one_out, attention or "
                                                                        "attention_rollout.")] = None,
-    html: Annotated[Path | None, typer.Option(help="With --explain: write a page with the words coloured to this file too.")] = None,
+    html: Annotated[Path | None, typer.Option(help="With --explain: also write an HTML page with coloured words.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object per line.")] = False,
     length: Annotated[int | None, typer.Option(min=1, help="Maximum number of generated tokens.")] = None,
@@ -46,17 +46,17 @@ def predict(
     top_p: Annotated[float | None, typer.Option(min=0, max=1, help="Sample from the smallest set of tokens that together have this "
                                                                    "probability.")] = None,
     seed: Annotated[int, typer.Option(min=0, max=2**63 - 1, help="Random seed for sampling.")] = 0,
-    samples: Annotated[int | None, typer.Option(min=1, max=10_000, help="Draw so many outputs for each source, with log-probabilities; or "
-                                                                        "so many texts, where a run makes texts of noise.")] = None,
+    samples: Annotated[int | None, typer.Option(min=1, max=10_000, help="Number of outputs to sample per source, with log-probabilities, "
+                                                                        "or of texts, if the run generates them from noise.")] = None,
     beam_size: Annotated[int | None, typer.Option(min=1, max=1000, help="Sequence to sequence: beam size.")] = None,
     n_best: Annotated[int | None, typer.Option(min=1, help="Sequence to sequence: outputs per source, with scores; word vectors: "
                                                            "neighbours.")] = None,
-    attention: Annotated[str | None, typer.Option(help="Sequence to sequence: draw the attention for the first text into this .png "
+    attention: Annotated[str | None, typer.Option(help="Sequence to sequence: plot the attention for the first text to this .png "
                                                        "or .svg file.")] = None,
-    candidates: Annotated[str | None, typer.Option(help="Ranking: a file of candidates, one text per line or a table with a column of "
-                                                        "them, of which the nearest to each text are printed.")] = None,
-    top: Annotated[int | None, typer.Option(min=1, max=1_000_000, help="Ranking: candidates per text; 5 by default.")] = None,
-    interpolate: Annotated[int | None, typer.Option(min=1, max=1000, help="Autoencoders: so many texts between two.")] = None,
+    candidates: Annotated[str | None, typer.Option(help="Ranking: file of candidates to rank for each text, one per line or in a table "
+                                                        "column.")] = None,
+    top: Annotated[int | None, typer.Option(min=1, max=1_000_000, help="Ranking: candidates to print per text; 5 by default.")] = None,
+    interpolate: Annotated[int | None, typer.Option(min=1, max=1000, help="Autoencoders: number of texts to decode between two.")] = None,
     codes: Annotated[Path | None, typer.Option(help="Autoencoders: write the code of each text to this .npy or .jsonl file.")] = None,
 ) -> None:
     """Predict the class, tags or tree of each text, continue it, or translate it."""
@@ -76,8 +76,8 @@ def predict(
         raise ConfigError("--html writes explanations as a page. Add --explain auto, or leave it out.")
     sections = opened.recipe.data, opened.task.preparation
     source = find_texts(*sections, texts, input_, (text, other)) if opened.task.reads_texts else no_texts(run, texts, input_)
-    named = None if candidates is None else find_candidates(opened.recipe.data, opened.recipe.task, candidates)
-    options = PredictOptions(length, temperature, top_k, top_p, beam_size, n_best, attention, seed, samples, named, top)
+    candidate_texts = None if candidates is None else find_candidates(opened.recipe.data, opened.recipe.task, candidates)
+    options = PredictOptions(length, temperature, top_k, top_p, beam_size, n_best, attention, seed, samples, candidate_texts, top)
     _check_options(opened, options)
     if answer_by_codes(opened, source, ByCodes(interpolate, codes, None if texts or input_ else samples), options, json):
         return
@@ -117,7 +117,7 @@ def _check_options(run: "OpenedRun", options: "PredictOptions") -> None:
 
 
 def _draw_first(run: "OpenedRun", chunks: Iterator[list[str]], options: "PredictOptions", path: str) -> Iterator[list[str]]:
-    """The same chunks; the attention for the first text is drawn before it is passed on."""
+    """Yield the same chunks, after drawing the attention for the first text."""
     from ..analysis.attention import attention_picture
     from ..analysis.matrix_svg import matrix_file
     from ..errors import DataError
@@ -134,7 +134,7 @@ def _draw_first(run: "OpenedRun", chunks: Iterator[list[str]], options: "Predict
 
 
 def _chunks(texts: Iterator[str]) -> Iterator[list[str]]:
-    """Texts that are predicted together; those typed at a terminal are answered line by line.
+    """Chunks of texts to predict together; text typed at a terminal is answered line by line.
 
     Texts before one that cannot be read are answered before its error is raised.
     """
@@ -143,8 +143,8 @@ def _chunks(texts: Iterator[str]) -> Iterator[list[str]]:
         chunk, error = list[str](), None
         try:
             chunk.extend(islice(texts, size))  # keeps what came before an error
-        except UserError as found:
-            error = found
+        except UserError as caught:
+            error = caught
         if chunk:
             yield chunk
         if error is not None:

@@ -1,4 +1,4 @@
-"""What `nlp train` prints at its end: metrics by split, mean and spread over seeds, and what to do next."""
+"""Final output of `nlp train`: metrics by split, mean and spread over seeds, and next steps."""
 
 import math
 import os
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def print_results(results: "Sequence[Results]", as_json: bool, splits_drawn: Sequence[int] = ()) -> None:
-    """Print the metrics over all seeds, and over all random splits of the data where there are several."""
+    """Print the metrics over all seeds, and over all random splits of the data if there are several."""
     from ..training.folder.files import plain
     from ..training.run_summary import heading, sections_of
 
@@ -45,13 +45,13 @@ def print_results(results: "Sequence[Results]", as_json: bool, splits_drawn: Seq
     print_next_steps(results[-1].directory)
 
 
-def _numbered(what: str, given: Sequence[int]) -> str:
-    numbers = list(dict.fromkeys(given))
+def _numbered(what: str, values: Sequence[int]) -> str:
+    numbers = list(dict.fromkeys(values))
     return f"{what}{'s' if len(numbers) > 1 else ''} {', '.join(map(str, numbers))}"
 
 
 def mean_and_spread(values: Sequence[float]) -> str:
-    """Mean ± standard deviation; the value itself where there is one."""
+    """Mean ± standard deviation; the value itself if there is only one."""
     if len(values) == 1:
         return figure(values[0])
     return f"{figure(mean(values))} ± {figure(stdev(values) if all(map(math.isfinite, values)) else math.nan)}"

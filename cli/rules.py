@@ -16,26 +16,26 @@ if TYPE_CHECKING:
 app = typer.Typer(help="Draft rules from training texts.", no_args_is_help=True, rich_markup_mode=None)
 
 SHOWN_KEYWORDS = 5
-"""Of each class, the strongest ones."""
+"""Number of keywords shown per class, the strongest."""
 
 
 @app.callback()
 def _group() -> None:
-    """So that the one command keeps its name."""
+    """Keep `propose` a subcommand although it is the only one."""
 
 
 @app.command()
 def propose(
     recipe: Annotated[str | None, typer.Argument(help="Recipe with the data: a name such as sst2/rules, or a YAML file.",
                                                     autocompletion=complete_recipe)] = None,
-    config: Annotated[str | None, typer.Option("--config", "-c", help="The same as an option.", autocompletion=complete_recipe)] = None,
+    config: Annotated[str | None, typer.Option("--config", "-c", help="Same as the argument.", autocompletion=complete_recipe)] = None,
     set_: Annotated[list[str] | None, typer.Option("--set", autocompletion=complete_key, help="Override a key of the recipe.")] = None,
-    per_class: Annotated[int, typer.Option(min=1, max=1_000, help="Most keywords for a class.")] = 20,
-    min_count: Annotated[int, typer.Option(min=1, help="Training texts that a keyword has to be in.")] = 5,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="Recipe file; by default named after the data.")] = None,
+    per_class: Annotated[int, typer.Option(min=1, max=1_000, help="Maximum number of keywords per class.")] = 20,
+    min_count: Annotated[int, typer.Option(min=1, help="Minimum number of training texts with a keyword.")] = 5,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Recipe file to write; by default named after the data.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite an existing file.")] = False,
 ) -> None:
-    """Draft rules from the training split, as a recipe to edit: the words and phrases that tell most about each class."""
+    """Draft rules from the training split, as a recipe to edit: the most informative words and phrases of each class."""
     from ..analysis.rule_drafts import draft_sheet, sheet_yaml
     from ..configs.load import load_recipe, recipe_name
     from ..datasets.build import build_data
@@ -56,7 +56,7 @@ def propose(
     for each in data.notices:
         notice(each)
     train = data.splits["train"]
-    assert isinstance(train, LabelledSplit), "what classification makes of its data"
+    assert isinstance(train, LabelledSplit), "classification data is labelled"
     sheet = draft_sheet(train, data.encoding.labels, per_class, min_count)
     heading = f"Drafted by `nlp rules propose` from the {sheet.n_texts:,} training texts of {source}, to be edited."
     write_atomically(path, sheet_yaml(sheet, heading, _sections(loaded, source)))
@@ -68,14 +68,14 @@ def _refuse_other_tasks(recipe: "Recipe", name: str) -> None:
     from ..errors import ConfigError
 
     if recipe.task is not None and not isinstance(recipe.task, ClassificationConfig):
-        raise ConfigError(f"The recipe {name} has task.type {recipe.task.type}, and rules are for classes of texts: name a recipe with "
+        raise ConfigError(f"The recipe {name} has task.type {recipe.task.type}, but rules classify texts. Name a recipe with "
                           "`task: {type: classification}`.")
     if recipe.task is not None and not recipe.task.reads_texts:
-        raise ConfigError(f"The recipe {name} has no texts, and rules are for classes of texts: name another one.")
+        raise ConfigError(f"The recipe {name} has no texts, but rules classify texts. Name another one.")
 
 
 def _sections(recipe: "Recipe", source: str) -> dict[str, object]:
-    """What a recipe needs beside its model; files by their full paths."""
+    """The sections of a recipe besides the model, with full paths of files."""
     assert recipe.task is not None
     return {"description": f"Rules drafted from the training texts of {source}", "data": recipe.data.model_dump(exclude_defaults=True),
             "task": recipe.task.model_dump(exclude_defaults=True)}
@@ -89,6 +89,6 @@ def _print(sheet: "Sheet", path: Path) -> None:
         rows.append([label, str(sum(rule.label == label for rule in rules)), str(len(keywords)), ", ".join(keywords[:SHOWN_KEYWORDS])])
     table(["class", "rules", "keywords", "strongest"], rows, title=f"{path}: {len(rules):,} rules from {sheet.n_texts:,} training texts")
     if sheet.silent:
-        notice(f"No word or phrase is for {', '.join(sheet.silent)}; write rules for it yourself, such as patterns.")
-    say(f"Of the training texts that they were drafted from, they get {sheet.accuracy:.1%} right.")
+        notice(f"No word or phrase indicates {', '.join(sheet.silent)}; write rules for it yourself, such as patterns.")
+    say(f"The rules classify {sheet.accuracy:.1%} of these training texts correctly.")
     print(f"Next:\n  nlp train --config {path}\n  nlp eval {path.stem} --split validation")

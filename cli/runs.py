@@ -36,7 +36,7 @@ def runs(
 
 
 def print_table(summaries: list[dict[str, Any]]) -> None:
-    """One row for each run."""
+    """Print one row for each run."""
     from .tables import table
 
     rows = [row_of(each) for each in summaries]

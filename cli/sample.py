@@ -1,4 +1,4 @@
-"""The columns of a data file, and which of them are text and class, or query and candidate, inferred from names and content."""
+"""Infer which columns of a data file are text and class, or query and candidate, from names and content."""
 
 import json
 import re
@@ -29,14 +29,14 @@ TEXT_NAMES = ("text", "tokens", "sentence", "document", "review", "comment", "co
 LABEL_NAMES = ("label", "class", "category", "intent", "target", "sentiment", "language", "topic", "labels", "tag", "genre", "hate",
                "rating", "stars", "label_text", "emotion", "output", "lang", "y", "tags")
 PAIR_NAMES = (("sentence1", "sentence2"), ("text1", "text2"), ("question1", "question2"), ("text_a", "text_b"), ("premise", "hypothesis"))
-"""Columns of two texts."""
+"""Usual names of the two columns of pairs."""
 TAG_NAMES = ("tags", "ner_tags", "ner", "labels", "upos", "pos_tags", "pos", "chunk_tags")
 QUERY_NAMES = ("query", "question")
 CANDIDATE_NAMES = ("candidate", "passage", "document", "answer", "response")
 RELEVANCE_NAMES = ("relevance", "grade", "judgement", "judgment")
 TARGET_NAMES = ("target", "score", "similarity", "rating", "value", "label", "price", "y")
 ROW_NUMBERS = ("id", "index", "row", "unnamed: 0", "")
-"""What columns are called that number the rows."""
+"""Usual names of columns that number the rows."""
 TABLES = ("csv", "tsv", "jsonl", "json", "parquet", "xlsx")
 
 Columns = Mapping[str, Sequence[str]]
@@ -44,7 +44,7 @@ Task = Literal["classification", "regression", "tagging", "parsing", "ranking"]
 
 
 class Named(NamedTuple):
-    """The columns that were named; None for one that is to be inferred."""
+    """The columns named by the user; None for columns to infer."""
 
     text: str | None = None
     label: str | None = None
@@ -54,7 +54,7 @@ class Named(NamedTuple):
 
 @dataclass(frozen=True)
 class Sample:
-    """What was found: the columns by name or (without a header) position, their values, the task, and what differs from the defaults."""
+    """The inferred columns by name or (without a header) position, their values, the task, and settings that differ from the defaults."""
 
     file: Path
     text: str | int
@@ -72,14 +72,14 @@ class Sample:
     named: str = ""
     notices: Sequence[str] = ()
     numbers: Sequence[str] = ()
-    """Columns of numbers that are classified in place of a text; `text` is the first of them."""
+    """Numeric columns to classify instead of a text; `text` is the first of them."""
     all_numbers: bool = True
-    """Whether these are all columns but that of the class."""
+    """Whether these are all columns except the class."""
     missing_numbers: bool = False
     other: str | None = None
-    """The name in the recipe of the column of a second text to classify, or to predict a number of."""
+    """For pairs of texts: the recipe's name for the column of the second text."""
     relevance: str | int | None = None
-    """For ranking, where `label` is the candidate: how relevant it is."""
+    """For ranking, where `label` is the candidate: the column of its relevance."""
     reads: Sequence[str] = ()
     """For parsing: the columns of each word that a parser reads."""
 
@@ -95,19 +95,19 @@ class Sample:
         return str(first), str(second)
 
     def settings(self) -> dict[str, Any]:
-        """The keys of the recipe's `data` but for the names of the files."""
+        """The keys of the recipe's `data` except file names."""
         stated = {"format": self.format, "header": None if self.header else False, "columns": dict(self.columns) or None,
                   "quoting": self.quoting, "delimiter": self.delimiter, "encoding": None if self.encoding == UTF8 else self.encoding}
         return {"type": "files", **{key: value for key, value in stated.items() if value is not None}}
 
 
 def _check_encoding(encoding: str) -> None:
-    """Raises ConfigError for what is no encoding of texts."""
+    """Raises ConfigError if this is not a text encoding."""
     try:
         FileData(type="files", train="", encoding=encoding)
     except ValueError as error:
-        said = str(error).partition("Value error, ")[2].partition(" [")[0]
-        raise ConfigError(f"--encoding {encoding}: it {said}.") from None
+        message = str(error).partition("Value error, ")[2].partition(" [")[0]
+        raise ConfigError(f"--encoding {encoding}: it {message}.") from None
 
 
 def look_at(file: Path, text: str | None = None, label: str | None = None, task: str | None = None, encoding: str | None = None,
@@ -137,7 +137,7 @@ def look_at(file: Path, text: str | None = None, label: str | None = None, task:
 
 
 def _in_folder(folder: Path, named: Named, task: str | None, encoding: str | None) -> Sample:
-    """A dataset of Hugging Face, or a folder for each class."""
+    """A Hugging Face dataset, or one folder per class."""
     if (dataset := find_dataset_folder(folder)) is not None:
         splits = find_splits(dataset)
         train = splits.pop("train")
@@ -155,8 +155,8 @@ def _tagged(file: Path, content: bytes, text: str | None, label: str | None, enc
     """Tagged sentences: the first and the last column of CoNLL, form and upos of CoNLL-U, unless others are named."""
     kind = "conllu" if file.name.removesuffix(".gz").endswith(".conllu") else "conll"
     last = max(tagged_columns(decode(content, str(file), encoding)) - 1, 1)
-    usual = ("form", "upos") if kind == "conllu" else (0, last)
-    tokens, tags = (int(name) if name.isdecimal() else name for name in (text or str(usual[0]), label or str(usual[1])))
+    defaults = ("form", "upos") if kind == "conllu" else (0, last)
+    tokens, tags = (int(name) if name.isdecimal() else name for name in (text or str(defaults[0]), label or str(defaults[1])))
     columns = {"tokens": tokens, "tags": tags}
     table = read_table(content, str(file), Form(kind, columns=columns, encoding=encoding), ("tokens", "tags"))
     stated = None if file.name.removesuffix(".gz").endswith(f".{kind}") else kind
@@ -167,12 +167,12 @@ def _tagged(file: Path, content: bytes, text: str | None, label: str | None, enc
 
 
 def _parsed(file: Path, content: bytes, named: Named, encoding: str) -> Sample:
-    """Parsed sentences in CoNLL-U; a parser reads parts of speech where the words have some."""
+    """Parsed sentences in CoNLL-U; a parser reads parts of speech if the words have some."""
     form = Form("conllu", encoding=encoding)
     words, relations = named.text or "form", named.label or "deprel"
     table = read_table(content, str(file), form, tuple(dict.fromkeys((words, relations, "upos", "xpos", "head"))))
     if unparsed := next((name for name in ("head", relations) if not _filled(table.columns[name])), None):
-        raise DataError(f"{file} has nothing in the column `{unparsed}`, and a parser learns the head of each word and its relation to it.")
+        raise DataError(f"{file}: the column `{unparsed}` is empty, but a parser learns the head of each word and its relation to it.")
     tags = next(([name] for name in ("upos", "xpos") if _filled(table.columns[name])), [])
     stated = None if file.name.removesuffix(".gz").endswith(".conllu") else "conllu"
     return Sample(file, words, relations, table.columns[words], table.columns[relations], format=stated, task="parsing",
@@ -198,7 +198,7 @@ def _in_text(file: Path, content: bytes, ending: str, named: Named, task: str | 
 
 
 def _in_binary(file: Path, content: bytes, kind: Literal["parquet", "xlsx"], named: Named, task: str | None) -> Sample:
-    """The same in a Parquet file or the first sheet of an Excel workbook."""
+    """A text and a class in each row of a Parquet file or the first sheet of an Excel workbook."""
     if kind == "parquet":
         table = read_table(content, str(file), Form(kind))
         return _in_columns(file, table.columns, list_columns(content, str(file)), named, task)
@@ -213,20 +213,20 @@ def _in_binary(file: Path, content: bytes, kind: Literal["parquet", "xlsx"], nam
 def _with_header(file: Path, columns: Columns, named: Named, task: str | None, header: bool = False) -> Sample:
     """A text and a class, or a query and a candidate, in each row. Without `header`, the columns have positions, and their first row may
     be a header."""
-    found = not header and _has_header(columns)
-    shared = _shared_names(columns) if found else []
-    notices = [f"several columns are called {name!r} and are left out; give each a name of its own in the file." for name in shared if name]
-    columns = _below_header(columns) if found else columns
+    has_header = not header and _has_header(columns)
+    shared = _shared_names(columns) if has_header else []
+    notices = [f"several columns are called {name!r} and are left out; rename them in the file." for name in shared if name]
+    columns = _below_header(columns) if has_header else columns
     rows = len(next(iter(columns.values()), ()))
     if len(columns) < 2 or not rows:
         raise DataError(f"{file} has {len(columns)} columns and {rows} rows, but at least two columns (text and class) and one row "
-                        f"are needed. {' '.join(['But ' + each for each in notices] or [_HOW_DIVIDED[header]])}")
+                        f"are needed. {' '.join(['But ' + each for each in notices] or [_HOW_SEPARATED[header]])}")
     if task == "ranking" or (task is None and named == Named() and _is_ranking(columns)):
-        return _of_ranking(file, columns, named, header or found, notices)
-    rows_of_numbers = (header or found) and task in (None, "classification") and named.text is None
+        return _of_ranking(file, columns, named, header or has_header, notices)
+    rows_of_numbers = (header or has_header) and task in (None, "classification") and named.text is None
     if rows_of_numbers and (of := _class_of_numbers(columns, named.label)) is not None:
-        return _of_numbers(file, columns, of, header or found, notices)
-    return _of_texts(file, columns, named, task, header or found, notices)
+        return _of_numbers(file, columns, of, header or has_header, notices)
+    return _of_texts(file, columns, named, task, header or has_header, notices)
 
 
 def _of_texts(file: Path, columns: Columns, named: Named, task: str | None, header: bool, notices: Sequence[str]) -> Sample:
@@ -251,7 +251,7 @@ def _of_texts(file: Path, columns: Columns, named: Named, task: str | None, head
 
 
 def _pair(file: Path, columns: Columns, named: Named) -> tuple[str | None, str | None]:
-    """The columns of two texts, where there are two: by name, or the second as it was named."""
+    """The columns of a pair of texts, as named or inferred; None for the second if there is only one text."""
     if named.other is not None:
         return named.text, _named(file, named.other, columns)
     by_name = {name.strip().lower(): name for name in columns}
@@ -260,8 +260,8 @@ def _pair(file: Path, columns: Columns, named: Named) -> tuple[str | None, str |
 
 
 def _target(columns: Columns, named: str | None, task: str | None, of_two: bool) -> str | None:
-    """The column of the number to predict, of one text or of two: one with a well-known name, or the only one of numbers. Unless `task`
-    asks for it, it has decimals, and is what classes would be made of otherwise. None where there is none.
+    """The column of the number to predict for a text or a pair: one with a well-known name, or the only numeric one. Unless `task` is
+    regression, it must have decimals and be the column otherwise taken as the class. None if there is none.
     """
     read = {name: [parsed(cell) for cell in cells if cell.strip() not in MISSING] for name, cells in columns.items()
             if name.strip().lower() not in ROW_NUMBERS}
@@ -274,33 +274,33 @@ def _target(columns: Columns, named: str | None, task: str | None, of_two: bool)
 
 
 def _is_ranking(columns: Columns) -> bool:
-    """Whether there is a query and a candidate by name, and no class."""
+    """Whether columns are named as query and candidate, and none as a class."""
     return all(_by_name(columns, names) for names in (QUERY_NAMES, CANDIDATE_NAMES)) and _by_name(columns, LABEL_NAMES) is None
 
 
 def _of_ranking(file: Path, columns: Columns, named: Named, header: bool, notices: Sequence[str]) -> Sample:
-    """A query and a candidate in each row, and where there is a column of numbers for it how relevant that is."""
+    """A query and a candidate in each row, and the relevance of the candidate if there is a column for it."""
     text, other = (_named(file, given, columns) or _by_name(columns, names)
                    for given, names in ((named.text, QUERY_NAMES), (named.other, CANDIDATE_NAMES)))
     if text is None or other is None or text == other:
         raise DataError(f"{file}: cannot infer which column contains the query and which the candidate. Name them with --text and "
                         f"--other; the columns are {', '.join(columns)}.")
     relevance = _named(file, named.relevance, columns) or _by_name(columns, RELEVANCE_NAMES)
-    found = {name: column for name, column in (("text", text), ("other", other), ("relevance", relevance)) if column is not None}
-    places: dict[str, str | int] = {name: column if header else int(column) for name, column in found.items()}
+    roles = {name: column for name, column in (("text", text), ("other", other), ("relevance", relevance)) if column is not None}
+    places: dict[str, str | int] = {name: column if header else int(column) for name, column in roles.items()}
     return Sample(file, places["text"], places["other"], columns[text], columns[other], header, task="ranking", notices=notices,
                   relevance=places.get("relevance"), columns={} if header else places)
 
 
 def _by_name(columns: Iterable[str], known: Sequence[str]) -> str | None:
-    """The column whose name is the first of the known ones."""
+    """The column whose name comes first among the known ones."""
     return min((name for name in columns if _rank(name, known) < len(known)), key=lambda name: _rank(name, known), default=None)
 
 
 def _class_of_numbers(columns: Columns, named: str | None) -> str | None:
-    """The column of the class where all others are numbers: the only one that is not, or of numbers alone one with a well-known name.
+    """The class column of a table of numbers: the only column of other values, or if there is none, one with a well-known name.
 
-    None where there are texts, or no such column has values that repeat.
+    None if there are texts, or if no such column has repeated values.
     """
     words = [name for name, values in columns.items() if not all(_number(value) or value.strip() in MISSING for value in values)]
     known = words or [name for name in columns if _rank(name, LABEL_NAMES) < len(LABEL_NAMES)]
@@ -311,31 +311,31 @@ def _class_of_numbers(columns: Columns, named: str | None) -> str | None:
 
 
 def _of_numbers(file: Path, columns: Columns, label: str, header: bool, notices: Sequence[str]) -> Sample:
-    """Rows of numbers and their class; a column that numbers the rows says nothing of their class."""
+    """Rows of numbers and their class; empty columns and columns that number the rows are left out."""
     empty = [name for name, cells in columns.items() if name != label and all(cell.strip() in MISSING for cell in cells)]
     counts = [name for name in columns if name not in (label, *empty) and name.strip().lower() in ROW_NUMBERS]
     left_out = [*empty, *counts]
     notices = [*notices,
-               *(f"column {name!r} has nothing in any row and is left out." for name in empty),
+               *(f"column {name!r} is empty and is left out." for name in empty),
                *(f"column {name!r} seems to number the rows and is left out; add it to task.numbers if it does not." for name in counts)]
     numbers = [name for name in columns if name not in (label, *left_out)]
     if not numbers:
-        why = "has nothing in any row" if empty else "numbers the rows"
-        raise DataError(f"{file} has no column of text or numbers beside the class {label!r} and {left_out[0]!r}, which {why}.")
+        why = "is empty" if empty else "numbers the rows"
+        raise DataError(f"{file} has no column of text or numbers besides the class {label!r} and {left_out[0]!r}, which {why}.")
     missing = any(cell.strip() in MISSING for name in numbers for cell in columns[name])
     return Sample(file, numbers[0], label, columns[numbers[0]], columns[label], header, notices=notices, numbers=numbers,
                   all_numbers=not left_out, missing_numbers=missing)
 
 
 def _in_columns(file: Path, columns: Columns, lists: Sequence[str], named: Named, task: str | None) -> Sample:
-    """A text and a class, or the tokens and tags of a sentence, in each row of named columns, of which `lists` have a list in each row."""
+    """A text and a class, or tokens and tags, in each row of named columns; the columns `lists` contain a list in each row."""
     tokens = {name: columns[name] for name in lists if name in columns}
     if task == "tagging" or (task is None and named == Named() and len(tokens) > 1):
         return _in_lists(file, columns, tokens, named)
     plain = {name: values for name, values in columns.items() if name not in tokens or name == named.text}
     if (several := next((name for name in tokens if name == named.label or (named.label is None and _is_known(name))), None)) is not None:
-        raise DataError(f"{file}: the column `{several}` has a list in each row: several classes, or the tags of tokens. A text has one "
-                        "class here; name another column with --label, or give --task tagging.")
+        raise DataError(f"{file}: the column `{several}` has a list in each row: several classes, or the tags of tokens. A text can "
+                        "have only one class; name another column with --label, or give --task tagging.")
     return _with_header(file, plain, named, task, header=True)
 
 
@@ -349,8 +349,8 @@ def _in_lists(file: Path, columns: Columns, tokens: Columns, named: Named) -> Sa
     return Sample(file, text, label, columns[text], columns[label], task="tagging")
 
 
-_HOW_DIVIDED = {True: "Each JSON object needs a key for each, whose values are text or numbers.",
-                False: "Fields are divided by commas in .csv and by tabs in .tsv."}
+_HOW_SEPARATED = {True: "Each JSON object needs a key for each, whose values are text or numbers.",
+                  False: "Fields are separated by commas in .csv and by tabs in .tsv."}
 
 
 def _text_and_label(file: Path, columns: Columns, text: str | None, label: str | None) -> tuple[str, str]:
@@ -358,8 +358,8 @@ def _text_and_label(file: Path, columns: Columns, text: str | None, label: str |
     text = _named(file, text, columns) or _text_column({name: values for name, values in columns.items() if name != label})
     label = _named(file, label, columns) or _label_column({name: values for name, values in columns.items() if name != text})
     if text is None and all(_number(cell) for values in columns.values() for cell in values):
-        raise DataError(f"{file} has columns of numbers only. Name the column of the class with --label; its values have to repeat, and "
-                        f"the other columns are what is classified. The columns are {', '.join(columns)}.")
+        raise DataError(f"{file} has columns of numbers only. Name the column of the class with --label; its values must repeat, and "
+                        f"the other columns are the features. The columns are {', '.join(columns)}.")
     if text is None or label is None or text == label:
         raise DataError(f"{file}: cannot infer which column contains the text and which the class or the number. Name them with --text and "
                         f"--label; the columns are {', '.join(columns)}.")
@@ -367,7 +367,7 @@ def _text_and_label(file: Path, columns: Columns, text: str | None, label: str |
 
 
 def _format(file: Path, content: bytes, ending: str, encoding: str) -> Literal["csv", "tsv", "jsonl", "json"]:
-    """By the ending; a file with another is TSV where every line has a tab."""
+    """The format from the ending; a file with another ending is TSV if every line has a tab."""
     match ending:
         case "csv" | "tsv" | "jsonl" | "json":
             return ending
@@ -383,7 +383,7 @@ def _format(file: Path, content: bytes, ending: str, encoding: str) -> Literal["
 
 
 def _refuse_no_text(file: Path, content: bytes, form: Form, named: Named) -> None:
-    """Raises the reader's DataError where the text or the class of a JSON object is null, a list or an object."""
+    """Raises the reader's DataError if the text or the class of a JSON object is null, a list or an object."""
     decoded = decode(content, str(file), form.encoding)
     first = json.loads(decoded.strip().split("\n")[0] if form.format == "jsonl" else decoded)
     record = first if form.format == "jsonl" else first[0]
@@ -397,19 +397,19 @@ def _is_known(name: str) -> bool:
 
 
 def _refuse_several(file: Path, column: str, labels: Sequence[str]) -> None:
-    """Raises DataError where most cells are lists of labels, whose parts recur in other lists."""
+    """Raises DataError if most cells are lists of labels, whose parts recur in other lists."""
     for mark in ",|;":
         lists = {label for label in labels if mark in label}
         parts = Counter(part.strip() for label in set(labels) for part in set(label.split(mark)))
         recurring = sum(times > 1 for times in parts.values())
         if sum(mark in label for label in labels) > len(labels) / 2 and len(lists) > 1 and recurring >= len(parts) / 2:
-            raise DataError(f"{file}: column {column!r} has several labels in most rows, divided by {mark!r}, such as {min(lists)[:60]!r}. "
-                            "A text has one class here: keep one label a row, or make a column of yes and no for each label and train a "
-                            "model for each.")
+            raise DataError(f"{file}: column {column!r} has several labels in most rows, separated by {mark!r}, such as "
+                            f"{min(lists)[:60]!r}. A text can have only one class: keep one label per row, or add a yes/no column for each "
+                            "label and train one model for each.")
 
 
 def with_splits(sample: Sample, given: Mapping[str, Path | None]) -> tuple[Sample, list[str]]:
-    """The sample with the files of its other splits: those that are given, and those beside a training file; and why one is not used."""
+    """The sample with the files of other splits, given or found beside the training file; and notices about files that are not used."""
     splits, notices = {}, [*sample.notices]
     for split, named in given.items():
         path = named or sample.splits.get(split) or _beside(sample.file, split)
@@ -421,13 +421,13 @@ def with_splits(sample: Sample, given: Mapping[str, Path | None]) -> tuple[Sampl
         except DataError as error:
             if named is not None:
                 raise
-            notices.append(f"{path} lies beside the training file but is not used as {split} split. {error}")
+            notices.append(f"{path} is beside the training file but is not used as the {split} split. {error}")
     return replace(sample, splits=splits), notices
 
 
 def _refuse_unanswered(table: Table, label: str) -> None:
     if not any(each.strip() for each in table.columns[label]):
-        raise DataError(f"{table.source} has no answer in any row of `{label}`, so nothing could be scored on it. Leave it out.")
+        raise DataError(f"{table.source} has no answer in any row of `{label}`, so it cannot be used for scoring. Leave it out.")
 
 
 def _beside(file: Path, split: str) -> Path | None:

@@ -1,4 +1,4 @@
-"""The part of `nlp train` that is about many runs: which ones, a command for each, and what became of them."""
+"""Studies of many runs in `nlp train`: select runs, print a command for each, and report the results."""
 
 import os
 import shlex
@@ -19,51 +19,52 @@ if TYPE_CHECKING:
     from ..training.study.plan import PlannedRun
 
 TASK_VARIABLES = ("SLURM_ARRAY_TASK_ID", "JOB_COMPLETION_INDEX")
-"""Where Slurm's job arrays and Kubernetes' indexed jobs say which task a process is, counted as the array counts."""
+"""Variables with the index of a task in Slurm's job arrays and Kubernetes' indexed jobs."""
 FAILED = 1
 MOST = 10_000
-"""The most seeds that are counted; a larger number is meant as a seed."""
+"""The largest number of runs; a larger number was probably meant as a seed."""
 
 
 def numbers(text: str | None, option: str, first: int) -> list[int]:
-    """`5` is so many numbers from `first` on; `3,8` or `[3]` are the numbers themselves. Raises ConfigError for anything else."""
+    """`5` means five numbers from `first` on; `3,8` or `[3]` are the numbers themselves. Raises ConfigError for anything else."""
     from ..errors import ConfigError
 
     if text is None:
         return []
     inside = text.strip().removeprefix("[").removesuffix("]")
     try:
-        found = [int(each) for each in inside.split(",") if each.strip()]
+        parsed = [int(each) for each in inside.split(",") if each.strip()]
     except ValueError:
-        found = []
+        parsed = []
     is_count = inside == text.strip() and "," not in text
-    if not found or len(set(found)) < len(found) or not 0 <= min(found) <= max(found) < 2**32 or (is_count and not 1 <= found[0] <= MOST):
+    if (not parsed or len(set(parsed)) < len(parsed) or not 0 <= min(parsed) <= max(parsed) < 2**32
+            or (is_count and not 1 <= parsed[0] <= MOST)):
         raise ConfigError(f"{option} {text} is neither a number of runs, such as {option} 5, nor a list of different seeds, such as "
                           f"{option} 3,8 or {option} '[3]'.")
-    return list(range(first, first + found[0])) if is_count else found
+    return list(range(first, first + parsed[0])) if is_count else parsed
 
 
 def shares(text: str | None, option: str) -> list[float]:
-    """`0.1` or `0.1,0.3,1`. Raises ConfigError for what is no share."""
+    """The shares in text such as `0.1` or `0.1,0.3,1`. Raises ConfigError for anything else."""
     from ..errors import ConfigError
 
     try:
-        found = [float(each) for each in text.split(",")] if text is not None else []
+        parsed = [float(each) for each in text.split(",")] if text is not None else []
     except ValueError:
-        found = [0.0]
-    if not all(0 < each <= 1 for each in found):
-        raise ConfigError(f"{option} {text} is not a share of the training examples above 0 and up to 1, such as 0.1, nor a list of some.")
-    return found
+        parsed = [0.0]
+    if not all(0 < each <= 1 for each in parsed):
+        raise ConfigError(f"{option} {text} is not a share of the training examples above 0 and up to 1, such as 0.1, or a list of shares.")
+    return parsed
 
 
 def task_number(given: int | None, n_runs: int) -> int | None:
-    """The number given, or of several runs that of this process in an array of a scheduler; None where there is neither."""
+    """The given number, or for several runs the index of this process in a scheduler's array; None if there is neither."""
     named = next((os.environ[name] for name in TASK_VARIABLES if os.environ.get(name, "").isdecimal()), None)
     return given if given is not None or named is None or n_runs == 1 else int(named)
 
 
 def pick(runs: "Sequence[PlannedRun]", task: int) -> "PlannedRun":
-    """The run of this number, counted from 0. Raises ConfigError where there is none."""
+    """The run of this number, counted from 0. Raises ConfigError if there is none."""
     from ..errors import ConfigError
 
     if not 0 <= task < len(runs):
@@ -73,17 +74,17 @@ def pick(runs: "Sequence[PlannedRun]", task: int) -> "PlannedRun":
 
 
 def print_commands(runs: "Sequence[PlannedRun]", options: Mapping[str, str | int | None]) -> None:
-    """One command a line that trains one run, for `parallel`, `xargs` or a scheduler; `options` are alike for all, None for a default."""
+    """Print one training command per line, for `parallel`, `xargs` or a scheduler; all share `options`, None meaning the default."""
     from ..configs.load import load_recipe
 
-    alike = [text for option, value in options.items() if value is not None for text in (option, str(value))]
+    shared = [text for option, value in options.items() if value is not None for text in (option, str(value))]
     recipes = {config: load_recipe(config, overrides) for config, overrides in dict.fromkeys((run.config, run.overrides) for run in runs)}
     for run in runs:
-        print(shlex.join(["nlp", "train", *_arguments(run, recipes[run.config]), *alike]))
+        print(shlex.join(["nlp", "train", *_arguments(run, recipes[run.config]), *shared]))
 
 
 def _arguments(run: "PlannedRun", recipe: "Recipe") -> list[str]:
-    """What makes this run of the recipe. The part of the data is stated where the recipe itself states another one."""
+    """The options that select this run; the part of the data only if it differs from the recipe's."""
     from ..configs.schema.data import SizesData
 
     data, own, options = run.recipe.data, recipe.data, ["--config", run.config]
@@ -98,12 +99,12 @@ def _arguments(run: "PlannedRun", recipe: "Recipe") -> list[str]:
 
 
 def report(runs: "Sequence[PlannedRun]", outcome: "Outcome", as_json: bool) -> None:
-    """Print what the study found, and what failed and why."""
-    print_found(runs, outcome.results, as_json)
+    """Print the results of the study, and failed runs with their reasons."""
+    print_study(runs, outcome.results, as_json)
     end_unless_finished(runs, outcome)
 
 
-def print_found(runs: "Sequence[PlannedRun]", results: "Sequence[Results]", as_json: bool) -> None:
+def print_study(runs: "Sequence[PlannedRun]", results: "Sequence[Results]", as_json: bool) -> None:
     """The results of one method over its seeds and splits, or a table of several methods."""
     methods, splits = _by_method(runs, results), list(dict.fromkeys(run.split for run in runs))
     if results and (as_json or len(methods) == 1):
@@ -113,7 +114,7 @@ def print_found(runs: "Sequence[PlannedRun]", results: "Sequence[Results]", as_j
 
 
 def end_unless_finished(runs: "Sequence[PlannedRun]", outcome: "Outcome") -> None:
-    """Where a run failed or a signal came, say so, and end the command with the exit code for that."""
+    """If a run failed or a signal arrived, report it, and exit with the matching code."""
     reasons: dict[str, list[str]] = {}
     for run, failed in outcome.failures.items():
         reasons.setdefault(failed.reason, []).append(run.name)
@@ -126,17 +127,17 @@ def end_unless_finished(runs: "Sequence[PlannedRun]", outcome: "Outcome") -> Non
 
 
 def stop(by: int, command: Sequence[str]) -> None:
-    """Say how to go on, and end with the exit code for the signal: 130 for Ctrl-C, 75 where a scheduler should start the job again."""
+    """Print how to resume, and exit with the signal's code: 130 for Ctrl-C, 75 if a scheduler should start the job again."""
     import signal
 
     from .main import INTERRUPTED, PREEMPTED
 
-    typer.echo(f"Stopped; what has been done is saved. Go on with: {shlex.join(command)}", err=True)
+    typer.echo(f"Stopped; progress is saved. Resume with: {shlex.join(command)}", err=True)
     raise typer.Exit(INTERRUPTED if by == signal.SIGINT else PREEMPTED)
 
 
 def _by_method(runs: "Sequence[PlannedRun]", results: "Sequence[Results]") -> "dict[str, list[Results]]":
-    """The results of each recipe on each part of its data."""
+    """The results grouped by recipe and part of its data."""
     names = {run.directory: run.method for run in runs}
     methods: dict[str, list[Results]] = {}
     for result in results:
@@ -145,7 +146,7 @@ def _by_method(runs: "Sequence[PlannedRun]", results: "Sequence[Results]") -> "d
 
 
 def _print_methods(methods: "dict[str, list[Results]]", over: str) -> None:
-    """A row for each method: its metrics on test, or on validation where not all have a test split, and the seconds that a run took."""
+    """Print a row for each method: metrics on test (validation if not all have a test split) and mean seconds per run."""
     from .tables import table
 
     split = "test" if all("test" in result.metrics for results in methods.values() for result in results) else "validation"

@@ -1,4 +1,4 @@
-"""`nlp sweep`: search for the best values that a recipe leaves open."""
+"""`nlp sweep`: search for the best values of the settings that a recipe leaves open."""
 
 from enum import StrEnum
 from importlib.util import find_spec
@@ -20,18 +20,18 @@ if TYPE_CHECKING:
 
 TRIALS = 20
 SHOWN = 10
-"""Trials in the table; --json has all."""
+"""Number of trials in the table; --json has all."""
 
 
 class Sampler(StrEnum):
-    """How settings are chosen: by the results so far (tree-structured Parzen estimator), or at random."""
+    """How trials are chosen: from the results so far (tree-structured Parzen estimator), or at random."""
 
     tpe = "tpe"
     random = "random"
 
 
 class Pruner(StrEnum):
-    """Which trials are ended early."""
+    """Which trials are stopped early."""
 
     median = "median"
     hyperband = "hyperband"
@@ -41,23 +41,23 @@ class Pruner(StrEnum):
 def sweep(
     recipe: Annotated[str | None, typer.Argument(help="Recipe with open values: a YAML file, or a name with --set.",
                                                     autocompletion=complete_recipe)] = None,
-    config: Annotated[str | None, typer.Option("--config", "-c", help="The same as an option.", autocompletion=complete_recipe)] = None,
+    config: Annotated[str | None, typer.Option("--config", "-c", help="Same as the argument.", autocompletion=complete_recipe)] = None,
     set_: Overrides = None,
-    trials: Annotated[int | None, typer.Option(min=1, help=f"Settings to try, with those of earlier calls; {TRIALS} unless --seconds is "
-                                                           "given.")] = None,
-    seconds: Annotated[float | None, typer.Option(min=0, help="Start no trial after this time.")] = None,
+    trials: Annotated[int | None, typer.Option(min=1, help=f"Number of trials, including those of earlier calls; {TRIALS} unless --seconds "
+                                                           "is given.")] = None,
+    seconds: Annotated[float | None, typer.Option(min=0, help="Start no new trial after this many seconds.")] = None,
     sampler: Annotated[Sampler, typer.Option(help="tpe learns from the trials so far; random does not.")] = Sampler.tpe,
-    pruner: Annotated[Pruner, typer.Option(help="How hopeless trials are recognised, which end early.")] = Pruner.median,
+    pruner: Annotated[Pruner, typer.Option(help="Method that stops unpromising trials early.")] = Pruner.median,
     name: Annotated[str, typer.Option(help="Name of the sweep; the same name continues it, also in several processes at once.")] = "",
-    workers: Annotated[int, typer.Option(min=1, help="Trials at the same time; they share the cores.")] = 1,
+    workers: Annotated[int, typer.Option(min=1, help="Number of trials to run at the same time; they share the cores.")] = 1,
     seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Seed of the search.")] = 0,
     storage: Annotated[str | None, typer.Option(help="Database for the trials, such as sqlite:///sweep.db; by default a file.")] = None,
     device: Device = "auto",
     json: Annotated[bool, typer.Option("--json", help="Print the results as JSON.")] = False,
 ) -> None:
-    """Search for the best values that a recipe leaves open, by the validation split; then train and test the best setting.
+    """Search for the best values of open settings on the validation split, then train and test the best trial.
 
-    A value is left open by a range, {from: 1e-4, to: 1e-2, log: true}, or by {choices: [64, 128]}. See docs/sweeps.md.
+    A recipe leaves a setting open with {from: 1e-4, to: 1e-2, log: true} or {choices: [64, 128]}. See docs/sweeps.md.
     """
     from ..configs.search_space import sweep_space
 
@@ -74,15 +74,15 @@ def sweep(
         check_name(name, "sweep")
     plan = Sweep(space, name_or_path, name, Options(device, None, workers, explain))
     prepare(plan)
-    held = Trials(space, plan.folder, plan.address, storage)
-    held.search_by(sampler.value, pruner.value, seed)
+    saved_trials = Trials(space, plan.folder, plan.address, storage)
+    saved_trials.search_by(sampler.value, pruner.value, seed)
     most = trials or (TRIALS if seconds is None else float("inf"))
-    search(plan, held, Limits(most, float("inf") if seconds is None else seconds))
-    found = report(held)
+    search(plan, saved_trials, Limits(most, float("inf") if seconds is None else seconds))
+    found = report(saved_trials)
     chosen = write_chosen(plan, found.best, len(found.trials))
     results = None
-    if not held.running():
-        runs, outcome = train_chosen(plan, held, found.best, chosen)
+    if not saved_trials.running():
+        runs, outcome = train_chosen(plan, saved_trials, found.best, chosen)
         end_unless_finished(runs, outcome)
         results = outcome.results
     _print_json(plan, found, results) if json else _print(plan, found, results)
@@ -112,12 +112,12 @@ def _print(plan: "Sweep", found: "SweepReport", results: "Sequence[Results] | No
     metric = f"validation {found.best.metric}"
     table(["trial", "ended", metric, "evaluations", "time", *names], rows, title=f"{plan.address}: {len(found.trials)} trials")
     counts = [count for count in (1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000) if count <= len(found.expected)]
-    table(["of trials", f"expected best {metric}"], [[str(count), figure(found.expected[count - 1])] for count in counts])
+    table(["trials", f"expected best {metric}"], [[str(count), figure(found.expected[count - 1])] for count in counts])
     if found.importance:
-        table(["setting", "share of the differences"], [[name, f"{share:.2f}"] for name, share in found.importance.items()])
+        table(["setting", "importance"], [[name, f"{share:.2f}"] for name, share in found.importance.items()])
     say(f"The best recipe is {plan.chosen_recipe}; train it with nlp train --config.")
     if results is None:
-        notice("other processes still train trials of this sweep; the last one to end trains and tests the best setting.")
+        notice("other processes are still training trials of this sweep; the last one to finish trains and tests the best setting.")
     else:
         print_results(results, as_json=False)
 

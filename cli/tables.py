@@ -1,4 +1,4 @@
-"""Tables on a terminal: folded where it is narrow, but no figure is ever broken. Rich is loaded when one is drawn."""
+"""Tables on a terminal: text is folded if it is too narrow, but numbers are never split. Rich is loaded only to draw one."""
 
 import re
 import textwrap
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 FOLDED_WIDTH = 8
-"""The narrowest that a column of texts is made."""
+"""The minimum width of a column of text."""
 
 
 class Column(NamedTuple):
@@ -27,12 +27,12 @@ class Column(NamedTuple):
 
     @property
     def width(self) -> int:
-        """What it needs to be on one line."""
+        """The width needed without folding."""
         return _widest((self.name, *self.cells))
 
     @property
     def least_width(self) -> int:
-        """What it can be folded to: figures stay in one piece, and words with digits among texts."""
+        """The minimum width after folding, which splits neither numbers nor words with digits."""
         if self.holds_figures:
             return _widest(self.cells)
         words = [word for cell in self.cells for word in cell.split() if re.search(r"\d", word)]
@@ -42,8 +42,8 @@ class Column(NamedTuple):
 def table(columns: Sequence[str], rows: Sequence[Sequence[str]], title: str | None = None, dispensable: Sequence[str] = ()) -> None:
     """Print a table; figures are right-aligned.
 
-    Where the terminal is too narrow, `dispensable` columns are left out, in the order given, and named below the table; then texts are
-    folded; and where that is not enough, each row is printed line by line, as `column: cell`.
+    If the terminal is too narrow, `dispensable` columns are left out, in the order given, and named below the table; then text is
+    folded; and if that is not enough, each row is printed line by line, as `column: cell`.
     """
     screen, shown = console(), _columns(columns, rows)
     for name in dispensable:
@@ -61,7 +61,7 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]], title: str | No
 
 
 def fits(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:
-    """Whether a table has room on the terminal, with no cell folded."""
+    """Whether a table fits the terminal without folding a cell."""
     return _row_width([column.width for column in _columns(columns, rows)]) <= console().width
 
 
@@ -70,7 +70,7 @@ def _columns(names: Sequence[str], rows: Sequence[Sequence[str]]) -> list[Column
 
 
 def _fitted(columns: Sequence[Column], room: int) -> list[int] | None:
-    """The width of each column; None where they cannot be folded that far."""
+    """The width of each column; None if they cannot be folded that far."""
     widths, least = [column.width for column in columns], [column.least_width for column in columns]
     while (excess := _row_width(widths) - room) > 0:
         place = max(range(len(widths)), key=lambda each: widths[each] - least[each])
@@ -105,12 +105,12 @@ def _widest(texts: Sequence[str]) -> int:
 
 
 def _row_width(widths: Sequence[int]) -> int:
-    """With two spaces between columns."""
+    """The total width, with two spaces between columns."""
     return sum(widths) + 2 * (len(widths) - 1)
 
 
 def table_with_details(columns: Sequence[str], rows: Sequence[Sequence[str]], details: Sequence[str], dispensable: Sequence[str]) -> None:
-    """A table with a line of text below each row, cut at a word where it is longer than the terminal is wide."""
+    """Print a table with a line of text below each row, cut between words to fit the terminal."""
     shown, room = _columns(columns, rows), console().width
     for name in dispensable:
         if _row_width([column.width for column in shown]) > room:
@@ -124,6 +124,6 @@ def table_with_details(columns: Sequence[str], rows: Sequence[Sequence[str]], de
 
 
 def _padded(text: str, column: Column) -> str:
-    """To the width of the column, figures to the right."""
+    """The text padded to the width of the column; numbers are right-aligned."""
     space = " " * (column.width - _widest([text]))
     return space + text if column.holds_figures else text + space

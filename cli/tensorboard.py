@@ -21,7 +21,7 @@ DEFAULTS = """
   if (!location.search && !location.hash) history.replaceState(null, "", "?pinnedCards=" + encodeURIComponent(%s) + "#timeseries");
 })();
 """
-"""What TensorBoard's page is opened with: whole curves, and the charts of loss and main metric before all others."""
+"""Script for TensorBoard's page: show outliers, and pin the charts of loss and main metric."""
 
 
 def tensorboard(
@@ -41,26 +41,26 @@ def tensorboard(
     from ..training.log.board import Board, main_metrics
 
     if run and all_:
-        raise ConfigError("--all shows all runs; leave it out, or the names of runs.")
+        raise ConfigError("--all shows all runs; leave out --all or the names of runs.")
     with tempfile.TemporaryDirectory(prefix="nlp-tensorboard-") as folder:
         board = Board(Path(folder))
-        take_in(board, run or (), all_)
+        add_runs(board, run or (), all_)
         where = ["--host", host, *(["--port", str(port)] if port is not None else [])]
         pinned = dict.fromkeys(["loss", *main_metrics([*board.runs.values()][:10])])
         print(f"TensorBoard is at {launch(['--logdir', folder, *where], page([*pinned]))} (Ctrl-C to stop)", flush=True)
         try:
-            tell(board, bool(run), all_)
+            print_shown(board, bool(run), all_)
             while True:
                 time.sleep(REFRESH_SECONDS)
-                take_in(board, run or (), all_)
+                add_runs(board, run or (), all_)
         except KeyboardInterrupt:
             print()
         finally:
             board.close()
 
 
-def take_in(board: "Board", names: "Sequence[str]", all_: bool) -> None:
-    """Put the runs that are asked for on the board; when it is called again, also those that have been started since."""
+def add_runs(board: "Board", names: "Sequence[str]", all_: bool) -> None:
+    """Add the requested runs to the board; later calls add runs that have started since."""
     from ..training.folder.run_directory import find_run, list_runs
     from ..training.log.board import dataset_of, latest_runs, short_name
 
@@ -76,8 +76,8 @@ def take_in(board: "Board", names: "Sequence[str]", all_: bool) -> None:
     board.refresh()
 
 
-def tell(board: "Board", by_name: bool, all_: bool) -> None:
-    """Which runs are shown, which are not, and how to see those."""
+def print_shown(board: "Board", by_name: bool, all_: bool) -> None:
+    """Print which runs are shown, which are not, and how to show those."""
     import sys
 
     from ..training.folder.run_directory import list_runs, runs_root
@@ -87,19 +87,19 @@ def tell(board: "Board", by_name: bool, all_: bool) -> None:
         say(f"There are no runs in {runs_root()} yet; they are shown as soon as they start.")
     elif not by_name and not all_:
         dataset, width = dataset_of(next(iter(board.runs.values()))), max(map(len, board.runs))
-        say(f"Shown is the latest run of each recipe{f' of {dataset}' if dataset else ''}:")
+        say(f"Showing the latest run of each recipe{f' of {dataset}' if dataset else ''}:")
         for name, run in board.runs.items():
             print(f"  {name:<{width}}  {run.address}")
         if others := left_out(list_runs(), board):
-            say(f"Not shown: {'; '.join(others)}. `nlp tensorboard RUN...` shows the runs that you name, `nlp tensorboard --all` all.")
+            say(f"Not shown: {'; '.join(others)}. `nlp tensorboard RUN...` shows chosen runs, `nlp tensorboard --all` shows all.")
     if len(board.runs) > MOST_RUNS:
-        say(f"These are {len(board.runs)} runs. Some versions of TensorBoard tick none of more than {MOST_RUNS}: then tick some in the "
-            "list at the left, or type a part of their names above it and tick all that are left.")
+        say(f"{len(board.runs)} runs are shown. Some versions of TensorBoard select none if there are more than {MOST_RUNS}: select some "
+            "in the list on the left, or filter it by name and select all that match.")
     sys.stdout.flush()
 
 
 def left_out(runs: "Sequence[RunDirectory]", board: "Board") -> list[str]:
-    """How many runs are not on the board, and of what."""
+    """Descriptions of the runs that are not on the board, with their number."""
     from ..training.log.board import dataset_of
 
     shown = {run.path for run in board.runs.values()}
@@ -115,7 +115,7 @@ def left_out(runs: "Sequence[RunDirectory]", board: "Board") -> list[str]:
 
 
 def page(pinned: "Sequence[str]") -> "Callable[[], IO[bytes]] | None":
-    """TensorBoard's own page with our defaults, as it is read from its package; the charts of these tags are pinned."""
+    """TensorBoard's own page, read from its package, with our defaults and the charts of these tags pinned."""
     import io
     import json
     import warnings
@@ -129,7 +129,7 @@ def page(pinned: "Sequence[str]") -> "Callable[[], IO[bytes]] | None":
         content = io.BytesIO(file.read())
     cards = json.dumps(json.dumps([{"plugin": "scalars", "tag": tag} for tag in pinned]))
     with zipfile.ZipFile(content, "a") as archive, warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of a second index.html, which takes the place of the first
+        warnings.simplefilter("ignore")  # a second index.html, which replaces the first
         index = archive.read("index.html").replace(b"<head>", b'<head><script src="defaults.js"></script>', 1)
         archive.writestr("index.html", index)
         archive.writestr("defaults.js", DEFAULTS % cards)
@@ -137,7 +137,7 @@ def page(pinned: "Sequence[str]") -> "Callable[[], IO[bytes]] | None":
 
 
 def launch(arguments: "Sequence[str]", assets: "Callable[[], IO[bytes]] | None") -> str:
-    """Start TensorBoard's server in a thread; its address. Raises DeviceError where the port is taken or the host is not ours."""
+    """Start TensorBoard's server in a thread, and return its address. Raises DeviceError if the port or host cannot be used."""
     import io
     import logging
     from contextlib import redirect_stderr
@@ -150,8 +150,8 @@ def launch(arguments: "Sequence[str]", assets: "Callable[[], IO[bytes]] | None")
     server, output = program.TensorBoard(assets_zip_provider=assets), io.StringIO()
     server.configure(argv=["tensorboard", *arguments])
     try:
-        with redirect_stderr(output):  # it advertises its fast loader there
+        with redirect_stderr(output):  # TensorBoard advertises its fast loader there
             return server.launch()
-    except (program.TensorBoardServerException, SystemExit) as error:  # for an address that is not ours it ends the program
+    except (program.TensorBoardServerException, SystemExit) as error:  # it exits if the address is not of this machine
         why = getattr(error, "msg", output.getvalue().strip().rpartition("\n")[2])
         raise DeviceError(f"TensorBoard cannot start: {why}. Give another --port (0 takes any free one) or --host.") from error

@@ -1,4 +1,4 @@
-"""`nlp tokenizer`: train the tokenizer of a recipe, and show how one splits texts."""
+"""`nlp tokenizer`: train the tokenizer of a recipe, or show how it splits texts."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ..datasets.arrays import Ragged
     from ..datasets.tokenizers.tokenizer import Tokenizer
 
-app = typer.Typer(help="Train the tokenizer of a recipe, or show how one splits texts.", no_args_is_help=True, rich_markup_mode=None)
+app = typer.Typer(help="Train the tokenizer of a recipe, or show how it splits texts.", no_args_is_help=True, rich_markup_mode=None)
 
 Overrides = Annotated[list[str] | None, typer.Option("--set", autocompletion=complete_key,
                                                      help="Override a key, such as tokenizer.vocab_size=4000.")]
@@ -28,7 +28,7 @@ SHOWN_TOKENS = 10
 
 
 class Trained(NamedTuple):
-    """The tokenizer of a recipe, its texts, their encoding, and how long it took."""
+    """The tokenizer of a recipe, its texts, their encoding, and the time taken."""
 
     tokenizer: "Tokenizer"
     texts: Mapping[str, Sequence[str]]
@@ -41,7 +41,7 @@ class Trained(NamedTuple):
 def train(
     recipe: Annotated[str | None, typer.Argument(help="Recipe: a name such as names/lstm, or a YAML file.",
                                                     autocompletion=complete_recipe)] = None,
-    config: Annotated[str | None, typer.Option("--config", "-c", help="The same as an option.", autocompletion=complete_recipe)] = None,
+    config: Annotated[str | None, typer.Option("--config", "-c", help="Same as the argument.", autocompletion=complete_recipe)] = None,
     set_: Overrides = None,
     output: Annotated[Path | None, typer.Option(help="Write the tokenizer to this folder.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print the results as JSON.")] = False,
@@ -90,7 +90,7 @@ def show(
 
 
 def _refuse_taken(output: Path) -> None:
-    """A run's tokenizer belongs to its weights, so nothing is written into a folder that is not empty."""
+    """Raises ConfigError for a folder that is not empty: it may hold a run's tokenizer, which belongs to its weights."""
     from ..errors import ConfigError
 
     if output.exists() and not (output.is_dir() and not any(output.iterdir())):
@@ -98,7 +98,7 @@ def _refuse_taken(output: Path) -> None:
 
 
 def train_recipe(config: str, overrides: Sequence[str]) -> Trained:
-    """The tokenizer of a recipe, from the cache where it has been trained before; with the training and validation splits."""
+    """Train the tokenizer of a recipe, or load it from the cache, and encode the training and validation splits."""
     from ..configs.load import load_recipe
     from ..configs.schema.data import SizesData
     from ..datasets.build import counted_splits, read_texts
@@ -111,7 +111,7 @@ def train_recipe(config: str, overrides: Sequence[str]) -> Trained:
     recipe = load_recipe(config, overrides)
     if recipe.tokenizer is None:
         sizes = isinstance(recipe.data, SizesData)
-        reason = "data.type is `sizes`, without texts" if sizes else f"model.type {recipe.model.type} reads the texts as they are"
+        reason = "data.type is `sizes`, without texts" if sizes else f"model.type {recipe.model.type} reads raw texts"
         raise ConfigError(f"The recipe {config} has no tokenizer: {reason}.")
     if recipe.tokenizer.type == "similarities":
         raise ConfigError(f"The recipe {config} compares both texts of each row and has no tokens to show. Name another recipe.")
@@ -129,7 +129,7 @@ def train_recipe(config: str, overrides: Sequence[str]) -> Trained:
 
 
 def open_tokenizer(target: str, overrides: Sequence[str]) -> "tuple[Tokenizer, list[str]]":
-    """The tokenizer in a folder or of a recipe, and texts to show it with where there are any."""
+    """The tokenizer of a folder or a recipe, and sample texts if there are any."""
     from ..datasets.tokenizers.tokenizer import ABOUT, load_tokenizer
     from ..training.sources.tagger import open_tagger
 
@@ -142,7 +142,7 @@ def open_tokenizer(target: str, overrides: Sequence[str]) -> "tuple[Tokenizer, l
 
 
 def samples(texts: Sequence[str]) -> list[str]:
-    """The beginnings of a few evenly spaced texts."""
+    """The first characters of a few evenly spaced texts."""
     return [texts[place][:SAMPLE_CHARACTERS] for place in range(0, len(texts), max(1, len(texts) // SAMPLES))][:SAMPLES]
 
 
@@ -154,7 +154,7 @@ def pieces(tokenizer: "Tokenizer", text: str) -> dict[str, Any]:
 
 
 def _steps(tokenizer: "Tokenizer", text: str) -> dict[str, dict[str, str]]:
-    """What lies between a text and its tokens, if anything does, as `steps`."""
+    """The intermediate steps from text to tokens under `steps`; empty if there are none."""
     between = dict(tokenizer.steps(text)[1:-1])
     return {"steps": between} if between else {}
 
@@ -178,7 +178,7 @@ def _coverage_name(tokenizer: "Tokenizer") -> str:
 
 
 def _vocabulary_ends(tokenizer: "Tokenizer") -> tuple[list[str], list[str]]:
-    """The first tokens and, where the vocabulary is longer, the last."""
+    """The first tokens and, if the vocabulary is longer, the last."""
     size = tokenizer.vocab_size
     return (tokenizer.tokens(range(min(SHOWN_TOKENS, size))),
             tokenizer.tokens(range(max(SHOWN_TOKENS, size - SHOWN_TOKENS), size)))

@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 Recipes = Annotated[list[str] | None, typer.Argument(autocompletion=complete_recipe,
                     help="Recipes: names such as names/lstm, YAML files, or patterns such as 'names/*'.")]
 Configs = Annotated[list[str] | None, typer.Option("--config", "-c", autocompletion=complete_recipe,
-                    help="The same as an option; may be given several times.")]
+                    help="Same as the arguments; can be repeated.")]
 Overrides = Annotated[list[str] | None, typer.Option("--set", autocompletion=complete_key,
                                                      help="Override a key, such as model.hidden_size=256.")]
 Resume = Annotated[str | None, typer.Option(help="Resume an interrupted run, or all seeds of one.", autocompletion=complete_run)]
-Seeds = Annotated[str | None, typer.Option(help="How many seeds, such as 5, or which, such as 1,2,8 or [3].")]
-Splits = Annotated[str | None, typer.Option(help="How many, or which, random validation splits, for data that has none of its own.")]
-Share = Annotated[str | None, typer.Option(help="Train on this share of the training examples, such as 0.1, or on each of several.")]
+Seeds = Annotated[str | None, typer.Option(help="Number of seeds, such as 5, or a list, such as 1,2,8 or [3].")]
+Splits = Annotated[str | None, typer.Option(help="Number or list of random validation splits, for data without one of its own.")]
+Share = Annotated[str | None, typer.Option(help="Share of the training examples to train on, such as 0.1, or a list.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
 
 
@@ -40,20 +40,20 @@ def train(
     device: Device = "auto",
     resume: Resume = None,
     name: Annotated[str | None, typer.Option(help="Name of the run's folder; by default the date and time.")] = None,
-    processes: Annotated[int, typer.Option(min=1, help="Train data-parallel in N processes, one on each GPU; on a CPU they share the "
-                                                             "cores, which seldom pays off.")] = 1,
-    parallel_runs: Annotated[int, typer.Option(min=1, help="Train N of several runs at the same time.")] = 1,
+    processes: Annotated[int, typer.Option(min=1, help="Train data-parallel in N processes, one per GPU; on a CPU they share the cores, "
+                                                             "which seldom helps.")] = 1,
+    parallel_runs: Annotated[int, typer.Option(min=1, help="Train N runs at the same time.")] = 1,
     threads: Annotated[int | None, typer.Option(min=1, max=1024, help="CPU threads; the default depends on the model.")] = None,
     list_: Annotated[bool, typer.Option("--list", help="Print a command for each run instead of training.")] = False,
-    task: Annotated[int | None, typer.Option(min=0, help="Train only this run of --list, counted from 0; by default the one that a Slurm "
-                                                           "or Kubernetes array asks for.")] = None,
+    task: Annotated[int | None, typer.Option(min=0, help="Train only this run of --list, counted from 0; by default the task of a Slurm "
+                                                           "or Kubernetes array.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Take a few steps, and estimate the time and memory of a full run.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print the results as JSON.")] = False,
 ) -> None:
     """Train the model of a recipe, evaluate it, and save the run under runs/.
 
-    Several recipes, seeds, splits or shares are a study: a run that is finished is not trained again, and the same command goes on where
-    it was stopped.
+    Several recipes, seeds, splits or shares form a study: finished runs are not trained again, and the same command resumes an
+    interrupted study.
     """
     from ..configs.catalog import is_pattern
     from ..configs.load import load_recipe
@@ -68,7 +68,7 @@ def train(
         _refuse_new_settings({"recipes": recipes, "--config": config, "--set": set_, "--name": name, "--threads": threads,
                               "--dry-run": dry_run, "--processes": processes > 1, "--parallel-runs": parallel_runs > 1, **many})
         return _train(resumed_runs(_runs_to_resume(resume)), device, None, 1, 1, json)
-    configs = _given([*(recipes or ()), *(config or ())])
+    configs = _distinct([*(recipes or ()), *(config or ())])
     if len(configs) == 1 and not is_pattern(configs[0]) and not dry_run and not any(many.values()):
         recipe = load_recipe(configs[0], set_ or ())
         if len(recipe.seeds) == 1:
@@ -86,21 +86,21 @@ def train(
 
 
 def _train(runs: "Sequence[PlannedRun]", device: str, threads: int | None, processes: int, parallel_runs: int, json: bool) -> None:
-    """One run, or what several processes train together, in this process; the runs of a study each in one of its own."""
+    """Train one run, or this process's part of a data-parallel one, in this process; train each run of a study in its own process."""
     from ..training.jobs import job_in
     from ..training.study.engine import Study
     from ..training.study.worker import Options
     from .console import explain
-    from .study import print_found, report
+    from .study import print_study, report
 
     if len(runs) == 1 or processes > 1 or "RANK" in os.environ:
         return _train_here(lambda: [job_in(run.directory, run.recipe, run.config, device, threads, processes) for run in runs],
-                           processes, lambda results: print_found(runs, results, json))
+                           processes, lambda results: print_study(runs, results, json))
     report(runs, Study(runs, Options(device, threads, parallel_runs, explain)).train(), json)
 
 
 def _train_here(make_jobs: "Callable[[], Sequence[Job]]", processes: int, show: "Callable[[Sequence[Results]], None]") -> None:
-    """Folders are made when everything is loaded, since Ctrl-C between the two would leave them."""
+    """Train in this process. Run folders are created after all imports, since Ctrl-C in between would leave them behind."""
     from ..training.data_parallel import train_in_processes
     from ..training.folder.run_directory import group_address
     from ..training.run import train_jobs
@@ -117,7 +117,7 @@ def _train_here(make_jobs: "Callable[[], Sequence[Job]]", processes: int, show: 
     show(trained.results)
 
 
-def _given(configs: list[str]) -> list[str]:
+def _distinct(configs: list[str]) -> list[str]:
     from ..errors import ConfigError
 
     if not configs:
@@ -137,11 +137,11 @@ def _refuse_both(processes: int, parallel_runs: int) -> None:
     from ..errors import ConfigError
 
     if processes > 1 and parallel_runs > 1:
-        raise ConfigError("--processes spreads one run over several processes, --parallel-runs trains several at once; use one.")
+        raise ConfigError("--processes spreads one run over several processes, --parallel-runs trains several at once; use only one.")
 
 
 def _runs_to_resume(resume: str) -> "list[RunDirectory]":
-    """The runs that are meant. Finished ones print their results again, so that a job may repeat its command."""
+    """The runs to resume. Finished runs only print their results again, so that a job may repeat its command."""
     from ..training.folder.run_directory import find_runs
 
     runs = find_runs(resume)
@@ -153,7 +153,7 @@ def _runs_to_resume(resume: str) -> "list[RunDirectory]":
 
 
 def print_dry_runs(runs: "Sequence[PlannedRun]", device: str, threads: int | None) -> None:
-    """What a full run of each method needs, estimated from a few steps."""
+    """Print the estimated time and memory of a full run of each method, from a few steps."""
     from ..training.devices import choose_device, thread_count
     from ..training.dry_run import dry_run
 

@@ -1,9 +1,9 @@
-"""An option or a command that does not exist, where it is a key of the recipe or another tool has one: what to write instead."""
+"""Suggestions for unknown options and commands that are keys of the recipe or names from other tools."""
 
 import re
 
 MOST = 3
-"""Keys of one name, beyond which it says nothing, as with `type`."""
+"""Maximum number of keys with one name; more are too ambiguous to suggest, as with `type`."""
 
 COMMANDS = {
     "test": "eval", "evaluate": "eval", "score": "eval", "validate": "eval", "fit": "train", "finetune": "train", "fine-tune": "train",
@@ -12,11 +12,11 @@ COMMANDS = {
     "download": "data get", "tokenize": "tokenizer show", "init": "config init", "list": "config list", "summary": "count-params",
     "info": "doctor", "curve": "learning-curve",
 }
-"""What other tools call a command, and what it is here."""
+"""Command names of other tools, and the equivalents here."""
 
 
 def explain_unknown(error: Exception) -> str | None:
-    """What to write in place of an unknown option or command; None where there is nothing better than typer's words."""
+    """What to write instead of an unknown option or command; None if typer's message is the best there is."""
     return _explain_command(error) or _explain_option(error)
 
 
@@ -29,7 +29,7 @@ def _explain_command(error: Exception) -> str | None:
 
 
 def _explain_option(error: Exception) -> str | None:
-    """Of a command that takes `--set`."""
+    """Only for commands that take `--set`."""
     option, context = getattr(error, "option_name", None), getattr(error, "ctx", None)
     if option is None or context is None or not any("--set" in parameter.opts for parameter in context.command.params):
         return None

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 def about_weights() -> list[dict[str, Any]]:
-    """The packages of weights for JSON."""
+    """The weights packages as JSON objects."""
     from ..models.pretrained.packages import PACKAGES
 
     return [{"name": each.name, "description": each.description, "licence": each.licence, "weights": True, "bytes": each.size,
@@ -18,14 +18,14 @@ def about_weights() -> list[dict[str, Any]]:
 
 
 def print_weights() -> None:
-    """The packages of weights as a table, and where they are kept."""
+    """Print the weights packages as a table, and the folder of weights."""
     from ..models.pretrained.folder import weights_folder
     from ..models.pretrained.packages import PACKAGES
 
-    print("\nPublished weights, from which networks may start:")
+    print("\nPublished weights that networks can start from:")
     rows = [[each.name, f"{each.size / 1e6:.0f} MB", _here(each), each.licence, each.description] for each in PACKAGES.values()]
     table(["weights", "size", "local", "licence", "description"], rows)
-    say(f"Folder of weights (NLP_WEIGHTS): {weights_folder()}")
+    say(f"Weights folder (NLP_WEIGHTS): {weights_folder()}")
 
 
 def _here(package: "WeightsPackage") -> str:
@@ -35,7 +35,7 @@ def _here(package: "WeightsPackage") -> str:
 
 
 def get_package(package: "WeightsPackage", force: bool, json: bool) -> None:
-    """Download weights and say where they are."""
+    """Download weights and print where they are."""
     from ..models.pretrained.download import get_weights
     from ..models.pretrained.folder import weights_folder
 

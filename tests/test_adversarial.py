@@ -290,7 +290,7 @@ def write(folder, name: str, recipe: str, loss: str = "loss: {type: standard}", 
 
 def test_a_run_shows_both_players_and_its_samples(trained):
     folder, done = trained
-    assert "which stay as they are; new: generator, discriminator" in done.stderr
+    assert "which are not trained; new: generator, discriminator" in done.stderr
     assert done.stderr.count("  samples   ") == 4
     (run,) = (folder / "runs" / "gan").iterdir()
     lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text(encoding="utf-8").splitlines()]
@@ -391,14 +391,14 @@ def test_count_and_check(trained):
 
 @pytest.mark.parametrize(("settings", "said"), [
     (["model.codes=nowhere"], "nowhere"),
-    (["model.codes=gan"], "codes are those of an autoencoder"),
+    (["model.codes=gan"], "codes come from an autoencoder"),
     (["model.codes=null"], "codes is missing"),
     (["model.codes=null"], "use model.type gumbel_gan, whose generator writes tokens itself"),
     (["model.init_from=codes"], "init_from does not apply to a gan as a whole"),
     (["model.dropout=0.1"], "model.generator.dropout"),
     (["tokenizer.lowercase=true"], "Leave this section out: the tokenizer comes with model.codes"),
     (["model.architecture={autoencoder: {type: autoencoder, d_embedding: 8, hidden_size: 16, d_code: 9, bidirectional: false}}"],
-     "d_code is 9, there it is 6"),
+     "d_code is 9, but 6 in the run"),
     (["training.cuda_graphs=true"], "cuda_graphs"),
     (["training.best_metric=accuracy"], "is not a metric of adversarial"),
 ])
@@ -409,7 +409,7 @@ def test_bad_recipes_are_one_sentence(trained, settings, said):
 
 
 @pytest.mark.parametrize(("options", "said"), [
-    (["Smith"], "makes texts of noise and reads none"), (["--temperature", "1"], "--temperature is for runs"),
+    (["Smith"], "generates texts from noise and reads none"), (["--temperature", "1"], "--temperature is for runs"),
     (["--explain", "auto"], "cannot be explained"), (["--samples", "0"], "samples"),
 ])
 def test_bad_options_are_one_sentence(trained, options, said):

@@ -249,7 +249,7 @@ def test_texts_that_are_drawn_are_repeated_by_their_seed(trained):
 def test_codes_are_written_as_a_matrix_and_as_lines(trained):
     texts = ["the big dog runs", "the old cat sings", "the"]
     for name in ("codes.npy", "codes.jsonl"):
-        assert f"3 codes of 8 numbers are in {name}" in nlp("predict", "autoencoder", *texts, "--codes", name, cwd=trained).stdout
+        assert f"Wrote 3 codes of size 8 to {name}" in nlp("predict", "autoencoder", *texts, "--codes", name, cwd=trained).stdout
     matrix = np.load(trained / "codes.npy")
     assert matrix.dtype == np.float32
     lines = [json.loads(line) for line in (trained / "codes.jsonl").read_text(encoding="utf-8").splitlines()]
@@ -270,10 +270,10 @@ def test_the_projector_finds_the_codes(trained):
 
 
 @pytest.mark.parametrize(("arguments", "reported"), [
-    (["the dog", "--interpolate", "3"], "takes two texts, and 1 are given"),
-    (["the dog", "--codes", "codes.txt"], "ends in .npy"),
+    (["the dog", "--interpolate", "3"], "takes exactly two texts, but 1 are given"),
+    (["the dog", "--codes", "codes.txt"], "must end in .npy"),
     (["the dog", "--codes", "no/such/codes.npy"], "cannot be written"),
-    (["--samples", "3", "--interpolate", "2"], "--interpolate and --samples are different things"),
+    (["--samples", "3", "--interpolate", "2"], "--interpolate and --samples cannot be combined"),
     (["the big old dog runs and the small bird sings"], "add --length 11"),
 ])
 def test_what_cannot_be_done_is_reported(trained, arguments, reported):

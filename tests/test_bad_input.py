@@ -232,7 +232,7 @@ def test_a_finished_run_is_not_trained_again(folder, model):
 
 
 def test_a_file_and_a_split_exclude_each_other(folder):
-    assert "give one" in reported("eval", "rules/first", "--split", "test", "--data", "test.csv", cwd=folder)
+    assert "give only one" in reported("eval", "rules/first", "--split", "test", "--data", "test.csv", cwd=folder)
 
 
 HOLD = "import fcntl, sys; f = open(sys.argv[1], 'r+b'); fcntl.lockf(f, fcntl.LOCK_EX); print('held', flush=True); sys.stdin.read()"
@@ -372,7 +372,7 @@ def test_progress_that_is_none(folder, content):
 
 
 STATE = {
-    "a step of another": ("progress", "step", 1, "is not of this checkpoint"),
+    "a step of another": ("progress", "step", 1, "belongs to another checkpoint"),
     "a step before the first": ("progress", "step", -3, "`progress.step` should be greater"),
     "a step and a half": ("progress", "step", 3.5, "`progress.step` should be a valid integer"),
     "no best": ("progress", "best_score", "high", "`progress.best_score"),

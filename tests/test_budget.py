@@ -149,7 +149,7 @@ def test_a_dry_run_speaks_of_the_budget(folder):
         printed = nlp("train", "--config", "gru.yaml", "--dry-run", "--set", f"training.budget.{budget}", cwd=folder).stdout
         return next(each for each in printed.splitlines() if each.startswith("budget"))
 
-    assert line("tokens=200") == "budget      200 tokens, of which 12 steps take 188"  # an epoch of 27 texts, and 5 batches
+    assert line("tokens=200") == "budget      200 tokens; 12 steps use 188"  # an epoch of 27 texts, and 5 batches
     assert line("flops=1e6").startswith("budget      1e+06 FLOPs at ")
     assert line("seconds=2").startswith("budget      2 seconds of steps")
 

@@ -183,7 +183,7 @@ def test_config_validate_checks_all(tmp_path: Path) -> None:
 def test_config_init_writes_a_recipe(tmp_path: Path) -> None:
     (tmp_path / "mine.csv").write_text("text,label\na b,x\nc d,y\ne f,x\ng h,y\n", encoding="utf-8")
     printed = nlp("config", "init", "mine.csv", "--model", "cnn", cwd=tmp_path).stdout
-    assert printed.startswith("mine.yaml: a recipe for classification with the model cnn.")
+    assert printed.startswith("Wrote mine.yaml, a recipe for classification with the model cnn.")
     assert "Text from column 'text', class from column 'label'; train 3, validation 1 rows." in printed
     assert printed.endswith("Next:\n  nlp train --config mine.yaml\n  nlp predict mine --input NEW.csv --output PREDICTED.csv\n")
     assert nlp("config", "validate", "mine.yaml", cwd=tmp_path).stdout == "mine.yaml: OK\n"

@@ -29,7 +29,7 @@ def test_a_recipe_may_stand_without_its_option(folder):
     assert "leave recipes out" in nlp("train", "rules.yaml", "--resume", "naive_bayes/one", cwd=folder, code=2).stderr
     for verb in (["count-params"], ["tokenizer", "train"], ["sweep"]):
         two = nlp(*verb, "rules.yaml", "--config", "naive_bayes.yaml", cwd=folder, code=2).stderr
-        assert "there are two: rules.yaml and --config naive_bayes.yaml" in two
+        assert "two are given: rules.yaml and --config naive_bayes.yaml" in two
         assert "Name a recipe" in nlp(*verb, cwd=folder, code=2).stderr
     assert nlp("count-params", "counting/gpt2-small", cwd=folder).stdout.endswith("Total: 124,439,808 parameters\n")
 
@@ -88,7 +88,7 @@ def test_seeds_that_were_stopped_go_on_with_the_same_command(folder):
     printed = process.communicate(timeout=120)[1]
     assert process.returncode == 130
     assert "Stopping all runs after their current steps" in printed
-    assert f"Go on with: nlp {shlex.join(command[1:])}\n" in printed
+    assert f"Resume with: nlp {shlex.join(command[1:])}\n" in printed
     assert not (folder / "runs/long/cut-seed-2").exists()
     nlp("train", "--resume", "long/cut", cwd=folder)
     done = nlp(*command[1:], cwd=folder)

@@ -18,7 +18,7 @@ from command import heeds_ctrl_c
 from nlp.cli import doctor as doctor_module
 from nlp.cli.doctor import Finding, doctor, embedded_data, folders, other_packages_named_nlp, packages, probe, recipes, satisfies
 from nlp.cli.runs import duration, runs
-from nlp.cli.tensorboard import take_in, tell, tensorboard
+from nlp.cli.tensorboard import add_runs, print_shown, tensorboard
 from nlp.datasets.named import shipped
 from nlp.errors import ConfigError, RunError
 from nlp.training.folder.files import write_atomically, write_json
@@ -191,7 +191,7 @@ def board_of():
 
     def make(folder, *names: str, all_: bool = False) -> Board:
         boards.append(Board(folder))
-        take_in(boards[-1], names, all_)
+        add_runs(boards[-1], names, all_)
         return boards[-1]
 
     yield make
@@ -215,7 +215,7 @@ def test_the_latest_run_of_each_recipe_of_the_dataset_last_used_is_shown(tmp_pat
     board = board_of(tmp_path)
     assert [(name, run.address) for name, run in board.runs.items()] == [
         ("gru", "names/gru/e"), ("cnn, seed 2", "names/cnn/c-seed-2"), ("lstm", "names/lstm/b")]
-    tell(board, by_name=False, all_=False)
+    print_shown(board, by_name=False, all_=False)
     printed = capsys.readouterr().out
     assert "each recipe of names" in printed and "cnn, seed 2  names/cnn/c-seed-2" in printed
     assert "Not shown: 1 other run of the same recipes; runs of trec." in printed and "--all" in printed
@@ -233,7 +233,7 @@ def test_at_most_ten_recipes_are_shown(tmp_path, board_of, capsys):
         made(f"names/r{number}", "x", "lstm", number)
     board = board_of(tmp_path)
     assert [*board.runs] == [f"r{number}" for number in range(11, 1, -1)]
-    tell(board, by_name=False, all_=False)
+    print_shown(board, by_name=False, all_=False)
     assert "runs of 2 more recipes (names/r0, names/r1)" in capsys.readouterr().out
     assert len(board_of(tmp_path, all_=True).runs) == 12
 
@@ -254,8 +254,8 @@ def test_a_run_that_starts_later_is_shown_beside_the_earlier_one(tmp_path, board
     board = board_of(tmp_path)
     under_way(made("names/lstm", "b", "lstm", 2))
     under_way(made("trec/lstm", "c", "lstm", 3))
-    take_in(board, (), all_=False)
-    take_in(board, (), all_=False)
+    add_runs(board, (), all_=False)
+    add_runs(board, (), all_=False)
     assert [*board.runs] == ["lstm", "lstm, b"]
     assert [*(tmp_path / "lstm, b").glob("train/events*")]
 
@@ -266,14 +266,14 @@ def test_models_without_steps_are_lines_as_long_as_the_curves_of_others(tmp_path
     board = board_of(tmp_path)
     assert points(tmp_path / "rules" / "validation", "accuracy") == [(0, 0.75), (2, 0.75)], "no others are there yet"
     run = under_way(made("names/lstm", "c", "lstm", 3))
-    take_in(board, (), all_=False)
+    add_runs(board, (), all_=False)
     assert points(tmp_path / "rules" / "validation", "accuracy") == [(0, 0.75), (2, 0.75), (100, 0.75)]
     assert points(tmp_path / "knn" / "train", "loss") == [(1, 0.5), (2, 0.5), (100, 0.5)]
     assert points(tmp_path / "knn" / "validation", "test/loss") == [(1, 0.6), (2, 0.6), (100, 0.6)]
     with Tracker(run, None) as tracker:
         tracker.scalars("train", 300, {"loss": 0.3})
-    take_in(board, (), all_=False)
-    take_in(board, (), all_=False)
+    add_runs(board, (), all_=False)
+    add_runs(board, (), all_=False)
     assert points(tmp_path / "knn" / "train", "loss")[-2:] == [(100, 0.5), (300, 0.5)]
 
 
@@ -317,7 +317,7 @@ def test_tensorboard_shows_the_runs_until_it_is_interrupted():
     process.send_signal(signal.SIGINT)
     printed, errors = process.communicate(timeout=30)
     assert sorted(found) == ["lstm/train", "lstm/validation"]
-    assert shown == ["Shown is the latest run of each recipe of names:\n", "  lstm  names/lstm/a\n"]
+    assert shown == ["Showing the latest run of each recipe of names:\n", "  lstm  names/lstm/a\n"]
     assert (process.returncode, printed.strip(), errors) == (0, "", "")
 
 
@@ -384,7 +384,7 @@ def test_another_package_that_installs_a_folder_nlp_is_found(tmp_path, monkeypat
     (finding,) = other_packages_named_nlp()
     assert (finding.what, finding.state) == ("import nlp", "broken")
     assert "the package nlp 0.4.0 is installed too" in finding.found
-    assert finding.remedy.startswith("Run: pip uninstall nlp, then install this one again")
+    assert finding.remedy.startswith("Run: pip uninstall nlp, which removes files of this package too")
     for check in ("packages", "folders", "embedded_data", "recipes"):
         monkeypatch.setattr(doctor_module, check, lambda: iter(()))
     assert "broken  import nlp: the package nlp 0.4.0" in call("doctor", code=1)
@@ -400,7 +400,7 @@ def test_folders_that_are_full_or_read_only_are_broken(root, tmp_path, monkeypat
     monkeypatch.setattr(os, "access", lambda _, mode: not mode & os.W_OK)
     data, weights, run, cache = folders()
     assert (data.state, weights.state, run.state, cache.state) == ("notice", "notice", "broken", "notice")
-    assert f"Make {root.parent} writable for you, or set NLP_RUNS" in run.remedy
+    assert f"Make {root.parent} writable, or set NLP_RUNS" in run.remedy
     monkeypatch.setenv("NLP_RUNS", str(tmp_path / "file" / "runs"))
     (tmp_path / "file").touch()
     assert list(folders())[2].state == "broken"

@@ -293,7 +293,7 @@ def test_slices_by_unknown_words_and_by_frequency():
     found = {part.name: part.rows.tolist() for part in by_words([(["The dog", "a dog", "a lion", "the the the", ""], train)])}
     assert found == {"no unknown word": [True, False, False, True, True], "one unknown word": [False, True, False, False, False],
                      "more unknown words": [False, False, True, False, False], "rarest words": [False, False, True, False, True],
-                     "words between": [False, True, False, False, False], "most frequent words": [True, False, False, True, False]}
+                     "words in between": [False, True, False, False, False], "most frequent words": [True, False, False, True, False]}
     assert by_words([(["the", "the"], train)]) == []
     pooled = {part.name: part.rows.tolist() for part in by_words([(["the cat"], train), (["the cat"], ["a cat", "cat cat"])])}
     assert pooled == {"no unknown word": [True, False], "one unknown word": [False, True],
@@ -350,7 +350,7 @@ def test_a_p_is_never_rounded_to_nothing():
 def test_prospects_before_any_training():
     (found,) = prospects(1500, [("as stated", 0.1)], 0.05)
     assert found.smallest == smallest_difference(0.1, 1500)
-    assert dict(expected_disagreements(0.9))["mistakes with nothing in common"] == pytest.approx(0.18)
+    assert dict(expected_disagreements(0.9))["independent mistakes"] == pytest.approx(0.18)
 
 
 def test_pictures_hold_for_odd_values():
@@ -490,9 +490,9 @@ def test_runs_that_cannot_be_compared_are_named_with_what_to_do(folder):
     assert [each.seed for each in chosen.groups[0].runs] == [1]
     (notice,) = chosen.notices
     for part in ("made-seed-2: not finished; `nlp train --resume RUN`", "made-seed-3: failed",
-                 "made-seed-4: no row scores of the split test; `nlp eval"):
+                 "made-seed-4: no row scores for the split test; `nlp eval"):
         assert part in notice
-    with pytest.raises(RunError, match=r"Nothing of names/lstm/made-seed-4 can be compared.*nlp eval RUN --split test.*--split validation"):
+    with pytest.raises(RunError, match=r"No run of names/lstm/made-seed-4 can be compared.*nlp eval RUN --split test.*--split validation"):
         choose(["names/lstm/made-seed-4"], "test")
     with pytest.raises(RunError, match="No recipe and no run"):
         choose(["trec/*"], "test")
@@ -648,7 +648,7 @@ def test_predictions_from_elsewhere_are_a_method_with_one_run(folder):
 
 def test_power_without_runs(folder):
     done = nlp("compare", "--power", "--rows", "1500", "--disagreement", "0.1", cwd=folder)
-    assert "1,500 examples show a difference of 2.3 points or more with 80 % power" in done.stdout
+    assert "1,500 examples detect a difference of 2.3 points or more with 80 % power" in done.stdout
     found = json.loads(nlp("compare", "--power", "--rows", "1500", "--accuracy", "0.9", "--json", cwd=folder).stdout)
     assert [each["disagreement"] for each in found["prospects"]] == pytest.approx([0.045, 0.09, 0.18])
 
@@ -691,7 +691,7 @@ def test_words_are_those_of_the_data_of_the_runs(folder):
     assert {part["by"] for part in found["slices"]} >= {"class", "frequency"}
     with (folder / "texts.csv").open("a", encoding="utf-8") as file:
         file.write("the big cat runs,cat\n")
-    assert "cannot tell which text is which row" in nlp("compare", "rules", "naive_bayes", "--words", cwd=folder, code=2).stderr
+    assert "cannot match texts to rows" in nlp("compare", "rules", "naive_bayes", "--words", cwd=folder, code=2).stderr
 
 
 def test_words_and_clusters_of_the_folds_of_a_deal(folder):
@@ -725,7 +725,7 @@ def a_and_b(folder, *, seeds=(1,), classes=CLASSES, right=(50, 30)):
 @pytest.mark.parametrize(("options", "says"), [
     (("--html", "."), "is a folder"), (("--csv", "no/such/x.csv"), "there is no folder .*no/such"),
     (("--csv", "x", "--latex", "./x"), "--csv and --latex would both be written"),
-    (("--margin", "inf"), "--margin inf"), (("--margin", "100"), "points below 100"), (("--predictions", ""), "no file of predictions"),
+    (("--margin", "inf"), "--margin inf"), (("--margin", "100"), "points below 100"), (("--predictions", ""), "not a file of predictions"),
 ])
 def test_outputs_and_margins_that_make_no_sense_are_refused(folder, options, says):
     a_and_b(folder)
@@ -738,7 +738,7 @@ def test_power_without_runs_refuses_options_that_it_would_not_heed(folder):
         assert "Without runs" in nlp(*assumed, *option, cwd=folder, code=2).stderr
     both = nlp(*assumed, "--disagreement", "0.1", cwd=folder).stdout
     assert "as stated" in both
-    assert "half as often as by chance" in both
+    assert "half as often as with independent mistakes" in both
     assert "1 example shows no difference" in nlp("compare", "--power", "--rows", "1", "--accuracy", "0.8", cwd=folder).stdout
 
 

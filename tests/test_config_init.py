@@ -82,7 +82,7 @@ def test_a_column_without_values_is_left_out_of_the_numbers(tmp_path: Path) -> N
     file.write_text(csv_of([(*row, "Unnamed: 3" if n == 0 else "") for n, row in enumerate(NUMBERS)]), encoding="utf-8")
     sample = look_at(file)
     assert sample.numbers == ["length", "width"]
-    assert "'Unnamed: 3' has nothing in any row" in sample.notices[0]
+    assert "'Unnamed: 3' is empty" in sample.notices[0]
     assert not sample.missing_numbers
 
 
@@ -139,7 +139,7 @@ def test_columns_can_be_named(tmp_path: Path) -> None:
         ("a.csv.gz", b"text", "is not a complete gzip file"), ("a.txt", b"x", "must end in .csv, .tsv, .jsonl"),
         ("gone.csv", None, "There is no file"), ("a.csv", b"text,text,label\nx,x,y\n", "several columns are called 'text'"),
         ("a.conll", b"the DET\ndog\n\na DET\ncat\n", r"a\.conll:2 has 1 column"),
-        ("a.csv", b"text,label\n,x\n,y\n,x\n", "'text', which has nothing in any row"),
+        ("a.csv", b"text,label\n,x\n,y\n,x\n", "'text', which is empty"),
     ],
 )
 def test_files_that_no_recipe_can_be_written_for(tmp_path: Path, name: str, content: bytes | None, words: str) -> None:
@@ -259,7 +259,7 @@ def test_a_tagger_gets_the_scheme_of_its_tags_and_a_network_reads_characters(tmp
 
 def test_what_has_no_single_class_is_refused_with_the_reason(tmp_path):
     several = "".join(f"{n},a|b\n{n},a|c\n{n},b\n{n},b|c\n" for n in "xyz")
-    with pytest.raises(DataError, match=r"several labels in most rows, divided by '\|'"):
+    with pytest.raises(DataError, match=r"several labels in most rows, separated by '\|'"):
         sample_of(tmp_path, "a.csv", f"text,label\n{several}")
     with pytest.raises(DataError, match="several labels"):
         sample_of(tmp_path, "a.txt", "__label__a __label__b x\n")
@@ -279,7 +279,7 @@ def test_files_beside_a_training_file_are_its_other_splits(tmp_path):
     sample = look_at(tmp_path / "films_train.csv")
     found, notices = with_splits(sample, {"validation": None, "test": None})
     assert found.splits == {"validation": tmp_path / "films_dev.csv"}
-    assert "films_test.csv lies beside the training file but is not used as test split" in notices[0]
+    assert "films_test.csv is beside the training file but is not used as the test split" in notices[0]
     found, _ = with_splits(sample, {"validation": None, "test": tmp_path / "other.csv"})
     assert first_settings(found, "naive_bayes", tmp_path)["data"] == {
         "type": "files", "train": "films_train.csv", "validation": "films_dev.csv", "test": "other.csv"}
@@ -329,7 +329,7 @@ def test_trees_are_tagged_unless_a_parser_is_asked_for(tmp_path):
     assert sample_of(tmp_path, "c.conllu", without(3), task="parsing").reads == ["form"]
     assert sample_of(tmp_path, "d.txt", TREES, task="parsing").settings()["format"] == "conllu"
     for column, name in ((6, "head"), (7, "deprel")):
-        with pytest.raises(DataError, match=f"has nothing in the column `{name}`"):
+        with pytest.raises(DataError, match=f"the column `{name}` is empty"):
             sample_of(tmp_path, "e.conllu", without(column), task="parsing")
 
 
@@ -365,7 +365,7 @@ def test_a_recipe_for_numbers_trains_as_it_is(tmp_path):
     (tmp_path / "pairs.csv").write_text(csv_of(SIMILAR), encoding="utf-8")
     done = nlp("config", "init", "pairs.csv", cwd=tmp_path)
     assert "the second text from column 'sentence2', number from column 'score'" in done.stdout
-    assert "The number is between 0 and 9.75 in train." in done.stdout
+    assert "The number ranges from 0 to 9.75 in train." in done.stdout
     assert "pearson" in nlp("train", "pairs.yaml", cwd=tmp_path).stdout
     for wrong in (("--other", "sentence2", "--task", "tagging"), ("--relevance", "score", "--task", "regression")):
         assert "leave one of them out" in nlp("config", "init", "pairs.csv", "--force", *wrong, cwd=tmp_path, code=2).stderr
@@ -434,7 +434,7 @@ def test_a_ranker_trains_from_its_first_recipe(tmp_path):
     nlp("config", "init", "pairs.csv", "--model", "mlp", "--force", cwd=tmp_path)
     assert "parameters" in nlp("train", "--config", "pairs.yaml", "--dry-run", cwd=tmp_path).stdout
     (tmp_path / "judged.csv").write_text(csv_of([("query", "candidate", "relevance"), *JUDGED]), encoding="utf-8")
-    assert "name a file of other queries with --validation" in nlp("config", "init", "judged.csv", cwd=tmp_path, code=2).stderr
+    assert "Name a file of other queries with --validation" in nlp("config", "init", "judged.csv", cwd=tmp_path, code=2).stderr
     assert "leave one of them out" in nlp("config", "init", "pairs.csv", "--task", "tagging", "--other", "x", cwd=tmp_path, code=2).stderr
 
 

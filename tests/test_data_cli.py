@@ -47,7 +47,7 @@ def test_list_names_every_dataset_and_whether_it_is_here():
 
 
 def test_get_of_the_embedded_dataset_has_nothing_to_do():
-    assert "comes with the installation" in run("get", "names")
+    assert "is built in" in run("get", "names")
     assert json.loads(run("get", "names", "--json")) == {"name": "names", "folder": None, "written": []}
 
 

@@ -91,7 +91,7 @@ def test_each_process_needs_a_gpu_of_its_own(monkeypatch):
     recipe = load_recipe("names/lstm")
     assert choose_device(recipe, "auto", 2) == "cuda"
     for asked in ("auto", "cuda"):
-        with pytest.raises(DeviceError, match=r"3 processes need a GPU each, and this machine has 2. Use --processes 2, or --device cpu"):
+        with pytest.raises(DeviceError, match=r"3 processes need a GPU each, but this machine has 2. Use --processes 2, or --device cpu"):
             choose_device(recipe, asked, 3)
     monkeypatch.setenv("LOCAL_RANK", "1")
     assert choose_device(recipe, "auto") == "cuda"

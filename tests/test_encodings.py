@@ -100,7 +100,7 @@ def folder(tmp_path_factory) -> Path:
     rows = "".join(f"{text},{label}\n" for text, label in [("좋은 영화", "긍정"), ("나쁜 영화", "부정")] * 6)
     (folder / "train.csv").write_bytes(f"text,label\n{rows}".encode("cp949"))
     printed = nlp("config", "init", "train.csv", "--model", "naive_bayes", "-o", "films.yaml", cwd=folder).stdout
-    assert "Characters are read as cp949: '좋은 영화'. If that looks wrong, give the right one with --encoding." in printed
+    assert "The file is read as cp949: '좋은 영화'. If that looks wrong, set --encoding." in printed
     assert "encoding: cp949\n" in (folder / "films.yaml").read_text(encoding="utf-8")
     nlp("train", "--config", "films.yaml", cwd=folder)
     return folder

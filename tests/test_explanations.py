@@ -197,7 +197,7 @@ def test_a_process_prints_the_words_and_the_steps(folder):
     (("--explain", "weights"), "weights cannot explain cnn/one, whose model.type is cnn. It can be explained by auto, "
                                "integrated_gradients, gradient_input, leave_one_out."),
     (("--explain", "shap"), "There is no method of explanation 'shap'"),
-    (("--explain", "auto", "--output", "x.csv", "--input", "texts.csv", "--text", "line"), "--output writes predictions"),
+    (("--explain", "auto", "--output", "x.csv", "--input", "texts.csv", "--text", "line"), "--output adds predictions"),
 ])
 def test_a_method_that_does_not_fit_is_refused_in_one_paragraph(folder, arguments, said):
     texts = () if "--input" in arguments else ("cat",)

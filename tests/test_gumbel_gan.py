@@ -341,4 +341,4 @@ def test_a_decoder_that_does_not_fit_is_refused(trained):
     start = ("--set", "tokenizer=null", "--set", "model.init_from=codes")
     said = nlp("train", "--config", "gumbel.yaml", *start, "--set", "model.d_noise=5", "--set", "model.generator.hidden_size=20",
                cwd=folder, code=2).stderr
-    assert "model.d_noise is 5, there it is 6; model.generator.hidden_size is 20, there it is 16" in said
+    assert "model.d_noise is 5, but 6 in the run; model.generator.hidden_size is 20, but 16 in the run" in said

@@ -432,7 +432,7 @@ def test_sizes_are_numbers_of_examples_and_all_of_them_are_the_plain_recipe(tmp_
     (("--shares", "nan"), "--shares nan is not a share of the training examples"),
     (("--sizes", "100", "--shares", "0.5"), "give one of them"),
     (("--sizes", "100000"), "but the training split has"),
-    (("--plot", "curve.pdf"), "pictures are .png or .svg"),
+    (("--plot", "curve.pdf"), "must end in .png or .svg"),
     (("--csv", "no/curve.csv"), "there is no folder no"),
     (("--metric", "bleu"), "classification has no such metric; use one of loss, accuracy, f1"),
 ])

@@ -31,7 +31,7 @@ def folder(tmp_path_factory):
 
 
 def test_curves_of_runs_are_drawn_over_one_another(folder):
-    assert "picture is in curves.svg" in nlp("plot", "rules", "mlp", "--output", "curves.svg", cwd=folder).stdout
+    assert "Wrote curves.svg" in nlp("plot", "rules", "mlp", "--output", "curves.svg", cwd=folder).stdout
     drawn = (folder / "curves.svg").read_text(encoding="utf-8")
     assert set(re.findall(r">([^<>]*)</text>", drawn)) >= {"rules", "mlp", "train", "validation", "loss", "accuracy",
                                                            "training step"}
@@ -50,14 +50,14 @@ def test_the_confusion_matrix_is_that_of_the_predictions(folder):
 
 
 @pytest.mark.parametrize(("arguments", "reported"), [
-    (["mlp", "--output", "a.pdf"], r"pictures are \.png or \.svg"),
+    (["mlp", "--output", "a.pdf"], r"must end in \.png or \.svg"),
     (["mlp", "--output", "no/a.png"], "no folder no"),
     (["mlp", "--output", "a.png", "--metric", "bleu"], "logged the metric 'bleu' on validation; they have accuracy, f1, loss"),
-    (["mlp", "rules", "--confusion", "--output", "a.png"], "--confusion draws one run, and 2 are named"),
-    (["--output", "a.png"], "Name a run to draw, such as names/lstm"),
-    (["mlp"], "Name the picture to write"),
-    (["mlp", "--data", "names", "--output", "a.png"], "--data draws data and no runs, but mlp is named too"),
-    (["--data", "names", "--confusion", "--output", "a.png"], "--confusion and --data are 2 pictures"),
+    (["mlp", "rules", "--confusion", "--output", "a.png"], "--confusion plots one run, but 2 are named"),
+    (["--output", "a.png"], "Name a run to plot, such as names/lstm"),
+    (["mlp"], "Name the file to write"),
+    (["mlp", "--data", "names", "--output", "a.png"], "--data plots a dataset and no runs, but mlp is named too"),
+    (["--data", "names", "--confusion", "--output", "a.png"], "--confusion and --data cannot be combined"),
     (["--data", "nmaes", "--output", "a.png"], "Did you mean `names`"),
     (["mlp", "--confusion", "--attention", "x", "--output", "a.png"], "one at a time"),
     (["mlp", "--split", "test", "--output", "a.png"], "--split is for --confusion"),

@@ -130,16 +130,16 @@ def test_lines_stay_texts(folder):
 @pytest.mark.parametrize(("arguments", "printed"), [
     (("--input", "says.csv"), "says.csv has no column `review`; it has `says`. Name the column with the texts with --text."),
     (("--input", "says.csv", "--text", "sais"), "no column `sais`; it has `says`. Did you mean `says`?"),
-    (("--input", "train.csv", "--output", "train.csv"), "is the file that --input names"),
-    (("--input", "train.csv", "--output", "hard.csv"), "is the file that --input names"),
+    (("--input", "train.csv", "--output", "train.csv"), "is the --input file"),
+    (("--input", "train.csv", "--output", "hard.csv"), "is the --input file"),
     (("--input", "train.csv", "--output", "out.tsv"), "give a name that ends in .csv"),
     (("--input", "train.csv", "--output", "nowhere/out.csv"), "there is no folder"),
     (("--input", "train.csv", "--output", "x.csv", "--json"), "leave one of them out"),
     (("--input", "gone.csv"), "There is no file gone.csv"),
     (("--input", "done.csv", "--output", "x.csv"), "done.csv has a column `prediction` already"),
     (("--input", "done.jsonl", "--output", "x.jsonl"), "done.jsonl:1 has a column `probability` already"),
-    (("--output", "x.csv", "good"), "--output writes the table that --input names"),
-    (("--text", "review", "good"), "--text names a column of the file"),
+    (("--output", "x.csv", "good"), "--output writes the --input table"),
+    (("--text", "review", "good"), "--text names a column of the --input file"),
     (("--input", "null.jsonl"), "null.jsonl:1: the value of the JSON key `review` is null, not text or a number"),
 ])
 def test_what_cannot_be_read_or_written_is_one_paragraph(folder, arguments, printed):
@@ -156,7 +156,7 @@ def test_what_cannot_be_read_or_written_is_one_paragraph(folder, arguments, prin
 
 
 def test_columns_of_a_file_to_be_scored_need_the_file(folder):
-    assert "Give --data" in nlp("eval", "rules", "--text", "review", cwd=folder, code=2).stderr
+    assert "Add --data" in nlp("eval", "rules", "--text", "review", cwd=folder, code=2).stderr
     (folder / "some.csv").write_text("review,kind\ngood,pos\n", encoding="utf-8")
     assert "no column `stars`; it has `review`, `kind`. Name the columns with --text and --label." in \
         nlp("eval", "rules", "--data", "some.csv", cwd=folder, code=2).stderr

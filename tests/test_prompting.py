@@ -352,7 +352,7 @@ def test_a_prompt_learns_by_gradient_from_the_same_scores(folder: Path) -> None:
 
 @pytest.mark.parametrize(
     ("settings", "message"),
-    [(["model.lm=prompt/few"], "model.lm: prompt/few is a run of prompt for classification, and only a network that predicts the next"),
+    [(["model.lm=prompt/few"], "model.lm: prompt/few is a run of prompt for classification, but only a network that predicts the next"),
      (["model.lm=nothing"], "There is no run 'nothing'"),
      (["model.label_words={dog: ' dog', cat: ' cat', bird: ' zebra'}"], "has a word that the tokenizer of lm/first does not know"),
      (["training={epochs: 1, optimizer: {type: adamw, learning_rate: 1}}"], "model.type prompt is not trained in steps"),

@@ -156,7 +156,7 @@ def test_candidates_from_python(tmp_path, monkeypatch):
     (["mlp", "dog", "--candidates", "gap.txt"], "Candidate 2 of 3 is empty"),
     (["mlp", "dog", "--candidates", "train-judged.csv"], "The candidates are read from column `de`, as in training"),
     (["mlp", "dog", "--candidates", "answers.txt", "--explain", "auto"], "mlp/a cannot be explained"),
-    (["other", "dog", "--candidates", "answers.txt"], "--candidates is for runs of task.type ranking, and this one is of classification"),
+    (["other", "dog", "--candidates", "answers.txt"], "--candidates is for runs of task.type ranking, but this one has classification"),
     (["other", "dog", "--top", "3"], "--top is for runs that rank candidates"),
 ])
 def test_candidates_that_cannot_be_ranked(tmp_path_factory, arguments, message):

@@ -380,7 +380,7 @@ def test_other_rows_are_refused_with_the_first_that_differs(tmp_path):
 def test_other_answers_are_refused_with_the_first_that_differs():
     one = small(["s", "t", "u"], ["a", "b", "c"])
     other = small(["u", "t", "s"], ["c", "B", "a"], labels=("a", "B", "c"))
-    with pytest.raises(DataError, match=r"row 2 of one has another answer \('b'\) than row 2 of two \('B'\). "
+    with pytest.raises(DataError, match=r"row 2 of one has a different answer \('b'\) than row 2 of two \('B'\). "
                                         r"The labels of one are a, b, c, those of two a, B, c"):
         align([one, other], ["one", "two"])
 
@@ -427,9 +427,9 @@ def test_keys_that_are_no_texts_compare_with_equal_keys_alone(tmp_path):
     (("title", "gold", "prediction"), ROWS, "has no column `text`, or without texts `key` or `id`; it has `title`"),
     (("text", "class", "prediction"), ROWS, "has no column `gold` or `label`"),
     (("text", "gold", "guess"), ROWS, "has no column `prediction` or `predicted`"),
-    (("id", "gold", "prediction"), [*ROWS, ROWS[0]], r":5 has the key 'good', as .*:2 has"),
-    (("text", "gold", "prediction"), [ROWS[0], ("a", " ", "pos")], ":3 has nothing in column `gold`"),
-    (("text", "gold", "prediction"), [ROWS[0], ("a", "pos", "")], ":3 has nothing in column `prediction`"),
+    (("id", "gold", "prediction"), [*ROWS, ROWS[0]], r":5 has the same key 'good' as .*:2\."),
+    (("text", "gold", "prediction"), [ROWS[0], ("a", " ", "pos")], ":3 has an empty cell in column `gold`"),
+    (("text", "gold", "prediction"), [ROWS[0], ("a", "pos", "")], ":3 has an empty cell in column `prediction`"),
     (("text", "gold", "prediction", "loss"), [("a", "pos", "pos", "x")], ":2 has 'x' in column `loss`"),
     (("text", "gold", "prediction", "loss"), [("a", "pos", "pos", "nan")], ":2 has 'nan' in column `loss`"),
     (("text", "gold", "prediction", "gold_probability"), [("a", "pos", "pos", 1.5)], "a number from 0 to 1"),
@@ -444,7 +444,7 @@ def test_mistakes_in_predictions_from_elsewhere_are_named_with_their_line(tmp_pa
 
 def test_files_that_are_no_predictions(tmp_path):
     (tmp_path / "empty.jsonl").write_text("", encoding="utf-8")
-    for name, message in (("empty.jsonl", "is empty"), ("none.csv", "There is no file"), ("notes.txt", r"should end in \.csv")):
+    for name, message in (("empty.jsonl", "is empty"), ("none.csv", "There is no file"), ("notes.txt", r"must end in \.csv")):
         with pytest.raises(DataError, match=message):
             read_predictions(tmp_path / name)
 

@@ -47,7 +47,7 @@ def start(folder, name, *settings, code=0):
 def test_a_classifier_starts_from_the_weights_and_the_tokenizer_of_a_masked_language_model(folder):
     told = start(folder, "whole", "training.optimizer.learning_rate=1e-30").stderr
     # 3 classes of 16 weights and a bias each are new; the scores of words, which are the embedding, stay behind.
-    assert "of masked/first; new: output; left there: output" in told
+    assert "of masked/first; new: output; unused: output" in told
     source, taken = weights(folder, "masked/first"), weights(folder, "classes/whole")
     assert all(torch.equal(taken[name], source[name]) for name in taken if not name.startswith("output"))
     assert (folder / "runs/classes/whole/tokenizer/tokenizer.json").read_bytes() == (
@@ -66,12 +66,12 @@ def test_the_output_comes_along_where_the_task_is_the_same(folder):
 
 
 @pytest.mark.parametrize(("settings", "message"), [
-    (["model.d_ff=64"], "model.d_ff is 64, there it is 32 (masked/first). Make them equal."),
+    (["model.d_ff=64"], "model.d_ff is 64, but 32 in the run (masked/first). Make them equal."),
     (["model={type: mlp, hidden_sizes: [3], init_from: masked/first}"], "have shape (17, 16), this model's have (17, 3)"),
-    (["model.n_heads=4"], "model.n_heads is 4, there it is 2 (masked/first). Make them equal."),
+    (["model.n_heads=4"], "model.n_heads is 4, but 2 in the run (masked/first). Make them equal."),
     (["tokenizer={type: characters}"], "tokenizer: differs from that of masked/first"),
     (["model.init_from=masked/none"], "There is no run 'masked/none'"),
-    (["model.init_from=names/masked-lm"], "`nlp runs` lists all. Begin with `nlp train names/masked-lm`."),
+    (["model.init_from=names/masked-lm"], "`nlp runs` lists all. Train one with `nlp train names/masked-lm`."),
     (["model.init_from=rules/first"], "rules/first is a run of rules for classification, which has no weights"),
     (["model={type: mlp, hidden_sizes: [3], d_embedding: 16, init_from: masked/first}"], "has no weight that this mlp could start from"),
 ])
@@ -131,5 +131,5 @@ def test_what_was_forgotten_is_measured_by_the_old_output_over_the_new_encoder(f
     assert "encoder of classes/changed" in nlp("eval", "classes/changed", "--task-of", "masked/first", cwd=folder).stdout
     assert json.loads((folder / "runs/masked/first/results.json").read_text(encoding="utf-8"))["test"] == scored
     start(folder, "other", "model={type: mlp, d_embedding: 8}", "tokenizer={type: characters}")
-    assert "classes/other reads other tokens" in nlp("eval", "classes/other", "--task-of", "masked/first", cwd=folder, code=2).stderr
+    assert "classes/other has another tokenizer" in nlp("eval", "classes/other", "--task-of", "masked/first", cwd=folder, code=2).stderr
     assert "leave --data out" in nlp("eval", "classes/other", "--task-of", "masked/first", "--data", "train.csv", cwd=folder, code=2).stderr

@@ -17,7 +17,7 @@ import pytest
 import yaml
 from command import NLP, TRAINING, heeds_ctrl_c, nlp, nlp_process, results, timeless, weights, write_names, write_recipe
 from nlp.cli.console import explain
-from nlp.cli.study import numbers, pick, print_found, shares, task_number
+from nlp.cli.study import numbers, pick, print_study, shares, task_number
 from nlp.configs.load import load_recipe
 from nlp.configs.schema.recipe import Recipe
 from nlp.errors import ConfigError, RunError
@@ -253,7 +253,7 @@ def test_several_recipes_that_are_trained_data_parallel_are_not_averaged(folder,
     monkeypatch.setenv("RANK", "1")
     runs = plan_study(["mlp.yaml", "lstm.yaml"])
     capsys.readouterr()
-    print_found(runs, [Results.read(run.directory) for run in runs], as_json=False)
+    print_study(runs, [Results.read(run.directory) for run in runs], as_json=False)
     assert capsys.readouterr().out == "", "only the first process prints"
 
 
@@ -354,7 +354,7 @@ def test_a_signal_saves_all_runs_and_the_same_command_goes_on(number, code, fold
     process.send_signal(number)
     printed = process.communicate(timeout=120)[1]
     assert process.returncode == code
-    assert f"Go on with: nlp {shlex.join(command)}\n" in printed
+    assert f"Resume with: nlp {shlex.join(command)}\n" in printed
     assert len(list(folder.glob("runs/long/*/results.json"))) < 2
     nlp(*command, cwd=folder)
     nlp("train", "--config", "long.yaml", "--seeds", "2", "--name", "whole", cwd=folder)

@@ -81,7 +81,7 @@ def test_a_recipe_without_a_tokenizer_is_reported(recipe, tmp_path):
     rules = tmp_path / "rules.yaml"
     rules.write_text("data: {type: files, train: train.csv}\ntask: {type: classification}\n"
                      "model: {type: rules, default: no, rules: [{label: yes, keywords: [good]}]}\n", encoding="utf-8")
-    with pytest.raises(ConfigError, match=r"model\.type rules reads the texts as they are"):
+    with pytest.raises(ConfigError, match=r"model\.type rules reads raw texts"):
         run("train", "--config", str(rules))
     with pytest.raises(ConfigError, match=r"data\.type is `sizes`, without texts"):
         run("train", "--config", "counting/gpt2-small")

@@ -135,7 +135,7 @@ def test_clusters_are_made_again_when_the_run_was_trained_again(here):
 @pytest.mark.parametrize(("name", "words"), [
     ("cnn/one", "cnn/one is a run of cnn for classification, which has no word vectors. Name a run"),
     ("vectors/first", "vectors/first is not finished, and its vectors may still change"),
-    ("vectors/pieces", "vectors of 8 numbers, but the embedding has 5"),
+    ("vectors/pieces", "vectors of size 8, but the embedding has size 5"),
     ("vectors/none", "There is no file vectors/none with word vectors, and no run"),
 ])
 def test_runs_that_cannot_be_taken(here, name, words):

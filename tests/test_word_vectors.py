@@ -142,7 +142,7 @@ def test_a_run_needs_its_vectors_no_longer_once_it_has_a_checkpoint(folder):
 
 
 @pytest.mark.parametrize(("settings", "message"), [
-    (["model.d_embedding=4"], "has vectors of 3 numbers, but the embedding has 4"),
+    (["model.d_embedding=4"], "has vectors of size 3, but the embedding has size 4"),
     (["tokenizer.type=bpe"], "model.vectors: are of words, but tokenizer.type is bpe"),
     (["model.type=mlp"], "needs d_embedding"),
     (["model.init_from=r/x"], "the embedding comes from model.init_from already"),

@@ -18,16 +18,16 @@ from .session import Session
 
 
 def try_average(learner: Learner, task: Task, data: Data, session: Session, count: int) -> None:
-    """Score the mean of the latest checkpoints on the validation split; where it is better than the best one, it takes its place."""
+    """Score the mean of the latest checkpoints on the validation split; if it is better than the best checkpoint, it replaces it."""
     folders, progress = latest_checkpoints(session.directory, count), session.progress
     weights = mean_weights(folders)
     load_merged(learner.model, weights)
     metrics = task.metrics(predict(task, learner.model, data.splits["validation"], session.world))
     score, name = score_of(metrics, session.recipe), session.best_metric
     is_best = progress.is_best(score, loss_of(metrics))
-    taken = "it is the best" if is_best else f"step {progress.best_step} stays the best"
+    verdict = "it is the best" if is_best else f"step {progress.best_step} is still the best"
     value = metrics.get(name, metrics["loss"])
-    session.display.line(f"Mean of the last {len(folders)} checkpoints: validation {name} {figure(value)}; {taken}")
+    session.display.line(f"Mean of the last {len(folders)} checkpoints: validation {name} {figure(value)}; {verdict}")
     if is_best and session.world.is_main:
         save_averaged(session.directory, lambda folder: save_tensors(folder / "model.safetensors", weights))
     session.world.barrier()

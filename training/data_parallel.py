@@ -1,4 +1,4 @@
-"""One run in several processes, which share each of its steps."""
+"""Data-parallel training: one run in several processes that share each step."""
 
 import os
 import subprocess
@@ -13,9 +13,9 @@ from .sources.start import build_recipe_data, start_of
 
 def train_in_processes(jobs: Sequence[Job], processes: int) -> list[Results]:
     """Train one job after the other, each data-parallel in several processes on this machine, through torchrun."""
-    threads = os.environ.get("OMP_NUM_THREADS", "1")  # stated, or torchrun would print that it chose 1
+    threads = os.environ.get("OMP_NUM_THREADS", "1")  # set, or torchrun would print that it chose 1
     with discarded_unless_started(jobs):
-        for recipe in (job.recipe for job in jobs):  # the processes find it in the cache, and errors are reported once
+        for recipe in (job.recipe for job in jobs):  # fills the cache for the processes, and reports errors once
             build_recipe_data(recipe, start_of(recipe))
         codes = [0 if job.directory.status() == "finished" else _train(job, processes, threads) for job in jobs]
     if failed := [job.directory.address for job, code in zip(jobs, codes, strict=True) if code]:
@@ -25,7 +25,7 @@ def train_in_processes(jobs: Sequence[Job], processes: int) -> list[Results]:
 
 
 def _train(job: Job, processes: int, threads: str) -> int:
-    """`nlp train --resume` in processes that import no module from the working folder (PYTHONSAFEPATH); the exit code."""
+    """Run `nlp train --resume` in processes that import no module from the working folder (PYTHONSAFEPATH); returns the exit code."""
     torchrun = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}", "--module", "nlp.cli.main"]
     command = [sys.executable, *torchrun, "train", "--resume", str(job.directory.path), "--device", job.device, "--json"]
     environment = {**os.environ, "PYTHONSAFEPATH": "1", "OMP_NUM_THREADS": threads}

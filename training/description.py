@@ -1,4 +1,4 @@
-"""What a run is about to do, in a few lines, before it takes its first step."""
+"""A summary of a run in a few lines, printed before its first step."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def parts(recipe: Recipe, run: "Run", setting: Setting) -> Iterator[str]:
-    """Data, model and device."""
+    """The lines on data, model and device."""
     encoding = run.data.encoding
     sizes = ", ".join(f"{name} {len(split):,}" for name, split in run.data.splits.items())
     labels = f"; {len(encoding.labels)} classes" if encoding.labels else ""
@@ -29,7 +29,7 @@ def parts(recipe: Recipe, run: "Run", setting: Setting) -> Iterator[str]:
 
 
 def steps(recipe: Recipe, plan: Plan) -> Iterator[str]:
-    """How long the model learns; nothing for rules."""
+    """The line on the number of steps or the kind of fit; none for rules."""
     if recipe.model.learns_by == "solver":
         yield f"training    {recipe.model.fitting}"
     if recipe.training is None:
@@ -38,5 +38,5 @@ def steps(recipe: Recipe, plan: Plan) -> Iterator[str]:
         yield f"training    for {plan.seconds:,g} seconds of steps"
         return
     epochs = plan.epoch_of(plan.n_steps) + 1
-    stops = ", or fewer where it stops early" if recipe.training.early_stopping else ""
+    stops = ", or fewer with early stopping" if recipe.training.early_stopping else ""
     yield f"training    {plan.n_steps:,} steps in {epochs:,} epoch{'s' if epochs > 1 else ''}{stops}"

@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class World:
-    """This process's place among those that train together."""
+    """The rank of this process, and the number of processes that train together."""
 
     rank: int = 0
     size: int = 1
@@ -28,7 +28,7 @@ class World:
         return self.rank == 0
 
     def total(self, value: "Tensor") -> "Tensor":
-        """The sum over all ranks; the value itself where there is one."""
+        """The sum over all ranks; the value itself if there is only one."""
         if self.size > 1:
             import torch.distributed as dist
 
@@ -36,11 +36,11 @@ class World:
         return value
 
     def from_main(self, make: Callable[[], T]) -> T:
-        """What the first rank makes, on every rank."""
+        """The value that the first rank computes, on every rank."""
         return self.gathered(make() if self.is_main else None)[0]
 
     def any(self, flag: bool) -> bool:
-        """Whether the flag is up on any rank; all ranks must ask at the same point."""
+        """Whether the flag is set on any rank; all ranks must call this at the same point."""
         if self.size == 1:
             return flag
         import torch
@@ -70,7 +70,7 @@ class World:
 
 
 def join_world(device: str) -> World:
-    """Join the processes that torchrun started, once; a world of one where it did not start this one."""
+    """Join the processes that torchrun started, once; a world of one without torchrun."""
     size = int(os.environ.get("WORLD_SIZE", "1"))
     if size == 1:
         return World()
@@ -78,31 +78,32 @@ def join_world(device: str) -> World:
 
     if not dist.is_initialized():
         dist.init_process_group("nccl" if device.startswith("cuda") else "gloo")
-        atexit.register(_part)
+        atexit.register(_leave_group)
     return World(dist.get_rank(), size)
 
 
 def refuse_ranks(recipe: Recipe, size: int) -> None:
-    """Several processes share the steps of a network. Raises ConfigError for a model without steps: each would learn from a part; and for a
-    task whose loss compares the rows of a batch with each other, of which each process has some."""
+    """Raises ConfigError for several processes if the model has no steps to share, or if the task's loss compares all rows of a batch
+    with each other, since each process has only some of them.
+    """
     if size > 1 and recipe.task is not None and recipe.task.whole_batches:
-        raise ConfigError(f"task.type {recipe.task.type} compares all rows of a batch with each other, and of several processes each has "
-                          "only some of them: the run would learn something else. Leave --processes (or torchrun) out.")
+        raise ConfigError(f"task.type {recipe.task.type} compares all rows of a batch with each other, but each of several processes has "
+                          "only some of them, which would change the loss.  Leave --processes (or torchrun) out.")
     if size > 1 and recipe.model.learns_by != "gradient":
         raise ConfigError(f"model.type {recipe.model.type} has no steps to share, so one process trains it; leave --processes (or "
                           "torchrun) out. Train several seeds at the same time with --parallel-runs.")
 
 
 def leave_world(world: World) -> None:
-    """The end of a run that went well: all ranks part at once, since one whose peers are gone may abort on its way out."""
+    """Leave the process group together after a successful run, since a rank whose peers are gone may abort at exit."""
     if world.size > 1:
         world.barrier()
-        _part()
+        _leave_group()
 
 
-def _part() -> None:
+def _leave_group() -> None:
     import torch.distributed as dist
 
     if dist.is_initialized():
-        gc.collect()  # models that are spread over the ranks hold the group, and its threads, until they are gone
+        gc.collect()  # distributed models hold the group, and its threads, until they are deleted
         dist.destroy_process_group()

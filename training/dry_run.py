@@ -1,4 +1,4 @@
-"""What a full run needs, estimated by building everything and taking a few steps."""
+"""Estimate the time and memory of a full run by building everything and taking a few steps."""
 
 import time
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ EVALUATED_ROWS = 300
 
 
 def dry_run(recipe: Recipe, device: str, threads: int) -> Iterator[str]:
-    """One line for each thing that a person wants to know before a long run; nothing is written."""
+    """Yield lines on the size, time and memory of a run, without writing any file."""
     recipe, setting = pinned(recipe), Setting(recipe.seeds[0], device, threads)
     run = build_run(recipe, setting)
     yield from description.parts(recipe, run, setting)
@@ -39,37 +39,37 @@ def _timed(recipe: Recipe, run: Run, setting: Setting) -> Iterator[str]:
     each, evaluation, seeds = median(rounds), _evaluation_seconds(run), len(recipe.seeds)
     n_steps = max(1, round(plan.seconds / each)) if isinstance(plan, TimedPlan) else plan.n_steps
     epochs = plan.epoch_of(n_steps) + 1
-    times = -(-n_steps // recipe.training.evaluate_every) if recipe.training.evaluate_every else epochs
+    n_evaluations = -(-n_steps // recipe.training.evaluate_every) if recipe.training.evaluate_every else epochs
     if recipe.training.budget is not None:
         yield f"budget      {_budget(recipe, recipe.training.budget, run, n_steps)}"
     yield (f"training    {n_steps:,} steps in {epochs} epochs, {1000 * each:.1f} ms per step "
            f"({1000 * min(rounds):.1f} to {1000 * max(rounds):.1f} in {len(rounds)} rounds)")
-    searched = "; the search for texts takes less once it is trained" if "beam_size" in run.task.predict_options else ""
-    yield f"evaluation  {times} of validation, about {_duration(evaluation)} each{searched}"
-    total = seeds * (each * n_steps + evaluation * times)
-    stops = ", or less where it stops early" if recipe.training.early_stopping else ""
+    searched = "; decoding is faster once it is trained" if "beam_size" in run.task.predict_options else ""
+    yield f"evaluation  {n_evaluations} of validation, about {_duration(evaluation)} each{searched}"
+    total = seeds * (each * n_steps + evaluation * n_evaluations)
+    stops = ", or less with early stopping" if recipe.training.early_stopping else ""
     yield f"time        about {_duration(total)} for {seeds} seed{'s' if seeds > 1 else ''}{stops}"
     yield f"memory      {peak_bytes(setting.device) / 2**20:,.0f} MiB at most so far"
 
 
 def _budget(recipe: Recipe, budget: BudgetConfig, run: Run, n_steps: int) -> str:
-    """What is given, and how far it goes."""
+    """The budget, and how many steps it allows."""
     if budget.seconds is not None:
-        return f"{budget.seconds:,g} seconds of steps, which are as many as the machine manages: here about {n_steps:,}"
+        return f"{budget.seconds:,g} seconds of steps: about {n_steps:,} steps on this machine"
     tokens = tokens_until(run.plan, n_steps, run.data.splits["train"].tokens_of)
     if budget.tokens is not None:
-        return f"{budget.tokens:,} tokens, of which {n_steps:,} steps take {tokens:,}"
+        return f"{budget.tokens:,} tokens; {n_steps:,} steps use {tokens:,}"
     each = training_flops_per_token(recipe, run.data)
-    return f"{budget.flops:.4g} FLOPs at {each:,.0f} per token, of which {n_steps:,} steps take {tokens * each:.4g} for {tokens:,} tokens"
+    return f"{budget.flops:.4g} FLOPs at {each:,.0f} per token; {n_steps:,} steps use {tokens * each:.4g} for {tokens:,} tokens"
 
 
 def _rounds(recipe: Recipe, run: Run, setting: Setting) -> list[float]:
-    """Seconds per step, the mean of each round. Batches come as in training, so each round has its mixture of lengths.
+    """Mean seconds per step of each round. Batches come as in training, so each round has the same mixture of lengths.
 
-    The first round is not counted: memory is allocated and kernels are chosen for each new shape.
+    The first round is discarded, since it allocates memory and chooses kernels for each new shape.
     """
-    rounds, step, began = [], 0, time.perf_counter()
-    while len(rounds) < 1 + LEAST_ROUNDS or (time.perf_counter() - began < SECONDS and len(rounds) < 1 + MOST_ROUNDS):
+    rounds, step, start =  [], 0, time.perf_counter()
+    while len(rounds) < 1 + LEAST_ROUNDS or (time.perf_counter() - start < SECONDS and len(rounds) < 1 + MOST_ROUNDS):
         started, taken = time.perf_counter(), 0
         while taken == 0 or (taken < ROUND_STEPS and time.perf_counter() - started < SECONDS / LEAST_ROUNDS):
             number = step % run.plan.n_steps + 1
@@ -82,7 +82,7 @@ def _rounds(recipe: Recipe, run: Run, setting: Setting) -> list[float]:
 
 
 def _evaluation_seconds(run: Run) -> float:
-    """Seconds that validation takes, from the second of two samples of it."""
+    """Estimated seconds per validation, from the second of two evaluations of a sample."""
     validation, seconds = run.data.splits["validation"], 0.0
     for _ in range(2):
         started = time.perf_counter()

@@ -29,9 +29,8 @@ from .loop.learner import Learner
 from .session import Session, peak_bytes
 
 SAMPLES = 20
-ALIGNED = 4
-"""Rows of a split whose attention is drawn, and the most tokens of either side."""
-LONGEST_DRAWN = 100
+ALIGNED, LONGEST_DRAWN = 4, 100
+"""Number of rows of a split whose attention is drawn, and the maximum number of tokens on either side."""
 
 
 @dataclass(frozen=True)
@@ -44,12 +43,12 @@ class Results:
     cost: Mapping[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
-        """The form in `results.json`; without the folder, which may be moved."""
+        """The content of `results.json`, without the folder, which may be moved."""
         return {**self.metrics, "cost": dict(self.cost), "seed": self.seed}
 
     @staticmethod
     def read(directory: RunDirectory) -> "Results":
-        """The results of a finished run. Raises RunError where they are damaged."""
+        """The results of a finished run. Raises RunError if they are damaged."""
         saved = read_results(directory.results)
         return Results(directory, saved.seed, saved.metrics, saved.cost.model_dump())
 
@@ -97,7 +96,7 @@ def _cost(learner: Learner, data: Data, plan: Plan, session: Session) -> dict[st
 
 
 def _used(data: Data, plan: Plan, session: Session) -> dict[str, Any]:
-    """What budgets are made of. FLOPs are counted only for a budget of them: loading what counts them takes a second."""
+    """Resources that a budget can limit. FLOPs are counted only for a FLOPs budget, since importing the counter takes a second."""
     recipe, tokens = session.recipe, tokens_until(plan, session.progress.step, data.splits["train"].tokens_of)
     used: dict[str, Any] = {"step_seconds": round(session.progress.step_seconds, 3), "tokens": tokens}
     budget = recipe.training.budget if recipe.training is not None else None
@@ -107,7 +106,7 @@ def _used(data: Data, plan: Plan, session: Session) -> dict[str, Any]:
 
 
 def _score(model: Any, task: Task, split: Split, session: Session) -> dict[str, float]:
-    """Metrics of one split; predictions and pictures of all but the training split are kept."""
+    """Metrics of one split; predictions and pictures of all splits except train are saved."""
     session.display.scoring(split.name)
     predictions = predict(task, model, split, session.world, session.recipe.model.scored_train_rows if split.name == "train" else None)
     if session.tracker is not None and split.name != "train":
@@ -126,9 +125,9 @@ def _score(model: Any, task: Task, split: Split, session: Session) -> dict[str, 
 
 
 def save_predictions(task: Task, predictions: Any, split: Split, directory: RunDirectory) -> Path:
-    """One JSON object per line: row, start of the text, label, prediction, probability; and beside it the file for statistics.
+    """Save predictions as JSON Lines (row, start of the text, label, prediction, probability) and the row scores beside them.
 
-    Returns the path of the first.
+    Returns the path of the predictions.
     """
     def line(place: int, row: int) -> bytes:
         fields = {"row": row, **_shortened(split.example(row)), **task.describe(predictions, place)}
@@ -143,7 +142,7 @@ def save_predictions(task: Task, predictions: Any, split: Split, directory: RunD
 
 
 def saved_report(task: Task, model: Any, predictions: Any, split: Split, directory: RunDirectory) -> ModelReport | None:
-    """What the model reports of its predictions, written beside them; None where it reports nothing."""
+    """Write the model's report on its predictions beside them, and return it; None if it has none."""
     report = task.model_report(model, predictions)
     if report is not None:
         write_json(directory.model_report(split.name), report.to_json())
@@ -166,9 +165,9 @@ def _samples(task: Task, predictions: Any, split: Split) -> str:
 
 
 def _log_last_point(metrics: Mapping[str, Mapping[str, float]], session: Session) -> None:
-    """The test figures, and the training split's as scored, whatever the generation; a model without steps has no others to log.
+    """Log the test metrics and the final training metrics of any model; for a model without steps, these are the only ones.
 
-    `loss` and `accuracy` of a network's training split are means over the steps; those of a model without steps are what is scored.
+    A network's training `loss` and `accuracy` are means over steps; those of a model without steps are the final metrics.
     """
     step = session.progress.step
     scored = {f"scored/{name}": value for name, value in metrics["train"].items()}

@@ -13,16 +13,16 @@ if TYPE_CHECKING:
     from ..models.networks.network import Network
 
 TEXT_TOKENS = 128
-"""Length of a text where there are none to look at, in tokens."""
+"""Assumed length of a text in tokens if there is no data."""
 WITH_BACKWARD = 3
 """The backward pass multiplies twice for each multiplication of the forward pass: for the gradients of its input and of its weights."""
 
 
 def training_flops_per_token(recipe: Recipe, data: Data) -> float:
-    """FLOPs of forward and backward pass for each real token of the training split: those of texts of mean length.
+    """FLOPs of forward and backward pass per real token of the training split, for texts of mean length.
 
-    A function of the recipe and the data, so the same on every machine. The mean is taken as it is: a bag of words has one matrix product
-    for each text, so rounding short texts up would make its tokens cheaper.
+    They depend only on the recipe and the data, so they are the same on every machine. The mean is not rounded: a bag of words has one
+    matrix product per text, so rounding short texts up would make its tokens cheaper.
     """
     from ..models.forward_cost import build_without_weights
 
@@ -44,7 +44,7 @@ def _flops_of_text(model: "Network", load: "Load") -> float:
 
 
 def mean_load(recipe: Recipe, config: NetworkConfig, data: Data | None) -> "Load":
-    """The recipe's batch, of texts of mean length; one text where the recipe has no training section."""
+    """The recipe's batch, of texts of mean length; one text if the recipe has no training section."""
     from ..models.forward_cost import Load
 
     train = data.splits["train"] if data is not None else None

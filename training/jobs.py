@@ -28,7 +28,7 @@ NOTHING_KEPT = "Stopped before the first step; nothing is kept."
 
 @dataclass(frozen=True)
 class Job:
-    """One run to train: its recipe with one seed, its folder, and where it is trained."""
+    """One run to train: its recipe with one seed, its folder, and the device and threads to train it on."""
 
     recipe: Recipe
     directory: RunDirectory
@@ -42,9 +42,9 @@ class Job:
 
 
 def new_jobs(recipe: Recipe, config: str, name: str | None, device: str, threads: int | None, processes: int = 1) -> list[Job]:
-    """A job for each seed of a recipe. Its folder contains the resolved recipe, the file that it came from, and the environment.
+    """A job for each seed of a recipe. Its folder contains the resolved recipe, the original file, and the environment.
 
-    Raises DeviceError for a device that is missing, ConfigError for several `processes` of a model without steps.
+    Raises DeviceError for a missing device, ConfigError for several `processes` of a model without steps.
     """
     device, count, world = _place(recipe, device, threads, processes)
     recipe = world.from_main(lambda: pinned(recipe))
@@ -55,11 +55,11 @@ def new_jobs(recipe: Recipe, config: str, name: str | None, device: str, threads
 
 
 def job_in(directory: RunDirectory, recipe: Recipe, config: str, device: str, threads: int | None, processes: int = 1) -> Job:
-    """The job of the run that belongs in this folder: a new one, or the one that was begun there, with its number of threads."""
+    """The job of the run in this folder: a new one, or the one that was started there, with its number of threads."""
     device, count, world = _place(recipe, device, threads, processes)
     recipe = load_recipe(str(directory.config)) if directory.config.exists() else pinned(recipe)
 
-    def begin() -> bool:
+    def start() -> bool:
         if directory.config.exists():
             return False
         with disk_errors(directory.path):
@@ -67,7 +67,7 @@ def job_in(directory: RunDirectory, recipe: Recipe, config: str, device: str, th
         _describe(directory, recipe, config, device, count)
         return True
 
-    is_new = world.from_main(begin)
+    is_new = world.from_main(start)
     return Job(recipe, directory, device, _threads(directory), is_new=is_new and world.is_main)
 
 
@@ -82,50 +82,50 @@ def _place(recipe: Recipe, device: str, threads: int | None, processes: int) -> 
 
 def _create(recipes: Sequence[Recipe], config: str, name: str | None, device: str, threads: int) -> list[RunDirectory]:
     name = name or datetime.now().strftime("%Y%m%d-%H%M%S")
-    recipe_name, made = name_of(config), list[RunDirectory]()
+    recipe_name, created = name_of(config), list[RunDirectory]()
     try:
         for recipe in recipes:
-            made.append(create_run(recipe_name, f"{name}-seed-{recipe.seeds[0]}" if len(recipes) > 1 else name))
-            _describe(made[-1], recipe, config, device, threads)
+            created.append(create_run(recipe_name, f"{name}-seed-{recipe.seeds[0]}" if len(recipes) > 1 else name))
+            _describe(created[-1], recipe, config, device, threads)
     except BaseException as error:
-        for directory in made:
+        for directory in created:
             _remove(directory)
         if isinstance(error, KeyboardInterrupt | Preempted):
             announce(NOTHING_KEPT)
         raise
-    return made
+    return created
 
 
 def _describe(directory: RunDirectory, recipe: Recipe, config: str, device: str, threads: int) -> None:
-    """The recipe as it was written and resolved, and what the run is made with; the file that makes the folder a run is the last."""
+    """Write the original recipe, the environment, and last the resolved recipe, which makes the folder a run."""
     write_atomically(directory.original, Path(find_recipe(config)).read_text(encoding="utf-8"))
     write_json(directory.environment, environment() | {"seed": recipe.seeds[0], "device": device, "threads": threads})
     write_atomically(directory.config, dump_recipe(recipe))
 
 
 def name_of(config: str) -> str:
-    """The recipe's name; of a recipe that was saved with a run, that of the run's recipe."""
+    """The recipe's name; for a recipe saved with a run, the name of the run's recipe."""
     folder = find_recipe(config).parent.resolve()
     run = RunDirectory(folder, runs_root())
     return run.recipe if run.environment.is_file() else recipe_name(config)
 
 
 class SavedEnvironment(OpenSaved):
-    """What resuming a run needs of its `environment.json`."""
+    """The fields of `environment.json` that resuming a run needs."""
 
     threads: Annotated[int, Field(ge=1, le=1024)]
 
 
 def _threads(directory: RunDirectory) -> int:
-    """With another number of threads, sums would be rounded differently."""
+    """The run's own number of threads: with another one, sums would be rounded differently."""
     return read_saved(directory.environment, SavedEnvironment).threads
 
 
 @contextmanager
 def discarded_unless_started(jobs: Sequence[Job]) -> Iterator[None]:
-    """Remove new runs whose data or model could not be built: they are empty, and `nlp eval RECIPE` means the latest run.
+    """Remove new runs whose data or model could not be built: they are empty, and `nlp eval RECIPE` opens the latest run.
 
-    A run that another process has taken meanwhile is left to it.
+    A run that another process is training meanwhile is kept.
     """
     directories = [job.directory for job in jobs if job.is_new]
     try:
@@ -141,7 +141,7 @@ def discarded_unless_started(jobs: Sequence[Job]) -> Iterator[None]:
 
 
 def _remove(directory: RunDirectory) -> None:
-    """The run's folder, and the folders of recipe and dataset if this was their first run."""
+    """Remove the run's folder, and the folders of recipe and dataset if this was their only run."""
     shutil.rmtree(directory.path, ignore_errors=True)
     with suppress(OSError):
         for parent in directory.path.parents:

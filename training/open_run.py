@@ -1,4 +1,4 @@
-"""A finished run, opened again: its recipe, task, labels, tokenizers and best weights; nothing of its training data."""
+"""Open a trained run: its recipe, task, labels, tokenizers and best weights, without its training data."""
 
 from dataclasses import dataclass, replace
 from typing import Any
@@ -19,7 +19,7 @@ from .sources.tagger import open_tagger
 
 @dataclass(frozen=True)
 class OpenedRun:
-    """What other commands and other runs need of a run: to evaluate it, to predict with it, to start from its weights."""
+    """A trained run, ready to be evaluated, to predict with, or to start another run from."""
 
     directory: RunDirectory
     recipe: Recipe
@@ -29,13 +29,13 @@ class OpenedRun:
     hashes: frozenset[str]
 
     def unused(self, options: PredictOptions) -> list[str]:
-        """The names of the options that are given but that this kind of run does not use."""
+        """The names of given options that this kind of run does not use."""
         given = [name for name, value in vars(options).items() if name != "seed" and value is not None]
         return [name for name in given if name not in self.task.predict_options]
 
 
 def open_run(directory: RunDirectory, device: str = "auto") -> OpenedRun:
-    """Open a run with the weights of its best checkpoint. Raises RunError where it was never trained, or is damaged."""
+    """Open a run with the weights of its best checkpoint. Raises RunError if it was never trained, or is damaged."""
     recipe = load_recipe(str(directory.config))
     encoding, hashes = load_encoding(directory)
     if (tagger := getattr(recipe.task, "tagger", None)) is not None:
@@ -48,7 +48,7 @@ def open_run(directory: RunDirectory, device: str = "auto") -> OpenedRun:
 
 
 def _load_weights(model: Any, recipe: Recipe, directory: RunDirectory) -> None:
-    """Rules have none; the arrays of a solver and the tensors of a network are in the best checkpoint."""
+    """Load a solver's arrays or a network's tensors from the best checkpoint; rules have none."""
     match recipe.model.learns_by:
         case "nothing":
             return

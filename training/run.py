@@ -1,4 +1,4 @@
-"""The story of a run: data, task, model, plan, learner; then fit, and evaluate the result. Read this file first."""
+"""A run from start to end: build data, task, model, plan and learner; then fit, and evaluate the result. Read this file first."""
 
 import signal
 from collections.abc import Callable, Sequence
@@ -28,16 +28,16 @@ from .stop_signal import preemptible
 
 
 class Trained(NamedTuple):
-    """The results of the runs that finished, and the signal that stopped the last one before its end."""
+    """The results of the finished runs, and the signal that interrupted the last one, if any."""
 
     results: list[Results]
     stopped_by: int | None = None
 
 
 def train_jobs(jobs: Sequence[Job], show: Callable[[int | None, int], Display] | None = None) -> Trained:
-    """Train one job after the other, each from its last checkpoint if it has one; the results of a finished run are read.
+    """Train one job after the other, each from its last checkpoint if it has one; finished runs only have their results read.
 
-    `show` makes what displays a run, in place of a display on this terminal; see Setting.
+    `show` creates the display of a run, by default one on this terminal; see Setting.
     """
     results, world = [], World()
     with discarded_unless_started(jobs), preemptible():
@@ -72,7 +72,7 @@ def run_recipe(recipe: Recipe, setting: Setting, directory: RunDirectory) -> Res
 
 @dataclass(frozen=True)
 class Run:
-    """Everything that training needs, built from a recipe; `start` says what came from an earlier run."""
+    """Everything that training needs, built from a recipe; `start` describes what came from an earlier run."""
 
     data: Data
     task: Task
@@ -83,18 +83,18 @@ class Run:
 
 
 def build_run(recipe: Recipe, setting: Setting, directory: RunDirectory | None = None) -> Run:
-    """The five parts of a run, each built from a section of the recipe and the parts before it; `directory` has what it did so far."""
+    """The five parts of a run, each built from a section of the recipe and the parts before it; `directory` has its last checkpoint."""
     start = start_of(recipe, directory)
     data = build_recipe_data(recipe, start)
     task = build_task(recipe.task, data.encoding)
     model = build_placed_model(recipe, setting, data.encoding, task)
-    taken = first_weights(recipe, start, directory, model, task, data.encoding)
+    start_report = first_weights(recipe, start, directory, model, task, data.encoding)
     plan = build_plan(recipe, data, setting.seed)
     learner = build_learner(recipe, task, model, plan, setting)
-    return Run(data, task, model, plan, learner, taken)
+    return Run(data, task, model, plan, learner, start_report)
 
 
 def build_placed_model(recipe: Recipe, setting: Setting, encoding: Encoding, task: Task) -> Any:
-    """The model of a recipe on its device; a network's first weights are drawn from the seed."""
+    """The model of a recipe on its device; a network's initial weights are drawn from the seed."""
     language_model = language_model_of(recipe.model)
     return placed(recipe, setting, lambda: build_model(recipe.model, encoding.spec, task.head, language_model))

@@ -1,4 +1,4 @@
-"""What `nlp runs` shows of each run, finished or not: its settings, status and metrics."""
+"""Summaries of runs for `nlp runs`, finished or not: settings, status and metrics."""
 
 import json
 import shlex
@@ -49,16 +49,16 @@ def summary(run: RunDirectory) -> dict[str, Any]:
 
 
 def sections_of(run: RunDirectory) -> Mapping[str, Any]:
-    """The resolved recipe, unchecked: an old run is listed even where its recipe is no longer valid."""
+    """The resolved recipe, unchecked: an old run is listed even if its recipe is no longer valid."""
     try:
-        read = yaml.load(run.config.read_bytes(), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-    except (OSError, ValueError, RecursionError, yaml.YAMLError):  # ValueError: a date that there is not
+        content = yaml.load(run.config.read_bytes(), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    except (OSError, ValueError, RecursionError, yaml.YAMLError):  # ValueError: an invalid date
         return {}
-    return read if isinstance(read, dict) else {}
+    return content if isinstance(content, dict) else {}
 
 
 def named(section: Any, key: str) -> str | None:
-    """A text in a section that may be anything."""
+    """The text under a key of an unchecked section; None if there is none."""
     value = section.get(key) if isinstance(section, dict) else None
     return value if isinstance(value, str) else None
 
@@ -70,7 +70,7 @@ def seed_of(sections: Mapping[str, Any]) -> int | None:
 
 
 def task_of(sections: Mapping[str, Any]) -> TaskConfig | None:
-    """The task; None where the recipe has none that is valid."""
+    """The task; None if the recipe has no valid one."""
     try:
         return _TASK.validate_python(sections.get("task"))
     except ValidationError:
@@ -78,19 +78,19 @@ def task_of(sections: Mapping[str, Any]) -> TaskConfig | None:
 
 
 def quoted_metric(sections: Mapping[str, Any]) -> str:
-    """What people judge such a run by."""
+    """The metric that is usually quoted for such a run."""
     task = task_of(sections)
     return "accuracy" if task is None else task.quoted_metric(named(sections.get("tokenizer"), "type"))
 
 
 def heading(sections: Mapping[str, Any], metric: str) -> str:
-    """How a metric of such a run is called in tables."""
+    """The name of a metric of such a run in tables."""
     task = task_of(sections)
     return metric if task is None else task.heading(metric)
 
 
 def changed(run: RunDirectory, sections: Mapping[str, Any]) -> str:
-    """What the command that started the run changed in the recipe, with `--set` or by a part of the data."""
+    """The settings that the command that started the run changed, with `--set` or by using a part of the data."""
     data = sections.get("data")
     data = data if isinstance(data, dict) else {}
     parts = [f"data.{key}={data[key]}" for key in ("train_share", "train_rows") if data.get(key) not in (None, 1)]
@@ -98,7 +98,7 @@ def changed(run: RunDirectory, sections: Mapping[str, Any]) -> str:
 
 
 def overrides_of(run: RunDirectory) -> list[str]:
-    """The values of `--set` in the command that started the run, but for seeds, which have a column; none where it cannot be read."""
+    """The values of `--set` in the command that started the run, except seeds, which have a column; empty if it cannot be read."""
     try:
         words = shlex.split(json.loads(run.environment.read_bytes())["command"])
     except (OSError, ValueError, LookupError, TypeError, AttributeError):

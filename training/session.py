@@ -1,4 +1,4 @@
-"""What a run needs throughout training: progress, log, display, and the signal to stop."""
+"""The state of a run during training: progress, log, display, and the signal to stop."""
 
 import sys
 import time
@@ -31,18 +31,18 @@ from .stop_signal import StopSignal
 
 @dataclass
 class Progress:
-    """How far a run has come; saved with each checkpoint, so that a resumed run continues as if it had never stopped."""
+    """The progress of a run; saved with each checkpoint, so that a resumed run continues as if it had never stopped."""
 
     step: int = 0
     best_score: float | None = None
     best_loss: float | None = None
     best_step: int = 0
     best_waited_for: float | None = None
-    """The best score when early stopping last started to wait; a better one by less than `min_delta` does not end the wait."""
+    """The best score when early stopping last started to wait; an improvement of less than `min_delta` does not end the wait."""
     waited: int = 0
     seconds: float = 0.0
     step_seconds: float = 0.0
-    """Seconds that steps took; `seconds` are of evaluations and checkpoints too."""
+    """Seconds spent in steps; `seconds` includes evaluations and checkpoints."""
     sums: dict[str, list[float]] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
@@ -59,14 +59,14 @@ class Progress:
             self.waited += 1
 
     def is_best(self, score: float, loss: float) -> bool:
-        """Whether no evaluation so far was as good as this one."""
+        """Whether this evaluation is better than all earlier ones."""
         if self.best_score is None or score != self.best_score:
             return self.best_score is None or score > self.best_score
         return self.best_loss is not None and loss < self.best_loss
 
 
 class SavedProgress(Saved):
-    """The same in a file."""
+    """`Progress` as saved in a file."""
 
     step: Count
     best_score: Number | None
@@ -80,7 +80,7 @@ class SavedProgress(Saved):
 
 
 class SavedState(Saved):
-    """`progress.json` of a checkpoint; what is in `learner` is for the learner to check."""
+    """`progress.json` of a checkpoint; the learner itself checks the content of `learner`."""
 
     progress: SavedProgress
     learner: dict[str, Any]
@@ -105,7 +105,7 @@ class Meter:
         return {name: [world.sum(float(top)), world.sum(float(bottom))] for name, (top, bottom) in self.sums.items()}
 
     def tokens_per_second(self, world: World) -> float:
-        """Real tokens, padding not counted, that all ranks took in since the last reading."""
+        """Real tokens per second, without padding, over all ranks since the last reading."""
         return world.sum(self.tokens) / max(time.monotonic() - self.started, 1e-9)
 
 
@@ -148,16 +148,15 @@ class Session:
         if self.tracker is not None:
             self.tracker.scalars(split, step, values)
 
-
     def show_samples(self, texts: Sequence[str]) -> None:
-        """Texts that the model made, on the display and in TensorBoard."""
+        """Show generated texts on the display and in TensorBoard."""
         if texts and self.tracker is not None:
             self.display.line(f"  samples   {', '.join(on_one_line(shortened(text)) for text in texts)}")
             self.tracker.text("validation", "samples", self.progress.step, "\n".join(f"- {literal(text)}" for text in texts))
 
 
 def peak_bytes(device: str) -> int:
-    """The most memory held so far: by this process, or on a GPU by its tensors."""
+    """Peak memory so far: of this process, or on a GPU of its tensors."""
     if device.startswith("cuda"):
         import torch
 
@@ -181,7 +180,7 @@ def open_session(
                *precision_notices(recipe, setting.device)]
     with directory.hold() if main else nullcontext(), StopSignal(recipe.model.learns_by != "gradient").listening() as stop:
         if main:
-            save_data(directory, data)  # first: another vocabulary would otherwise be reported as weights that do not fit
+            save_data(directory, data)  # first, or another vocabulary would be reported as weights that do not fit
         progress = _resumed(learner, directory, main)
         tracker = Tracker(directory, resume_step=progress.step) if main else None
         n_steps = None if isinstance(plan, TimedPlan) else plan.n_steps
@@ -195,7 +194,7 @@ def open_session(
 
 
 def _validations(directory: RunDirectory) -> list[tuple[int, Mapping[str, float]]]:
-    """What the log has of them, which is cut to the last checkpoint."""
+    """The validation metrics in the log, which is cut to the last checkpoint."""
     return [(line["step"], figures_of(line)) for line in read_metrics(directory) if line["split"] == "validation"]
 
 
@@ -206,7 +205,7 @@ def _resumed(learner: Learner, directory: RunDirectory, main: bool) -> Progress:
     folder = checkpoint_path(directory, "last")
     saved = read_saved(folder / "progress.json", SavedState)
     if folder.name != f"step-{saved.progress.step}":
-        raise RunError(f"{folder / 'progress.json'} is of step {saved.progress.step:,}, so it is not of this checkpoint. {REMEDY}")
+        raise RunError(f"{folder / 'progress.json'} is from step {saved.progress.step:,}, so it belongs to another checkpoint. {REMEDY}")
     learner.resume(folder, saved.learner)
     if main:
         restore_pointers(directory, saved.progress.step, saved.progress.best_step)

@@ -16,7 +16,7 @@ KINDS = (signal.SIGINT, *PREEMPTING)
 class StopSignal:
     """A signal requests a stop at the end of the step; a second one ends the program at once.
 
-    `at_once`: so does the first one, where the end of a step would save nothing: in a solver's fit, and once training is over.
+    `at_once`: the first one does too, for phases in which finishing a step saves nothing: a solver's fit, and after training.
     """
 
     def __init__(self, at_once: bool = False) -> None:
@@ -37,12 +37,12 @@ class StopSignal:
         if self.at_once or self.received is not None:
             raise_interrupt(number)
         self.received = number
-        announce("Stopping after this step; press Ctrl-C again to stop at once, without a checkpoint of it.")
+        announce("Stopping after this step; press Ctrl-C again to stop at once, without a checkpoint.")
 
 
 @contextmanager
 def preemptible() -> Iterator[None]:
-    """Where nothing listens for a stop, SIGTERM and SIGUSR1 end the block at once, as Ctrl-C does, but by Preempted."""
+    """Outside of `listening`, let SIGTERM and SIGUSR1 end the block at once, as Ctrl-C does, but by raising Preempted."""
     before = {kind: signal.signal(kind, lambda number, _: raise_interrupt(number)) for kind in _heard(PREEMPTING)}
     try:
         yield
@@ -52,10 +52,10 @@ def preemptible() -> Iterator[None]:
 
 
 def _heard(kinds: Sequence[signal.Signals]) -> Sequence[signal.Signals]:
-    """Python delivers signals to the main thread alone: a run in another thread, as of a notebook or a server, cannot listen for any."""
+    """The signals that this thread can handle: Python delivers them only to the main thread, not to one of a notebook or a server."""
     return kinds if threading.current_thread() is threading.main_thread() else ()
 
 
 def raise_interrupt(number: int) -> None:
-    """Raises Preempted for what a scheduler sends, KeyboardInterrupt for Ctrl-C."""
+    """Raises Preempted for a scheduler's signal, KeyboardInterrupt for Ctrl-C."""
     raise Preempted if number in PREEMPTING else KeyboardInterrupt

@@ -1,4 +1,4 @@
-"""The rows of several runs in one order, matched by what is in them."""
+"""Align the rows of several runs by their content."""
 
 from collections.abc import Sequence
 from contextlib import suppress
@@ -15,11 +15,11 @@ SHOWN_CHARACTERS = 60
 
 
 def align(scores: Sequence[RowScores], names: Sequence[str]) -> list[RowScores]:
-    """The same rows of every run in the order of the first run, and the ids of labels from one list, the first run's labels first.
+    """Put the rows of every run in the order of the first run, with label ids from one list, the first run's labels first.
 
-    Rows belong together where text and gold answer are equal; those that occur several times, in their order. Raises DataError, which
-    names the first difference, where tasks, test sets or gold answers differ. A label that only some runs know, which no row has, is no
-    difference: one that saw fewer training examples may have met fewer labels.
+    Rows match if text and gold answer are equal; duplicates match in order. Raises DataError, which names the first difference, if
+    tasks, test sets or gold answers differ. A label that only some runs know, and that no row has, is not a difference: a run with fewer
+    training examples may have seen fewer labels.
     """
     first = scores[0]
     labels = tuple(dict.fromkeys(label for each in scores for label in each.labels))
@@ -34,7 +34,7 @@ def align(scores: Sequence[RowScores], names: Sequence[str]) -> list[RowScores]:
 
 
 def _order(scores: RowScores) -> IntArray:
-    """(rows,): the rows by text, then by gold answer, then as they come."""
+    """(rows,): the rows sorted by text, then by gold answer, then by position."""
     return np.lexsort((scores.answers, scores.keys))
 
 
@@ -44,7 +44,7 @@ def _check(a: RowScores, b: RowScores, name_a: str, name_b: str) -> None:
     if np.array_equal(a.keys, b.keys) and np.array_equal(a.answers, b.answers):
         return
     for one, other, its_name, other_name in ((a, b, name_a, name_b), (b, a, name_b, name_a)):
-        if (row := _first_lacking(one.keys, other.keys)) is not None:
+        if (row := _first_missing(one.keys, other.keys)) is not None:
             raise DataError(f"The test sets differ: {name_a} has {len(a):,} rows and {name_b} {len(b):,}, and row {row + 1:,} of {its_name}"
                             f"{_shown(one, row, 'text')} is not in {other_name}. Evaluate both on the same split of the same data, read "
                             f"the same way (`nlp eval`).{_blocks(a)}")
@@ -57,23 +57,23 @@ def _check(a: RowScores, b: RowScores, name_a: str, name_b: str) -> None:
 def _refuse_answers(a: RowScores, b: RowScores, name_a: str, name_b: str, row_a: int, row_b: int) -> NoReturn:
     differ = set(a.labels) != set(b.labels)
     labels = f" The labels of {name_a} are {_some(a.labels)}, those of {name_b} {_some(b.labels)}." if differ else ""
-    raise DataError(f"The gold answers differ: row {row_a + 1:,} of {name_a}{_shown(a, row_a, 'text')} has another answer"
+    raise DataError(f"The gold answers differ: row {row_a + 1:,} of {name_a}{_shown(a, row_a, 'text')} has a different answer"
                     f"{_shown(a, row_a, 'label')} than row {row_b + 1:,} of {name_b}{_shown(b, row_b, 'label')}.{labels} "
                     "Evaluate both on the same data with the same names of labels (`nlp eval`).")
 
 
-def _first_lacking(keys: Keys, others: Keys) -> int | None:
-    """The first row of `keys` that `others` lack, a key that occurs n times being n rows; None where they have all."""
+def _first_missing(keys: Keys, others: Keys) -> int | None:
+    """The first row of `keys` that is missing from `others`, counting duplicates; None if none is."""
     order = np.argsort(keys, kind="stable")
     ordered, others = keys[order], np.sort(others)
     number = np.arange(len(keys)) - np.searchsorted(ordered, ordered)  # how many equal keys come before it
     times = np.searchsorted(others, ordered, side="right") - np.searchsorted(others, ordered)
-    lacking = order[number >= times]
-    return int(lacking.min()) if len(lacking) else None
+    missing = order[number >= times]
+    return int(missing.min()) if len(missing) else None
 
 
 def _shown(scores: RowScores, row: int, field: str) -> str:
-    """A row's text or gold answer in brackets, where it is known."""
+    """A row's text or gold answer in brackets, if it is known."""
     if field == "label" and (name := dict(zip(hashes(scores.labels).tolist(), scores.labels, strict=True)).get(scores.answers[row].item())):
         return f" ({name!r})"
     with suppress(OSError, ValueError, IndexError, KeyError, TypeError, AttributeError):

@@ -1,4 +1,4 @@
-"""Which runs a person means, and which of them are of one method."""
+"""Select the runs that the user names, and group them into methods."""
 
 import json
 from collections import Counter
@@ -21,10 +21,10 @@ from ...training.folder.run_directory import RunDirectory, find_runs, list_runs,
 
 
 class Candidate(NamedTuple):
-    """A run with its recipe, without what makes no other model (seeds, description, score_test), its seed, and which fold it was tested on
-    (0 where there are none).
+    """A run with its recipe (without seeds, description and score_test, which do not define the method), its seed, and its test fold
+    (0 without folds).
 
-    `others`: the runs of the same seed on the other folds of the deal; their rows and its own are one test.
+    `others`: the runs of the same seed on the other folds; their rows and its own form one test set.
     """
 
     run: RunDirectory
@@ -40,7 +40,7 @@ class Candidate(NamedTuple):
 
     @property
     def runs(self) -> tuple[RunDirectory, ...]:
-        """Of all folds."""
+        """The runs of all folds."""
         return self.run, *self.others
 
     @property
@@ -59,7 +59,7 @@ class Group:
 
     @property
     def has_chance(self) -> bool:
-        """Whether another seed gives another model."""
+        """Whether the model depends on the seed."""
         return differs_by_seed(self.recipe["model"])
 
     @property
@@ -69,22 +69,22 @@ class Group:
 
     @property
     def latest_test(self) -> Candidate:
-        """The same with its other folds."""
+        """The latest run with its other folds."""
         return max(self.runs, key=lambda each: _age(each.run))
 
 
 @dataclass(frozen=True)
 class Choice:
-    """The methods that are meant, and what a reader should know about how they were found."""
+    """The selected methods, and notices about the selection."""
 
     groups: list[Group] = field(default_factory=list)
     notices: list[str] = field(default_factory=list)
 
 
 def choose(texts: Sequence[str], split: str) -> Choice:
-    """The methods that paths, addresses, recipes and patterns mean.
+    """The methods that paths, addresses, recipes and patterns name.
 
-    Raises RunError where one of them means nothing that can be compared; what is left out beside other runs is in the notices.
+    Raises RunError if one of them names no run that can be compared; runs that are left out are in the notices.
     """
     chosen, runs = Choice(), dict[Path, Candidate]()
     for text in texts:
@@ -97,10 +97,10 @@ def choose(texts: Sequence[str], split: str) -> Choice:
 
 
 def _usable(text: str, split: str, notices: list[str]) -> list[Candidate]:
-    """The runs of one text that can be compared. The others are named in one notice; RunError where there are only those."""
-    meant = _meant(text)
+    """The runs of one argument that can be compared. The others are named in one notice; raises RunError if there are only those."""
+    matched = _matched(text)
     usable, reasons = [], dict[str, list[str]]()
-    for each in meant:
+    for each in matched:
         if (reason := _reason(each.run, split)) is None:
             usable.append(each)
         else:
@@ -111,14 +111,14 @@ def _usable(text: str, split: str, notices: list[str]) -> list[Candidate]:
             reasons.setdefault(f"another task, {each.task}", []).append(each.run.address)
     listed = "; ".join(f"{', '.join(names)}: {reason}" for reason, names in reasons.items())
     if not usable:
-        raise RunError(f"Nothing of {text} can be compared. {listed}.")
+        raise RunError(f"No run of {text} can be compared. {listed}.")
     if reasons:
         notices.append(f"Left out: {listed}.")
     return usable
 
 
 def _of_most_recipes(candidates: Sequence[Candidate]) -> tuple[list[Candidate], list[Candidate]]:
-    """The runs of the task that most recipes have, and the others, which cannot be compared with them; none where two have as many."""
+    """The runs of the task that most recipes have, and the others, which cannot be compared with them (none in case of a tie)."""
     recipes = {(each.task, each.run.recipe) for each in candidates}
     ranked = Counter(task for task, _ in recipes).most_common(2)
     if len(ranked) < 2 or ranked[0][1] == ranked[1][1]:
@@ -126,37 +126,37 @@ def _of_most_recipes(candidates: Sequence[Candidate]) -> tuple[list[Candidate], 
     return [each for each in candidates if each.task == ranked[0][0]], [each for each in candidates if each.task != ranked[0][0]]
 
 
-def _meant(text: str) -> list[Candidate]:
-    """Of a recipe its latest method, a run, or all seeds of a group; a pattern means all recipes that it fits, or else all runs."""
+def _matched(text: str) -> list[Candidate]:
+    """A recipe's latest method, a run, or all seeds of a group; for a pattern all matching recipes, or if there are none, all runs."""
     if is_pattern(text):
-        return _fitting(text)
-    found = find_runs(text)
-    if (recipe := found[0].path.parent) in (Path(text).expanduser().resolve(), runs_root() / text.strip("/")):
+        return _matching_pattern(text)
+    runs = find_runs(text)
+    if (recipe := runs[0].path.parent) in (Path(text).expanduser().resolve(), runs_root() / text.strip("/")):
         return _latest_method(runs_in(recipe))
-    return [_candidate(run) for run in found]
+    return [_candidate(run) for run in runs]
 
 
-def _fitting(pattern: str) -> list[Candidate]:
+def _matching_pattern(pattern: str) -> list[Candidate]:
     runs = list_runs()
     recipes = sorted({run.recipe for run in runs if fnmatchcase(run.recipe, pattern)})
     methods = [_latest_method([run for run in runs if run.recipe == recipe]) for recipe in recipes]
-    found = [each for part in methods for each in part] or [_candidate(run) for run in runs if fnmatchcase(run.address, pattern)]
-    if not found:
-        raise RunError(f"No recipe and no run in {runs_root()} fits {pattern!r}. `nlp runs` lists all; a pattern such as 'names/*' "
-                       "needs quotes, so that the shell leaves it alone.")
-    return found
+    candidates = [each for part in methods for each in part] or [_candidate(run) for run in runs if fnmatchcase(run.address, pattern)]
+    if not candidates:
+        raise RunError(f"No recipe and no run in {runs_root()} matches {pattern!r}. `nlp runs` lists all; a pattern such as 'names/*' "
+                       "needs quotes, so that the shell does not expand it.")
+    return candidates
 
 
 def _latest_method(runs: Sequence[RunDirectory]) -> list[Candidate]:
-    """Of one recipe's runs those of the method that has the latest finished run, or the latest at all. A method that learns from a part of
-    the training examples is meant only where there is no other.
+    """The runs of a recipe's latest method: the one with the latest finished run, or else the latest run. A method trained on a part of
+    the training examples is chosen only if there is no other.
     """
     return max(_by_method(map(_candidate, runs)), key=lambda method: max(
         (each.run.status() == "finished", not each.run.is_of_part(), _age(each.run)) for each in method))
 
 
 def _reason(run: RunDirectory, split: str) -> str | None:
-    """Why a run cannot be compared, and what to do; None where it can."""
+    """Why a run cannot be compared, and what to do; None if it can."""
     match run.status():
         case "running":
             return "still training; wait for it to finish"
@@ -165,43 +165,43 @@ def _reason(run: RunDirectory, split: str) -> str | None:
         case "interrupted":
             return "not finished; `nlp train --resume RUN` continues it"
     if not run.row_scores(split).exists():
-        other = "; where there is no test file, compare with --split validation" if split == "test" else ""
-        return f"no row scores of the split {split}; `nlp eval RUN --split {split}` writes them, if the data has that split{other}"
+        other = "; without a test file, compare with --split validation" if split == "test" else ""
+        return f"no row scores for the split {split}; `nlp eval RUN --split {split}` writes them, if the data has that split{other}"
     return None
 
 
 def _candidate(run: RunDirectory) -> Candidate:
-    """Raises RunError where the saved recipe cannot be read."""
+    """The run as a candidate. Raises RunError if the saved recipe cannot be read."""
     try:
         recipe = _with_defaults(dict(yaml.load(run.config.read_bytes(), getattr(yaml, "CSafeLoader", yaml.SafeLoader))))
         (seed,), _ = recipe.pop("seeds"), recipe["model"]["type"]
         fold = _take_fold(recipe)
     except (OSError, ValueError, TypeError, KeyError, RecursionError, yaml.YAMLError):
-        raise RunError(f"{run.config} is damaged: it is no recipe of a run. {REMEDY}") from None
+        raise RunError(f"{run.config} is damaged: it is not the recipe of a run. {REMEDY}") from None
     for key in ("description", "score_test"):
         recipe.pop(key, None)
     return Candidate(run, recipe, seed, fold)
 
 
 def _with_defaults(recipe: dict[str, Any]) -> dict[str, Any]:
-    """The recipe of a run of an earlier version with the settings that came later, so that it is of one method with runs of this one."""
-    with suppress(ValidationError):  # it has a setting that is gone
+    """A recipe of an earlier version with the defaults of later settings, so that its runs and those of this version are one method."""
+    with suppress(ValidationError):  # it has a setting that no longer exists
         return Recipe.model_validate(recipe).model_dump(mode="json")
     return recipe
 
 
 def _take_fold(recipe: dict[str, Any]) -> int:
-    """Which fold of its deal a recipe is tested on; what is left in the recipe is the deal, `split_seed` of its first fold."""
+    """The fold that a recipe is tested on; its `split_seed` is set to that of the first fold, so that all folds share one recipe."""
     data = recipe["data"]
     if not (n_folds := data.get("folds")):
         return 0
-    deal, fold = divmod(data["split_seed"], n_folds)
-    recipe["data"] = data | {"split_seed": deal * n_folds}
+    shuffle, fold = divmod(data["split_seed"], n_folds)
+    recipe["data"] = data | {"split_seed": shuffle * n_folds}
     return fold
 
 
 def _by_method(candidates: Iterable[Candidate]) -> list[list[Candidate]]:
-    """Runs whose recipes are equal but for seeds and description, in the order of the first of each."""
+    """Runs grouped by recipe, ignoring seeds and description, in the order of the first of each."""
     parts: dict[str, list[Candidate]] = {}
     for each in candidates:
         parts.setdefault(each.key, []).append(each)
@@ -209,13 +209,13 @@ def _by_method(candidates: Iterable[Candidate]) -> list[list[Candidate]]:
 
 
 def _one_per_seed(runs: Sequence[Candidate], notices: list[str]) -> Group:
-    """The latest run of each seed, all folds of a deal together; of a method without chance, those of one seed."""
+    """The latest run of each seed with all its folds; only one seed for a deterministic method."""
     has_chance, recipe = Group(runs[0].recipe, runs).has_chance, runs[0].recipe
     oldest_first = sorted(runs, key=lambda each: _age(each.run))
     latest = {(each.seed if has_chance else 0, each.fold): each for each in oldest_first}
     if has_chance and (earlier := [each for each in runs if latest[each.seed, each.fold] is not each]):
         pairs = (f"{each.run.address} (seed {each.seed}, run again as {latest[each.seed, each.fold].run.address})" for each in earlier)
-        notices.append(f"Of runs of one recipe with the same seed the latest counts. Left out: {', '.join(pairs)}.")
+        notices.append(f"Of several runs of one recipe with the same seed, only the latest counts. Left out: {', '.join(pairs)}.")
     seeds: dict[int, list[Candidate]] = {}
     for seed, fold in sorted(latest):
         seeds.setdefault(seed, []).append(latest[seed, fold])
@@ -223,10 +223,10 @@ def _one_per_seed(runs: Sequence[Candidate], notices: list[str]) -> Group:
 
 
 def _whole_tests(seeds: Mapping[int, Sequence[Candidate]], notices: list[str]) -> list[Candidate]:
-    """One candidate for each seed, which has the runs of all of its folds; seeds with fewer folds than others are left out."""
+    """One candidate for each seed, with the runs of all its folds; seeds with fewer folds than others are left out."""
     most = max(map(len, seeds.values()))
-    if lacking := [each.run.address for folds in seeds.values() if len(folds) < most for each in folds]:
-        notices.append(f"Left out: {', '.join(lacking)}, of a seed that was not trained on as many folds as others; "
+    if incomplete := [each.run.address for folds in seeds.values() if len(folds) < most for each in folds]:
+        notices.append(f"Left out: {', '.join(incomplete)}, of a seed with fewer folds than others; "
                        "`nlp train --splits` trains the rest.")
     return [folds[0]._replace(others=tuple(each.run for each in folds[1:])) for folds in seeds.values() if len(folds) == most]
 
@@ -236,7 +236,7 @@ def _age(run: RunDirectory) -> tuple[float, str]:
 
 
 def names_of(groups: Sequence[Group]) -> list[str]:
-    """The shortest names that tell the methods apart: the recipe without its dataset where all have the same one, then by settings."""
+    """The shortest distinct names of methods: the recipe, without its dataset if all have the same one, then settings."""
     recipes = [group.latest.recipe for group in groups]
     same = len({recipe.rpartition("/")[0] for recipe in recipes}) <= 1
     names = [recipe.rpartition("/")[2] if same else recipe for recipe in recipes]
@@ -246,11 +246,11 @@ def names_of(groups: Sequence[Group]) -> list[str]:
 
 
 MOST_SETTINGS = 2
-"""Settings that a method is named by; where more differ it is named by its runs."""
+"""Maximum number of settings in the name of a method; if more differ, it is named by its runs."""
 
 
 def _apart(group: Group, namesakes: Sequence[Group]) -> str:
-    """How a group's recipe differs from those of the same name: `hidden_size=256`, or the name of its latest runs."""
+    """How a group's recipe differs from others of the same name: `hidden_size=256`, or the name of its latest runs."""
     flat = [dict(_flat(each.recipe)) for each in namesakes]
     keys = sorted({key for each in flat for key in each if len({json.dumps(other.get(key), default=str) for other in flat}) > 1})
     if len(keys) > MOST_SETTINGS:

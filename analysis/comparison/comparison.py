@@ -1,4 +1,4 @@
-"""All that a comparison finds, from methods to what is printed and saved."""
+"""The comparison of methods, with all results that are printed and saved."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,12 +16,12 @@ from .verdicts import Pair, detectable, rows_for
 
 COSTS = {"parameters": "parameters", "train_seconds": "time", "peak_bytes": "memory", "checkpoint_bytes": "checkpoint",
          "latency_1": "1 text", "latency_64": "64 texts"}
-"""What a method costs, and the head of its column."""
+"""The costs of a method, and their column heads."""
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What a person chose: the confidence, the clusters that rows are drawn in, the margin in the metric's own unit."""
+    """Settings of the user: confidence, clusters of rows, and the margin in the metric's own unit."""
 
     confidence: float = 0.95
     clusters: IntArray | None = None
@@ -39,7 +39,7 @@ class Standing:
 
 @dataclass(frozen=True)
 class Compared:
-    """Two methods: the verdict, what it could have shown, where they differ, and how likely the difference is no larger than a margin."""
+    """Two methods: the verdict, the smallest detectable difference, where they differ, and whether they are equal within a margin."""
 
     pair: Pair
     smallest: float
@@ -51,7 +51,7 @@ class Compared:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Methods from the best to the worst, all pairs of them, the front of quality against each cost, and the first two on slices."""
+    """Methods from best to worst, all pairs of them, the Pareto front for each cost, and the two best methods on slices."""
 
     unit: Unit
     split: str
@@ -70,30 +70,30 @@ class Comparison:
 
     @property
     def methods(self) -> list[Method]:
-        """From the best to the worst."""
+        """The methods from best to worst."""
         return [standing.method for standing in self.standings]
 
 
 def compare(methods: Sequence[Method], metric: str, split: str, slices: Sequence[Slice] = (),
             settings: Settings = Settings()) -> Comparison:
-    """Everything about these methods on the same rows."""
+    """Compare methods on the same rows."""
     unit, confidence = unit_of(metric, methods[0].rows.kind), settings.confidence
     plain = {method.name: method for method in methods}
     order = ranked([method.clustered(settings.clusters) for method in methods])
     pairs = judged(order, confidence)
     letters = groups(order, pairs, 1 - confidence)
     standings = [Standing(method, interval(method, confidence), group) for method, group in zip(order, letters, strict=True)]
-    open_ = sum(not pair.is_different(1 - confidence) for pair in pairs)
-    compared = [_compared(pair, plain, settings, open_, unit) for pair in pairs]
+    n_undecided = sum(not pair.is_different(1 - confidence) for pair in pairs)
+    compared = [_compared(pair, plain, settings, n_undecided, unit) for pair in pairs]
     first_two = plain[order[0].name], plain[order[min(1, len(order) - 1)].name]
     sliced = judged_slices(slices, *first_two, settings.clusters, confidence) if pairs else []
     return Comparison(unit, split, len(methods[0].right), order[0].rows.lower_is_better, settings, standings, compared,
                       {cost: front(order, cost, unit.point) for cost in COSTS}, sliced)
 
 
-def _compared(pair: Pair, methods: dict[str, Method], settings: Settings, open_: int, unit: Unit) -> Compared:
-    """What a pair could have shown is at the level that Holm's correction leaves to it among those without a verdict."""
-    alpha, margin = (1 - settings.confidence) / max(open_, 1), settings.margin
+def _compared(pair: Pair, methods: dict[str, Method], settings: Settings, n_undecided: int, unit: Unit) -> Compared:
+    """Detectable differences are at the level that Holm's correction leaves to a pair among the undecided ones."""
+    alpha, margin = (1 - settings.confidence) / max(n_undecided, 1), settings.margin
     smallest = detectable(pair, alpha)
     return Compared(pair, inf if unit.is_share and smallest > 1 else smallest, rows_for(pair, unit.point, alpha),
                     disagreement(methods[pair.first], methods[pair.second]),

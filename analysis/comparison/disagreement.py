@@ -1,4 +1,4 @@
-"""Where two methods differ: rows that one gets right and the other wrong, and how much they would reach together."""
+"""Where two methods differ: rows that one gets right and the other wrong, and how well they could do together."""
 
 from dataclasses import dataclass
 from math import inf
@@ -11,10 +11,10 @@ from .methods import Method
 
 @dataclass(frozen=True)
 class Disagreement:
-    """Shares of rows, of a run of the first and a run of the second, averaged over all pairs of runs.
+    """Shares of rows, averaged over all pairs of a run of the first method and a run of the second.
 
-    `better`, `worse`: the first does better or worse on a row. `only_first` and so on: a row is right by only that one; `oracle`: by at
-    least one of them. `agreement`: both give the same answer.
+    `better`, `worse`: the first does better or worse on a row. `only_first`, `only_second`: only that one gets it right; `oracle`: at
+    least one of them does. `agreement`: both give the same answer.
     """
 
     better: float
@@ -26,17 +26,17 @@ class Disagreement:
 
     @property
     def superiority(self) -> float:
-        """The chance that the first does better on a row, equal rows counted half (Vargha and Delaney 2000)."""
+        """The probability that the first does better on a row, with ties counted as half (Vargha and Delaney 2000)."""
         return self.better + (1 - self.better - self.worse) / 2
 
     @property
     def odds(self) -> float:
-        """How many rows the first does better on for each that it does worse on."""
+        """The number of rows on which the first does better for each on which it does worse."""
         return self.better / self.worse if self.worse else inf if self.better else 1.0
 
 
 def disagreement(a: Method, b: Method) -> Disagreement:
-    """Of all pairs of a run of a and a run of b."""
+    """The disagreement of two methods over all pairs of their runs."""
     pairs = [(first, second) for first in a.on_rows for second in b.on_rows]
     better, worse = (float(np.mean([np.mean(test(first, second)) for first, second in pairs])) for test in (np.greater, np.less))
     same = float(np.mean([np.mean(first.predicted == second.predicted) for first in a.runs for second in b.runs]))
@@ -46,7 +46,7 @@ def disagreement(a: Method, b: Method) -> Disagreement:
 
 
 def clearest(a: Method, b: Method, most: int) -> IntArray:
-    """The rows, at most so many, that most runs of a get right and most of b get wrong, the clearest first; among equals drawn."""
+    """At most `most` rows that more runs of a than of b get right, the largest gap first; ties are in random order."""
     gap: FloatArray = a.right - b.right
     mixed = np.random.default_rng(0).permutation(len(gap))
     order = mixed[np.argsort(-gap[mixed], kind="stable")][:most]

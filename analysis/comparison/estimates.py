@@ -1,4 +1,4 @@
-"""The metric of one method with its interval."""
+"""The confidence interval of one method's metric."""
 
 from math import inf
 from statistics import NormalDist
@@ -12,14 +12,14 @@ from .methods import LOSSES, MeasuredRows, Method
 
 PARTS = ("f1", "precision", "recall", "macro_f1")
 MANY = 2_000
-"""From so many different rows on the interval of one run comes from its standard error, which is then as good and takes no second."""
+"""From this number of distinct rows on, the interval of one run is computed from its standard error, which is as good and fast."""
 
 
 def interval(method: Method, confidence: float = 0.95) -> tuple[float, float]:
-    """Where the metric lies: Wilson's interval for a share, the bootstrap for other metrics of one run, Student's t for several seeds.
+    """The interval of the metric: Wilson's for a share, the bootstrap for other metrics of one run, Student's t for several seeds.
 
-    Where every row is perfect (or none right at all) neither of the last two has any variance to go by; so many rows that are each right
-    or wrong say at least as much.
+    If every row is perfect (or none is right at all), the last two have no variance to work with; then every row counts as right or
+    wrong, with Wilson's interval.
     """
     rows = method.rows
     if rows.kind == "share":
@@ -33,8 +33,8 @@ def interval(method: Method, confidence: float = 0.95) -> tuple[float, float]:
 
 
 def _share_interval(method: Method, confidence: float) -> tuple[float, float]:
-    """Wilson's interval. For several seeds, of as many rows as would give the mean share the standard error that it has, and with Student's
-    quantile instead of the normal one: both seeds and rows are in it, and it holds near 0 and 1 (Dean and Pagano 2015).
+    """Wilson's interval. For several seeds it uses the number of rows that would give the mean share its standard error, and Student's
+    quantile instead of the normal one: it covers both seeds and rows, and holds near 0 and 1 (Dean and Pagano 2015).
     """
     share, n = method.value, float(len(method.rows))
     if len(method.runs) == 1:

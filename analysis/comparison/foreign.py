@@ -1,14 +1,14 @@
 """Predictions of systems that this package did not train, so that runs can be compared with them.
 
-A file is CSV, TSV or JSONL, also packed (.gz), with one row for each text of the test set, in any order, and the columns
+A file is CSV, TSV or JSONL, also gzipped (.gz), with one row for each text of the test set, in any order, and the columns
 
-    text            what the system read; or, without it, `key` or `id`, any name of the row
+    text            what the system read; or, without it, `key` or `id`, a unique name of the row
     gold            or `label`: the gold answer
     prediction      or `predicted`: the system's answer
     loss            if known: its loss in nats; or `gold_probability`: the probability that it gave the gold answer
 
-Rows are recognised by their text, as runs recognise theirs, so a file with texts compares with runs and with other such files. A file
-without texts compares only with files that have the same keys. `probability` is not read: it may be that of the prediction, as in the
+Rows are matched by their text, as those of runs are, so a file with texts compares with runs and with other such files. A file
+without texts compares only with files that have the same keys. `probability` is not read: it may belong to the prediction, as in the
 files of runs.
 """
 
@@ -35,7 +35,7 @@ OF_A_RUN = {"row", "text", "label", "prediction"}
 
 
 def read_predictions(path: Path) -> RowScores:
-    """A file of predictions from elsewhere, or one that a run wrote; see above. Raises DataError with file and line, or RunError."""
+    """Read a file of predictions of another system (see above) or of a run. Raises DataError with file and line, or RunError."""
     if path.suffix == ".safetensors" or (path.suffix == ".jsonl" and path.with_suffix(".safetensors").is_file()):
         return read_row_scores(path.with_suffix(".safetensors"))
     form = Form(_format(path))
@@ -54,7 +54,7 @@ def _format(path: Path) -> Literal["csv", "tsv", "jsonl"]:
             return "tsv"
         case ".jsonl":
             return "jsonl"
-    raise DataError(f"{path} is no file of predictions: the name should end in .csv, .tsv or .jsonl, or in one of them and .gz.")
+    raise DataError(f"{path} is not a file of predictions: its name must end in .csv, .tsv or .jsonl, with or without .gz.")
 
 
 def _metrics(table: Table, gold: Sequence[str], predicted: Sequence[str], labels: Sequence[str]) -> dict[str, MetricRows]:
@@ -70,18 +70,18 @@ def _metrics(table: Table, gold: Sequence[str], predicted: Sequence[str], labels
 
 
 def _keys(table: Table) -> Keys:
-    """By text; by name where there is no text, and then each must be there once."""
+    """The keys of rows: their texts, or in a file without texts their names, which must be unique."""
     if (column := _find(table, TEXT)) is not None:
         cut = next((row for row, text in enumerate(table.columns[column]) if len(text) >= SHOWN_CHARACTERS), None)
         if table.columns.keys() >= OF_A_RUN and cut is not None:
-            raise DataError(f"{table.where(cut)}: a run keeps only the start of each text in this file, so its rows cannot be recognised. "
+            raise DataError(f"{table.where(cut)}: a run keeps only the start of each text in this file, so its rows cannot be matched. "
                             f"Keep {Path(table.source).stem}.safetensors of the run beside it; `nlp eval RUN` writes both.")
         return keys_of(table.columns[column])
     names = table.columns[_column(table, KEY, "`text`, or without texts `key` or `id`")]
     first: dict[str, int] = {}
     for row, name in enumerate(names):
         if (other := first.setdefault(name, row)) != row:
-            raise DataError(f"{table.where(row)} has the key {name!r}, as {table.where(other)} has. Give each row a key of its own.")
+            raise DataError(f"{table.where(row)} has the same key {name!r} as {table.where(other)}. Give each row a unique key.")
     return hashes(f"key\0{name}" for name in names)
 
 
@@ -89,13 +89,13 @@ def _answers(table: Table, names: Sequence[str]) -> list[str]:
     column = _column(table, names, " or ".join(f"`{name}`" for name in names))
     answers = [answer.strip() for answer in table.columns[column]]
     if "" in answers:
-        raise DataError(f"{table.where(answers.index(''))} has nothing in column `{column}`. Fill it in, or remove the row from all files "
-                        "that are compared.")
+        raise DataError(f"{table.where(answers.index(''))} has an empty cell in column `{column}`. Fill it in, or remove the row from all "
+                        "files that are compared.")
     return answers
 
 
 def _losses(table: Table) -> FloatArray | None:
-    """(rows,) in nats; None where the file has none."""
+    """(rows,): losses in nats; None if the file has none."""
     if "loss" in table.columns:
         return np.array([_number(table, "loss", row, math.inf) for row in range(len(table))])
     if "gold_probability" in table.columns:
@@ -132,6 +132,6 @@ def _column(table: Table, names: Sequence[str], called: str) -> str:
 
 
 def _is_one_column_of_several(table: Table) -> bool:
-    """Whether another delimiter than that of the format stands between the fields, as in the CSV of many spreadsheets."""
+    """Whether the fields are separated by another delimiter than the format's, as in CSV files of many spreadsheets."""
     heads = list(table.columns)
     return len(heads) == 1 and any(sign in heads[0] for sign in ";\t,|")

@@ -1,4 +1,4 @@
-"""From what a person names to the findings, and the examples behind them."""
+"""Compare the runs and files that the user names, and collect example rows."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ from .units import Unit, unit_of
 
 
 class Wanted(NamedTuple):
-    """What a person asks for; `margin` is in points, or in the metric's own unit where it has none."""
+    """What the user asks for; `margin` is in points, or in the metric's own unit if it has no points."""
 
     split: str = "test"
     metric: str | None = None
@@ -34,7 +34,7 @@ class Wanted(NamedTuple):
 
 @dataclass(frozen=True)
 class Outcome:
-    """The findings, what a reader should know of how they came about, and the latest run of each method, with its folds, by its name."""
+    """The findings, notices about how they were obtained, and the latest run of each method, with its folds, by method name."""
 
     found: Comparison
     notices: list[str]
@@ -42,7 +42,7 @@ class Outcome:
 
 
 class Example(NamedTuple):
-    """A row that only `right` gets right: the start of its text, the gold answer, and what both said."""
+    """A row that only `right` gets right: the start of its text, the gold answer, and both predictions."""
 
     row: int
     text: str
@@ -54,7 +54,7 @@ class Example(NamedTuple):
 def compare_runs(texts: Sequence[str], files: Sequence[Path], wanted: Wanted) -> Outcome:
     """Find the runs, read their rows and those of files of predictions, and compare them. Raises RunError, DataError or ConfigError."""
     if not 0.5 <= wanted.confidence < 1:
-        raise ConfigError(f"--confidence is a share such as 0.95, from 0.5 to below 1; {wanted.confidence:g} is not.")
+        raise ConfigError(f"--confidence must be at least 0.5 and below 1, such as 0.95; {wanted.confidence:g} is not.")
     chosen = choose(texts, wanted.split)
     methods, tested = read_methods(chosen.groups, _each_once(files, chosen.notices), wanted.split, wanted.metric)
     if not tested.n_rows:
@@ -84,16 +84,16 @@ def _each_once(files: Sequence[Path], notices: list[str]) -> list[Path]:
 
 
 def _margin(wanted: float, unit: Unit) -> float:
-    """In the metric's own figures. Raises ConfigError for a margin that every difference is below."""
+    """The margin in the metric's own unit. Raises ConfigError for one that every difference is below."""
     margin = wanted * (unit.point if unit.has_points else 1)
     if not isfinite(margin) or (unit.is_share and margin >= 1):
-        raise ConfigError(f"--margin {wanted:g} is no difference too small to matter in {unit.metric}: "
+        raise ConfigError(f"--margin {wanted:g} is too large for a difference in {unit.metric}: "
                           + ("give points below 100, such as 0.5 for half a point." if unit.is_share else "give a finite number."))
     return margin
 
 
 def _with_latencies(methods: Sequence[Method], runs: Mapping[str, RunDirectory], split: str) -> list[Method]:
-    """The same with the milliseconds that the latest run of each method takes over 1 and 64 texts, measured now and in turns."""
+    """The methods with the latency of each latest run for 1 and 64 texts, measured now and in turn."""
     from ...training.open_run import open_run
     from .latency import latencies
 
@@ -104,47 +104,47 @@ def _with_latencies(methods: Sequence[Method], runs: Mapping[str, RunDirectory],
 
 
 def _by_words(test: Candidate | None, split: str, tested: Tested) -> list[Slice]:
-    """Slices by the words of the texts, which are read again together with those of training."""
+    """Slices by the words of the texts, which are read again together with the training texts."""
     from ...configs.load import load_recipe
     from ...datasets.build import read_row_texts
     from ...tasks.build import preparation
 
     if test is None:
-        raise ConfigError("--words reads the training texts of a run, and files of predictions have none. Compare a run too, or leave "
+        raise ConfigError("--words reads the training texts of a run, but files of predictions have none. Compare a run too, or leave "
                           "it out.")
     recipes = [load_recipe(str(run.config)) for run in test.runs]
     texts = [read_row_texts(recipe.data, preparation(recipe.task)) for recipe in recipes]
-    if (found := sum(len(each.get(split, ())) for each in texts)) != tested.n_rows:
-        raise DataError(f"The data has {found:,} texts in {split}, the run was tested on {tested.n_rows:,} rows, so "
-                        "--words cannot tell which text is which row. It works where rows are texts, with the data of the run's training.")
+    if (n_texts := sum(len(each.get(split, ())) for each in texts)) != tested.n_rows:
+        raise DataError(f"The data has {n_texts:,} texts in {split}, but the run was tested on {tested.n_rows:,} rows, so "
+                        "--words cannot match texts to rows. It works if rows are texts, with the data that the run was trained with.")
     return by_words((each[split], each["train"]) for each in texts)
 
 
 def _clusters(test: Candidate | None, wanted: Wanted, tested: Tested) -> IntArray:
     """(rows,): the number of the cluster that each row belongs to, from a column of the run's data."""
     if test is None:
-        raise ConfigError("--cluster reads the data of a run, and files of predictions have none. Compare a run too, or leave it out.")
+        raise ConfigError("--cluster reads the data of a run, but files of predictions have none. Compare a run too, or leave it out.")
     column = str(wanted.cluster)
     values = [value for run in test.runs for value in _column(run, column, wanted.split)]
     if len(values) != tested.n_rows:
-        raise DataError(f"The data has {len(values):,} rows in {wanted.split}, the run was tested on {tested.n_rows:,}, so `{column}` "
-                        "cannot tell which rows belong together. Take the data that the run was trained with.")
+        raise DataError(f"The data has {len(values):,} rows in {wanted.split}, but the run was tested on {tested.n_rows:,}, so `{column}` "
+                        "cannot be matched to them. Use the data that the run was trained with.")
     clusters = np.unique(np.asarray(values, dtype=np.str_), return_inverse=True)[1].astype(np.int64)
     if clusters.max() == 0:
-        raise DataError(f"All rows of {wanted.split} have the same `{column}`, so there is one cluster, which says nothing of chance. "
+        raise DataError(f"All rows of {wanted.split} have the same `{column}`, so there is only one cluster, and no variance to estimate. "
                         "Name another column with --cluster.")
     return clusters
 
 
 def _column(run: RunDirectory, column: str, split: str) -> Sequence[str]:
-    """Its values in the rows of a split of a run's data; none where the data has no such split."""
+    """The values of a column in a split of a run's data; none if the data has no such split."""
     from ...configs.load import load_recipe
     from ...configs.schema.data import SizesData
     from ...datasets.read import read_dataset
 
     data = load_recipe(str(run.config)).data
     if isinstance(data, SizesData):
-        raise ConfigError("A recipe of sizes has no data, so there are no clusters.")
+        raise ConfigError("A recipe with `data: {type: sizes}` has no data, so --cluster cannot be used.")
     splits = read_dataset(data, [column]).splits
     return splits[split].columns[column] if split in splits else ()
 
@@ -152,23 +152,23 @@ def _column(run: RunDirectory, column: str, split: str) -> Sequence[str]:
 def examples(outcome: Outcome, most: int) -> list[Example]:
     """Rows that one of the two best methods gets right and the other wrong, at most so many each way; empty for one method.
 
-    The texts are those of any run; what a file of predictions says is not kept in a form that can be shown.
+    The texts are those of any run; predictions of files are not kept in a form that can be shown.
     """
     found = outcome.found
     if most and not outcome.tests:
-        raise RunError("Files of predictions keep no texts here, so --examples needs a run among what is compared.")
+        raise RunError("--examples needs at least one run to compare, since no texts are kept of files of predictions.")
     if len(found.methods) < 2 or not most:
         return []
     a, b = found.methods[:2]
     texts = _predictions(next(iter(outcome.tests.values())), found.split)
-    said = [_predictions(outcome.tests[method.name], found.split) if method.name in outcome.tests else None for method in (a, b)]
+    predictions = [_predictions(outcome.tests[method.name], found.split) if method.name in outcome.tests else None for method in (a, b)]
     rows = [(a.name, row) for row in clearest(a, b, most).tolist()] + [(b.name, row) for row in clearest(b, a, most).tolist()]
     return [Example(row, texts[row]["text"], str(texts[row].get("label", "")), name,
-                    (_said(said[0], texts, row), _said(said[1], texts, row))) for name, row in rows]
+                    (_prediction(predictions[0], texts, row), _prediction(predictions[1], texts, row))) for name, row in rows]
 
 
-def _said(lines: Sequence[Mapping[str, Any]] | None, texts: Sequence[Mapping[str, Any]], row: int) -> str:
-    """Nothing where a run has its rows in another order, which only the row scores are brought out of."""
+def _prediction(lines: Sequence[Mapping[str, Any]] | None, texts: Sequence[Mapping[str, Any]], row: int) -> str:
+    """The prediction for a row; empty if the run has its rows in another order, since only row scores are aligned."""
     if lines is None or row >= len(lines) or lines[row]["text"] != texts[row]["text"]:
         return ""
     return str(lines[row].get("prediction", ""))
@@ -177,7 +177,7 @@ def _said(lines: Sequence[Mapping[str, Any]] | None, texts: Sequence[Mapping[str
 def _predictions(test: Candidate, split: str) -> Sequence[Mapping[str, Any]]:
     found = examples_of(test, split)
     if found is None:
-        lacking = next(run for run in test.runs if not run.predictions(split).exists())
-        raise RunError(f"{lacking.predictions(split)} is missing, so its texts cannot be shown. "
-                       f"`nlp eval {lacking.address} --split {split}` writes it again.")
+        missing = next(run for run in test.runs if not run.predictions(split).exists())
+        raise RunError(f"{missing.predictions(split)} is missing, so its texts cannot be shown. "
+                       f"`nlp eval {missing.address} --split {split}` writes it again.")
     return found

@@ -1,4 +1,4 @@
-"""How long runs take to answer texts on this machine, measured now and in turns, so that its mood is the same for all."""
+"""Latency of runs on this machine, measured now and in turn, so that changes in its load affect all runs alike."""
 
 import gc
 import logging
@@ -17,16 +17,16 @@ from ...training.devices import thread_count
 from ...training.open_run import OpenedRun
 
 TEXTS = (1, 64)
-"""Texts in a batch: someone waits for one answer, or many are wanted."""
+"""Batch sizes: one text for interactive use, many for throughput."""
 SECONDS = 10.0
 LEAST_REPEATS, MOST_REPEATS = 3, 100
 PROMPT_WORDS, GENERATED_TOKENS = 10, 16
-"""A language model continues the first words of a document by so many tokens."""
+"""A language model continues this many words of a document with this many tokens."""
 
 
 @dataclass(frozen=True)
 class Latency:
-    """Milliseconds that a run takes over a batch of so many texts: the median of the repeats, and the quartiles around it."""
+    """Milliseconds that a run takes for a batch of `texts` texts: the median of the repeats, and the quartiles around it."""
 
     run: str
     texts: int
@@ -37,11 +37,11 @@ class Latency:
 
 
 def latencies(runs: Sequence[OpenedRun], split: str | None = None, sizes: Sequence[int] = TEXTS, seconds: float = SECONDS) -> list[Latency]:
-    """The latency of each run with batches of each size: from a text to the answer of `nlp predict`, tokenisation included, explanations
-    not. Run by run, in the order given.
+    """The latency of each run with batches of each size: from a text to the answer of `nlp predict`, including tokenisation but not
+    explanations. Run by run, in the given order.
 
-    The texts are from all over a split (test, or validation where there is no test), and the same for runs of the same data. It takes about
-    `seconds` in all, longer where three repeats do. The first answers are not counted: memory is allocated and code is loaded for them.
+    The texts are evenly spaced over a split (test, or validation if there is no test), and the same for runs on the same data. It takes
+    about `seconds` in all, longer if three repeats do. The first answers are discarded, since they allocate memory and load code.
     """
     began = time.monotonic()
     trials = [_Trial(run, size, texts) for run in runs for texts in [_texts(run, split, max(sizes))] for size in sizes]
@@ -66,7 +66,7 @@ class _Trial:
     milliseconds: list[float] = field(default_factory=list)
 
     def measure(self, repeat: int) -> None:
-        """Answer a batch and note how long it takes; other runs may have changed the number of threads, which the process shares."""
+        """Answer a batch and record the time, with the run's own number of threads, which other runs in this process may have changed."""
         if self.run.recipe.model.runs_on_devices:
             import torch
 
@@ -76,20 +76,20 @@ class _Trial:
         self.milliseconds.append(1000 * (time.perf_counter() - started))
 
     def answer(self, repeat: int) -> None:
-        """Answer a batch of the texts, with each repeat others, until all had their turn."""
+        """Answer a batch of texts, different ones in each repeat until all have been used."""
         batch = [self.texts[(repeat * self.size + place) % len(self.texts)] for place in range(self.size)]
         options = PredictOptions(length=GENERATED_TOKENS if "length" in self.run.task.predict_options else None)
         for answer in self.run.task.answers(self.run.model, self.run.encoding, [batch], options):
-            answer.to_json()  # a language model generates only now
+            answer.to_json()  # a language model generates only here
 
     def latency(self) -> Latency:
-        """The figures."""
+        """The median and quartiles of the repeats."""
         lower, _, upper = quantiles(self.milliseconds, n=4, method="inclusive")
         return Latency(self.run.directory.address, self.size, median(self.milliseconds), lower, upper, len(self.milliseconds))
 
 
 def _texts(run: OpenedRun, split: str | None, most: int) -> list[str]:
-    """Texts from all over a split, as they would be given to `nlp predict`; of a language model's split, the beginnings of documents."""
+    """Evenly spaced texts of a split, as they would be given to `nlp predict`; for a language model, the first words of documents."""
     data, task = run.recipe.data, run.task
     assert not isinstance(data, SizesData), "a run was trained on texts"
     read, _ = read_split(data, task.preparation, run.encoding, split)
@@ -101,7 +101,7 @@ def _texts(run: OpenedRun, split: str | None, most: int) -> list[str]:
 
 @contextmanager
 def _undisturbed() -> Iterator[None]:
-    """Neither a search for garbage nor a notice of a long text in the middle of a measurement."""
+    """No garbage collection and no notices of long texts during measurements."""
     logger, collects = logging.getLogger("nlp"), gc.isenabled()
     level = logger.level
     gc.disable()

@@ -1,4 +1,4 @@
-"""A method: all runs of one recipe, which differ by their seeds, and what each row of the test adds to the metric in each of them."""
+"""A method: all runs of one recipe, which differ by seed, and what each test row adds to the metric in each run."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -16,14 +16,14 @@ from ..statistics.student import Difference
 from ..statistics.sums import Metric, blocks, by_cluster
 
 LOSSES: frozenset[Kind] = frozenset({"ratio", "rmse", "exp_ratio", "bits"})
-"""Metrics of which each row has its own value: the first of its sums."""
+"""Metrics for which each row has its own value: the first of its sums."""
 
 
 @dataclass(frozen=True)
 class MeasuredRows:
-    """One metric of one run: its different rows (m, k), and which of them each row is (rows,).
+    """One metric of one run: its distinct rows (m, k), and the index of each row among them (rows,).
 
-    Rows of a confusion matrix are mostly 0 and few are different, so that what is computed of them costs little, in memory too.
+    Rows of a confusion matrix are mostly 0 and few are distinct, so computing with distinct rows saves time and memory.
     """
 
     kind: Kind
@@ -34,7 +34,7 @@ class MeasuredRows:
 
     @classmethod
     def of(cls, metric: MetricRows) -> Self:
-        """Equal rows of a confusion matrix are found; of other metrics a row takes few numbers."""
+        """Group equal rows of a confusion matrix; rows of other metrics have only a few numbers."""
         different, places = metric.grouped() if metric.kind == "macro_f1" else (metric.sums, np.arange(len(metric.sums)))
         return cls(metric.kind, metric.figure, np.asarray(different, dtype=np.float64), places, metric.lower_is_better)
 
@@ -56,7 +56,7 @@ class MeasuredRows:
         return float(self.figure(self._counts @ self.different))
 
     def influences(self) -> FloatArray:
-        """(rows,), as `influences` of the statistics has them, computed once for rows that are equal."""
+        """(rows,): as `influences` in statistics, computed once for equal rows."""
         if len(self.different) == len(self):
             return influences(self.figure, self.sums)
         total = self._counts @ self.different
@@ -74,7 +74,7 @@ class MeasuredRows:
         return replace(self, different=self.different[used], places=places)
 
     def clustered(self, clusters: IntArray) -> Self:
-        """Rows that belong together as one row, the sum of theirs; a share of rows is then a ratio."""
+        """Sum the rows of each cluster into one row; a share of rows is then a ratio."""
         kind: Kind = "ratio" if self.kind == "share" else self.kind
         sums = by_cluster(self.sums, clusters)
         return replace(self, kind=kind, different=sums, places=np.arange(len(sums)))
@@ -86,7 +86,7 @@ class MeasuredRows:
 
 @dataclass(frozen=True)
 class MeasuredRun:
-    """What a comparison needs of one run: the compared metric, which rows are right, and the figures of all metrics."""
+    """The data of one run for a comparison: the compared metric, which rows are right, and the values of all metrics."""
 
     address: str
     seed: int
@@ -96,12 +96,12 @@ class MeasuredRun:
     figures: Mapping[str, float]
     cost: Mapping[str, float] = field(default_factory=dict)
     headings: Mapping[str, str] = field(default_factory=dict)
-    """What the metrics are called in tables: F1 is of classes or of spans."""
+    """Names of the metrics in tables: F1 is of classes or of spans."""
 
 
 @dataclass(frozen=True)
 class Method:
-    """Runs of one recipe, and whether another seed would have given another model."""
+    """Runs of one recipe, and whether the model depends on the seed."""
 
     name: str
     runs: tuple[MeasuredRun, ...]
@@ -115,7 +115,7 @@ class Method:
 
     @property
     def rows(self) -> MeasuredRows:
-        """Of its first run."""
+        """The rows of its first run."""
         return self.runs[0].rows
 
     @cached_property
@@ -145,28 +145,28 @@ class Method:
 
     @cached_property
     def on_rows(self) -> FloatArray:
-        """(runs, rows): how good each row is, more is better: its own value where the metric has one, otherwise whether it is right."""
+        """(runs, rows): how good each row is, higher is better: its own value if the metric has one, otherwise whether it is right."""
         if self.rows.kind != "share" and self.rows.kind not in LOSSES:
             return np.stack([run.right for run in self.runs]).astype(np.float64)
         return np.stack([run.rows.firsts for run in self.runs]) * (-1 if self.rows.lower_is_better else 1)
 
     @cached_property
     def itself(self) -> Difference:
-        """The metric, with the standard error that both the rows and the seeds give it: the difference from a method that scores 0."""
+        """The metric with its standard error from both rows and seeds, as the difference from a method that scores 0."""
         return compare_methods(self.scores, np.zeros(self.scores.shape[1])).difference
 
     def figure(self, name: str) -> float | None:
-        """Another metric, as the mean over the runs that have it; None where none has."""
-        found = [run.figures[name] for run in self.runs if name in run.figures]
-        return float(np.mean(found)) if found else None
+        """Another metric, as the mean over the runs that have it; None if none has."""
+        values = [run.figures[name] for run in self.runs if name in run.figures]
+        return float(np.mean(values)) if values else None
 
     def cost(self, name: str) -> float | None:
-        """A cost, as the mean over the runs that state it; None where none does."""
-        found = [run.cost[name] for run in self.runs if name in run.cost]
-        return float(np.mean(found)) if found else None
+        """A cost, as the mean over the runs that state it; None if none does."""
+        costs = [run.cost[name] for run in self.runs if name in run.cost]
+        return float(np.mean(costs)) if costs else None
 
     def with_cost(self, more: Mapping[str, float]) -> Self:
-        """The same method with further costs, of its first run."""
+        """The same method with further costs of its first run."""
         first, *others = self.runs
         return replace(self, runs=(replace(first, cost={**first.cost, **more}), *others))
 
@@ -176,7 +176,7 @@ class Method:
         return replace(self, runs=tuple(runs))
 
     def clustered(self, clusters: IntArray | None) -> Self:
-        """The same method, tested on clusters of rows; as it is for None."""
+        """The same method, tested on clusters of rows; unchanged for None."""
         if clusters is None:
             return self
         return replace(self, runs=tuple(replace(run, rows=run.rows.clustered(clusters)) for run in self.runs))

@@ -1,4 +1,4 @@
-"""Many methods at once: from the best to the worst, which of them cannot be told apart, and which are worth what they cost."""
+"""Rank many methods: from best to worst, which cannot be told apart, and which are worth their cost."""
 
 from collections.abc import Sequence
 from itertools import combinations, pairwise
@@ -12,19 +12,19 @@ from .verdicts import Pair, judge
 
 
 def ranked(methods: Sequence[Method]) -> list[Method]:
-    """The best first."""
+    """The methods from best to worst."""
     sign = 1 if methods[0].rows.lower_is_better else -1
     return sorted(methods, key=lambda method: (sign * method.value, method.name))
 
 
 def judged(methods: Sequence[Method], confidence: float) -> list[Pair]:
-    """All pairs of methods, the better one of each first where they come ranked, with Holm's correction over all of them."""
+    """All pairs of methods, the better one first if they are ranked, with Holm's correction over all pairs."""
     pairs = [judge(a, b, confidence) for a, b in combinations(methods, 2)]
     return [pair.with_adjusted(p) for pair, p in zip(pairs, holm([pair.p for pair in pairs]).tolist(), strict=True)]
 
 
 def groups(methods: Sequence[Method], pairs: Sequence[Pair], alpha: float) -> list[str]:
-    """Letters for each method: those that share one cannot be told apart."""
+    """Letters for each method; methods that share a letter cannot be told apart."""
     place = {method.name: number for number, method in enumerate(methods)}
     different = np.zeros((len(methods), len(methods)), dtype=bool)
     for pair in pairs:
@@ -33,7 +33,7 @@ def groups(methods: Sequence[Method], pairs: Sequence[Pair], alpha: float) -> li
 
 
 class Offer(NamedTuple):
-    """A method of the front: nothing cheaper is as good. `of_a_point`: what a point costs more than with the one before; None at first."""
+    """A method on the front: nothing cheaper is as good. `of_a_point`: extra cost per point over the previous one; None for the first."""
 
     name: str
     cost: float
@@ -41,15 +41,15 @@ class Offer(NamedTuple):
 
 
 def front(methods: Sequence[Method], cost: str, point: float) -> list[Offer]:
-    """Of ranked methods those that no other one equals at a lower cost (Pareto), the cheapest first; `point`: a point of the metric."""
+    """The Pareto front of ranked methods, cheapest first: no cheaper method is as good. `point`: the size of a point in the metric."""
     known = [(method, price) for method in methods if (price := method.cost(cost)) is not None]
-    found: list[tuple[Method, float]] = []
+    best: list[tuple[Method, float]] = []
     for method, price in known:  # the best first
-        if not found or price < found[-1][1]:
-            found.append((method, price))
-    found.reverse()
-    offers = [Offer(method.name, price, None) for method, price in found[:1]]
-    for (cheaper, less), (better, more) in pairwise(found):
+        if not best or price < best[-1][1]:
+            best.append((method, price))
+    best.reverse()
+    offers = [Offer(method.name, price, None) for method, price in best[:1]]
+    for (cheaper, less), (better, more) in pairwise(best):
         gained = abs(better.value - cheaper.value) / point
         offers.append(Offer(better.name, more, (more - less) / gained if gained else None))
     return offers

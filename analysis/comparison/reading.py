@@ -1,4 +1,4 @@
-"""From the folders of finished runs to methods that were tested on the same rows."""
+"""Read finished runs as methods that were tested on the same rows."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ from .units import unit_of
 
 @dataclass(frozen=True)
 class Tested:
-    """What all runs of a comparison were tested on: so many rows, and the class of each; no classes for tasks that have none."""
+    """The test set that all runs of a comparison share: the number of rows, and the class of each, if the task has classes."""
 
     metric: str
     n_rows: int
@@ -36,7 +36,7 @@ class Tested:
 
 
 class Source(NamedTuple):
-    """Where row scores come from: a run, or a file of predictions from elsewhere, which has no seed and no cost."""
+    """A source of row scores: a run, or a file of another system's predictions, which has no seed and no cost."""
 
     name: str
     scores: RowScores
@@ -45,7 +45,7 @@ class Source(NamedTuple):
 
 
 class Part(NamedTuple):
-    """What becomes a method."""
+    """The sources of one method."""
 
     name: str
     sources: Sequence[Source]
@@ -56,7 +56,7 @@ class Part(NamedTuple):
 def read_methods(groups: Sequence[Group], files: Sequence[Path], split: str, metric: str | None) -> tuple[list[Method], Tested]:
     """The methods, runs before files, and what they were tested on.
 
-    Raises RunError where a file is damaged, or the metric is not there or not finite; DataError where the test sets differ.
+    Raises RunError if a file is damaged, or the metric is missing or not finite; DataError if the test sets differ.
     """
     parts = [*_of_groups(groups, split), *(_of_files(files, set(names_of(groups))) if files else ())]
     sources = [source for part in parts for source in part.sources]
@@ -75,7 +75,7 @@ def _of_groups(groups: Sequence[Group], split: str) -> Iterator[Part]:
 
 
 def _of_files(files: Sequence[Path], taken: set[str]) -> Iterator[Part]:
-    """Named by their file names, in full where a short name is taken; on one line, since names stand in sentences and tables."""
+    """Named by file name, or full path if the short name is taken; on one line, since names appear in sentences and tables."""
     from .foreign import read_predictions
 
     short = [path.name.partition(".")[0] for path in files]
@@ -94,15 +94,15 @@ def _classes(scores: RowScores) -> Sequence[str]:
 
 
 def _known_as(metric: str | None, scores: RowScores) -> str | None:
-    """The metric that is called so, or has this heading in tables, such as `macro_f1`."""
+    """The metric with this name, or with this heading in tables, such as `macro_f1`."""
     named = (name for name, rows in scores.metrics.items() if unit_of(name, rows.kind).heading == metric)
     return metric if metric in scores.metrics else next(named, metric)
 
 
 def _measured(source: Source, scores: RowScores, metric: str) -> MeasuredRun:
-    """Raises RunError where the run lacks the metric, or it is not finite."""
+    """One metric of a source. Raises RunError if it is missing or not finite."""
     if metric not in scores.metrics:
-        raise RunError(f"{source.name} has no metric {metric!r}; it has {', '.join(scores.metrics)}. Choose one that all have with "
+        raise RunError(f"{source.name} has no metric {metric!r}; it has {', '.join(scores.metrics)}. Choose one that all have, with "
                        "--metric.")
     if not _is_finite(scores.metrics[metric]):
         others = ", ".join(name for name, rows in scores.metrics.items() if _is_finite(rows))
@@ -119,13 +119,13 @@ def _is_finite(metric: MetricRows) -> bool:
 
 
 def _costs(tested: Candidate) -> dict[str, float]:
-    """As means over folds."""
+    """The costs of a run, as means over folds."""
     costs = [_cost(run) for run in tested.runs]
     return {name: mean(cost[name] for cost in costs) for name in costs[0] if all(name in cost for cost in costs)}
 
 
 def _cost(run: RunDirectory) -> dict[str, float]:
-    """What the run states, without what it could not measure, its parameters, and the size of its best checkpoint."""
+    """The costs that the run measured, its parameters, and the size of its best checkpoint."""
     cost = {name: float(value) for name, value in read_results(run.results).cost.model_dump().items()}
     if (parameters := parameters_of(cost)) is not None:
         cost["parameters"] = parameters
@@ -135,7 +135,7 @@ def _cost(run: RunDirectory) -> dict[str, float]:
 
 
 def examples_of(tested: Candidate, split: str) -> list[Mapping[str, Any]] | None:
-    """The lines of `predictions/<split>.jsonl` as objects, fold after fold; None where there is no such file. Raises RunError where it is
+    """The lines of `predictions/<split>.jsonl` as objects, fold after fold; None if there is no such file. Raises RunError if it is
     damaged.
     """
     found = [_examples(run, split) for run in tested.runs]
@@ -156,12 +156,12 @@ def _lines(content: bytes) -> Iterator[Mapping[str, Any]]:
     for number, line in enumerate(content.splitlines(), 1):
         read = parse_json(line)
         if not isinstance(read, dict) or not isinstance(read.get("text"), str):
-            raise ValueError(f"its line {number} is no prediction")
+            raise ValueError(f"line {number} is not a prediction")
         yield read
 
 
 def slices_of(tested: Tested, examples: Sequence[Mapping[str, Any]] | None) -> list[Slice]:
-    """By class, and by length where the texts are known; the predictions hold the first 200 characters of each."""
+    """Slices by class, and by length if the texts are known; the predictions have the first 200 characters of each."""
     slices = by_class(tested.classes) if len(tested.classes) else []
     if examples is not None and len(examples) == tested.n_rows:
         lengths: IntArray = np.array([len(each["text"]) for each in examples], dtype=np.int64)

@@ -1,4 +1,4 @@
-"""Kinds of rows on which methods may differ more than on all: by class, by length of text, by how well training knew the words."""
+"""Subsets of rows on which methods may differ more than on all: by class, text length, and how often words occur in training."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -13,13 +13,13 @@ from .methods import Method
 from .verdicts import Pair, judge
 
 FEWEST = 5
-"""Rows that a slice has at least."""
+"""The minimum number of rows in a slice."""
 MOST_CLASSES = 200
 
 
 @dataclass(frozen=True)
 class Slice:
-    """Some rows of the test, under a name for people; `by` is `class`, `length`, `words` or `frequency`."""
+    """Some rows of the test set, with a display name; `by` is `class`, `length`, `words` or `frequency`."""
 
     by: str
     name: str
@@ -28,7 +28,7 @@ class Slice:
 
 @dataclass(frozen=True)
 class SliceVerdict:
-    """How two methods do on a slice; p is corrected for all slices of the comparison."""
+    """How two methods compare on a slice; p is corrected for all slices of the comparison."""
 
     by: str
     name: str
@@ -38,7 +38,7 @@ class SliceVerdict:
 
 
 def by_class(labels: Sequence[str]) -> list[Slice]:
-    """A slice for each class, from the class of each row; none where there are so many that they are no classes."""
+    """A slice for each class, from the class of each row; none if there are too many to be classes."""
     numbers = {name: number for number, name in enumerate(sorted(set(labels)))}
     if not 2 <= len(numbers) <= MOST_CLASSES:
         return []
@@ -47,7 +47,7 @@ def by_class(labels: Sequence[str]) -> list[Slice]:
 
 
 def by_length(lengths: IntArray, unit: str = "characters") -> list[Slice]:
-    """Thirds of the rows from the shortest to the longest, as far as their lengths differ."""
+    """Thirds of the rows from the shortest to the longest; fewer slices if many lengths are equal."""
     ordered = np.sort(lengths)
     ends = [-1, *(int(ordered[(len(ordered) - 1) * third // 3]) for third in (1, 2, 3))]
     bounds = [(low + 1, high) for low, high in pairwise(ends) if high > low]
@@ -58,10 +58,9 @@ def by_length(lengths: IntArray, unit: str = "characters") -> list[Slice]:
 
 
 def by_words(tests: Iterable[tuple[Sequence[str], Sequence[str]]]) -> list[Slice]:
-    """By the number of words that no training text has, and thirds by how often training has the words (mean of ln(1 + count)).
+    """Slices by the number of words unseen in training, and thirds by the frequency of words in training (mean of ln(1 + count)).
 
-    Each test has its texts and those of its own training; the folds of a deal are several. A word is what stands between blanks, whatever
-    its case.
+    Each test has its texts and its own training texts; folds are several tests. Words are separated by white space, and case is ignored.
     """
     rows = [row for texts, train in tests for row in _counts_of_words(texts, train)]
     unknown = np.array([sum(count == 0 for count in row) for row in rows])
@@ -69,27 +68,27 @@ def by_words(tests: Iterable[tuple[Sequence[str], Sequence[str]]]) -> list[Slice
     found = [Slice("words", name, rows) for name, rows in kinds if rows.any()]
     often = np.array([np.log1p(row).mean() if row else 0.0 for row in rows])
     ends = np.quantile(often, [1 / 3, 2 / 3])
-    thirds = (("rarest words", often <= ends[0]), ("words between", (often > ends[0]) & (often <= ends[1])),
+    thirds = (("rarest words", often <= ends[0]), ("words in between", (often > ends[0]) & (often <= ends[1])),
               ("most frequent words", often > ends[1]))
     return (found if len(found) > 1 else []) + ([Slice("frequency", name, rows) for name, rows in thirds if rows.any()]
                                                  if ends[0] < ends[1] else [])
 
 
 def _counts_of_words(texts: Sequence[str], train: Sequence[str]) -> list[list[int]]:
-    """Of each text how often training has each of its words."""
+    """For each text, how often each of its words occurs in training."""
     counts = Counter(word for text in train for word in text.lower().split())
     return [[counts[word] for word in text.lower().split()] for text in texts]
 
 
 def judged_slices(slices: Sequence[Slice], a: Method, b: Method, clusters: IntArray | None, confidence: float) -> list[SliceVerdict]:
-    """The two methods on each slice, the same metric and the same tests, with Holm's correction over the slices."""
-    found = []
+    """Compare two methods on each slice, by the same metric and tests, with Holm's correction over the slices."""
+    verdicts = []
     for part in slices:
         if np.count_nonzero(part.rows) >= FEWEST:
             own = None if clusters is None else clusters[part.rows]
             first, second = (method.take(part.rows).clustered(own) for method in (a, b))
-            found.append(SliceVerdict(part.by, part.name, int(part.rows.sum()), (first.value, second.value),
-                                      judge(first, second, confidence)))
-    adjusted = holm([each.pair.p for each in found]).tolist()
+            verdicts.append(SliceVerdict(part.by, part.name, int(part.rows.sum()), (first.value, second.value),
+                                         judge(first, second, confidence)))
+    adjusted = holm([each.pair.p for each in verdicts]).tolist()
     return [SliceVerdict(each.by, each.name, each.n, each.values, each.pair.with_adjusted(p))
-            for each, p in zip(found, adjusted, strict=True)]
+            for each, p in zip(verdicts, adjusted, strict=True)]

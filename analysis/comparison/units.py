@@ -1,4 +1,4 @@
-"""Figures in the words of their metric: shares of one in percent, their differences in points; losses as they are."""
+"""Format the values of metrics: shares in percent, their differences in points; losses as they are."""
 
 from dataclasses import dataclass
 from math import isfinite
@@ -9,16 +9,16 @@ SHARES: frozenset[Kind] = frozenset({"share", "f1", "precision", "recall", "macr
 SCORES: frozenset[Kind] = frozenset({"bleu", "bleu_lowercase", "chrf", "ter"})
 """Metrics up to 100; other metrics that have points are shares."""
 RATIOS_OF_ONE = ("accuracy", "invalid", "zero_one_loss", "error_rate")
-"""How the names of those end that are shares of tokens or other parts of a row."""
+"""Endings of the names of ratios that are shares of tokens or other parts of a row."""
 
 
 @dataclass(frozen=True)
 class Unit:
-    """How a metric is written; `point` is the difference that people call a point."""
+    """How a metric is formatted; `point` is the size of one point."""
 
     metric: str
     heading: str
-    """Its name for people: F1 is of classes or of spans."""
+    """Display name: F1 is of classes or of spans."""
     point: float
     is_share: bool
     has_points: bool
@@ -28,7 +28,7 @@ class Unit:
         return f"{self.plain(number)} %" if self.is_share else self.plain(number)
 
     def plain(self, number: float) -> str:
-        """The same without a sign of percent."""
+        """The same without a percent sign."""
         scaled = number / self.point if self.has_points else number
         return _decimals(scaled, 1 if self.has_points else 4)
 
@@ -49,7 +49,7 @@ def unit_of(metric: str, kind: Kind) -> Unit:
 
 
 def _decimals(number: float, fewest: int) -> str:
-    """So many decimals, and more where only they show that it is not 0."""
+    """The number with `fewest` decimals, or up to two more if it would otherwise show as 0."""
     if not isfinite(number):
         return "unknown"
     places = fewest

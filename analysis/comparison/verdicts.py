@@ -16,12 +16,12 @@ from ..statistics.student import Difference, quantile
 from .methods import LOSSES, Method
 
 MANY = 5_000
-"""From so many rows with a difference on, the paired t-test takes the place of permutations, which then give the same p in seconds."""
+"""From this many differing rows on, a paired t-test replaces permutations, which would give the same p but take seconds."""
 POWER = 0.8
 
 
 class Test(StrEnum):
-    """How a p was found."""
+    """The test that a p-value comes from."""
 
     MCNEMAR = "exact McNemar"
     SIGN_FLIPS = "sign flips"
@@ -32,9 +32,9 @@ class Test(StrEnum):
 
 @dataclass(frozen=True)
 class Pair:
-    """The verdict on two methods; `value` is how much better the first is, whether more or less of the metric is better.
+    """The verdict on two methods; `value` is how much better the first is, also for metrics where lower is better.
 
-    `adjusted` is p after Holm's correction. `of_methods`: whether it holds for the methods, or for the runs of `only_run` alone.
+    `adjusted` is p after Holm's correction. `of_methods`: whether it holds for the methods, or only for the runs of `only_run`.
     """
 
     first: str
@@ -58,11 +58,11 @@ class Pair:
         return not self.only_run
 
     def with_adjusted(self, p: float) -> Self:
-        """The same after a correction for many pairs."""
+        """The same with p corrected for many pairs."""
         return replace(self, adjusted=p)
 
     def is_different(self, alpha: float) -> bool:
-        """Whether the difference is called real."""
+        """Whether the difference is called real at level alpha."""
         return self.adjusted <= alpha
 
     def turned(self) -> Self:
@@ -75,7 +75,7 @@ class Pair:
 
 
 def judge(a: Method, b: Method, confidence: float = 0.95) -> Pair:
-    """The verdict before any correction for many pairs. One run a side: a paired test by metric; more: components of variance."""
+    """The verdict before correction for many pairs. For one run each, a paired test by metric; for more, components of variance."""
     sign = -1.0 if a.rows.lower_is_better else 1.0
     verdict = compare_methods(sign * a.scores, sign * b.scores)
     counts = _counts(a, b)
@@ -88,7 +88,7 @@ def judge(a: Method, b: Method, confidence: float = 0.95) -> Pair:
 
 
 def _counts(a: Method, b: Method) -> PairedCounts | None:
-    """Rows that are right by both, by one and by neither, for shares of one run a side."""
+    """Counts of rows that both, one or neither get right, for shares with one run each."""
     if a.rows.kind != "share" or len(a.runs) > 1 or len(b.runs) > 1:
         return None
     lower = a.rows.lower_is_better
@@ -110,20 +110,20 @@ def _p(a: Method, b: Method, difference: Difference, counts: PairedCounts | None
 
 
 def _gaps(a: Method, b: Method) -> FloatArray:
-    """(rows,): differences of the rows' losses, or where they have different lengths of what they add to the metric."""
+    """(rows,): differences of the rows' losses, or if rows differ in length, of what they add to the metric."""
     one, other = a.rows.sums, b.rows.sums
     return one[:, 0] - other[:, 0] if np.array_equal(one[:, 1:], other[:, 1:]) else (a.scores - b.scores)[0]
 
 
 def _condensed(sums: FloatArray, changed: BoolArray) -> FloatArray:
-    """Rows in which two runs are equal as one: exchanging them changes nothing."""
+    """Sum the rows on which two runs are equal into one: exchanging them changes nothing."""
     return np.vstack([sums[changed], sums[~changed].sum(axis=0)])
 
 
 def detectable(pair: Pair, alpha: float) -> float:
-    """The smallest difference that is shown with 80 % power at level alpha by as many rows and seeds; infinity where none is.
+    """The smallest difference detectable with 80 % power at level alpha with as many rows and seeds; infinity if none is.
 
-    For shares of one run a side from how often the two disagree (Connor 1987); otherwise (t_(1 - α/2) + t_0.8) standard errors.
+    For shares with one run each, from how often the two disagree (Connor 1987); otherwise (t_(1 - α/2) + t_0.8) standard errors.
     """
     if pair.counts is not None:
         disagreement = (pair.counts.only_a + pair.counts.only_b) / max(pair.n, 1)
@@ -132,9 +132,10 @@ def detectable(pair: Pair, alpha: float) -> float:
 
 
 def rows_for(pair: Pair, wanted: float, alpha: float) -> float:
-    """How many rows would show a difference with 80 % power at level alpha; infinity where the seeds alone hide it, or nothing is known.
+    """The number of rows needed to detect a difference with 80 % power at level alpha; infinity if the variance of seeds alone hides it,
+    or nothing is known.
 
-    The part of the variance that the rows make shrinks with their number, the part of the seeds does not.
+    The variance from rows shrinks with their number, the variance from seeds does not.
     """
     if pair.counts is not None:
         disagreement = (pair.counts.only_a + pair.counts.only_b) / max(pair.n, 1)

@@ -1,1 +1,1 @@
-"""What a run takes from earlier runs and from published weights: tokenizers, first weights, word vectors, taggers, language models."""
+"""Inputs of a run from earlier runs and published weights: tokenizers, initial weights, word vectors, taggers, language models."""

@@ -1,4 +1,4 @@
-"""The autoencoder that a model makes codes by, or whose decoder it starts as: that of an earlier run."""
+"""Autoencoders of earlier runs, whose codes a model generates or whose decoder it starts from."""
 
 from typing import TYPE_CHECKING
 
@@ -17,18 +17,18 @@ if TYPE_CHECKING:
 
 
 def autoencoder_of(name: str) -> CodesConfig:
-    """How the autoencoder of a run is built. Raises ConfigError for a run of something else."""
+    """The architecture of a run's autoencoder. Raises ConfigError if the run has none."""
     source = named_run(name, "model.codes")
     recipe = load_recipe(str(source.config))
     if not isinstance(recipe.task, AutoencodingConfig) or not isinstance(recipe.model, AutoencoderConfig):
-        raise ConfigError(f"model.codes: {named_by_kind(source, recipe)}, and codes are those of an autoencoder. "
+        raise ConfigError(f"model.codes: {named_by_kind(source, recipe)}, but codes come from an autoencoder. "
                           "Name a run for task autoencoding, such as one of names/autoencoder.")
-    own = recipe.model.model_copy(update={"init_from": None, "vectors": None})  # its weights are there
+    own = recipe.model.model_copy(update={"init_from": None, "vectors": None})  # its weights come from the run
     return CodesConfig(autoencoder=own, tie_embeddings=recipe.task.tie_embeddings, output_bias=recipe.task.output_bias)
 
 
 def take_autoencoder(source: RunDirectory, model: "CodeGan", config: GanConfig) -> str:
-    """Copy its weights, and say so. Raises ConfigError where the run has another one than the recipe states."""
+    """Copy the autoencoder's weights, and describe them. Raises ConfigError if its architecture differs from the recipe's."""
     theirs = autoencoder_of(source.address)
     if theirs != config.architecture:
         stated = {} if config.architecture is None else _flat(config.architecture)
@@ -36,12 +36,13 @@ def take_autoencoder(source: RunDirectory, model: "CodeGan", config: GanConfig) 
         raise ConfigError(f"model.architecture: {'; '.join(different)} ({source.address}). Leave the section out: training fills it in.")
     load_into(model.autoencoder, load_tensors(checkpoint_path(source, "best") / "model.safetensors"))
     counts = [sum(parameter.numel() for parameter in part.parameters()) for part in (model.autoencoder, model)]
-    return f"{counts[0]:,} of {counts[1]:,} parameters of {source.address}, which stay as they are; new: generator, discriminator"
+    return f"{counts[0]:,} of {counts[1]:,} parameters of {source.address}, which are not trained; new: generator, discriminator"
 
 
 def take_decoder(source: RunDirectory, model: "GumbelGan", theirs: AutoencoderConfig) -> str:
-    """Copy the decoder of an autoencoder into the generator, where the noise takes the place of the code, and say so. Raises ConfigError
-    where they do not fit.
+    """Copy the decoder of an autoencoder into the generator, whose noise replaces the code, and describe what was copied.
+
+    Raises ConfigError if they do not match.
     """
     mine: GumbelGanConfig = model.config
     keys = ("cell", "d_embedding", "hidden_size", "n_layers")
@@ -51,10 +52,10 @@ def take_decoder(source: RunDirectory, model: "GumbelGan", theirs: AutoencoderCo
         raise ConfigError(f"model.init_from: {'; '.join(different)} ({source.address}; d_noise has the size of a code). Make them equal.")
     try:
         weights = load_tensors(checkpoint_path(source, "best") / "model.safetensors")
-        taken = load_matching(model.generator, weights)
+        copied = load_matching(model.generator, weights)
     except RunError as error:
         raise ConfigError(f"model.init_from: the decoder of {source.address} does not fit. {error}") from error
-    taken, total = sum(weights[name].numel() for name in taken), sum(parameter.numel() for parameter in model.parameters())
+    taken, total = sum(weights[name].numel() for name in copied), sum(parameter.numel() for parameter in model.parameters())
     return f"{taken:,} of {total:,} parameters of {source.address}, the decoder; new: discriminator"
 
 

@@ -1,4 +1,4 @@
-"""An earlier run that a recipe names: found under the key that names it, finished, and known by its content."""
+"""Earlier runs that a recipe names: find them, check that they are finished, and fingerprint their content."""
 
 import hashlib
 from collections.abc import Mapping
@@ -11,35 +11,35 @@ from ..folder.run_directory import RunDirectory, find_run
 
 
 def named_run(name: str, key: str) -> RunDirectory:
-    """The run of this name. Raises RunError, which begins with the key, and says how a recipe of this name becomes a run."""
+    """The run of this name. Raises RunError, which starts with the key and, for a recipe without runs, says how to train one."""
     try:
         return find_run(name)
     except RunError as error:
-        remedy = f" Begin with `nlp train {name}`." if name in packaged() else ""
+        remedy = f" Train one with `nlp train {name}`." if name in packaged() else ""
         raise RunError(f"{key}: {error}{remedy}") from None
 
 
 def named_by_kind(source: RunDirectory, recipe: Recipe) -> str:
-    """What a run is, for those who need one of another kind."""
+    """The model and task of a run, for errors about a run of the wrong kind."""
     return f"{source.address} is a run of {recipe.model.type} for {'nothing' if recipe.task is None else recipe.task.type}"
 
 
 def differences(mine: Mapping[str, object], theirs: Mapping[str, object], prefix: str = "") -> list[str]:
-    """What a recipe states otherwise than the run that it starts from."""
-    return [f"{prefix}{key} is {value}, there it is {theirs.get(key)}" for key, value in mine.items() if value != theirs.get(key)]
+    """The settings in which a recipe differs from the run that it starts from."""
+    return [f"{prefix}{key} is {value}, but {theirs.get(key)} in the run" for key, value in mine.items() if value != theirs.get(key)]
 
 
 def refuse_unfinished(source: RunDirectory, key: str, what: str) -> None:
-    """Raises ConfigError where `what` is taken from the run may still change."""
+    """Raises ConfigError if the run is not finished, since `what` is taken from it may still change."""
     if source.status() != "finished":
         raise ConfigError(f"{key}: {source.address} is not finished, and its {what} may still change. Finish it with "
                           f"`nlp train --resume {source.address}`, or name another run.")
 
 
 def run_fingerprint(source: RunDirectory) -> str:
-    """SHA-256 of the weights of its best checkpoint, and of `data.json`, which has the labels and what identifies its tokenizers.
+    """SHA-256 of the best checkpoint's weights and of `data.json`, which has the labels and identifies the tokenizers.
 
-    Raises RunError where there is no checkpoint.
+    Raises RunError if there is no checkpoint.
     """
     digest = hashlib.sha256()
     for path in (source.data, *sorted(checkpoint_path(source, "best").glob("model.*"))):

@@ -1,4 +1,4 @@
-"""The language model that a model prompts: that of an earlier run, or a pre-trained one."""
+"""The language model that a model prompts: from an earlier run, or pre-trained."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def language_model_of(config: ModelConfig) -> "LanguageModel | None":
-    """None for a model that prompts none. Raises ConfigError where what is named is no causal language model."""
+    """The language model to prompt, None if the model needs none. Raises ConfigError if the named model is not a causal one."""
     if not isinstance(config, PromptingConfig):
         return None
     return _of_run(config.lm) if config.lm is not None else _pretrained(config.path or "")
@@ -25,12 +25,12 @@ def language_model_of(config: ModelConfig) -> "LanguageModel | None":
 
 def _of_run(name: str) -> "LanguageModel":
     from ...models.prompting.language_model import OwnLanguageModel
-    from ..open_run import open_run  # which itself builds models
+    from ..open_run import open_run  # circular import
 
     source = named_run(name, "model.lm")
     recipe = load_recipe(str(source.config))
     if not isinstance(recipe.task, LanguageModelingConfig) or not isinstance(recipe.model, NetworkConfig):
-        raise ConfigError(f"model.lm: {named_by_kind(source, recipe)}, and only a network that predicts the next token can "
+        raise ConfigError(f"model.lm: {named_by_kind(source, recipe)}, but only a network that predicts the next token can "
                           "be prompted. Name a run of a recurrent network or a transformer for language_modeling.")
     run = open_run(source, "cpu")
     tokenizer, longest = run.encoding.tokenizer, recipe.model.longest_input

@@ -1,4 +1,4 @@
-"""What a network starts from: the tokenizers and weights of an earlier run (`model.init_from`), or word vectors (`model.vectors`)."""
+"""Start of a network: the tokenizers and weights of an earlier run (`model.init_from`), or word vectors (`model.vectors`)."""
 
 import re
 from collections.abc import Collection, Mapping
@@ -47,11 +47,11 @@ MAY_DIFFER: dict[str, Any] = {
     "generator": {"dropout", "temperature", "final_temperature", "annealing_steps", "sampling_temperature", "hard", "optimizer"},
     "discriminator": {"dropout", "optimizer"},
 }
-"""Keys of a model whose weights mean the same whatever they are; a size that differs is found by the shape of the weights."""
+"""Model keys that may differ from the earlier run's, since weights keep their meaning; other sizes show in the weights' shapes."""
 TOKEN_TABLES = ("embedding.weight", "embedding.tokens.weight", "embedding.words.tokens.weight")
-"""What the embedding of tokens is called in a recurrent language model, in other networks, and in a transformer."""
+"""Names of the token embedding in recurrent language models, in other networks, and in transformers."""
 WORD_TABLES = (*TOKEN_TABLES, "embedding.bag.weight", "source_embedding.weight")
-"""The same in all networks that can start from word vectors."""
+"""Names of the embedding in all networks that can start from word vectors."""
 
 
 @dataclass(frozen=True)
@@ -65,13 +65,13 @@ class Start:
 
     @property
     def tokenizers(self) -> Mapping[str, Tokenizer]:
-        """Those of the earlier run, by role."""
+        """The tokenizers of the earlier run, by role."""
         return self.encoding.tokenizers
 
     def fill(self, model: Any, task: Task, config: ModelConfig) -> str:
-        """Copy the weights that both models have; says what came from the run, what is new, and what was left there.
+        """Copy the weights that both models have; describes which were copied, which are new, and which are unused.
 
-        The scores are taken over where both tasks ask for the same ones. Raises ConfigError where the models do not fit.
+        The output layer is copied if both tasks have the same outputs. Raises ConfigError if the models do not match.
         """
         if isinstance(config, GanConfig):
             return take_autoencoder(self.directory, model, config)
@@ -84,7 +84,7 @@ class Start:
         tensors = _weights_for(self.directory, started)
         same_output = build_task(self.recipe.task, self.encoding).head == task.head
         try:
-            loaded = load_matching(started, tensors if same_output else _below_the_scores(tensors))
+            loaded = load_matching(started, tensors if same_output else _below_output(tensors))
         except RunError as error:
             raise ConfigError(f"model.init_from: the model of {self.directory.address} does not fit. {error}") from error
         if not loaded:
@@ -93,7 +93,7 @@ class Start:
         return self._report(model, {f"{prefix}{name}" for name in loaded}, tensors.keys() - loaded)
 
     def _refuse_other_model(self, config: ModelConfig) -> None:
-        """Weights of the same shapes compute something else where, say, the number of heads differs."""
+        """Raises ConfigError if settings differ under which weights of the same shapes compute something else, such as heads."""
         source = self.recipe.model
         if source.type != config.type:
             return
@@ -106,12 +106,12 @@ class Start:
         new = [name for name in parameters if name not in loaded]
         taken, total = (sum(parameters[name].numel() for name in names) for names in (parameters.keys() - set(new), parameters))
         parts = [f"{taken:,} of {total:,} parameters of {self.directory.address}", f"new: {_parts(new)}"]
-        return "; ".join([*parts, *([f"left there: {_parts(left)}"] if left else [])])
+        return "; ".join([*parts, *([f"unused: {_parts(left)}"] if left else [])])
 
 
 def start_of(recipe: Recipe, directory: RunDirectory | None = None) -> Start | PublishedStart | None:
-    """What `model.init_from`, `model.codes` or the `model.path` of a published network names; a run in `directory` that has a checkpoint
-    needs nothing else. None without these keys.
+    """The run or weights that `model.init_from`, `model.codes` or the `model.path` of a published network names, or the run in
+    `directory` itself if it has a checkpoint. None without these keys.
     """
     (key, name), model = _source_name(recipe), recipe.model
     if name is None and not isinstance(model, PretrainedNetworkConfig):
@@ -124,7 +124,7 @@ def start_of(recipe: Recipe, directory: RunDirectory | None = None) -> Start | P
     source = named_run(name, key)
     theirs = load_recipe(str(source.config))
     if not isinstance(theirs.model, NetworkConfig):
-        raise ConfigError(f"{key}: {named_by_kind(source, theirs)}, which has no weights that a network could start from. Name the run "
+        raise ConfigError(f"{key}: {named_by_kind(source, theirs)}, which has no weights that a network could start from. Name a run "
                           "of a network.")
     if not has_checkpoint(source):
         raise ConfigError(f"{key}: {source.address} has no checkpoint to start from. Train it first, or name another run.")
@@ -135,7 +135,7 @@ def start_of(recipe: Recipe, directory: RunDirectory | None = None) -> Start | P
 
 def first_weights(recipe: Recipe, start: Start | PublishedStart | None, directory: RunDirectory | None, model: Any, task: Task,
                   encoding: Encoding) -> str | None:
-    """Replace what the seed drew by what the recipe starts from, and say so; None where that is nothing, or where a run is resumed."""
+    """Replace random weights by those that the recipe starts from, and describe them; None if there are none, or on resuming."""
     if start is not None:
         return None if start.resumed else start.fill(model, task, recipe.model)
     vectors = recipe.model.vectors if isinstance(recipe.model, NetworkConfig) else None
@@ -145,9 +145,9 @@ def first_weights(recipe: Recipe, start: Start | PublishedStart | None, director
 
 
 def _take_vectors(model: Any, encoding: Encoding, name: str) -> str:
-    """Copy word vectors into the embedding, all scaled by one factor to its spread; says how much of the vocabulary was found.
+    """Copy word vectors into the embedding, scaled by one factor to its standard deviation; describes how many words have one.
 
-    Raises ConfigError where the model has no such embedding, or one of another width, what `open_vectors` raises for what cannot be read.
+    Raises ConfigError if the model has no such embedding, or one of another size; and the errors of `open_vectors`.
     """
     import torch
 
@@ -158,11 +158,11 @@ def _take_vectors(model: Any, encoding: Encoding, name: str) -> str:
     words = encoding.tokenizer.tokens(range(len(SPECIAL_TOKENS), encoding.tokenizer.vocab_size))
     values, found = open_vectors(name, VECTORS).read(words)
     if not found.any():
-        raise ConfigError(f"model.vectors: {name} has none of the {n_words:,} words of the vocabulary. Are they vectors of another "
-                          "language, or is tokenizer.lowercase to be changed?")
+        raise ConfigError(f"model.vectors: {name} has none of the {n_words:,} words of the vocabulary. Check the language of the "
+                          "vectors, and tokenizer.lowercase.")
     if values.shape[1] != table.shape[1]:
-        raise ConfigError(f"model.vectors: {name} has vectors of {values.shape[1]} numbers, but the embedding has {table.shape[1]}. Make "
-                          "them equal: model.d_embedding, or of a transformer without it model.d_model.")
+        raise ConfigError(f"model.vectors: {name} has vectors of size {values.shape[1]}, but the embedding has size {table.shape[1]}. Make "
+                          "them equal: set model.d_embedding, or model.d_model in a transformer without it.")
     rows = np.flatnonzero(found)
     chosen = torch.from_numpy(values[rows]).to(table)
     table[torch.from_numpy(rows + len(SPECIAL_TOKENS)).to(table.device)] = chosen * (table.std() / chosen.std().clamp(min=1e-12))
@@ -170,7 +170,7 @@ def _take_vectors(model: Any, encoding: Encoding, name: str) -> str:
 
 
 def can_start(recipe: Recipe) -> bool:
-    """Whether the runs and the published weights are there that the model is made of."""
+    """Whether the runs and published weights that the recipe needs are available."""
     path = getattr(recipe.model, "path", None)
     if (path is not None and not can_start_published(path)) or not all(has_vectors(name) for name in _vectors(recipe)):
         return False
@@ -181,8 +181,8 @@ def can_start(recipe: Recipe) -> bool:
 
 
 def pinned(recipe: Recipe) -> Recipe:
-    """The same recipe with the runs that `model.init_from` and the like mean now, so that they stay those when there is a later one; and
-    with the sizes of a published network, so that they are known without its folder.
+    """The recipe with the addresses of the runs that `model.init_from` and the like name now, so that later runs do not replace them;
+    and with the sizes of a published network, so that they are known without its folder.
     """
     if isinstance(recipe.task, ParsingConfig) and recipe.task.tagger is not None:
         address = open_tagger(recipe.task.tagger, "task.tagger").run.directory.address
@@ -210,7 +210,7 @@ def _pinned_tokenizer(config: NgramTokenizer) -> NgramTokenizer:
 
 
 def _pinned_vectors(name: str, key: str) -> str:
-    """The address where it is a run. Raises ConfigError where that has no word vectors, or is not finished."""
+    """The name, or its address if it is a run. Raises ConfigError for a run without word vectors, or one that is not finished."""
     if (source := vectors_run(name)) is None:
         return name
     open_vectors(name, key)
@@ -218,14 +218,14 @@ def _pinned_vectors(name: str, key: str) -> str:
 
 
 def _vectors(recipe: Recipe) -> list[str]:
-    """What word vectors are read from."""
+    """The sources of word vectors that a recipe names."""
     clusters = recipe.tokenizer.clusters if isinstance(recipe.tokenizer, NgramTokenizer) else None
     names = [getattr(recipe.model, "vectors", None), None if clusters is None else clusters.vectors]
     return [name for name in names if name is not None]
 
 
 def _taggers(recipe: Recipe) -> list[str]:
-    """The runs that give parts of speech and parse trees."""
+    """The runs that provide parts of speech and parse trees."""
     names = [recipe.task.tagger if isinstance(recipe.task, ParsingConfig) else None]
     if isinstance(recipe.tokenizer, NgramTokenizer):
         names += [recipe.tokenizer.tagger, recipe.tokenizer.parser]
@@ -247,18 +247,18 @@ def _refuse_other_tokenizer(recipe: Recipe, start: Start, key: str) -> None:
 
 
 def build_recipe_data(recipe: Recipe, start: Start | PublishedStart | None = None) -> Data:
-    """The splits of a recipe in numbers, by the tokenizers of the run that it starts from where there is one."""
+    """The encoded splits of a recipe, with the tokenizers of the run that it starts from, if any."""
     given: Mapping[str, Tokenizer] = {} if start is None else start.tokenizers
     return build_data(recipe.data, recipe.tokenizer, preparation(recipe.task), report=announce, given=given, open_tagger=open_tagger,
                       open_vectors=open_vectors)
 
 
 def lend_encoder(lender: RunDirectory, model: Any, encoding: Encoding) -> None:
-    """Replace a model's embedding and hidden layers by those of a run; its output stays. Raises ConfigError where they do not fit."""
+    """Replace a model's embedding and hidden layers by those of a run; its output layer stays. Raises ConfigError if they do not match."""
     theirs, mine = load_encoding(lender)[0].tokenizer, encoding.tokenizer
     if theirs is None or mine is None or theirs.fingerprint() != mine.fingerprint():
-        raise ConfigError(f"{lender.address} reads other tokens, so its encoder gives this output nothing that it knows. Name a run that "
-                          "started from the other by model.init_from.")
+        raise ConfigError(f"{lender.address} has another tokenizer, so this output layer cannot use its encoder. Name a run that "
+                          "started from the other with model.init_from.")
     encoder = {name: tensor for name, tensor in _weights_for(lender, model).items() if _part(name) != "output"}
     wanted = {name for name in model.state_dict() if _part(name) != "output"}
     try:
@@ -270,20 +270,20 @@ def lend_encoder(lender: RunDirectory, model: Any, encoding: Encoding) -> None:
 
 
 def _weights_for(source: RunDirectory, model: Any) -> "dict[str, Tensor]":
-    """The best weights of a run, with the embedding of tokens under the name that it has in this model."""
+    """The weights of a run's best checkpoint, with the token embedding named as in this model."""
     tensors = load_tensors(checkpoint_path(source, "best") / "model.safetensors")
     mine = next((name for name in TOKEN_TABLES if name in model.state_dict()), None)
     return {mine if mine is not None and name in TOKEN_TABLES else name: tensor for name, tensor in tensors.items()}
 
 
-def _below_the_scores(tensors: "Mapping[str, Tensor]") -> "dict[str, Tensor]":
-    """Without what belongs to one task alone. What lies between encoder and scores, such as a pooler, may be of one of several outputs."""
-    found: dict[str, Tensor] = {}
+def _below_output(tensors: "Mapping[str, Tensor]") -> "dict[str, Tensor]":
+    """The weights without the output layer. Layers between encoder and output, such as a pooler, may belong to one of several outputs."""
+    shared: dict[str, Tensor] = {}
     for name, tensor in tensors.items():
         below = re.fullmatch(r"output\.(?:\w+\.)?((?:hidden|pooling)\..+)", name)
         if below is not None or _part(name) != "output":
-            found[f"output.{below[1]}" if below is not None else name] = tensor
-    return found
+            shared[f"output.{below[1]}" if below is not None else name] = tensor
+    return shared
 
 
 def _part(name: str) -> str:

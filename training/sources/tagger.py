@@ -1,4 +1,4 @@
-"""The tagger that parts of speech come from, a finished run for tagging; and the parser that trees come from."""
+"""Taggers that provide parts of speech and parsers that provide trees, from finished runs."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -29,23 +29,23 @@ class RunTagger:
     fingerprint: str
 
     def tags(self, sentences: Sequence[Sequence[str]]) -> list[list[str]]:
-        """The tags of each sentence, by name; of no words there are none."""
+        """The tags of each sentence, by name; none for an empty sentence."""
         texts, run = [" ".join(words) for words in sentences if words], self.run
         if not texts:
             return [[] for _ in sentences]
         batch = run.task.preparation.unlabelled(texts, run.encoding).batch(np.arange(len(texts)), run.model.config.inputs)
-        found = iter(run.task.predicted_texts(run.task.predict(run.model, batch)))
-        return [split_tokens(next(found)) if words else [] for words in sentences]
+        predicted = iter(run.task.predicted_texts(run.task.predict(run.model, batch)))
+        return [split_tokens(next(predicted)) if words else [] for words in sentences]
 
 
 def open_tagger(name: str, key: str = PART_OF_SPEECH) -> RunTagger:
-    """The tagger of this run. Raises ConfigError where it is no finished run for tagging, RunError where it is missing or damaged."""
+    """The tagger or parser of this run. Raises ConfigError if it is not a finished one, RunError if it is missing or damaged."""
     source = named_run(name, key)
     recipe = load_recipe(str(source.config))
     if key == SYNTAX:
         _refuse_no_parser(source, recipe)
     elif not isinstance(recipe.task, TaggingConfig):
-        raise ConfigError(f"{key}: {named_by_kind(source, recipe)}, and only a tagger gives each word a tag. Name a run with "
+        raise ConfigError(f"{key}: {named_by_kind(source, recipe)}, but only a tagger gives each word a tag. Name a run with "
                           "`task: {type: tagging}`, such as one of ud_english_ewt/averaged-perceptron.")
     refuse_unfinished(source, key, "tags")
     return _opened(source, run_fingerprint(source))
@@ -60,12 +60,12 @@ def _refuse_no_parser(source: RunDirectory, recipe: Recipe) -> None:
 
 
 def tagger_fingerprint(name: str, key: str = PART_OF_SPEECH) -> str:
-    """A hash of what decides the tags of a run. Raises RunError where it is missing or damaged."""
+    """A hash of everything that the tags of a run depend on. Raises RunError if it is missing or damaged."""
     return run_fingerprint(named_run(name, key))
 
 
 @lru_cache(maxsize=2)
 def _opened(source: RunDirectory, fingerprint: str) -> RunTagger:
-    from ..open_run import open_run  # which itself reads tokenizers
+    from ..open_run import open_run  # circular import
 
     return RunTagger(open_run(source, "cpu"), fingerprint)

@@ -1,4 +1,4 @@
-"""Where word vectors come from: a package, a file or folder, or a finished run of word vectors."""
+"""Sources of word vectors: a package, a file or folder, or a finished run."""
 
 from contextlib import suppress
 from dataclasses import dataclass
@@ -19,13 +19,13 @@ from .finished_run import named_by_kind, refuse_unfinished, run_fingerprint
 
 @dataclass(frozen=True)
 class RunVectors:
-    """Those of a run; with character n-grams, words that it never saw have vectors too."""
+    """The word vectors of a run; with character n-grams, unseen words have vectors too."""
 
     directory: RunDirectory
 
     def read(self, words: list[str]) -> WordVectors:
-        """As `read_word_vectors`."""
-        from ..open_run import open_run  # which itself reads tokenizers
+        """Vectors for these words, as `read_word_vectors`."""
+        from ..open_run import open_run  # circular import
 
         opened = open_run(self.directory, "cpu")
         assert isinstance(opened.task, WordVectorsTask), "other runs are refused"
@@ -35,13 +35,13 @@ class RunVectors:
         return WordVectors(values, np.asarray(np.any(values, axis=1)))
 
     def fingerprints(self) -> list[str]:
-        """One, of the weights and the words."""
+        """One fingerprint, of the weights and the words."""
         return [run_fingerprint(self.directory)]
 
 
 def open_vectors(name: str, key: str) -> VectorsSource:
-    """The vectors that `key` names. Raises ConfigError for a run that has none or is not finished, DataError where there is
-    nothing of this name.
+    """The vectors that `key` names. Raises ConfigError for a run that has none or is not finished, DataError if nothing has
+    this name.
     """
     if name in PACKAGES:
         return VectorsFile(find_weights(name))
@@ -54,7 +54,7 @@ def open_vectors(name: str, key: str) -> VectorsSource:
 
 
 def vectors_run(name: str) -> RunDirectory | None:
-    """The run of this name; None where it names a package, a file, a folder that is no run, or nothing."""
+    """The run of this name; None if it names a package, a file, a folder that is not a run, or nothing."""
     place = Path(name).expanduser()
     if name in PACKAGES or place.is_file() or (place / "tokenizer.json").is_file():
         return None
@@ -64,7 +64,7 @@ def vectors_run(name: str) -> RunDirectory | None:
 
 
 def has_vectors(name: str) -> bool:
-    """Whether training can begin with them."""
+    """Whether these vectors are available, so that training can start."""
     if name in PACKAGES:
         return find_local_weights(name) is not None
     source = vectors_run(name)
