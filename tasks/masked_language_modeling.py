@@ -110,8 +110,8 @@ class MaskedLanguageModeling(Task):
                         "accuracy": ("ratio", {"right": compact(predictions.right), **hidden})}
         if predictions.next_losses is not None and predictions.next_right is not None:
             prefix, rows = "next_" if columns else "", ones(len(predictions.rows))
-            columns |= {f"{prefix}loss": ("ratio", {"losses": predictions.next_losses, "rows": rows}),
-                        f"{prefix}accuracy": ("share", {"right": compact(predictions.next_right), "rows": rows})}
+            columns |= {f"{prefix}loss": ("ratio", {f"{prefix}losses": predictions.next_losses, "rows": rows}),
+                        f"{prefix}accuracy": ("share", {f"{prefix}right": compact(predictions.next_right), "rows": rows})}
         return columns
 
     def row_texts(self, predictions: MaskedPredictions, split: Split) -> RowTexts:

@@ -371,3 +371,22 @@ def test_the_command_from_training_to_filled_in_masks(tmp_path, monkeypatch):
     printed = nlp("predict", "masked/first", "the big dog [MASK]", "the old [MASK] meows", cwd=tmp_path).stdout.splitlines()
     assert [printed[0], printed[2]] == ["the big dog barks", "the old cat meows"]
     assert printed[1].startswith("    [MASK] barks 0.")
+
+
+def test_the_command_trains_both_objectives_of_bert(tmp_path, monkeypatch):
+    monkeypatch.setenv("NLP_CACHE", str(tmp_path / "cache"))
+    lines = [f"{' '.join(f'{word}{number % 7}' for word in 'abcdefgh')}\n" for number in range(40)]
+    (tmp_path / "train.csv").write_text("text\n" + "".join(lines), encoding="utf-8")
+    (tmp_path / "bert.yaml").write_text("""
+data: {type: files, train: train.csv, test: train.csv}
+tokenizer: {type: words, min_frequency: 1, add_cls: true}
+task: {type: masked_language_modeling, text: text, block_size: 11, next_sentence: true}
+model: {type: transformer, d_model: 16, n_layers: 1, n_heads: 2, d_ff: 16, n_segments: 2, pooling: cls, pooler: true, max_positions: 11}
+training: {epochs: 1, batch_size: 8, optimizer: {type: adamw, learning_rate: 0.01}}
+""", encoding="utf-8")
+    trained = json.loads(nlp("train", "bert.yaml", "--name", "first", "--json", cwd=tmp_path).stdout)[0]
+    reported = json.loads(nlp("eval", "bert/first", "--json", cwd=tmp_path).stdout)["metrics"]
+    assert reported.keys() == trained["test"].keys() == {"loss", "perplexity", "accuracy", "next_loss", "next_accuracy"}
+    for name, value in trained["test"].items():
+        assert reported[name]["value"] == pytest.approx(value), name
+    assert reported["loss"]["value"] != reported["next_loss"]["value"]
