@@ -101,7 +101,7 @@ def _print_report(run: "OpenedRun", report: "FaithfulnessReport") -> None:
     title = f"{run.directory.address} on {report.split}, {report.rows:,} texts: drop of the predicted class in {report.scores}"
     table(["method", "measure", "value", "random words", "difference", "95 % interval"], rows, title=title)
     if report.left_out:
-        say(f"{report.left_out:,} texts are left out: they have fewer than two words, or their tokens cannot be mapped to words.")
+        say(f"Texts left out: {report.left_out:,}. They have fewer than two words, or their tokens cannot be mapped to words.")
     if errors := [f"{each.method} {percentage(each.completeness_error)}" for each in report.methods if each.completeness_error is not None]:
         say(f"Median completeness error: {', '.join(errors)}.")
     say("Comprehensiveness should be high (without these words the class is lost), sufficiency low (these words alone keep it).")

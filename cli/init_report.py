@@ -48,7 +48,8 @@ def print_data(recipe: Recipe, sample: Sample, notices: Sequence[str]) -> None:
 def _columns(sample: Sample) -> str:
     """The columns that inputs and answers are read from."""
     texts, labels, _ = LABELS[sample.task]
-    read = f"{len(sample.numbers)} columns of numbers" if sample.numbers else f"{texts} from column {sample.text!r}"
+    numbers = f"{len(sample.numbers)} column{'s' * (len(sample.numbers) != 1)} of numbers"
+    read = numbers if sample.numbers else f"{texts} from column {sample.text!r}"
     second = "" if sample.other is None else f", the second text from column {sample.columns.get('other', sample.other)!r}"
     relevance = "" if sample.relevance is None else f", its relevance from column {sample.relevance!r}"
     return f"{read}{second}, {labels} from column {sample.label!r}{relevance}"

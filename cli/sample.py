@@ -307,7 +307,20 @@ def _class_of_numbers(columns: Columns, named: str | None) -> str | None:
     label = named if named is not None else known[0] if len(known) == 1 else None
     if label is None or label not in columns or set(words) - {label} or len(columns) < 2:
         return None
+    if named is None and words and _is_text_beside_numbers(label, columns):
+        return None
     return label if 2 <= len(set(columns[label])) <= max(2, len(columns[label]) // 2) else None
+
+
+def _is_text_beside_numbers(name: str, columns: Columns) -> bool:
+    """Whether a column is a text, although its values repeat, as commands do, and the class or target is one of the other columns, which
+    are numbers.
+    """
+    numbers = [each for each in columns if each != name and each.strip().lower() not in ROW_NUMBERS]
+    has_text_name, has_answer = _rank(name, TEXT_NAMES) < len(TEXT_NAMES), _by_name(numbers, (*LABEL_NAMES, *TARGET_NAMES)) is not None
+    if len(numbers) != 1:
+        return has_text_name and has_answer
+    return has_text_name or has_answer or sum(" " in text.strip() for text in columns[name]) > len(columns[name]) / 2
 
 
 def _of_numbers(file: Path, columns: Columns, label: str, header: bool, notices: Sequence[str]) -> Sample:
@@ -322,6 +335,9 @@ def _of_numbers(file: Path, columns: Columns, label: str, header: bool, notices:
     if not numbers:
         why = "is empty" if empty else "numbers the rows"
         raise DataError(f"{file} has no column of text or numbers besides the class {label!r} and {left_out[0]!r}, which {why}.")
+    if len(numbers) == 1:
+        notices = [*notices, f"the class in column {label!r} is predicted from the number in column {numbers[0]!r}; if {label!r} is a text "
+                             f"and {numbers[0]!r} its class, set --text {label} --label {numbers[0]}."]
     missing = any(cell.strip() in MISSING for name in numbers for cell in columns[name])
     return Sample(file, numbers[0], label, columns[numbers[0]], columns[label], header, notices=notices, numbers=numbers,
                   all_numbers=not left_out, missing_numbers=missing)
@@ -383,13 +399,19 @@ def _format(file: Path, content: bytes, ending: str, encoding: str) -> Literal["
 
 
 def _refuse_no_text(file: Path, content: bytes, form: Form, named: Named) -> None:
-    """Raises the reader's DataError if the text or the class of a JSON object is null, a list or an object."""
+    """Raises the reader's DataError if the text or the class of a JSON object is null, a list or an object: those that are named, or if
+    none can be inferred without them, those with a well-known name.
+    """
     decoded = decode(content, str(file), form.encoding)
     first = json.loads(decoded.strip().split("\n")[0] if form.format == "jsonl" else decoded)
     record = first if form.format == "jsonl" else first[0]
-    known = [str(key) for key, value in record.items() if key in named or (not isinstance(value, str | int | float) and _is_known(key))]
-    if known:
-        read_table(content, str(file), form, known)
+    others = [str(key) for key, value in record.items() if not isinstance(value, str | int | float)]
+    refused = [key for key in others if key in named]
+    if None in (named.text, named.label):
+        usable = [key for key in record if key not in others]
+        refused += [key for names in (TEXT_NAMES, LABEL_NAMES) if _by_name(usable, names) is None and (key := _by_name(others, names))]
+    if refused:
+        read_table(content, str(file), form, refused)
 
 
 def _is_known(name: str) -> bool:

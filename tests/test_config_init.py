@@ -105,6 +105,41 @@ def test_of_numbers_alone_the_class_has_a_known_name_or_is_named(tmp_path: Path)
     assert look_at(file, label="grade").numbers == ["length", "width"]
 
 
+@pytest.mark.parametrize(("header", "text", "numbers"), [
+    (("text", "label"), "w{} is good", "01"), (("message", "score"), "yes{}", ["0.5", "1.5"]), (("id", "text", "label"), "stop{}", "01"),
+    (("said", "code"), "turn it {}", "12"), (("text", "label", "length"), "w{}", "01"), (("said", "label"), "go{}", ["1.0", "2.0"]),
+])
+def test_texts_that_repeat_are_no_class_of_numbers(tmp_path: Path, header, text, numbers) -> None:
+    file = tmp_path / "a.csv"
+    values = {header[-1]: "9", "id": ""}
+    rows = [tuple(str(n) if name == "id" else text.format(n % 3) if name in ("text", "message", "said") else
+                  numbers[n % 2] if name in ("label", "score", "code") else values[name] for name in header) for n in range(24)]
+    file.write_text(csv_of([header, *rows]), encoding="utf-8")
+    sample = look_at(file)
+    assert sample.text in ("text", "message", "said") and sample.label in ("label", "score", "code")
+    assert not sample.numbers
+
+
+def test_a_class_that_is_predicted_from_one_number_is_pointed_out(tmp_path: Path) -> None:
+    file = tmp_path / "a.csv"
+    file.write_text(csv_of([row[::2] for row in NUMBERS]), encoding="utf-8")
+    sample = look_at(file)
+    assert (sample.numbers, sample.label) == (["length"], "kind")
+    assert "--text kind --label length" in sample.notices[0]
+
+
+@pytest.mark.parametrize("extra", [{"tags": ["a"]}, {"title": None}, {"category": {"a": 1}}])
+def test_other_keys_of_json_may_be_of_any_type(tmp_path: Path, extra) -> None:
+    file = tmp_path / "a.jsonl"
+    file.write_text("".join(json.dumps({"text": f"w{n % 5} x{n}", "label": n % 3, **extra}) + "\n" for n in range(30)), encoding="utf-8")
+    for named in ({}, {"text": "text", "label": "label"}):
+        sample = look_at(file, **named)
+        assert (sample.text, sample.label) == ("text", "label")
+    file.write_text("".join(json.dumps({"source": "a", "label": n, **extra, "text": None}) + "\n" for n in range(3)), encoding="utf-8")
+    with pytest.raises(DataError, match="`text` is null"):
+        look_at(file)
+
+
 def test_a_table_of_numbers_trains_from_its_first_recipe(tmp_path: Path) -> None:
     (tmp_path / "kinds.csv").write_text(csv_of([NUMBERS[0], *NUMBERS[1:] * 5]), encoding="utf-8")
     done = nlp("config", "init", "kinds.csv", cwd=tmp_path)
