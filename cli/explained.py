@@ -102,6 +102,8 @@ def _print_report(run: "OpenedRun", report: "FaithfulnessReport") -> None:
     table(["method", "measure", "value", "random words", "difference", "95 % interval"], rows, title=title)
     if report.left_out:
         say(f"Texts left out: {report.left_out:,}. They have fewer than two words, or their tokens cannot be mapped to words.")
+    for method in report.not_measured:
+        say(f"Not measured: {method}. Its features cannot be traced to the words of a text.")
     if errors := [f"{each.method} {percentage(each.completeness_error)}" for each in report.methods if each.completeness_error is not None]:
         say(f"Median completeness error: {', '.join(errors)}.")
     say("Comprehensiveness should be high (without these words the class is lost), sufficiency low (these words alone keep it).")

@@ -148,6 +148,16 @@ def test_eval_measures_every_method_of_every_generation(folder, opened, family):
     assert ("Median completeness error: integrated_gradients 0" in report) == (family == "mlp_of_ngrams")
 
 
+def test_a_method_whose_features_are_in_no_word_does_not_keep_others_from_being_measured(folder):
+    ngrams = (folder / "linear_svm.yaml").read_text(encoding="utf-8")
+    (folder / "latent.yaml").write_text(ngrams.replace("type: ngrams", "type: ngrams, analysis: {meaning: {latent: 2}}"), encoding="utf-8")
+    command("train", "latent.yaml", "--name", "one", cwd=folder)
+    report = command("eval", "latent/one", "--explanations", "all", "--explained-rows", "4", cwd=folder).stdout
+    assert "leave_one_out" in report and "4 texts" in report
+    assert "Not measured: weights." in report
+    assert "can be measured" in command("eval", "latent/one", "--explanations", "weights", cwd=folder, code=2).stderr
+
+
 def test_with_explain_a_reason_is_given_once_and_a_text_predicted_once(folder, opened, monkeypatch):
     for family in ("rules", "logistic_regression"):
         printed = command("predict", f"{family}/one", "the cat", "--explain", "auto", cwd=folder).stdout

@@ -11,6 +11,7 @@ from ...datasets.build import read_split
 from ...errors import DataError
 from ...training.folder.files import write_json
 from ...training.open_run import OpenedRun
+from .explanation import Explanation
 from .faithfulness import PERCENTAGES, RANDOM_DRAWS, Drops, Measure, drops_of_orders, random_orders, ranked
 from .leave_one_out import class_scores
 from .methods import chosen, explanations_of, methods_of
@@ -36,18 +37,23 @@ class Faithfulness:
 
 @dataclass(frozen=True)
 class FaithfulnessReport:
-    """The methods of one run on the same texts. Rows with fewer than two words, or with tokens that cannot be traced, are left out."""
+    """The methods of one run on the same texts. Rows with fewer than two words, or with tokens that cannot be traced, are left out.
+
+    `not_measured`: methods whose tokens cannot be traced to the words of any text.
+    """
 
     split: str
     rows: int
     left_out: int
     scores: str
     methods: Sequence[Faithfulness]
+    not_measured: Sequence[str]
 
     def to_json(self) -> dict[str, Any]:
         """The JSON output, which is also the content of `explanations.json`."""
         return {"split": self.split, "rows": self.rows, "left_out": self.left_out, "scores": self.scores,
-                "percentages": list(PERCENTAGES), "random_draws": RANDOM_DRAWS, "methods": [each.to_json() for each in self.methods]}
+                "percentages": list(PERCENTAGES), "random_draws": RANDOM_DRAWS, "methods": [each.to_json() for each in self.methods],
+                "not_measured": list(self.not_measured)}
 
 
 def checked_methods(run: OpenedRun, names: str) -> list[str]:
@@ -60,13 +66,18 @@ def faithfulness_of_run(run: OpenedRun, methods: Sequence[str], split_name: str 
     """Measure methods on rows that are spread evenly over a split, and write `explanations.json` into the run's folder."""
     split, _ = read_split(run.recipe.data, run.task.preparation, run.encoding, split_name, run.hashes)
     rows = np.unique(np.linspace(0, len(split) - 1, min(n_rows, len(split))).round().astype(int)).tolist()
-    measured = [result for row in rows if (result := _measured(run, methods, split.example(row)["text"], row)) is not None]
-    if not measured:
+    texts = {row: text for row in rows if len(words_of(text := split.example(row)["text"])) > 1}
+    explanations = {row: dict(zip(methods, explanations_of(run, methods, text), strict=True)) for row, text in texts.items()}
+    usable = [method for method in methods if any(each[method].by_word is not None for each in explanations.values())]
+    if not usable:
         raise DataError(f"None of {len(rows):,} {split.name} texts of {run.directory.address} can be measured: they have fewer than "
                         "two words, or their tokens cannot be traced to words; leave_one_out needs no tokens.")
+    measured = [result for row, text in texts.items()
+                if (result := _measured(run, [explanations[row][method] for method in usable], text, row)) is not None]
     scores = "margins" if run.model.scores_are == "margins" else "probabilities"
-    summaries = [_summary(method, index, measured) for index, method in enumerate(methods)]
-    report = FaithfulnessReport(split.name, len(measured), len(rows) - len(measured), scores, summaries)
+    summaries = [_summary(method, index, measured) for index, method in enumerate(usable)]
+    not_measured = [method for method in methods if method not in usable]
+    report = FaithfulnessReport(split.name, len(measured), len(rows) - len(measured), scores, summaries, not_measured)
     write_json(run.directory.folder / FILE, report.to_json())
     return report
 
@@ -80,14 +91,11 @@ class _Row:
     errors: list[float | None]
 
 
-def _measured(run: OpenedRun, methods: Sequence[str], text: str, row: int) -> _Row | None:
-    if (n_words := len(words_of(text))) < 2:
-        return None
-    explanations = explanations_of(run, methods, text)
+def _measured(run: OpenedRun, explanations: Sequence[Explanation], text: str, row: int) -> _Row | None:
     by_word = [each.by_word for each in explanations if each.by_word is not None]
-    if len(by_word) < len(methods):
+    if len(by_word) < len(explanations):
         return None
-    orders = [*map(ranked, by_word), *random_orders(n_words, row)]
+    orders = [*map(ranked, by_word), *random_orders(len(words_of(text)), row)]
     drops = drops_of_orders(partial(class_scores, run), text, orders)
     random = Drops(*np.mean(drops[len(by_word) :], axis=0).tolist())
     return _Row(drops[: len(by_word)], random, [each.completeness_error for each in explanations])
