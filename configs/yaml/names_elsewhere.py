@@ -55,7 +55,7 @@ NAMES: Mapping[str, Mapping[str, Meant]] = {
     "Hugging Face `TrainingArguments` and `Trainer`": {
         "num_train_epochs": Meant("training.epochs"),
         "max_steps": Meant("training.steps"),
-        "per_device_train_batch_size": Meant("training.batch_size", note="of all devices together"),
+        "per_device_train_batch_size": Meant("training.batch_size", note="the total over all devices"),
         "gradient_accumulation_steps": Meant("training.accumulate"),
         "learning_rate": _RATE,
         "weight_decay": _DECAY,
@@ -174,7 +174,7 @@ NAMES: Mapping[str, Mapping[str, Meant]] = {
         "ngram_range": Meant("tokenizer.words", note="or `tokenizer.characters`: shortest and longest", form="[SHORTEST, LONGEST]"),
         "min_df": Meant("tokenizer.min_frequency"),
         "sublinear_tf": Meant("tokenizer.sublinear"),
-        "test_size": Meant("data.validation_share", note="for validation; a test split is a file of its own"),
+        "test_size": Meant("data.validation_share", note="for validation; the test split is a separate file"),
         "random_state": _ONE_SEED,
         "n_jobs": _THREADS,
     },
