@@ -23,6 +23,8 @@ class NetworkConfig(ModelBase):
     gives: ClassVar[frozenset[str]] = frozenset({"classes", "number"})
     runs_on_devices: ClassVar[bool] = True
     source_keys: ClassVar[tuple[str, ...]] = ("init_from",)
+    embedding_is_published: ClassVar[bool] = False
+    """Whether the embedding comes with published weights, so that it cannot start from word vectors."""
 
     dropout: Probability = 0.0
     """Share of activations set to zero in training (Srivastava et al. 2014)."""
@@ -43,7 +45,9 @@ class NetworkConfig(ModelBase):
         yield from super().problems(recipe)
         if self.vectors is None:
             return
-        if self.init_from is not None:
+        if self.embedding_is_published:
+            yield Problem(("model", "vectors"), f"does not apply to {self.type}, whose embedding comes with its weights; leave it out")
+        elif self.init_from is not None:
             yield Problem(("model", "vectors"), "the embedding comes from model.init_from already; leave one of them out")
         elif recipe.tokenizer is not None and recipe.tokenizer.type != "words":
             yield Problem(("model", "vectors"), f"are of words, but tokenizer.type is {recipe.tokenizer.type}; use `type: words`")

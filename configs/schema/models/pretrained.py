@@ -17,6 +17,7 @@ class PretrainedNetworkConfig(NetworkConfig):
     extra `hf`."""
 
     gives: ClassVar[frozenset[str]] = frozenset({"classes", "number", "tags"})
+    embedding_is_published: ClassVar[bool] = True
 
     type: Literal["pretrained"]
     path: str

@@ -96,6 +96,7 @@ class TunedPromptConfig(PromptingConfig, NetworkConfig):
     """The same prompt and label words, trained by gradient descent: cross-entropy over the class scores, which are also evaluated."""
 
     source_keys: ClassVar[tuple[str, ...]] = ("lm", "init_from")
+    embedding_is_published: ClassVar[bool] = True
 
     type: Literal["tuned_prompt"]
 
