@@ -245,7 +245,7 @@ def test_trials_that_diverge_are_told_and_no_setting_is_chosen(work, optuna):
     printed = nlp("sweep", "--config", "cnn.yaml", "--set", "training.optimizer.learning_rate={from: 1e30, to: 1e35}", "--set",
                   "training.clip_norm=null", "--trials", "1", cwd=work, code=2).stderr
     assert "trial 0001: diverged" in printed
-    assert "Error: None of 1 trials finished, so there is no setting to choose. Trial 0001 says: Step " in printed
+    assert "Error: None of 1 trials finished, so there is no setting to choose. Trial 0001 reports: Step " in printed
 
 
 def test_a_setting_that_makes_no_sense_inside_its_range_is_skipped(work, optuna, capsys):
