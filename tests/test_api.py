@@ -166,7 +166,7 @@ def test_errors_are_the_packages_own(how):
 def test_bad_texts_and_options():
     nlp.train(RULES, progress=False)
     model = nlp.load(RULES)
-    with pytest.raises(DataError, match="Text 2 of 2 is no text but nan of type float"):
+    with pytest.raises(DataError, match="Text 2 of 2 is not a string but nan of type float"):
         model.predict(["Kowalski", float("nan")])
     with pytest.raises(ConfigError, match="beam_size has no effect"):
         model.predict("Kowalski", beam_size=3)
