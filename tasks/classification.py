@@ -62,7 +62,7 @@ class ClassPredictions(Predictions):
 
 
 class Classification(Task):
-    """The task: the head it needs, the loss, the predictions and the metrics."""
+    """The task: its head, loss, predictions and metrics."""
 
     def __init__(self, config: ClassificationConfig, encoding: Encoding) -> None:
         super().__init__(config, encoding)

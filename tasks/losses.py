@@ -53,7 +53,7 @@ class Loss(ABC):
 
     @abstractmethod
     def sums(self, module: Forward, inputs: Mapping[str, Any], targets: Targets, count: Tensor, step: int) -> dict[str, Ratio]:
-        """`loss` (with its graph) and other figures of one micro-batch, each as a sum and its count; `count` is that of `targets`."""
+        """`loss` (with its graph) and other figures of one micro-batch, each as a sum and its count; `count` is `self.count(targets)`."""
 
 
 NO_TARGET = -1
@@ -75,7 +75,7 @@ class ClassificationLoss(Loss):
         return self.class_weights.to(labels.device)[labels[known]].sum()
 
     def sums(self, module: Forward, inputs: Mapping[str, Any], targets: Targets, count: Tensor, step: int) -> dict[str, Ratio]:
-        """`loss` (with its graph) and `accuracy` of one micro-batch, each as a sum and its count; `count` is that of `targets`."""
+        """`loss` (with its graph) and `accuracy` of one micro-batch, each as a sum and its count; `count` is `self.count(targets)`."""
         return self._sums(module(**inputs).float(), targets, count)
 
     def _sums(self, logits: Tensor, targets: Targets, count: Tensor) -> dict[str, Ratio]:

@@ -188,7 +188,7 @@ class Task(ABC):
     @classmethod
     @abstractmethod
     def head_for(cls, config: Any, sizes: SizesData, labels: tuple[str, ...] = ()) -> Heads:
-        """The output that the model needs, from sizes alone. Raises ConfigError where a size is missing."""
+        """The output that the model needs, from sizes alone. Raises ConfigError if a size is missing."""
 
     @abstractmethod
     def objectives(self, model: "nn.Module") -> "list[Objective]":

@@ -112,7 +112,7 @@ class WordVectors(Task):
             return {}
         used, total = len(self.judged.scores), self.judged.total
         return {"similarity": f"Spearman's rho over {used:,} of {total:,} pairs of {Path(self.config.similarity or '').name}; "
-                              f"{total - used:,} skipped, which have an unknown word"}
+                              f"{total - used:,} skipped because of an unknown word"}
 
     def _judged(self, pairs: WordPairs) -> "Judged":
         """The pairs by word id, without those that have an unknown word. Raises DataError if fewer than two remain."""
@@ -164,7 +164,7 @@ class WordVectors(Task):
 
     def answers(self, model: Any, encoding: Encoding, chunks: Iterable[Sequence[str]], options: PredictOptions,
                 explain: Explain = lambda *_: None) -> Iterator[Answer]:
-        """The words whose vectors have the highest cosine with that of a word, or with a sum such as `king - man + woman`."""
+        """The words whose vectors have the highest cosine with a word's vector, or with a sum such as `king - man + woman`."""
         table = None
         for text in chain.from_iterable(chunks):
             table = _scaled(self.vectors(model)) if table is None else table

@@ -152,7 +152,7 @@ WRONG = {
     "no dataset": (lambda: nlp.read("nams"), DataError, "Did you mean `names`"),
     "no file": (lambda: nlp.read("nothing.csv"), DataError, "nothing.csv"),
     "no data": (lambda: nlp.read("counting/gpt3"), ConfigError, "there is no data to read"),
-    "no column": (lambda: nlp.read("names")["test"].column("text"), DataError, "there are name, language"),
+    "no column": (lambda: nlp.read("names")["test"].column("text"), DataError, "the columns are name, language"),
 }
 
 

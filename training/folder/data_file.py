@@ -89,7 +89,7 @@ def load_encoding(directory: RunDirectory) -> tuple[Encoding, frozenset[str]]:
     about = _read(directory)
     tokenizers = {role: _tokenizer(directory, role, about) for role in about.tokenizers}
     if about.spec.vocab_size is not None and "text" not in tokenizers:
-        raise RunError(f"{directory.data} states the size of a vocabulary, but no tokenizer. {REMEDY}")
+        raise RunError(f"{directory.data} gives a vocabulary size, but no tokenizer. {REMEDY}")
     standard = None if about.standard is None else Standard(about.standard.mean, about.standard.scale)
     encoding = Encoding(about.spec, tuple(about.labels), tuple(about.label_counts), tokenizers, about.scaling, standard,
                         tuple(about.word_counts))
@@ -106,7 +106,7 @@ def _read(directory: RunDirectory) -> DataFile:
     about = read_saved(path, DataFile)
     if about.checksum != checksum(read):
         raise RunError(f"{path} has changed since it was written: its checksum does not match. It contains the labels in the order "
-                       "that the model uses; take it from where the folder was copied, or train again.")
+                       "that the model uses; copy it again from the original folder, or train again.")
     return about
 
 

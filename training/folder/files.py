@@ -16,7 +16,7 @@ from ...storage import LinkError, write_file
 
 T = TypeVar("T")
 
-REMEDY = "Take it from where the folder was copied, or train again."
+REMEDY = "Copy it again from the original folder, or train again."
 
 
 def write_atomically(path: Path, data: bytes | str | Iterable[bytes]) -> None:

@@ -42,8 +42,8 @@ class SavedResults(OpenSaved):
     @model_validator(mode="after")
     def _same_figures(self) -> Self:
         for split, figures in self.metrics.items():
-            if lacking := sorted(self.validation.keys() - figures.keys()):
-                raise ValueError(f"lacks `{split}.{lacking[0]}`, which validation has")
+            if missing := sorted(self.validation.keys() - figures.keys()):
+                raise ValueError(f"lacks `{split}.{missing[0]}`, which `validation` has")
         return self
 
 

@@ -50,7 +50,7 @@ class About(Saved):
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
         if self.main_metric not in self.metrics:
-            raise ValueError(f"names {self.main_metric!r} as its main metric, which it lacks")
+            raise ValueError(f"names {self.main_metric!r} as its main metric, which is missing")
         if len(set(self.labels)) < len(self.labels):
             raise ValueError("has the same label twice")
         return self
@@ -100,8 +100,8 @@ def _parsed(content: bytes) -> RowScores:
     except SafetensorError as error:
         raise ValueError(f"it is not a complete safetensors file ({error})") from None
     about = _about(content)
-    if lacking := next((name for name in TEXTS if name not in arrays), None):
-        raise ValueError(f"it lacks `{lacking}`")
+    if missing := next((name for name in TEXTS if name not in arrays), None):
+        raise ValueError(f"it lacks `{missing}`")
     if len({len(column) for column in arrays.values()}) > 1:
         raise ValueError("its columns have different numbers of rows")
     metrics = {name: _metric(name, saved, arrays, len(about.labels)) for name, saved in about.metrics.items()}
@@ -130,8 +130,8 @@ def _array(name: str, tensor: Mapping[str, Any]) -> Column:
 
 def _metric(name: str, saved: SavedMetric, arrays: Mapping[str, Column], n_labels: int) -> MetricRows:
     """A metric with its columns, after checking every number."""
-    if lacking := next((column for column in saved.columns if f"column.{column}" not in arrays), None):
-        raise ValueError(f"it lacks the column {lacking!r} of `{name}`")
+    if missing := next((column for column in saved.columns if f"column.{column}" not in arrays), None):
+        raise ValueError(f"it lacks the column {missing!r} of `{name}`")
     columns = {column: arrays[f"column.{column}"] for column in saved.columns}
     width = FIGURES[saved.kind].n_columns
     if [column.shape[1:] for column in columns.values()] != ([(width,)] if saved.kind in IN_ONE_COLUMN else [()] * width):

@@ -68,8 +68,8 @@ def load_tensors(path: Path) -> "dict[str, Tensor]":
             # Copied, since the tensors are memory-mapped and a later checkpoint may remove the file.
             tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
             tied = checked(dict[str, str], parse_json((file.metadata() or {}).get("tied", "{}").encode("utf-8")))
-        if lacking := sorted(set(tied.values()) - tensors.keys()):
-            raise ValueError(f"it ties a tensor to {lacking[0]}, which is missing")
+        if missing := sorted(set(tied.values()) - tensors.keys()):
+            raise ValueError(f"it ties a tensor to {missing[0]}, which is missing")
     except (SafetensorError, OSError, ValueError) as error:
         raise RunError(_not_safetensors(path, error)) from error
     return tensors | {name: tensors[other] for name, other in tied.items()}

@@ -24,7 +24,7 @@ class FineTuning:
         self.learning = 0
         if self.config.lora is not None and not add_lora(model, **self.config.lora.model_dump()):
             raise ConfigError(f"training.fine_tune.lora: this {type(model).__name__} has no {' or '.join(self.config.lora.matrices)} "
-                              "to put adapters beside; leave it out, or use a transformer.")
+                              "matrices to adapt; leave it out, or use a transformer.")
         layers = model.layers()
         if self.config.lora is not None:
             adapter_names = ([name for name in layer if is_adapter(name) or name.startswith("output.")] for layer in layers)

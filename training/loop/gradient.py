@@ -310,7 +310,7 @@ class GradientLearner:
                 load_optimizer(player.optimizer, player.settings, _below(str(number), tensors))
             self.model.restore_carried({name: value.to(self.device) for name, value in _below("carried", tensors).items()})
         except ValueError as error:
-            raise RunError(f"{path} is damaged, or of another run: {error}. {REMEDY}") from None
+            raise RunError(f"{path} is damaged, or belongs to another run: {error}. {REMEDY}") from None
 
 
 class GradientState(Saved):

@@ -159,7 +159,7 @@ class Study:
         try:
             yield
         finally:
-            for going in self.going.values():  # after an error of the study itself
+            for going in self.going.values():  # after an error in the study itself
                 going.process.terminate()
             for kind, handler in before.items():
                 signal.signal(kind, handler)

@@ -91,7 +91,7 @@ def _refuse_other(run: PlannedRun, address: str, planned: Mapping[Path, PlannedR
     if run.directory.path in planned:
         raise ConfigError("--name is for runs that differ only in their seeds. Leave it out: runs are then named by their settings.")
     if run.directory.config.exists() and method_address(load_recipe(str(run.directory.config))) != address:
-        raise ConfigError(f"{run.directory.path} is a run of another recipe, or of the same with other settings or data. "
+        raise ConfigError(f"{run.directory.path} is a run of another recipe, or of this one with other settings or data. "
                           "Choose another --name, or leave it out.")
 
 

@@ -150,7 +150,7 @@ class Search:
 
     def __init__(self, sweep: Sweep, trials: Trials, limits: Limits, worker: str) -> None:
         self.sweep, self.trials, self.limits, self.worker = sweep, trials, limits, worker
-        self.began = time.monotonic()
+        self.started = time.monotonic()
         self.contexts = Contexts([sweep.run(sweep.recipe(next(sweep.space.corners())), "first")])
         self.running: list[RunningTrial] = []
         self.ended: list[Tried] = []
@@ -171,7 +171,7 @@ class Search:
 
     def _start(self) -> bool:
         """Start a trial if possible. Returns whether one was started."""
-        late = time.monotonic() - self.began >= self.limits.seconds
+        late = time.monotonic() - self.started >= self.limits.seconds
         hopeless = len(self.ended) >= HOPELESS and all(tried.how == "failed" for tried in self.ended)
         if late or hopeless or len(self.running) >= self.sweep.options.n_workers:
             return False
@@ -194,8 +194,8 @@ class Search:
             return None
 
     def _train(self, trial: optuna.Trial, recipe: Recipe) -> None:
-        name, began = str(trial.user_attrs["run"]), time.monotonic()
-        while is_locked(self.sweep.folder / name / ".lock") and time.monotonic() - began < PATIENCE:
+        name, start = str(trial.user_attrs["run"]), time.monotonic()
+        while is_locked(self.sweep.folder / name / ".lock") and time.monotonic() - start < PATIENCE:
             time.sleep(GLANCE)  # a run of a killed search is about to end
         run = self.sweep.run(recipe, name)
         child = ChildRun(self.contexts, run, self.sweep.options, self.sweep.folder / "output" / f"{name}.txt")
