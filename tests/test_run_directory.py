@@ -158,7 +158,7 @@ def test_an_unknown_run_is_answered_with_the_nearest_and_the_latest():
         find_run("names")
     for day in (3, 4):
         made("names/mlp", f"day-{day}", f"2026-01-0{day}T10:00:00+00:00")
-    with pytest.raises(RunError, match=r"latest: names/mlp/day-4, names/mlp/day-3, names/rules/second\. `nlp runs`"):
+    with pytest.raises(RunError, match=r"Latest runs: names/mlp/day-4, names/mlp/day-3, names/rules/second\. `nlp runs`"):
         find_run("names/lstn")
 
 

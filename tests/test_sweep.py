@@ -202,7 +202,7 @@ def test_a_database_holds_the_trials(work, optuna):
     assert len(optuna.load_study(study_name="ngram/sweep-db", storage="sqlite:///trials.db").trials) == 2
     for other in ([], ["--storage", "sqlite:///other.db"]):
         printed = nlp(*options, *other, cwd=work, code=2).stderr
-        assert "Name the --storage that it was started with" in printed, "its runs would be taken for trials of other settings"
+        assert "Give the --storage that it was started with" in printed, "its runs would be taken for trials of other settings"
     printed = nlp(*options, "--storage", "nothing://trials.db", cwd=work, code=2).stderr
     assert printed.startswith("Error: --storage 'nothing://trials.db' cannot be opened: ")
     printed = nlp(*options, "--storage", "nothing://me:secret@host/trials", cwd=work, code=2).stderr
