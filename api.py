@@ -1,6 +1,6 @@
-"""The tool from Python: `nlp.train`, `nlp.load`, `nlp.runs` and `nlp.read`, for notebooks and programs; docs/python.md has examples.
+"""The Python API: `nlp.train`, `nlp.load`, `nlp.runs` and `nlp.read`, for notebooks and programs; docs/python.md has examples.
 
-Each gives plain dictionaries and lists, raises the errors of `nlp.errors`, and imports what it needs when it is called.
+All return plain dictionaries and lists, raise the errors of `nlp.errors`, and import their dependencies when called.
 """
 
 import json
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
 Row = dict[str, str]
 SHOWN_ROWS, SHOWN_CHARACTERS = 5, 100
-"""What a notebook shows of a split."""
+"""Limits for showing a split in a notebook."""
 CHUNK = 64
-"""Texts that are predicted together."""
+"""Number of texts to predict together."""
 
 
 @overload
@@ -31,10 +31,10 @@ def train(recipe: str | Path, settings: Mapping[str, Any] | None = None, *, seed
           device: str = "auto", threads: int | None = None, progress: bool = True) -> list[dict[str, Any]]: ...
 def train(recipe: str | Path, settings: Mapping[str, Any] | None = None, *, seeds: Sequence[int] | None = None, name: str | None = None,
           device: str = "auto", threads: int | None = None, progress: bool = True) -> dict[str, Any] | list[dict[str, Any]]:
-    """Train a recipe, a name such as `names/lstm` or a YAML file, and save the run under `runs/`, as `nlp train` does.
+    """Train a recipe, given by name (`names/lstm`) or as a YAML file, and save the run under `runs/`, like `nlp train`.
 
     `settings` overrides keys: `{"training.epochs": 2}`. Returns the run's name, its metrics on each split and its cost; a list of these
-    where `seeds` are given or the recipe has several. `progress=False` leaves the line of progress out.
+    if `seeds` are given or the recipe has several. `progress=False` hides the progress line.
     """
     from .configs.load import load_recipe
     from .training.jobs import new_jobs
@@ -47,14 +47,14 @@ def train(recipe: str | Path, settings: Mapping[str, Any] | None = None, *, seed
         jobs = new_jobs(loaded, str(recipe), name, device, threads)
         trained = train_jobs(jobs, lambda n_steps, first: LineDisplay(n_steps, first, line))
         if trained.stopped_by is not None:
-            raise KeyboardInterrupt(f"stopped and saved; `nlp train --resume {jobs[len(trained.results)].directory.address}` goes on")
-        found = [_figures(each) for each in trained.results]
-        line.show(f"finished, {found[-1]['run']}", end="\n")
-    return found if seeds is not None or len(found) > 1 else found[0]
+            raise KeyboardInterrupt(f"stopped and saved; `nlp train --resume {jobs[len(trained.results)].directory.address}` continues")
+        results = [_figures(result) for result in trained.results]
+        line.show(f"finished, {results[-1]['run']}", end="\n")
+    return results if seeds is not None or len(results) > 1 else results[0]
 
 
 def load(run: str | Path, device: str = "auto") -> "Run":
-    """Open a finished run: its path, `names/lstm` for the latest run of a recipe, or `names/lstm/NAME`."""
+    """Open a finished run by its path, by recipe (`names/lstm`, the latest run), or by name (`names/lstm/NAME`)."""
     from .training.folder.run_directory import find_run
     from .training.open_run import open_run
 
@@ -62,16 +62,16 @@ def load(run: str | Path, device: str = "auto") -> "Run":
 
 
 def runs(recipe: str | None = None) -> list[dict[str, Any]]:
-    """All runs, or those of a recipe (`names/lstm`) or dataset (`names`), the newest first, as `nlp runs --json` has them."""
+    """All runs, or those of a recipe (`names/lstm`) or dataset (`names`), newest first, as in `nlp runs --json`."""
     from .training.run_summary import summaries_of
 
     return summaries_of(recipe)
 
 
 def read(source: str | Path) -> "Splits":
-    """The splits of a named dataset (`trec`), of a recipe's data (`names/lstm`, `my.yaml`) or of a data file (`reviews.csv`).
+    """Read the splits of a named dataset (`trec`), of a recipe's data (`names/lstm`, `my.yaml`) or of a data file (`reviews.csv`).
 
-    They have all columns and, whatever a recipe's `train_share` is, all rows.
+    They have all columns and all rows, whatever the recipe's `train_share`.
     """
     import warnings
 
@@ -103,12 +103,11 @@ class Run:
                 top: int | None = None) -> list[dict[str, Any]]:
         """A dictionary for each text: `text`, `prediction` and, by task and model, `probability`, `probabilities`, `why`, `scores`.
 
-        Where a text has no prediction, `prediction` is None and `problem` says why. The options are those of `nlp predict`; a run of
-        ranking needs `candidates`, texts of which it names the `top` nearest, and a generator takes no texts: `predict(samples=10)`.
-        `explain` is a method of explanation, such as `auto` or `leave_one_out`; in place of `why` the dictionary then has `explanation`:
-        the `method`, `tokens` and `words` with a number each, above 0 for the class and below 0 against it, and the
-        `completeness_error`. `words` is None where it cannot be told which word a token comes from. Raises ConfigError for a method that
-        does not fit the model.
+        If a text has no prediction, `prediction` is None and `problem` says why. The options are those of `nlp predict`. A ranking run
+        needs `candidates`, texts of which it returns the `top` nearest; a generator takes no texts: `predict(samples=10)`. `explain` is an
+        explanation method, such as `auto` or `leave_one_out`; instead of `why` the dictionary then has `explanation`: the `method`,
+        `tokens` and `words` with a number each, above 0 for the class and below 0 against it, and the `completeness_error`. `words` is None
+        if tokens cannot be mapped to words. Raises ConfigError for a method that does not fit the model.
         """
         from functools import partial
 
@@ -119,10 +118,10 @@ class Run:
         ranked = None if candidates is None else self._normalized(list(candidates))
         options = PredictOptions(length, temperature, top_k, top_p, beam_size, n_best, None, seed, samples, ranked, top)
         self._check(options)
-        waiting = self._normalized([texts] if isinstance(texts, str) else list(texts))
-        if waiting and not self._opened.task.reads_texts:
-            raise ConfigError(f"{self.name} makes texts of noise and reads none. Leave the texts out: `predict(samples=10, seed=1)`.")
-        chunks = [waiting[at : at + CHUNK] for at in range(0, len(waiting), CHUNK)]
+        inputs = self._normalized([texts] if isinstance(texts, str) else list(texts))
+        if inputs and not self._opened.task.reads_texts:
+            raise ConfigError(f"{self.name} generates texts from noise and reads none. Leave the texts out: `predict(samples=10, seed=1)`.")
+        chunks = [inputs[start : start + CHUNK] for start in range(0, len(inputs), CHUNK)]
         run = self._opened
         reasons = partial(own_reasons, run) if explain is None else explainer(run, explain)
         return [answer.to_json() for answer in run.task.answers(run.model, run.encoding, chunks, options, reasons)]
@@ -134,26 +133,27 @@ class Run:
         self._opened.task.check_options(self._opened.model, options)
 
     def _normalized(self, texts: Sequence[str]) -> list[str]:
-        """The texts in the Unicode form that the run was trained on."""
+        """The texts in the Unicode normalisation form that the run was trained on."""
         from .datasets.read import normalized
 
         for number, text in enumerate(texts, 1):
             if not isinstance(text, str):
-                raise DataError(f"Text {number} of {len(texts)} is no text but {text!r} of type {type(text).__name__}. Give only texts.")
+                kind = type(text).__name__
+                raise DataError(f"Text {number} of {len(texts)} is not a string but {text!r} of type {kind}. Give only strings.")
         return list(normalized(texts, self.recipe["data"]["normalization"]))
 
 
 class Split(list[Row]):
-    """Rows, each a dictionary of text by column; shown by their number and their columns."""
+    """Rows, each a dictionary of text by column; the repr shows their number and columns."""
 
     def __init__(self, columns: Mapping[str, Sequence[str]]) -> None:
         super().__init__(dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True))
         self.columns = tuple(columns)
 
     def column(self, name: str) -> list[str]:
-        """All values of a column. Raises DataError where there is none of this name."""
+        """All values of a column. Raises DataError if there is no such column."""
         if name not in self.columns:
-            raise DataError(f"There is no column {name!r}; there are {', '.join(self.columns)}.")
+            raise DataError(f"There is no column {name!r}; the columns are {', '.join(self.columns)}.")
         return [row[name] for row in self]
 
     def __repr__(self) -> str:
@@ -168,22 +168,22 @@ class Split(list[Row]):
 
 
 class Splits(dict[str, Split]):
-    """The splits of a dataset by name; shown in one line each."""
+    """The splits of a dataset by name; the repr shows a line for each."""
 
     def __repr__(self) -> str:
         return "\n".join(f"{name}: {split!r}" for name, split in self.items())
 
 
 def _overrides(settings: Mapping[str, Any] | None) -> list[str]:
-    """As `--set` takes them; JSON is YAML too."""
+    """The settings as arguments for `--set`; JSON is valid YAML."""
     try:
         return [f"{key}={json.dumps(value, ensure_ascii=False, default=_plain)}" for key, value in (settings or {}).items()]
     except TypeError as error:
-        raise ConfigError(f"settings: {error}. Values are texts, numbers, true, false, None, lists and dictionaries.") from None
+        raise ConfigError(f"settings: {error}. Values must be strings, numbers, booleans, None, lists or dictionaries.") from None
 
 
 def _plain(value: Any) -> Any:
-    """What JSON lacks: numbers and arrays of NumPy and torch, and paths."""
+    """Convert types that JSON lacks: numbers and arrays of NumPy and torch, and paths."""
     if hasattr(value, "tolist"):
         return value.tolist()
     if isinstance(value, Path):
@@ -211,7 +211,7 @@ def _data(source: str) -> "NamedData | FileData":
 
 
 def _cell(text: str) -> str:
-    """Escaped for HTML, and only its beginning where it is long."""
+    """The text escaped for HTML, and truncated if it is long."""
     from html import escape
 
     return escape(text if len(text) <= SHOWN_CHARACTERS else f"{text[:SHOWN_CHARACTERS]} ...")

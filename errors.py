@@ -1,12 +1,12 @@
 """Errors that are reported to the user in one paragraph.
 
     UserError               reported in one paragraph, without a traceback
-    ├── ConfigError         a recipe that cannot be read, or that makes no sense
-    ├── DataError           a data file that is missing, malformed or not matching its checksum
-    ├── RunError            a run directory that is missing, damaged or does not fit
-    │   └── TakenError      a run that another process trains, or has trained meanwhile
-    ├── DeviceError         a device that is not there, or has too little memory or disk
-    ├── TrainingError       training that cannot continue, such as a loss that is not finite
+    ├── ConfigError         a recipe that cannot be read or is invalid
+    ├── DataError           a data file that is missing or malformed, or does not match its checksum
+    ├── RunError            a run directory that is missing, damaged or incompatible
+    │   └── TakenError      a run that another process is training, or has finished
+    ├── DeviceError         a device that is absent, or has too little memory or disk space
+    ├── TrainingError       training that cannot continue, such as after a non-finite loss
     └── MissingExtraError   an optional dependency that is not installed
 """
 
@@ -14,33 +14,33 @@ from typing import ClassVar
 
 
 class UserError(Exception):
-    """Says what is wrong, where, and what to do; the command prints it and ends with `exit_code`."""
+    """Its message says what is wrong, where, and what to do; the command prints it and exits with `exit_code`."""
 
     exit_code: ClassVar[int] = 2
 
 
 class ConfigError(UserError):
-    """A recipe that cannot be read, or that makes no sense."""
+    """A recipe that cannot be read or is invalid."""
 
 
 class DataError(UserError):
-    """A data file that is missing, malformed or not matching its checksum."""
+    """A data file that is missing or malformed, or does not match its checksum."""
 
 
 class RunError(UserError):
-    """A run directory that is missing, damaged or does not fit."""
+    """A run directory that is missing, damaged or incompatible."""
 
 
 class TakenError(RunError):
-    """A run that another process trains, or has trained meanwhile."""
+    """A run that another process is training, or has finished."""
 
 
 class DeviceError(UserError):
-    """A device that is not there, or has too little memory or disk."""
+    """A device that is absent, or has too little memory or disk space."""
 
 
 class TrainingError(UserError):
-    """Training that cannot continue, such as a loss that is not finite."""
+    """Training that cannot continue, such as after a non-finite loss."""
 
     exit_code: ClassVar[int] = 1
 
@@ -50,4 +50,4 @@ class MissingExtraError(UserError):
 
 
 class Preempted(SystemExit):
-    """A scheduler ends the process (SIGTERM, SIGUSR1); the same command, run again, goes on where it stopped."""
+    """A scheduler stops the process (SIGTERM, SIGUSR1); running the same command again resumes it."""

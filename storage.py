@@ -1,13 +1,11 @@
-"""Files and folders that are either complete or absent, and JSON that is what it was written as.
+"""Atomic writes of files and folders, and strict JSON.
 
-A file is written under a temporary name, flushed to the disk and renamed into place, so that a hard link to the old file keeps the old
-content. A folder is sealed by a manifest, written last, that lists the size and SHA-256 of each of its files; `write_folder` also renames
-the sealed folder into place once.
+A file is written under a temporary name, flushed to disk and renamed into place; a hard link to the old file keeps the old content. A
+folder is sealed by a manifest, written last, that lists the size and SHA-256 of each file; `write_folder` also renames the sealed folder
+into place.
 
-`cache_folder` is where a user's programs keep such files.
-
-Nothing is written through a link: a folder that came from somebody else could have a file changed that is not in it. Callers resolve the
-folder that their user named, so that only links inside it count.
+Nothing is written through links: a folder from somebody else could otherwise redirect writes to files outside it. Callers resolve the
+folder that the user named, so that only links inside it count.
 """
 
 import errno
@@ -30,11 +28,11 @@ from typing import IO, Any
 MANIFEST = "manifest.json"
 _NUMBERS = itertools.count()
 _LARGEST = 2**63 - 1
-"""Of whole numbers in JSON: what is larger is no count of anything, and neither NumPy nor a float may be able to represent it."""
+"""Largest whole number in JSON: a larger one cannot be a count, and NumPy or a float may not be able to represent it."""
 
 
 def cache_folder() -> Path | None:
-    """The folder in which programs of this user keep what can be fetched or made again; None for a user without a home."""
+    """The user's cache folder; None for a user without a home folder."""
     try:
         if sys.platform == "win32":
             return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
@@ -46,18 +44,18 @@ def cache_folder() -> Path | None:
 
 
 class LinkError(OSError):
-    """Something that was to be written is a link, or lies behind one; `strerror` is a sentence without its subject, `filename` the link."""
+    """A path to be written is a link or lies behind one; `strerror` is a sentence without its subject, `filename` the link."""
 
 
 def refuse_links(path: Path) -> None:
-    """Raises LinkError where `path`, or a folder on the way to it, is a link."""
+    """Raises LinkError if `path` or one of its parent folders is a link."""
     link = next((part for part in (*reversed(path.parents), path) if part.is_symlink()), None)
     if link is not None:
         raise LinkError(errno.ELOOP, f"is a link to {link.readlink()}", str(link))
 
 
 def find_link(folder: Path) -> Path | None:
-    """A link inside a folder, at any depth; None where there is none."""
+    """A link inside a folder, at any depth; None if there is none."""
     for parent, folders, files in os.walk(folder):
         for name in (*folders, *files):
             if (path := Path(parent, name)).is_symlink():
@@ -66,13 +64,13 @@ def find_link(folder: Path) -> Path | None:
 
 
 def make_folder(path: Path) -> None:
-    """Make a folder, and those above it, where they are missing. Raises OSError."""
+    """Create a folder and its parents if they are missing. Raises OSError."""
     refuse_links(path)
     path.mkdir(parents=True, exist_ok=True)
 
 
 def write_file(path: Path, content: bytes | Iterable[bytes]) -> None:
-    """Write a file, at once or part by part, so that a reader, or a process that is killed, finds the old file or the new one.
+    """Write a file, whole or in parts. Readers see the old file or the new one, even if the process is killed.
 
     Raises OSError.
     """
@@ -91,31 +89,31 @@ def write_file(path: Path, content: bytes | Iterable[bytes]) -> None:
 
 
 def _open_temporary(folder: Path) -> tuple[Path, IO[bytes]]:
-    """A new file. Without the name of the one that it becomes, no program that watches the folder takes it for a real one."""
+    """Create a temporary file. Its name does not resemble the final one, so programs that watch the folder ignore it."""
     while True:
         path = folder / f".tmp-{os.getpid()}-{next(_NUMBERS)}"
-        with suppress(FileExistsError):  # left by a killed process of the same number
+        with suppress(FileExistsError):  # left by a killed process with the same id
             return path, path.open("xb")
 
 
 def cut_file(path: Path, length: int) -> None:
-    """Keep the first `length` bytes of a file, as a file of its own. Raises OSError."""
+    """Truncate a file to `length` bytes by rewriting it, which leaves hard links to it unchanged. Raises OSError."""
     with path.open("rb") as file:
         content = file.read(length)
     write_file(path, content)
 
 
 def remove(path: Path) -> None:
-    """Remove a file, a link (not what it leads to) or a folder with all that is in it. Raises OSError.
+    """Remove a file, a link (not its target) or a folder with its content. Raises OSError.
 
-    A folder is hidden first, so that nobody finds half of it.
+    A folder is renamed first, so that nobody finds it partly removed.
     """
     refuse_links(path.parent)
     if path.is_symlink() or not path.is_dir():
         path.unlink(missing_ok=True)
         return
     hidden = path.with_name(f".{path.name}.tmp-{os.getpid()}-{socket.gethostname()}-old")
-    _delete(hidden)  # left by a killed process of the same number
+    _delete(hidden)  # left by a killed process with the same id
     path.rename(hidden)
     _delete(hidden)
 
@@ -128,7 +126,7 @@ def _delete(path: Path) -> None:
 
 
 def read_file(path: Path) -> bytes:
-    """All bytes of a file. Raises OSError, also for a pipe or a device, which may never end."""
+    """Read a whole file. Raises OSError, also for pipes and devices, which may never end."""
     mode = path.stat().st_mode
     if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
         raise OSError(errno.EINVAL, "Not a file", str(path))
@@ -136,9 +134,9 @@ def read_file(path: Path) -> bytes:
 
 
 def release(array: Any) -> None:
-    """Take the pages of a read-only memory map out of memory, which come back where they are read again; other arrays stay as they are.
+    """Release the pages of a read-only memory map; they are loaded again when read. Other arrays are left alone.
 
-    Otherwise a map that is read from one end to the other counts as memory of this process as a whole.
+    Otherwise reading a whole map makes all of it count as memory of this process.
     """
     while array is not None and not isinstance(array, mmap.mmap):
         array = getattr(array, "base", None)
@@ -147,17 +145,17 @@ def release(array: Any) -> None:
 
 
 def read_json(path: Path) -> Any:
-    """What a file of JSON holds. Raises OSError, and ValueError where it is no JSON that this package would write."""
+    """Read a JSON file. Raises OSError, and ValueError if `parse_json` refuses it."""
     return parse_json(read_file(path))
 
 
 def parse_json(content: bytes) -> Any:
-    """JSON in UTF-8. Raises ValueError also for a key that occurs twice, a number that is not finite or has more than 64 bits, half of a
-    surrogate pair, and nesting without end.
+    """Parse JSON in UTF-8. Raises ValueError also for duplicate keys, numbers that are not finite or exceed 64 bits, unpaired surrogates,
+    and excessive nesting.
     """
     text = content.decode("utf-8")
     try:
-        read = json.loads(text, object_pairs_hook=_no_key_twice, parse_int=_whole_number, parse_float=_number,
+        read = json.loads(text, object_pairs_hook=_unique_keys, parse_int=_whole_number, parse_float=_number,
                           parse_constant=_refuse_number)
         if "\\u" in text:
             json.dumps(read, ensure_ascii=False).encode("utf-8")
@@ -166,10 +164,10 @@ def parse_json(content: bytes) -> Any:
     return read
 
 
-def _no_key_twice(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     keys = dict(pairs)
     if len(keys) < len(pairs):
-        raise ValueError("it has a key twice")
+        raise ValueError("it has a duplicate key")
     return keys
 
 
@@ -188,25 +186,25 @@ def _refuse_number(text: str) -> Any:
 
 
 def sync_folder(folder: Path) -> None:
-    """Make sure that the names in `folder` survive a power cut; Windows has no such call and does not need it."""
+    """Make sure that the file names in `folder` survive a power cut; Windows has no such call and does not need it."""
     if os.name == "nt":
         return
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     except OSError as error:
-        if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # some network file systems cannot
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # unsupported by some network file systems
             raise
     finally:
         os.close(descriptor)
 
 
 def write_folder(path: Path, fill: Callable[[Path], object]) -> None:
-    """Let `fill` write files into a hidden folder, seal it, and rename it to `path`, in place of what is there. Raises OSError."""
+    """Let `fill` write files into a hidden folder, seal it, and rename it to `path`, replacing an existing folder. Raises OSError."""
     refuse_links(path.parent)
     temporary = path.with_name(f".{path.name}.tmp-{os.getpid()}-{socket.gethostname()}")
     try:
-        _delete(temporary)  # left by a killed process of the same number
+        _delete(temporary)  # left by a killed process with the same id
         temporary.mkdir(parents=True)
         fill(temporary)
         seal(temporary)
@@ -226,12 +224,12 @@ def seal(folder: Path) -> None:
         if path.is_dir():
             sync_folder(path)
         elif path.name != MANIFEST:
-            files[path.relative_to(folder).as_posix()] = _flushed(path)
+            files[path.relative_to(folder).as_posix()] = _flush_and_hash(path)
     _write_manifest(folder / MANIFEST, files, {})
 
 
 def write_sealed(folder: Path, files: Mapping[str, bytes], manifest: str, about: Mapping[str, Any]) -> None:
-    """Write files into a folder, which is made where it is missing, and their manifest, with `about` in it, last. Raises OSError."""
+    """Write files into a folder, which is created if missing, and then their manifest, which includes `about`. Raises OSError."""
     make_folder(folder)
     for name, content in files.items():
         write_file(folder / name, content)
@@ -243,14 +241,14 @@ def _write_manifest(path: Path, files: Mapping[str, Any], about: Mapping[str, An
     write_file(path, (json.dumps({**about, "files": files}, ensure_ascii=False, indent=2) + "\n").encode("utf-8"))
 
 
-def _flushed(path: Path) -> dict[str, int | str]:
+def _flush_and_hash(path: Path) -> dict[str, int | str]:
     with path.open("r+b") as file:
         os.fsync(file.fileno())
         return {"bytes": path.stat().st_size, "sha256": hashlib.file_digest(file, "sha256").hexdigest()}
 
 
 def read_manifest(folder: Path, manifest: str = MANIFEST) -> dict[str, Any]:
-    """The manifest of a sealed folder. Raises ValueError, one sentence on what is wrong, where it is missing or damaged."""
+    """The manifest of a sealed folder. Raises ValueError, with a one-sentence message, if it is missing or damaged."""
     path = folder / manifest
     try:
         read = read_json(path)
@@ -265,26 +263,26 @@ def read_manifest(folder: Path, manifest: str = MANIFEST) -> dict[str, Any]:
 
 
 def _is_inside(name: str) -> bool:
-    """Whether a file of a manifest is inside its folder; a manifest may come from a stranger."""
+    """Whether a file in a manifest is inside its folder; the manifest may come from an untrusted source."""
     return not Path(name).is_absolute() and ".." not in Path(name).parts
 
 
 def _is_entry(entry: Any) -> bool:
-    """Whether it is the size and hash of a file, or its hash alone, as older manifests have it."""
+    """Whether this is the size and hash of a file, or only its hash, as in older manifests."""
     size, sha256 = (entry.get("bytes"), entry.get("sha256")) if isinstance(entry, dict) else (0, entry)
     return type(size) is int and size >= 0 and isinstance(sha256, str) and re.fullmatch("[0-9a-f]{64}", sha256) is not None
 
 
 def damage(folder: Path, manifest: str = MANIFEST) -> str | None:
-    """What is wrong with a sealed folder, in one sentence; None where it is as it was written. Reads every byte."""
+    """What is wrong with a sealed folder, in one sentence; None if it is intact. Reads every byte."""
     try:
         files = read_manifest(folder, manifest)["files"]
     except ValueError as error:
         return str(error)
     for name, entry in files.items():
         size, sha256 = (entry["bytes"], entry["sha256"]) if isinstance(entry, dict) else (None, entry)
-        if (wrong := _file_damage(folder / name, size, sha256)) is not None:
-            return wrong
+        if (problem := _file_damage(folder / name, size, sha256)) is not None:
+            return problem
     return None
 
 

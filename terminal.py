@@ -1,4 +1,4 @@
-"""Standard streams that show control characters in data as escapes, such as `\\x1b`, so that no text can steer a terminal."""
+"""Standard streams that escape control characters in data, such as `\\x1b`, so that no text can control the terminal."""
 
 import io
 import os
@@ -9,25 +9,25 @@ from pathlib import Path
 from typing import Any, TextIO
 
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
-"""The controls of ASCII and Latin-1 but for tabs and line feeds."""
+"""Control characters of ASCII and Latin-1 except tabs and line feeds."""
 _LONG_WORD = re.compile(r"\S{400,}")
 LONGEST_MESSAGE = 10_000
-"""Characters of a message: room for dozens of mistakes in a recipe, but not for a data file that is one long cell."""
+"""Maximum characters of a message: enough for dozens of mistakes in a recipe, but not for a data file that is one long cell."""
 
 
 def visible(text: str) -> str:
-    """The text with each control character but tabs and line feeds written as an escape."""
-    return _CONTROLS.sub(lambda found: repr(found[0])[1:-1], text)
+    """The text with control characters escaped, except tabs and line feeds."""
+    return _CONTROLS.sub(lambda match: repr(match[0])[1:-1], text)
 
 
 def on_one_line(text: str) -> str:
-    """The same, with line breaks and tabs as escapes too: one line for each text, and tabs only between columns."""
-    return re.sub(r"[\t\n\u2028\u2029]", lambda found: repr(found[0])[1:-1], visible(text))
+    """The text with control characters, line breaks and tabs escaped: one line per text, and tabs only between columns."""
+    return re.sub(r"[\t\n\u2028\u2029]", lambda match: repr(match[0])[1:-1], visible(text))
 
 
 def shortened(message: str) -> str:
-    """An error or a notice without the middle of words and of lists that are too long to be read, whatever data they quote."""
-    message = _LONG_WORD.sub(lambda found: _both_ends(found[0], 200, 50), message)
+    """A message with the middle of over-long words and of an over-long text left out, whatever data it quotes."""
+    message = _LONG_WORD.sub(lambda match: _both_ends(match[0], 200, 50), message)
     return message if len(message) <= LONGEST_MESSAGE else _both_ends(message, LONGEST_MESSAGE - 1_000, 900)
 
 
@@ -36,13 +36,13 @@ def _both_ends(text: str, first: int, last: int) -> str:
 
 
 def figure(value: float) -> str:
-    """A figure for people: four decimals, none from a thousand on, and from a million on as 1.2e+30, which says all that it tells."""
+    """A number for people: four decimals, none from a thousand on, and three significant digits (1.2e+30) from a million on."""
     size = abs(value)
     return f"{value:.4f}" if size < 1_000 or not isfinite(value) else f"{value:,.0f}" if size < 1_000_000 else f"{value:.3g}"
 
 
 class Screen(io.TextIOWrapper):
-    """A text stream over the bytes of another one that writes everything `visible`; `original` writes as it is."""
+    """A text stream over another stream's bytes that makes all text `visible`; `original` writes unchanged."""
 
     def __init__(self, original: io.TextIOWrapper) -> None:
         original.reconfigure(encoding="utf-8", errors="backslashreplace", write_through=True)
@@ -56,7 +56,7 @@ class Screen(io.TextIOWrapper):
 
 
 def open_streams() -> None:
-    """Make standard input UTF-8 and output a `Screen`; a stream that the caller has closed becomes the null device."""
+    """Set standard input to UTF-8, and wrap the output streams in a `Screen`; a closed stream becomes the null device."""
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
             setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115 (open until the process ends)
@@ -69,5 +69,5 @@ def open_streams() -> None:
 
 
 def drawing_stream(stream: TextIO) -> Any:
-    """The stream for what draws with control sequences of its own, such as a progress bar; its texts must be `visible`."""
+    """The stream for output with its own control sequences, such as progress bars; its texts must be made `visible`."""
     return stream.original if isinstance(stream, Screen) else stream

@@ -1,1 +1,1 @@
-"""What is asked of a model: the loss, the predictions, the metrics; one task per file."""
+"""Tasks, one per file: each defines the loss, the predictions and the metrics."""

@@ -1,4 +1,4 @@
-"""The table of tasks: the class that reads data, states the output, scores and answers, for each section `task:` of a recipe."""
+"""Maps the `task:` section of a recipe to the task's class."""
 
 from typing import assert_never
 
@@ -21,8 +21,8 @@ from ..models.head import Heads
 from .task import Task
 
 
-def task_class(config: TaskConfig) -> type[Task]:  # noqa: PLR0911, one for each task
-    """The class of a task; its module is imported only when it is needed."""
+def task_class(config: TaskConfig) -> type[Task]:  # noqa: PLR0911, one return per task
+    """The class of a task; its module is imported on demand."""
     match config:
         case ClassificationConfig():
             from .classification import Classification
@@ -73,23 +73,23 @@ def task_class(config: TaskConfig) -> type[Task]:  # noqa: PLR0911, one for each
 
 
 def preparation(config: TaskConfig | None) -> Preparation:
-    """How a task reads its data. Raises ConfigError where there is no task."""
-    return task_class(_given(config)).prepare(config)
+    """How a task reads its data. Raises ConfigError if the recipe has no task."""
+    return task_class(_required(config)).prepare(config)
 
 
 def build_task(config: TaskConfig | None, encoding: Encoding) -> Task:
-    """The task over the labels and tokenizers that were learned from the training split."""
-    config = _given(config)
+    """Build the task with labels and tokenizers from the training split."""
+    config = _required(config)
     return task_class(config)(config, encoding)
 
 
 def head_of(config: TaskConfig | None, sizes: SizesData) -> Heads:
-    """The output that a task needs of a model, from sizes alone; None where there is no task."""
+    """The output layer that a task needs, from sizes alone; None without a task."""
     return None if config is None else task_class(config).head_for(config, sizes)
 
 
-def _given(config: TaskConfig | None) -> TaskConfig:
+def _required(config: TaskConfig | None) -> TaskConfig:
     if config is None:
-        raise ConfigError("task: is missing, and without it nothing can be trained or scored; add one, such as "
+        raise ConfigError("task: is missing, so nothing can be trained or scored; add one, such as "
                           "`task: {type: classification}`.")
     return config

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 class Scorer(Protocol):
-    """What a classifier of any generation provides: `scores(**inputs) -> (batch, n_classes)`, and what these scores are."""
+    """The interface of classifiers of every generation: `scores(**inputs) -> (batch, n_classes)`, and the kind of these scores."""
 
     scores_are: str
 
@@ -38,7 +38,7 @@ class Scorer(Protocol):
 
 @runtime_checkable
 class Reporter(Protocol):
-    """A classifier that can report how it came to its predictions, from a trace (batch, ...) that it leaves while it makes them."""
+    """A classifier that can explain its predictions from a trace (batch, ...) that it records while predicting."""
 
     def traced_scores(self, **inputs: Any) -> tuple[FloatArray, Any]: ...
 
@@ -47,9 +47,9 @@ class Reporter(Protocol):
 
 @dataclass(frozen=True)
 class ClassPredictions(Predictions):
-    """Each field is (rows,), `probabilities` (rows, n_classes) or None; `gold` is -1 for labels that training never saw.
+    """Each field is (rows,), `probabilities` (rows, n_classes) or None; `gold` is -1 for labels absent from training.
 
-    `without_rules` is what a network that is fused with rules predicts by itself, None for other models; `trace` is what a `Reporter` left.
+    `without_rules`: the predictions of a network with fused rules by itself, None for other models; `trace`: recorded by a `Reporter`.
     """
 
     gold: IntArray
@@ -62,7 +62,7 @@ class ClassPredictions(Predictions):
 
 
 class Classification(Task):
-    """The task: the head it needs, the loss, the predictions and the metrics."""
+    """The task: its head, loss, predictions and metrics."""
 
     def __init__(self, config: ClassificationConfig, encoding: Encoding) -> None:
         super().__init__(config, encoding)
@@ -70,7 +70,7 @@ class Classification(Task):
 
     @classmethod
     def prepare(cls, config: ClassificationConfig) -> LabelledTexts:
-        """Texts, rows of numbers or pictures with a class each."""
+        """Texts, rows of numbers or pictures, each with a class."""
         if config.numbers is not None:
             return LabelledNumbers(config)
         return LabelledTexts(config) if config.picture is None else LabelledPictures(config)
@@ -82,7 +82,7 @@ class Classification(Task):
         return Head("classes", n_classes, labels=labels)
 
     def objectives(self, model: "nn.Module") -> "list[Objective]":
-        """What is minimised: cross-entropy of the one player, partly to the teacher's classes where it has a teacher."""
+        """Cross-entropy; with a teacher, partly against the teacher's probabilities."""
         from .losses import ClassificationLoss, ImitationLoss, Objective
 
         settings, imitation = ("labels", self.config.label_smoothing, self._class_weights()), getattr(model, "imitation", None)
@@ -95,18 +95,18 @@ class Classification(Task):
         return None if weights is None else [weights.get(label, 1.0) for label in self.labels]
 
     def predict(self, model: Scorer, batch: Batch) -> ClassPredictions:
-        """The most probable class of each row, and the loss that its scores amount to."""
+        """The most probable class of each row, and its loss."""
         return self._predictions(model, batch, _outputs(model, batch.inputs))
 
     def traced(self, model: Scorer, batch: Batch) -> ClassPredictions:
-        """The same, with the trace of a model that can report."""
+        """Like `predict`, with the trace of a model that is a `Reporter`."""
         if not isinstance(model, Reporter):
             return self.predict(model, batch)
         scores, trace = model.traced_scores(**batch.inputs)
         return replace(self._predictions(model, batch, {"scores": scores}), trace=trace)
 
     def model_report(self, model: Any, predictions: ClassPredictions) -> ModelReport | None:
-        """By the trace, where there is one."""
+        """The model's report, if there is a trace."""
         return None if predictions.trace is None else model.report(predictions.trace, predictions.gold)
 
     def _predictions(self, model: Scorer, batch: Batch, outputs: Mapping[str, FloatArray]) -> ClassPredictions:
@@ -120,7 +120,7 @@ class Classification(Task):
         return ClassPredictions(batch.rows, gold, names, probabilities.argmax(axis=1), losses, probabilities, without_rules)
 
     def metrics(self, predictions: ClassPredictions) -> dict[str, float]:
-        """`accuracy`, `f1` (macro), and `loss` (log loss in nats) or, where there are no probabilities, `hinge_loss`."""
+        """`accuracy`, `f1` (macro), and `loss` (log loss in nats) or, without probabilities, `hinge_loss`."""
         loss_name = "loss" if predictions.probabilities is not None else "hinge_loss"
         return {
             loss_name: float(predictions.losses.mean(dtype=np.float64)) if len(predictions.losses) else 0.0,
@@ -130,10 +130,10 @@ class Classification(Task):
         }
 
     def metric_columns(self, predictions: ClassPredictions) -> MetricColumns:
-        """The loss and whether the class is right, each with a one to count rows; the classes, those that training never saw by name."""
-        numbers = {name: number for number, name in enumerate(self.row_labels(predictions))}
+        """The loss and whether the class is right, each with ones that count rows; gold and predicted class ids for F1."""
+        ids = {name: number for number, name in enumerate(self.row_labels(predictions))}
         rows, gold = ones(len(predictions.rows)), predictions.gold.copy()
-        gold[gold < 0] = [numbers[name] for name in _unseen(predictions)]
+        gold[gold < 0] = [ids[name] for name in _unseen(predictions)]
         losses = predictions.losses.astype(np.float64)
         return {
             "loss" if predictions.probabilities is not None else "hinge_loss": ("ratio", {"losses": losses, "rows": rows}),
@@ -143,28 +143,28 @@ class Classification(Task):
         }
 
     def predicted_texts(self, predictions: ClassPredictions) -> list[str]:
-        """The names of the classes."""
+        """The name of each predicted class."""
         return [self.labels[number] for number in predictions.predicted.tolist()]
 
     def row_labels(self, predictions: ClassPredictions) -> tuple[str, ...]:
-        """The classes, and those of gold answers that training never saw."""
+        """The classes, followed by gold labels absent from training."""
         return (*self.labels, *sorted(set(_unseen(predictions))))
 
     def counted_rows(self, predictions: ClassPredictions) -> Mapping[str, BoolArray]:
-        """Accuracy is the share of rows whose class is right; so is that of a fused network without its rules."""
+        """Accuracy is the share of rows whose class is right, for a network with fused rules also without the rules."""
         alone = {} if predictions.without_rules is None else {"accuracy_without_rules": predictions.gold == predictions.without_rules}
         return {"accuracy": predictions.gold == predictions.predicted, **alone}
 
     def baselines(self, predictions: ClassPredictions) -> Mapping[str, float]:
-        """Accuracy of always predicting the most frequent class, and of drawing classes by frequency."""
+        """Accuracy of always predicting the most frequent class, and of sampling classes by frequency."""
         return trivial_accuracies(self.label_counts.tolist(), predictions.gold)
 
     def confusion(self, predictions: ClassPredictions) -> Confusion:
-        """Counts (n_classes, n_classes), gold in rows; classes that training never saw follow by name."""
+        """Counts (n_classes, n_classes), gold in rows; classes absent from training come last, by name."""
         return Confusion.of(self.labels, predictions.gold, predictions.predicted, predictions.gold_names)
 
     def describe(self, predictions: ClassPredictions, place: int, full: bool = False) -> dict[str, Any]:
-        """The class and its probability; in full the probabilities of all classes too, the highest first."""
+        """The class and its probability; with `full` also the probabilities of all classes, highest first."""
         fields: dict[str, Any] = {"prediction": self.labels[predictions.predicted[place]]}
         if predictions.probabilities is None:
             return fields
@@ -177,10 +177,10 @@ class Classification(Task):
 
 
 def _outputs(model: Scorer, inputs: Mapping[str, Any]) -> Mapping[str, FloatArray]:
-    """The scores, and of a network that is fused with rules also those `without_rules`."""
+    """The scores, and for a network with fused rules also those `without_rules`."""
     return model.outputs(**inputs) if hasattr(model, "outputs") else {"scores": model.scores(**inputs)}  # type: ignore[attr-defined]
 
 
 def _unseen(predictions: ClassPredictions) -> list[str]:
-    """The gold labels of the rows whose label training never saw."""
+    """The gold labels of rows whose label is absent from training."""
     return [predictions.gold_names[place] for place in np.flatnonzero(predictions.gold < 0).tolist()]

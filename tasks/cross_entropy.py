@@ -1,4 +1,4 @@
-"""Cross-entropy over a large vocabulary, in two thirds of the time that torch takes on a CPU."""
+"""Cross-entropy over a large vocabulary, in two thirds of torch's time on a CPU."""
 
 from typing import Any
 
@@ -8,10 +8,10 @@ from torch.autograd.function import once_differentiable
 
 
 class SmoothedCrossEntropy(torch.autograd.Function):
-    """Sum of the cross-entropies of all rows with label smoothing, as `functional.cross_entropy` defines it, and which rows are right.
+    """Cross-entropy summed over rows, with label smoothing as in `functional.cross_entropy`, and which rows are right.
 
-    A row whose id is negative counts nothing. With a score for each word of a vocabulary, time goes into the passes over the scores, and
-    torch makes a dozen: smoothing alone adds three tensors of their size. This keeps the probabilities, from which the gradient takes one.
+    Rows with a negative id are ignored. With a large vocabulary the time goes into passes over the scores, of which torch makes a dozen:
+    smoothing alone adds three tensors of their size. This saves the probabilities, from which the gradient needs a single pass.
     """
 
     @staticmethod
@@ -35,12 +35,12 @@ class SmoothedCrossEntropy(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, share: Tensor, _: Any) -> tuple[Tensor, None, None]:  # type: ignore[override]
-        """The gradient of the logits, (n, n_words)."""
+        """The gradient with respect to the logits, (n, n_words)."""
         difference, known = ctx.saved_tensors
         shares = (share * known).unsqueeze(1)
         return torch.addcmul(-ctx.spread * shares, difference, shares), None, None
 
 
 def smoothed_cross_entropy(logits: Tensor, ids: Tensor, smoothing: float) -> tuple[Tensor, Tensor]:
-    """(n, n_words), (n,) -> the sum over all rows with an id, and (n,) whether an id has the highest score"""
+    """(n, n_words), (n,) -> the sum over all rows with an id, and (n,) whether the id has the highest score"""
     return SmoothedCrossEntropy.apply(logits.float(), ids, smoothing)  # type: ignore[return-value]

@@ -1,4 +1,4 @@
-"""Language modelling: the next token of a running text. Numpy only; the loss of networks is in `losses.py`."""
+"""Language modelling: predict the next token of running text. Numpy only; the loss of networks is in `losses.py`."""
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -28,14 +28,14 @@ if TYPE_CHECKING:
     from .losses import Objective
 
 LENGTH = 200
-"""Tokens that are generated where no length is given."""
-HALF = "\ufffd"
-"""What the first bytes of an incomplete character are decoded to."""
+"""Default number of tokens to generate."""
+INCOMPLETE = "\ufffd"
+"""The decoding of an incomplete character's bytes."""
 
 
 @dataclass(frozen=True)
 class BlockPredictions(Predictions):
-    """Sums over the tokens of each block, (rows,): nats, tokens predicted right (-1: not counted), tokens; its share of the raw text."""
+    """Per block, (rows,): nats, correctly predicted tokens (-1: not counted), tokens; and the raw characters and words that it covers."""
 
     losses: FloatArray
     right: IntArray
@@ -45,7 +45,7 @@ class BlockPredictions(Predictions):
 
 
 class LanguageModeling(Task):
-    """The task: the head it needs, the loss, metrics over every token once, and the text that follows a prompt."""
+    """The task: its head, its loss, metrics that count every token once, and text generation."""
 
     predict_options = frozenset({"length", "temperature", "top_k", "top_p"})
 
@@ -65,24 +65,24 @@ class LanguageModeling(Task):
         return Head("vocabulary", n_words, tied=config.tie_embeddings, bias=config.output_bias, multiple=config.pad_vocab_to_multiple_of)
 
     def objectives(self, model: "nn.Module") -> "list[Objective]":
-        """What is minimised: cross-entropy of each token."""
+        """Cross-entropy of each token."""
         from .losses import Objective, TokenLoss
 
         return [Objective("", model, TokenLoss("tokens"))]
 
     def predict(self, model: Any, batch: Batch) -> BlockPredictions:
-        """How probable each token is after those before it."""
+        """The loss of each block: how probable each token is given those before it."""
         values, mask = batch.targets["tokens"]
         if model.scores_are == "log_likelihoods":
             losses = -model.log_likelihoods(**batch.inputs, targets=values, mask=mask).sum(axis=1)
             right = np.full(len(batch), -1)
         else:
-            losses, right = (each.sum(axis=1) for each in model.score_targets(values, mask, **batch.inputs))
+            losses, right = (scores.sum(axis=1) for scores in model.score_targets(values, mask, **batch.inputs))
         characters, words = np.asarray(batch.gold).T
         return BlockPredictions(batch.rows, losses, right, mask.sum(axis=1), characters, words)
 
     def metrics(self, predictions: BlockPredictions) -> dict[str, float]:
-        """`loss` in nats per token, `perplexity` exp(loss), `accuracy` of the most probable token; and, comparable between tokenizers,
+        """`loss` in nats per token, `perplexity` exp(loss), `accuracy` of the most probable token; and, comparable across tokenizers,
         `bits_per_character` and `word_perplexity`: the same nats per character and per word of the raw text.
         """
         nats, tokens = float(predictions.losses.sum()), max(int(predictions.tokens.sum()), 1)
@@ -97,11 +97,11 @@ class LanguageModeling(Task):
 
     @property
     def key_metrics(self) -> tuple[str, ...]:
-        """The loss, and what the field quotes for such tokens."""
+        """The loss, and the metric that is usually quoted for this kind of token."""
         return ("loss", self.config.quoted_metric(self.tokenizer.kind if isinstance(self.tokenizer, TokenSequences) else None))
 
     def metric_columns(self, predictions: BlockPredictions) -> MetricColumns:
-        """Of each block: nats, tokens and those that are right, and its share of the raw text."""
+        """For each block: nats, tokens, correct tokens, and the raw characters and words that it covers."""
         losses, tokens = {"losses": predictions.losses.astype(np.float64)}, {"tokens": compact(predictions.tokens)}
         accuracy: MetricColumns = {}
         if not (predictions.right < 0).any():
@@ -115,7 +115,7 @@ class LanguageModeling(Task):
         }
 
     def row_texts(self, predictions: BlockPredictions, split: Split) -> RowTexts:
-        """The text of each block, so that runs with other blocks, or a tokenizer that cuts them elsewhere, have other rows."""
+        """The text of each block, so that runs with other blocks or another tokenizer have different rows."""
         assert isinstance(split, TokenStream) and isinstance(self.tokenizer, TokenSequences)
         texts = [self.tokenizer.decode(split.block(row).tolist()) for row in predictions.rows.tolist()]
         return RowTexts(texts, texts, [""] * len(texts))
@@ -131,7 +131,7 @@ class LanguageModeling(Task):
 
     def answers(self, model: Any, encoding: Encoding, chunks: Iterable[Sequence[str]], options: PredictOptions,
                 explain: Explain = lambda *_: None) -> Iterator[StreamedAnswer]:
-        """The text that follows each prompt."""
+        """Generate a continuation of each prompt."""
         tokenizer = encoding.tokenizer
         assert isinstance(tokenizer, TokenSequences)
         sampling, most = options.sampling() or Sampling(seed=options.seed), options.length or LENGTH
@@ -141,22 +141,22 @@ class LanguageModeling(Task):
 
 
 def pieces(decode: Callable[[Sequence[int]], str], before: Sequence[int], ids: Iterable[int]) -> Iterator[str]:
-    """The text of `ids` as they come; joined, it is what `decode` adds for them to the text of `before`.
+    """Stream the text of `ids`; joined, the pieces are the text that `decode` appends for them to that of `before`.
 
-    A token's text depends on the token right before it (is there a space between the two?), and a character may be spread over several
-    tokens; on nothing further back, so only the last piece is decoded again.
+    A token's text depends on the token before it (is there a space between the two?), and a character may span several tokens. It depends
+    on nothing further back, so only the last piece is decoded again.
     """
-    known, new = list(before[-1:]), []
+    context, new = list(before[-1:]), []
     for number in ids:
         new.append(number)
-        text = decode([*known, *new])
-        if not text.endswith(HALF):
-            yield text[len(decode(known)) :]
-            known, new = new, []
+        text = decode([*context, *new])
+        if not text.endswith(INCOMPLETE):
+            yield text[len(decode(context)) :]
+            context, new = new, []
     if new:
-        yield decode([*known, *new])[len(decode(known)) :]
+        yield decode([*context, *new])[len(decode(context)) :]
 
 
 def _exp(nats: float) -> float:
-    """exp, without an overflow where a model is very wrong."""
+    """exp, clipped to avoid overflow."""
     return math.exp(min(nats, LARGEST_EXPONENT))

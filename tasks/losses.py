@@ -1,4 +1,4 @@
-"""The losses that networks are trained by: sums and their counts, never a mean of means."""
+"""Training losses of networks: sums and counts, never a mean of means."""
 
 import math
 from abc import ABC, abstractmethod
@@ -19,7 +19,7 @@ from ..models.layers.crf import Crf
 from .cross_entropy import smoothed_cross_entropy
 
 Ratio = tuple[Tensor, Tensor]
-"""A sum and what it is divided by, both still on the device; sums of ratios stay exact over batches and ranks."""
+"""A sum and its divisor, both still on the device; they add up exactly over batches and ranks."""
 
 
 Targets = Mapping[str, Target]
@@ -30,8 +30,8 @@ Forward = Callable[..., Any]
 
 @dataclass(frozen=True)
 class Objective:
-    """One player: a name (empty where there is only one), the module that learns, its loss, its optimiser (by default the recipe's),
-    and how many updates there are for each of its steps.
+    """One player: its name (empty for a single player), its module, its loss, its optimiser (by default the recipe's), and the number of
+    updates per step of this player.
     """
 
     name: str
@@ -42,22 +42,22 @@ class Objective:
 
 
 class Loss(ABC):
-    """A loss as a sum and its count, or several of them that are minimised together."""
+    """A loss as a sum and its count, or several such terms that are minimised together."""
 
     terms: ClassVar[tuple[str, ...]] = ("loss",)
-    """The names, among what `sums` returns, of what is minimised; each is divided by its own count."""
+    """The names, among those that `sums` returns, of the minimised terms; each is divided by its own count."""
 
     @abstractmethod
     def count(self, targets: Targets) -> Tensor:
-        """What the sum is divided by; (terms,) where there are several."""
+        """The divisor of the sum; (terms,) for several terms."""
 
     @abstractmethod
     def sums(self, module: Forward, inputs: Mapping[str, Any], targets: Targets, count: Tensor, step: int) -> dict[str, Ratio]:
-        """`loss` (with its graph) and other figures of one micro-batch, each as a sum and its count; `count` is that of `targets`."""
+        """`loss` (with its graph) and other figures of one micro-batch, each as a sum and its count; `count` is `self.count(targets)`."""
 
 
 NO_TARGET = -1
-"""The id that cross-entropy ignores; ids are set to it where the mask is false."""
+"""The id that cross-entropy ignores, for positions where the mask is false."""
 
 
 class ClassificationLoss(Loss):
@@ -68,14 +68,14 @@ class ClassificationLoss(Loss):
         self.class_weights = None if class_weights is None else torch.tensor(class_weights)
 
     def count(self, targets: Targets) -> Tensor:
-        """What the sum is divided by: the rows with a label, each by the weight of its class."""
+        """The number of rows with a label, weighted by class."""
         labels, known = targets[self.target]
         if self.class_weights is None:
             return known.sum()
         return self.class_weights.to(labels.device)[labels[known]].sum()
 
     def sums(self, module: Forward, inputs: Mapping[str, Any], targets: Targets, count: Tensor, step: int) -> dict[str, Ratio]:
-        """`loss` (with its graph) and `accuracy` of one micro-batch, each as a sum and its count; `count` is that of `targets`."""
+        """`loss` (with its graph) and `accuracy` of one micro-batch, each as a sum and its count; `count` is `self.count(targets)`."""
         return self._sums(module(**inputs).float(), targets, count)
 
     def _sums(self, logits: Tensor, targets: Targets, count: Tensor) -> dict[str, Ratio]:
@@ -94,18 +94,18 @@ class ClassificationLoss(Loss):
 
 
 class ImitationLoss(ClassificationLoss):
-    """That loss and the cross-entropy to the probabilities of a teacher, which the network gives beside its scores (Hu et al. 2016)."""
+    """Adds cross-entropy against the probabilities of a teacher, which the network returns beside its scores (Hu et al. 2016)."""
 
     def __init__(self, target: str, label_smoothing: float, class_weights: list[float] | None, imitation: Callable[[int], float]) -> None:
         super().__init__(target, label_smoothing, class_weights)
         self.imitation = imitation
 
     def sums(self, module: Forward, inputs: Mapping[str, Any], targets: Targets, count: Tensor, step: int) -> dict[str, Ratio]:
-        """`loss` (with its graph), (1 - share) of the gold classes and the teacher's share of its own; and `accuracy`."""
-        given, share = module(**inputs), self.imitation(step)
-        logits, known = given["scores"].float(), targets[self.target].mask
+        """`loss` (with its graph), of the gold classes with weight 1 - share and of the teacher with weight share; and `accuracy`."""
+        outputs, share = module(**inputs), self.imitation(step)
+        logits, known = outputs["scores"].float(), targets[self.target].mask
         weights = self._weights_on(logits.device)
-        imitated = functional.cross_entropy(logits, given["teacher"].float().exp(), weights, reduction="none")
+        imitated = functional.cross_entropy(logits, outputs["teacher"].float().exp(), weights, reduction="none")
         sums = self._sums(logits, targets, count)
         return sums | {"loss": ((1 - share) * sums["loss"][0] + share * imitated.masked_fill(~known, 0).sum(), count)}
 
@@ -117,7 +117,7 @@ class SquaredError(Loss):
         self.target = target
 
     def count(self, targets: Targets) -> Tensor:
-        """Rows with a number."""
+        """The number of rows with a target."""
         return targets[self.target].mask.sum()
 
     def sums(self, module: Forward, inputs: Mapping[str, Any], targets: Targets, count: Tensor, step: int) -> dict[str, Ratio]:
@@ -128,13 +128,13 @@ class SquaredError(Loss):
 
 
 class TokenLoss(Loss):
-    """Cross-entropy of each token by itself: of its tag, or of the token itself in a language model."""
+    """Cross-entropy of each token independently: of its tag, or of the token itself in a language model."""
 
     def __init__(self, target: str, label_smoothing: float = 0.0) -> None:
         self.target, self.label_smoothing = target, label_smoothing
 
     def count(self, targets: Targets) -> Tensor:
-        """Tokens that have a target."""
+        """The number of tokens with a target."""
         return targets[self.target].mask.sum()
 
     def sums(self, module: Forward, inputs: Mapping[str, Any], targets: Targets, count: Tensor, step: int) -> dict[str, Ratio]:
@@ -151,16 +151,16 @@ class TokenLoss(Loss):
 
 
 class PretrainingLoss(TokenLoss):
-    """Cross-entropy of each hidden token, and of whether the second text follows the first, added up (Devlin et al. 2019)."""
+    """Masked-token loss plus next-sentence loss (Devlin et al. 2019)."""
 
     terms: ClassVar[tuple[str, ...]] = ("loss", "next_loss")
 
     def count(self, targets: Targets) -> Tensor:
-        """(2,): hidden tokens, and pairs of texts."""
+        """(2,): the numbers of masked tokens and of text pairs."""
         return torch.stack([targets[name].mask.sum() for name in (self.target, "next")])
 
     def sums(self, module: Forward, inputs: Mapping[str, Any], targets: Targets, count: Tensor, step: int) -> dict[str, Ratio]:
-        """`loss` and `accuracy` of the hidden tokens, `next_loss` and `next_accuracy` of the pairs; both losses with their graphs."""
+        """`loss` and `accuracy` of the masked tokens, `next_loss` and `next_accuracy` of the pairs; both losses with their graphs."""
         scores, (n_tokens, n_pairs) = module(**inputs), count
         values, mask = targets[self.target]
         follows, known = targets["next"]
@@ -170,7 +170,7 @@ class PretrainingLoss(TokenLoss):
 
 
 class SequenceLoss(TokenLoss):
-    """Cross-entropy of each target token, with label smoothing, after the gold tokens or some of the model's own."""
+    """Cross-entropy of each target token, with label smoothing and scheduled teacher forcing."""
 
     def __init__(self, target: str, label_smoothing: float, teacher_forcing: TeacherForcingConfig) -> None:
         super().__init__(target, label_smoothing)
@@ -178,18 +178,18 @@ class SequenceLoss(TokenLoss):
 
     def sums(self, module: Forward, inputs: Mapping[str, Any], targets: Targets, count: Tensor, step: int) -> dict[str, Ratio]:
         """`loss` (with its graph) and `accuracy` of one micro-batch."""
-        given, ids = self._asked(inputs, targets, step)
-        return self._scored(module(**given), ids, count)
+        model_inputs, ids = self._prepared(inputs, targets, step)
+        return self._scored(module(**model_inputs), ids, count)
 
-    def _asked(self, inputs: Mapping[str, Any], targets: Targets, step: int) -> tuple[dict[str, Any], Tensor]:
-        """The inputs of the model, and the gold id at each place that it gives scores for."""
+    def _prepared(self, inputs: Mapping[str, Any], targets: Targets, step: int) -> tuple[dict[str, Any], Tensor]:
+        """The model's inputs, and the gold id at each position that it scores."""
         values, mask = targets[self.target]
-        given = {**inputs, "teacher_forcing": teacher_forcing_share(self.teacher_forcing, step)}
+        model_inputs = {**inputs, "teacher_forcing": teacher_forcing_share(self.teacher_forcing, step)}
         ids = values.masked_fill(~mask, NO_TARGET).flatten()
-        if values.device.type == "cpu":  # elsewhere, asking where there is padding would make the program wait for the device
-            given["asked"] = mask.flatten().nonzero().squeeze(1)
-            ids = ids[given["asked"]]
-        return given, ids
+        if values.device.type == "cpu":  # on other devices, locating the padding would force a synchronisation
+            model_inputs["asked"] = mask.flatten().nonzero().squeeze(1)
+            ids = ids[model_inputs["asked"]]
+        return model_inputs, ids
 
     def _scored(self, scores: Tensor, ids: Tensor, count: Tensor) -> dict[str, Ratio]:
         loss, right = smoothed_cross_entropy(scores.flatten(0, -2), ids, self.label_smoothing)
@@ -197,8 +197,8 @@ class SequenceLoss(TokenLoss):
 
 
 class VariationalLoss(SequenceLoss):
-    """That loss and the weighed divergence of the codes from the normal distribution, added up and divided by the tokens (Kingma and
-    Welling 2014).
+    """Reconstruction loss plus the weighted KL divergence of the codes from the normal distribution, divided by the number of tokens
+    (Kingma and Welling 2014).
     """
 
     def __init__(self, target: str, label_smoothing: float, teacher_forcing: TeacherForcingConfig, config: VariationalConfig) -> None:
@@ -206,22 +206,22 @@ class VariationalLoss(SequenceLoss):
         self.config = config
 
     def sums(self, module: Forward, inputs: Mapping[str, Any], targets: Targets, count: Tensor, step: int) -> dict[str, Ratio]:
-        """`loss` (with its graph) and its parts: `reconstruction_loss`, by token too, and `kl` by text, as it is, without its weight."""
-        given, ids = self._asked(inputs, targets, step)
-        found, texts = module(**given), targets[self.target].mask.any(dim=1)
-        sums = self._scored(found["scores"], ids, count)
-        nats = found["divergence"].float() * texts.unsqueeze(1)  # (batch, d_code)
+        """`loss` (with its graph) and its parts: `reconstruction_loss`, also per token, and the unweighted `kl` per text."""
+        model_inputs, ids = self._prepared(inputs, targets, step)
+        outputs, texts = module(**model_inputs), targets[self.target].mask.any(dim=1)
+        sums = self._scored(outputs["scores"], ids, count)
+        nats = outputs["divergence"].float() * texts.unsqueeze(1)  # (batch, d_code)
         cost = kl_weight(self.config, step) * (nats.clamp(min=self.config.free_bits) * texts.unsqueeze(1)).sum()
         return {**sums, "loss": (sums["loss"][0] + cost, count), "reconstruction_loss": sums["loss"], "kl": (nats.sum(), texts.sum())}
 
 
 def kl_weight(config: VariationalConfig, step: int) -> float:
-    """The weight of the divergence at a step, counted from 1."""
+    """The weight of the KL divergence at a step, counted from 1."""
     return config.kl_weight * min(1.0, step / config.kl_annealing_steps if config.kl_annealing_steps else 1.0)
 
 
 def teacher_forcing_share(config: TeacherForcingConfig, step: int) -> float:
-    """The share of places that are given the right token before them at a step, counted from 1 (Bengio et al. 2015)."""
+    """The share of positions that receive the gold previous token at a step, counted from 1 (Bengio et al. 2015)."""
     match config.type:
         case "constant":
             return config.share
@@ -234,17 +234,17 @@ def teacher_forcing_share(config: TeacherForcingConfig, step: int) -> float:
 
 
 class CrfLoss(Loss):
-    """Negative log-likelihood of each sentence's tags together, divided by its tokens."""
+    """Negative log-likelihood of each sentence's tag sequence, divided by the number of tokens."""
 
     def __init__(self, target: str, crf: Crf) -> None:
         self.target, self.crf = target, crf
 
     def count(self, targets: Targets) -> Tensor:
-        """Tokens with a tag."""
+        """The number of tokens with a tag."""
         return targets[self.target].mask.sum()
 
     def sums(self, module: Forward, inputs: Mapping[str, Any], targets: Targets, count: Tensor, step: int) -> dict[str, Ratio]:
-        """`loss` (with its graph) of one micro-batch, and `accuracy` of its tokens each by itself, which costs no search."""
+        """`loss` (with its graph) of one micro-batch, and `accuracy` of each token's best tag by itself, without Viterbi search."""
         values, mask = targets[self.target]
         tags = values.masked_fill(~mask, NO_TARGET)
         emissions = module(**inputs).float()  # (batch, seq, n_tags)
@@ -254,20 +254,20 @@ class CrfLoss(Loss):
 
 
 class TreeLoss(Loss):
-    """Cross-entropy of the head of each word, and of its relation to the right head, both summed over words."""
+    """Cross-entropy of each word's head, and of its relation to the gold head, both summed over words."""
 
     def __init__(self, output: TreeOutput) -> None:
         self.output = output
 
     def count(self, targets: Targets) -> Tensor:
-        """Words with a head."""
+        """The number of words with a head."""
         return targets["heads"].mask.sum()
 
     def sums(self, module: Forward, inputs: Mapping[str, Any], targets: Targets, count: Tensor, step: int) -> dict[str, Ratio]:
-        """`loss` (with its graph) of one micro-batch, and `uas` of heads each by itself, which costs no search."""
-        given, (heads, real) = module(**inputs), targets["heads"]
-        arcs, gold = given["arcs"].float()[real], heads[real]
-        relations = self.output.relation_scores(given["dependents"], given["heads"], heads.clamp(min=0), real).float()
+        """`loss` (with its graph) of one micro-batch, and `uas` of each word's best head by itself, without a search for the best tree."""
+        outputs, (heads, real) = module(**inputs), targets["heads"]
+        arcs, gold = outputs["arcs"].float()[real], heads[real]
+        relations = self.output.relation_scores(outputs["dependents"], outputs["heads"], heads.clamp(min=0), real).float()
         known = targets["relations"].values.masked_fill(~targets["relations"].mask, NO_TARGET)[real]
         loss = functional.cross_entropy(arcs, gold, reduction="sum")
         loss = loss + functional.cross_entropy(relations, known, reduction="sum", ignore_index=NO_TARGET)
@@ -275,16 +275,16 @@ class TreeLoss(Loss):
 
 
 class NegativeSamplingLoss(Loss):
-    """For each word that is near another, its logistic loss and that of `negatives` words that are drawn (Mikolov et al. 2013).
+    """Logistic loss of each word in a context and of `negatives` sampled words (Mikolov et al. 2013).
 
-    Of more words that are drawn, each counts the less.
+    If more words are sampled, each gets a smaller weight.
     """
 
     def __init__(self, target: str, negatives: int) -> None:
         self.target, self.negatives = target, negatives
 
     def count(self, targets: Targets) -> Tensor:
-        """Examples: pairs of words, or words with a window."""
+        """The number of examples: pairs of words, or words with a window."""
         return targets[self.target].mask.sum()
 
     def sums(self, module: Forward, inputs: Mapping[str, Any], targets: Targets, count: Tensor, step: int) -> dict[str, Ratio]:

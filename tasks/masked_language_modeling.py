@@ -1,4 +1,4 @@
-"""Masked language modelling: hidden tokens from what stands on both sides of them. Numpy only; the loss is in `losses.py`."""
+"""Masked language modelling: predict masked tokens from the context on both sides. Numpy only; the loss is in `losses.py`."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -28,13 +28,13 @@ if TYPE_CHECKING:
     from .losses import Objective
 
 BEST = 5
-"""Tokens that are named for each [MASK]."""
+"""Number of tokens to list for each [MASK]."""
 
 
 @dataclass(frozen=True)
 class MaskedPredictions(Predictions):
-    """Sums over the hidden tokens of each row, (rows,): nats, tokens predicted right, hidden tokens; and where rows are pairs of texts, the
-    nats of whether the second follows, and whether that is right.
+    """Sums over the masked tokens of each row, (rows,): nats, correct tokens, masked tokens; and for pairs of texts the nats of the
+    next-sentence prediction, and whether it is right.
     """
 
     losses: FloatArray
@@ -45,7 +45,7 @@ class MaskedPredictions(Predictions):
 
 
 class MaskedLanguageModeling(Task):
-    """The task: the head it needs, the loss, metrics over the hidden tokens, and texts with [MASK] filled in."""
+    """The task: its head, its loss, metrics over masked tokens, and filling in [MASK]."""
 
     def __init__(self, config: MaskedLanguageModelingConfig, encoding: Encoding) -> None:
         super().__init__(config, encoding)
@@ -53,12 +53,12 @@ class MaskedLanguageModeling(Task):
 
     @classmethod
     def prepare(cls, config: MaskedLanguageModelingConfig) -> MaskedTexts:
-        """Texts, or pairs of their parts, with hidden tokens."""
+        """Texts, or pairs of their parts, with masked tokens."""
         return TextPartPairs(config) if config.next_sentence else MaskedTexts(config)
 
     @classmethod
     def head_for(cls, config: MaskedLanguageModelingConfig, sizes: SizesData, labels: tuple[str, ...] = ()) -> Heads:
-        """One score for each word of the vocabulary at each hidden token, two for each pair of texts, or both by name."""
+        """One score for each word of the vocabulary at each masked token, two for each pair of texts, or both by name."""
         pairs = Head("classes", 2)
         if not config.mask_probability:
             return pairs
@@ -67,7 +67,7 @@ class MaskedLanguageModeling(Task):
         return {"tokens": tokens, "next": pairs} if config.next_sentence else tokens
 
     def objectives(self, model: "nn.Module") -> "list[Objective]":
-        """What is minimised: cross-entropy of each hidden token, of whether the second text follows the first, or both."""
+        """Cross-entropy of each masked token, of whether the second text follows the first, or both."""
         from .losses import ClassificationLoss, Objective, PretrainingLoss, TokenLoss
 
         if not self.config.mask_probability:
@@ -75,34 +75,34 @@ class MaskedLanguageModeling(Task):
         return [Objective("", model, PretrainingLoss("tokens") if self.config.next_sentence else TokenLoss("tokens"))]
 
     def predict(self, model: Any, batch: Batch) -> MaskedPredictions:
-        """How probable each hidden token is, and whether the second text follows the first."""
+        """The loss of each masked token, and of whether the second text follows the first."""
         if isinstance(self.head, Mapping):
-            found = model.score_outputs(batch.targets, **batch.inputs)
+            scores = model.score_outputs(batch.targets, **batch.inputs)
         else:
             ((name, target),) = batch.targets.items()
-            found = {name: model.score_targets(*target, **batch.inputs)}
+            scores = {name: model.score_targets(*target, **batch.inputs)}
         sums = np.zeros((3, len(batch)))
-        if "tokens" in found:
+        if "tokens" in scores:
             rows = batch.inputs["asked"] // batch.inputs["tokens"].shape[1]
-            sums = np.stack([np.bincount(rows, each, len(batch)) for each in (*found["tokens"], batch.targets["tokens"].mask)])
+            sums = np.stack([np.bincount(rows, values, len(batch)) for values in (*scores["tokens"], batch.targets["tokens"].mask)])
         right, hidden = sums[1:].astype(np.int64)
-        return MaskedPredictions(batch.rows, sums[0], right, hidden, *found.get("next", ()))
+        return MaskedPredictions(batch.rows, sums[0], right, hidden, *scores.get("next", ()))
 
     def metrics(self, predictions: MaskedPredictions) -> dict[str, float]:
-        """`loss` in nats per hidden token, `perplexity` exp(loss), `accuracy` of the most probable token; `next_loss` in nats per pair of
-        texts and `next_accuracy`, which are `loss` and `accuracy` where no token is hidden.
+        """`loss` in nats per masked token, `perplexity` exp(loss), `accuracy` of the most probable token; `next_loss` in nats per pair of
+        texts and `next_accuracy`, which are named `loss` and `accuracy` if no token is masked.
         """
-        values = {name: columns for name, (_, columns) in self.metric_columns(predictions).items()}
-        sums = {name: np.array([float(column.sum()) for column in columns.values()]) for name, columns in values.items()}
-        return {name: float((exp_ratio if name == "perplexity" else ratio)(each)) for name, each in sums.items()}
+        sums = {name: np.array([float(column.sum()) for column in columns.values()])
+                for name, (_, columns) in self.metric_columns(predictions).items()}
+        return {name: float((exp_ratio if name == "perplexity" else ratio)(totals)) for name, totals in sums.items()}
 
     @property
     def key_metrics(self) -> tuple[str, ...]:
-        """Those of hidden tokens, and how often it is known whether the second text follows."""
+        """Loss, perplexity and accuracy of masked tokens, and next-sentence accuracy."""
         return ("loss", "perplexity", "accuracy", "next_accuracy")
 
     def metric_columns(self, predictions: MaskedPredictions) -> MetricColumns:
-        """Of each row: nats, hidden tokens, and those that are right; the same of pairs of texts."""
+        """For each row: nats, masked tokens and correct ones; and likewise for pairs of texts."""
         columns: MetricColumns = {}
         if self.config.mask_probability:
             losses, hidden = {"losses": predictions.losses.astype(np.float64)}, {"tokens": compact(predictions.hidden)}
@@ -115,14 +115,14 @@ class MaskedLanguageModeling(Task):
         return columns
 
     def row_texts(self, predictions: MaskedPredictions, split: Split) -> RowTexts:
-        """The tokens of each row and which of them are hidden, so that runs with other masks or another tokenizer have other rows."""
+        """The masked tokens of each row and their answers, so that runs with other masks or another tokenizer have different rows."""
         assert isinstance(split, MaskedSplit) and isinstance(self.tokenizer, TokenSequences)
-        seen, answers = [], []
+        texts, answers = [], []
         for row in predictions.rows.tolist():
             batch = split.batch(np.array([row]), frozenset({"tokens"}))
-            seen.append(" ".join(self.tokenizer.tokens(batch.inputs["tokens"][0])))
+            texts.append(" ".join(self.tokenizer.tokens(batch.inputs["tokens"][0])))
             answers.append(" ".join(self.tokenizer.tokens(batch.targets["tokens"].values)) if "tokens" in batch.targets else "")
-        return RowTexts(seen, answers, [""] * len(seen))
+        return RowTexts(texts, answers, [""] * len(texts))
 
     def baselines(self, predictions: MaskedPredictions) -> Mapping[str, float]:
         """Perplexity of a uniform distribution over the vocabulary."""
@@ -130,34 +130,34 @@ class MaskedLanguageModeling(Task):
         return {"uniform": float(self.tokenizer.vocab_size)}
 
     def describe(self, predictions: MaskedPredictions, place: int, full: bool = False) -> dict[str, Any]:
-        """The mean loss of a row's hidden tokens."""
+        """The mean loss of a row's masked tokens."""
         return {"prediction": f"{predictions.losses[place] / max(predictions.hidden[place], 1):.4f} nats per hidden token"}
 
     def answers(self, model: Any, encoding: Encoding, chunks: Iterable[Sequence[str]], options: PredictOptions,
                 explain: Explain = lambda *_: None) -> Iterator[Answer]:
-        """Each text with its [MASK]s filled in, and the most probable tokens of each."""
+        """Each text with its [MASK]s filled in, and the most probable tokens for each mask."""
         for text in chain.from_iterable(chunks):
             yield self._filled(model, text)
 
     def _filled(self, model: Any, text: str) -> Answer:
         assert isinstance(self.tokenizer, TokenSequences)
         if not self.config.mask_probability:
-            return unanswered(text, "this model has not learned to fill in masks, only whether one text follows another")
+            return unanswered(text, "this model cannot fill in masks: it has only learned whether one text follows another")
         ids, name = np.array(with_masks(self.tokenizer, text), dtype=np.int32), SPECIAL_TOKENS[MASK]
-        asked, longest = np.flatnonzero(ids == MASK), model.config.longest_input
-        if not len(asked):
-            return unanswered(text, f"there is no {name} in it to fill in")
+        positions, longest = np.flatnonzero(ids == MASK), model.config.longest_input
+        if not len(positions):
+            return unanswered(text, f"it contains no {name} to fill in")
         if longest is not None and len(ids) > longest:
-            return unanswered(text, f"it has {len(ids):,} tokens, and the model reads {longest:,}")
-        scores = model.outputs(tokens=ids[None], lengths=np.array([len(ids)]), asked=asked)
+            return unanswered(text, f"it has {len(ids):,} tokens, but the model reads at most {longest:,}")
+        scores = model.outputs(tokens=ids[None], lengths=np.array([len(ids)]), asked=positions)
         shares = softmax(scores["tokens" if isinstance(self.head, Mapping) else "scores"])
-        shares[:, : len(SPECIAL_TOKENS)] = 0.0  # no mask is filled in with a special token
+        shares[:, : len(SPECIAL_TOKENS)] = 0.0  # never fill in a special token
         best = np.argsort(-shares, axis=1, kind="stable")[:, :BEST]
-        ids[asked] = best[:, 0]
+        ids[positions] = best[:, 0]
         prediction = self.tokenizer.decode(ids)
         masks = [[(token.strip(), float(row[number])) for token, number in zip(self.tokenizer.tokens(numbers), numbers, strict=True)]
                  for row, numbers in zip(shares, best, strict=True)]
         fields = {"text": text, "prediction": prediction,
-                  "masks": [[{"token": token, "probability": round(share, 6)} for token, share in each] for each in masks]}
-        lines = [f"    {name} {', '.join(f'{token} {share:.3f}' for token, share in each)}" for each in masks]
+                  "masks": [[{"token": token, "probability": round(share, 6)} for token, share in candidates] for candidates in masks]}
+        lines = [f"    {name} {', '.join(f'{token} {share:.3f}' for token, share in candidates)}" for candidates in masks]
         return Answer(fields, [prediction, *lines])

@@ -11,18 +11,18 @@ from ..datasets.arrays import IntArray
 
 @dataclass(frozen=True)
 class Predictions:
-    """Every field has one entry for each row, as an array or a list, or is None. `rows` (rows,) are places in the split."""
+    """Every field is an array or list with one entry per row, or None. `rows` (rows,) are row numbers in the split."""
 
     rows: IntArray
 
     def take(self, places: IntArray) -> Self:
-        """The predictions at these places, which may repeat."""
+        """The predictions at these positions, which may repeat."""
         return replace(self, **{name: _at(values, places) for name, values in self._fields().items()})
 
     @classmethod
     def joined(cls, parts: Sequence[Self]) -> Self:
-        """All parts as one, in the order of the split."""
-        joined = cls(**{name: _end_to_end([getattr(part, name) for part in parts]) for name in parts[0]._fields()})
+        """All parts joined, in the order of the split."""
+        joined = cls(**{name: _concatenated([getattr(part, name) for part in parts]) for name in parts[0]._fields()})
         return joined.take(np.argsort(joined.rows, kind="stable"))
 
     def _fields(self) -> dict[str, Any]:
@@ -33,7 +33,7 @@ def _at(values: Any, places: IntArray) -> Any:
     return [values[place] for place in places.tolist()] if isinstance(values, list) else None if values is None else values[places]
 
 
-def _end_to_end(parts: Sequence[Any]) -> Any:
+def _concatenated(parts: Sequence[Any]) -> Any:
     if parts[0] is None:
         return None
     return [entry for part in parts for entry in part] if isinstance(parts[0], list) else np.concatenate(parts)

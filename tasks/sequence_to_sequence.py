@@ -1,4 +1,4 @@
-"""Sequence to sequence: one text for another, or for a label or a picture. Numpy only; the loss of networks is in `losses.py`."""
+"""Sequence to sequence: a text from another text, a label or a picture. Numpy only; the loss of networks is in `losses.py`."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -32,19 +32,19 @@ if TYPE_CHECKING:
     from ..models.networks.encoder_decoder import EncoderDecoder
     from .losses import Objective
 
-DRAWING = "--temperature, --top-k, --top-p and --samples"
+SAMPLING_OPTIONS = "--temperature, --top-k, --top-p and --samples"
 SAMPLED_ROWS = 512
-"""Texts that are drawn together at most."""
+"""Maximum number of texts to sample together."""
 Found = Sequence[tuple[str, float]]
-"""The texts that a search found for one source, the best first, with their scores."""
+"""The texts that a search found for one source, best first, with their scores."""
 
 
 @dataclass(frozen=True)
 class TextPredictions(Predictions):
-    """The rows as text, the texts that were found for them, and sums: (rows,), `sums` (rows, n_sums).
+    """The rows as text, the generated texts, and (rows,) counts; `sums` (rows, n_sums) are for the metrics of `scored_as`.
 
-    losses: nats, summed over the target's tokens; right: of `tokens` target tokens, how many were the most probable one after the
-    gold ones before them; exact: 1 for a text that equals a reference.
+    losses: nats, summed over the target's tokens; right: how many of the `tokens` target tokens were the most probable given the gold
+    tokens before them; exact: 1 for a text that equals a reference.
     """
 
     raw: list[Raw]
@@ -57,7 +57,7 @@ class TextPredictions(Predictions):
 
 
 class SequenceToSequence(Task):
-    """The task: the head it needs, the loss, the search and the metrics."""
+    """The task: its head, loss, search and metrics."""
 
     predict_options = frozenset({"length", "temperature", "top_k", "top_p", "samples", "beam_size", "n_best", "attention"})
 
@@ -73,7 +73,7 @@ class SequenceToSequence(Task):
 
     @staticmethod
     def text_scores(config: Any) -> TextScores:
-        """How the texts that a search finds are scored, beside whether they are exactly right."""
+        """The metrics of generated texts besides exact match."""
         match config.scored_as:
             case "translation":
                 return TranslationScores()
@@ -91,38 +91,38 @@ class SequenceToSequence(Task):
 
     @classmethod
     def head_for(cls, config: WrittenTextConfig, sizes: SizesData, labels: tuple[str, ...] = ()) -> Head:
-        """One score for each word of the target's vocabulary at each position of the target."""
+        """One score for each word of the target vocabulary at each target position."""
         n_words = stated(sizes.target_vocab_size or sizes.vocab_size, "target_vocab_size", "the output has one score for each word")
         tied = config.tie_embeddings
         return Head("sequence", n_words, tied=tied != "none", tied_source=tied == "all", bias=config.output_bias)
 
     def objectives(self, model: "nn.Module") -> "list[Objective]":
-        """What is minimised: cross-entropy of each target token after those before it."""
+        """Cross-entropy of each target token given those before it."""
         from .losses import Objective, SequenceLoss
 
         return [Objective("", model, SequenceLoss("tokens", self.config.label_smoothing, self.config.teacher_forcing))]
 
     def search(self, options: PredictOptions = PredictOptions(), device: Any = None) -> "Search":  # noqa: B008
-        """The recipe's search, or what the options ask for in its place: another beam, another length, sampling."""
+        """The recipe's search, or the one that the options request: another beam size, another length, sampling."""
         from ..models.decoding import sampling_search, search_by
 
-        given = {"beam_size": options.beam_size, "max_length": options.length}
-        decoding = self.config.decoding.model_copy(update={key: value for key, value in given.items() if value is not None})
+        overrides = {"beam_size": options.beam_size, "max_length": options.length}
+        decoding = self.config.decoding.model_copy(update={key: value for key, value in overrides.items() if value is not None})
         if (sampling := self.sampling(options)) is not None:
             return sampling_search(decoding.max_length, sampling, device)
         return search_by(decoding, options.n_best or 1)
 
     def sampling(self, options: PredictOptions) -> Sampling | None:
-        """How tokens are drawn, at the recipe's temperature unless the options name another; None where nothing asks for it."""
+        """The sampling settings, with the recipe's temperature unless the options give one; None without sampling options."""
         if options.draws and options.temperature is None:
             options = replace(options, temperature=self.config.decoding.temperature)
         return options.sampling()
 
     def predict(self, model: "EncoderDecoder", batch: Batch) -> TextPredictions:
-        """The text that the search finds for each source; and how probable the reference is."""
+        """The best text for each source, and the loss of the reference."""
         found = self.generate(model, batch, self.search())
         values, mask = batch.targets["tokens"]
-        losses, right = (each.sum(axis=1) for each in model.score_targets(values, mask, **batch.inputs))
+        losses, right = (scores.sum(axis=1) for scores in model.score_targets(values, mask, **batch.inputs))
         exact, sums = self._scored([texts[0][0] for texts in found], batch.gold)
         return TextPredictions(
             rows=batch.rows,
@@ -136,21 +136,21 @@ class SequenceToSequence(Task):
         )
 
     def generate(self, model: "EncoderDecoder", batch: Batch, search: "Search") -> list[Found]:
-        """For each source of a batch the texts that a search finds, the best first, with their scores."""
+        """The texts that a search finds for each source of a batch, best first, with their scores."""
         source = model.prepared(batch.inputs)
         found = model.search(search, source["tokens"], source["lengths"])
-        return [[(self.target.decode(each.tokens), each.score) for each in texts] for texts in found]
+        return [[(self.target.decode(hypothesis.tokens), hypothesis.score) for hypothesis in hypotheses] for hypotheses in found]
 
     def _scored(self, texts: Sequence[str], gold: Sequence[Raw]) -> tuple[FloatArray, FloatArray]:
-        """(rows,) whether each text equals a reference, and (rows, n_sums); zeros and no sums where references are not known."""
+        """(rows,) whether each text equals a reference, and (rows, n_sums); zeros and no sums if references are unknown."""
         if not all(raw.references for raw in gold):
             return np.zeros(len(gold)), np.zeros((len(gold), 0))
         exact = np.array([text in raw.references for text, raw in zip(texts, gold, strict=True)], dtype=np.float64)
         return exact, self.scores.sums(texts, [raw.references for raw in gold])
 
     def metrics(self, predictions: TextPredictions) -> dict[str, float]:
-        """`loss` in nats per target token and `accuracy`, each after the gold tokens before it; `exact_match`; and the metrics of
-        `scored_as`, of the texts that the search found.
+        """`loss` in nats per target token and `accuracy`, both given the gold tokens before it; `exact_match` and the metrics of
+        `scored_as` for the generated texts.
         """
         tokens = max(int(predictions.tokens.sum()), 1)
         return {
@@ -163,11 +163,11 @@ class SequenceToSequence(Task):
 
     @property
     def reports_perplexity(self) -> bool:
-        """Whether `perplexity` is a metric: where a source has many targets, what counts is how probable they are."""
+        """Whether `perplexity` is a metric: for sources with many valid targets, only their probability counts."""
         return self.config.scored_as == "generation"
 
     def metric_columns(self, predictions: TextPredictions) -> MetricColumns:
-        """Of each row: its loss, target tokens and those that are right, whether its text is a reference, and sums of `scored_as`."""
+        """For each row: loss, target tokens, correct tokens, exact match, and the sums of `scored_as`."""
         tokens = {"tokens": compact(predictions.tokens)}
         losses = {"losses": predictions.losses.astype(np.float64), **tokens}
         return {
@@ -179,7 +179,7 @@ class SequenceToSequence(Task):
         }
 
     def row_texts(self, predictions: TextPredictions, split: Split) -> RowTexts:
-        """Sources, references and the texts that were found; for one of several references, all of them, since it is right."""
+        """Sources, references and generated texts; a text that equals one of several references is shown as all of them, being right."""
         answers = [" | ".join(raw.references) for raw in predictions.raw]
         best = [found[0][0] for found in predictions.found]
         predicted = [answer if text in raw.references else text
@@ -187,39 +187,39 @@ class SequenceToSequence(Task):
         return RowTexts([raw.source for raw in predictions.raw], answers, predicted)
 
     def counted_rows(self, predictions: TextPredictions) -> Mapping[str, BoolArray]:
-        """`exact_match`, and of the metrics of `scored_as` those that count rows; the others count tokens or n-grams."""
+        """`exact_match`, and those metrics of `scored_as` that count rows; the others count tokens or n-grams."""
         return {"exact_match": predictions.exact > 0, **self.scores.counted_rows(predictions.sums)}
 
     def baselines(self, predictions: TextPredictions) -> Mapping[str, float]:
-        """Copying the source; of what is no text, the target that is most frequent here, or where perplexity counts, any token."""
+        """Copying the source; if the source is not a text, the most frequent target here; for perplexity, uniform over the vocabulary."""
         if self.reports_perplexity:
             return {"uniform": float(self.target.vocab_size)}
         if self.source is None:
-            (_, times), = Counter(each for raw in predictions.raw for each in raw.references).most_common(1)
-            return {"the most frequent target": times / len(predictions.raw)}
+            (_, count), = Counter(reference for raw in predictions.raw for reference in raw.references).most_common(1)
+            return {"the most frequent target": count / len(predictions.raw)}
         exact, sums = self._scored([raw.source for raw in predictions.raw], predictions.raw)
         figures = {"exact_match": _mean(exact), **self.scores.figures(sums.sum(axis=0))}
         return {"copy of the source": figures[self.main_metric]}
 
     def signatures(self) -> Mapping[str, str]:
-        """The signatures of the metrics that have one."""
+        """The signatures of metrics that have one."""
         return self.scores.signatures()
 
     def describe(self, predictions: TextPredictions, place: int, full: bool = False) -> dict[str, Any]:
-        """The best text and its score; in full the others that the search kept too."""
+        """The best text and its score; with `full` also the other texts that the search kept."""
         fields = _fields(predictions.found[place])
         return fields if full else {name: fields[name] for name in ("prediction", "score")}
 
     def alignments(self, model: "EncoderDecoder", split: Split, rows: IntArray,
                    options: PredictOptions = PredictOptions()) -> list[Alignment]:  # noqa: B008
-        """The model's attention from the texts that are found for these rows to their sources; none without attention."""
+        """The model's attention from the texts generated for these rows to their sources; none without attention."""
         if self.source is None:
             return []
         batch = split.batch(rows, model.config.inputs)
         tokens, lengths = batch.inputs["tokens"], batch.inputs["lengths"]
-        found = [texts[0] for texts in model.search(self.search(options, model.device), tokens, lengths)]
+        hypotheses = [kept[0] for kept in model.search(self.search(options, model.device), tokens, lengths)]
         aligned = []
-        for place, best in enumerate(found):
+        for place, best in enumerate(hypotheses):
             source, written = tokens[place : place + 1, : lengths[place]], [*best.tokens, EOS] if best.ended else best.tokens
             weights = model.aligned(source, lengths[place : place + 1], _previous(written))
             if weights is not None:
@@ -227,24 +227,24 @@ class SequenceToSequence(Task):
         return aligned
 
     def check_options(self, model: "EncoderDecoder", options: PredictOptions) -> None:
-        """Raises ConfigError for more texts than a search finds, for options of a search beside sampling, and for too long a target."""
+        """Raises ConfigError for more texts than a search keeps, for search options combined with sampling, and for too long a target."""
         longest, samples = model.config.longest_input, options.draws
         if options.length is not None and longest is not None and options.length > longest:
-            raise ConfigError(f"--length {options.length:,} is more than the model has positions: model.max_positions is {longest:,}. "
+            raise ConfigError(f"--length {options.length:,} exceeds the model's number of positions: model.max_positions is {longest:,}. "
                               "Give at most that many.")
         if samples and options.beam_size is not None:
-            raise ConfigError(f"--beam-size {options.beam_size} is for a search, and {DRAWING} sample instead; "
+            raise ConfigError(f"--beam-size {options.beam_size} is for a search, and {SAMPLING_OPTIONS} sample instead; "
                               "leave one of them out.")
         if samples and options.attention is not None:
-            raise ConfigError(f"--attention draws the attention of a search, and {DRAWING} sample texts; "
+            raise ConfigError(f"--attention draws the attention of a search, and {SAMPLING_OPTIONS} sample texts; "
                               "leave one of them out.")
         n_best, kept = options.n_best or 1, 1 if samples else options.beam_size or self.config.decoding.beam_size
         if n_best > kept:
-            remedy = f"--samples {n_best} draws as many, from one --seed" if samples else f"set --beam-size {n_best} or more"
+            remedy = f"use --samples {n_best} to draw that many" if samples else f"set --beam-size {n_best} or more"
             raise ConfigError(f"--n-best {n_best} is more than the number of hypotheses that the search keeps; {remedy}.")
 
     def too_long(self, n_tokens: int, model: "EncoderDecoder", options: PredictOptions) -> str | None:
-        """Why a source with so many tokens has no answer; None where it has one."""
+        """Why a source with this many tokens cannot be answered; None if it can."""
         longest = model.config.longest_input
         if longest is None or n_tokens <= longest:
             return None
@@ -252,9 +252,9 @@ class SequenceToSequence(Task):
 
     def answers(self, model: "EncoderDecoder", encoding: Encoding, chunks: Iterable[Sequence[str]], options: PredictOptions,
                 explain: Explain = lambda *_: None) -> Iterator[Answer]:
-        """The decoded text of each source, an empty one for an empty text; with scores where several are requested.
+        """The generated text for each source, empty for an empty source; with scores if several texts are requested.
 
-        A source that is longer than the model's longest input has no answer.
+        A source longer than the model's longest input gets no answer.
         """
         search = self.search(options, model.device)
         score = "score" if options.samples is None else "log_probability"
@@ -271,20 +271,20 @@ class SequenceToSequence(Task):
                     yield _answer({"text": text, **_fields(next(found) if text.strip() else [("", 0.0)], score)}, score)
 
     def _found(self, model: "EncoderDecoder", split: PairSplit, rows: IntArray, search: "Search", samples: int | None) -> Iterator[Found]:
-        """For each row the texts that a search finds, or so many samples in the order in which they are drawn."""
-        each, inputs = samples or 1, model.config.inputs
-        repeated = np.repeat(rows, each)
+        """The texts that a search finds for each row, or `samples` samples in the order in which they are drawn."""
+        n_texts, inputs = samples or 1, model.config.inputs
+        repeated = np.repeat(rows, n_texts)
         parts = [repeated[start : start + SAMPLED_ROWS] for start in range(0, len(repeated), SAMPLED_ROWS)]
         found = (texts for part in parts for texts in self.generate(model, split.batch(part, inputs), search))
         if samples is None:
             return found
-        return ([texts[0] for texts in islice(found, each)] for _ in rows)
+        return ([texts[0] for texts in islice(found, n_texts)] for _ in rows)
 
 
 def _answer(fields: dict[str, Any], score: str) -> Answer:
     if "others" not in fields:
         return Answer(fields, [fields["prediction"]])
-    return Answer(fields, [f"{each[score]:.3f}  {each['prediction']}" for each in (fields, *fields["others"])])
+    return Answer(fields, [f"{entry[score]:.3f}  {entry['prediction']}" for entry in (fields, *fields["others"])])
 
 
 def _fields(found: Found, score_name: str = "score") -> dict[str, Any]:

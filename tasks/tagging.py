@@ -28,10 +28,10 @@ NO_SPANS = np.zeros(3, dtype=np.int64)
 
 @dataclass(frozen=True)
 class TagPredictions(Predictions):
-    """gold and predicted: (n_words,) tag ids of each sentence, -1 for a tag that training never saw. The rest are (rows,).
+    """gold and predicted: (n_words,) tag ids of each sentence, -1 for a tag absent from training. The rest are (rows,).
 
-    losses: summed over a sentence's tokens; spans: by type those that are correct, predicted and gold, none without a scheme; n_spans
-    (rows, 3): the same of all types together.
+    losses: summed over a sentence's tokens; spans: numbers of correct, predicted and gold spans by type, empty without a scheme; n_spans
+    (rows, 3): these numbers summed over types.
     """
 
     gold: list[IntArray]
@@ -46,7 +46,7 @@ class TagPredictions(Predictions):
 
 
 class Tagging(Task):
-    """The task: the head it needs, the loss, the predictions and the metrics."""
+    """The task: its head, loss, predictions and metrics."""
 
     def __init__(self, config: TaggingConfig, encoding: Encoding) -> None:
         super().__init__(config, encoding)
@@ -64,13 +64,13 @@ class Tagging(Task):
         return Head("tags", n_tags, labels=labels, crf=config.crf)
 
     def objectives(self, model: Any) -> "list[Objective]":
-        """What is minimised: cross-entropy of each token, or with a CRF that of the sequence, divided by its tokens."""
+        """Cross-entropy of each token, or with a CRF of the tag sequence, divided by the number of tokens."""
         from .losses import CrfLoss, Objective, TokenLoss
 
         return [Objective("", model, CrfLoss("tags", model.output.crf) if self.config.crf else TokenLoss("tags"))]
 
     def predict(self, model: Any, batch: Batch) -> TagPredictions:
-        """The best tag of each token, or with a CRF the best sequence; and the loss of the scores."""
+        """The best tag of each token, or with a CRF the best sequence; and the loss."""
         n_words, tags = word_counts(batch), batch.targets["tags"].filled(UNSEEN)
         gold = [row[:length] for row, length in zip(tags, n_words, strict=True)]
         predicted: list[IntArray]
@@ -96,7 +96,7 @@ class Tagging(Task):
         )
 
     def _spans(self, gold: Sequence[str], predicted: IntArray) -> Counts:
-        """Correct, predicted and gold spans of a sentence; none where the gold tags are not known."""
+        """Numbers of correct, predicted and gold spans of a sentence; none if the gold tags are unknown."""
         scheme = self.config.scheme
         return span_counts(gold, self._names(predicted), scheme) if scheme is not None and all(gold) else {}
 
@@ -107,8 +107,8 @@ class Tagging(Task):
         return [self.labels[tag] for tag in tags.tolist()]
 
     def metrics(self, predictions: TagPredictions) -> dict[str, float]:
-        """`loss` a token (log loss in nats; `zero_one_loss` where there are no probabilities), `accuracy` of tokens; and with a
-        scheme `precision`, `recall` and `f1` of spans, and `invalid`, the share of tokens whose tag the scheme forbids there.
+        """`loss` per token (log loss in nats; `zero_one_loss` without probabilities), token `accuracy`; and with a scheme `precision`,
+        `recall` and `f1` of spans, and `invalid`, the share of tokens whose tag the scheme forbids there.
         """
         n_tokens = max(int(predictions.tokens.sum()), 1)
         loss_name = "loss" if predictions.has_probabilities.all() else "zero_one_loss"
@@ -119,7 +119,7 @@ class Tagging(Task):
         return figures | scores._asdict() | {"invalid": float(predictions.invalid.sum()) / n_tokens}
 
     def metric_columns(self, predictions: TagPredictions) -> MetricColumns:
-        """Of each sentence: its loss, tokens and those that are right; spans that are correct, predicted and gold; forbidden tags."""
+        """For each sentence: loss, tokens, correct tokens; correct, predicted and gold spans; forbidden tags."""
         tokens = {"tokens": compact(predictions.tokens)}
         loss_name = "loss" if predictions.has_probabilities.all() else "zero_one_loss"
         losses, right = predictions.losses.astype(np.float64), compact(predictions.right)
@@ -140,25 +140,25 @@ class Tagging(Task):
         }
 
     def baselines(self, predictions: TagPredictions) -> Mapping[str, float]:
-        """Token accuracy of the most frequent tag, and of drawing by frequency."""
+        """Token accuracy of the most frequent tag, and of sampling by frequency."""
         return trivial_accuracies(self.label_counts.tolist(), np.concatenate([np.zeros(0, np.int64), *predictions.gold]))
 
     @property
     def baseline_metric(self) -> str:
-        """Of tokens, since the most frequent tag makes no spans."""
+        """Token accuracy, since the most frequent tag yields no spans."""
         return "accuracy"
 
     def confusion(self, predictions: TagPredictions) -> Confusion:
-        """Counts of tokens (n_tags, n_tags), gold in rows; one tag more where there are some that training never saw."""
+        """Token counts (n_tags, n_tags), gold in rows; one more tag if some are absent from training."""
         gold, predicted = (np.concatenate([np.zeros(0, np.int64), *tags]) for tags in (predictions.gold, predictions.predicted))
         return Confusion.of(self.labels, gold, predicted)
 
     def spans(self, predictions: TagPredictions) -> Counts | None:
-        """Spans that are correct, predicted and gold, of each type; None without a scheme."""
+        """Numbers of correct, predicted and gold spans of each type; None without a scheme."""
         return summed(predictions.spans) if self.config.scheme is not None else None
 
     def describe(self, predictions: TagPredictions, place: int, full: bool = False) -> dict[str, Any]:
-        """The tags by name, and the positions of those that the scheme forbids there."""
+        """The tags by name, and the positions of forbidden tags."""
         tags = self._names(predictions.predicted[place])
         fields: dict[str, Any] = {"prediction": " ".join(tags)}
         if self.config.scheme is not None and (invalid := invalid_places(tags, self.config.scheme)):
@@ -167,7 +167,7 @@ class Tagging(Task):
 
 
 def word_counts(batch: Batch) -> IntArray:
-    """(batch,) the words of each row, which may be fewer than its tokens."""
+    """(batch,) the number of words in each row, which may be smaller than that of tokens."""
     if "sentences" in batch.inputs:
         return np.array([len(sentence) for sentence in batch.inputs["sentences"]], dtype=np.int64)
     first = batch.inputs.get("first_pieces")
@@ -175,7 +175,7 @@ def word_counts(batch: Batch) -> IntArray:
 
 
 def _by_token(model: Any, emissions: FloatArray, gold: IntArray, n_words: IntArray) -> tuple[IntArray, FloatArray]:
-    """Each token by itself: (batch, n_words) tags, (batch,) losses summed over tokens."""
+    """Each token independently: (batch, n_words) tags, (batch,) losses summed over tokens."""
     real = np.arange(emissions.shape[1]) < n_words[:, None]
     losses = np.zeros(real.shape)
     losses[real] = metrics.log_losses(metrics.softmax(emissions[real]), gold[real])
@@ -183,7 +183,7 @@ def _by_token(model: Any, emissions: FloatArray, gold: IntArray, n_words: IntArr
 
 
 def _by_crf(model: Any, emissions: FloatArray, gold: IntArray, n_words: IntArray) -> tuple[IntArray, FloatArray]:
-    """The best sequence, and the negative log-likelihood of the right one; a tag that training never saw has probability 0, clipped."""
+    """The best sequence, and the negative log-likelihood of the gold one; a tag absent from training has probability 0, clipped."""
     import torch
 
     crf = model.output.crf

@@ -2,12 +2,10 @@
 
 
 def parsed(text: str) -> list[tuple[int, str]] | str:
-    """Each word with its sign, 1 or -1, or what is wrong with the text. Signs stand by themselves, with a space on either side, so that a
-    word may contain them.
-    """
+    """Each word with its sign, 1 or -1, or an error message. Signs need a space on either side, since words may contain them."""
     parts = text.split()
     if not parts:
-        return "there is no word in it"
+        return "it contains no word"
     if len(parts) == 1:
         return [(1, parts[0])]
     signs, words = ["+", *parts[1::2]], parts[::2]

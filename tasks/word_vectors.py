@@ -1,4 +1,4 @@
-"""Word vectors: learned from words and those around them. Numpy only; the loss is in `losses.py`."""
+"""Word vectors, learned from words and their contexts. Numpy only; the loss is in `losses.py`."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from .losses import Objective
 
 NEIGHBOURS = 10
-"""Neighbours that are named for each word where no number is given."""
+"""Default number of neighbours to list for each word."""
 
 
 @dataclass(frozen=True)
@@ -42,11 +42,11 @@ class ContextPredictions(Predictions):
     losses: FloatArray
     examples: IntArray
     similarities: FloatArray | None = None
-    """In every row the rank correlation of the model's cosines with people's judgements, where there are some."""
+    """In every row the rank correlation of the model's cosines with human judgements, if there are any."""
 
 
 class Judged(NamedTuple):
-    """Pairs of known words by their ids, what people judged, and how many pairs there were with those that have an unknown word."""
+    """Pairs of known words by id, their human similarity scores, and the number of pairs including those with an unknown word."""
 
     first: IntArray
     second: IntArray
@@ -71,26 +71,27 @@ class WordVectors(Task):
 
     @classmethod
     def head_for(cls, config: WordVectorsConfig, sizes: SizesData, labels: tuple[str, ...] = ()) -> Head:
-        """A second vector for each word of the vocabulary, which scores it after others."""
+        """An output vector for each word of the vocabulary, which scores it in a context."""
         return Head("vocabulary", stated(sizes.vocab_size, "vocab_size", "there is a vector for each word"), bias=False)
 
     def objectives(self, model: "nn.Module") -> "list[Objective]":
-        """What is minimised: the loss of telling words that are near from words drawn at random."""
+        """The loss of distinguishing context words from randomly sampled ones."""
         from .losses import NegativeSamplingLoss, Objective
 
         return [Objective("", model, NegativeSamplingLoss("words", self.config.negatives))]
 
     def predict(self, model: Any, batch: Batch) -> ContextPredictions:
         """The loss of each block."""
-        scores, asked = model.outputs(**batch.inputs), batch.targets["words"].mask
-        examples, weight = asked.sum(axis=2), self.config.negatives / self.config.shared_negatives
-        near = (np.logaddexp(0, -scores["words"].astype(np.float64)) * asked).sum(axis=(1, 2))
-        drawn = np.logaddexp(0, scores["negatives"].astype(np.float64)).sum(axis=2)
+        scores, mask = model.outputs(**batch.inputs), batch.targets["words"].mask
+        examples, weight = mask.sum(axis=2), self.config.negatives / self.config.shared_negatives
+        positive = (np.logaddexp(0, -scores["words"].astype(np.float64)) * mask).sum(axis=(1, 2))
+        negative = np.logaddexp(0, scores["negatives"].astype(np.float64)).sum(axis=2)
         similarities = None if self.judged is None else np.full(len(batch), self._similarity(model, self.judged))
-        return ContextPredictions(batch.rows, near + weight * (drawn * examples).sum(axis=1), examples.sum(axis=1), similarities)
+        losses = positive + weight * (negative * examples).sum(axis=1)
+        return ContextPredictions(batch.rows, losses, examples.sum(axis=1), similarities)
 
     def metrics(self, predictions: ContextPredictions) -> dict[str, float]:
-        """`loss` in nats per example: a pair of words of `skip_gram`, a word with its window of `cbow`, each with its `negatives`.
+        """`loss` in nats per example, with its `negatives`: a pair of words for `skip_gram`, a word with its window for `cbow`.
         `similarity`: Spearman's rank correlation.
         """
         similarity = {} if predictions.similarities is None else {"similarity": float(predictions.similarities[0])}
@@ -98,32 +99,32 @@ class WordVectors(Task):
 
     @property
     def key_metrics(self) -> tuple[str, ...]:
-        """The loss, and where people judged pairs, how well they agree."""
+        """The loss, and `similarity` if there are human judgements."""
         return self.config.metrics
 
     def correlated_pairs(self) -> Mapping[str, int]:
-        """Those whose two words are known."""
+        """The number of judged pairs whose words are both known."""
         return {} if self.judged is None else {"similarity": len(self.judged.scores)}
 
     def signatures(self) -> Mapping[str, str]:
-        """How many of the judged pairs are compared."""
+        """The number of judged pairs that the correlation is over."""
         if self.judged is None:
             return {}
         used, total = len(self.judged.scores), self.judged.total
         return {"similarity": f"Spearman's rho over {used:,} of {total:,} pairs of {Path(self.config.similarity or '').name}; "
-                              f"{total - used:,} skipped, which have an unknown word"}
+                              f"{total - used:,} skipped because of an unknown word"}
 
     def _judged(self, pairs: WordPairs) -> "Judged":
-        """The pairs by the ids of their words, without those that have an unknown one. Raises DataError where fewer than two remain."""
+        """The pairs by word id, without those that have an unknown word. Raises DataError if fewer than two remain."""
         first, second = (self._ids(words) for words in (pairs.first, pairs.second))
         known = (first != UNK) & (second != UNK)
         if known.sum() < 2:
-            raise DataError(f"{self.config.similarity}: of {known.sum()} of its {len(known):,} pairs both words are in the vocabulary, and "
-                            "a rank correlation needs two. Is it in the language of the text, and tokenizer.lowercase as it should be?")
+            raise DataError(f"{self.config.similarity}: {known.sum()} of its {len(known):,} pairs have both words in the vocabulary, but a "
+                            "rank correlation needs two. Check that its language is that of the text, and tokenizer.lowercase.")
         return Judged(first[known], second[known], pairs.scores[known], len(known))
 
     def _ids(self, words: Sequence[str]) -> IntArray:
-        """(words,): the id of each, [UNK] for what is not one known word."""
+        """(words,): the id of each, [UNK] for anything but a single known word."""
         assert self.tokenizer is not None
         encoded = self.tokenizer.encode(words)
         ids = encoded.ids[encoded.offsets[:-1]]
@@ -137,7 +138,7 @@ class WordVectors(Task):
         return spearman((first * second).sum(axis=1), judged.scores)
 
     def metric_columns(self, predictions: ContextPredictions) -> MetricColumns:
-        """Of each block: nats, and examples."""
+        """For each block: nats and examples."""
         return {"loss": ("ratio", {"losses": predictions.losses.astype(np.float64), "examples": compact(predictions.examples)})}
 
     def row_texts(self, predictions: ContextPredictions, split: Split) -> RowTexts:
@@ -148,11 +149,11 @@ class WordVectors(Task):
 
     @property
     def baseline_metric(self) -> str:
-        """The loss, which all have."""
+        """The loss, since not every run has `similarity`."""
         return "loss"
 
     def baselines(self, predictions: ContextPredictions) -> Mapping[str, float]:
-        """The loss where every word is as likely near as not."""
+        """The loss if every score is 0, so that each word has probability 1/2."""
         return {"all scores 0": (1 + self.config.negatives) * log(2)}
 
     def describe(self, predictions: ContextPredictions, place: int, full: bool = False) -> dict[str, Any]:
@@ -163,7 +164,7 @@ class WordVectors(Task):
 
     def answers(self, model: Any, encoding: Encoding, chunks: Iterable[Sequence[str]], options: PredictOptions,
                 explain: Explain = lambda *_: None) -> Iterator[Answer]:
-        """The words whose vectors have the highest cosine with that of a word, or with a sum such as `king - man + woman`."""
+        """The words whose vectors have the highest cosine with a word's vector, or with a sum such as `king - man + woman`."""
         table = None
         for text in chain.from_iterable(chunks):
             table = _scaled(self.vectors(model)) if table is None else table
@@ -181,7 +182,7 @@ class WordVectors(Task):
         return model.word_vectors(ids, spelling_of(self.words))
 
     def vectors_of(self, model: Any, words: Sequence[str]) -> FloatArray:
-        """(n, size): the vectors of words; of one that is not known that of its n-grams, where the model has some, or else zeros."""
+        """(n, size): the vectors of words; for unknown words that of their n-grams if the model has n-grams, else zeros."""
         assert isinstance(self.tokenizer, TokenSequences)
         ids, lowercase = self._ids(words), self.tokenizer.config.lowercase
         spelled = spelling_of([word.lower() if lowercase else word for word in words])
@@ -196,33 +197,33 @@ class WordVectors(Task):
         terms = parsed(text)
         if isinstance(terms, str):
             return unanswered(text, terms)
-        total, given = np.zeros(table.shape[1]), []
+        total, query_ids = np.zeros(table.shape[1]), []
         for sign, word in terms:
             vector, number = self._vector(model, word)
             if vector is None:
                 return unanswered(text, self._unknown(word))
-            total, given = total + sign * _scaled(vector), [*given, *([] if number is None else [number])]
+            total, query_ids = total + sign * _scaled(vector), [*query_ids, *([] if number is None else [number])]
         cosines = table @ _scaled(total)
-        cosines[given] = -np.inf  # no word is an answer to itself
-        best = np.argsort(-cosines, kind="stable")[: min(most, len(cosines) - len(set(given)))]
-        found = [(self.words[place], float(cosines[place])) for place in best.tolist()]
-        fields = {"text": text, "prediction": found[0][0] if found else None,
-                  "neighbours": [{"word": word, "cosine": round(cosine, 6)} for word, cosine in found]}
-        return Answer(fields, [text, *(f"    {cosine:6.3f}  {word}" for word, cosine in found)])
+        cosines[query_ids] = -np.inf  # exclude the query's own words
+        best = np.argsort(-cosines, kind="stable")[: min(most, len(cosines) - len(set(query_ids)))]
+        neighbours = [(self.words[place], float(cosines[place])) for place in best.tolist()]
+        fields = {"text": text, "prediction": neighbours[0][0] if neighbours else None,
+                  "neighbours": [{"word": word, "cosine": round(cosine, 6)} for word, cosine in neighbours]}
+        return Answer(fields, [text, *(f"    {cosine:6.3f}  {word}" for word, cosine in neighbours)])
 
     def _vector(self, model: Any, word: str) -> tuple[FloatArray | None, int | None]:
-        """The vector of a word and its place among all; of a word that is not known the vector of its n-grams, where the model has some."""
+        """The vector of a word and its row in the table; for an unknown word that of its n-grams if the model has n-grams."""
         (number,), (vector,) = self._ids([word]), self.vectors_of(model, [word])
         return (vector, int(number) - len(SPECIAL_TOKENS) if number != UNK else None) if vector.any() else (None, None)
 
     def _unknown(self, word: str) -> str:
         from difflib import get_close_matches
 
-        near = get_close_matches(word, self.words, n=3, cutoff=0.7)
-        known = f"; known words that are spelled like it: {', '.join(near)}" if near else ""
-        return f"the word {word!r} is not in the vocabulary of this run{known}"
+        similar = get_close_matches(word, self.words, n=3, cutoff=0.7)
+        suggestion = f"; words with a similar spelling: {', '.join(similar)}" if similar else ""
+        return f"the word {word!r} is not in the vocabulary of this run{suggestion}"
 
 
 def _scaled(vectors: FloatArray) -> FloatArray:
-    """(..., size), each of length 1; zero stays zero."""
+    """(..., size), normalised to length 1; zero stays zero."""
     return vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-12)

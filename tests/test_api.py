@@ -152,7 +152,7 @@ WRONG = {
     "no dataset": (lambda: nlp.read("nams"), DataError, "Did you mean `names`"),
     "no file": (lambda: nlp.read("nothing.csv"), DataError, "nothing.csv"),
     "no data": (lambda: nlp.read("counting/gpt3"), ConfigError, "there is no data to read"),
-    "no column": (lambda: nlp.read("names")["test"].column("text"), DataError, "there are name, language"),
+    "no column": (lambda: nlp.read("names")["test"].column("text"), DataError, "the columns are name, language"),
 }
 
 
@@ -166,7 +166,7 @@ def test_errors_are_the_packages_own(how):
 def test_bad_texts_and_options():
     nlp.train(RULES, progress=False)
     model = nlp.load(RULES)
-    with pytest.raises(DataError, match="Text 2 of 2 is no text but nan of type float"):
+    with pytest.raises(DataError, match="Text 2 of 2 is not a string but nan of type float"):
         model.predict(["Kowalski", float("nan")])
     with pytest.raises(ConfigError, match="beam_size has no effect"):
         model.predict("Kowalski", beam_size=3)

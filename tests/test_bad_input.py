@@ -341,7 +341,7 @@ def change_weights(path: Path, change) -> None:
 
 
 WEIGHTS = {
-    "cut short": (lambda path: path.write_bytes(path.read_bytes()[:90]), "cut short"),
+    "cut short": (lambda path: path.write_bytes(path.read_bytes()[:90]), "truncated"),
     "a pickle": (lambda path: path.write_bytes(pickle.dumps({"a": os.getcwd})), "pickle"),
     "not finite": (lambda path: change_weights(path, lambda tensor: tensor * float("nan")), "not finite"),
     "other numbers": (lambda path: change_weights(path, lambda tensor: tensor.double()), "of type torch.float64"),
@@ -408,7 +408,7 @@ TENSORS = {
     "another name": (lambda tensors: {f"{name}x": tensor for name, tensor in tensors.items()}, "has the tensor"),
     "no number": (lambda tensors: {name.replace("0/", "0/x", 1): tensor for name, tensor in tensors.items()}, "has the tensor"),
     "too many": (lambda tensors: tensors | {"0/99/step": tensors["0/0/step"]}, "has the tensor 99/step"),
-    "one lacks": (lambda tensors: without(tensors, "0/0/exp_avg"), "lacks a tensor"),
+    "one lacks": (lambda tensors: without(tensors, "0/0/exp_avg"), "is missing a tensor"),
     "another shape": (lambda tensors: tensors | {"0/0/exp_avg": tensors["0/0/step"]}, "0/exp_avg of its optimizer does not fit"),
     "another type": (lambda tensors: tensors | {"0/0/exp_avg": tensors["0/0/exp_avg"].double()}, "0/exp_avg of its optimizer does not fit"),
     "not finite": (lambda tensors: tensors | {"0/0/exp_avg": tensors["0/0/exp_avg"] / 0}, "0/exp_avg of its optimizer does not fit"),

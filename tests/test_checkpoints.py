@@ -211,7 +211,7 @@ def test_without_a_checkpoint_a_run_reports_it(run):
     with pytest.raises(RunError, match="no complete checkpoint"):
         checkpoint_path(run)
     save(run, 10)
-    with pytest.raises(RunError, match="no checkpoint of step 20; there are: 10"):
+    with pytest.raises(RunError, match="no checkpoint of step 20; existing steps: 10"):
         checkpoint_path(run, 20)
 
 
@@ -224,7 +224,7 @@ def test_a_lost_pointer_falls_back_to_the_newest_complete_checkpoint(run, caplog
     if pointer is not None:
         (run.checkpoints / "last").write_text(pointer, errors="surrogateescape")
     assert checkpoint_path(run).name == "step-20"
-    assert "step-20, the newest complete one, is taken" in caplog.text
+    assert "using step-20, the newest complete one" in caplog.text
 
 
 @pytest.mark.parametrize(("damage", "words"), [
@@ -324,7 +324,7 @@ def test_a_file_cut_short_is_named(tmp_path, length):
     path = tmp_path / "model.safetensors"
     save_tensors(path, {"a": torch.ones(1000), "b": torch.ones(10)})
     path.write_bytes(path.read_bytes()[:length])
-    with pytest.raises(RunError, match=r"model\.safetensors is damaged or cut short"):
+    with pytest.raises(RunError, match=r"model\.safetensors is damaged or truncated"):
         load_tensors(path)
     with pytest.raises(RunError, match="is missing"):
         load_tensors(tmp_path / "other")
@@ -359,9 +359,9 @@ def test_a_vocabulary_that_does_not_match_is_reported_in_plain_words(tmp_path):
 def test_other_weights_are_refused_with_names_and_shapes():
     model, weights = Tied(), Tied().state_dict()
     before = model.embedding.weight.clone()
-    with pytest.raises(RunError, match=r"they lack output\.bias\. Use the recipe"):
+    with pytest.raises(RunError, match=r"missing: output\.bias\. Use the recipe"):
         load_into(model, {name: value for name, value in weights.items() if name != "output.bias"})
-    with pytest.raises(RunError, match="they have a, b, c and 1 more too many"):
+    with pytest.raises(RunError, match="unexpected: a, b, c and 1 more"):
         load_into(model, weights | {name: torch.ones(1) for name in "abcd"})
     with pytest.raises(RunError, match=r"output\.bias have shape \(9,\), this model's have \(7,\)"):
         load_into(model, weights | {"output.bias": torch.ones(9)})

@@ -185,7 +185,7 @@ def test_settings_that_cannot_work():
         TrainingConfig.model_validate({"epochs": 1, "optimizer": {"type": "sgd", "learning_rate": 1.0}, "ema": 0.9,
                                        "fine_tune": {"lora": {}}})
     lstm = build_model(recurrent("lstm"), SIZES, TASK.head)
-    with pytest.raises(ConfigError, match="this Recurrent has no attention to put adapters beside"):
+    with pytest.raises(ConfigError, match="this Recurrent has no attention matrices to adapt"):
         FineTuning(FineTuneConfig(lora=LoraConfig()), lstm, PLAN)
     with pytest.raises(ValidationError, match="cuda_graphs records one step"):
         TrainingConfig.model_validate({"epochs": 1, "optimizer": {"type": "adamw", "learning_rate": 1.0}, "cuda_graphs": True,

@@ -269,7 +269,7 @@ def test_samples_from_python_are_those_of_the_command(trained):
     run = load(folder / "runs" / "gumbel")
     printed = nlp("predict", "gumbel", "--samples", "5", "--seed", "3", "--json", cwd=folder).stdout.splitlines()
     assert run.predict(samples=5, seed=3) == [json.loads(line) for line in printed]
-    with pytest.raises(ConfigError, match="makes texts of noise and reads none"):
+    with pytest.raises(ConfigError, match="generates texts from noise and reads none"):
         run.predict("Smith")
 
 

@@ -250,7 +250,7 @@ def test_what_cannot_be_judged(labels: Path, arguments: tuple[str, ...], said: s
 
 def test_options_that_do_not_fit_samples(labels: Path) -> None:
     for options, said in ((("--samples", "3", "--beam-size", "2"), "--beam-size 2 is for a search"),
-                          (("--samples", "3", "--n-best", "3"), "--samples 3 draws as many"),
+                          (("--samples", "3", "--n-best", "3"), "use --samples 3 to draw that many"),
                           (("--attention", "a.png"), "--attention is for runs that")):
         assert said in paragraph(nlp("predict", "label_seq2seq/one", "dog", *options, cwd=labels, code=2))
     assert "--samples is for runs that" in paragraph(nlp("predict", "naive_bayes", "a dog", "--samples", "3", cwd=labels, code=2))

@@ -148,17 +148,17 @@ def test_a_run_without_environment_is_as_old_as_its_recipe():
 
 
 def test_an_unknown_run_is_answered_with_the_nearest_and_the_latest():
-    with pytest.raises(RunError, match=r"holds no runs yet.*nlp train --config"):
+    with pytest.raises(RunError, match=r"contains no runs yet.*nlp train --config"):
         find_run("names/lstm")
     made("names/lstm", "first", "2026-01-01T10:00:00+00:00")
     made("names/rules", "second", "2026-01-02T10:00:00+00:00")
-    with pytest.raises(RunError, match=r"'names/lstn'.*nearest: names/lstm.*latest: names/rules/second, names/lstm/first"):
+    with pytest.raises(RunError, match=r"'names/lstn'.*Similar names: names/lstm.*Latest runs: names/rules/second, names/lstm/first"):
         find_run("names/lstn")
     with pytest.raises(RunError, match="no run 'names'"):
         find_run("names")
     for day in (3, 4):
         made("names/mlp", f"day-{day}", f"2026-01-0{day}T10:00:00+00:00")
-    with pytest.raises(RunError, match=r"latest: names/mlp/day-4, names/mlp/day-3, names/rules/second\. `nlp runs`"):
+    with pytest.raises(RunError, match=r"Latest runs: names/mlp/day-4, names/mlp/day-3, names/rules/second\. `nlp runs`"):
         find_run("names/lstn")
 
 
@@ -231,7 +231,7 @@ def test_asking_for_the_status_does_not_let_the_lock_go():
     run = made("names/lstm", "x", "2026-01-01T10:00:00+00:00")
     with run.hold():
         assert run.status() == "running"
-        with pytest.raises(RunError, match="this very process"), run.hold():
+        with pytest.raises(RunError, match="by this process"), run.hold():
             pytest.fail("the process holds the run twice")
         other = python(HOLD)
         assert f"process {os.getpid()}" in other.communicate(timeout=20)[1]

@@ -168,7 +168,7 @@ def test_patterns_stand_for_recipes_with_data_or_for_files(folder):
 def test_a_pattern_leaves_out_what_starts_from_a_run_that_is_not_there(folder, capsys):
     with pytest.raises(ConfigError, match="No recipe with data matches"):
         matching(["names/*trained*"])
-    assert "Left out: names/pretrained-then-finetuned, which start from a run or word vectors that are not" in capsys.readouterr().err
+    assert "Left out: names/pretrained-then-finetuned, which start from a run or word vectors that do not exist" in capsys.readouterr().err
     assert matching(["names/pretrained-then-finetuned"]) == ["names/pretrained-then-finetuned"], "by its name it is reported when it starts"
 
 
@@ -184,7 +184,7 @@ def test_a_name_belongs_to_one_recipe(folder):
     done = nlp("train", "--config", "rules.yaml", "--seeds", "2", "--name", "mine", "--set", "model.default=Polish", cwd=folder, code=2)
     assert "is a run of another recipe" in done.stderr
     done = nlp("train", "--config", "rules.yaml", "--share", "0.5,1", "--name", "other", cwd=folder, code=2)
-    assert "--name is for runs that differ in their seeds alone" in done.stderr
+    assert "--name is for runs that differ only in their seeds" in done.stderr
     for name in ("../mine", "a/b"):
         with pytest.raises(RunError, match="cannot be a run's name"):
             plan_study(["rules.yaml"], seeds=[1, 2], name=name)

@@ -202,7 +202,7 @@ def test_a_database_holds_the_trials(work, optuna):
     assert len(optuna.load_study(study_name="ngram/sweep-db", storage="sqlite:///trials.db").trials) == 2
     for other in ([], ["--storage", "sqlite:///other.db"]):
         printed = nlp(*options, *other, cwd=work, code=2).stderr
-        assert "Name the --storage that it was started with" in printed, "its runs would be taken for trials of other settings"
+        assert "Give the --storage that it was started with" in printed, "its runs would be taken for trials of other settings"
     printed = nlp(*options, "--storage", "nothing://trials.db", cwd=work, code=2).stderr
     assert printed.startswith("Error: --storage 'nothing://trials.db' cannot be opened: ")
     printed = nlp(*options, "--storage", "nothing://me:secret@host/trials", cwd=work, code=2).stderr
@@ -245,7 +245,7 @@ def test_trials_that_diverge_are_told_and_no_setting_is_chosen(work, optuna):
     printed = nlp("sweep", "--config", "cnn.yaml", "--set", "training.optimizer.learning_rate={from: 1e30, to: 1e35}", "--set",
                   "training.clip_norm=null", "--trials", "1", cwd=work, code=2).stderr
     assert "trial 0001: diverged" in printed
-    assert "Error: None of 1 trials finished, so there is no setting to choose. Trial 0001 says: Step " in printed
+    assert "Error: None of 1 trials finished, so there is no setting to choose. Trial 0001 reports: Step " in printed
 
 
 def test_a_setting_that_makes_no_sense_inside_its_range_is_skipped(work, optuna, capsys):

@@ -1,4 +1,4 @@
-"""`data.json`: what evaluation, prediction and resumption need to know of the data that a run was trained on."""
+"""`data.json`: facts about a run's training data that evaluation, prediction and resuming need."""
 
 from dataclasses import asdict
 from typing import Annotated, Self
@@ -16,7 +16,7 @@ from .files import REMEDY, checksum, disk_errors, read_json, read_saved, write_j
 from .run_directory import RunDirectory
 
 FORMAT = 2
-"""Raised when `data.json` changes so that older versions of this tool cannot read it."""
+"""Incremented when older versions of this tool can no longer read `data.json`."""
 
 Role = Annotated[str, Field(pattern="^[a-z]{1,20}[0-9]{0,3}$")]
 
@@ -29,9 +29,9 @@ class SavedStandard(Saved):
 
 
 class DataFile(Saved):
-    """Labels by name, sizes, mean and scale of numbers to predict, and what identifies the tokenizers and the data.
+    """Label names, sizes, mean and scale of numbers to predict, and fingerprints of the tokenizers and the data.
 
-    `checksum` is that of all the rest.
+    `checksum` covers all other fields.
     """
 
     format: int
@@ -44,7 +44,7 @@ class DataFile(Saved):
     """Fingerprints by role."""
     scaling: Scaling | None = None
     word_counts: list[Count] = []
-    """Only where words are drawn by frequency."""
+    """Only for tasks that sample words by frequency."""
     checksum: str
 
     @model_validator(mode="after")
@@ -59,7 +59,7 @@ class DataFile(Saved):
 
 
 def save_data(directory: RunDirectory, data: Data) -> None:
-    """Save labels, sizes, tokenizers and the hashes of the data with a run. Raises RunError where the run was started with other data."""
+    """Save labels, sizes, tokenizers and the hashes of the data with a run. Raises RunError if the run was started with other data."""
     encoding = data.encoding
     about = {"format": FORMAT, "labels": list(encoding.labels), "label_counts": list(encoding.label_counts),
              "spec": encoding.spec.model_dump(exclude_none=True), "hashes": dict(data.hashes),
@@ -82,14 +82,14 @@ def save_data(directory: RunDirectory, data: Data) -> None:
 
 
 def load_encoding(directory: RunDirectory) -> tuple[Encoding, frozenset[str]]:
-    """How the run's data became numbers, and the hashes of that data. Raises RunError where a file is missing or damaged."""
+    """The encoding of the run's data, and the hashes of that data. Raises RunError if a file is missing or damaged."""
     if not directory.data.exists():
         raise RunError(f"{directory.path} was stopped before its training started: it has no data.json. "
                        f"Resume it with `nlp train --resume {directory.path}`, or copy the folder again from the original.")
     about = _read(directory)
     tokenizers = {role: _tokenizer(directory, role, about) for role in about.tokenizers}
     if about.spec.vocab_size is not None and "text" not in tokenizers:
-        raise RunError(f"{directory.data} states the size of a vocabulary, but no tokenizer. {REMEDY}")
+        raise RunError(f"{directory.data} gives a vocabulary size, but no tokenizer. {REMEDY}")
     standard = None if about.standard is None else Standard(about.standard.mean, about.standard.scale)
     encoding = Encoding(about.spec, tuple(about.labels), tuple(about.label_counts), tokenizers, about.scaling, standard,
                         tuple(about.word_counts))
@@ -97,7 +97,7 @@ def load_encoding(directory: RunDirectory) -> tuple[Encoding, frozenset[str]]:
 
 
 def _read(directory: RunDirectory) -> DataFile:
-    """Labels in another order would give wrong predictions that look right, so the checksum must fit."""
+    """Read the file and verify its checksum: labels in another order would give plausible but wrong predictions."""
     path, read = directory.data, read_json(directory.data)
     number = read.get("format") if isinstance(read, dict) else None
     if type(number) is int and number != FORMAT:
@@ -106,12 +106,12 @@ def _read(directory: RunDirectory) -> DataFile:
     about = read_saved(path, DataFile)
     if about.checksum != checksum(read):
         raise RunError(f"{path} has changed since it was written: its checksum does not match. It contains the labels in the order "
-                       "that the model uses; take it from where the folder was copied, or train again.")
+                       "that the model uses; copy it again from the original folder, or train again.")
     return about
 
 
 def _tokenizer(directory: RunDirectory, role: str, about: DataFile) -> Tokenizer:
-    """The tokenizer of a role. Raises RunError for another one than the run's own: its ids would mean other tokens, or none."""
+    """The tokenizer of a role. Raises RunError if it is not the run's own: its ids would stand for other tokens."""
     sizes = {"text": about.spec.vocab_size, "target": about.spec.target_vocab_size, "characters": about.spec.n_characters,
              **{f"column{number}": size for number, size in enumerate((about.spec.columns or {}).values(), start=1)}}
     folder = directory.tokenizer(role)

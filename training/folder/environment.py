@@ -1,4 +1,4 @@
-"""What a run was made with: versions, processor, git commit, command line; read without importing what it names."""
+"""The environment of a run: versions, processor, git commit, command line; collected without importing the packages."""
 
 import os
 import platform
@@ -18,7 +18,7 @@ PACKAGE = "nlp-generations"
 
 
 def environment() -> dict[str, Any]:
-    """Everything beside recipe and data that a result may depend on; `started` is UTC in ISO 8601."""
+    """Everything besides recipe and data that a result may depend on; `started` is UTC in ISO 8601."""
     return {
         "started": datetime.now(UTC).isoformat(timespec="milliseconds"),
         "command": shlex.join(sys.argv),
@@ -33,14 +33,14 @@ def environment() -> dict[str, Any]:
 
 def versions() -> dict[str, str]:
     """The installed version of every package that this one requires."""
-    found = {}
+    installed = {}
     for requirement in requirements():
         name = package_name(requirement)
         try:
-            found[name] = metadata.version(name)
+            installed[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
             continue
-    return found
+    return installed
 
 
 def requirements() -> list[str]:
@@ -58,7 +58,7 @@ def package_name(requirement: str) -> str:
 
 
 def processor() -> str:
-    """The processor's name as its maker gives it, where the system reports it."""
+    """The processor's model name, if the system reports it."""
     if sys.platform == "linux":
         for line in Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines():
             if line.startswith(("model name", "Model")):
@@ -69,27 +69,27 @@ def processor() -> str:
 
 
 def cores() -> int:
-    """Processor cores that this process may use: those of its affinity, and no more than its control group gets, as in containers."""
+    """Processor cores that this process may use, limited by its CPU affinity and by its control group, as in containers."""
     allowed = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
     return max(1, int(min(allowed, control_group_share())))
 
 
 def control_group_share(root: Path = Path("/sys/fs/cgroup"), groups: Path = Path("/proc/self/cgroup")) -> float:
-    """Processor time per second that Linux grants this process's control group and those around it; inf where there is no limit.
+    """Processor time per second that Linux grants this process's control group and its parents; inf without a limit.
 
-    See `cpu.max` in the kernel's documentation of control groups (version 2), `cpu.cfs_quota_us` in that of version 1.
+    See `cpu.max` in the kernel's documentation of control groups version 2, and `cpu.cfs_quota_us` in that of version 1.
     """
     shares = [float("inf")]
     with suppress(OSError):
         own = re.search(r"^0::/(.*)$", groups.read_text(encoding="utf-8"), re.MULTILINE)
         folder = root / (own[1] if own else "")
-        shares += [_share(each / "cpu.max") for each in (folder, *folder.parents) if each.is_relative_to(root)]
+        shares += [_share(group / "cpu.max") for group in (folder, *folder.parents) if group.is_relative_to(root)]
     shares.append(_share(root / "cpu" / "cpu.cfs_quota_us", root / "cpu" / "cpu.cfs_period_us"))
     return min(shares)
 
 
 def _share(*files: Path) -> float:
-    """Of a quota and its period, in one file or two; inf where there is none."""
+    """Quota / period, read from one file or two; inf without a quota."""
     try:
         quota, period = (float(word) for word in " ".join(file.read_text(encoding="utf-8") for file in files).split())
     except (OSError, ValueError):  # no such file, or `max`
@@ -98,7 +98,7 @@ def _share(*files: Path) -> float:
 
 
 def git_state(folder: Path) -> dict[str, Any] | None:
-    """Commit of the git checkout that contains `folder`, and whether tracked files were changed; None outside one."""
+    """Commit of the git checkout that contains `folder`, and whether tracked files were changed; None outside a checkout."""
     status = _output("git", "-C", str(folder), "status", "--porcelain=v2", "--branch", "--untracked-files=no")
     if status is None:
         return None
@@ -108,9 +108,9 @@ def git_state(folder: Path) -> dict[str, Any] | None:
 
 
 def _output(*command: str) -> str | None:
-    """What a short command prints; None where it fails, is not installed, or takes over two seconds."""
+    """The output of a command; None if it fails, is not installed, or takes over two seconds."""
     try:
-        done = subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace", timeout=2, check=False)
+        completed = subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace", timeout=2, check=False)
     except (OSError, subprocess.TimeoutExpired):
         return None
-    return done.stdout.strip() if done.returncode == 0 else None
+    return completed.stdout.strip() if completed.returncode == 0 else None

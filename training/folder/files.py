@@ -1,5 +1,4 @@
-"""A run's files: complete or absent, JSON that any program can read and that is checked when it is read, and one paragraph where the disk
-refuses."""
+"""A run's files: atomic writes, standard JSON that is validated when read, and disk errors in one paragraph."""
 
 import errno
 import hashlib
@@ -17,26 +16,25 @@ from ...storage import LinkError, write_file
 
 T = TypeVar("T")
 
-REMEDY = "Take it from where the folder was copied, or train again."
+REMEDY = "Copy it again from the original folder, or train again."
 
 
 def write_atomically(path: Path, data: bytes | str | Iterable[bytes]) -> None:
-    """Write `data` (text as UTF-8), at once or part by part, so that a reader or a killed process finds the old file or the new one, never
-    half a one.
+    """Write `data` (text as UTF-8), whole or in parts. Readers see the old file or the new one, never a partial one.
 
-    Raises DeviceError where the disk is full, RunError where the file cannot be written.
+    Raises DeviceError if the disk is full, RunError if the file cannot be written.
     """
     with disk_errors(path):
         write_file(path, data.encode("utf-8") if isinstance(data, str) else data)
 
 
 def write_json(path: Path, obj: Any) -> None:
-    """Write `obj` atomically as JSON; numbers that JSON does not have are written as "nan", "inf" and "-inf"."""
+    """Write `obj` atomically as JSON; non-finite numbers are written as "nan", "inf" and "-inf"."""
     write_atomically(path, json.dumps(plain(obj), ensure_ascii=False, indent=2) + "\n")
 
 
 def read_json(path: Path) -> Any:
-    """What `write_json` wrote. Raises RunError where the file is missing or damaged."""
+    """Read a file that `write_json` wrote. Raises RunError if it is missing or damaged."""
     try:
         return storage.read_json(path)
     except FileNotFoundError:
@@ -48,12 +46,12 @@ def read_json(path: Path) -> Any:
 
 
 def read_saved(path: Path, kind: type[T]) -> T:
-    """The same, checked by a schema. Raises RunError also where a key is missing or a value is of another kind."""
+    """Read a JSON file and validate it by a schema. Raises RunError if it is missing, damaged or invalid."""
     return check_saved(path, read_json(path), kind)
 
 
 def check_saved(path: Path, read: Any, kind: type[T]) -> T:
-    """What was read from `path`, checked by a schema."""
+    """Validate content that was read from `path` by a schema. Raises RunError if it is invalid."""
     from ...configs.schema.saved import checked
 
     try:
@@ -63,13 +61,13 @@ def check_saved(path: Path, read: Any, kind: type[T]) -> T:
 
 
 def checksum(about: Mapping[str, Any]) -> str:
-    """SHA-256 of the content without its own checksum."""
+    """SHA-256 of the content without its `checksum` key."""
     content = {key: value for key, value in plain(about).items() if key != "checksum"}
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def plain(value: Any) -> Any:
-    """`value` in the types that JSON has: mappings, lists, texts, numbers, true, false and null."""
+    """`value` converted to JSON types: mappings, lists, strings, numbers, booleans and null."""
     if isinstance(value, float):
         return float(value) if math.isfinite(value) else str(float(value))
     if value is None or isinstance(value, str | int):
@@ -83,25 +81,25 @@ def plain(value: Any) -> Any:
 
 @contextmanager
 def disk_errors(path: Path) -> Iterator[None]:
-    """Tell in one paragraph why `path` could not be written."""
+    """Turn an OSError into a UserError that explains in one paragraph why `path` could not be written."""
     try:
         yield
     except OSError as error:
-        raise _told(error, path) from error
+        raise _user_error(error, path) from error
 
 
-def _told(error: OSError, path: Path) -> UserError:
+def _user_error(error: OSError, path: Path) -> UserError:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return DeviceError(f"The disk is full: {path} could not be written ({_free(path)} free). What was written before is complete. "
+        return DeviceError(f"The disk is full: {path} could not be written ({_free(path)} free). Earlier files are complete. "
                            "Free some space, or set NLP_RUNS to a folder on another disk, and start again.")
     if isinstance(error, LinkError):
         return RunError(f"{error.filename} {error.strerror}, and nlp writes nothing through links inside a run folder, since that would "
-                        "change files elsewhere. Remove the link, or put a copy of what it leads to in its place.")
+                        "change files elsewhere. Remove the link, or replace it with a copy of its target.")
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return RunError(f"{path} cannot be written: {error.strerror}. "
-                        "Make its folder writable for you, or set NLP_RUNS to one that is.")
+                        "Make its folder writable, or set NLP_RUNS to a folder that is.")
     return RunError(f"{path} cannot be written: {error.strerror or error}. "
-                    "Move away what is in its place, or set NLP_RUNS to another folder.")
+                    "Move away whatever is at that path, or set NLP_RUNS to another folder.")
 
 
 def _free(path: Path) -> str:

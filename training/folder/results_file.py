@@ -1,4 +1,4 @@
-"""`results.json`: what a run ended with."""
+"""`results.json`: the metrics and the cost of a finished run."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,7 +12,7 @@ from .files import read_saved
 
 
 class SavedCost(Saved):
-    """What a run cost: the time, and beside it the sizes of its model and whatever else is counted."""
+    """A run's cost: its training time, the sizes of its model and other counts."""
 
     model_config = ConfigDict(extra="allow")
     __pydantic_extra__: dict[str, int | Number]  # pyright: ignore[reportIncompatibleVariableOverride]
@@ -21,7 +21,7 @@ class SavedCost(Saved):
 
 
 class SavedResults(OpenSaved):
-    """The figures of each split, and their cost."""
+    """The metrics of each split, and the cost."""
 
     train: dict[str, Number] | None = None
     validation: dict[str, Number]
@@ -31,27 +31,27 @@ class SavedResults(OpenSaved):
 
     @property
     def metrics(self) -> dict[str, dict[str, float]]:
-        """The figures of each split that there is."""
+        """The metrics by split, for splits that were scored."""
         splits = {"train": self.train, "validation": self.validation, "test": self.test}
         return {name: figures for name, figures in splits.items() if figures is not None}
 
     def to_json(self) -> dict[str, Any]:
-        """As it is in the file."""
+        """The content of the file."""
         return {**self.metrics, "cost": self.cost.model_dump(), "seed": self.seed}
 
     @model_validator(mode="after")
     def _same_figures(self) -> Self:
         for split, figures in self.metrics.items():
-            if lacking := sorted(self.validation.keys() - figures.keys()):
-                raise ValueError(f"lacks `{split}.{lacking[0]}`, which validation has")
+            if missing := sorted(self.validation.keys() - figures.keys()):
+                raise ValueError(f"lacks `{split}.{missing[0]}`, which `validation` has")
         return self
 
 
 def parameters_of(cost: Mapping[str, Any]) -> Any:
-    """The parameters of a model from its cost, as `nlp count-params` has them: of a linear model its coefficients; None for others."""
+    """The number of parameters as in `nlp count-params`, or of coefficients for linear models; None for models with neither."""
     return cost.get("parameters", cost.get("coefficients"))
 
 
 def read_results(path: Path) -> SavedResults:
-    """The results of a finished run. Raises RunError where they are damaged."""
+    """The results of a finished run. Raises RunError if they are damaged."""
     return read_saved(path, SavedResults)

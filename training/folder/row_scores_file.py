@@ -1,7 +1,7 @@
-"""`predictions/<split>.safetensors`: the rows of a run on one split as statistics need them, in a form that is read in milliseconds.
+"""`predictions/<split>.safetensors`: the scores of each row of a split, for statistical tests; loads in milliseconds.
 
-Tensors: `keys`, `answers` and `predicted`, and the columns of all metrics, each once, as `column.<name>`. The metadata has one entry,
-`nlp`, in JSON: what the tensors mean.
+Tensors: `keys`, `answers` and `predicted`, and the columns of all metrics, each stored once, as `column.<name>`. The metadata has one
+entry, `nlp`: a JSON description of the tensors.
 """
 
 import json
@@ -21,17 +21,17 @@ from ...tasks.scoring.row_scores import Column, MetricRows, RowScores
 from .files import write_atomically
 
 FORMAT = 1
-"""Raised when the file changes so that older versions of this tool cannot read it."""
+"""Incremented when older versions of this tool can no longer read the file."""
 TEXTS = ("keys", "answers", "predicted")
 COUNTS = ("U8", "U16", "U32")
 MAY_BE_INFINITE = ("ratio", "rmse", "exp_ratio", "bits")
 """Kinds of metrics whose first column holds losses."""
 IN_ONE_COLUMN = ("bleu", "bleu_lowercase", "chrf", "ter")
-"""Kinds whose numbers are the rows of one column (rows, n)."""
+"""Kinds that use a single column (rows, n)."""
 
 
 class SavedMetric(Saved):
-    """How a metric follows from columns."""
+    """How a metric is computed from columns."""
 
     kind: Kind
     columns: list[str]
@@ -39,7 +39,7 @@ class SavedMetric(Saved):
 
 
 class About(Saved):
-    """What the tensors mean."""
+    """The description of the tensors."""
 
     format: int
     task: str
@@ -50,14 +50,14 @@ class About(Saved):
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
         if self.main_metric not in self.metrics:
-            raise ValueError(f"names {self.main_metric!r} as its main metric, which it lacks")
+            raise ValueError(f"names {self.main_metric!r} as its main metric, which is missing")
         if len(set(self.labels)) < len(self.labels):
             raise ValueError("has the same label twice")
         return self
 
 
 def write_row_scores(path: Path, scores: RowScores) -> None:
-    """Write the file atomically. Raises DeviceError where the disk is full, RunError where it cannot be written."""
+    """Write the file atomically. Raises DeviceError if the disk is full, RunError if it cannot be written."""
     from safetensors.numpy import save
 
     columns = {name: column for metric in scores.metrics.values() for name, column in metric.columns.items()}
@@ -72,7 +72,7 @@ def write_row_scores(path: Path, scores: RowScores) -> None:
 
 
 def read_row_scores(path: Path) -> RowScores:
-    """The rows of a run on a split. Raises RunError where the file is missing, damaged or of another version."""
+    """Read the row scores of a split. Raises RunError if the file is missing, damaged or of another version."""
     try:
         content = read_file(path)
     except FileNotFoundError:
@@ -92,20 +92,20 @@ def _remedy(path: Path) -> str:
 
 
 def _parsed(content: bytes) -> RowScores:
-    """Raises ValueError, a clause that says what is wrong with the content."""
+    """Parse the file's content. Raises ValueError whose message is a clause that says what is wrong."""
     from safetensors import SafetensorError, deserialize
 
     try:
-        found = {name: _array(name, tensor) for name, tensor in deserialize(content)}
+        arrays = {name: _array(name, tensor) for name, tensor in deserialize(content)}
     except SafetensorError as error:
-        raise ValueError(f"it is no complete safetensors file ({error})") from None
+        raise ValueError(f"it is not a complete safetensors file ({error})") from None
     about = _about(content)
-    if lacking := next((name for name in TEXTS if name not in found), None):
-        raise ValueError(f"it lacks `{lacking}`")
-    if len({len(column) for column in found.values()}) > 1:
+    if missing := next((name for name in TEXTS if name not in arrays), None):
+        raise ValueError(f"it lacks `{missing}`")
+    if len({len(column) for column in arrays.values()}) > 1:
         raise ValueError("its columns have different numbers of rows")
-    metrics = {name: _metric(name, saved, found, len(about.labels)) for name, saved in about.metrics.items()}
-    return RowScores(about.task, about.main_metric, tuple(about.labels), *(found[name] for name in TEXTS), metrics)
+    metrics = {name: _metric(name, saved, arrays, len(about.labels)) for name, saved in about.metrics.items()}
+    return RowScores(about.task, about.main_metric, tuple(about.labels), *(arrays[name] for name in TEXTS), metrics)
 
 
 def _about(content: bytes) -> About:
@@ -118,24 +118,24 @@ def _about(content: bytes) -> About:
 
 
 def _array(name: str, tensor: Mapping[str, Any]) -> Column:
-    """A tensor as an array, after a look at its type and shape."""
+    """A tensor as an array, after checking its type and shape."""
     of_texts, shape = name in TEXTS, tensor["shape"]
     if tensor["dtype"] not in (("U64",) if of_texts else (*COUNTS, "F64")):
-        raise ValueError(f"`{name}` holds numbers of type {tensor['dtype']}")
+        raise ValueError(f"`{name}` contains numbers of type {tensor['dtype']}")
     if len(shape) not in ((1,) if of_texts else (1, 2)):
         raise ValueError(f"`{name}` has the shape {tuple(shape)}")
     types = {"U8": "<u1", "U16": "<u2", "U32": "<u4", "U64": "<u8", "F64": "<f8"}
     return np.frombuffer(tensor["data"], dtype=types[tensor["dtype"]]).reshape(shape)
 
 
-def _metric(name: str, saved: SavedMetric, found: Mapping[str, Column], n_labels: int) -> MetricRows:
-    """A metric with its columns, after a look at every number."""
-    if lacking := next((column for column in saved.columns if f"column.{column}" not in found), None):
-        raise ValueError(f"it lacks the column {lacking!r} of `{name}`")
-    columns = {column: found[f"column.{column}"] for column in saved.columns}
+def _metric(name: str, saved: SavedMetric, arrays: Mapping[str, Column], n_labels: int) -> MetricRows:
+    """A metric with its columns, after checking every number."""
+    if missing := next((column for column in saved.columns if f"column.{column}" not in arrays), None):
+        raise ValueError(f"it lacks the column {missing!r} of `{name}`")
+    columns = {column: arrays[f"column.{column}"] for column in saved.columns}
     width = FIGURES[saved.kind].n_columns
     if [column.shape[1:] for column in columns.values()] != ([(width,)] if saved.kind in IN_ONE_COLUMN else [()] * width):
-        raise ValueError(f"`{name}` has other columns than the {width} that {saved.kind} follows from")
+        raise ValueError(f"`{name}` does not have the {width} columns that {saved.kind} needs")
     if problem := next(_problems(saved.kind, list(columns.values()), n_labels), None):
         raise ValueError(f"the columns of `{name}` {problem}")
     return MetricRows(saved.kind, columns, saved.lower_is_better, n_labels)
@@ -145,8 +145,8 @@ def _problems(kind: Kind, columns: list[Column], n_labels: int) -> Iterator[str]
     first, *others = columns
     for column in others if kind in MAY_BE_INFINITE else columns:
         if column.dtype.kind == "f" and not (np.isfinite(column).all() and (kind == "correlation" or column.min(initial=0) >= 0)):
-            yield "hold numbers that are negative or not finite"
+            yield "contain numbers that are negative or not finite"
     if kind == "share" and not (first.max(initial=0) <= 1 and others[0].min(initial=1) == others[0].max(initial=1) == 1):
-        yield "hold other numbers than 0 and 1"
+        yield "contain numbers other than 0 and 1"
     if kind == "macro_f1" and not all(column.dtype.kind == "u" and column.max(initial=0) < max(n_labels, 1) for column in columns):
-        yield "hold ids of labels that there are not"
+        yield "contain label ids that do not exist"

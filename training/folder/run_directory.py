@@ -1,4 +1,4 @@
-"""One run's folder: its files, how it is found again, and who may write to it."""
+"""A run's folder: its files, how runs are found by name, and which process may write to it."""
 
 import difflib
 import itertools
@@ -20,27 +20,27 @@ from .run_lock import RunLock, is_locked
 Status = Literal["running", "finished", "failed", "interrupted"]
 
 SEED = r"-seed-(\d+)"
-"""The suffix of the folders of several seeds that were started together."""
+"""The suffix of run folders whose seeds were started together."""
 DEPTH = 4
-"""Folders between the runs folder and a run, at most: a dataset, a recipe, a name, and one to spare."""
+"""Maximum depth of a run below the runs folder: dataset, recipe, name, and one to spare."""
 
 PART = re.compile(rb"^  train_(?:share: (?!1(?:\.0)?\s*$)|rows: \d)", re.MULTILINE)
-"""In a resolved recipe, which states all keys: the run trained on a part of the training examples."""
+"""Matches resolved recipes, which state all keys, that train on only a part of the training examples."""
 
 SHOWN_CHARACTERS = 200
-"""Of each text that are kept in `predictions/<split>.jsonl`."""
+"""Characters of each text that `predictions/<split>.jsonl` keeps."""
 
 
 @dataclass(frozen=True)
 class RunDirectory:
-    """A run's folder. It contains all that evaluating, predicting and resuming need, so the folder may be moved."""
+    """A run's folder. It contains everything that evaluating, predicting and resuming need, so the folder may be moved."""
 
     path: Path
     root: Path
 
     @property
     def folder(self) -> Path:
-        """The folder that `path` leads to. Links on the way to a run are its user's own; those inside it are not followed when writing."""
+        """The resolved path. Links on the way to a run are followed, since its user made them; those inside it are refused when writing."""
         return self.path.resolve()
 
     @property
@@ -49,24 +49,24 @@ class RunDirectory:
 
     @property
     def recipe(self) -> str:
-        """The recipe's name: that of the folder that contains the run."""
+        """The recipe's name, which is that of the folder that contains the run."""
         inside = self.path.is_relative_to(self.root)
         return self.path.parent.relative_to(self.root).as_posix() if inside else self.path.parent.name
 
     @property
     def dataset(self) -> str:
-        """The first folder of the recipe's name; empty for a recipe that is in no folder."""
+        """The first folder of the recipe's name; empty for a recipe outside any folder."""
         dataset, slash, _ = self.recipe.partition("/")
         return dataset if slash else ""
 
     @property
     def address(self) -> str:
-        """What to type for this run: `recipe/name`, or the path of a run outside the runs folder."""
+        """The name of this run in commands: `recipe/name`, or its path if it is outside the runs folder."""
         return f"{self.recipe}/{self.name}" if self.path.is_relative_to(runs_root()) else str(self.path)
 
     @property
     def group(self) -> Path:
-        """The folder's path without the seed, for runs of several seeds that were started together."""
+        """The folder's path without the seed suffix of runs whose seeds were started together."""
         return self.path.with_name(re.sub(f"{SEED}$", "", self.name))
 
     @property
@@ -77,7 +77,7 @@ class RunDirectory:
 
     @property
     def config(self) -> Path:
-        """The resolved recipe; a folder that has it is a run."""
+        """The resolved recipe; a folder that contains it is a run."""
         return self.folder / "config.yaml"
 
     @property
@@ -108,7 +108,7 @@ class RunDirectory:
         return self.folder / "data.json"
 
     def tokenizer(self, role: str) -> Path:
-        """The folder of the tokenizer of what the model reads (`text`), or of another by its role."""
+        """The folder of the tokenizer for the model's input (`text`), or for another role."""
         return self.folder / ("tokenizer" if role == "text" else f"tokenizer-{role}")
 
     @property
@@ -119,11 +119,11 @@ class RunDirectory:
         return self.folder / "predictions" / f"{split}.jsonl"
 
     def row_scores(self, split: str) -> Path:
-        """What statistics need of each row of a split; see `row_scores_file.py`."""
+        """The scores of each row of a split, for statistical tests; see `row_scores_file.py`."""
         return self.folder / "predictions" / f"{split}.safetensors"
 
     def model_report(self, split: str) -> Path:
-        """What the model reports of its predictions, such as how often each rule fires; only of models that report something."""
+        """The model's report on its predictions, such as how often each rule fires; only for models that have one."""
         return self.folder / "predictions" / f"{split}.report.json"
 
     def status(self) -> Status:
@@ -136,22 +136,22 @@ class RunDirectory:
 
     def started(self) -> float:
         """When the run was created, in seconds since 1970; a copy of the folder keeps it."""
-        with suppress(RunError, KeyError, TypeError, ValueError, OverflowError, OSError):  # the last two for years that a clock cannot show
+        with suppress(RunError, KeyError, TypeError, ValueError, OverflowError, OSError):  # the last two for years out of range
             return datetime.fromisoformat(read_json(self.environment)["started"]).timestamp()
         return self.config.stat().st_mtime if self.config.exists() else self.path.stat().st_mtime
 
     def is_of_part(self) -> bool:
-        """Whether the run trained on a part of the training examples, as the points of a learning curve do."""
+        """Whether the run trained on a part of the training examples, as in a learning curve."""
         with suppress(OSError):
             return PART.search(self.config.read_bytes()) is not None
         return False
 
     @contextmanager
     def hold(self) -> Iterator[None]:
-        """Keep every other process from training this run meanwhile; an error that ends the training is noted down.
+        """Lock the run against training by other processes, and record an error that ends the training.
 
-        The lock ends with the process, however it ends. Raises TakenError where another process has it, or has finished the run since
-        this one looked.
+        The lock is released when the process ends, however it ends. Raises TakenError if another process has it, or has finished the
+        run in the meantime.
         """
         with disk_errors(self.path):
             if (link := find_link(self.folder)) is not None:
@@ -171,21 +171,21 @@ class RunDirectory:
                 raise
 
     def _clear(self) -> None:
-        """Remove what an earlier attempt left: files half written, and the note of why it failed."""
-        for left in [path for path in self.folder.rglob(".tmp-*") if path.is_file()]:
-            left.unlink()
+        """Remove the partial files and the failure record of an earlier attempt."""
+        for leftover in [path for path in self.folder.rglob(".tmp-*") if path.is_file()]:
+            leftover.unlink()
         remove(self.failure)
 
 
 def runs_root() -> Path:
-    """Where runs are written: the folder that NLP_RUNS names, or `runs` in the working folder."""
+    """The folder that runs are written to: NLP_RUNS, or `runs` in the working folder."""
     return Path(os.environ.get("NLP_RUNS") or "runs").expanduser().resolve()
 
 
 def create_run(recipe_name: str, name: str | None = None) -> RunDirectory:
-    """Make `runs/<recipe>/<name>/`; the name is the date and time unless given, with -2, -3 and so on where it is taken.
+    """Create `runs/<recipe>/<name>/`; the name defaults to the date and time, with -2, -3 and so on appended if it is taken.
 
-    Raises RunError where the name is no folder name or the folder cannot be made, DeviceError where the disk is full.
+    Raises RunError if the name is invalid or the folder cannot be created, DeviceError if the disk is full.
     """
     name = name or datetime.now().strftime("%Y%m%d-%H%M%S")
     check_name(name)
@@ -197,13 +197,13 @@ def create_run(recipe_name: str, name: str | None = None) -> RunDirectory:
 
 
 def check_name(name: str, owner: str = "run") -> None:
-    """Raises RunError for what is no name of a folder in the folder of its recipe."""
+    """Raises RunError if the name is not valid as a folder name."""
     if not re.fullmatch(r"\w[\w.+-]*", name):
         raise RunError(f"{name!r} cannot be a {owner}'s name: use letters, digits, `-`, `_`, `+` and `.`, a letter or digit first.")
 
 
 def _new_folder(parent: Path, name: str) -> Path:
-    """Making the folder is what claims the name, so two processes in the same second get two folders."""
+    """Create a folder with the first free name. Creating it claims the name, so two processes in the same second get two folders."""
     for number in itertools.count(1):
         folder = parent / (name if number == 1 else f"{name}-{number}")
         with suppress(FileExistsError):
@@ -213,14 +213,14 @@ def _new_folder(parent: Path, name: str) -> Path:
 
 
 def list_runs(root: Path | None = None) -> list[RunDirectory]:
-    """All runs under the runs folder, the newest first."""
+    """All runs under the runs folder, newest first."""
     root = root or runs_root()
     runs = [RunDirectory(folder, root) for folder in _run_folders(root, DEPTH)]
     return sorted(runs, key=lambda run: (run.started(), run.name), reverse=True)
 
 
 def runs_in(folder: Path, root: Path | None = None) -> list[RunDirectory]:
-    """The runs of one recipe, which are folders in its folder, the newest first."""
+    """The runs in a recipe's folder, newest first."""
     runs = [RunDirectory(path, root or runs_root()) for path in _run_folders(folder, 1)]
     return sorted(runs, key=lambda run: (run.started(), run.name), reverse=True)
 
@@ -236,24 +236,24 @@ def _run_folders(folder: Path, depth: int) -> Iterator[Path]:
 
 
 def find_run(text: str) -> RunDirectory:
-    """The run of this name: its path, `<recipe>/<name>`, or `<recipe>` for the latest run of that recipe that has started to train. Runs on
-    a part of the training examples come after all others.
+    """Find a run by its path, `<recipe>/<name>`, or `<recipe>` for that recipe's latest run that has started to train. Runs on a part of
+    the training examples rank after all others.
 
-    Raises RunError, naming the nearest and the latest runs, where there is none.
+    Raises RunError, naming similar and recent runs, if nothing matches.
     """
     root = runs_root()
-    for folder in _places(text, root):
+    for folder in _candidates(text, root):
         if (folder / "config.yaml").is_file():
             return RunDirectory(folder, root)
         if runs := [RunDirectory(child, root) for child in _run_folders(folder, 1)]:
             return max(runs, key=lambda run: (run.data.exists(), not run.is_of_part(), run.started(), run.name))
-    raise RunError(_nothing_found(text, root, list_runs(root)))
+    raise RunError(_not_found(text, root, list_runs(root)))
 
 
 def find_runs(text: str) -> list[RunDirectory]:
-    """The same, or all seeds of `<recipe>/<name>` that were started together; so too where the latest run of `<recipe>` is one of them."""
+    """Like `find_run`, but returns all seeds that were started together if the name, or the latest run of `<recipe>`, has several."""
     root = runs_root()
-    for folder in _places(text, root):
+    for folder in _candidates(text, root):
         if seeds := _seeds_of(folder, root):
             return seeds
         if (folder / "config.yaml").is_file():
@@ -261,31 +261,31 @@ def find_runs(text: str) -> list[RunDirectory]:
         if runs := [RunDirectory(child, root) for child in _run_folders(folder, 1)]:
             latest = max(runs, key=lambda run: (not run.is_of_part(), run.started(), run.name))
             return _seeds_of(latest.group, root) or [latest]
-    raise RunError(_nothing_found(text, root, list_runs(root)))
+    raise RunError(_not_found(text, root, list_runs(root)))
 
 
 def group_address(runs: Sequence[RunDirectory]) -> str:
-    """What to type to resume these runs, all seeds of one recipe."""
+    """The name to resume these runs by; all are seeds of one recipe."""
     return str(runs[0].path if len(runs) == 1 else runs[0].group)
 
 
-def _places(text: str, root: Path) -> tuple[Path, Path]:
+def _candidates(text: str, root: Path) -> tuple[Path, Path]:
     return Path(text).expanduser().resolve(), root / text.strip("/")
 
 
 def _seeds_of(group: Path, root: Path) -> list[RunDirectory]:
-    """The runs `<group>-seed-N`, by number."""
+    """The runs `<group>-seed-N`, ordered by seed."""
     seed_folder = re.compile(re.escape(group.name) + SEED)
-    found = [RunDirectory(child, root) for child in _run_folders(group.parent, 1) if seed_folder.fullmatch(child.name)]
-    return sorted(found, key=lambda run: int(run.seed))
+    runs = [RunDirectory(child, root) for child in _run_folders(group.parent, 1) if seed_folder.fullmatch(child.name)]
+    return sorted(runs, key=lambda run: int(run.seed))
 
 
-def _nothing_found(text: str, root: Path, runs: Sequence[RunDirectory]) -> str:
+def _not_found(text: str, root: Path, runs: Sequence[RunDirectory]) -> str:
     if not runs:
-        return (f"There is no run {text!r}: {root} holds no runs yet. "
-                "Begin one with `nlp train --config NAME`, or set NLP_RUNS to where yours are.")
+        return (f"There is no run {text!r}: {root} contains no runs yet. "
+                "Start one with `nlp train --config NAME`, or set NLP_RUNS to the folder of your runs.")
     known = {name: None for run in runs for name in (run.recipe, run.address)}
-    near = difflib.get_close_matches(text, known, n=3, cutoff=0.5)
-    nearest = f"The nearest: {', '.join(near)}. " if near else ""
+    similar = difflib.get_close_matches(text, known, n=3, cutoff=0.5)
+    suggestion = f"Similar names: {', '.join(similar)}. " if similar else ""
     latest = ", ".join(run.address for run in runs[:3])
-    return f"There is no run {text!r} in {root}. {nearest}The latest: {latest}. `nlp runs` lists all."
+    return f"There is no run {text!r} in {root}. {suggestion}Latest runs: {latest}. `nlp runs` lists all."

@@ -1,4 +1,4 @@
-"""One process at a time trains a run. The operating system holds the lock, so a killed process leaves none behind."""
+"""A lock that lets only one process train a run. The operating system releases it when a process is killed."""
 
 import errno
 import os
@@ -15,15 +15,15 @@ from ...storage import refuse_links
 from .files import disk_errors
 
 _HELD: set[Path] = set()
-"""Locks of this very process: the system would let it lock twice, and drop the lock when any handle to the file is closed."""
+"""Locks of this process: the system would let it lock twice, and release the lock when any handle to the file is closed."""
 
 _NO_LOCKS_HERE = (errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP)
 _FAR = 1 << 40
-"""Where in the file Windows locks one byte; it does not let others read what is locked, and they read who has it."""
+"""The offset of the byte that Windows locks, beyond the content: others cannot read locked bytes, but must read who holds the lock."""
 
 
 class RunLock:
-    """An exclusive lock on a run: `with RunLock(path, "names/lstm/monday"):`. Raises TakenError where another process has it."""
+    """An exclusive lock on a run: `with RunLock(path, "names/lstm/monday"):`. Raises TakenError if another process holds it."""
 
     def __init__(self, path: Path, what: str) -> None:
         self.path, self.what = path, what
@@ -31,7 +31,7 @@ class RunLock:
 
     def __enter__(self) -> Self:
         if self.path in _HELD:
-            raise RunError(f"{self.what} is already being trained by this very process.")
+            raise RunError(f"{self.what} is already being trained by this process.")
         with disk_errors(self.path):
             file = _opened(self.path)
         if not _lock(file, exclusive=True):
@@ -39,7 +39,7 @@ class RunLock:
             file.close()
             raise TakenError(f"{self.what} is being trained by {holder}, and two processes would corrupt it. "
                            "Wait until that one ends, or stop it, and try again.")
-        if os.fstat(file.fileno()).st_nlink == 1:  # a file elsewhere that shares the content (a hard link) keeps it
+        if os.fstat(file.fileno()).st_nlink == 1:  # do not overwrite a hard-linked file elsewhere
             file.truncate()
             file.write(f"process {os.getpid()} on {socket.gethostname()}\n".encode())
             file.flush()
@@ -54,7 +54,7 @@ class RunLock:
 
 
 def is_locked(path: Path) -> bool:
-    """Whether a living process holds the lock. A file that may not be read counts as free."""
+    """Whether a living process holds the lock. An unreadable file counts as free."""
     if path in _HELD:
         return True
     try:
@@ -65,7 +65,7 @@ def is_locked(path: Path) -> bool:
 
 
 def _opened(path: Path) -> IO[bytes]:
-    """The lock's file, made where it is missing. Raises OSError for what is no file."""
+    """Open the lock file, creating it if necessary. Raises OSError if the path is not a regular file."""
     refuse_links(path)
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o666)
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
@@ -75,13 +75,13 @@ def _opened(path: Path) -> IO[bytes]:
 
 
 def _holder(file: IO[bytes]) -> str:
-    """Who has the lock, as the file says."""
+    """The lock's holder according to the file."""
     text = file.read(300).decode("utf-8", "replace").strip()
     return text if re.fullmatch(r"process \d+ on [\w.-]+", text) else "another process"
 
 
 def _lock(file: IO[bytes], exclusive: bool) -> bool:
-    """Try without waiting. True where the file system knows no locks, since nothing better can be done there."""
+    """Try to lock without waiting. True on file systems without locks, where nothing better can be done."""
     try:
         if sys.platform == "win32":
             import msvcrt

@@ -1,4 +1,4 @@
-"""Weights in safetensors files: tied ones once, nothing that is not finite, and never a pickle, since those can run code."""
+"""Weights in safetensors files: tied ones stored once, only finite numbers, and never pickles, since those can run code."""
 
 import errno
 import json
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
 
 def save_tensors(path: Path, tensors: "Mapping[str, Tensor]") -> None:
-    """Write tensors to a safetensors file, those that share their memory (tied weights) once.
+    """Write tensors to a safetensors file, tied weights (shared memory) only once.
 
-    Raises DeviceError where the disk is full.
+    Raises DeviceError if the disk is full.
     """
     from safetensors import SafetensorError
     from safetensors.torch import save_file
@@ -31,18 +31,18 @@ def save_tensors(path: Path, tensors: "Mapping[str, Tensor]") -> None:
         if tensor.numel() and place in names:
             tied[name] = names[place]
         else:
-            names[place], kept[name] = name, _alone(tensor)
+            names[place], kept[name] = name, _unshared(tensor)
     with disk_errors(path):
         try:
-            # One entry at most: with several, their order in the file, and so its bytes, would be left to chance.
+            # One metadata entry at most: the order of several in the file, and so its bytes, would be random.
             save_file(kept, path, {"tied": json.dumps(tied, sort_keys=True)} if tied else None)
         except SafetensorError as error:
             raise _as_os_error(error, path) from error
-        path.chmod(path.parent.stat().st_mode & 0o666)  # it is written for its owner alone otherwise
+        path.chmod(path.parent.stat().st_mode & 0o666)  # by default only its owner may read it
 
 
-def _alone(tensor: "Tensor") -> "Tensor":
-    """The tensor on the CPU, contiguous, in memory that no other one shares."""
+def _unshared(tensor: "Tensor") -> "Tensor":
+    """The tensor on the CPU, contiguous, in memory that no other tensor shares."""
     tensor = tensor.detach().cpu().contiguous()
     return tensor if tensor.untyped_storage().nbytes() == tensor.nbytes else tensor.clone()
 
@@ -55,9 +55,9 @@ def _as_os_error(error: Exception, path: Path) -> OSError:
 
 
 def load_tensors(path: Path) -> "dict[str, Tensor]":
-    """The tensors of a safetensors file, on the CPU, tied ones under each of their names. Never runs code.
+    """Load the tensors of a safetensors file to the CPU, tied ones under each of their names. Never runs code.
 
-    Raises RunError where the file is missing, cut short, or no safetensors file.
+    Raises RunError if the file is missing, truncated, or not a safetensors file.
     """
     from safetensors import SafetensorError, safe_open
 
@@ -65,11 +65,11 @@ def load_tensors(path: Path) -> "dict[str, Tensor]":
         raise RunError(f"{path} is missing, so this checkpoint is incomplete. Copy the folder again from the original.")
     try:
         with safe_open(path, framework="pt") as file:
-            # Copied: as they come they lie in the file itself, which a later checkpoint may remove.
+            # Copied, since the tensors are memory-mapped and a later checkpoint may remove the file.
             tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
             tied = checked(dict[str, str], parse_json((file.metadata() or {}).get("tied", "{}").encode("utf-8")))
-        if lacking := sorted(set(tied.values()) - tensors.keys()):
-            raise ValueError(f"it ties a tensor to {lacking[0]}, which it lacks")
+        if missing := sorted(set(tied.values()) - tensors.keys()):
+            raise ValueError(f"it ties a tensor to {missing[0]}, which is missing")
     except (SafetensorError, OSError, ValueError) as error:
         raise RunError(_not_safetensors(path, error)) from error
     return tensors | {name: tensors[other] for name, other in tied.items()}
@@ -83,11 +83,11 @@ def _not_safetensors(path: Path, error: Exception) -> str:
     if start.startswith(b"PK\x03\x04") or (start[:1] == b"\x80" and start[1:2] in b"\x02\x03\x04\x05"):
         return (f"{path} is a pickle, not a safetensors file; nlp never loads pickles, since they can run code. "
                 "Take a checkpoint that nlp wrote.")
-    return f"{path} is damaged or cut short ({error}). Copy the folder again from the original, or an older checkpoint."
+    return f"{path} is damaged or truncated ({error}). Copy the folder again from the original, or use an older checkpoint."
 
 
 def assert_finite(tensors: "Mapping[str, Tensor]") -> None:
-    """Raises TrainingError naming the first tensor that holds a NaN or an infinity."""
+    """Raises TrainingError naming the first tensor that contains a NaN or an infinity."""
     for name, tensor in tensors.items():
         if tensor.is_floating_point() and not tensor.isfinite().all():
             bad = int((~tensor.isfinite()).sum())
@@ -96,45 +96,45 @@ def assert_finite(tensors: "Mapping[str, Tensor]") -> None:
 
 
 def load_into(module: "nn.Module", tensors: "Mapping[str, Tensor]") -> None:
-    """Copy tensors into a module's weights. Raises RunError, in plain words, where names or shapes do not fit."""
-    wanted = module.state_dict()
-    missing, extra = sorted(wanted.keys() - tensors.keys()), sorted(tensors.keys() - wanted.keys())
+    """Copy tensors into a module's weights. Raises RunError if names or shapes do not match."""
+    expected = module.state_dict()
+    missing, extra = sorted(expected.keys() - tensors.keys()), sorted(tensors.keys() - expected.keys())
     if missing or extra:
-        differences = [f"they lack {_some(missing)}"] * bool(missing) + [f"they have {_some(extra)} too many"] * bool(extra)
+        differences = [f"missing: {_some(missing)}"] * bool(missing) + [f"unexpected: {_some(extra)}"] * bool(extra)
         raise RunError(f"The weights belong to another model: {'; '.join(differences)}. Use the recipe that they were trained with.")
-    for name in wanted:
-        _refuse_misfit(module, name, wanted[name], tensors[name])
+    for name in expected:
+        _refuse_mismatch(module, name, expected[name], tensors[name])
     module.load_state_dict(dict(tensors))
 
 
 def load_merged(module: "nn.Module", tensors: "Mapping[str, Tensor]") -> None:
-    """The same for a module that may have adapters, which the tensors contain: they are then 0."""
+    """Load tensors that have adapters merged into them; the module's own adapters, if any, become 0."""
     from ...models.layers.lora import with_adapters
 
     load_into(module, with_adapters(module, tensors))
 
 
 def load_matching(module: "nn.Module", tensors: "Mapping[str, Tensor]") -> set[str]:
-    """Copy the tensors whose names a module's weights have, which are returned.
+    """Copy the tensors whose names match weights of the module. Returns these names.
 
-    Raises RunError where shapes do not fit.
+    Raises RunError if shapes do not match.
     """
-    wanted = module.state_dict()
-    found = wanted.keys() & tensors.keys()
-    for name in sorted(found):
-        _refuse_misfit(module, name, wanted[name], tensors[name])
-    module.load_state_dict({name: tensors[name] for name in found}, strict=False)
-    return found
+    expected = module.state_dict()
+    matching = expected.keys() & tensors.keys()
+    for name in sorted(matching):
+        _refuse_mismatch(module, name, expected[name], tensors[name])
+    module.load_state_dict({name: tensors[name] for name in matching}, strict=False)
+    return matching
 
 
-def _refuse_misfit(module: "nn.Module", name: str, wanted: "Tensor", given: "Tensor") -> None:
-    if wanted.dtype != given.dtype:
-        raise RunError(f"The weights {name} are numbers of type {given.dtype}, this model's are {wanted.dtype}. "
+def _refuse_mismatch(module: "nn.Module", name: str, expected: "Tensor", loaded: "Tensor") -> None:
+    if expected.dtype != loaded.dtype:
+        raise RunError(f"The weights {name} are numbers of type {loaded.dtype}, this model's are {expected.dtype}. "
                        "Copy the folder again from the original, or train again.")
-    if wanted.shape != given.shape:
-        raise RunError(_misfit(module, name, tuple(wanted.shape), tuple(given.shape)))
-    if not given.isfinite().all():
-        raise RunError(f"The weights {name} hold numbers that are not finite, so they cannot be used. "
+    if expected.shape != loaded.shape:
+        raise RunError(_shape_mismatch(module, name, tuple(expected.shape), tuple(loaded.shape)))
+    if not loaded.isfinite().all():
+        raise RunError(f"The weights {name} contain numbers that are not finite, so they cannot be used. "
                        "Copy the folder again from the original, or train again.")
 
 
@@ -142,7 +142,7 @@ def _some(names: list[str]) -> str:
     return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 
-def _misfit(module: "nn.Module", name: str, model: tuple[int, ...], file: tuple[int, ...]) -> str:
+def _shape_mismatch(module: "nn.Module", name: str, model: tuple[int, ...], file: tuple[int, ...]) -> str:
     from torch import nn
 
     owner = module.get_submodule(name.rpartition(".")[0])

@@ -1,1 +1,1 @@
-"""What a run logs and shows: metrics, TensorBoard, pictures, progress."""
+"""Logging and display of runs: metrics, TensorBoard, pictures, progress."""

@@ -1,4 +1,4 @@
-"""The display of a run in progress: a bar on a terminal, plain lines elsewhere, a row for each evaluation."""
+"""The display of a run in progress: a bar on a terminal, plain lines elsewhere, and a row for each evaluation."""
 
 import os
 import sys
@@ -12,16 +12,16 @@ if TYPE_CHECKING:
     from .bars import Bar, StepBar
 
 PAUSE_SECONDS = 10.0
-"""Between two lines about a fit in progress, where there is no terminal."""
+"""Seconds between two lines about a fit in progress, without a terminal."""
 
 
 class Display:
-    """Progress of one run on standard error; silent on all ranks but the first. `n_steps` is None where the last step is not known."""
+    """Progress of one run on standard error; silent on all ranks but the first. `n_steps` is None if the last step is unknown."""
 
     def __init__(self, n_steps: int | None, first_step: int = 0, silent: bool = False, seed: str = "") -> None:
         self.n_steps, self.first_step, self.silent = n_steps, first_step, silent
-        self.table = EvaluationTable(n_steps, f"seed {seed}  " if seed else "")  # one of several, which may go side by side
-        self.started = self.said = time.monotonic()
+        self.table = EvaluationTable(n_steps, f"seed {seed}  " if seed else "")  # several seeds may train at the same time
+        self.started = self.printed_at = time.monotonic()
         self.train_loss = ""
         self.step_bar: StepBar | None = None
         self.bar: Bar | None = None
@@ -37,14 +37,14 @@ class Display:
         self._close()
 
     def begin(self, lines: Sequence[str]) -> None:
-        """What the run is about to do."""
+        """Print the description of the run."""
         for line in lines:
             self.line(line)
         if self.first_step:
             self.line(f"resumed     after step {self.first_step:,}")
 
     def step(self, step: int, values: Mapping[str, float]) -> None:
-        """New running figures of the training split, those first that a narrow terminal shows."""
+        """Show training figures, most important first: a narrow terminal shows only the first ones."""
         shown = [f"{name} {values[name]:.3f}" for name in ("loss", "accuracy") if name in values]
         if "learning_rate" in values:
             shown.append(f"rate {values['learning_rate']:.2g}")
@@ -55,34 +55,34 @@ class Display:
             self.step_bar.step(step, shown)
 
     def fitting(self, what: str, done: int, total: int | None) -> None:
-        """How far a solver has come: how many of `what` are done, and of how many where that is known."""
+        """Show a solver's progress: how many units of `what` are done, out of `total` if known."""
         text = f"fitting: {what} {done:,}{f' of {total:,}' if total else ''}" if what else "fitting"
         if self._draws():
             self._wait(text, done, total)
-        elif what and time.monotonic() - self.said > PAUSE_SECONDS:
+        elif what and time.monotonic() - self.printed_at > PAUSE_SECONDS:
             self.line(f"{time.monotonic() - self.started:8.1f} s  {text}")
-            self.said = time.monotonic()
+            self.printed_at = time.monotonic()
 
     def scoring(self, split: str) -> None:
-        """A split is being scored, which may take a while."""
+        """Show that a split is being scored, which may take a while."""
         if self.step_bar is not None:
             self.step_bar.wait(f"scoring {split}")
         elif self._draws():
             self._wait(f"scoring {split}")
 
     def evaluation(self, step: int, metrics: Mapping[str, float], is_best: bool) -> None:
-        """One row for an evaluation of the validation split."""
+        """Print a row for an evaluation of the validation split."""
         for line in self.rows(step, metrics, is_best, None if self.bar is None else self.bar.width):
             self.line(line)
         if self.bar is not None and self.bar is not self.step_bar:
             self._wait("saving")
 
     def rows(self, step: int, metrics: Mapping[str, float], is_best: bool, room: int | None = None) -> list[str]:
-        """Whose run, the time since it was started, the step, and the figures; the first row has the names above it."""
+        """The table lines for an evaluation: seed, elapsed time, step and figures, with column names before the first row."""
         return self.table.lines(step, time.monotonic() - self.started, self.train_loss, metrics, is_best, room)
 
     def line(self, text: str) -> None:
-        """One line, above the bar where there is one."""
+        """Print a line, above the bar if there is one."""
         if self.silent:
             return
         if self.bar is not None:
@@ -108,6 +108,6 @@ class Display:
 
 
 def announce(text: str) -> None:
-    """Say what is about to take long, before a run has a display; of several processes the first one speaks."""
+    """Print a message before a run has a display; of several processes only the first one prints."""
     if os.environ.get("RANK", "0") == "0":
         print(text, file=sys.stderr, flush=True)

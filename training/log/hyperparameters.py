@@ -1,4 +1,4 @@
-"""The row of a run in TensorBoard's table of runs."""
+"""A run's row in TensorBoard's HParams table."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,14 +7,14 @@ from ...configs.schema.recipe import Recipe
 from ..folder.results_file import parameters_of
 
 FLAGS = {"bidirectional", "causal", "gated", "share_layers"}
-"""Settings beside the sizes that make another architecture."""
+"""Boolean settings that are part of the architecture besides the sizes."""
 
 
 def hyperparameters(recipe: Recipe, cost: Mapping[str, Any]) -> dict[str, bool | int | float | str]:
-    """What a run was trained with, and how large its model is. Data and task are the same in a table of comparable runs.
+    """A run's hyperparameters and model size. Data and task are left out, since comparable runs share them.
 
-    TensorBoard shows five columns until others are ticked: of those in which runs differ, the first by name. So the names of the others
-    are written to come after `parameters`. Recipe and run are the name of the row.
+    By default TensorBoard shows the five alphabetically first columns in which runs differ. The less important names are therefore
+    chosen to sort after `parameters`. The row is named after the recipe and the run.
     """
     model = recipe.model.model_dump()
     sizes = {name: value for name, value in model.items() if isinstance(value, bool | int | float)}
@@ -31,14 +31,14 @@ def hyperparameters(recipe: Recipe, cost: Mapping[str, Any]) -> dict[str, bool |
 
 
 def _architecture(model: Mapping[str, Any]) -> str:
-    """The sizes in one column, such as `hidden_size 128, n_layers 1, bidirectional`."""
+    """All sizes in one column, such as `hidden_size 128, n_layers 1, bidirectional`."""
     parts = []
     for name, value in model.items():
         if value is True and name in FLAGS:
             parts.append(name)
         elif isinstance(value, int) and not isinstance(value, bool) and value:
             parts.append(f"{name} {value}")
-        elif isinstance(value, list) and value and all(isinstance(each, int) for each in value):
+        elif isinstance(value, list) and value and all(isinstance(size, int) for size in value):
             parts.append(f"{name} {'-'.join(map(str, value))}")
     return ", ".join(parts)
 

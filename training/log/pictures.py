@@ -1,4 +1,4 @@
-"""Pictures for the log, drawn by Pillow: ready in a few hundredths of a second, where a plotting library takes half of one."""
+"""Pictures for the log, drawn by Pillow in a few hundredths of a second; a plotting library would take half a second."""
 
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
@@ -19,12 +19,12 @@ DARK = np.array([8, 48, 107])
 LONGEST_LABEL = 24
 GAP = 6
 CAPTION = ("rows: labelled", "columns: predicted", "colour: share of the row")
-LOOKED_AT = ("rows: written", "columns: read", "colour: share of the row")
-NUMBERED = "#n: the n-th one, no installed font has its letters"
+ATTENTION_CAPTION = ("rows: written", "columns: read", "colour: share of the row")
+NUMBERED = "#n: the n-th label, no installed font has its letters"
 
 
 class Name(NamedTuple):
-    """What is written beside a row or column, and a font that has its letters."""
+    """The label of a row or column, and a font that has its letters."""
 
     text: str
     font: Any
@@ -32,7 +32,7 @@ class Name(NamedTuple):
 
 
 class Matrix(NamedTuple):
-    """A picture before it is drawn: cells of `cell` pixels with the shares, from 0 to 1, that colour them, and texts of `size` pixels."""
+    """A matrix to draw: shares from 0 to 1 that colour cells of `cell` pixels, and texts of `size` pixels."""
 
     shares: FloatArray
     written: Mapping[tuple[int, ...], str]
@@ -44,10 +44,10 @@ class Matrix(NamedTuple):
 
 
 def confusion_matrix(matrix: IntArray, labels: Sequence[str]) -> Matrix:
-    """`matrix[i, j]` counts texts of class i that were called class j; colours show the share of each row.
+    """`matrix[i, j]` counts texts of class i that were predicted as class j; colours show shares within each row.
 
-    Letters are as large as cells allow, since TensorBoard shows pictures at half their size or less. Above 50 classes the counts would be
-    too small to read, and only the colours are drawn.
+    Letters are as large as cells allow, since TensorBoard shows pictures at half their size or less. With more than 50 classes the counts
+    would be too small to read, and only the colours are drawn.
     """
     cell, largest = (46, 22) if len(labels) <= 20 else (32, 16) if len(labels) <= 50 else (14, 12)
     counts = np.asarray(matrix)
@@ -57,9 +57,9 @@ def confusion_matrix(matrix: IntArray, labels: Sequence[str]) -> Matrix:
 
 
 def alignment(weights: FloatArray, source: Sequence[str], target: Sequence[str]) -> Matrix:
-    """`weights[i, j]`, from 0 to 1: how much target token i looked at source token j."""
+    """`weights[i, j]`, from 0 to 1: the attention of target token i to source token j."""
     cell, size = (32, 20) if max(len(source), len(target)) <= 30 else (16, 12)
-    return Matrix(np.asarray(weights), {}, target, source, cell, size, LOOKED_AT)
+    return Matrix(np.asarray(weights), {}, target, source, cell, size, ATTENTION_CAPTION)
 
 
 def matrix_png(matrix: Matrix) -> bytes:
@@ -80,7 +80,7 @@ def alignment_png(weights: FloatArray, source: Sequence[str], target: Sequence[s
 
 
 def font_family(letters: frozenset[str]) -> str | None:
-    """The family of an installed font that has these letters; None where ours has them, or no font does."""
+    """The family of an installed font that has these letters; None if the default font has them or no font does."""
     if _has(_font(12), "".join(sorted(letters))) or (path := _installed_font(letters)) is None:
         return None
     from PIL import ImageFont
@@ -89,19 +89,19 @@ def font_family(letters: frozenset[str]) -> str | None:
 
 
 def one_line(label: str) -> str:
-    """A label as it is drawn: a line break cannot be, and a long one is cut."""
+    """A label on one line: unprintable characters become spaces, and a long label is truncated."""
     label = "".join(letter if letter.isprintable() else " " for letter in label)
     return label if len(label) <= LONGEST_LABEL else label[: LONGEST_LABEL - 1] + "…"
 
 
 def _fitting(texts: Iterable[str], cell: int, largest: int) -> int:
-    """The size of letters, up to the largest, in which every text fits into a cell."""
+    """The font size, up to `largest`, at which every text fits into a cell."""
     widest = max((_font(largest).getlength(text) for text in set(texts)), default=0.0)
     return min(largest, int(largest * (cell - 4) / widest)) if widest else largest
 
 
 def _framed(cells: "Image", rows: Sequence[Name], columns: Sequence[Name], cell: int, size: int, caption: Sequence[str]) -> "Image":
-    """The cells with a name before each row and over each column, and a caption below."""
+    """The cells with row names on the left, column names above, and a caption below."""
     from PIL import Image, ImageDraw
 
     left, top = (round(max(name.font.getlength(name.text) for name in names)) + 3 * GAP for names in (rows, columns))
@@ -121,11 +121,11 @@ def _framed(cells: "Image", rows: Sequence[Name], columns: Sequence[Name], cell:
 
 
 def _caption(parts: Sequence[str], width: int, font: Any) -> "Image":
-    """The parts on one line, or on lines of their own where they are wider than the picture."""
+    """The parts on one line, or each on its own line if they are wider than the picture."""
     from PIL import Image, ImageDraw
 
-    one = "   ".join(parts)
-    lines = [one] if font.getlength(one) <= width else parts
+    joined = "   ".join(parts)
+    lines = [joined] if font.getlength(joined) <= width else parts
     height = round(1.3 * font.size)
     picture = Image.new("RGB", (round(max(map(font.getlength, lines))) + 2 * GAP, len(lines) * height + 2 * GAP), "white")
     for number, line in enumerate(lines):
@@ -134,7 +134,7 @@ def _caption(parts: Sequence[str], width: int, font: Any) -> "Image":
 
 
 def _cells(shares: FloatArray, cell: int, written: Mapping[tuple[int, ...], str], font: Any) -> "Image":
-    """A square for each share, white for 0 and dark for 1, and what is written into some of them."""
+    """A square for each share, white for 0 and dark for 1, with text in some of them."""
     from PIL import Image, ImageDraw
 
     colours = np.round(255 + shares[..., None] * (DARK - 255)).astype(np.uint8)
@@ -149,7 +149,7 @@ def _cells(shares: FloatArray, cell: int, written: Mapping[tuple[int, ...], str]
 
 @cache
 def _font(size: int) -> Any:
-    """DejaVu Sans from matplotlib's files, which has most alphabets; without it Pillow's own, which has plain Latin only."""
+    """DejaVu Sans from matplotlib, which has most alphabets; without matplotlib, Pillow's default font, which has only basic Latin."""
     from PIL import ImageFont
 
     spec = find_spec("matplotlib")
@@ -172,24 +172,24 @@ def _names(labels: Sequence[str], size: int) -> list[Name]:
 
 
 def _name(label: str, number: int, size: int) -> Name:
-    """The label, shortened, with a font that has its letters; where none is installed, the label in other letters or its number."""
+    """The shortened label with a font that has its letters; if none is installed, the label in Latin letters or its number."""
     label = one_line(label)
     font = _font(size)
     if _has(font, label):
         return Name(label, font)
     if (path := _installed_font(frozenset(label))) is not None:
         return Name(label, _true_type(path, size))
-    spelled = "".join(letter if _has(font, letter) else _spelled(letter) for letter in label)
-    return Name(spelled, font) if _has(font, spelled) else Name(f"#{number}", font, is_number=True)
+    transliterated = "".join(letter if _has(font, letter) else _transliterated(letter) for letter in label)
+    return Name(transliterated, font) if _has(font, transliterated) else Name(f"#{number}", font, is_number=True)
 
 
 def _has(font: Any, text: str) -> bool:
-    lacking = bytes(font.getmask("\uffff"))
-    return all(letter.isspace() or bytes(font.getmask(letter)) != lacking for letter in set(text))
+    missing_glyph = bytes(font.getmask("\uffff"))
+    return all(letter.isspace() or bytes(font.getmask(letter)) != missing_glyph for letter in set(text))
 
 
 def _installed_font(letters: frozenset[str]) -> str | None:
-    """A font of this machine that has these letters, as matplotlib finds it; searched for where ours lacks one."""
+    """An installed font that has these letters, found by matplotlib; for letters that the default font lacks."""
     if find_spec("matplotlib") is None:
         return None
     from matplotlib.font_manager import fontManager
@@ -208,12 +208,12 @@ def _letters_of(path: str) -> frozenset[int]:
 
     try:
         return frozenset(FT2Font(path).get_charmap())
-    except (OSError, RuntimeError):  # a file that has gone, or is no font
+    except (OSError, RuntimeError):  # a file that was removed, or is not a font
         return frozenset()
 
 
-def _spelled(letter: str) -> str:
-    """A letter in Latin ones: without its accents, or by its sound, which the Unicode names of Korean and Japanese letters state."""
+def _transliterated(letter: str) -> str:
+    """A letter in Latin script: without accents, or by its sound, which is part of the Unicode names of Korean and Japanese letters."""
     plain = "".join(part for part in unicodedata.normalize("NFKD", letter) if not unicodedata.combining(part))
     name = unicodedata.name(letter, "")
     if name.startswith(("HANGUL SYLLABLE", "HIRAGANA LETTER", "KATAKANA LETTER")):
@@ -222,7 +222,7 @@ def _spelled(letter: str) -> str:
 
 
 def _short(count: int) -> str:
-    """At most four signs: 9999, 12k, 3M."""
+    """The count in at most four characters: 9999, 12k, 3M."""
     return str(count) if count < 10_000 else f"{count / 1e3:.0f}k" if count < 999_500 else f"{count / 1e6:.0f}M"
 
 

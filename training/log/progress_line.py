@@ -1,4 +1,4 @@
-"""A run in progress as one line that is written over, for programs and notebooks that train runs of their own."""
+"""Progress of a run as a single line that is overwritten, for programs and notebooks that train runs."""
 
 import io
 import sys
@@ -12,12 +12,12 @@ from ...terminal import figure, visible
 from .display import Display
 
 PAUSE_SECONDS = 0.5
-"""Between two states of the line."""
+"""Seconds between two updates of the line."""
 NOTICE = "Notice: "
 
 
 class ProgressLine(io.TextIOBase):
-    """A stream that shows the last line written to it, on standard error or nowhere, and keeps notices until the end."""
+    """A stream that shows the last line written to it, on standard error or not at all, and collects notices."""
 
     def __init__(self, whose: str, shown: bool) -> None:
         self.whose, self.stream = whose, sys.stderr if shown else None
@@ -34,7 +34,7 @@ class ProgressLine(io.TextIOBase):
         return len(text)
 
     def show(self, text: str, end: str = "") -> None:
-        """Write over the line, unless that was done a moment ago; always where it is the `end`."""
+        """Overwrite the line, unless it was updated a moment ago; always if `end` is given."""
         now = time.monotonic()
         if self.stream is None or (not end and now - self.last < PAUSE_SECONDS):
             return
@@ -45,7 +45,7 @@ class ProgressLine(io.TextIOBase):
 
 @contextmanager
 def on_one_line(whose: str, shown: bool) -> Iterator[ProgressLine]:
-    """What is printed on standard error in the block goes to one line; notices become warnings after it."""
+    """Show the standard error output of the block on one line; notices become warnings after it."""
     line = ProgressLine(whose, shown)
     try:
         with redirect_stderr(line):
@@ -58,7 +58,7 @@ def on_one_line(whose: str, shown: bool) -> Iterator[ProgressLine]:
 
 
 class LineDisplay(Display):
-    """The steps and evaluations of a run on a progress line."""
+    """Shows the steps and evaluations of a run on a progress line."""
 
     def __init__(self, n_steps: int | None, first_step: int, to: ProgressLine) -> None:
         super().__init__(n_steps, first_step)
@@ -68,25 +68,25 @@ class LineDisplay(Display):
         return self
 
     def begin(self, lines: Sequence[str]) -> None:
-        """Nothing: there is one line."""
+        """Print nothing: there is only one line."""
 
     def step(self, step: int, values: Mapping[str, float]) -> None:
-        """The step, and the figures of the last evaluation."""
-        of = "" if self.n_steps is None else f"/{self.n_steps:,}"
-        self.to.show(f"step {step:,}{of}{self.validation}")
+        """Show the step, and the figures of the last evaluation."""
+        total = "" if self.n_steps is None else f"/{self.n_steps:,}"
+        self.to.show(f"step {step:,}{total}{self.validation}")
 
     def evaluation(self, step: int, metrics: Mapping[str, float], is_best: bool) -> None:
-        """Figures to show from now on."""
+        """Show these figures from now on."""
         self.validation = ", validation " + ", ".join(f"{name} {figure(value)}" for name, value in metrics.items())
         self.step(step, {})
 
     def fitting(self, what: str, done: int, total: int | None) -> None:
-        """How far a solver has come."""
+        """Show a solver's progress."""
         self.to.show(f"{what} {done:,}{f'/{total:,}' if total else ''}" if what else "fitting")
 
     def scoring(self, split: str) -> None:
-        """Nothing: the figures of the last evaluation stay."""
+        """Show nothing new: the figures of the last evaluation stay."""
 
     def line(self, text: str) -> None:
-        """A notice or another line."""
+        """Show a line, or keep it if it is a notice."""
         self.to.write(text)

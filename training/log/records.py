@@ -1,14 +1,14 @@
-"""The records of event files, in the format of TFRecord. TensorBoard's own writer would take as long to import as all of NumPy."""
+"""The records of event files, in the TFRecord format. TensorBoard's own writer takes as long to import as all of NumPy."""
 
 import struct
 
 POLYNOMIAL = 0x82F63B78
-"""Of CRC-32C, with its bits reversed."""
+"""The polynomial of CRC-32C, with its bits reversed."""
 MASK = 0xA282EAD8
 
 
 def record(content: bytes) -> bytes:
-    """The length of the content, the content, and a checksum of each."""
+    """A record: the content's length and the content, each followed by its checksum."""
     length = struct.pack("<Q", len(content))
     return length + checksum(length) + content + checksum(content)
 

@@ -1,4 +1,4 @@
-"""The display of many runs at once: a bar for each that is going on and one for all; plain lines where there is no terminal."""
+"""The display of several runs at once: a bar for each run in progress and one for all; plain lines without a terminal."""
 
 import math
 import sys
@@ -13,12 +13,13 @@ if TYPE_CHECKING:
     from ...configs.schema.recipe import Recipe
     from ..finish import Results
 
+
 class StudyDisplay:
-    """Progress of a study on standard error. Evaluations are shown where all runs are of one recipe; of many they would be too many."""
+    """Progress of a study on standard error. Evaluations are shown only if all runs are of one recipe; otherwise there are too many."""
 
     def __init__(self, n_runs: int, one_method: bool) -> None:
         self.n_runs, self.one_method = n_runs, one_method
-        self.said: set[str] = set()
+        self.printed: set[str] = set()
         self.bars: Progress | None = None
         self.total: TaskID | None = None
         self.rows: dict[str, TaskID] = {}
@@ -40,7 +41,7 @@ class StudyDisplay:
             self.bars.stop()
 
     def update(self, finished: int, failed: int, running: Mapping[str, float], to_come: int, seconds_left: float) -> None:
-        """How many runs are done, how far those have come that are going on, and about how long the rest will take."""
+        """Show how many runs are done, the progress of those that are running, and the estimated time left."""
         self.n_ended = finished + failed
         if self.bars is None or self.total is None:
             return
@@ -55,7 +56,7 @@ class StudyDisplay:
         self.bars.update(self.total, completed=self.n_ended, description=f"{counts}{left}")
 
     def finished(self, name: str, recipe: "Recipe", results: "Results") -> None:
-        """One line for a run that is done, with the figure that people judge such a run by."""
+        """Print a line for a finished run, with its main metric."""
         metrics, task = results.metrics["validation"], recipe.task
         metric = task.quoted_metric(recipe.tokenizer.type if recipe.tokenizer else None) if task else "loss"
         shown = f"validation {task.heading(metric)} {figure(metrics[metric])}, " if task and metric in metrics else ""
@@ -63,19 +64,19 @@ class StudyDisplay:
         self.line("", f"{self.n_ended}/{self.n_runs}  {name}: {shown}{float(results.cost['train_seconds']):.1f} s")
 
     def failed(self, name: str, reason: str) -> None:
-        """One line for a run that failed; the reason follows at the end."""
+        """Print a line for a failed run, with the first line of the reason."""
         self.n_ended += 1
         self.line("", f"{self.n_ended}/{self.n_runs}  {name} failed: {reason.partition(chr(10))[0]}")
 
     def line(self, name: str, text: str, is_evaluation: bool = False) -> None:
-        """What a run says, with its name; an equal line of another run is not repeated."""
-        if text in self.said or (is_evaluation and not self.one_method):
+        """Print a line from a run with the run's name; a line that another run has printed is not repeated."""
+        if text in self.printed or (is_evaluation and not self.one_method):
             return
-        self.said.add(text)
+        self.printed.add(text)
         self._print(f"{name}: {text}" if name and not is_evaluation else text)
 
     def once(self, text: str) -> None:
-        """A line that is shown once."""
+        """Print a line unless it has been printed before."""
         self.line("", text)
 
     def _print(self, text: str) -> None:

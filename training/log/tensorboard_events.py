@@ -1,7 +1,7 @@
-"""TensorBoard event files, made of its own protocol buffers. The rest of its package, slow to import, is not loaded."""
+"""TensorBoard event files, written with its own protocol buffers. The rest of its package, slow to import, is not loaded."""
 
 # pyright: reportAttributeAccessIssue=false
-# (protocol buffers make their classes at run time, where pyright cannot see them)
+# (protocol buffers create their classes at run time, where pyright cannot see them)
 
 import os
 import re
@@ -24,7 +24,7 @@ PREFIX = "events.out.tfevents."
 
 
 class EventFile:
-    """A new event file in `folder`. Each record goes to the system at once, so nothing is lost with a killed process."""
+    """A new event file in `folder`. Each record is flushed at once, so a killed process loses nothing."""
 
     def __init__(self, folder: Path) -> None:
         make_folder(folder)
@@ -33,7 +33,7 @@ class EventFile:
         self._write(Event(file_version="brain.Event:2"))
 
     def add(self, step: int, *values: Summary.Value) -> None:
-        """Write values that belong to one step as one record."""
+        """Write the values of one step as one record."""
         self._write(Event(step=step, summary=Summary(value=values)))
 
     def _write(self, event: Event) -> None:
@@ -42,7 +42,7 @@ class EventFile:
         self.file.flush()
 
     def sync(self) -> None:
-        """Make sure that all records outlive a power cut."""
+        """Make sure that all records survive a power cut."""
         os.fsync(self.file.fileno())
 
     def close(self) -> None:
@@ -50,13 +50,13 @@ class EventFile:
 
 
 def _stamp(folder: Path) -> int:
-    """Seconds since 1970, later than any file there: TensorBoard reads files in the order of their names."""
+    """Seconds since 1970, later than those of existing files: TensorBoard reads files in the order of their names."""
     stamps = [path.name.removeprefix(PREFIX)[:10] for path in folder.glob(f"{PREFIX}*")]
     return max([int(time.time()), *(int(stamp) + 1 for stamp in stamps if re.fullmatch("[0-9]{10}", stamp))])
 
 
 def scalar(tag: str, value: float) -> Summary.Value:
-    """A number, which TensorBoard keeps in 32 bits."""
+    """A number, which TensorBoard stores in 32 bits."""
     return Summary.Value(tag=tag, simple_value=value)
 
 
@@ -68,13 +68,13 @@ def text(tag: str, markdown: str) -> Summary.Value:
 
 
 def image(tag: str, png: bytes) -> Summary.Value:
-    """A picture; width and height are in bytes 16 to 24 of every PNG file."""
+    """A picture; bytes 16 to 24 of a PNG file are its width and height."""
     width, height = int.from_bytes(png[16:20], "big"), int.from_bytes(png[20:24], "big")
     return Summary.Value(tag=tag, image=Summary.Image(encoded_image_string=png, width=width, height=height, colorspace=4))
 
 
 def hparams(trial: str, values: Mapping[str, Any], started: float) -> list[Summary.Value]:
-    """What the HParams tab needs to know of one run: its name there, its settings, when it started, and that it ended well."""
+    """A run for the HParams tab: its name, its settings, its start time, and that it finished successfully."""
     from tensorboard.plugins.hparams.api_pb2 import STATUS_SUCCESS
     from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData, SessionEndInfo, SessionStartInfo
 
@@ -88,7 +88,7 @@ def hparams(trial: str, values: Mapping[str, Any], started: float) -> list[Summa
 
 
 def _of_session(part: str, content: Any) -> Summary.Value:
-    """A summary whose content is all in its metadata."""
+    """A summary with all of its content in the metadata."""
     metadata = SummaryMetadata(plugin_data=SummaryMetadata.PluginData(plugin_name="hparams", content=content.SerializeToString()))
-    nothing = TensorProto(dtype=DT_FLOAT, tensor_shape=TensorShapeProto(dim=[TensorShapeProto.Dim(size=0)]))
-    return Summary.Value(tag=f"_hparams_/session_{part}_info", metadata=metadata, tensor=nothing)
+    empty = TensorProto(dtype=DT_FLOAT, tensor_shape=TensorShapeProto(dim=[TensorShapeProto.Dim(size=0)]))
+    return Summary.Value(tag=f"_hparams_/session_{part}_info", metadata=metadata, tensor=empty)

@@ -1,4 +1,4 @@
-"""The log of a run: the same figures in `metrics.jsonl` and in TensorBoard, under one scheme of tags for every generation."""
+"""The log of a run: the same figures in `metrics.jsonl` and in TensorBoard, with the same tags for every generation."""
 
 import json
 import os
@@ -22,18 +22,18 @@ if TYPE_CHECKING:
 
 MARKS = "logs.json"
 SUB_RUN = {"train": "train", "validation": "validation", "test": "validation"}
-"""Where TensorBoard finds a split. Some versions show 40 sub-runs at first, so a run has two: a test split is a single point."""
+"""The sub-run of each split. Some versions of TensorBoard show only 40 by default, so the test split, a single point, has none."""
 TAIL = 100_000
-"""Bytes at the end of a log in which its last line is looked for."""
+"""Bytes at the end of a log that are searched for its last line."""
 OF_TRAINING = ("learning_rate", "gradient_norm/", "update_ratio/", "throughput/", "memory/")
-"""How tags begin that are no figures of a model."""
+"""Prefixes of tags that describe the training, not the model's quality."""
 
 
 class Tracker:
     """Writes a run's log. TensorBoard gets two sub-runs, `train/` and `validation/`, so that their curves overlay; see `shown_as`.
 
-    Every figure is handed to the system at once, so a killed process loses none and TensorBoard shows a run under way.
-    With `resume_step` the log is cut back to where it was when that checkpoint was saved; without it, or with 0, it starts empty.
+    Every figure is flushed at once, so a killed process loses none and TensorBoard shows runs in progress.
+    With `resume_step` the log is truncated to its length when that checkpoint was saved; without it, or with 0, it starts empty.
     """
 
     def __init__(self, run: RunDirectory, resume_step: int | None = None) -> None:
@@ -43,7 +43,7 @@ class Tracker:
             refuse_links(run.metrics)
             _cut_logs(run, marks)
             self.lines = run.metrics.open("a", buffering=1, encoding="utf-8", newline="\n")
-        self.began = time.monotonic() - _last_seconds(run)
+        self.started = time.monotonic() - _last_seconds(run)
         self.events: dict[str, EventFile] = {}
 
     def __enter__(self) -> Self:
@@ -53,7 +53,7 @@ class Tracker:
         self.close()
 
     def scalars(self, split: str, step: int, values: Mapping[str, float]) -> None:
-        """One line of `metrics.jsonl`, and one TensorBoard record: figures of a split, by tag, after `step` steps."""
+        """Log figures of a split, by tag, after `step` steps: one line of `metrics.jsonl` and one TensorBoard record."""
         from .tensorboard_events import scalar
 
         line = {"step": step, "split": split, "seconds": round(self._seconds(), 3), **values}
@@ -62,47 +62,47 @@ class Tracker:
             self._events(SUB_RUN[split]).add(step, *(scalar(shown_as(split, tag), value) for tag, value in values.items()))
 
     def text(self, split: str, tag: str, step: int, markdown: str) -> None:
-        """A text in Markdown, for TensorBoard."""
+        """Log a text in Markdown, for TensorBoard."""
         from .tensorboard_events import text
 
         with disk_errors(self.run.path):
             self._events(SUB_RUN[split]).add(step, text(shown_as(split, tag), markdown))
 
     def image(self, split: str, tag: str, step: int, png: bytes) -> None:
-        """A picture, for TensorBoard."""
+        """Log a picture, for TensorBoard."""
         from .tensorboard_events import image
 
         with disk_errors(self.run.path):
             self._events(SUB_RUN[split]).add(step, image(shown_as(split, tag), png))
 
     def hparams(self, values: Mapping[str, Any], metrics: Mapping[str, float], step: int) -> None:
-        """The settings of a run, and the validation figures of the finished model, for TensorBoard's table of runs.
+        """Log a run's settings, and the validation figures of the finished model, for TensorBoard's HParams table.
 
-        They are in `validation`, or the table would have a column for the gradient of every layer.
+        They go to `validation`; in `train` the table would get a column for every layer's gradient.
         """
         from .tensorboard_events import hparams, scalar
 
-        reached = [scalar(f"scored/{name}", value) for name, value in metrics.items()]
+        scored = [scalar(f"scored/{name}", value) for name, value in metrics.items()]
         row = hparams(f"{self.run.recipe}/{self.run.name}", values, time.time() - self._seconds())
         with disk_errors(self.run.path):
-            self._events("validation").add(step, *row, *reached)
+            self._events("validation").add(step, *row, *scored)
 
     def flush(self) -> None:
-        """Make sure that all that was logged outlives a power cut."""
+        """Make sure that everything logged survives a power cut."""
         with disk_errors(self.run.path):
             os.fsync(self.lines.fileno())
             for events in self.events.values():
                 events.sync()
 
     def save(self, folder: Path) -> None:
-        """Note in a checkpoint's folder how long every log file is, so that a resumed run can cut them back to here."""
+        """Record the length of every log file in a checkpoint's folder, so that a resumed run can truncate them to it."""
         self.flush()
         write_json(folder / MARKS, {name: path.stat().st_size for name, path in _log_files(self.run).items()})
 
     def close(self) -> None:
         """Close all files."""
         for file in (self.lines, *self.events.values()):
-            with suppress(OSError):  # a full disk, which the last write has reported
+            with suppress(OSError):  # a full disk, which the last write reported
                 file.close()
 
     def _events(self, sub_run: str) -> "EventFile":
@@ -113,24 +113,24 @@ class Tracker:
         return self.events[sub_run]
 
     def _seconds(self) -> float:
-        return time.monotonic() - self.began
+        return time.monotonic() - self.started
 
 
 def shown_as(split: str, tag: str) -> str:
-    """A tag in TensorBoard, which sorts its charts by it: loss and metrics come first."""
+    """A tag's name in TensorBoard, which sorts charts by name: loss and metrics come first."""
     if split == "test":
         return f"test/{tag}"
     return f"training/{tag}" if tag.startswith(OF_TRAINING) else tag
 
 
 def literal(text: str) -> str:
-    """The text as Markdown that shows it as it is: no link or picture that it holds is followed, and no HTML is read as such."""
+    """The text escaped for Markdown, so that links, pictures and HTML in it show as plain text."""
     escaped = re.sub(r"([\\`*_{}\[\]()#+\-.!|])", r"\\\1", on_one_line(text))
     return escaped.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
 class LogLine(OpenSaved):
-    """What every line of `metrics.jsonl` has; the figures beside it are numbers by tag."""
+    """The fields that every line of `metrics.jsonl` has; all other keys are figures by tag."""
 
     model_config = ConfigDict(extra="allow")
     __pydantic_extra__: dict[str, Number]  # pyright: ignore[reportIncompatibleVariableOverride]
@@ -144,12 +144,12 @@ _LOG_LINE = TypeAdapter(LogLine)
 
 
 def figures_of(line: Mapping[str, Any]) -> dict[str, Any]:
-    """The figures in a line of the log, by tag."""
+    """The figures of a log line, by tag."""
     return {tag: value for tag, value in line.items() if tag not in LogLine.model_fields}
 
 
 def read_metrics(run: RunDirectory) -> list[dict[str, Any]]:
-    """All lines of `metrics.jsonl`; what is no such line, as a killed process leaves one, is left out."""
+    """All lines of `metrics.jsonl`; invalid lines, such as a killed process leaves, are skipped."""
     lines = []
     for line in read_file(run.metrics).splitlines() if run.metrics.is_file() else ():
         with suppress(ValueError):
@@ -158,7 +158,7 @@ def read_metrics(run: RunDirectory) -> list[dict[str, Any]]:
 
 
 def last_step(run: RunDirectory) -> int | None:
-    """The step of the last line of `metrics.jsonl`, without reading all of it; None where there is none."""
+    """The step of the last line of `metrics.jsonl`, without reading the whole file; None without one."""
     try:
         with run.metrics.open("rb") as file:
             file.seek(max(0, file.seek(0, os.SEEK_END) - TAIL))
@@ -166,7 +166,7 @@ def last_step(run: RunDirectory) -> int | None:
     except OSError:
         return None
     for line in reversed(lines):
-        with suppress(ValueError):  # the last one may be half written
+        with suppress(ValueError):  # the last line may be incomplete
             return checked(_LOG_LINE, parse_json(line)).step
     return None
 
@@ -177,15 +177,15 @@ def _log_files(run: RunDirectory) -> dict[str, Path]:
 
 
 def _cut_logs(run: RunDirectory, marks: Mapping[str, int]) -> None:
-    """Shorten the files that have a mark to it, and remove those that have none: they are younger than the checkpoint.
+    """Truncate files to their marks, and remove files without a mark, which are newer than the checkpoint.
 
-    Cutting at byte marks, not at steps, also takes away what the run's end logged at the step of its last checkpoint.
+    Truncating by bytes, not by steps, also removes what the end of the run logged at the step of its last checkpoint.
     """
     for name, path in _log_files(run).items():
         if name not in marks:
             remove(path)
         elif path == run.metrics:
-            # Written anew in any case: it will be appended to, and a copy of the folder may share the file with the original.
+            # Always rewritten: lines will be appended, and a copy of the folder may share the file with the original (hard links).
             content = read_file(path)[: marks[name]]
             write_file(path, content[: content.rfind(b"\n") + 1])
         elif path.stat().st_size > marks[name]:
@@ -193,6 +193,6 @@ def _cut_logs(run: RunDirectory, marks: Mapping[str, int]) -> None:
 
 
 def _last_seconds(run: RunDirectory) -> float:
-    """Wall-clock time of a run in progress."""
+    """Wall-clock seconds of the run up to its last log line."""
     lines = read_metrics(run)
     return float(lines[-1]["seconds"]) if lines else 0.0

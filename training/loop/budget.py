@@ -1,4 +1,4 @@
-"""How far a budget goes: the plan whose steps use up a time, a number of tokens, or a number of FLOPs."""
+"""Training plans that use up a budget of seconds, tokens or FLOPs."""
 
 from ...configs.schema.recipe import Recipe
 from ...configs.schema.training import BudgetConfig
@@ -9,9 +9,9 @@ from ..flops import training_flops_per_token
 
 
 def plan_within(budget: BudgetConfig, recipe: Recipe, data: Data, order: Order, accumulate: int) -> Plan:
-    """The steps that a budget allows. Tokens and FLOPs are counted beforehand, so that the last step is known, to the schedule as well.
+    """The plan that a budget allows. Tokens and FLOPs are counted in advance, so the schedule knows the last step.
 
-    Raises ConfigError for a budget that training would not use up in a million epochs.
+    Raises ConfigError for a budget that would take more than a million epochs to use up.
     """
     if budget.seconds is not None:
         return TimedPlan(order, budget.seconds, accumulate)
@@ -24,7 +24,7 @@ def plan_within(budget: BudgetConfig, recipe: Recipe, data: Data, order: Order, 
 
 
 def tokens_within(budget: BudgetConfig, recipe: Recipe, data: Data) -> int:
-    """The tokens that a budget of tokens or FLOPs allows."""
+    """The number of training tokens that a token or FLOP budget allows."""
     if budget.tokens is not None:
         return budget.tokens
     assert budget.flops is not None

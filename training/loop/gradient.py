@@ -1,4 +1,4 @@
-"""How a network learns from one window of batches: zero gradients, forward, loss, backward, clip, step."""
+"""Training of networks on one window of batches: zero gradients, forward, loss, backward, clip, step."""
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -33,7 +33,7 @@ Window = Sequence[Batch]
 
 @dataclass
 class Player:
-    """One objective with its optimiser, the module that its forward pass goes through, and the parameters that it learns by name."""
+    """One objective with its optimiser, its forward function (perhaps compiled or distributed) and its trainable parameters by name."""
 
     objective: Objective
     forward: Callable[..., Any]
@@ -43,7 +43,7 @@ class Player:
 
 
 class GradientLearner:
-    """Learns by gradient descent; `update` is one optimiser step of each player whose turn it is."""
+    """Learns by gradient descent; `update` takes one optimiser step for each player whose turn it is."""
 
     def __init__(self, model: Network, task: Task, training: TrainingConfig, schedule: Schedule, seed: int, world: World,
                  fine_tuning: FineTuning | None = None) -> None:
@@ -75,7 +75,7 @@ class GradientLearner:
         return Player(objective, forward, settings, optimizer, learned)
 
     def update(self, window: Window, step: int, watched: bool) -> dict[str, Ratio]:
-        """One step of each player whose turn it is; the sums it returns are still on the device. `figures` reports on a watched step."""
+        """One step for each player whose turn it is. The returned sums are still on the device. `figures` needs a watched step."""
         self.before = self._weights() if watched else {}
         self._seed_torch(step)
         if self.fine_tuning is not None:
@@ -91,7 +91,7 @@ class GradientLearner:
         return [to_tensors(replace(batch, inputs=self.model.prepared(batch.inputs)), self.device) for batch in window]
 
     def _step(self, tensors: Tensors, step: int) -> dict[str, Ratio]:
-        """What a CUDA graph records: all that changes with the step is read from tensors."""
+        """The part that a CUDA graph records: everything that changes from step to step is read from tensors."""
         ratios: dict[str, Ratio] = {}
         for player in self.players:
             if step % player.objective.every:
@@ -103,19 +103,19 @@ class GradientLearner:
         return ratios
 
     def _changed(self) -> list[Tensor]:
-        """The tensors that a step changes."""
+        """The tensors that a step modifies in place."""
         states = [value for player in self.players for state in player.optimizer.state.values() for value in state.values()]
         return [*self.parameters, *(value for value in states if isinstance(value, Tensor)), self.first_bad_step]
 
     def _forget_gradients(self) -> None:
-        """As `zero_grad` does, which searches all modules for parameters: a hundredth of a small transformer's step."""
+        """Like `zero_grad`, but without its search for parameters in all modules: 1 % of the step time of a small transformer."""
         for parameter in self.parameters:
             parameter.grad = None
 
     def _seed_torch(self, step: int) -> None:
-        """Dropout and other random numbers depend on seed, step and rank alone, so a resumed run draws the same.
+        """Seed dropout and other random numbers from the seed, step and rank alone, so a resumed run draws the same ones.
 
-        `torch.manual_seed` also records the call stack for each kind of device that is not there: 0.3 ms a step.
+        `torch.manual_seed` would also record the call stack for each kind of device that is absent: 0.3 ms per step.
         """
         seed = ((self.seed * 1_000_003 + step) * 1_009 + self.world.rank) % 2**63
         torch.default_generator.manual_seed(seed)
@@ -125,14 +125,14 @@ class GradientLearner:
             torch.mps.manual_seed(seed)
 
     def _backward(self, player: Player, tensors: Tensors, step: int) -> dict[str, Ratio]:
-        """Forward, loss, backward: each micro-batch's sum is divided by the count of the full window over all ranks."""
+        """Forward, loss, backward: each micro-batch's sum is divided by the count of the whole window over all ranks."""
         loss = player.objective.loss
         counts = [loss.count(targets) for _, targets in tensors]
         total = self.world.total(sum(counts[1:], counts[0].clone()))
-        share = self.world.size / total.where(total > 0, 1)  # a window without a target teaches nothing
+        share = self.world.size / total.where(total > 0, 1)  # a window without targets gives zero gradients
         ratios: dict[str, Ratio] = {}
         for place, (inputs, targets) in enumerate(tensors):
-            with self._autocast(), self._gradients_wait(player, place < len(tensors) - 1):
+            with self._autocast(), self._delayed_gradients(player, place < len(tensors) - 1):
                 sums = loss.sums(player.forward, inputs, targets, counts[place], step)
                 torch.stack([sums[name][0] for name in loss.terms]).backward(share.expand(len(loss.terms)))
             ratios = add_ratios(ratios, sums, prefix=player.objective.name)
@@ -142,12 +142,12 @@ class GradientLearner:
         bf16 = self.training.precision == "bf16" and has_bf16(self.device.type)
         return torch.autocast(self.device.type, dtype=torch.bfloat16) if bf16 else nullcontext()
 
-    def _gradients_wait(self, player: Player, more_to_come: bool) -> Any:
-        """Ranks exchange gradients once a window, at its last micro-batch."""
+    def _delayed_gradients(self, player: Player, more_to_come: bool) -> Any:
+        """Ranks exchange gradients once per window, at its last micro-batch."""
         return player.forward.no_sync() if more_to_come and isinstance(player.forward, DistributedDataParallel) else nullcontext()
 
     def _set_step(self, step: int) -> None:
-        """The step's number, and its learning rates."""
+        """Set the step number and the learning rates."""
         self.number.fill_(step)
         for player in self.players:
             rate = player.settings.learning_rate * self.schedule.factor(step)
@@ -156,9 +156,9 @@ class GradientLearner:
                 group["lr"] = group["lr"].fill_(own) if isinstance(group["lr"], Tensor) else own
 
     def _clip(self, player: Player) -> bool:
-        """Prepare the step: clip the gradient. Returns False where the step must not be taken.
+        """Clip the gradient before the optimiser step. Returns False if the step must be skipped.
 
-        From the first step whose gradient is not finite the weights stay as they are. Fused kernels scale and skip by themselves
+        From the first step with a non-finite gradient on, weights no longer change. Fused kernels scale and skip by themselves
         (`grad_scale`, `found_inf`), so nothing is read back from the device.
         """
         named = {name: parameter.grad for name, parameter in player.parameters.items() if parameter.grad is not None}
@@ -178,10 +178,10 @@ class GradientLearner:
         return not bad
 
     def _keep_norms(self, player: str, names: list[str], norms: Tensor) -> None:
-        """Always in the same tensor, so that it holds those of the last step, whichever graph took it."""
-        held_names, held = self.norms.get(player, ([], norms))
-        if held_names == names:
-            held.copy_(norms)
+        """Store the norms in the same tensor every time, so that it holds those of the last step whichever graph ran it."""
+        stored_names, stored = self.norms.get(player, ([], norms))
+        if stored_names == names:
+            stored.copy_(norms)
         else:
             self.norms[player] = names, norms
 
@@ -190,17 +190,17 @@ class GradientLearner:
         if self.training.ema:
             torch._foreach_lerp_(self.averages, self.parameters, 1 - self.training.ema)
 
-    # What the trainer reads between steps
+    # Figures that the trainer reads between steps
 
     def bad_step(self) -> int:
-        """The first step whose gradient was not finite, 0 if there was none. Reads from the device."""
+        """The first step with a non-finite gradient, or 0. Reads from the device."""
         first = self.first_bad_step.item()
         return int(first) if math.isfinite(first) else 0
 
     def figures(self) -> dict[str, float]:
-        """Learning rate, norm of each layer's gradient before clipping, and |change| / |weight| of each layer.
+        """Learning rate, gradient norm of each layer before clipping, and |change| / |weight| of each layer.
 
-        The last is left out where the step was not watched: one that used up the time, which nobody knew before it.
+        The last is left out if the step was not watched: a timed run cannot know its last step in advance.
         """
         rates = {_named("learning_rate", player): float(player.optimizer.param_groups[0]["lr"]) for player in self.players}
         norms = {f"gradient_norm/{layer}": norm for layer, norm in self._gradient_norms().items()}
@@ -227,22 +227,22 @@ class GradientLearner:
         return {layer: (change / max(size, 1e-24)) ** 0.5 for layer, (change, size) in squares.items()}
 
     def evaluated(self, score: float) -> None:
-        """The plateau schedule listens to evaluations."""
+        """Pass the validation score to the schedule; only `plateau` uses it."""
         self.schedule.evaluated(score)
 
     def explain_bad_step(self, window: Window, step: int) -> str:
-        """Take the bad step again, without its update, and name the first layer whose output or gradient is not finite."""
+        """Repeat the bad step without its update, and name the first layer with a non-finite output or gradient."""
         self._seed_torch(step)
         self._forget_gradients()
-        found: list[str] = []
-        handles = [module.register_forward_hook(_notes_non_finite(name, found)) for name, module in self.model.named_modules() if name]
+        bad_layers: list[str] = []
+        handles = [module.register_forward_hook(_non_finite_hook(name, bad_layers)) for name, module in self.model.named_modules() if name]
         tensors = self._tensors(window)
         for player in self.players:
             self._backward(player, tensors, step)
         for handle in handles:
             handle.remove()
-        if found:
-            return f"the output of {found[0]}"
+        if bad_layers:
+            return f"the output of {bad_layers[0]}"
         names = [name for name, parameter in self.model.named_parameters() if parameter.grad is not None
                  and not torch.isfinite(parameter.grad).all()]
         return f"the gradient of {names[-1]}" if names else "the loss"
@@ -251,22 +251,22 @@ class GradientLearner:
 
     @contextmanager
     def evaluating(self) -> Iterator[Network]:
-        """The model to evaluate: with the averaged weights where EMA is on."""
+        """The model to evaluate, with averaged weights if EMA is on."""
         if not self.averages:
             yield self.model
             return
         parameters: list[Tensor] = list(self.model.parameters())
-        held = [parameter.detach().clone() for parameter in parameters]
+        raw_weights = [parameter.detach().clone() for parameter in parameters]
         with torch.no_grad():
             torch._foreach_copy_(parameters, self.averages)
         try:
             yield self.model
         finally:
             with torch.no_grad():
-                torch._foreach_copy_(parameters, held)
+                torch._foreach_copy_(parameters, raw_weights)
 
     def save(self, folder: Path) -> None:
-        """`model.safetensors`, the weights to evaluate with, and `state.safetensors`, what resuming also needs."""
+        """Write `model.safetensors`, the weights for evaluation, and `state.safetensors`, the tensors that resuming also needs."""
         with self.evaluating() as model:
             weights = merged_weights(model)
             assert_finite(weights)
@@ -277,7 +277,7 @@ class GradientLearner:
 
     @property
     def _keeps_raw(self) -> bool:
-        """Whether the weights that learn are not those that are evaluated: these are averages, or sums with an adapter."""
+        """Whether the trained weights differ from those for evaluation, which are averaged or merged with adapters."""
         return bool(self.averages) or bool(adapters(self.model))
 
     def _state_tensors(self) -> dict[str, Tensor]:
@@ -288,15 +288,15 @@ class GradientLearner:
         return tensors | {f"carried/{name}": value for name, value in self.model.carried_tensors().items()}
 
     def state(self) -> dict[str, Any]:
-        """What resuming needs besides tensors."""
+        """The state that resuming needs besides tensors."""
         return {"schedule": self.schedule.state()}
 
     def load(self, folder: Path) -> None:
-        """The weights to evaluate with."""
+        """Load the weights for evaluation."""
         load_merged(self.model, load_tensors(folder / "model.safetensors"))
 
     def resume(self, folder: Path, state: dict[str, Any]) -> None:
-        """Go on where the checkpoint was taken."""
+        """Continue from a checkpoint."""
         self.load(folder)
         self.schedule.load_state(check_saved(folder / "progress.json", state, GradientState).schedule)
         path = folder / "state.safetensors"
@@ -310,28 +310,28 @@ class GradientLearner:
                 load_optimizer(player.optimizer, player.settings, _below(str(number), tensors))
             self.model.restore_carried({name: value.to(self.device) for name, value in _below("carried", tensors).items()})
         except ValueError as error:
-            raise RunError(f"{path} is damaged, or of another run: {error}. {REMEDY}") from None
+            raise RunError(f"{path} is damaged, or belongs to another run: {error}. {REMEDY}") from None
 
 
 class GradientState(Saved):
-    """What `GradientLearner.state` gave."""
+    """The saved `GradientLearner.state`."""
 
     schedule: ScheduleState
 
 
 def _below(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The tensors whose names start with `prefix/`, without it."""
+    """The tensors whose names start with `prefix/`, with that prefix removed."""
     return {name.removeprefix(f"{prefix}/"): value for name, value in tensors.items() if name.startswith(f"{prefix}/")}
 
 
 def to_tensors(batch: Batch, device: torch.device) -> tuple[dict[str, Any], dict[str, Target]]:
-    """The batch's inputs and targets on the device, copied without waiting where the device allows."""
+    """Move a batch's inputs and targets to the device, asynchronously if the device allows it."""
     targets = {name: Target(as_tensor(values, device), as_tensor(mask, device)) for name, (values, mask) in batch.targets.items()}
     return as_tensors(batch.inputs, device), targets
 
 
 def add_ratios(total: dict[str, Ratio], more: dict[str, Ratio], prefix: str = "") -> dict[str, Ratio]:
-    """Sums and counts added up by name, cut off from the graph; `prefix` is the player's name."""
+    """Add sums and counts by name, detached from the graph; `prefix` is the player's name."""
     added = dict(total)
     for name, (top, bottom) in more.items():
         key = f"{prefix}_{name}" if prefix else name
@@ -341,12 +341,12 @@ def add_ratios(total: dict[str, Ratio], more: dict[str, Ratio], prefix: str = ""
 
 
 def _named(tag: str, player: Player) -> str:
-    """The tag, followed by the player's name where there are several."""
+    """The tag, followed by the player's name if it has one."""
     return f"{tag}/{player.objective.name}" if player.objective.name else tag
 
 
 def layer_of(name: str) -> str:
-    """`encoder.layers.0.attention.qkv.weight` -> `encoder.layers.0`: the module that a figure is reported for."""
+    """`encoder.layers.0.attention.qkv.weight` -> `encoder.layers.0`: the layer that a logged figure is for."""
     parts = name.split(".")[:-1]
     for place, part in enumerate(parts):
         if part.isdigit():
@@ -354,10 +354,10 @@ def layer_of(name: str) -> str:
     return ".".join(parts[:2])
 
 
-def _notes_non_finite(name: str, found: list[str]) -> Any:
+def _non_finite_hook(name: str, bad_layers: list[str]) -> Any:
     def hook(_module: nn.Module, _inputs: Any, output: Any) -> None:
         tensors = output if isinstance(output, tuple) else (output,)
         if any(isinstance(tensor, Tensor) and not torch.isfinite(tensor).all() for tensor in tensors):
-            found.append(name)
+            bad_layers.append(name)
 
     return hook

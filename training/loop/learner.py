@@ -1,4 +1,4 @@
-"""The kinds of learner behind one interface: rules learn nothing, a solver fits once, a network takes steps."""
+"""Learners behind one interface: rules learn nothing, a solver fits once, a network takes gradient steps."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -25,53 +25,53 @@ Window = Sequence[Batch]
 
 
 class Learner(Protocol):
-    """What the trainer knows of a learner."""
+    """The interface between the trainer and a learner."""
 
     model: Any
 
     def update(self, window: Window, step: int, watched: bool) -> Mapping[str, Any]:
-        """Learn from one window. Returns sums and their counts by name, still on the device."""
+        """Learn from one window. Returns sums and counts by name, still on the device."""
         ...
 
     def figures(self) -> dict[str, float]:
-        """Tags and values of the last watched step, such as `learning_rate`. Reads from the device."""
+        """Figures of the last watched step by tag, such as `learning_rate`. Reads from the device."""
         ...
 
     def bad_step(self) -> int:
-        """The first step whose loss or gradient was not finite, 0 if there was none. Reads from the device."""
+        """The first step with a non-finite loss or gradient, or 0. Reads from the device."""
         ...
 
     def explain_bad_step(self, window: Window, step: int) -> str:
-        """Where in the model the first number that is not finite appears."""
+        """Where in the model the first non-finite number appears."""
         ...
 
     def evaluated(self, score: float) -> None:
-        """Take note of an evaluation; larger is better."""
+        """Record a validation score; larger is better."""
         ...
 
     def evaluating(self) -> AbstractContextManager[Any]:
-        """The model as it is to be evaluated."""
+        """The model in the state in which it is evaluated."""
         ...
 
     def save(self, folder: Path) -> None:
-        """Write what evaluating and resuming need into a checkpoint folder."""
+        """Write the files for evaluating and resuming into a checkpoint folder."""
         ...
 
     def state(self) -> dict[str, Any]:
-        """What resuming needs besides the files, for JSON."""
+        """The state that resuming needs besides these files, for JSON."""
         ...
 
     def load(self, folder: Path) -> None:
-        """Read what evaluating needs."""
+        """Load the model for evaluation."""
         ...
 
     def resume(self, folder: Path, state: dict[str, Any]) -> None:
-        """Read what resuming needs."""
+        """Load the model and the training state, to resume training."""
         ...
 
 
 class FixedLearner:
-    """Rules: there is nothing to learn, and nothing to save."""
+    """Rules: nothing to learn and nothing to save."""
 
     def __init__(self, model: "Rules | Classical | Tagger | NgramLanguageModel") -> None:
         self.model = model
@@ -109,7 +109,7 @@ class FixedLearner:
 
 
 class SolverLearner(FixedLearner):
-    """Classical models and statistical taggers: one update, the solver's own fit on the complete training split."""
+    """Classical models and statistical taggers: a single update, which fits the solver to the whole training split."""
 
     model: "Classical | Tagger | NgramLanguageModel"
 
@@ -117,7 +117,7 @@ class SolverLearner(FixedLearner):
         super().__init__(model)
         self.seed = seed
         self.report: Report = silent
-        """Called with the progress of the solver."""
+        """Receives the solver's progress."""
 
     def update(self, window: Window, step: int, watched: bool) -> Mapping[str, Any]:
         (batch,) = window
@@ -136,14 +136,14 @@ class SolverLearner(FixedLearner):
 
 
 class ScikitLearner(SolverLearner):
-    """scikit-learn's classifiers, on as many threads as the run may take; left alone, some libraries take every core."""
+    """scikit-learn's classifiers, limited to the run's number of threads; by default some libraries use every core."""
 
     def __init__(self, model: "Classical", seed: int, threads: int) -> None:
         super().__init__(model, seed)
         self.threads = threads
 
     def _fit(self, batch: Batch) -> None:
-        import scipy.linalg  # noqa: F401  # pyright: ignore[reportUnusedImport]  # only libraries that are loaded can be limited
+        import scipy.linalg  # noqa: F401  # pyright: ignore[reportUnusedImport]  # only loaded libraries can be limited
         import sklearn.utils  # noqa: F401  # pyright: ignore[reportUnusedImport]
         from joblib import parallel_config
         from threadpoolctl import threadpool_limits
@@ -153,7 +153,7 @@ class ScikitLearner(SolverLearner):
 
 
 def build_learner(recipe: Recipe, task: Task, model: Any, plan: Plan, setting: Setting) -> Learner:
-    """The learner that this model learns by."""
+    """The learner for the recipe's model."""
     match recipe.model.learns_by:
         case "nothing":
             return FixedLearner(model)
@@ -173,7 +173,7 @@ def build_learner(recipe: Recipe, task: Task, model: Any, plan: Plan, setting: S
 
 
 def build_plan(recipe: Recipe, data: Data, seed: int) -> Plan:
-    """All updates of the run: none for rules, one with everything for a solver, many for a network."""
+    """All updates of the run: none for rules, one on the whole split for a solver, many for a network."""
     training, order = recipe.training, data.splits["train"].order(recipe.training, recipe.model, seed)
     if training is None:
         return Plan(order, 0 if recipe.model.learns_by == "nothing" else 1, None)

@@ -1,4 +1,4 @@
-"""Batches that are ready when a GPU asks for them."""
+"""Prefetching: batches are built in a thread before the GPU needs them."""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -10,17 +10,17 @@ import numpy as np
 
 from ...datasets.encoded.split import Batch, Target
 
-Made = TypeVar("Made")
+Built = TypeVar("Built")
 READY = 2
-"""Results that are made before they are asked for."""
+"""Number of results to build in advance."""
 
 
-def ahead(makers: Iterable[Callable[[], Made]]) -> Iterator[Made]:
-    """What each maker makes, in order, made in a thread up to `READY` results ahead. A maker's error is raised in its turn."""
+def ahead(builders: Iterable[Callable[[], Built]]) -> Iterator[Built]:
+    """The results of the functions, in order, built in a thread up to `READY` ahead. Errors are raised in their turn."""
     with ThreadPoolExecutor(1, "batches") as thread:
-        waiting: deque[Future[Made]] = deque()
-        for make in makers:
-            waiting.append(thread.submit(make))
+        waiting: deque[Future[Built]] = deque()
+        for build in builders:
+            waiting.append(thread.submit(build))
             if len(waiting) > READY:
                 yield waiting.popleft().result()
         while waiting:
@@ -28,7 +28,7 @@ def ahead(makers: Iterable[Callable[[], Made]]) -> Iterator[Made]:
 
 
 def in_pinned_memory(batch: Batch) -> Batch:
-    """The same arrays in memory that is never paged out, from which a GPU copies while the processor goes on."""
+    """The batch in pinned memory, from which a GPU can copy asynchronously."""
     targets = {name: Target(_pinned(values), _pinned(mask)) for name, (values, mask) in batch.targets.items()}
     return replace(batch, inputs={name: _pinned(values) for name, values in batch.inputs.items()}, targets=targets)
 

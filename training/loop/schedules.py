@@ -10,7 +10,7 @@ from ...datasets.encoded.batching import Plan, TimedPlan
 
 
 class Schedule:
-    """`factor(step)` scales the peak learning rate at steps 1 to `n_steps`; only `plateau` has a memory."""
+    """`factor(step)` scales the peak learning rate at steps 1 to `n_steps`; only `plateau` is stateful."""
 
     def __init__(self, config: ScheduleConfig, n_steps: int) -> None:
         self.config = config
@@ -23,17 +23,17 @@ class Schedule:
         self.warmup = self.config.warmup_steps if self.config.warmup_steps is not None else round(share * n_steps)
 
     def factor(self, step: int) -> float:
-        """The share of the peak rate that step `step`, counted from 1, is taken with."""
+        """The share of the peak rate at `step`, counted from 1."""
         if step <= self.warmup:
             return step / max(self.warmup, 1)
         if self.config.type == "inverse_sqrt":
             return math.sqrt(max(self.warmup, 1) / step)
         if self.config.type == "plateau":
             return self.plateau_factor
-        falling = self.n_steps - self.warmup
-        return self._fall((step - self.warmup) / falling) if falling > 1 else 1.0  # a single step learns
+        decay_steps = self.n_steps - self.warmup
+        return self._decayed((step - self.warmup) / decay_steps) if decay_steps > 1 else 1.0  # a single step uses the full rate
 
-    def _fall(self, done: float) -> float:
+    def _decayed(self, done: float) -> float:
         final = self.config.final_share
         if self.config.type == "linear":
             return final + (1 - final) * (1 - done)
@@ -42,7 +42,7 @@ class Schedule:
         return 1.0
 
     def evaluated(self, score: float) -> None:
-        """Take note of an evaluation; `score` is better when larger."""
+        """Record a validation score; larger is better."""
         if self.config.type != "plateau":
             return
         if score > self.best:
@@ -53,21 +53,21 @@ class Schedule:
             self.plateau_factor, self.waited = self.plateau_factor * self.config.factor, 0
 
     def state(self) -> dict[str, Any]:
-        """What a resumed run needs."""
+        """The state that resuming needs."""
         best = self.best if math.isfinite(self.best) else None
         return {"plateau_factor": self.plateau_factor, "best": best, "waited": self.waited}
 
     def load_state(self, state: "ScheduleState") -> None:
-        """Go on from a saved `state()`."""
+        """Restore a saved `state()`."""
         self.plateau_factor, self.waited = state.plateau_factor, state.waited
         self.best = -math.inf if state.best is None else state.best
 
 
 class TimedSchedule(Schedule):
-    """The same for a run that ends with its time: as if all of its steps were as fast as those so far.
+    """A schedule for a run with a time limit, whose number of steps is estimated from the speed so far.
 
-    `step` of `expected_steps` is the share of the time that is used, and where all steps are equally fast, the rates are those of a run
-    of that many steps.
+    `step / expected_steps` is the share of the time that is used. If all steps take equally long, the rates equal those of a run with
+    that many steps.
     """
 
     def __init__(self, config: ScheduleConfig, plan: TimedPlan) -> None:
@@ -75,18 +75,18 @@ class TimedSchedule(Schedule):
         self.plan = plan
 
     def factor(self, step: int) -> float:
-        """The share of the peak rate, from the time that is used before this step."""
+        """The share of the peak rate, from the time used before this step."""
         self._set_length(self.plan.expected_steps(step))
         return super().factor(step)
 
 
 def build_schedule(config: ScheduleConfig, plan: Plan) -> Schedule:
-    """The schedule that ends where the plan does."""
+    """The schedule that spans the plan's steps."""
     return TimedSchedule(config, plan) if isinstance(plan, TimedPlan) else Schedule(config, plan.n_steps)
 
 
 class ScheduleState(Saved):
-    """What `state` gave."""
+    """The saved `Schedule.state`."""
 
     plateau_factor: Fraction
     best: Finite | None

@@ -1,4 +1,4 @@
-"""Training steps as CUDA graphs: a recorded step is started by one call, where Python would start some hundred kernels one by one.
+"""Training steps as CUDA graphs: one call launches a recorded step, instead of some hundred kernel launches from Python.
 
 https://docs.pytorch.org/docs/stable/notes/cuda.html#cuda-graphs
 """
@@ -19,13 +19,13 @@ Ratios = dict[str, Ratio]
 Step = Callable[[Tensors, int], Ratios]
 
 MOST = 256
-"""Graphs at a time; batches of further shapes take their steps without one."""
+"""Maximum number of graphs; batches of further shapes run without one."""
 WARM_UPS = 3
-"""Steps before a recording, so that memory is allocated, kernels are chosen and compiled code is ready."""
+"""Steps before a recording, which allocate memory, select kernels and compile code."""
 
 
 class Recorded(NamedTuple):
-    """A step for one shape: what starts it, the tensors that it reads its batch from, and those that it leaves its sums in."""
+    """A recorded step for one shape: the call that replays it, its input tensors, and the tensors that receive its sums."""
 
     replay: Callable[[], None]
     tensors: Tensors
@@ -33,10 +33,10 @@ class Recorded(NamedTuple):
 
 
 class StepGraphs:
-    """Records the step at the first batch of each shape, and replays it for every batch of that shape.
+    """Records a step at the first batch of each shape, and replays it for later batches of that shape.
 
-    `changed` gives the tensors that a step changes in place, so that warming up leaves no trace: a run that is resumed records at other
-    steps than one that never stopped, and both end with the same weights.
+    `changed` returns the tensors that a step modifies in place, so that warm-up steps can be undone: a resumed run records at other
+    steps than an uninterrupted one, and both must end with the same weights.
     """
 
     def __init__(self, step: Step, changed: Callable[[], list[Tensor]]) -> None:
@@ -45,44 +45,44 @@ class StepGraphs:
         self.pool: Any = None
 
     def __call__(self, tensors: Tensors, step: int) -> Ratios:
-        """One step with this batch; what it returns stays as it is at the next call."""
+        """One step with this batch; the next call does not overwrite the returned sums."""
         shapes = tuple((tuple(leaf.shape), leaf.dtype) for leaf in leaves(tensors))
         if shapes not in self.graphs:
             if len(self.graphs) >= MOST:
                 return self.step(tensors, step)
             self.graphs[shapes] = self._recorded(tensors, step)
         recorded = self.graphs[shapes]
-        for held, given in zip(leaves(recorded.tensors), leaves(tensors), strict=True):
-            held.copy_(given, non_blocking=True)
+        for static, current in zip(leaves(recorded.tensors), leaves(tensors), strict=True):
+            static.copy_(current, non_blocking=True)
         recorded.replay()
         return {name: (top.clone(), bottom.clone()) for name, (top, bottom) in recorded.ratios.items()}
 
     def _recorded(self, tensors: Tensors, step: int) -> Recorded:
-        held: Tensors = [({name: _copied(value) for name, value in inputs.items()},
-                          {name: Target(_copied(values), _copied(mask)) for name, (values, mask) in targets.items()})
-                         for inputs, targets in tensors]
+        static: Tensors = [({name: _copied(value) for name, value in inputs.items()},
+                            {name: Target(_copied(values), _copied(mask)) for name, (values, mask) in targets.items()})
+                           for inputs, targets in tensors]
         random = self.random_state()
         before = [(tensor, tensor.detach().clone()) for tensor in self.changed()]
-        self.warm_up(lambda: self.step(held, step))
+        self.warm_up(lambda: self.step(static, step))
         with torch.no_grad():
             for tensor in self.changed():
-                tensor.zero_()  # what the optimiser has made only now
+                tensor.zero_()  # including state that the optimiser created during the warm-up
             for tensor, value in before:
                 tensor.copy_(value)
-        replay, ratios = self.record(lambda: self.step(held, step))
+        replay, ratios = self.record(lambda: self.step(static, step))
         self.set_random_state(random)
-        return Recorded(replay, held, ratios)
+        return Recorded(replay, static, ratios)
 
     def random_state(self) -> Tensor:
-        """Of the generator that steps draw from."""
+        """The state of the random number generator that steps use."""
         return torch.cuda.get_rng_state()
 
     def set_random_state(self, state: Tensor) -> None:
-        """What `random_state` gave."""
+        """Restore a `random_state`."""
         torch.cuda.set_rng_state(state)
 
     def warm_up(self, step: Callable[[], Any]) -> None:
-        """Take a few steps on a stream of their own, as recording needs it."""
+        """Take a few steps on a side stream, as recording requires."""
         stream = torch.cuda.Stream()
         stream.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(stream):
@@ -91,9 +91,9 @@ class StepGraphs:
         torch.cuda.current_stream().wait_stream(stream)
 
     def record(self, step: Callable[[], Ratios]) -> tuple[Callable[[], None], Ratios]:
-        """Record a step without taking it. Returns what takes it, and where it leaves its sums.
+        """Record a step without running it. Returns the call that replays it, and the tensors that receive its sums.
 
-        Raises TrainingError for a step in which the program waits for the device.
+        Raises TrainingError for a step that synchronises with the device.
         """
         self.pool = self.pool or torch.cuda.graph_pool_handle()
         graph = torch.cuda.CUDAGraph()
@@ -107,7 +107,7 @@ class StepGraphs:
 
 
 def leaves(tensors: Tensors) -> Iterator[Tensor]:
-    """All tensors of a window, in one order."""
+    """All tensors of a window, in a fixed order."""
     for inputs, targets in tensors:
         for value in (*inputs.values(), *(part for target in targets.values() for part in target)):
             if isinstance(value, Tensor):

@@ -1,4 +1,4 @@
-"""The time that steps take."""
+"""Measures the time of training steps."""
 
 import time
 
@@ -8,29 +8,29 @@ from .learner import Learner
 
 
 class Stopwatch:
-    """Adds up the seconds of steps and of their batches; logs, evaluations and checkpoints are not counted.
+    """Sums the seconds of steps and of preparing their batches; logging, evaluations and checkpoints are not counted.
 
-    The sum is kept with the run's progress, so it goes on where a resumed run stopped.
+    The sum is part of the run's progress, so a resumed run continues it.
     """
 
     def __init__(self, learner: Learner, plan: Plan, session: Session) -> None:
         self.learner, self.plan, self.session = learner, plan, session
-        self._tell_plan()
+        self._update_plan()
         self.started = time.monotonic()
 
     def start(self) -> None:
-        """Begin a step."""
+        """Start timing a step."""
         self.started = time.monotonic()
 
     def stop(self, wait: bool) -> None:
-        """End a step. A GPU runs steps after the call has returned; `wait` until it is done."""
+        """Stop timing a step. A GPU runs steps asynchronously; `wait` until it has finished."""
         if wait:
             self.learner.bad_step()
         self.session.progress.step_seconds += time.monotonic() - self.started
-        self._tell_plan()
+        self._update_plan()
 
-    def _tell_plan(self) -> None:
-        """A plan that ends with its time must know it; all ranks go by the first one's watch, so that they end at the same step."""
+    def _update_plan(self) -> None:
+        """Report the time to a timed plan. All ranks use the first one's clock, so that they end at the same step."""
         progress = self.session.progress
         if isinstance(self.plan, TimedPlan):
             progress.step_seconds = self.session.world.from_main(lambda: progress.step_seconds)

@@ -1,4 +1,4 @@
-"""The loop that every generation shares: it knows steps, and nothing about losses, optimisers or precision."""
+"""The training loop that every generation shares: it handles steps, not losses, optimisers or precision."""
 
 import math
 import time
@@ -25,7 +25,7 @@ from .stopwatch import Stopwatch
 
 
 def fit(learner: Learner, task: Task, data: Data, plan: Plan, session: Session) -> bool:
-    """Take every remaining step of the plan. Returns False where a signal stopped it before the end."""
+    """Take every remaining step of the plan. Returns False if a signal stopped training early."""
     cadence, progress = Cadence(plan, session), session.progress
     meter = Meter(progress.sums if session.world.is_main else {})
     watch = Stopwatch(learner, plan, session)
@@ -49,7 +49,7 @@ def fit(learner: Learner, task: Task, data: Data, plan: Plan, session: Session) 
 
 
 class Cadence:
-    """When a run logs, evaluates and saves: functions of the step, except `checkpoints.every_minutes`."""
+    """When a run logs, evaluates and saves: functions of the step, except for `checkpoints.every_minutes`."""
 
     def __init__(self, plan: Plan, session: Session) -> None:
         training = session.recipe.training
@@ -61,17 +61,17 @@ class Cadence:
         self.saved_at = time.monotonic()
 
     def logs(self, step: int) -> bool:
-        """Whether the running sums are read at this step."""
+        """Whether training figures are logged after this step."""
         return step % self.log_every == 0 or step == self.plan.n_steps
 
     def evaluates(self, step: int) -> bool:
-        """Whether the validation split is scored after this step."""
+        """Whether the validation split is evaluated after this step."""
         if step == self.plan.n_steps:
             return True
         return step % self.evaluate_every == 0 if self.evaluate_every else self.plan.ends_epoch(step)
 
     def saves(self, step: int) -> bool:
-        """Whether a checkpoint is written after this step: at each evaluation, and in between by steps or minutes."""
+        """Whether a checkpoint is saved after this step: at each evaluation, and in between by steps or minutes."""
         by_steps = self.save_every is not None and step % self.save_every == 0
         by_clock = self.world.size == 1 and time.monotonic() - self.saved_at > self.save_seconds
         due = self.evaluates(step) or by_steps or by_clock
@@ -80,19 +80,19 @@ class Cadence:
 
 
 def training_batches(split: Split, plan: Plan, session: Session) -> Iterator[tuple[int, list[Batch]]]:
-    """Every remaining step with this rank's micro-batches; a GPU finds them ready, in memory that it can copy from by itself."""
+    """Every remaining step with this rank's micro-batches; for a GPU they are prefetched into pinned memory."""
     inputs, setting = session.recipe.model.inputs, session.setting
 
     def at(step: int, window: Sequence[IntArray]) -> tuple[int, list[Batch]]:
         batches = window_batches(split, window, inputs, setting, step)
         return step, [in_pinned_memory(batch) for batch in batches] if setting.device == "cuda" else batches
 
-    steps = (partial(at, *each) for each in plan.windows(after=session.progress.step))
-    return ahead(steps) if setting.device == "cuda" else (make() for make in steps)
+    steps = (partial(at, *window) for window in plan.windows(after=session.progress.step))
+    return ahead(steps) if setting.device == "cuda" else (build() for build in steps)
 
 
 def window_batches(split: Split, window: Sequence[IntArray], inputs: Inputs, setting: Setting, step: int) -> list[Batch]:
-    """This rank's share of each micro-batch of a step. A rank left without a row gets one without a target."""
+    """This rank's share of each micro-batch of a step. A rank without rows gets one row without targets."""
     world, batches = setting.world, []
     for place, rows in enumerate(window):
         random = StepRandom(setting.seed, step, place, len(rows), world.rank, world.size)
@@ -106,7 +106,7 @@ def _idle_batch(split: Split, row: IntArray, inputs: Inputs, random: StepRandom)
 
 
 def _log(learner: Learner, meter: Meter, data: Data, plan: Plan, session: Session) -> Meter:
-    """Read the running sums, log them, and start new ones."""
+    """Read and log the running sums. Returns a new meter."""
     _stop_if_not_finite(learner, data, plan, session)
     values = _means(meter.read(session.world))
     rate = meter.tokens_per_second(session.world)
@@ -143,23 +143,23 @@ def _evaluate(learner: Learner, task: Task, data: Data, session: Session) -> Non
 
 
 def loss_of(metrics: Mapping[str, float]) -> float:
-    """What decides between equal scores; 0 for models whose loss is not defined."""
+    """The tie-breaker between equal scores; 0 for models without a loss."""
     return metrics.get("loss", metrics.get("hinge_loss", 0.0))
 
 
 def score_of(metrics: Mapping[str, float], recipe: Recipe) -> float:
-    """The metric that `best` follows, with its sign changed where lower is better."""
+    """The value of the metric that selects the best checkpoint, negated if lower is better."""
     name = followed_metric(metrics, recipe)
     return -metrics[name] if recipe.task is None or name in recipe.task.lower_is_better else metrics[name]
 
 
 def followed_metric(metrics: Mapping[str, float], recipe: Recipe) -> str:
-    """The metric that `best` follows."""
+    """The name of the metric that selects the best checkpoint."""
     return recipe.best_metric if recipe.best_metric in metrics else "loss"  # n-gram models have no accuracy
 
 
 def _save(learner: Learner, meter: Meter, session: Session) -> None:
-    """Write a checkpoint; all ranks meet here, one writes."""
+    """Save a checkpoint; all ranks synchronise here, and the first one writes."""
     progress = session.progress
     progress.sums, progress.seconds = meter.read(session.world), session.seconds()
     if session.world.is_main:
@@ -176,13 +176,13 @@ def _save(learner: Learner, meter: Meter, session: Session) -> None:
 
 
 def _is_over(session: Session, cadence: Cadence) -> bool:
-    """The end of the time, early stopping, or a signal; ranks agree on the latter where they meet anyway, at a reading."""
+    """Whether the time is used up, early stopping applies, or a signal arrived; ranks check for signals only at steps that log."""
     progress, stopping, plan = session.progress, session.early_stopping, cadence.plan
     if isinstance(plan, TimedPlan) and progress.step >= plan.n_steps:
-        return True  # batches of more steps may have been made ahead
+        return True  # batches of later steps may have been prefetched
     if stopping is not None and progress.waited >= stopping.patience:
-        many = "1 evaluation" if progress.waited == 1 else f"{progress.waited} evaluations"
-        session.display.line(f"no better {session.best_metric} for {many}: stopped early")
+        evaluations = "1 evaluation" if progress.waited == 1 else f"{progress.waited} evaluations"
+        session.display.line(f"no better {session.best_metric} for {evaluations}: stopped early")
         return True
     if session.world.size > 1 and not cadence.logs(progress.step):
         return False
@@ -190,7 +190,7 @@ def _is_over(session: Session, cadence: Cadence) -> bool:
 
 
 def _stop_if_not_finite(learner: Learner, data: Data, plan: Plan, session: Session) -> None:
-    """A loss or gradient that is not finite ends the run with the step, the layer, the texts and advice."""
+    """Raises TrainingError for a non-finite loss or gradient; it names the step, layer and texts, and gives advice."""
     bad = learner.bad_step()
     if not bad:
         return
@@ -200,10 +200,10 @@ def _stop_if_not_finite(learner: Learner, data: Data, plan: Plan, session: Sessi
     texts = [{"row": int(row), **train.example(int(row))} for rows in window for row in rows]
     path = session.directory.folder / f"bad-batch-step-{bad}.json"
     write_json(path, texts)
-    sample = "; ".join(repr(each["text"][:60]) for each in texts[:3])
-    saved = "the last checkpoint is complete" if has_checkpoint(session.directory) else "nothing was saved before it"
+    sample = "; ".join(repr(example["text"][:60]) for example in texts[:3])
+    saved = "the last checkpoint is complete" if has_checkpoint(session.directory) else "no checkpoint had been saved"
     raise TrainingError(
-        f"Step {bad}: the loss or its gradient is not a finite number; it appears first in {where}. No such step was applied. "
+        f"Step {bad}: the loss or its gradient is not a finite number; it first occurs in {where}. The step was not applied. "
         f"The batch ({len(texts)} texts, such as {sample}) is saved in {path}. Lower training.optimizer.learning_rate, "
         f"set training.clip_norm (1.0 is usual), or use precision fp32; {saved}."
     )

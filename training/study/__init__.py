@@ -1,1 +1,1 @@
-"""Many runs: recipes x seeds x splits x shares of the training data as one list that can be stopped, repeated and spread out."""
+"""Studies: recipes x seeds x splits x shares of the training data, as one list of runs that can be interrupted and distributed."""

@@ -1,4 +1,4 @@
-"""What a run is: a hash of its resolved recipe and of the files that it names, so that the same run is found again."""
+"""The identity of a run: a hash of its resolved recipe and of the files that it names, so that the same run is found again."""
 
 import hashlib
 import json
@@ -24,29 +24,29 @@ WEIGHTS_FILES = "*.json", "*.safetensors"
 
 
 def method_address(recipe: Recipe) -> str:
-    """Eight hexadecimal digits for a recipe without its seeds, its description, and whether the test split is scored.
+    """Eight hexadecimal digits that identify a recipe, ignoring its seeds, its description, and whether the test split is scored.
 
-    Only settings that differ from their defaults count, so that a version with new settings finds the runs of older ones. Of files it is
-    the content that counts, not their place. The files of named datasets have checksums of their own.
+    Only settings that differ from their defaults count, so that a version with new settings finds the runs of older ones. Files count by
+    their content, not their path. The files of named datasets have their own checksums.
     """
     settings: dict[str, Any] = recipe.model_dump(mode="json", exclude={"seeds", "description", "score_test"}, exclude_defaults=True)
-    _state_data(settings, recipe)
-    _state_tokenizer(settings, recipe)
-    _state_model(settings["model"], recipe)
+    _add_data(settings, recipe)
+    _add_tokenizer(settings, recipe)
+    _add_model(settings["model"], recipe)
     if isinstance(recipe.task, ParsingConfig) and recipe.task.tagger is not None:
         settings["task"]["tagger"] = _tags_of(recipe.task.tagger)
     return hashlib.sha256(json.dumps(settings, sort_keys=True).encode("utf-8")).hexdigest()[:LENGTH]
 
 
-def _state_data(settings: dict[str, Any], recipe: Recipe) -> None:
+def _add_data(settings: dict[str, Any], recipe: Recipe) -> None:
     if isinstance(recipe.data, FileData):
         paths = {name: getattr(recipe.data, name) for name in ("train", "validation", "test")}
         settings["data"] |= {name: _content(path) for name, path in paths.items() if path is not None}
-        with suppress(UserError):  # training reports what cannot be read
+        with suppress(UserError):  # training reports unreadable files
             settings["data"] |= read_picture_hashes(recipe.data, preparation(recipe.task))
 
 
-def _state_tokenizer(settings: dict[str, Any], recipe: Recipe) -> None:
+def _add_tokenizer(settings: dict[str, Any], recipe: Recipe) -> None:
     if not isinstance(recipe.tokenizer, NgramTokenizer):
         return
     if (tagger := recipe.tokenizer.tagger) is not None:
@@ -57,27 +57,27 @@ def _state_tokenizer(settings: dict[str, Any], recipe: Recipe) -> None:
         settings["tokenizer"]["analysis"]["meaning"]["clusters"]["vectors"] = _vectors_of(clusters.vectors)
 
 
-def _state_model(stated: dict[str, Any], recipe: Recipe) -> None:
+def _add_model(settings: dict[str, Any], recipe: Recipe) -> None:
     for key, source in recipe.model.sources.items():
-        stated[key] = _weights_of(source)
-    stated.pop("architecture", None)  # that of the weights, which `path` names
+        settings[key] = _weights_of(source)
+    settings.pop("architecture", None)  # determined by the weights, which `path` names
     for key, content in (("path", _published), ("vectors", _vectors_of)):
         if (name := getattr(recipe.model, key, None)) is not None:
-            stated[key] = content(name)
-    for section, keys in ((recipe.model, stated), (getattr(recipe.model, "rules", None), stated.get("rules"))):
+            settings[key] = content(name)
+    for section, keys in ((recipe.model, settings), (getattr(recipe.model, "rules", None), settings.get("rules"))):
         if keys is not None and (lexicon := getattr(section, "lexicon", None)) is not None:
             keys["lexicon"]["file"] = _content(lexicon.file)
 
 
 def _weights_of(source: str) -> list[str]:
-    """The SHA-256 of the weights that a run starts from; its name where there are none yet, which training reports."""
+    """The SHA-256 of the weights that a run starts from; the source's name if they do not exist yet, which training reports."""
     with suppress(RunError):
         return _content(str(checkpoint_path(find_run(source), "best") / "model.safetensors"))
     return [source]
 
 
 def _vectors_of(name: str) -> list[str]:
-    """What identifies word vectors: of a run, or of what is published."""
+    """The identity of word vectors from a run or from a publisher."""
     if (source := vectors_run(name)) is None:
         return _published(name)
     with suppress(RunError):
@@ -86,8 +86,8 @@ def _vectors_of(name: str) -> list[str]:
 
 
 def _published(path: str) -> list[str]:
-    """Of weights or word vectors the SHA-256 of the file, or of each file of a folder that says something of them; or else the name: of a
-    package, which has checksums of its own, or of a model of the Hub.
+    """The SHA-256 of a file of weights or word vectors, or of each relevant file in a folder. For anything else its name: that of a
+    package, which has its own checksums, or of a model on the Hub.
     """
     place = Path(path).expanduser()
     if not place.is_dir():
@@ -96,18 +96,18 @@ def _published(path: str) -> list[str]:
 
 
 def _tags_of(tagger: str) -> str:
-    """What identifies a tagger; its name where there is none yet, which training reports."""
+    """The fingerprint of a tagger; its name if it does not exist yet, which training reports."""
     with suppress(RunError):
         return tagger_fingerprint(tagger)
     return tagger
 
 
 def _content(path: str) -> list[str]:
-    """The SHA-256 of the file, or of each of the parallel files of this path; the path of one that is missing, which training reports."""
+    """The SHA-256 of a file, or of each parallel file with this prefix; the path if it is missing, which training reports."""
     file = Path(path).expanduser()
     files = [file] if file.is_file() else sorted(file.parent.glob(f"{file.name}.*")) if file.parent.is_dir() else []
     digests = []
-    for each in files:
-        with each.open("rb") as stream:
+    for part in files:
+        with part.open("rb") as stream:
             digests.append(hashlib.file_digest(stream, "sha256").hexdigest())
     return digests or [path]

@@ -1,4 +1,4 @@
-"""The runs of a study, several at a time: what is finished is read, what was begun goes on, the rest is trained, the longest runs first."""
+"""Trains the runs of a study, several at a time: reads finished ones, resumes interrupted ones, trains the rest, longest first."""
 
 import math
 import signal
@@ -18,12 +18,12 @@ from .plan import PlannedRun
 from .worker import Contexts, Event, Failed, Finished, Line, Options, Step, Stopped, Taken, ending, start
 
 POLL_SECONDS = 0.5
-"""How long to wait for an event before signals, and runs that another process trains, are looked at."""
+"""Seconds to wait for an event before checking for signals and for runs that another process trains."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a study: results in the order of its runs, those that failed with their reasons, and the signal that stopped it."""
+    """The outcome of a study: results in the order of its runs, failed runs with their reasons, and the signal that stopped it."""
 
     results: Sequence[Results]
     failures: Mapping[PlannedRun, Failed]
@@ -44,7 +44,7 @@ class Going:
 
 
 class Study:
-    """Keeps so many runs going until all are finished, have failed, or a signal stops them."""
+    """Keeps `n_workers` runs going until all have finished or failed, or a signal stops them."""
 
     def __init__(self, runs: Sequence[PlannedRun], options: Options) -> None:
         self.runs, self.options, self.contexts = runs, options, Contexts(runs)
@@ -56,7 +56,7 @@ class Study:
         self.stopped_by: int | None = None
 
     def train(self) -> Outcome:
-        """Train what is not finished."""
+        """Train all runs that are not finished."""
         with StudyDisplay(len(self.runs), len({run.directory.group for run in self.runs}) == 1) as self.display, self._listening():
             while self.going or (self.to_come and self.stopped_by is None):
                 self._start_some()
@@ -67,8 +67,8 @@ class Study:
         return Outcome([self.results[run] for run in self.runs if run in self.results], self.failures, self.stopped_by)
 
     def _start_some(self) -> None:
-        """Start runs while there is room. Of runs with the same data the first one builds it before others start, which find it cached."""
-        if len(self.going) >= self.options.n_workers:  # as after nearly every event, of which each step is one
+        """Start runs while workers are free. The first of several runs with the same data builds it; the others then find it cached."""
+        if len(self.going) >= self.options.n_workers:  # the common case, since each step is an event
             return
         building = {_data(going.run) for going in self.going.values() if not going.is_built}
         for run in sorted(self.to_come, key=self.expected.of, reverse=True):
@@ -82,11 +82,11 @@ class Study:
             process, events = start(self.contexts, run, self.options)
             self.going[events] = Going(run, process, events)
             building.add(_data(run))
-            if self.stopped_by is not None:  # the signal came while the process was being started, and could not be passed on to it
+            if self.stopped_by is not None:  # the signal came while the process was starting, and could not be forwarded to it
                 process.terminate()
 
     def _nothing_to_wait_for(self) -> Iterator[Connection]:
-        """All that is left is being trained by other processes."""
+        """Sleep for a moment: other processes are training all remaining runs."""
         if self.to_come:
             self.display.once(f"{self.to_come[0].name} is being trained by another process; waiting for it to end.")
             time.sleep(POLL_SECONDS)
@@ -106,7 +106,7 @@ class Study:
                 going.outcome = event
 
     def _end(self, going: Going) -> None:
-        """The process has closed its end, so it is over; without an outcome it was killed."""
+        """Handle the end of a process, which has closed its connection; without an outcome it was killed."""
         going.process.join()
         del self.going[going.events]
         going.events.close()
@@ -115,20 +115,20 @@ class Study:
                 if going.run in self.results:
                     self.expected.learn(going.run, self.results[going.run])
                     self.display.finished(going.run.name, going.run.recipe, self.results[going.run])
-            case Finished() | Taken():  # or another process has locked it for a moment, to see that it is finished
+            case Finished() | Taken():  # or another process has briefly locked it, to check that it is finished
                 self.to_come.append(going.run)
             case Failed() as failed:
                 self._fail(going.run, failed)
-            case Stopped():  # by a signal of its own
+            case Stopped():  # by a signal sent to it alone
                 self.to_come.append(going.run)
                 self.stopped_by = self.stopped_by or signal.SIGTERM
-            case _ if self.stopped_by is not None:  # before it could listen
+            case _ if self.stopped_by is not None:  # killed before its signal handlers were installed
                 self.to_come.append(going.run)
             case _:
                 self._fail(going.run, Failed(ending(going.process.exitcode, self.options.n_workers), 1))
 
     def _read(self, run: PlannedRun) -> bool:
-        """Whether the run is over: its results are there, or cannot be read."""
+        """Whether the run is over: its results are read, or are unreadable, which counts as a failure."""
         if run.directory.status() != "finished":
             return False
         try:
@@ -146,20 +146,20 @@ class Study:
         self.display.update(len(self.results), len(self.failures), running, len(self.to_come), self._seconds_left())
 
     def _seconds_left(self) -> float:
-        """The expected time of all that is left, shared among the workers; not a number while nothing is known."""
+        """The expected time of all remaining runs, divided by the number of workers; NaN while unknown."""
         now = time.monotonic()
-        started = (max(self.expected.of(going.run) - (now - going.started), 0) for going in self.going.values())
-        total = sum(started) + sum(map(self.expected.of, self.to_come))
+        running = (max(self.expected.of(going.run) - (now - going.started), 0) for going in self.going.values())
+        total = sum(running) + sum(map(self.expected.of, self.to_come))
         return total / self.options.n_workers if math.isfinite(total) else math.nan
 
     @contextmanager
     def _listening(self) -> Iterator[None]:
-        """Signals are for the study, which has each of its processes save its state and stop; a second one, stop at once."""
+        """Handle signals: the first makes each process save its state and stop, the second makes them stop at once."""
         before = {kind: signal.signal(kind, self._stop) for kind in KINDS}
         try:
             yield
         finally:
-            for going in self.going.values():  # after an error of the study itself
+            for going in self.going.values():  # after an error in the study itself
                 going.process.terminate()
             for kind, handler in before.items():
                 signal.signal(kind, handler)
@@ -173,5 +173,5 @@ class Study:
 
 
 def _data(run: PlannedRun) -> str:
-    """What is read and encoded once for all runs that have it in common."""
+    """A key for the data of a run; runs with the same key share the encoded data."""
     return run.recipe.model_dump_json(include={"data", "tokenizer", "task"})

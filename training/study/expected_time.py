@@ -1,4 +1,4 @@
-"""How long a run will take, from earlier runs of the same recipe."""
+"""Expected training times, estimated from earlier runs of the same recipe."""
 
 import math
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from ..folder.run_directory import runs_in
 from .plan import PlannedRun
 
 LATEST = 5
-"""Earlier runs that are looked at."""
+"""Number of earlier runs to use."""
 
 
 class ExpectedTimes:
@@ -19,33 +19,33 @@ class ExpectedTimes:
 
     def __init__(self, runs: Sequence[PlannedRun]) -> None:
         self.seconds: dict[str, list[float]] = {}
-        for recipe in {run.directory.recipe: run for run in runs}.values():
-            self.seconds[recipe.directory.recipe] = _earlier(recipe)
+        for recipe, run in {run.directory.recipe: run for run in runs}.items():
+            self.seconds[recipe] = _earlier_seconds(run)
 
     def learn(self, run: PlannedRun, results: Results) -> None:
-        """Another run is finished."""
+        """Add a finished run to the estimate."""
         self.seconds[run.directory.recipe].append(float(results.cost["train_seconds"]) / _share(run))
 
     def of(self, run: PlannedRun) -> float:
-        """Of this run, in seconds; infinity for a network of which nothing is known, the mean of the others for other models."""
-        if known := self.seconds[run.directory.recipe]:
-            return median(known) * _share(run)
-        others = [median(each) for each in self.seconds.values() if each]
+        """The expected seconds for a run. Without earlier runs: infinity for a network, the mean of the other recipes for other models."""
+        if seconds := self.seconds[run.directory.recipe]:
+            return median(seconds) * _share(run)
+        others = [median(seconds) for seconds in self.seconds.values() if seconds]
         return math.inf if run.recipe.model.learns_by == "gradient" else mean(others) if others else 0.0
 
 
 def _share(run: PlannedRun) -> float:
-    """Of the training data; a number of examples is taken for all of it, since nothing is read to find out."""
+    """The share of the training data; a number of examples counts as all of it, since the data is not read here."""
     data = run.recipe.data
     return 1.0 if isinstance(data, SizesData) else data.train_share
 
 
-def _earlier(run: PlannedRun) -> list[float]:
-    """Of the latest runs of this recipe on all of the data, as far as they can be read."""
-    found = []
+def _earlier_seconds(run: PlannedRun) -> list[float]:
+    """The training seconds of the latest readable runs of this recipe."""
+    seconds = []
     for directory in runs_in(run.directory.path.parent)[:LATEST]:
         try:
-            found.append(float(Results.read(directory).cost["train_seconds"]))
+            seconds.append(float(Results.read(directory).cost["train_seconds"]))
         except UserError:
             continue
-    return found
+    return seconds

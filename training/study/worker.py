@@ -1,4 +1,4 @@
-"""One run in a process of its own, forked from one in which the libraries are loaded; it tells the study how it is getting on."""
+"""One run in its own process, forked from one that has loaded the libraries; it reports its progress to the study."""
 
 import io
 import multiprocessing
@@ -22,46 +22,46 @@ from ..run import train_jobs
 from .plan import PlannedRun
 
 Explain = Callable[[Exception], tuple[str, int]]
-"""From an error to its message, one paragraph, and the exit code."""
+"""From an error to its message (one paragraph) and exit code."""
 
 ALWAYS = ("nlp.cli.main", "nlp.training.study.worker", "nlp.tasks.classification", "nlp.training.log.tensorboard_events",
           "nlp.training.folder.row_scores_file", "PIL.ImageFont")
 BY_KIND = {
-    "gradient": ("torch._dynamo", "nlp.training.loop.gradient", "tokenizers", "safetensors.torch"),  # optimisers load the first
+    "gradient": ("torch._dynamo", "nlp.training.loop.gradient", "tokenizers", "safetensors.torch"),  # optimisers import the first one
     "solver": ("sklearn.feature_extraction.text", "sklearn.linear_model", "sklearn.naive_bayes", "sklearn.svm", "skops.io"),
     "nothing": (),
 }
-"""What is loaded once for all runs, by how their models learn."""
+"""Modules to import once for all runs, by how their models learn."""
 
 
 class Step(NamedTuple):
-    """The run is at this step of so many; None where time decides how many there will be."""
+    """The run has reached `step` of `n_steps`, which is None for runs with a time limit."""
 
     step: int
     n_steps: int | None
 
 
 class Line(NamedTuple):
-    """Something to read: an evaluation, which is one of many, or a notice."""
+    """A line to show: an evaluation, of which there are many, or a notice."""
 
     text: str
     is_evaluation: bool = False
 
 
 class Finished(NamedTuple):
-    """The run is done; its results are in its folder."""
+    """The run has finished; its results are in its folder."""
 
 
 class Stopped(NamedTuple):
-    """A signal stopped the run, and it can go on from there."""
+    """A signal stopped the run, and it can be resumed."""
 
 
 class Taken(NamedTuple):
-    """Another process was quicker to train the run."""
+    """Another process trains the run, or has finished it."""
 
 
 class Failed(NamedTuple):
-    """Why the run ended before its time; `diverged`: its loss was no longer a number."""
+    """The run ended with an error; `diverged`: its loss was not finite."""
 
     reason: str
     exit_code: int
@@ -73,7 +73,7 @@ Event = Step | Line | Finished | Stopped | Taken | Failed
 
 @dataclass(frozen=True)
 class Options:
-    """How each run of a study is trained."""
+    """Options for training each run of a study."""
 
     device: str
     threads: int | None
@@ -82,10 +82,10 @@ class Options:
 
 
 class Contexts:
-    """How processes are started: on Linux by forking one that has loaded what the runs of a study need, so that each starts in a moment.
+    """Start methods for processes: on Linux they are forked from one that has imported the libraries, so that they start quickly.
 
-    There is one such process, for networks where there are any. Other runs then load what they need anew: with the libraries of networks
-    they would seem to need as much memory. Elsewhere system libraries do not survive a fork, and each process loads them anew.
+    There is only one such process, for networks if the study has any. Other runs then start from scratch: with the libraries of networks
+    they would appear to need as much memory. On other systems, where system libraries do not survive a fork, all do.
     """
 
     def __init__(self, runs: Sequence[PlannedRun]) -> None:
@@ -101,7 +101,7 @@ class Contexts:
 
 
 def start(contexts: Contexts, run: PlannedRun, options: Options) -> tuple[Any, Connection]:
-    """The process, and where its events are received, the last of which is Finished, Stopped, Taken or Failed unless it is killed."""
+    """Start a process. Returns it and a connection for its events; the last is Finished, Stopped, Taken or Failed, unless it is killed."""
     context = contexts.of(run)
     receiver, sender = context.Pipe(duplex=False)
     process = context.Process(target=_train, args=(run, options, sender, dict(os.environ), str(Path.cwd())), name=run.name)  # pyright: ignore[reportAttributeAccessIssue]
@@ -111,7 +111,7 @@ def start(contexts: Contexts, run: PlannedRun, options: Options) -> tuple[Any, C
 
 
 def _train(run: PlannedRun, options: Options, events: Connection, variables: Mapping[str, str], cwd: str) -> None:
-    """The whole life of the process. It has a process group of its own: Ctrl-C reaches the study, which then signals its processes."""
+    """The main function of the process. It has its own process group: Ctrl-C reaches only the study, which then signals its processes."""
     os.setpgid(0, 0)
     os.environ.clear()
     os.environ.update(variables)
@@ -123,7 +123,7 @@ def _train(run: PlannedRun, options: Options, events: Connection, variables: Map
 
 
 def sending(events: Connection) -> Callable[[Event], None]:
-    """Sends an event; to no one where the study was killed, for the run is then about to be told to save its state and end."""
+    """A function that sends events. It ignores a broken pipe: if the study was killed, the run is about to be stopped too."""
     def send(event: Event) -> None:
         with suppress(BrokenPipeError):
             events.send(event)
@@ -146,17 +146,17 @@ def _outcome(run: PlannedRun, options: Options, send: Callable[[Event], None]) -
 
 
 def ending(code: int | None, n_workers: int) -> str:
-    """How a process ended that sent no outcome."""
+    """Describe the end of a process that sent no outcome."""
     if code is None or code >= 0:
         return f"its process ended with exit code {code}"
     remedy = ""
     if -code == signal.SIGKILL:
-        remedy = "; the system may have run out of memory" + (", which fewer --parallel-runs leave more of" if n_workers > 1 else "")
+        remedy = "; the system may have run out of memory" + ("; try fewer --parallel-runs" if n_workers > 1 else "")
     return f"its process was ended by {signal.Signals(-code).name}{remedy}"
 
 
 def _end_with_parent() -> None:
-    """A study that is killed takes its runs with it: each saves its state, or else would go on unseen."""
+    """Stop this run when the study is killed; the run saves its state, and does not continue unnoticed."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         parent.join()
@@ -164,7 +164,7 @@ def _end_with_parent() -> None:
 
 
 class RelayedDisplay(Display):
-    """Sends what a display would show."""
+    """Sends the display's content to the study as events."""
 
     def __init__(self, n_steps: int | None, first_step: int, seed: str, send: Callable[[Event], None]) -> None:
         super().__init__(n_steps, first_step, seed=seed)
@@ -172,39 +172,39 @@ class RelayedDisplay(Display):
         send(Step(first_step, n_steps))
 
     def begin(self, lines: Sequence[str]) -> None:
-        """Nothing: one run of many is no news."""
+        """Send nothing: a study does not announce each run."""
 
     def step(self, step: int, values: Mapping[str, float]) -> None:
-        """The step alone."""
+        """Send only the step."""
         super().step(step, values)
         self.send(Step(step, self.n_steps))
 
     def evaluation(self, step: int, metrics: Mapping[str, float], is_best: bool) -> None:
-        """The rows that a display would show."""
+        """Send the rows of the table."""
         for line in self.rows(step, metrics, is_best):
             self.send(Line(line, is_evaluation=True))
 
     def fitting(self, what: str, done: int, total: int | None) -> None:
-        """How far a solver has come, where it knows."""
+        """Send a solver's progress, if the total is known."""
         if total:
             self.send(Step(done, total))
 
     def scoring(self, split: str) -> None:
-        """Nothing."""
+        """Send nothing."""
 
     def line(self, text: str) -> None:
-        """The line."""
+        """Send the line."""
         self.send(Line(text))
 
 
 class _Lines(io.TextIOBase):
-    """A text stream whose lines are sent."""
+    """A text stream that sends each line as an event."""
 
     def __init__(self, send: Callable[[Event], None]) -> None:
-        self.send_event, self.begun = send, ""
+        self.send_event, self.partial_line = send, ""
 
     def write(self, text: str) -> int:
-        *lines, self.begun = (self.begun + text).split("\n")
+        *lines, self.partial_line = (self.partial_line + text).split("\n")
         for line in lines:
             if line.strip():
                 self.send_event(Line(line))

@@ -1,1 +1,1 @@
-"""The search for settings: trials in child processes, asked of Optuna and ended early where they are hopeless."""
+"""Hyperparameter search: Optuna proposes trials, which run in child processes; hopeless ones are pruned."""

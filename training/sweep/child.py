@@ -1,4 +1,4 @@
-"""A trial's run in a process of its own, and how it ended."""
+"""A trial's run in a child process, and how it ended."""
 
 from contextlib import suppress
 from pathlib import Path
@@ -10,14 +10,14 @@ from ..study.worker import Contexts, Event, Failed, Finished, Line, Options, Ste
 
 
 class Ended(NamedTuple):
-    """How a run in a child process ended, and the message of its error."""
+    """How a run in a child process ended, and its error message."""
 
     how: Literal["finished", "stopped", "diverged", "failed"]
     message: str = ""
 
 
 class ChildRun:
-    """One run that trains in a child process; what it says goes to a file."""
+    """A run that trains in a child process; its output goes to a file."""
 
     def __init__(self, contexts: Contexts, run: PlannedRun, options: Options, output: Path) -> None:
         self.output, self.stopping = output, False
@@ -28,18 +28,18 @@ class ChildRun:
         self.outcome: Event | None = None
 
     def stop(self) -> None:
-        """Have the run save a checkpoint and end. A second signal would end it without one, so only the first call sends one."""
+        """Make the run save a checkpoint and end. A second signal would end it without one, so only the first call sends a signal."""
         if not self.stopping:
             self.stopping = True
             self.process.terminate()
 
     def is_over(self) -> bool:
-        """Whether the process has ended; what it has said meanwhile is read."""
+        """Whether the process has ended; also reads its pending events."""
         self._read()
         return self.process.exitcode is not None
 
     def ended(self) -> Ended:
-        """Wait for the end of the process, and tell how the run ended."""
+        """Wait for the process to end, and return how the run ended."""
         self._read(wait=True)
         self.process.join()
         match self.outcome:
@@ -48,13 +48,13 @@ class ChildRun:
             case Failed(reason, _, diverged):
                 return Ended("diverged" if diverged else "failed", reason)
             case Taken():
-                return Ended("failed", "another process trains it")
+                return Ended("failed", "another process is training it")
         if self.stopping or isinstance(self.outcome, Stopped):
             return Ended("stopped")
         return Ended("failed", ending(self.process.exitcode, n_workers=1))
 
     def _read(self, wait: bool = False) -> None:
-        """Read what has been sent so far, or until the process closes its end."""
+        """Read pending events, or with `wait` all events until the process closes the connection."""
         with suppress(EOFError, OSError):
             while wait or self.events.poll():
                 match event := self.events.recv():

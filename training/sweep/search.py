@@ -1,4 +1,4 @@
-"""The search: trials in child processes, whose logs are followed and which are ended where they are hopeless; then the chosen setting."""
+"""The search: runs trials in child processes, follows their logs, prunes hopeless ones, and trains the chosen setting."""
 
 import math
 import time
@@ -30,15 +30,15 @@ from .child import ChildRun
 from .trials import PATIENCE, Setting, Trials, Tried, best_of
 
 GLANCE = 0.05
-"""Seconds between two looks at the logs."""
+"""Seconds between two checks of the logs."""
 HOPELESS = 3
-"""Failed trials, with none that trained, after which no more are started."""
+"""Number of trials after which the search ends if all have failed."""
 MOST_INVALID = 1_000
 
 
 @dataclass(frozen=True)
 class Sweep:
-    """One search: its recipe with open values, its folder, and where its runs are trained."""
+    """One search: its recipe with open values, its name, and the options for its runs."""
 
     space: SearchSpace
     config: str
@@ -63,7 +63,7 @@ class Sweep:
         return self.folder / f"{Path(self.address).parent.name}-{self.within}.yaml"
 
     def recipe(self, setting: Setting) -> Recipe:
-        """The recipe of a trial: one seed, and the test split is left out."""
+        """The recipe of a trial: with one seed, and without scoring the test split."""
         recipe = self.space.recipe(setting)
         return recipe.model_copy(update={"seeds": recipe.seeds[:1], "score_test": False})
 
@@ -74,7 +74,7 @@ class Sweep:
 
 @dataclass
 class RunningTrial:
-    """A trial in progress, as far as its log has been followed."""
+    """A trial in progress, and how much of its log has been read."""
 
     trial: optuna.Trial
     setting: Setting
@@ -86,7 +86,7 @@ class RunningTrial:
     started: float = field(default_factory=time.monotonic)
 
     def follow(self) -> None:
-        """Report new validation figures, and end the run where the pruner finds it hopeless."""
+        """Report new validation figures, and stop the run if the pruner finds it hopeless."""
         path = self.run.directory.metrics
         size = path.stat().st_size if path.is_file() else 0
         if size == self.bytes_read:
@@ -107,7 +107,7 @@ class RunningTrial:
             self.child.stop()
 
     def tried(self) -> Tried:
-        """What became of the trial, once its process has ended."""
+        """The outcome of the trial, after its process has ended."""
         ended = self.child.ended()
         self.follow()
         how, message, figures = ended.how, ended.message, self.best
@@ -127,52 +127,52 @@ def _figures(metrics: Mapping[str, float], recipe: Recipe) -> dict[str, Any]:
 
 
 class Limits(NamedTuple):
-    """When a search is over: at so many trials, or when no more may be started."""
+    """Limits of a search: the number of trials, and the seconds after which no more trials are started."""
 
     trials: float
     seconds: float
 
 
 def prepare(sweep: Sweep) -> None:
-    """Report errors of the data before anything is written; trials then find it in the cache."""
+    """Build the data, which reports its errors before anything is written; trials then find it in the cache."""
     recipe = sweep.recipe(next(sweep.space.corners()))
     build_recipe_data(recipe, start_of(recipe))
 
 
 def search(sweep: Sweep, trials: Trials, limits: Limits) -> None:
-    """Try settings until a limit is reached. Ctrl-C ends the runs, which the same search resumes."""
+    """Try settings until a limit is reached. Ctrl-C stops the runs; running the same search again resumes them."""
     with trials.worker() as worker:
         Search(sweep, trials, limits, worker).run()
 
 
 class Search:
-    """What one process does of a search."""
+    """The part of a search that one process runs."""
 
     def __init__(self, sweep: Sweep, trials: Trials, limits: Limits, worker: str) -> None:
         self.sweep, self.trials, self.limits, self.worker = sweep, trials, limits, worker
-        self.began = time.monotonic()
+        self.started = time.monotonic()
         self.contexts = Contexts([sweep.run(sweep.recipe(next(sweep.space.corners())), "first")])
         self.running: list[RunningTrial] = []
         self.ended: list[Tried] = []
 
     def run(self) -> None:
-        """Start, follow and judge trials until none is left."""
+        """Start, follow and judge trials until none are left."""
         try:
             while self._start() or self.running:
-                for each in list(self.running):
-                    each.follow()
-                    if each.child.is_over():
-                        self._judge(each)
-                self.trials.beat([each.trial for each in self.running])
+                for running in list(self.running):
+                    running.follow()
+                    if running.child.is_over():
+                        self._judge(running)
+                self.trials.beat([running.trial for running in self.running])
                 time.sleep(GLANCE)
         except BaseException:
             self._stop()
             raise
 
     def _start(self) -> bool:
-        """Start a trial where one may be started; whether one was."""
-        late = time.monotonic() - self.began >= self.limits.seconds
-        hopeless = len(self.ended) >= HOPELESS and all(each.how == "failed" for each in self.ended)
+        """Start a trial if possible. Returns whether one was started."""
+        late = time.monotonic() - self.started >= self.limits.seconds
+        hopeless = len(self.ended) >= HOPELESS and all(tried.how == "failed" for tried in self.ended)
         if late or hopeless or len(self.running) >= self.sweep.options.n_workers:
             return False
         for _ in range(MOST_INVALID):
@@ -181,11 +181,11 @@ class Search:
             if (recipe := self._recipe(trial)) is not None:
                 self._train(trial, recipe)
                 return True
-        raise ConfigError(f"{MOST_INVALID:,} settings in a row were no valid recipes; what is wrong with each is above. "
+        raise ConfigError(f"{MOST_INVALID:,} settings in a row gave invalid recipes; the errors are listed above. "
                           "Narrow the ranges, give them a `step`, or list choices.")
 
     def _recipe(self, trial: optuna.Trial) -> Recipe | None:
-        """The recipe of a trial; None for a setting inside the ranges that makes no sense, which does not count as a trial."""
+        """The recipe of a trial; None for an invalid combination of values, which does not count as a trial."""
         try:
             return self.sweep.recipe(dict(trial.params))
         except ConfigError as error:
@@ -194,53 +194,53 @@ class Search:
             return None
 
     def _train(self, trial: optuna.Trial, recipe: Recipe) -> None:
-        name, began = str(trial.user_attrs["run"]), time.monotonic()
-        while is_locked(self.sweep.folder / name / ".lock") and time.monotonic() - began < PATIENCE:
-            time.sleep(GLANCE)  # the process of a killed search is about to end
+        name, start = str(trial.user_attrs["run"]), time.monotonic()
+        while is_locked(self.sweep.folder / name / ".lock") and time.monotonic() - start < PATIENCE:
+            time.sleep(GLANCE)  # a run of a killed search is about to end
         run = self.sweep.run(recipe, name)
         child = ChildRun(self.contexts, run, self.sweep.options, self.sweep.folder / "output" / f"{name}.txt")
         self.running.append(RunningTrial(trial, dict(trial.params), run, child))
 
-    def _judge(self, each: RunningTrial) -> None:
-        self.running.remove(each)
-        tried = each.tried()
-        self.trials.tell(each.trial, tried)
+    def _judge(self, running: RunningTrial) -> None:
+        self.running.remove(running)
+        tried = running.tried()
+        self.trials.tell(running.trial, tried)
         self.ended.append(tried)
         best = best_of(self.trials.tried())
         announce(f"trial {_outcome(tried)}  {tried.seconds:.1f} s  {_shown(tried.setting)}"
                  + ("  best so far" if best is not None and best.run == tried.run else ""))
 
     def _stop(self) -> None:
-        """End all runs, and leave their settings to be tried again."""
-        announce("Stopping the search; the same command goes on with it.")
-        for each in self.running:
-            each.child.stop()
-        for each in self.running:
-            each.child.process.join()
+        """Stop all runs, and return their settings to the queue."""
+        announce("Stopping the search; run the same command again to continue it.")
+        for running in self.running:
+            running.child.stop()
+        for running in self.running:
+            running.child.process.join()
         self.trials.reclaim(self.worker)
 
 
 def _outcome(tried: Tried) -> str:
-    reached = f"{tried.metric} {figure(tried.figure)}" if tried.figure is not None else "no figure"
+    best = f"{tried.metric} {figure(tried.figure)}" if tried.figure is not None else "no figure"
     match tried.how:
         case "finished":
-            return f"{tried.run}: {reached}"
+            return f"{tried.run}: {best}"
         case "pruned":
-            return f"{tried.run}: ended as hopeless after {tried.evaluations} evaluations, {reached}"
-    return f"{tried.run}: {tried.how}, {reached}: {tried.message}"
+            return f"{tried.run}: pruned after {tried.evaluations} evaluations, {best}"
+    return f"{tried.run}: {tried.how}, {best}: {tried.message}"
 
 
 def _shown(setting: Mapping[str, Any]) -> str:
-    """The last parts of the keys say enough in a line of progress."""
+    """The setting for a progress line, with only the last part of each key."""
     return ", ".join(f"{name.rpartition('.')[2]} {value:.4g}" if isinstance(value, float) else f"{name.rpartition('.')[2]} {value}"
                      for name, value in setting.items())
 
 
 def write_chosen(sweep: Sweep, best: Tried, count: int) -> Recipe:
-    """Write the recipe with the best setting, to be trained like any other."""
+    """Write the recipe with the best setting to a file, which can be trained like any other."""
     recipe = sweep.space.recipe(best.setting)
     assert best.figure is not None
-    title = f"# The best of {count} trials of {sweep.address}: validation {best.metric} {figure(best.figure)} in trial {best.run}\n"
+    title = f"# Best of {count} trials of {sweep.address}: validation {best.metric} {figure(best.figure)} in trial {best.run}\n"
     write_atomically(sweep.chosen_recipe, title + dump_recipe(recipe))
     return recipe
 

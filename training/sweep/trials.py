@@ -1,4 +1,4 @@
-"""The trials of a sweep in Optuna's storage: the next one, what became of each, and those that a dead process left."""
+"""The trials of a sweep in Optuna's storage: asks for new ones, records outcomes, and reclaims those of dead processes."""
 
 import json
 import re
@@ -29,16 +29,16 @@ Sampler = Literal["tpe", "random"]
 Pruner = Literal["median", "hyperband", "none"]
 
 STARTUP_TRIALS = 5
-"""Trials that run to their end before the median of the others can end one."""
+"""Number of complete trials before the median pruner may prune."""
 HEARTBEAT = 60
-"""Seconds between two signs of life in a database."""
+"""Seconds between two heartbeats in a database."""
 PATIENCE = 60.0
 """Seconds to wait for another process that is asking for a trial."""
 
 
 @dataclass(frozen=True)
 class Tried:
-    """One trial that has ended: its setting, how it ended, and its best validation figure."""
+    """A trial that has ended: its setting, how it ended, and its best validation figure."""
 
     run: str
     setting: Setting
@@ -46,34 +46,34 @@ class Tried:
     metric: str = ""
     figure: float | None = None
     score: float | None = None
-    """The figure, with its sign changed where lower is better."""
+    """The figure, negated if lower is better."""
     evaluations: int = 0
     seconds: float = 0.0
     message: str = ""
 
 
 class Trials:
-    """The trials of one sweep, which several processes may take at the same time."""
+    """The trials of one sweep, which several processes may share."""
 
     def __init__(self, space: SearchSpace, folder: Path, name: str, url: str | None) -> None:
         self.space, self.folder = space, folder
         with disk_errors(folder):
             make_folder(folder)
         optuna.logging.set_verbosity(optuna.logging.ERROR)
-        self.storage, self.beaten = _storage(folder, url), 0.0
+        self.storage, self.last_beat = _storage(folder, url), 0.0
         self.study = optuna.create_study(study_name=name, storage=self.storage, direction="maximize", load_if_exists=True)
         self.distributions = {mark.name: _distribution(mark) for mark in space.marks}
         self._refuse_another_recipe()
 
     def search_by(self, sampler: Sampler, pruner: Pruner, seed: int) -> None:
-        """How settings are chosen, and how hopeless trials are told."""
+        """Set how settings are chosen and how hopeless trials are detected."""
         self.study.sampler = _SeededByTrial(sampler, seed)
         self.study.pruner = {"median": lambda: optuna.pruners.MedianPruner(n_startup_trials=STARTUP_TRIALS, n_warmup_steps=2),
                              "hyperband": optuna.pruners.HyperbandPruner, "none": optuna.pruners.NopPruner}[pruner]()
 
     @contextmanager
     def worker(self) -> Iterator[str]:
-        """Be one of the processes that work on the sweep; the lock of a killed one is free, so its trials are found."""
+        """Register as one of the processes that work on the sweep. The lock of a killed process is free, so its trials can be reclaimed."""
         host, number = re.sub(r"[^\w.-]", "-", socket.gethostname()), 0
         while is_locked(self._lock(f"{host}-{number}")):
             number += 1
@@ -82,13 +82,13 @@ class Trials:
             yield f"{host}-{number}"
 
     def ask(self, worker: str, most: float) -> optuna.Trial | None:
-        """The next trial; None where there are `most`, counting each setting once however often it was interrupted."""
+        """The next trial; None if there are `most` already, counting each setting once however often it was interrupted."""
         with self.alone("ask"):
             waiting = self.study.get_trials(deepcopy=False, states=(TrialState.WAITING,))
             if not waiting and self._count() >= most:
                 return None
             with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # of heartbeats outside `Study.optimize`
+                warnings.simplefilter("ignore")  # about heartbeats outside `Study.optimize`
                 trial = self.study.ask(self.distributions)
             trial.set_user_attr("worker", worker)
             if "run" not in trial.user_attrs:
@@ -96,16 +96,16 @@ class Trials:
             return trial
 
     def tell(self, trial: optuna.Trial, tried: Tried) -> None:
-        """Note what became of a trial."""
+        """Record the outcome of a trial."""
         for key in ("how", "metric", "figure", "score", "evaluations", "seconds", "message"):
             trial.set_user_attr(key, getattr(tried, key))
         if tried.how == "finished":
             self.study.tell(trial, tried.score)
-        else:  # a loss that is not finite is a bad setting, which the sampler learns from as from a pruned trial
+        else:  # a non-finite loss means a bad setting, from which the sampler learns as from a pruned trial
             self.study.tell(trial, state=TrialState.PRUNED if tried.how in ("pruned", "diverged") else TrialState.FAIL)
 
     def reclaim(self, worker: str) -> None:
-        """Have the trials that a dead process, or this one before it was stopped, left in the middle tried again, with the same run."""
+        """Queue unfinished trials of dead processes, and of this one when it stops, to be tried again with the same run."""
         with self.alone("ask"):
             for trial in self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
                 owner = trial.user_attrs.get("worker", worker)
@@ -125,26 +125,26 @@ class Trials:
                 self.study.enqueue_trial(trial.params, user_attrs={"run": run})
 
     def beat(self, trials: Sequence[optuna.Trial]) -> None:
-        """Give a sign of life to a storage that watches for it."""
-        if isinstance(self.storage, optuna.storages.RDBStorage) and time.monotonic() - self.beaten > HEARTBEAT / 2:
-            self.beaten = time.monotonic()
+        """Send a heartbeat for running trials, if the storage watches for it."""
+        if isinstance(self.storage, optuna.storages.RDBStorage) and time.monotonic() - self.last_beat > HEARTBEAT / 2:
+            self.last_beat = time.monotonic()
             for trial in trials:
                 self.storage.record_heartbeat(trial._trial_id)
 
     def running(self) -> int:
-        """How many trials are being tried, by whomever."""
+        """The number of trials that any process is running."""
         return len(self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)))
 
     def tried(self) -> list[Tried]:
-        """All trials that have ended, in the order in which their settings were chosen."""
+        """All trials that have ended, in the order of their settings."""
         ended = [trial for trial in self.study.get_trials(deepcopy=False) if "how" in trial.user_attrs and trial.state.is_finished()]
-        return sorted((_tried(trial) for trial in ended if trial.user_attrs["how"] != "invalid"), key=lambda each: each.run)
+        return sorted((_tried(trial) for trial in ended if trial.user_attrs["how"] != "invalid"), key=lambda tried: tried.run)
 
     @contextmanager
     def alone(self, what: str) -> Iterator[None]:
-        """Keep other processes from doing the same meanwhile. Raises RunError where one does it for long."""
-        began = time.monotonic()
-        while is_locked(self.folder / f"{what}.lock") and time.monotonic() - began < PATIENCE:
+        """Hold the lock `what` against other processes. Raises RunError if one holds it for too long."""
+        start = time.monotonic()
+        while is_locked(self.folder / f"{what}.lock") and time.monotonic() - start < PATIENCE:
             time.sleep(0.01)
         with RunLock(self.folder / f"{what}.lock", "the sweep"):
             yield
@@ -157,11 +157,11 @@ class Trials:
         return len({trial.user_attrs["run"] for trial in trials if "run" in trial.user_attrs and trial.user_attrs.get("how") != "invalid"})
 
     def _refuse_another_recipe(self) -> None:
-        """The trials of one sweep are of one recipe, and their values from the same ranges."""
-        runs = sorted(path.parent.name for path in self.folder.glob("[0-9]*/config.yaml"))  # before its trial, which is noted first
+        """Raises ConfigError unless all trials of the sweep share one recipe and the same ranges."""
+        runs = sorted(path.parent.name for path in self.folder.glob("[0-9]*/config.yaml"))  # before the trials, which are recorded first
         if runs and not self.study.get_trials(deepcopy=False):
-            raise ConfigError(f"{self.folder} has runs of a sweep ({runs[0]} to {runs[-1]}), and the storage has no trials of it, so "
-                              "it cannot go on. Name the --storage that it was started with, or start another sweep with --name.")
+            raise ConfigError(f"{self.folder} has runs of a sweep ({runs[0]} to {runs[-1]}), but the storage has no trials of it, so "
+                              "it cannot continue. Give the --storage that it was started with, or start another sweep with --name.")
         now = json.loads(json.dumps(self.space.plain()))
         before = self.study.user_attrs.get("recipe")
         if before is None or not self.study.get_trials(deepcopy=False):
@@ -169,7 +169,7 @@ class Trials:
         elif before != now:
             changed = [key for key in {**before, **now} if before.get(key) != now.get(key)]
             raise ConfigError(f"{self.space.name} has changed in {', '.join(changed)} since the sweep in {self.folder} was started, so new "
-                              "trials could not be compared with those there. Start another sweep with --name.")
+                              "trials could not be compared with its earlier ones. Start another sweep with --name.")
 
 
 def _tried(trial: FrozenTrial) -> Tried:
@@ -178,17 +178,17 @@ def _tried(trial: FrozenTrial) -> Tried:
 
 
 def _is_lost(trial: FrozenTrial) -> bool:
-    """Whether nobody judged it: its process died, or was stopped."""
+    """Whether the trial has no outcome: its process died or was stopped."""
     return trial.state == TrialState.FAIL and "how" not in trial.user_attrs
 
 
 def _place(study: optuna.Study, number: int) -> int:
-    """The number of a trial if none had been interrupted: those that were have another number for each attempt."""
+    """The number that a trial would have without interruptions, which give a new number to each attempt."""
     return number - sum(_is_lost(trial) for trial in study.get_trials(deepcopy=False))
 
 
 class _SeededByTrial(BaseSampler):
-    """A sampler whose draws depend on the seed and the trial's place alone, so that a resumed search goes on as if it had not stopped."""
+    """A sampler that depends only on the seed and the trial's place, so that a resumed search continues as if never interrupted."""
 
     def __init__(self, kind: Sampler, seed: int) -> None:
         self.kind, self.seed = kind, seed
@@ -234,26 +234,26 @@ def _storage(folder: Path, url: str | None) -> optuna.storages.BaseStorage:
             warnings.simplefilter("ignore")  # heartbeats are experimental
             return optuna.storages.RDBStorage(url, heartbeat_interval=HEARTBEAT)
     except Exception as error:
-        said = _without_password(f"--storage {url!r} cannot be opened: {str(error).partition(chr(10))[0]}")
-        raise ConfigError(f"{said}. It takes a URL as SQLAlchemy does, such as sqlite:///sweep.db.") from None
+        message = _without_password(f"--storage {url!r} cannot be opened: {str(error).partition(chr(10))[0]}")
+        raise ConfigError(f"{message}. Give a URL as for SQLAlchemy, such as sqlite:///sweep.db.") from None
 
 
 def _without_password(text: str) -> str:
-    """For screens and logs: `user:***@host` for `user:password@host` in every URL."""
+    """Mask passwords in URLs for screens and logs: `user:***@host` for `user:password@host`."""
     return re.sub(r"(://[^:/@\s]*):[^@\s]*@", r"\1:***@", text)
 
 
 def best_of(tried: Sequence[Tried]) -> Tried | None:
-    """The finished trial with the best score, the first of equal ones."""
-    finished = [each for each in tried if each.how == "finished"]
-    return max(finished, key=lambda each: each.score or 0.0, default=None)
+    """The finished trial with the best score; the first of several equal ones."""
+    finished = [trial for trial in tried if trial.how == "finished"]
+    return max(finished, key=lambda trial: trial.score or 0.0, default=None)
 
 
 def refuse_all_failed(tried: Sequence[Tried]) -> Tried:
-    """The best trial. Raises RunError where none finished."""
+    """The best trial. Raises RunError if none finished."""
     best = best_of(tried)
     if best is None:
-        first = next((each for each in tried if each.message), None)
-        why = f" Trial {first.run} says: {first.message}" if first else ""
-        raise RunError(f"None of {len(tried)} trials finished, so there is no setting to choose.{why}")
+        first = next((trial for trial in tried if trial.message), None)
+        reason = f" Trial {first.run} reports: {first.message}" if first else ""
+        raise RunError(f"None of {len(tried)} trials finished, so there is no setting to choose.{reason}")
     return best
