@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 import yaml
 from command import NLP, TRAINING, heeds_ctrl_c, nlp, nlp_process, results, timeless, weights, write_names, write_recipe
+from made_runs import classified, made_run
 from nlp.cli.console import explain
 from nlp.cli.study import numbers, pick, print_study, shares, task_number
 from nlp.configs.load import load_recipe
@@ -29,6 +30,7 @@ from nlp.training.jobs import discarded_unless_started, job_in
 from nlp.training.run import Run, build_run, train_jobs
 from nlp.training.study.address import method_address
 from nlp.training.study.engine import Going, Study
+from nlp.training.study.expected_time import ExpectedTimes
 from nlp.training.study.plan import PlannedRun, matching, plan_study
 from nlp.training.study.worker import Finished, Line, Options, RelayedDisplay, start
 
@@ -240,6 +242,15 @@ def test_a_study_trains_each_run_once_and_as_it_would_be_alone(folder):
     assert written == {run: (run / "results.json").stat().st_mtime_ns for run in runs.values()}
     read = json.loads(nlp(*command, "--json", cwd=folder).stdout)
     assert [Path(each["run"]).name[-6:] for each in read] == ["seed-1", "seed-2"] * 3
+
+
+def test_the_expected_time_is_that_of_earlier_runs_on_all_of_the_data(folder):
+    made_run(folder, "mlp", classified([0], [0]), name="whole", cost={"train_seconds": 80.0})
+    part = made_run(folder, "mlp", classified([0], [0]), name="part", cost={"train_seconds": 1.0}, started="2026-02-01T10:00:00")
+    (part / "config.yaml").write_text("data:\n  train_rows: 9\nmodel:\n  type: mlp\nseeds: [1]\n", encoding="utf-8")
+    whole, half = plan_study(["mlp.yaml"], sizes=[1.0, 0.5])
+    times = ExpectedTimes([whole, half])
+    assert (times.of(whole), times.of(half)) == (80.0, 40.0)
 
 
 @pytest.mark.slow

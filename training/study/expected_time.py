@@ -41,9 +41,9 @@ def _share(run: PlannedRun) -> float:
 
 
 def _earlier_seconds(run: PlannedRun) -> list[float]:
-    """The training seconds of the latest readable runs of this recipe."""
+    """The training seconds of the latest readable runs of this recipe on all of its data."""
     seconds = []
-    for directory in runs_in(run.directory.path.parent)[:LATEST]:
+    for directory in [each for each in runs_in(run.directory.path.parent) if not each.is_of_part()][:LATEST]:
         try:
             seconds.append(float(Results.read(directory).cost["train_seconds"]))
         except UserError:
