@@ -9,14 +9,14 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullLocator
 
-from ..drawing import label, style_of, written
+from ..drawing import label, render, style_of
 from .crossing import DRAWN
 from .learning_curves import LearningCurves, MethodCurve
 
 
 def picture(curves: LearningCurves, format_: str) -> bytes:
     """The picture as `png` or `svg`; the same curves give the same bytes."""
-    return written(lambda: _drawn(curves), format_, "".join(method.name for method in curves.methods))
+    return render(lambda: _drawn(curves), format_, "".join(method.name for method in curves.methods))
 
 
 def _drawn(curves: LearningCurves) -> Figure:
