@@ -110,7 +110,8 @@ def slices_grid(result: Comparison) -> Grid:
     first, second = (method.name for method in result.methods[:2])
     shown = sorted(result.slices, key=lambda each: each.pair.p)[:SHOWN_SLICES]
     rows = [[each.by, each.name, f"{each.n:,}", *(result.unit.value(value) for value in each.values),
-             result.unit.difference(each.pair.value), result.unit.interval(each.pair.interval), p_figure(each.pair.adjusted)] for each in shown]
+             result.unit.difference(each.pair.value), result.unit.interval(each.pair.interval), p_figure(each.pair.adjusted)]
+            for each in shown]
     omitted = f"; the {len(shown)} most significant of {len(result.slices)}" if len(result.slices) > len(shown) else ""
     heads = ["by", "slice", "examples", first, second, "difference", interval_head(result), f"p after Holm over {len(result.slices)}"]
     kinds = list(dict.fromkeys(each.by for each in result.slices))

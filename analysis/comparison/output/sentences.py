@@ -142,8 +142,8 @@ def agreement(each: Compared, result: Comparison) -> list[str]:
     lines.append(power(each, result))
     if each.practical is not None and result.settings.margin is not None:
         margin = result.unit.difference(result.settings.margin)
-        lines.append(f"{first} is better by more than {margin} with probability {percent(each.practical.better)}, the same in practice with "
-                     f"{percent(each.practical.same)}, worse by more with {percent(each.practical.worse)} (two one-sided tests "
+        lines.append(f"{first} is better by more than {margin} with probability {percent(each.practical.better)}, the same in practice "
+                     f"with {percent(each.practical.same)}, worse by more with {percent(each.practical.worse)} (two one-sided tests "
                      f"of equivalence: {probability(each.equivalence or 0.0)}).")
     return lines
 
@@ -156,9 +156,10 @@ def power(each: Compared, result: Comparison) -> str:
     """The power of the test set for a pair."""
     names = f"{each.pair.first} and {each.pair.second}"
     if not isfinite(each.smallest):
-        why = " with so few seeds" if each.pair.counts is None and each.pair.difference.standard_error else ", since they disagree so rarely"
+        from_seeds = each.pair.counts is None and each.pair.difference.standard_error
+        why = " with so few seeds" if from_seeds else ", since they disagree so rarely"
         return f"{names}: no difference could have been shown on {each.pair.n:,} texts{why}."
     point = result.unit.difference(result.unit.point) if result.unit.has_points else f"a difference of {result.unit.point:g}"
-    needed = (f"{each.rows_for_a_point:,.0f} texts" if isfinite(each.rows_for_a_point) else "more seeds, since no number of texts would do")
+    needed = f"{each.rows_for_a_point:,.0f} texts" if isfinite(each.rows_for_a_point) else "more seeds: no number of texts would suffice"
     return (f"{names}: {each.pair.n:,} texts show a difference of {result.unit.difference(each.smallest)} or more with 80 % power; "
             f"{point.replace('1.0 points', 'one point')} needs {needed}.")
