@@ -74,7 +74,7 @@ def test_what_does_not_fit_is_one_paragraph(content, encoding, printed):
 
 @pytest.mark.parametrize("encoding", ["rot13", "hex", "utf-9", "punycode", "unicode_escape", "", "a\0b"])
 def test_only_encodings_of_files_are_accepted(encoding):
-    with pytest.raises(ValueError, match="must be an encoding of texts that Python knows"):
+    with pytest.raises(ValueError, match="must be a text encoding that Python supports"):
         FileData(type="files", train="a.csv", encoding=encoding)
 
 
