@@ -122,7 +122,7 @@ def test_files_of_a_run_are_read_in_the_encoding_of_its_recipe(folder):
 
 def test_an_encoding_can_be_given_to_config_init(folder):
     assert "encoding: euc-kr\n" in written(folder, "--encoding", "euc-kr")
-    for encoding, printed in (("rot13", "--encoding rot13: it must be an encoding"), ("utf-8", "train.csv:2 is not UTF-8")):
+    for encoding, printed in (("rot13", "--encoding rot13: it must be a text encoding"), ("utf-8", "train.csv:2 is not UTF-8")):
         assert printed in nlp("config", "init", "train.csv", "--encoding", encoding, cwd=folder, code=2).stderr
 
 
