@@ -99,18 +99,18 @@ def draft_rules(texts: Sequence[str], classes: IntArray, labels: Sequence[str], 
     counts = (together, with_phrase, is_of.sum(axis=1), len(texts))
     information, weights = mutual_information(*counts), log_odds(*counts)
     information[(weights <= STEP / 2) | (together < together.max(axis=0))] = 0
-    names, where = counter.get_feature_names_out().tolist(), np.split(has.indices, has.indptr[1:-1])
-    chosen = [_chosen(where, information[number], names, per_class) for number in range(len(labels))]
+    names, texts_with = counter.get_feature_names_out().tolist(), np.split(has.indices, has.indptr[1:-1])
+    chosen = [_chosen(texts_with, information[number], names, per_class) for number in range(len(labels))]
     return [draft for number, label in enumerate(labels) for draft in _grouped(label, names, weights[number], chosen[number])]
 
 
-def _chosen(where: Sequence[IntArray], information: FloatArray, names: Sequence[str], wanted: int) -> list[int]:
+def _chosen(texts_with: Sequence[IntArray], information: FloatArray, names: Sequence[str], wanted: int) -> list[int]:
     """Indices of the most informative phrases (the longest on ties), without redundant ones."""
     chosen: list[int] = []
     for number in sorted(np.flatnonzero(information > 0).tolist(), key=lambda each: (-round(information[each], 12), -len(names[each]))):
         if len(chosen) == wanted:
             break
-        if all(np.isin(where[number], where[other], assume_unique=True).mean() < SAME_TEXTS for other in chosen):
+        if all(np.isin(texts_with[number], texts_with[other], assume_unique=True).mean() < SAME_TEXTS for other in chosen):
             chosen.append(number)
     return chosen
 

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 class NetworkCount:
     """The parameters of a network, the batch that was measured, and the cost of a step with it.
 
-    `flops_by_2n` is the rule of thumb of 2 FLOPs per parameter and token (Kaplan et al. 2020), None where it does not apply.
+    `flops_by_2n` is the rule of thumb of 2 FLOPs per parameter and token (Kaplan et al. 2020), None if it does not apply.
     """
 
     parameters: "Parameters"

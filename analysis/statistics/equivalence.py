@@ -14,7 +14,7 @@ class Shares(NamedTuple):
 
 
 def equivalence_p(difference: Difference, margin: float) -> float:
-    """The p of two one-sided tests (Schuirmann 1987): small where the difference lies within ± margin.
+    """The p of two one-sided tests (Schuirmann 1987): small if the difference lies within ± margin.
 
     The larger p-value of the two tests, against `-margin or less` and against `margin or more`. Failing to find a difference does not show
     equivalence.

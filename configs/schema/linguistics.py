@@ -49,7 +49,7 @@ class StopWordsConfig(Config):
     words: list[str] = []
     """Additional words to leave out."""
     exceptions: list[str] = []
-    """Words of the list to keep, such as `not` where opinions matter."""
+    """Words of the list to keep, such as `not` for sentiment."""
 
     @model_validator(mode="after")
     def _names_words(self) -> Self:
