@@ -1,1 +1,1 @@
-"""What a model costs and what its results are worth: counts, intervals, comparisons."""
+"""Model costs, evaluation, confidence intervals and comparisons."""

@@ -1,4 +1,4 @@
-"""What `nlp eval` reports of a run: metrics with intervals, baselines, spans by type, confusion."""
+"""The report of `nlp eval`: metrics with intervals, baselines, spans by type, confusion matrix."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -25,14 +25,14 @@ WORST = 10
 
 @dataclass(frozen=True)
 class Report:
-    """The figures of one run on one split."""
+    """The results of one run on one split."""
 
     directory: RunDirectory
     split: str
     examples: int
     metrics: Mapping[str, float]
     headings: Mapping[str, str]
-    """How each metric is called in a table."""
+    """The column heading of each metric in tables."""
     intervals: Mapping[str, tuple[float, float]]
     baselines: Mapping[str, float]
     baseline_metric: str
@@ -40,25 +40,25 @@ class Report:
     confusion: Confusion | None
     spans: Counts | None
     model_report: ModelReport | None
-    """What the model itself reports of its predictions, such as how often each rule fired."""
+    """The model's own report on its predictions, such as how often each rule fired."""
     predictions: str
     has_attention: bool
-    """Whether the task has pictures of what each token of the output attends to."""
+    """Whether the task can draw the attention of each output token."""
     notices: Sequence[str]
 
 
 def evaluate_run(run: OpenedRun, split_name: str | None, file: str | None, texts: Sequence[str | None] = (),
                  label: str | None = None) -> Report:
-    """Score one split (test, or validation where there is no test), or a file; predictions are saved with the run.
+    """Score one split (test, or validation if there is no test split) or a file; predictions are saved with the run.
 
-    `texts` and `label` are columns of the file, None where it has the name that the recipe gives.
+    `texts` and `label` name columns of the file; None means the column name from the recipe.
     """
     sections = (run.recipe.data, run.task.preparation, run.encoding)
     if file is not None:
         split, notices = read_file_as_split(*sections, file, _named(run, texts, label))
     else:
         split, notices = read_split(*sections, split_name, run.hashes)
-    notices = [*notices, *split.length_notices(run.recipe.model.longest_input)]  # it refuses what no model of a task could read
+    notices = [*notices, *split.length_notices(run.recipe.model.longest_input)]  # raises if no model could read the split
     predictions = predict(run.task, run.model, split)
     notices += getattr(run.model, "notices", ())
     path = save_predictions(run.task, predictions, split, run.directory)
@@ -82,19 +82,19 @@ def evaluate_run(run: OpenedRun, split_name: str | None, file: str | None, texts
 
 
 def _named(run: OpenedRun, texts: Sequence[str | None], label: str | None) -> dict[str, str]:
-    """The names of columns in a file by those in the recipe. Raises ConfigError for one column where a run reads many of numbers."""
+    """Recipe column -> file column. Raises ConfigError if --text is given but the run reads several number columns."""
     prepared = run.task.preparation
     inputs = prepared.input_columns
-    answers = [name for name in prepared.columns[len(inputs) :] if name != prepared.document]
+    label_columns = [name for name in prepared.columns[len(inputs) :] if name != prepared.document]
     if any(texts) and len(inputs) > max(prepared.n_texts, 1):
-        raise ConfigError(f"{run.directory.address} reads {len(inputs)} columns, which have to be called in the file as in training. Leave "
-                          "--text out.")
-    ours = [*zip(inputs, texts, strict=False), *((name, label) for name in answers)]
-    return {name: key for name, key in ours if key is not None}
+        raise ConfigError(f"{run.directory.address} reads {len(inputs)} columns, which must have the same names in the file as in "
+                          "training. Leave --text out.")
+    renames = [*zip(inputs, texts, strict=False), *((name, label) for name in label_columns)]
+    return {name: key for name, key in renames if key is not None}
 
 
 def _best_possible(run: OpenedRun, split: Split) -> Mapping[str, float]:
-    """The best that any model can reach on a split of a named dataset, where the dataset knows it for the columns of this task."""
+    """The best score that any model can reach on a split, for named datasets that define it for the columns of this task."""
     data = run.recipe.data
     if not isinstance(data, NamedData) or split.name not in ("validation", "test"):
         return {}
@@ -103,9 +103,9 @@ def _best_possible(run: OpenedRun, split: Split) -> Mapping[str, float]:
 
 
 def confusion_picture(run: OpenedRun, split_name: str | None) -> Matrix:
-    """The confusion matrix of a run on one split (test, or validation where there is no test), to be drawn.
+    """The confusion matrix of a run on one split (test, or validation if there is no test split), as a matrix to draw.
 
-    Raises ConfigError where the task has no classes to confuse.
+    Raises ConfigError if the task has no classes.
     """
     split, _ = read_split(run.recipe.data, run.task.preparation, run.encoding, split_name, run.hashes)
     confusion = run.task.confusion(predict(run.task, run.model, split))
@@ -116,7 +116,7 @@ def confusion_picture(run: OpenedRun, split_name: str | None) -> Matrix:
 
 
 def worst(confusion: Confusion) -> list[tuple[str, str, int]]:
-    """The most frequent confusions: label, predicted label, how often."""
+    """The most frequent confusions: (label, predicted label, count)."""
     labels, matrix = confusion
     wrong = matrix - np.diag(np.diag(matrix))
     places = np.argsort(-wrong, axis=None, kind="stable")[:WORST]

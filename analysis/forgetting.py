@@ -1,4 +1,4 @@
-"""What a network has forgotten of an earlier task: the earlier run's output over the later run's encoder."""
+"""How much a network has forgotten of an earlier task: the earlier run's output layer on top of the later run's encoder."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from ..training.sources.start import lend_encoder
 
 @dataclass(frozen=True)
 class Forgetting:
-    """The metrics of the earlier task on one split: of the earlier run, and with the encoder of the later one."""
+    """Metrics of the earlier task on one split: for the earlier run, and with the later run's encoder."""
 
     earlier: str
     later: str
@@ -24,9 +24,9 @@ class Forgetting:
 
 
 def forgetting(earlier: OpenedRun, later: RunDirectory, split_name: str | None) -> Forgetting:
-    """Score the earlier run's task twice. Its model has the later run's encoder afterwards; nothing is saved.
+    """Score the earlier run's task with both encoders. Its model keeps the later run's encoder afterwards; nothing is saved.
 
-    Raises ConfigError for encoders that do not fit, or that read other tokens.
+    Raises ConfigError if the encoders have different shapes or read different tokens.
     """
     split, _ = read_split(earlier.recipe.data, earlier.task.preparation, earlier.encoding, split_name, earlier.hashes)
     before = earlier.task.metrics(predict(earlier.task, earlier.model, split))

@@ -1,4 +1,4 @@
-"""Confusion matrices and attention as SVG files: as sharp as the screen, with texts that can be searched, in the reader's fonts."""
+"""Confusion matrices and attention weights as SVG files: sharp at any size, with searchable text in the viewer's fonts."""
 
 import unicodedata
 from collections.abc import Iterator, Sequence
@@ -7,7 +7,7 @@ from html import escape
 from ..training.log.pictures import DARK, GAP, Matrix, matrix_png, one_line
 
 FONTS = "DejaVu Sans, Verdana, sans-serif"
-"""The widest first: the layout is computed for it, and narrower fonts fit too."""
+"""The widest font first: the layout is computed for it, so narrower fonts fit too."""
 
 
 def matrix_file(matrix: Matrix, format_: str) -> bytes:
@@ -33,7 +33,7 @@ def matrix_svg(matrix: Matrix) -> bytes:
 
 
 def _cells(matrix: Matrix) -> Iterator[str]:
-    """A square for each share that is not white, with its names and share as a tooltip, and what is written into it."""
+    """A square for each cell that is not white, with a tooltip of its names and share, and the text in the cell."""
     cell, (rows, columns) = matrix.cell, matrix.shares.shape
     for row, column in ((row, column) for row in range(rows) for column in range(columns)):
         share = float(matrix.shares[row, column])
@@ -47,7 +47,7 @@ def _cells(matrix: Matrix) -> Iterator[str]:
 
 
 def _names(rows: Sequence[str], columns: Sequence[str], cell: int) -> Iterator[str]:
-    """Names before the rows, and upright over the columns."""
+    """Names to the left of the rows, and vertically above the columns."""
     for number, name in enumerate(rows):
         yield _text(-GAP, (number + 0.5) * cell, name, "end")
     for number, name in enumerate(columns):
@@ -55,17 +55,17 @@ def _names(rows: Sequence[str], columns: Sequence[str], cell: int) -> Iterator[s
 
 
 def _text(x: float, y: float, text: str, anchor: str, colour: str = "black") -> str:
-    """A text with its middle at `y`; 0.35 em below it is the line that letters stand on, which every program places alike."""
+    """A text centred vertically at `y`: its baseline is 0.35 em below, which all viewers render alike."""
     place = f'x="{x:g}" y="{y:g}" dy="0.35em" text-anchor="{anchor}" fill="{colour}"'
     return f'<text {place} xml:space="preserve" pointer-events="none">{escape(text)}</text>'
 
 
 def _lines(caption: Sequence[str], width: int, size: int) -> Sequence[str]:
-    """The caption on one line, or on lines of its own where it is wider than the picture."""
+    """The caption joined into one line, or one line per part if that is wider than the picture."""
     one = "   ".join(caption)
     return [one] if _width(one) * size <= width else caption
 
 
 def _width(text: str) -> float:
-    """Room for a text, in heights of a letter: East Asian ones are as wide as high, capitals a little less."""
+    """Estimated width of a text in em: East Asian letters are as wide as they are high, capitals a little narrower."""
     return sum(1.0 if unicodedata.east_asian_width(letter) in "WF" else 0.75 if letter.isupper() else 0.62 for letter in text)

@@ -1,4 +1,4 @@
-"""First rules for a person to edit: the words and phrases that tell most about each class, by mutual information."""
+"""Draft rules for a person to edit: the most informative words and phrases for each class, by mutual information."""
 
 import re
 import unicodedata
@@ -19,18 +19,18 @@ from ..models.rules import Rules
 from ..terminal import on_one_line
 
 LONGEST_PIECE = 4
-"""Characters of a keyword in a script that puts no spaces between words."""
+"""Maximum characters of a keyword in scripts without spaces between words."""
 SAME_TEXTS = 0.8
-"""A keyword says nothing new where this share of its texts has another one of its class already."""
+"""A keyword is redundant if this share of its texts already contains another keyword of its class."""
 STEP = 1.0
-"""Weights are multiples of this; keywords of the same weight make one rule."""
+"""Weights are rounded to multiples of this; keywords with the same weight form one rule."""
 
 _PIECES = re.compile(rf"(?P<word>(?:{LETTER}++|{MARKS}++)++)|(?P<unspaced>[{UNSPACED}]+)")
 _JOINT = re.compile(r"\s+|['’-]")
 
 
 class Draft(NamedTuple):
-    """A rule: its class, its keywords, the strongest first, and its weight."""
+    """A rule: its class, its keywords (most informative first) and its weight."""
 
     label: str
     keywords: list[str]
@@ -38,8 +38,8 @@ class Draft(NamedTuple):
 
 
 def phrases_of(text: str) -> Iterator[str]:
-    """What may become a keyword: words, two words with white space, an apostrophe or a hyphen between them, and short pieces of what is
-    written without spaces. Each fires, as a keyword, in exactly the texts that it comes from.
+    """Keyword candidates: words, two words joined by white space, an apostrophe or a hyphen, and short substrings in scripts without
+    spaces. As a keyword, each fires in exactly the texts that it comes from.
     """
     folded, before = unicodedata.normalize("NFC", text).lower(), None
     for piece in _PIECES.finditer(folded):
@@ -59,9 +59,9 @@ def _pieces_of(run: str) -> Iterator[str]:
 
 
 def mutual_information(together: IntArray, with_phrase: IntArray, of_class: IntArray, n_texts: int) -> FloatArray:
-    """(n_classes, n_phrases) in nats, between a text having a phrase and being of a class (Manning, Raghavan and Schuetze 2008, eq. 13.17).
+    """(n_classes, n_phrases) in nats, between a text's phrases and its class (Manning, Raghavan and Schuetze 2008, eq. 13.17).
 
-    together (n_classes, n_phrases): texts of a class that have a phrase; with_phrase (n_phrases,) and of_class (n_classes,): all of them.
+    together (n_classes, n_phrases): texts of a class with a phrase; with_phrase (n_phrases,) and of_class (n_classes,): the totals.
     """
     phrase, label = with_phrase[None, :].astype(float), of_class[:, None].astype(float)
     cells = [(together, phrase, label), (phrase - together, phrase, n_texts - label), (label - together, n_texts - phrase, label),
@@ -72,45 +72,45 @@ def mutual_information(together: IntArray, with_phrase: IntArray, of_class: IntA
 
 
 def log_odds(together: IntArray, with_phrase: IntArray, of_class: IntArray, n_texts: int) -> FloatArray:
-    """(n_classes, n_phrases): how many times higher the odds of a class are in texts that have a phrase than in the others, as a logarithm;
-    half a text is added to each count, so that it is finite (Haldane 1956; Anscombe 1956)."""
+    """(n_classes, n_phrases): log odds ratio of a class in texts with a phrase against texts without it; 0.5 is added to each count to keep
+    it finite (Haldane 1956; Anscombe 1956)."""
     phrase, label = with_phrase[None, :], of_class[:, None]
     inside, outside = (together + 0.5) / (phrase - together + 0.5), (label - together + 0.5) / (n_texts - label - phrase + together + 0.5)
     return np.log(inside / outside)
 
 
 def draft_rules(texts: Sequence[str], classes: IntArray, labels: Sequence[str], per_class: int, min_count: int) -> list[Draft]:
-    """Rules for each class, the strongest first, from texts with their classes (texts,) as numbers of `labels`.
+    """Rules for each class, highest weight first, from texts with their classes (texts,) as indices of `labels`.
 
-    A phrase may be a keyword of the class that most of its texts are of, if that is more of them than of all texts. Raises DataError
-    where there is none.
+    A phrase may be a keyword of the class most frequent among its texts, if that class is more frequent there than in all texts.
+    Raises DataError if there are no candidates.
     """
     from sklearn.feature_extraction.text import CountVectorizer
 
-    analyzer: Any = phrases_of  # the types of scikit-learn know its own alone
+    analyzer: Any = phrases_of  # scikit-learn's type stubs only allow its own analysers
     counter = CountVectorizer(analyzer=analyzer, binary=True, min_df=min_count)
     try:
-        found: Any = counter.fit_transform(texts)
-    except ValueError:  # nothing is left
+        occurrences: Any = counter.fit_transform(texts)
+    except ValueError:  # the vocabulary is empty
         raise DataError(f"No word or phrase is in {min_count:,} of the {len(texts):,} training texts, so no rule can be drafted. Lower "
                         "--min-count.") from None
-    has, is_of = found.tocsc(), np.arange(len(labels))[:, None] == classes
+    has, is_of = occurrences.tocsc(), np.arange(len(labels))[:, None] == classes
     together, with_phrase = is_of.astype(np.int64) @ has, np.asarray(has.sum(axis=0)).ravel()
     counts = (together, with_phrase, is_of.sum(axis=1), len(texts))
     information, weights = mutual_information(*counts), log_odds(*counts)
     information[(weights <= STEP / 2) | (together < together.max(axis=0))] = 0
-    names, where = counter.get_feature_names_out().tolist(), np.split(has.indices, has.indptr[1:-1])
-    chosen = [_chosen(where, information[number], names, per_class) for number in range(len(labels))]
+    names, texts_with = counter.get_feature_names_out().tolist(), np.split(has.indices, has.indptr[1:-1])
+    chosen = [_chosen(texts_with, information[number], names, per_class) for number in range(len(labels))]
     return [draft for number, label in enumerate(labels) for draft in _grouped(label, names, weights[number], chosen[number])]
 
 
-def _chosen(where: Sequence[IntArray], information: FloatArray, names: Sequence[str], wanted: int) -> list[int]:
-    """The phrases that tell most, of equal ones the longest, without those whose texts have another one already; by their numbers."""
+def _chosen(texts_with: Sequence[IntArray], information: FloatArray, names: Sequence[str], wanted: int) -> list[int]:
+    """Indices of the most informative phrases (the longest on ties), without redundant ones."""
     chosen: list[int] = []
     for number in sorted(np.flatnonzero(information > 0).tolist(), key=lambda each: (-round(information[each], 12), -len(names[each]))):
         if len(chosen) == wanted:
             break
-        if all(np.isin(where[number], where[other], assume_unique=True).mean() < SAME_TEXTS for other in chosen):
+        if all(np.isin(texts_with[number], texts_with[other], assume_unique=True).mean() < SAME_TEXTS for other in chosen):
             chosen.append(number)
     return chosen
 
@@ -124,37 +124,37 @@ def _grouped(label: str, names: Sequence[str], weights: FloatArray, chosen: Sequ
 
 @dataclass(frozen=True)
 class Sheet:
-    """Drafted rules as the model of a recipe, and what they did in the texts that they were drafted from, one entry for each rule."""
+    """Drafted rules as the model of a recipe, with one report entry per rule on the texts that they were drafted from."""
 
     config: RulesConfig
     entries: Sequence[Mapping[str, Any]]
     n_texts: int
     silent: Sequence[str]
-    """The classes that have no rule."""
+    """The classes without a rule."""
     accuracy: float
 
 
 def draft_sheet(train: LabelledSplit, labels: Sequence[str], per_class: int, min_count: int) -> Sheet:
-    """Rules that vote by weight, with the most frequent class as default. Raises DataError where no phrase is for any class."""
+    """Rules that vote by weight, with the most frequent class as default. Raises DataError if no phrase favours any class."""
     drafts = draft_rules(train.texts, train.labels, labels, per_class, min_count)
     if not drafts:
-        raise DataError(f"No word or phrase that is in {min_count:,} training texts is for one class rather than another, so no rule can "
-                        "be drafted. Lower --min-count, or write patterns.")
+        raise DataError(f"No word or phrase that is in {min_count:,} training texts favours one class over another, so no rule can be "
+                        "drafted. Lower --min-count, or write patterns.")
     default = labels[int(np.bincount(train.labels, minlength=len(labels)).argmax())]
     config = RulesConfig(type="rules", mode="weighted", default=default,
-                         rules=[Rule(label=each.label, keywords=each.keywords, weight=each.weight) for each in drafts])
+                         rules=[Rule(label=draft.label, keywords=draft.keywords, weight=draft.weight) for draft in drafts])
     model = Rules(config, Head("classes", len(labels), tuple(labels)))
     scores, trace = model.traced_scores(train.texts)
-    silent = [label for label in labels if all(each.label != label for each in drafts)]
+    silent = [label for label in labels if all(draft.label != label for draft in drafts)]
     accuracy = float((scores.argmax(axis=1) == train.labels).mean())
     return Sheet(config, model.report(trace, train.labels).entries[: len(drafts)], len(train), silent, accuracy)
 
 
 def sheet_yaml(sheet: Sheet, heading: str, sections: Mapping[str, Any]) -> str:
-    """The rules as a recipe with these sections, each rule below a comment with its coverage and precision."""
+    """The rules as a recipe with these sections; a comment above each rule gives its coverage and precision."""
     lines = [f"# {on_one_line(heading)}",
-             "# A weight is the logarithm of how much higher the odds of the class are in texts with the keyword.",
-             "# `nlp eval RUN --split validation` says which rules to mend, merge or leave out.",
+             "# A weight is the log odds ratio of the class in texts with the keyword against texts without it.",
+             "# `nlp eval RUN --split validation` shows which rules to fix, merge or remove.",
              *(f"{name}: {inline(value)}" for name, value in sections.items()),
              "", "model:", "  type: rules", "  mode: weighted", f"  default: {inline(sheet.config.default)}  # the most frequent class",
              "  rules:"]

@@ -1,4 +1,4 @@
-"""The curves of runs as a picture: loss above, main metric below, over training steps, from their logs."""
+"""Plot of the learning curves of runs from their logs: loss above, main metric below, over training steps."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from matplotlib.lines import Line2D
 from ..errors import RunError
 from ..training.folder.run_directory import RunDirectory
 from ..training.log.tracking import figures_of, read_metrics
-from .drawing import label, style_of, written
+from .drawing import label, render, style_of
 
 LOSSES = ("loss", "hinge_loss")
 STYLES: dict[str, dict[str, Any]] = {
@@ -19,18 +19,18 @@ STYLES: dict[str, dict[str, Any]] = {
     "validation": {"linestyle": "-", "linewidth": 1.5, "markersize": 4},
 }
 MARKS = 10
-"""The most markers on a curve: they tell runs apart without hiding the curve."""
+"""Markers per curve, roughly: enough to distinguish runs without hiding the curve."""
 
 
 @dataclass(frozen=True)
 class Logged:
-    """One run by the name in the legend, and the lines of its log."""
+    """The lines of a run's log, with its name in the legend."""
 
     name: str
     lines: Sequence[dict[str, Any]]
 
     def points(self, split: str, tag: str) -> list[tuple[int, float]]:
-        """Steps and values of a tag."""
+        """(step, value) pairs of a tag."""
         return [(line["step"], float(line[tag])) for line in self.lines if line["split"] == split and tag in line]
 
     @property
@@ -39,24 +39,24 @@ class Logged:
 
 
 def curves(runs: Sequence[RunDirectory], metric: str, format_: str) -> bytes:
-    """The picture as `png` or `svg`. Raises RunError for a run without a log, and for a metric that none of them has."""
+    """The plot as `png` or `svg`. Raises RunError for a run without a log, or a metric that no run has logged."""
     logged = [Logged(_name(run, runs), read_metrics(run)) for run in runs]
     if empty := [run.name for run in logged if not run.lines]:
-        raise RunError(f"{empty[0]} has no figures in its metrics.jsonl, so there is nothing to draw. Leave it out, or train it again.")
+        raise RunError(f"{empty[0]} has no metrics in its metrics.jsonl, so there is nothing to draw. Leave it out, or train it again.")
     if not any(run.points("validation", metric) for run in logged):
         known = sorted({tag for run in logged for line in run.lines if line["split"] == "validation" for tag in figures_of(line)})
         raise RunError(f"None of these runs has logged the metric {metric!r} on validation; they have {', '.join(known)}. Choose one with "
                        "--metric.")
-    return written(lambda: _drawn(logged, metric), format_, "".join(run.name for run in logged))
+    return render(lambda: _drawn(logged, metric), format_, "".join(run.name for run in logged))
 
 
 def _name(run: RunDirectory, runs: Sequence[RunDirectory]) -> str:
-    """The recipe, where no other run is of the same one."""
+    """The name of the recipe if no other run uses it, else the address of the run."""
     return run.recipe if [other.recipe for other in runs].count(run.recipe) == 1 else run.address
 
 
 def _drawn(runs: Sequence[Logged], metric: str) -> Figure:
-    """A panel for the loss, and one for the metric where it is another."""
+    """A panel for the loss, and one for the metric unless it is the loss itself."""
     panels = [("loss", LOSSES)] if metric in LOSSES else [("loss", LOSSES), (metric, (metric,))]
     figure = Figure(figsize=(8, 1 + 3 * len(panels)), dpi=150, layout="constrained")
     end = max(2, *(run.last_step for run in runs))
@@ -74,7 +74,7 @@ def _drawn(runs: Sequence[Logged], metric: str) -> Figure:
 
 
 def _draw(axes: Axes, run: Logged, tags: Sequence[str], end: int, look: dict[str, Any]) -> None:
-    """Curves of both splits; a model that is trained in one step or none is a level line as long as the curves of others."""
+    """Curves of both splits; a model with at most one training step is drawn as a horizontal line."""
     for split, style in STYLES.items():
         points = next(filter(None, (run.points(split, tag) for tag in tags)), [])
         if points and run.last_step <= 1:

@@ -1,4 +1,4 @@
-"""What a sweep came to: its trials from best to worst, the expected best of fewer trials, and which settings mattered."""
+"""Results of a sweep: ranked trials, the expected best of fewer trials, and the importance of each setting."""
 
 import warnings
 from collections.abc import Mapping, Sequence
@@ -11,20 +11,20 @@ from ..training.sweep.trials import Trials, Tried, refuse_all_failed
 from .statistics.expected_best import expected_best
 
 FEWEST = 10
-"""Finished trials below which nothing is said about what mattered."""
+"""Minimum number of finished trials for estimating importance."""
 
 
 @dataclass(frozen=True)
 class SweepReport:
-    """The trials of a sweep and what they tell."""
+    """The trials of a sweep and their summary."""
 
     best: Tried
     trials: Sequence[Tried]
-    """From best to worst, those without a figure last."""
+    """From best to worst; trials without a figure come last."""
     expected: Sequence[float]
     """The expected figure of the best of 1, 2, ... trials."""
     importance: Mapping[str, float]
-    """Share of the differences between finished trials that each setting explains; empty where they are too few."""
+    """Share of the variance between finished trials that each setting explains; empty if there are too few trials."""
 
     def to_json(self) -> dict[str, Any]:
         return {"metric": self.best.metric, "best": asdict(self.best), "trials": [asdict(each) for each in self.trials],
@@ -32,7 +32,7 @@ class SweepReport:
 
 
 def report(trials: Trials) -> SweepReport:
-    """Raises RunError where no trial finished."""
+    """Summarise the trials. Raises RunError if none finished."""
     tried = trials.tried()
     best = refuse_all_failed(tried)
     ranked = sorted(tried, key=lambda each: (each.score is None, -(each.score or 0.0)))
@@ -40,14 +40,14 @@ def report(trials: Trials) -> SweepReport:
 
 
 def expected_figures(tried: Sequence[Tried]) -> list[float]:
-    """In the metric's own sign. A trial that was ended early counts with what it had reached."""
+    """The expected best of 1, 2, ... trials, in the metric's own sign. A pruned trial counts with the figure that it had reached."""
     scores = [each.score for each in tried if each.score is not None]
     lower_is_better = any(each.score != each.figure for each in tried)
     return [-value if lower_is_better else value for value in expected_best(scores).tolist()]
 
 
 def _importance(study: optuna.Study) -> dict[str, float]:
-    """By functional ANOVA (Hutter et al. 2014), the most important first."""
+    """Importance by functional ANOVA (Hutter et al. 2014), most important first."""
     from optuna.importance import FanovaImportanceEvaluator, get_param_importances
 
     finished = study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.COMPLETE,))

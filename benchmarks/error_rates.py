@@ -1,7 +1,7 @@
 """How often two methods that are equally good are called different, by four ways of comparing them, and two tables more.
 
 `--table rates`: McNemar's test of one run each, the bootstrap over examples, the bootstrap over seeds and examples, and components of
-variance; the last also for seeds against a single run of a method that has no chance; and how often its 95 % interval holds a real
+variance; the last also for seeds against a single run of a deterministic method; and how often its 95 % interval holds a real
 difference. `--table families`: five equal methods, ten comparisons, after Holm's correction. `--table power`: whether McNemar's test
 has the power for which `rows_needed` plans.
 """

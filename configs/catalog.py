@@ -1,4 +1,4 @@
-"""The recipes that come with the tool, and how a recipe is found by name or path; neither schema nor torch is loaded."""
+"""The packaged recipes, and finding a recipe by name or path; loads neither the schema nor torch."""
 
 import difflib
 import re
@@ -11,14 +11,14 @@ SUFFIXES = (".yaml", ".yml")
 
 
 def packaged() -> dict[str, Path]:
-    """All files beside the recipes by name, `<dataset>/<model>`: recipes, the parents that they extend, lists of rules."""
+    """All packaged YAML files by name, `<dataset>/<model>`: recipes, their parents, and lists of rules."""
     return {f"{path.parent.name}/{path.stem}": path for path in sorted(PACKAGED.glob("*/*.yaml"))}
 
 
 def find_recipe(name_or_path: str, folder: Path | None = None) -> Path:
-    """The file of a recipe, given as a path (from `folder`, or the current one) or as the name of a packaged one.
+    """The file of a recipe, given as a path (relative to `folder`, by default the current one) or as the name of a packaged recipe.
 
-    Raises ConfigError where there is none, with the nearest names.
+    Raises ConfigError with the closest names if there is none.
     """
     path = (folder or Path.cwd()) / name_or_path
     if path.suffix in SUFFIXES or path.is_file():
@@ -32,23 +32,23 @@ def find_recipe(name_or_path: str, folder: Path | None = None) -> Path:
 
 
 def is_pattern(text: str) -> bool:
-    """Whether it may mean several recipes, such as `names/*`."""
+    """Whether the text is a pattern that may match several recipes, such as `names/*`."""
     return bool(set(text) & set("*?["))
 
 
 def own_name(path: Path) -> Path:
-    """The full path of a file under the name that it was given by: a link may point to a file whose name says nothing."""
+    """The full path of a file under its given name: links are not followed, since their targets may have meaningless names."""
     return path.parent.resolve() / path.name
 
 
 def recipe_name(name_or_path: str) -> str:
-    """The name that runs of a recipe are kept under: `names/lstm` for a packaged one, the file's stem for one's own."""
+    """The name under which runs of a recipe are stored: `names/lstm` for a packaged recipe, the file's stem for your own."""
     path = own_name(find_recipe(name_or_path))
     return f"{path.parent.name}/{path.stem}" if path.parent.parent == PACKAGED.resolve() else path.stem
 
 
 def _instead(wanted: str) -> str:
-    """What to do where `wanted` does not exist."""
+    """The end of an error message: close matches of `wanted`, and what to do."""
     stem = re.sub(r"^(.*/)?configs/", "", wanted.removesuffix(".yaml").removesuffix(".yml"))
     near = difflib.get_close_matches(stem, packaged(), n=3, cutoff=0.6)
     hint = f"; did you mean {' or '.join(near)}?" if near else "."

@@ -1,4 +1,4 @@
-"""From the name or path of a recipe to a checked `Recipe`; no torch."""
+"""Load a recipe by name or path as a validated `Recipe`; no torch."""
 
 from collections.abc import Sequence
 
@@ -19,35 +19,35 @@ __all__ = ["dump_recipe", "find_recipe", "load_located", "load_recipe", "package
 def load_recipe(name_or_path: str, overrides: Sequence[str] = ()) -> Recipe:
     """The recipe with this name (`names/lstm`) or in this file, with overrides such as `model.hidden_size=256`.
 
-    Raises ConfigError, which lists everything that is wrong, with its location.
+    Raises ConfigError, which lists all errors with their locations.
     """
     return load_located(name_or_path, overrides)[0]
 
 
 def load_located(name_or_path: str, overrides: Sequence[str] = ()) -> tuple[Recipe, Located]:
-    """The same, with the document that it comes from, which has the location of every value."""
+    """The recipe, and the document that it was read from, which has the location of every value."""
     document = resolve(name_or_path, overrides)
     return checked(document, shown(find_recipe(name_or_path))), document
 
 
 def checked(document: Located, name: str) -> Recipe:
-    """The recipe in a document. Raises ConfigError, which lists everything that is wrong."""
+    """The recipe in a document. Raises ConfigError, which lists all errors."""
     for path, node in find_marks(document):
         raise ConfigError(f"{node.place}: {'.'.join(map(str, path))}: this value is left open, and only `nlp sweep` chooses values. "
                           "Start the search with `nlp sweep --config`, or write one value here.")
-    read = _read(document)
-    if not isinstance(read, Recipe):
-        raise error_of(read, name)
-    return read
+    parsed = _parse(document)
+    if not isinstance(parsed, Recipe):
+        raise error_of(parsed, name)
+    return parsed
 
 
 def findings_of(document: Located) -> list[Finding]:
-    """Everything that is wrong with a document."""
-    read = _read(document)
-    return [] if isinstance(read, Recipe) else read
+    """All errors in a document."""
+    parsed = _parse(document)
+    return [] if isinstance(parsed, Recipe) else parsed
 
 
-def _read(document: Located) -> Recipe | list[Finding]:
+def _parse(document: Located) -> Recipe | list[Finding]:
     try:
         recipe = Recipe.model_validate(document.plain())
     except ValidationError as error:
@@ -55,9 +55,9 @@ def _read(document: Located) -> Recipe | list[Finding]:
     return [Finding(nearest(document, problem.path), problem.path, problem.message) for problem in problems(recipe)] or recipe
 
 
-def error_of(found: Sequence[Finding], name: str) -> ConfigError:
-    """All findings in one error, in the order in which they are written."""
-    ordered = sorted(found, key=lambda each: (each.place.source, each.place.line, each.place.column))
+def error_of(errors: Sequence[Finding], name: str) -> ConfigError:
+    """All findings as one error, in the order of their locations."""
+    ordered = sorted(errors, key=lambda each: (each.place.source, each.place.line, each.place.column))
     if len(ordered) == 1:
         return ConfigError(f"{ordered[0]}".removesuffix(".") + ("" if ordered[0].message.endswith("?") else "."))
     return ConfigError("\n  ".join([f"{len(ordered)} errors in {name}:", *map(str, ordered)]))

@@ -1,4 +1,4 @@
-"""The recipes that a recipe with open values may become: ranges and choices, checked where they are written; neither torch nor Optuna."""
+"""The search space of a recipe with open values: ranges and choices, validated with their locations; loads neither torch nor Optuna."""
 
 import itertools
 import math
@@ -19,23 +19,23 @@ from .yaml.writer import inline
 Number = int | float
 RANGE_KEYS = ("from", "to", "step", "log")
 MOST_CORNERS = 1_000
-"""Where there are more, those of each two values are checked; hardly a rule of recipes is about three."""
+"""With more corners, only those of each pair of values are checked; hardly any constraint involves three values."""
 CLOSED = {
     "data": "trials are compared on the same data",
-    "seeds": "a seed is nothing to choose; trials have the first of the recipe's seeds, and the chosen setting is trained with each",
+    "seeds": "a seed is not a setting; trials use the first of the recipe's seeds, and the chosen setting is trained with all of them",
     "training.best_metric": "trials are compared by one metric",
     "model.rules_file": "name one file",
     "model.vectors": "name one file or run",
     "tokenizer.analysis.meaning.clusters.vectors": "name one file or run",
-    "score_test": "the test split is scored for the chosen setting alone",
+    "score_test": "the test split is scored only for the chosen setting",
     "description": "write one line",
 }
-"""What cannot be left open, and why."""
+"""Keys that cannot be left open, and why."""
 
 
 @dataclass(frozen=True)
 class Range:
-    """All numbers from `low` to `high`, both included; whole numbers where both are."""
+    """All numbers from `low` to `high`, both included; only whole numbers if both are whole."""
 
     low: Number
     high: Number
@@ -53,7 +53,7 @@ class Range:
 
 @dataclass(frozen=True)
 class Choices:
-    """Some values, each under its text as YAML: they may be lists and sections too."""
+    """A list of values, by their text as YAML; they may also be lists and sections."""
 
     options: Mapping[str, Located]
 
@@ -64,7 +64,7 @@ class Choices:
 
 @dataclass(frozen=True)
 class Mark:
-    """A value that is left open: its key, where it is written, and what it may be."""
+    """An open value: its key, its location and its possible values."""
 
     path: Path
     node: Located
@@ -75,7 +75,7 @@ class Mark:
         return ".".join(map(str, self.path))
 
     def filled(self, value: Number | str) -> Located:
-        """One of its values, at its place; a choice is named by its text."""
+        """One of its values at its location; a choice is given by its text."""
         if isinstance(self.values, Choices):
             return replace(self.values.options[str(value)], key=self.node.key)
         return replace(self.node, value=value)
@@ -83,18 +83,18 @@ class Mark:
 
 @dataclass(frozen=True)
 class SearchSpace:
-    """A recipe with open values. A setting of them is a value for each, by the name of its key."""
+    """A recipe with open values. A setting maps the name of each open key to a value."""
 
     name: str
     document: Located
     marks: Sequence[Mark]
 
     def recipe(self, setting: Mapping[str, Number | str], **changes: Any) -> Recipe:
-        """The recipe of one setting. Raises ConfigError where it makes no sense."""
+        """The recipe of one setting. Raises ConfigError if it is invalid."""
         return checked(self._document(setting), self.name).model_copy(update=changes)
 
     def corners(self) -> Iterator[dict[str, Number | str]]:
-        """The settings that have an end of each range and one of each choices."""
+        """All settings that combine the ends of ranges and the values of choices."""
         values = [mark.values.corners for mark in self.marks]
         if math.prod(map(len, values)) <= MOST_CORNERS:
             yield from (dict(zip(self._names, corner, strict=True)) for corner in itertools.product(*values))
@@ -105,7 +105,7 @@ class SearchSpace:
                 yield first | {one.name: pair[0], other.name: pair[1]}
 
     def plain(self) -> dict[str, Any]:
-        """The recipe as it is written, ranges and choices included, without its description."""
+        """The recipe as written, with its ranges and choices, without its description."""
         return {key: value for key, value in self.document.plain().items() if key != "description"}
 
     @property
@@ -119,36 +119,36 @@ class SearchSpace:
         return document
 
     def wrong_corners(self) -> list[Finding]:
-        """What is wrong with the recipes at the corners, each key once."""
-        found: dict[Path, Finding] = {}
+        """Errors of the recipes at the corners, one per key."""
+        by_path: dict[Path, Finding] = {}
         for corner in self.corners():
             for each in findings_of(self._document(corner)):
-                found.setdefault(each.path, each if each.path in [mark.path for mark in self.marks] else _where(each, corner))
-        return list(found.values())
+                by_path.setdefault(each.path, each if each.path in [mark.path for mark in self.marks] else _where(each, corner))
+        return list(by_path.values())
 
 
 def _where(finding: Finding, corner: Mapping[str, Number | str]) -> Finding:
-    """For what is not wrong with one value alone."""
+    """The finding with the setting that causes it added to its message."""
     setting = ", ".join(f"{name} is {value}" for name, value in corner.items())
     return finding._replace(message=f"{finding.message.removesuffix('.')} (where {setting})")
 
 
 def load_space(name_or_path: str, overrides: Sequence[str] = ()) -> SearchSpace | None:
-    """The open values of a recipe; None where it has none.
+    """The search space of a recipe; None if it has no open values.
 
-    Raises ConfigError, which lists what is wrong with them, or with the recipes at the corners.
+    Raises ConfigError, which lists all errors in the open values, or in the recipes at the corners.
     """
     document, name = resolve(name_or_path, overrides), shown(find_recipe(name_or_path))
-    found = [_read(path, node) for path, node in find_marks(document)]
-    wrong = [each for each in found if isinstance(each, Finding)]
-    space = SearchSpace(name, document, [each for each in found if isinstance(each, Mark)])
-    if wrong := wrong or (space.wrong_corners() if found else []):
-        raise error_of(wrong, name)
-    return space if found else None
+    parsed = [_parse(path, node) for path, node in find_marks(document)]
+    errors = [each for each in parsed if isinstance(each, Finding)]
+    space = SearchSpace(name, document, [each for each in parsed if isinstance(each, Mark)])
+    if errors := errors or (space.wrong_corners() if parsed else []):
+        raise error_of(errors, name)
+    return space if parsed else None
 
 
 def sweep_space(name_or_path: str, overrides: Sequence[str] = ()) -> SearchSpace:
-    """The same; a recipe without open values is an error."""
+    """The search space of a recipe. Raises ConfigError if it has no open values."""
     space = load_space(name_or_path, overrides)
     if space is None:
         raise ConfigError(f"{shown(find_recipe(name_or_path))} leaves no value open, so there is nothing to search for. Write a range or "
@@ -162,8 +162,8 @@ class _WrongMark(Exception):
         self.at, self.message = at, message
 
 
-def _read(path: Path, node: Located) -> Mark | Finding:
-    """The mark at a path, or what is wrong with it."""
+def _parse(path: Path, node: Located) -> Mark | Finding:
+    """The mark at a path, or the error in it."""
     try:
         _refuse_closed(path, node)
         is_choices = "choices" in node.mapping
@@ -187,11 +187,11 @@ def _refuse_unknown_keys(node: Located, kind: str, keys: Sequence[str]) -> None:
             raise _WrongMark(at, f"unknown key {key!r} of {kind}; valid keys: {', '.join(keys)}")
 
 
-def _choices(written: Located) -> Choices:
-    if not isinstance(written.value, list) or not written.value:
-        raise _WrongMark(written, "choices must be a list of at least one value, such as `{choices: [relu, gelu]}`")
+def _choices(node: Located) -> Choices:
+    if not isinstance(node.value, list) or not node.value:
+        raise _WrongMark(node, "choices must be a list of at least one value, such as `{choices: [relu, gelu]}`")
     options: dict[str, Located] = {}
-    for item in written.value:
+    for item in node.value:
         text = inline(item.plain())
         if next(find_marks(Located([item], item.place)), None):
             raise _WrongMark(item, "a choice cannot be left open itself; list its values as choices")
@@ -227,12 +227,12 @@ def _refuse_wrong_ends(values: Range, entries: Mapping[str, Located]) -> None:
     if values.low >= values.high:
         raise _WrongMark(entries["from"], f"from must be less than to, and {values.low:g} is not less than {values.high:g}")
     if values.log and values.low <= 0:
-        raise _WrongMark(entries["from"], f"from must be greater than 0 where log is true, not {values.low:g}")
+        raise _WrongMark(entries["from"], f"from must be greater than 0 if log is true, not {values.low:g}")
 
 
 def _refuse_wrong_step(values: Range, step: Number, at: Located) -> None:
     if values.log:
-        raise _WrongMark(at, "step and log exclude each other; leave one of them out, or list the values as choices")
+        raise _WrongMark(at, "step and log cannot be combined; leave one of them out, or list the values as choices")
     if step <= 0 or (values.is_whole and not isinstance(step, int)):
         raise _WrongMark(at, f"step must be a {'whole ' if values.is_whole else ''}number above 0, not {step:g}")
     last = values.low + math.floor((values.high - values.low) / step + 1e-9) * step

@@ -144,7 +144,7 @@ def test_what_needs_all_texts_at_once_is_refused(old, new, tmp_path):
     (tmp_path / "mine.yaml").write_text(RECIPE.replace("ON_DISK", "true").replace(old, new), encoding="utf-8")
     (tmp_path / "train.csv").write_text(content("csv"), encoding="utf-8")
     found = nlp("train", "--config", "mine.yaml", cwd=tmp_path, code=2)
-    assert "data.on_disk: is for what never needs all texts at once" in found.stderr
+    assert "data.on_disk: works only if training never needs all texts at once" in found.stderr
 
 
 def test_pages_of_a_map_are_let_go(tmp_path):

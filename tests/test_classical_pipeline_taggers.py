@@ -135,7 +135,7 @@ def test_without_the_tagger_a_run_says_what_is_missing(here):
 
 
 def test_kiwi_has_tags_of_its_own():
-    with pytest.raises(ValidationError, match="Kiwi gives tags of its own"):
+    with pytest.raises(ValidationError, match="Kiwi tags its own morphemes"):
         NgramTokenizer.model_validate({"type": "ngrams", "words": [1, 1], "analysis": {
             "morphology": {"type": "kiwi"}, "part_of_speech": {"run": "hmm/one", "attach": True}}})
 

@@ -130,7 +130,7 @@ MISTAKES = [
     ("type: lstm\n  hidden_size: 32", "type: transformer\n  rotary_base: 500000.0",
      "10:16: model: rotary_base is for `positions: rotary`, not sinusoidal; leave it out."),
     ("  hidden_size: 32\n", "  hidden_size: 32\n  hidden_size: 64\n",
-     "11:3: the key 'hidden_size' is repeated; it was first given in line 10. Remove one of them."),
+     "11:3: the key 'hidden_size' is repeated; its first occurrence is in line 10. Remove one of them."),
     ("  hidden_size", "\thidden_size",
      "10:1: invalid YAML: there is a tab here; YAML indents and separates with spaces: replace it with spaces."),
 ]

@@ -57,7 +57,7 @@ def test_anchors_are_shared() -> None:
 @pytest.mark.parametrize(
     ("text", "place", "words"),
     [
-        ("a: 1\nb: 2\na: 3\n", "recipe.yaml:3:1", "the key 'a' is repeated; it was first given in line 1"),
+        ("a: 1\nb: 2\na: 3\n", "recipe.yaml:3:1", "the key 'a' is repeated; its first occurrence is in line 1"),
         ("a:\n\tb: 1\n", "recipe.yaml:2:1", "there is a tab here"),
         ("a: 1\n b: 2\n", "recipe.yaml:2:3", "or wrong indentation"),
         ("a: [1, 2\nb: 3\n", "recipe.yaml:2:2", "a bracket is not closed, or a comma is missing; opened in line 1"),

@@ -11,7 +11,7 @@ import pytest
 import torch
 from command import NLP, nlp
 from contracts import ENCODERS, NETWORKS, Case, chain, one_thread, parameters_by_hand, recurrent, tensors_for, transformer
-from nlp.analysis.counting.cost import measure, numbers_kept
+from nlp.analysis.counting.cost import measure, state_size
 from nlp.analysis.counting.model_size import Counted, count_recipe, needs_data
 from nlp.analysis.counting.parameters import count_parameters
 from nlp.analysis.counting.published_models import PUBLISHED, neighbours
@@ -204,7 +204,7 @@ def test_activations_are_those_that_a_cpu_keeps(case: Case) -> None:
     (RmsProp(type="rmsprop", learning_rate=1.0, momentum=0.9), 2),
 ])
 def test_numbers_that_an_optimizer_keeps(optimizer, numbers: int) -> None:
-    assert numbers_kept(optimizer) == numbers
+    assert state_size(optimizer) == numbers
     if optimizer is not None:
         parameter = nn.Parameter(torch.ones(5))
         parameter.grad = torch.ones(5)

@@ -74,7 +74,7 @@ def test_what_does_not_fit_is_one_paragraph(content, encoding, printed):
 
 @pytest.mark.parametrize("encoding", ["rot13", "hex", "utf-9", "punycode", "unicode_escape", "", "a\0b"])
 def test_only_encodings_of_files_are_accepted(encoding):
-    with pytest.raises(ValueError, match="must be an encoding of texts that Python knows"):
+    with pytest.raises(ValueError, match="must be a text encoding that Python supports"):
         FileData(type="files", train="a.csv", encoding=encoding)
 
 
@@ -122,7 +122,7 @@ def test_files_of_a_run_are_read_in_the_encoding_of_its_recipe(folder):
 
 def test_an_encoding_can_be_given_to_config_init(folder):
     assert "encoding: euc-kr\n" in written(folder, "--encoding", "euc-kr")
-    for encoding, printed in (("rot13", "--encoding rot13: it must be an encoding"), ("utf-8", "train.csv:2 is not UTF-8")):
+    for encoding, printed in (("rot13", "--encoding rot13: it must be a text encoding"), ("utf-8", "train.csv:2 is not UTF-8")):
         assert printed in nlp("config", "init", "train.csv", "--encoding", encoding, cwd=folder, code=2).stderr
 
 

@@ -303,7 +303,7 @@ def test_sentences_about_trouble(values, sentence):
 
 def test_runs_without_a_finite_figure_are_left_out_and_counted():
     points = [*runs(), Point(200, 9, math.nan, 1.0)]
-    assert next(about_method(curve(points), ACCURACY)) == "m: 1 run is left out, which has no finite accuracy."
+    assert next(about_method(curve(points), ACCURACY)) == "m: 1 run without a finite accuracy is left out."
     nothing = learning_curves({"m": [Point(100, 0, math.nan, 1.0)]}, ACCURACY, "test")
     assert sentences(nothing)[-1] == "m: no run has a finite accuracy, so there is no curve."
 

@@ -337,14 +337,14 @@ def test_masks_are_filled_in():
 
 
 @pytest.mark.parametrize(("settings", "message"), [
-    (["model.causal=true"], "must be false: a hidden token is predicted from both sides"),
+    (["model.causal=true"], "must be false: a masked token is predicted from both sides"),
     (["task.block_size=100"], "is 100 tokens, but the model has 64 positions"),
-    (["task.mask_token_share=0.95"], "are more than 1 together"),
+    (["task.mask_token_share=0.95"], "add up to more than 1"),
     (["task.mask_probability=1"], "mask_probability"),
     (["task.mask_probability=0"], "with mask_probability 0 there is nothing to predict"),
     (["task.next_sentence=true", "task.block_size=4"], "must be 5 or more"),
     (["model={type: lstm}"], "lstm does not support task.type masked_language_modeling; use one of transformer"),
-    (["task.whole_words=true", "tokenizer={type: characters}"], "characters do not say where a word begins"),
+    (["task.whole_words=true", "tokenizer={type: characters}"], "characters do not mark the start of a word"),
 ])
 def test_settings_that_do_not_fit(settings, message):
     with pytest.raises(ConfigError, match="masked_language|" + message):

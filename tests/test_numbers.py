@@ -170,7 +170,7 @@ def test_folds_are_for_data_without_splits(folder):
     ({"tokenizer": "{type: words}", "model": "{type: knn, input: vector}"}, "leave this section out"),
     ({"task.picture": "width", "model": "{type: knn, input: vector}"}, "leave one of them out"),
     ({"task.numbers": "[kind]", "model": "{type: knn, input: vector}"}, "names a column twice"),
-    ({"data.test": "rows.csv", "model": "{type: knn, input: vector}"}, "folds cuts the test"),
+    ({"data.test": "rows.csv", "model": "{type: knn, input: vector}"}, "folds takes the test"),
     ({"task.numbers": "null", "model": "{type: knn, input: vector}"}, "`vector` needs numbers"),
 ])
 def test_recipes_that_do_not_fit_together(folder, settings, said):

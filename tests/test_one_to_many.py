@@ -327,7 +327,7 @@ def test_a_picture_of_another_size_is_one_paragraph(pictures: Path) -> None:
     ("model.encoder={type: label}", "needs `encoder: {type: picture_cnn}`"),
     ("task.source_type=text", "set task.source_type, or leave it out"),
     ("tokenizer=null", "tokenizer: is missing"),
-    ("task.share_vocabulary=true", "share_vocabulary is for sources that are texts"),
+    ("task.share_vocabulary=true", "share_vocabulary is only for text sources"),
 ])
 def test_task_and_model_have_to_agree_on_the_source(pictures: Path, change: str, said: str) -> None:
     with pytest.raises(ConfigError, match=said.replace("{", r"\{")):

@@ -331,10 +331,10 @@ def test_the_command_from_end_to_end(tmp_path):
 
 @pytest.mark.parametrize(("task", "model", "message"), [
     ("{type: regression, text: one, target: score}", MODELS["mlp"], "are for two texts"),
-    ("{type: regression, text: one, target: score}", MODELS["ridge"], "`similarities` are of two texts"),
+    ("{type: regression, text: one, target: score}", MODELS["ridge"], "`similarities` are for two texts"),
     ("{type: regression, text: one, other: two, target: score}", "tokenizer: {type: ngrams, words: [1, 1]}\nmodel: {type: ridge}",
      "reads one bag of tokens"),
-    ("{type: classification, text: one, other: two, label: score}", MODELS["cosine"], "`cosine` gives one number"),
+    ("{type: classification, text: one, other: two, label: score}", MODELS["cosine"], "`cosine` gives a single number"),
     ("{type: regression, text: one, other: two, target: score}", "model: {type: naive_bayes}\ntokenizer: {type: ngrams, words: [1, 1]}",
      "does not support"),
     ("{type: regression, text: one, other: two, target: score}", MODELS["mlp"].replace("rmse", "accuracy"),

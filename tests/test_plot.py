@@ -90,7 +90,7 @@ def test_a_run_without_a_log_is_reported(tmp_path, monkeypatch):
 
     monkeypatch.setenv("NLP_RUNS", str(tmp_path))
     empty, hinge = create_run("names/lstm", "x"), create_run("names/linear-svm", "y")
-    with pytest.raises(RunError, match=r"names/lstm has no figures"):
+    with pytest.raises(RunError, match=r"names/lstm has no metrics"):
         curves([empty], "accuracy", "png")
     with Tracker(hinge) as tracker:
         tracker.scalars("validation", 1, {"hinge_loss": 0.5, "accuracy": float("nan")})

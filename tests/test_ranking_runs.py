@@ -194,7 +194,7 @@ def test_processes_cannot_share_a_batch_whose_rows_are_compared(tmp_path):
     (PARALLEL, MODELS["tfidf"].replace("tfidf_cosine}", "tfidf_cosine}\ntraining: {epochs: 1, optimizer: {type: sgd, learning_rate: 1}}"),
      "is not trained in steps"),
     ("{type: ranking, text: en, other: de, query_id: id}", MODELS["mlp"], "query_id groups rows with a relevance"),
-    ("{type: classification, text: en, label: de, other: de}", MODELS["lstm"], "`dot` gives one number"),
+    ("{type: classification, text: en, label: de, other: de}", MODELS["lstm"], "`dot` gives a single number"),
     (PARALLEL, MODELS["mlp"].replace("0.02}", "0.02}, best_metric: accuracy"), "is not a metric of ranking"),
 ])
 def test_sections_that_do_not_fit(tmp_path, task, model, message):

@@ -61,7 +61,7 @@ def test_only_a_sweep_takes_a_recipe_with_open_values(work):
     [
         ("{from: 2, to: 1}", "from must be less than to, and 2 is not less than 1"),
         ("{from: 1, to: 1}", "from must be less than to"),
-        ("{from: 0, to: 1, log: true}", "from must be greater than 0 where log is true, not 0"),
+        ("{from: 0, to: 1, log: true}", "from must be greater than 0 if log is true, not 0"),
         ("{from: 1}", "a range needs `to`"),
         ("{to: 1}", "a range needs `from`"),
         ("{from: one, to: 2}", "from must be a number, not one"),
@@ -69,7 +69,7 @@ def test_only_a_sweep_takes_a_recipe_with_open_values(work):
         ("{from: 1, to: 2, log: 1}", "log must be true or false, not 1"),
         ("{from: 1, to: 6, step: 2}", "steps of 2 from 1 lead to 5 and 7, not to 6"),
         ("{from: 1, to: 5, step: 0}", "step must be a whole number above 0"),
-        ("{from: 1, to: 5, step: 1, log: true}", "step and log exclude each other"),
+        ("{from: 1, to: 5, step: 1, log: true}", "step and log cannot be combined"),
         ("{from: 1, to: 2, scale: log}", "unknown key 'scale' of a range; valid keys: from, to, step, log"),
         ("{choices: [1], log: true}", "unknown key 'log' of choices; valid keys: choices"),
         ("{choices: []}", "choices must be a list of at least one value"),

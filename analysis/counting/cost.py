@@ -1,4 +1,4 @@
-"""What a step costs in memory and arithmetic."""
+"""Memory and FLOPs of a training step."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ FLOAT_BYTES = 4
 
 @dataclass(frozen=True)
 class Cost:
-    """`flops_per_token` of the forward pass; bytes that a training step holds at its peak, in fp32."""
+    """FLOPs per token of the forward pass, and the bytes of a training step at its peak, in fp32."""
 
     flops_per_token: float
     weights: int
@@ -22,20 +22,20 @@ class Cost:
 
 
 def measure(model: Network, load: Load, counted: Parameters, training: TrainingConfig | None) -> Cost:
-    """The cost of a step; the optimiser is AdamW where there is no training."""
+    """The cost of a step; without a training section, AdamW is assumed."""
     flops, activations = forward_cost(model, load)
     averages = counted.total if training is not None and training.ema else 0
     return Cost(
         flops_per_token=flops / (load.texts * load.tokens),
         weights=FLOAT_BYTES * (counted.total + averages),
         gradients=FLOAT_BYTES * counted.trainable,
-        optimizer=FLOAT_BYTES * counted.trainable * numbers_kept(training.optimizer if training is not None else None),
+        optimizer=FLOAT_BYTES * counted.trainable * state_size(training.optimizer if training is not None else None),
         activations=activations,
     )
 
 
-def numbers_kept(optimizer: OptimizerConfig | None) -> int:
-    """Numbers that an optimiser keeps for each parameter: running means, squares, momentum. AdamW where none is given."""
+def state_size(optimizer: OptimizerConfig | None) -> int:
+    """Size of the optimiser state per parameter: running means, squares, momentum. None means AdamW."""
     match optimizer:
         case None | Adam():
             return 2

@@ -1,4 +1,4 @@
-"""What `nlp count-params` reports for a recipe of any generation; torch is loaded for networks alone."""
+"""The parameter counts that `nlp count-params` reports for any recipe; torch is loaded only for networks."""
 
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -35,9 +35,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class NetworkCount:
-    """What is known of a network: its parameters, the batch that was measured, and what a step with it costs.
+    """The parameters of a network, the batch that was measured, and the cost of a step with it.
 
-    `flops_by_2n` is the rule of thumb of 2 FLOPs per parameter and token (Kaplan et al. 2020), None where it does not apply.
+    `flops_by_2n` is the rule of thumb of 2 FLOPs per parameter and token (Kaplan et al. 2020), None if it does not apply.
     """
 
     parameters: "Parameters"
@@ -47,7 +47,7 @@ class NetworkCount:
     flops_by_2n: int | None
 
     def to_json(self) -> dict[str, Any]:
-        """Names and numbers; bytes are those of fp32."""
+        """As JSON; bytes are for fp32."""
         counted, cost = self.parameters, self.cost
         return {
             "trainable_parameters": counted.trainable,
@@ -64,7 +64,7 @@ class NetworkCount:
 
 @dataclass(frozen=True)
 class Counted:
-    """`total` is None where only the fit decides; `sizes` counts what models without layers are made of."""
+    """`total` is None if it is only known after fitting; `sizes` holds the counts of models without layers, such as features."""
 
     model: str
     total: int | None
@@ -72,25 +72,25 @@ class Counted:
     network: NetworkCount | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """Everything, `total_parameters` first."""
+        """All counts, `total_parameters` first."""
         network = self.network.to_json() if self.network is not None else {}
         return {"total_parameters": self.total, "model": self.model, **self.sizes, **network}
 
 
 def needs_data(recipe: Recipe) -> bool:
-    """Whether sizes come from the recipe's data: rules, prompts and recipes that state sizes need not look at it."""
-    learned_without = RulesConfig | TaggerConfig | ParserConfig | NgramConfig | PromptingConfig
-    return not isinstance(recipe.data, SizesData) and not isinstance(recipe.model, learned_without)
+    """Whether sizes depend on the data; not so for rules, prompts, models sized by fitting, and recipes that state sizes."""
+    no_sizes = RulesConfig | TaggerConfig | ParserConfig | NgramConfig | PromptingConfig
+    return not isinstance(recipe.data, SizesData) and not isinstance(recipe.model, no_sizes)
 
 
 def count_recipe(recipe: Recipe, data: "Data | None" = None, depth: int | None = None) -> Counted:
-    """Count the model of a recipe before it is trained; `data` where `needs_data` requires it, `depth` limits the table of layers.
+    """Count the model of a recipe before it is trained; `data` is required if `needs_data`, `depth` limits the table of layers.
 
-    Raises ConfigError where a size is missing.
+    Raises ConfigError if a size is missing.
     """
     config = recipe.model
     if isinstance(config, TaggerConfig | ParserConfig | NgramConfig):
-        return Counted(config.type, None, {})  # what it holds is decided by the fit
+        return Counted(config.type, None, {})  # its size is only known after fitting
     if isinstance(config, RulesConfig):
         from ...models.rules import Rules
 
@@ -107,23 +107,23 @@ def count_recipe(recipe: Recipe, data: "Data | None" = None, depth: int | None =
         return _count_classical(recipe, sizes)
     if isinstance(config, RetrievalConfig):
         n_features = stated(sizes.vocab_size, "vocab_size", "the model has a column for each n-gram")
-        learned = n_features + 1 if isinstance(config, Bm25Config) else 0  # how rare each n-gram is, and the mean length
-        return Counted(config.type, learned, {"features": n_features})
+        n_parameters = n_features + 1 if isinstance(config, Bm25Config) else 0  # the idf of each n-gram, and the mean length
+        return Counted(config.type, n_parameters, {"features": n_features})
     return _count_network(recipe, config, sizes, data, depth)
 
 
 def _count_classical(recipe: Recipe, sizes: SizesData) -> Counted:
-    """Linear models have a coefficient for each feature and class; what trees and neighbours store is decided by the fit."""
+    """Linear models have a coefficient per feature and class; the size of trees and neighbours is only known after fitting."""
     config, head, total = recipe.model, head_of(recipe.task, sizes), None
     n_features = (stated(sizes.n_features, "n_features", "the model has a column for each number") if "vector" in config.inputs
                   else stated(sizes.vocab_size, "vocab_size", "the model has a column for each token or n-gram"))
     if not isinstance(head, Head):
-        raise ConfigError("task: is missing; a classical model has no encoder to count without classes. "
+        raise ConfigError("task: is missing; the size of a classical model depends on the number of classes. "
                           "Add `task: {type: classification}`.")
     n_classes = head.n_outputs
     if isinstance(config, NaiveBayesConfig):
-        numbers = 2 if config.variant == "gaussian" else 1  # mean and variance
-        total = numbers * n_classes * n_features + n_classes
+        per_feature = 2 if config.variant == "gaussian" else 1  # mean and variance
+        total = per_feature * n_classes * n_features + n_classes
     elif isinstance(config, LogisticRegressionConfig | LinearSvmConfig | OnlineConfig | RidgeConfig):
         total = (n_classes if n_classes > 2 else 1) * (n_features + 1)  # two classes share one row
     return Counted(config.type, total, {"features": n_features, **({"classes": n_classes} if head.kind == "classes" else {})})
@@ -151,8 +151,8 @@ def _count_network(
 
 
 def _flops_by_2n(config: NetworkConfig, parameters: "Parameters") -> int | None:
-    """None unless each token is multiplied once with each parameter outside embedding tables."""
-    each_side_reads_half = isinstance(config, Seq2SeqConfig)
-    reused = isinstance(config, TransformerConfig) and config.share_layers
-    once_a_text = bool(config.inputs & {"bag", "picture"})
-    return None if each_side_reads_half or reused or once_a_text else 2 * parameters.multiplied
+    """2 FLOPs per multiplied parameter; None unless each token uses each parameter outside embedding tables exactly once."""
+    has_two_sides = isinstance(config, Seq2SeqConfig)
+    shares_layers = isinstance(config, TransformerConfig) and config.share_layers
+    once_per_text = bool(config.inputs & {"bag", "picture"})
+    return None if has_two_sides or shares_layers or once_per_text else 2 * parameters.multiplied

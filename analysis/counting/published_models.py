@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 
 class Published(NamedTuple):
-    """A published model and the number of parameters that its paper (or a count of its released weights) gives."""
+    """A published model and its number of parameters, from its paper or its released weights."""
 
     name: str
     parameters: int
@@ -28,11 +28,11 @@ PUBLISHED = (
     Published("GPT-3", 175_000_000_000, "Brown et al. 2020"),
     Published("PaLM", 540_000_000_000, "Chowdhery et al. 2022"),
 )
-"""From small to large."""
+"""In order of size."""
 
 
 def neighbours(parameters: int) -> list[Published]:
-    """The largest published model that is no larger, and the smallest that is larger; one of them at the ends of the scale."""
+    """The nearest published models: the largest that is not larger and the smallest that is larger; only one at either end of the list."""
     smaller = [model for model in PUBLISHED if model.parameters <= parameters]
     larger = [model for model in PUBLISHED if model.parameters > parameters]
     return [*smaller[-1:], *larger[:1]]

@@ -1,1 +1,1 @@
-"""Learning curves: quality against the number of training examples, as power laws with intervals, in sentences and as a picture."""
+"""Learning curves: quality against the number of training examples, fitted by power laws with intervals; sentences and plots."""

@@ -1,4 +1,4 @@
-"""Whether a power law describes a learning curve at all. About one curve in seven is not well-behaved (Yan, Mohr and Viering 2025)."""
+"""Checks whether a power law fits a learning curve at all. About one curve in seven is not well-behaved (Yan, Mohr and Viering 2025)."""
 
 from itertools import combinations
 from typing import Literal, NamedTuple
@@ -9,13 +9,13 @@ from .noise import Noise
 from .points import Levels
 from .power_law import Fit
 
-FEWEST = 4
-"""Sizes: a law of three numbers passes through any three points, and says nothing."""
-UNLIKELY, FAR = 0.01, 0.15
+MIN_SIZES = 4
+"""Minimum number of sizes: a law with three parameters can pass through any three points."""
+UNLIKELY, MAX_MISFIT = 0.01, 0.15
 
 
 class Trouble(NamedTuple):
-    """Why no law is fitted, and where the error rises if it does: from the size `first` to `last`, by `amount`."""
+    """Why no law is fitted; if the error rises, `first` and `last` are the sizes between which it does, and `amount` is by how much."""
 
     kind: Literal["nothing", "few_sizes", "rises", "flat", "far_off"]
     first: float = 0.0
@@ -24,8 +24,8 @@ class Trouble(NamedTuple):
 
 
 def trouble_before(levels: Levels, noise: Noise) -> Trouble | None:
-    """What can be said before a fit: too few sizes, an error that rises beyond its noise, or one that does not fall beyond it."""
-    if len(levels.examples) < FEWEST:
+    """Checks before fitting: too few sizes, an error that rises significantly, or one that does not fall significantly."""
+    if len(levels.examples) < MIN_SIZES:
         return Trouble("few_sizes" if len(levels.examples) else "nothing")
     if (rise := _rise(levels, noise)) is not None:
         return rise
@@ -33,8 +33,8 @@ def trouble_before(levels: Levels, noise: Noise) -> Trouble | None:
 
 
 def trouble_after(fit: Fit) -> Trouble | None:
-    """A law that lies far off the sizes: by more than 15 % of its fall, and more than seeds would put it off."""
-    return Trouble("far_off", amount=fit.misfit) if fit.misfit > FAR and fit.misfit_p < UNLIKELY else None
+    """Checks after fitting: a misfit of more than 15 % of the law's fall that seeds alone do not explain."""
+    return Trouble("far_off", amount=fit.misfit) if fit.misfit > MAX_MISFIT and fit.misfit_p < UNLIKELY else None
 
 
 def _rise(levels: Levels, noise: Noise) -> Trouble | None:
@@ -42,22 +42,22 @@ def _rise(levels: Levels, noise: Noise) -> Trouble | None:
     from scipy.special import stdtr
 
     errors = noise.deviations / np.sqrt(levels.runs if noise.from_seeds else 1)
-    found = []
+    rises = []
     for low, high in combinations(range(len(errors)), 2):
         amount = float(levels.means[high] - levels.means[low])
         p = float(stdtr(noise.degrees, -amount / np.hypot(errors[low], errors[high])))
-        found.append((p, Trouble("rises", float(levels.examples[low]), float(levels.examples[high]), amount)))
-    sure = [rise for p, rise in found if p * len(found) < 0.05]
-    return max(sure, key=lambda rise: rise.amount, default=None)
+        rises.append((p, Trouble("rises", float(levels.examples[low]), float(levels.examples[high]), amount)))
+    significant = [rise for p, rise in rises if p * len(rises) < 0.05]
+    return max(significant, key=lambda rise: rise.amount, default=None)
 
 
 def _falls(levels: Levels, noise: Noise) -> bool:
-    """A one-sided t-test at 0.05 of the slope of the error over log n."""
+    """Whether the error falls: a one-sided t-test at 0.05 of its slope over log n."""
     from scipy.special import stdtr
 
     weights = (levels.runs if noise.from_seeds else 1) / noise.deviations**2
-    places = np.log(levels.examples)
-    places = places - np.average(places, weights=np.broadcast_to(weights, places.shape))
-    information = float((weights * places**2).sum())
-    slope = float((weights * places * levels.means).sum()) / information
+    log_sizes = np.log(levels.examples)
+    log_sizes = log_sizes - np.average(log_sizes, weights=np.broadcast_to(weights, log_sizes.shape))
+    information = float((weights * log_sizes**2).sum())
+    slope = float((weights * log_sizes * levels.means).sum()) / information
     return bool(stdtr(noise.degrees, slope * information**0.5) < 0.05)

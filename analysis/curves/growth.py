@@ -5,13 +5,13 @@ import numpy as np
 from .points import Levels
 
 SHORTEST = 0.05
-"""Seconds: what takes less is the overhead of a run rather than its training."""
+"""Seconds; shorter times measure the overhead of a run rather than its training."""
 
 
 def time_exponent(levels: Levels) -> float | None:
-    """p, the median slope of log seconds over log n between two sizes; None for fewer than three that take long enough to tell.
+    """p, the median slope of log seconds over log n between pairs of sizes; None for fewer than three sizes with long enough times.
 
-    The median (Theil 1950, Sen 1968) leaves out the one size that loading libraries made slow.
+    The median (Theil 1950, Sen 1968) is robust to one size that is slow because libraries were loaded.
     """
     long = levels.seconds >= SHORTEST
     if long.sum() < 3:

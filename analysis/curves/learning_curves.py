@@ -1,4 +1,4 @@
-"""From runs to curves: what is known of each method, and where two of them cross."""
+"""Learning curves of several methods, and where they cross."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from .power_law import DRAWS, Estimate, Fit, estimate, fit_levels
 
 @dataclass(frozen=True)
 class MethodCurve:
-    """One method: its sizes, and either a law or why there is none."""
+    """The curve of one method: its errors at each size, and either the fitted law or why there is none."""
 
     name: str
     levels: Levels
@@ -26,13 +26,13 @@ class MethodCurve:
     time_exponent: float | None
 
     def more_examples(self, step: float) -> Estimate | None:
-        """How many examples beyond the largest size take a step off the error; infinite where the law levels off above that."""
+        """Examples beyond the largest size that lower the error by `step`; infinite if the law levels off before."""
         return None if self.fit is None else estimate(*(
             law.examples(law.errors(np.array([self.levels.largest]))[:, 0] - step) - self.levels.largest
             for law in (self.fit.law, self.fit.draws)))
 
     def gain_of_twice(self) -> Estimate | None:
-        """How much twice the largest size takes off the error."""
+        """Decrease of the error at twice the largest size."""
         sizes = np.array([1, 2]) * self.levels.largest
         return None if self.fit is None else estimate(*(-np.diff(law.errors(sizes))[:, 0] for law in (self.fit.law, self.fit.draws)))
 
@@ -41,7 +41,7 @@ class MethodCurve:
         return None if self.fit is None else estimate(self.fit.law.floor, self.fit.draws.floor)
 
     def now(self) -> float:
-        """The error at the largest size, by the law."""
+        """The fitted error at the largest size."""
         assert self.fit is not None
         return float(self.fit.errors(np.array([self.levels.largest]))[0])
 
@@ -56,16 +56,16 @@ class LearningCurves:
 
     @cached_property
     def crossings(self) -> list[tuple[str, str, Crossing]]:
-        """The name of the method that gets ahead, that of the other, and where."""
-        found = []
+        """(name of the method that gets ahead, name of the other, crossing)."""
+        crossings = []
         for first, second in combinations([method for method in self.methods if method.fit], 2):
             assert first.fit is not None and second.fit is not None
             smallest = max(first.levels.examples[0], second.levels.examples[0])
             largest = max(first.levels.largest, second.levels.largest)
             if (each := crossing((first.fit, second.fit), float(smallest), largest)) is not None:
                 names = (first.name, second.name)
-                found.append((names[each.ahead], names[each.behind], each))
-        return found
+                crossings.append((names[each.ahead], names[each.behind], each))
+        return crossings
 
     @property
     def smallest(self) -> float:
@@ -77,7 +77,7 @@ class LearningCurves:
 
 
 def learning_curves(points: Mapping[str, Sequence[Point]], scale: Scale, split: str, draws: int = DRAWS, seed: int = 0) -> LearningCurves:
-    """Fit what can be fitted. The resamples of each method are drawn with a seed of its own."""
+    """Fit a curve to each method, where possible. Each method is resampled with its own seed."""
     methods = [method_curve(name, levels_of(each, scale), draws, seed + place) for place, (name, each) in enumerate(points.items())]
     return LearningCurves(scale, split, methods)
 

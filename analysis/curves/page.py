@@ -1,4 +1,4 @@
-"""Learning curves as one HTML page that needs nothing else: sentences, picture and table."""
+"""Learning curves as a self-contained HTML page: sentences, plot and table."""
 
 from collections.abc import Sequence
 from html import escape
@@ -16,8 +16,8 @@ th:first-child, td:first-child { text-align: left }
 @media print { body { max-width: none; margin: 0; font-size: 11pt } .wide { overflow: visible } svg, tr { break-inside: avoid } }"""
 
 
-def page(curves: LearningCurves, said: Sequence[str]) -> str:
-    """The page; `said` are its sentences."""
+def page(curves: LearningCurves, sentences: Sequence[str]) -> str:
+    """The page as HTML."""
     title = f"Learning curves: {escape(curves.scale.metric)} on {escape(curves.split)}"
     svg = picture(curves, "svg").decode("utf-8")
     drawing = svg[svg.index("<svg") :].replace("<svg", f'<svg role="img" aria-label="{title}"', 1)
@@ -34,7 +34,7 @@ def page(curves: LearningCurves, said: Sequence[str]) -> str:
 <body>
 <h1>{title}</h1>
 <ul>
-{"".join(f"<li>{escape(sentence)}</li>{chr(10)}" for sentence in said)}</ul>
+{"".join(f"<li>{escape(sentence)}</li>{chr(10)}" for sentence in sentences)}</ul>
 {drawing}
 <div class="wide">
 <table>

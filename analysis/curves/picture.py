@@ -1,4 +1,4 @@
-"""Learning curves as a picture: quality above, training time below, against the number of examples."""
+"""Plot of learning curves: quality above, training time below, against the number of examples."""
 
 import math
 from typing import Any
@@ -9,14 +9,14 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullLocator
 
-from ..drawing import label, style_of, written
+from ..drawing import label, render, style_of
 from .crossing import DRAWN
 from .learning_curves import LearningCurves, MethodCurve
 
 
 def picture(curves: LearningCurves, format_: str) -> bytes:
-    """The picture as `png` or `svg`; the same curves give the same bytes."""
-    return written(lambda: _drawn(curves), format_, "".join(method.name for method in curves.methods))
+    """The plot as `png` or `svg`, byte for byte reproducible."""
+    return render(lambda: _drawn(curves), format_, "".join(method.name for method in curves.methods))
 
 
 def _drawn(curves: LearningCurves) -> Figure:
@@ -37,7 +37,7 @@ def _drawn(curves: LearningCurves) -> Figure:
 
 
 def _draw_quality(axes: Axes, method: MethodCurve, curves: LearningCurves, style: dict[str, Any]) -> None:
-    """Means with their spread, the law through them, and beyond the data the law dashed."""
+    """Means with error bars, and the fitted law, dashed where it extrapolates."""
     levels, fit, colour = method.levels, method.fit, style["color"]
     axes.errorbar(levels.examples, curves.scale.values(levels.means), np.nan_to_num(levels.spreads), linestyle="none", capsize=3,
                   markersize=6, **style)
@@ -77,7 +77,7 @@ def _label_time(axes: Axes, shown: list[MethodCurve]) -> None:
 
 
 def _label_examples(axes: Axes, shown: list[MethodCurve]) -> None:
-    """Round numbers in full, on a logarithmic axis."""
+    """Round numbers, written out, on a logarithmic axis."""
     smallest = min((method.levels.examples[0] for method in shown), default=1)
     largest = max((method.levels.largest * (DRAWN if method.fit else 1) for method in shown), default=10)
     axes.set_xscale("log")
@@ -89,7 +89,7 @@ def _label_examples(axes: Axes, shown: list[MethodCurve]) -> None:
 
 
 def _round_sizes(smallest: float, largest: float) -> list[float]:
-    """1, 2 and 5 times powers of ten; over more than three of them only the powers."""
+    """1, 2 and 5 times powers of ten, or only powers of ten if the range is wide."""
     powers = range(math.floor(math.log10(smallest)), math.ceil(math.log10(largest)) + 1)
     digits = (1,) if largest > 2000 * smallest else (1, 2, 5)
     return [digit * 10.0**power for power in powers for digit in digits if smallest / 1.15 <= digit * 10.0**power <= largest * 1.15]

@@ -1,4 +1,4 @@
-"""Which recipes are trained for learning curves, on how many examples, and what their runs say."""
+"""The plan of learning curves: checks of the recipes, training sizes and the metric."""
 
 from collections.abc import Mapping, Sequence
 
@@ -12,11 +12,11 @@ from .points import Scale, scale_of
 
 N_SIZES = 6
 SMALLEST = 20
-"""The fewest examples of the sizes that are chosen by default."""
+"""Lower limit of the default sizes."""
 
 
 def check_methods(recipes: Mapping[str, Recipe]) -> None:
-    """Raises ConfigError for recipes without examples to learn from, and for methods that would not be scored on the same ones."""
+    """Raises ConfigError for recipes without data, and for methods that would not be scored on the same examples."""
     (first, one), *others = recipes.items()
     if isinstance(one.data, SizesData):
         raise ConfigError(f"{first} has sizes instead of data, so there is nothing to train on. Give a recipe with data.")
@@ -28,14 +28,14 @@ def check_methods(recipes: Mapping[str, Recipe]) -> None:
 
 
 def training_sizes(recipe: Recipe, sizes: Sequence[int] = (), shares: Sequence[float] = ()) -> dict[int, Size]:
-    """The numbers of examples to train on, in rising order, as a study takes them; by default all examples, half of them and so on.
+    """The numbers of examples to train on, ascending, in the form that a study takes; by default all examples, half of them and so on.
 
-    All examples are the share 1, so that runs of the plain recipe count. Raises ConfigError for sizes that the training split does not
-    have, and for one long text, which has no examples.
+    All examples are given as the share 1, so that runs of the plain recipe are reused. Raises ConfigError for sizes beyond the training
+    split, and for one long text, which has no examples.
     """
     assert not isinstance(recipe.data, SizesData)
-    whole = recipe.data.model_copy(update={"train_rows": None, "train_share": 1.0})
-    n_examples = count_training_examples(whole, preparation(recipe.task))
+    full_data = recipe.data.model_copy(update={"train_rows": None, "train_share": 1.0})
+    n_examples = count_training_examples(full_data, preparation(recipe.task))
     if n_examples == 1:
         raise ConfigError("The training split is one long text, and learning curves count examples. Use data with one example per row.")
     if sizes and (largest := max(sizes)) > n_examples:
@@ -50,7 +50,7 @@ def _halves(n_examples: int) -> list[int]:
 
 
 def choose_scale(recipe: Recipe, metric: str | None) -> Scale:
-    """The scale of a metric, by default of the one that decides which checkpoint is best. Raises ConfigError for an unknown metric."""
+    """The scale of a metric, by default the one that selects the best checkpoint. Raises ConfigError for an unknown metric."""
     assert recipe.task is not None
     name = metric or recipe.best_metric
     if name not in recipe.task.metrics:

@@ -1,4 +1,4 @@
-"""What a learning curve is made of: one run for each method, number of training examples and seed."""
+"""The points of a learning curve: one run per method, number of training examples and seed."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ CORRELATIONS = ("pearson", "spearman")
 
 
 class Point(NamedTuple):
-    """One run."""
+    """The result of one run."""
 
     examples: int
     seed: int
@@ -23,10 +23,10 @@ class Point(NamedTuple):
 
 
 class Scale(NamedTuple):
-    """How a metric is turned into an error.
+    """How to convert a metric into an error.
 
-    `best` is None where lower is better, and the metric is its own error. `point` is what people call one point; None for a loss or a
-    perplexity, which has none.
+    The error is `best` minus the metric; `best` is None if lower is better, and the error is then the metric itself. `point` is the size
+    of one point; None for a loss or perplexity, which are not measured in points.
     """
 
     metric: str
@@ -37,12 +37,12 @@ class Scale(NamedTuple):
         return values if self.best is None else self.best - values
 
     def values(self, errors: FloatArray) -> FloatArray:
-        """The other way round, which is the same sum; no share or score is below 0, where a fitted curve may go."""
+        """The metric for these errors (the same formula), clipped at 0, since a fitted curve may go below."""
         values = self.errors(errors)
         return values if self.best is None or self.metric in CORRELATIONS else np.maximum(values, 0)
 
     def step(self, error: float) -> float:
-        """An improvement that is worth asking for: one point, or about 5 % of a metric without points, rounded to one digit."""
+        """A worthwhile improvement: one point, or about 5 % of the error for a metric without points, rounded to one digit."""
         return float(f"{error / 20:.0e}") if self.point is None else self.point
 
 
@@ -56,7 +56,7 @@ def scale_of(metric: str, lower_is_better: bool) -> Scale:
 
 @dataclass(frozen=True)
 class Levels:
-    """The errors of one method at m sizes, in rising order; all arrays are (m,) but `errors` and `places`, which have one entry per run."""
+    """The errors of one method at m ascending sizes. Arrays are (m,); `errors` and `places` (indices of sizes) have one entry per run."""
 
     examples: FloatArray
     runs: IntArray
@@ -78,9 +78,9 @@ class Levels:
 
 
 def levels_of(points: Sequence[Point], scale: Scale) -> Levels:
-    """Gather the runs of one method by size; those without a finite value are left out and counted.
+    """Group the runs of one method by size; runs without a finite value are left out and counted.
 
-    Of the seconds it is the median, since the first run may load libraries.
+    Seconds are medians, since the first run may load libraries.
     """
     kept = [point for point in points if np.isfinite(point.value)]
     sizes, places, runs = np.unique([point.examples for point in kept], return_inverse=True, return_counts=True)
@@ -91,7 +91,7 @@ def levels_of(points: Sequence[Point], scale: Scale) -> Levels:
 
 
 def _exact_where_equal(means: FloatArray, errors: FloatArray, places: IntArray) -> FloatArray:
-    """The mean of equal values is that value, to the last digit, so that runs without chance have a spread of exactly 0."""
+    """Make the mean of equal values exactly that value, so that deterministic runs have a spread of exactly 0."""
     low, high = np.full(len(means), np.inf), np.full(len(means), -np.inf)
     np.minimum.at(low, places, errors)
     np.maximum.at(high, places, errors)

@@ -1,10 +1,10 @@
 """The inverse power law of a learning curve, e(n) = a + b n^-c, with a >= 0, b >= 0 and c > 0.
 
-`a` is the error that no number of examples takes away, and `c` says how fast the rest vanishes: twice the examples leave 2^-c of it.
-Of the shapes that fit learning curves, this is the one in most use (Hestness et al. 2017; Viering and Loog 2023, section 4).
+`a` is the irreducible error, and `c` the rate at which the rest vanishes: doubling the examples multiplies it by 2^-c.
+This is the most widely used model of learning curves (Hestness et al. 2017; Viering and Loog 2023, section 4).
 
-For a given c the least squares are a straight line in n^-c, so that the fit is a search in one dimension (variable projection: Golub and
-Pereyra 1973), done for thousands of resampled curves at once. The size of n is counted in units of the largest one.
+For a given c, least squares is linear regression on n^-c, so the fit is a one-dimensional search over c (variable projection: Golub and
+Pereyra 1973), vectorised over thousands of resampled curves. n is measured in units of the largest size.
 """
 
 from dataclasses import dataclass
@@ -17,14 +17,14 @@ from .noise import Noise
 from .points import Levels
 
 EXPONENTS = (0.02, 4.0)
-"""Slower than the first is as good as flat, faster than the second as good as at once."""
+"""Range of c: below it a curve is practically flat, above it the error vanishes practically at once."""
 DRAWS = 2_000
 PARAMETERS = 3
 UNLIKELY = 0.05
 
 
 class PowerLaw(NamedTuple):
-    """k laws: each field is (k,)."""
+    """k power laws; each field is (k,)."""
 
     floor: FloatArray
     factor: FloatArray
@@ -35,7 +35,7 @@ class PowerLaw(NamedTuple):
         return self.floor[:, None] + self.factor[:, None] * np.asarray(examples) ** -self.exponent[:, None]
 
     def examples(self, errors: FloatArray) -> FloatArray:
-        """(k,) sizes at which each law has the error (k,); infinity where it never gets there."""
+        """(k,) sizes at which each law has the error (k,); infinity if it is never reached."""
         left = errors - self.floor
         with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
             reached = np.exp(np.log(self.factor / left) / self.exponent)
@@ -43,7 +43,7 @@ class PowerLaw(NamedTuple):
 
 
 class Estimate(NamedTuple):
-    """A value with the ends of its 95 % interval; each may be infinite."""
+    """A value with its 95 % interval; each number may be infinite."""
 
     value: float
     low: float
@@ -52,32 +52,32 @@ class Estimate(NamedTuple):
 
 @dataclass(frozen=True)
 class Fit:
-    """The law of a method (k = 1), and those of its resamples."""
+    """The law of a method (k = 1), and the laws of its resamples."""
 
     law: PowerLaw
     draws: PowerLaw
     misfit: float
-    """How far the sizes lie off the law, beside how far the law falls over them (root mean square over range)."""
+    """Root mean square deviation of the means from the law, relative to the law's fall over the sizes."""
     misfit_p: float
-    """The p that seeds alone put the sizes so far off it; 0 where seeds tell nothing."""
+    """The p-value of a misfit this large from seeds alone; 0 if the noise is not estimated from seeds."""
 
     def errors(self, examples: FloatArray) -> FloatArray:
         return self.law.errors(examples)[0]
 
     def band(self, examples: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """The ends of the 95 % interval at each size."""
+        """The 95 % interval at each size: (low, high)."""
         low, high = np.percentile(self.draws.errors(examples), [2.5, 97.5], axis=0)
         return low, high
 
 
 def estimate(value: FloatArray, draws: FloatArray) -> Estimate:
-    """A value and the percentile interval of its resamples (Efron and Tibshirani 1993, chapter 13); infinite ones count too."""
+    """A value with the percentile interval of its resamples (Efron and Tibshirani 1993, chapter 13), infinite values included."""
     low, high = np.quantile(draws, [0.025, 0.975], method="inverted_cdf").tolist()
     return Estimate(float(value[0]), low, high)
 
 
 def fit_power_laws(examples: FloatArray, errors: FloatArray, weights: FloatArray) -> PowerLaw:
-    """The law of each row of errors (k, m) at the sizes (m,) by least squares with weights (m,)."""
+    """Fit a law to each row of errors (k, m) at the sizes (m,), by least squares with weights (m,)."""
     largest = examples[-1]
     relative, weights = np.log(examples / largest), weights / weights.sum()
     low, high = (np.full(len(errors), np.log(end)) for end in EXPONENTS)
@@ -94,7 +94,7 @@ def fit_power_laws(examples: FloatArray, errors: FloatArray, weights: FloatArray
 
 
 def _lines(x: FloatArray, errors: FloatArray, weights: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """(k, g) each: the weighted squares, a and b of the best a + b x with a, b >= 0, for x (k, g, m) and errors (k, m)."""
+    """(k, g) each: weighted squared error, a and b of the least-squares line a + b x with a, b >= 0, for x (k, g, m) and errors (k, m)."""
     y, mean_x, mean_y = errors[:, None, :], x @ weights, (errors @ weights)[:, None]
     centred = x - mean_x[:, :, None]
     factor = np.maximum((centred * y) @ weights / (centred**2 @ weights), 0)
@@ -107,10 +107,10 @@ def _lines(x: FloatArray, errors: FloatArray, weights: FloatArray) -> tuple[Floa
 def fit_levels(levels: Levels, noise: Noise, draws: int = DRAWS, seed: int = 0) -> Fit:
     """Fit a method's law with weights k_i / σ_i², and resample it.
 
-    Each resample adds to the law at each size the mean of as many residuals as it has runs. They are drawn from those of all sizes in units
-    of σ_i (from the size's mean or, where seeds tell nothing, from the law), and widened to the variance that the law leaves. With N runs
-    that has N - 3 degrees of freedom, and residuals are longer by Student's quantile over the normal one too, or few runs would give
-    intervals that are too short (Hesterberg 2015).
+    Each resample adds to the law, at each size with k runs, the mean of k residuals. They are drawn from the residuals of all sizes in
+    units of σ_i (around the size's mean or, if the noise does not come from seeds, around the law), and scaled to the residual variance of
+    the fit. With N runs it has N - 3 degrees of freedom, so residuals are also scaled by the ratio of Student's quantile to the normal one;
+    otherwise few runs would give intervals that are too short (Hesterberg 2015).
     """
     from scipy.special import stdtrit
 
@@ -132,14 +132,14 @@ def fit_levels(levels: Levels, noise: Noise, draws: int = DRAWS, seed: int = 0) 
 
 
 def _misfit_p(ratio: float, left: int, noise: Noise) -> float:
-    """F test of lack of fit: what sizes lie off the law, over what runs of one size lie apart (Draper and Smith 1998)."""
+    """F-test of lack of fit: variance around the law over variance within sizes (Draper and Smith 1998)."""
     from scipy.special import fdtrc
 
     return float(fdtrc(left, noise.degrees, ratio)) if noise.from_seeds else 0.0
 
 
 def _pool(within: FloatArray, levels: Levels, off: FloatArray) -> FloatArray:
-    """Residuals with mean square 1."""
+    """Pooled residuals, scaled to mean square 1."""
     repeated = levels.runs[levels.places] > 1
     pool = (within * np.sqrt(levels.runs / np.maximum(levels.runs - 1, 1))[levels.places])[repeated] if len(within) else off
     size = float(np.sqrt(np.mean(pool**2)))

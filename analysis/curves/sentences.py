@@ -1,10 +1,10 @@
-"""What the curves say, in sentences."""
+"""Learning curves summarised in sentences."""
 
 from collections.abc import Iterator
 from math import floor, isfinite, isinf, log10
 
 from ...terminal import figure
-from .behaviour import FEWEST
+from .behaviour import MIN_SIZES
 from .crossing import DRAWN, Crossing
 from .learning_curves import LearningCurves, MethodCurve
 from .points import Scale
@@ -19,24 +19,24 @@ GROWTH = (
     (float("inf"), "grows faster than the square of the number of examples"),
 )
 ENDLESS = 100
-"""The end of an interval that is so many times the data is no figure."""
+"""The upper end of an interval beyond this multiple of the largest size is not reported."""
 
 
 def sentences(curves: LearningCurves, label_price: float | None = None) -> list[str]:
-    """One fact each: of every method, then of every crossing."""
-    said = [sentence for method in curves.methods for sentence in about_method(method, curves.scale, label_price)]
-    said += [about_crossing(ahead, behind, found, curves.largest) for ahead, behind, found in curves.crossings]
+    """Sentences about each method, then about each crossing, one fact per sentence."""
+    lines = [sentence for method in curves.methods for sentence in about_method(method, curves.scale, label_price)]
+    lines += [about_crossing(ahead, behind, where, curves.largest) for ahead, behind, where in curves.crossings]
     fitted = [method for method in curves.methods if method.fit]
     if len(fitted) > 1 and not curves.crossings:
-        said.append(f"No two curves cross between {curves.smallest:,.0f} and {DRAWN * curves.largest:,.0f} examples.")
-    return said
+        lines.append(f"No two curves cross between {curves.smallest:,.0f} and {DRAWN * curves.largest:,.0f} examples.")
+    return lines
 
 
 def about_method(method: MethodCurve, scale: Scale, label_price: float | None = None) -> Iterator[str]:
-    """What more examples would bring, or why nothing can be said; and what they would take in time."""
+    """The gain from more examples, or why none can be estimated, and how training time grows."""
     if method.levels.left_out:
-        runs, have = ("run is", "has") if method.levels.left_out == 1 else ("runs are", "have")
-        yield f"{method.name}: {method.levels.left_out} {runs} left out, which {have} no finite {scale.metric}."
+        runs, are = ("run", "is") if method.levels.left_out == 1 else ("runs", "are")
+        yield f"{method.name}: {method.levels.left_out} {runs} without a finite {scale.metric} {are} left out."
     if method.trouble is not None:
         yield f"{method.name}: {_trouble(method, scale)}"
     else:
@@ -46,9 +46,9 @@ def about_method(method: MethodCurve, scale: Scale, label_price: float | None = 
         yield f"{method.name}: training time {_growth(method.time_exponent)} (exponent {method.time_exponent:.2f})."
 
 
-def about_crossing(ahead: str, behind: str, found: Crossing, largest: float) -> str:
+def about_crossing(ahead: str, behind: str, crossing: Crossing, largest: float) -> str:
     """Where one method overtakes another."""
-    at = found.examples
+    at = crossing.examples
     if at.low == 0 and isinf(at.high):
         return f"{ahead} and {behind} are too close to tell where they cross, or which is ahead."
     interval = _interval(at, largest, "at any size" if at.low == 0 else None)
@@ -66,7 +66,7 @@ def _trouble(method: MethodCurve, scale: Scale) -> str:
         case "few_sizes":
             n_sizes = len(method.levels.examples)
             are = "1 size of training data is" if n_sizes == 1 else f"{n_sizes} sizes of training data are"
-            return f"{are} too few for a curve, which needs {FEWEST}; five to eight are better."
+            return f"{are} too few for a curve, which needs {MIN_SIZES}; five to eight are better."
         case "rises":
             return (f"the {scale.metric} {what} between {first:,.0f} and {last:,.0f} examples, by {_amount(amount, scale)}, which is more "
                     "than chance. The curve is not well-behaved, and nothing is fitted.")
@@ -112,7 +112,7 @@ def _twice(method: MethodCurve, scale: Scale) -> str:
 
 
 def _growth(exponent: float) -> str:
-    return next(words for end, words in GROWTH if exponent < end)
+    return next(description for end, description in GROWTH if exponent < end)
 
 
 def _step(step: float, scale: Scale) -> str:
@@ -124,7 +124,7 @@ def _better(scale: Scale) -> str:
 
 
 def _amount(error: float, scale: Scale, unit: bool = True) -> str:
-    """A difference in points, such as `1.3 points`; in the metric itself where it has none."""
+    """A difference in points, such as `1.3 points`, or in the metric itself if it has no points."""
     if scale.point is None:
         return f"{error:.2g}"
     points = f"{error / scale.point:.1f}"
@@ -136,7 +136,7 @@ def _value(error: float, scale: Scale) -> float:
 
 
 def _how_far(examples: float, largest: float) -> str:
-    """A warning past twice the data."""
+    """A warning beyond twice the largest size."""
     return f" (an extrapolation to {examples / largest:.1f} times your data)" if examples > 2 * largest else ""
 
 
@@ -152,7 +152,7 @@ def _money(examples: Estimate, largest: float, price: float) -> str:
 
 
 def count(number: float) -> str:
-    """An estimated number of examples with the two digits that count, such as 5,200."""
+    """An estimated number of examples, rounded to two significant digits, such as 5,200."""
     if not isfinite(number) or number <= 0:
         return f"{number:,.0f}"
     if number < 10:

@@ -1,4 +1,4 @@
-"""Learning curves in figures: for people, as CSV and as JSON."""
+"""Learning curves as a table, CSV and JSON."""
 
 import csv
 import io
@@ -30,15 +30,15 @@ def _shown(value: float | None) -> str:
 
 
 def as_csv(curves: LearningCurves) -> str:
-    written = io.StringIO()
-    writer = csv.DictWriter(written, KEYS, lineterminator="\n")
+    file = io.StringIO()
+    writer = csv.DictWriter(file, KEYS, lineterminator="\n")
     writer.writeheader()
     writer.writerows(records(curves))
-    return written.getvalue()
+    return file.getvalue()
 
 
 def records(curves: LearningCurves) -> Iterator[dict[str, Any]]:
-    """One for each method and size; None where there is no spread or no curve."""
+    """One record per method and size; the spread and the curve may be None."""
     for method in curves.methods:
         yield from ({"method": method.name, **level} for level in _levels(method, curves))
 
@@ -56,15 +56,15 @@ def _levels(method: MethodCurve, curves: LearningCurves) -> Iterator[dict[str, A
                "curve": curve, "low": low, "high": high}
 
 
-def as_json(curves: LearningCurves, said: list[str]) -> dict[str, Any]:
-    """All that is known; infinite figures are null."""
+def as_json(curves: LearningCurves, sentences: list[str]) -> dict[str, Any]:
+    """All results; infinite figures are null."""
     return {
         "metric": curves.scale.metric,
         "split": curves.split,
         "methods": [_method_as_json(method, curves) for method in curves.methods],
-        "crossings": [{"ahead": ahead, "behind": behind, "examples": _estimate(found.examples)}
-                      for ahead, behind, found in curves.crossings],
-        "sentences": said,
+        "crossings": [{"ahead": ahead, "behind": behind, "examples": _estimate(crossing.examples)}
+                      for ahead, behind, crossing in curves.crossings],
+        "sentences": sentences,
     }
 
 

@@ -1,4 +1,4 @@
-"""Whether a difference is too small to matter: within a margin that the reader sets."""
+"""Equivalence tests: whether a difference is too small to matter, within a margin that the user sets."""
 
 from typing import NamedTuple
 
@@ -6,7 +6,7 @@ from .student import Difference
 
 
 class Shares(NamedTuple):
-    """How likely the first system is better by more than the margin, the same in practice, and worse by more than the margin."""
+    """Probabilities that the first system is better by more than the margin, equivalent in practice, and worse by more than it."""
 
     better: float
     same: float
@@ -14,10 +14,10 @@ class Shares(NamedTuple):
 
 
 def equivalence_p(difference: Difference, margin: float) -> float:
-    """The p of two one-sided tests (Schuirmann 1987): small where the difference lies within ± margin.
+    """The p of two one-sided tests (Schuirmann 1987): small if the difference lies within ± margin.
 
-    The larger of the p that it is -margin or less and the p that it is margin or more. That two systems are called no different shows
-    nothing of the kind.
+    The larger p-value of the two tests, against `-margin or less` and against `margin or more`. Failing to find a difference does not show
+    equivalence.
     """
     return max(difference.below(-margin), difference.beyond(margin))
 
@@ -25,7 +25,7 @@ def equivalence_p(difference: Difference, margin: float) -> float:
 def practical_shares(difference: Difference, margin: float) -> Shares:
     """The t distribution of the difference, cut at ± margin: the region of practical equivalence (Corani and Benavoli 2015).
 
-    It is the posterior of a difference of which nothing is known beforehand.
+    It is the posterior of the difference under an uninformative prior.
     """
     better, worse = difference.beyond(margin), difference.below(-margin)
     return Shares(better, max(1 - better - worse, 0.0), worse)

@@ -1,4 +1,4 @@
-"""Many comparisons at once: p values that allow for their number, and systems that cannot be told apart as letters."""
+"""Multiple comparisons: adjusted p-values, and the compact letter display of systems that do not differ."""
 
 from string import ascii_letters
 
@@ -9,9 +9,9 @@ from ...datasets.arrays import FloatArray
 
 
 def holm(p_values: npt.ArrayLike) -> FloatArray:
-    """(m,) p values adjusted by Holm (1979): any of m true hypotheses is rejected at level α with probability at most α.
+    """(m,) p-values adjusted by Holm (1979): the probability of rejecting any true hypothesis at level α is at most α.
 
-    In rising order the i-th becomes the largest of (m - j + 1) p_j over j <= i, at most 1.
+    In ascending order, the i-th becomes the maximum of (m - j + 1) p_j over j <= i, at most 1.
     """
     p = np.asarray(p_values, dtype=np.float64)
     order = np.argsort(p, kind="stable")
@@ -21,7 +21,7 @@ def holm(p_values: npt.ArrayLike) -> FloatArray:
 
 
 def letters(different: npt.ArrayLike) -> list[str]:
-    """For each of m systems its letters, from verdicts (m, m): two share a letter exactly where they are not called different.
+    """The letters of each of m systems, from verdicts (m, m): two systems share a letter if and only if they are not called different.
 
     The compact letter display of Piepho (2004), with `a` for the group of the first system: pass the best first.
     """
@@ -31,7 +31,7 @@ def letters(different: npt.ArrayLike) -> list[str]:
 
 
 def _groups(different: npt.NDArray[np.bool_]) -> list[list[int]]:
-    """Groups without a difference inside, each as large as can be, until every pair without a difference is in one."""
+    """Maximal groups without a difference inside, until they cover every pair without a difference."""
     alike = ~(different | different.T)
     np.fill_diagonal(alike, True)
     together, groups = np.zeros_like(alike), []

@@ -1,33 +1,33 @@
-"""Which of two methods is better, where each was trained with several seeds and all runs were tested on the same rows.
+"""Which of two methods is better, given runs of each with several seeds, all tested on the same rows.
 
-A row's score in a run of method a is taken as μ_a + row + (row, a) + seed + (row, seed), each part drawn independently: another test set
-and other seeds would give other figures. With n rows and k_a and k_b runs, the variance of the difference of means is
+A row's score in a run of method a is modelled as μ_a + row + (row, a) + seed + (row, seed), with independent random terms: another test
+set and other seeds would give other scores. With n rows and k_a and k_b runs, the variance of the difference of means is
 
     V = σ²_rows/n + σ²_a/k_a + σ²_b/k_b + ρ²_a/(n k_a) + ρ²_b/(n k_b)
 
-where σ²_rows is the variance over rows of the true difference (what both methods find hard drops out), σ²_a that of the seed, and ρ²_a that
-of (row, seed). Three mean squares estimate them:
+where σ²_rows is the variance over rows of the true difference (what is hard for both methods cancels), σ²_a that of the seed, and ρ²_a that
+of (row, seed). They are estimated from three mean squares:
 
     S_rows, the variance over rows of the difference of the rows' means over seeds: E S_rows = σ²_rows + ρ²_a/k_a + ρ²_b/k_b
     S_a, the variance over seeds of the means over rows:                            E S_a = σ²_a + ρ²_a/n
-    R_a, the residual mean square of the layout seed x row:                         E R_a = ρ²_a
+    R_a, the residual mean square of the seed x row table:                          E R_a = ρ²_a
 
-so that without bias σ²_rows = S_rows - R_a/k_a - R_b/k_b, which below 0 counts as 0, and
+so σ²_rows = S_rows - R_a/k_a - R_b/k_b is unbiased (and set to 0 if negative), and
 
     V = σ²_rows/n + S_a/k_a + S_b/k_b
 
 (Two-way layouts with random rows and columns: Searle, Casella and McCulloch 1992, chapter 4.) S_a can be near 0 by
-chance, and is 0 where runs get the same number of rows right. V is therefore taken as at least half of (R_a/k_a + R_b/k_b)/n, the part of
-it that is there even if seeds make no run better and no row favours a method.
+chance, and is 0 if the runs get the same number of rows right. V is therefore at least half of (R_a/k_a + R_b/k_b)/n, the part that remains
+even if no seed makes a run better and no row favours a method.
 
 The degrees of freedom are Satterthwaite's (1946), V² / (Σ part² / its degrees of freedom), from the parts S_rows/n with n - 1, S_a/k_a with
-k_a - 1 and S_b/k_b with k_b - 1, and no fewer than those of the part that has the fewest. A mean square of few runs is more often too low
-than too high, and would pass for a small part of V that hardly matters. The degrees of freedom, not V, are therefore computed with
+k_a - 1 and S_b/k_b with k_b - 1, and at least the smallest of these. A mean square of few runs is more often too low than
+too high, and would then look like a negligible part of V. The degrees of freedom, but not V, are therefore computed with
 S_a (k_a - 1) / χ², where χ² is the median of that distribution with k_a - 1 degrees of freedom: the median-unbiased estimate (Brown 1947).
-It is 2.2 S_a for two runs, 1.4 for three and 1.2 for five. Where only one method has several runs, no other seeds make up for a low S_a,
+It is 2.2 S_a for two runs, 1.4 for three and 1.2 for five. If only one method has several runs, no other seeds compensate for a low S_a,
 and χ² is the 0.3 quantile: 6.7 S_a for two runs, 2.8 for three and 1.8 for five.
 
-With one run each this is the paired t-test, and with rows that are all alike and as many runs a side Welch's t-test of the runs.
+With one run each this is the paired t-test; with identical rows and the same number of runs on each side, Welch's t-test of the runs.
 """
 
 from typing import NamedTuple
@@ -38,13 +38,13 @@ from ...datasets.arrays import FloatArray
 from .student import Difference
 
 NEARLY = 1e-12
-"""Differences and errors this small beside the scores are rounding."""
+"""Differences and errors below this share of the scores are rounding."""
 ALONE = 0.3
-"""The quantile of χ² for the seeds of the only method that has several runs."""
+"""The quantile of χ² if only one method has several runs."""
 
 
 class Verdict(NamedTuple):
-    """The difference a - b, and the shares of its variance that come from the seeds and from the rows; both 0 without any variance."""
+    """The difference a - b, and the shares of its variance that come from the seeds and from the rows; both 0 if there is no variance."""
 
     difference: Difference
     seed_share: float
@@ -52,9 +52,9 @@ class Verdict(NamedTuple):
 
 
 def compare_methods(scores_a: FloatArray, scores_b: FloatArray) -> Verdict:
-    """From the scores (runs of a, rows) and (runs of b, rows); for a metric that is no mean, the `influences` of each run.
+    """From the scores (runs of a, rows) and (runs of b, rows); for a metric that is not a mean, pass the `influences` of each run.
 
-    A method with one run counts as one without chance. If it has chance, its part is not known, and the verdict is on that run.
+    A method with one run is treated as deterministic. If it is not, its variance over seeds is unknown, and the verdict is on that run.
     `benchmarks/error_rates.py` measures how often equal methods are called different.
     """
     a, b = np.atleast_2d(np.asarray(scores_a, dtype=np.float64)), np.atleast_2d(np.asarray(scores_b, dtype=np.float64))
@@ -73,7 +73,7 @@ def compare_methods(scores_a: FloatArray, scores_b: FloatArray) -> Verdict:
 
 
 class _Seeds(NamedTuple):
-    """Of one method: S_a/k_a, what of it comes from single rows, R_a/(n k_a), and the degrees of freedom k_a - 1."""
+    """For one method: S_a/k_a, its residual part R_a/(n k_a), and the degrees of freedom k_a - 1."""
 
     whole: float
     residual: float
@@ -89,14 +89,14 @@ def _seeds(scores: FloatArray) -> _Seeds:
 
 
 def _degrees_of_freedom(variance: float, of_rows: float, n_rows: int, seeds: list[_Seeds]) -> float:
-    """Satterthwaite's, with the parts of the seeds raised to estimates that are not more often too low than too high."""
-    chance = 0.5 if len(seeds) > 1 else ALONE
-    raised = [part.whole * part.degrees / _chi_square(chance, part.degrees) for part in seeds]
-    certain = variance - sum(part.whole for part in seeds)
-    total = certain + sum(raised)
-    varying = [(max(of_rows, certain), n_rows - 1), *((part, seed.degrees) for part, seed in zip(raised, seeds, strict=True))]
-    spread = sum((part / total) ** 2 / degrees for part, degrees in varying)
-    return max(1 / spread, float(min(degrees for _, degrees in varying)))
+    """Satterthwaite's degrees of freedom, with upward-corrected variances over seeds, as described above."""
+    share = 0.5 if len(seeds) > 1 else ALONE
+    raised = [part.whole * part.degrees / _chi_square(share, part.degrees) for part in seeds]
+    from_rows = variance - sum(part.whole for part in seeds)
+    total = from_rows + sum(raised)
+    parts = [(max(of_rows, from_rows), n_rows - 1), *((part, seed.degrees) for part, seed in zip(raised, seeds, strict=True))]
+    spread = sum((part / total) ** 2 / degrees for part, degrees in parts)
+    return max(1 / spread, float(min(degrees for _, degrees in parts)))
 
 
 def _chi_square(share: float, degrees: int) -> float:

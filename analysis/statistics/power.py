@@ -1,30 +1,29 @@
-"""What a paired test of two accuracies can show: the smallest difference for a number of rows, and the rows for a difference.
+"""Power of a paired test of two accuracies: the smallest detectable difference for a number of rows, and the rows for a difference.
 
-With ψ the share of rows where exactly one of the two systems is right, McNemar's test shows a difference d of their accuracies with the
+With ψ the share of rows where exactly one of the two systems is right, McNemar's test detects a difference d of their accuracies with the
 chosen power on n = (z_α √ψ + z_β √(ψ - d²))² / d² + 1/|d| rows, z_α being the normal quantile of 1 - α/2 and z_β that of the power. The
-first part is Connor's (1987) for the normal approximation. The exact test rejects at whole numbers only and needs more: moving the count of
-rows by one, as the correction for continuity does, adds about 2/|d|, of which half is enough. `benchmarks/error_rates.py --table power`
-measures a power of 79 to 80 % for 80 %, where 77 to 79 % were without; where one system is right on nearly all rows of the disagreement it
-is higher.
+first term is Connor's (1987) normal approximation. The exact test is discrete and needs more rows: the continuity correction, which shifts
+the count by one, would add about 2/|d|; half of that is enough. `benchmarks/error_rates.py --table power` measures a power of 79 to 80 %
+for a nominal 80 %, and 77 to 79 % without the second term; it is higher if one system is right on nearly all rows where they disagree.
 """
 
 from math import ceil, inf, sqrt
 from statistics import NormalDist
 
 HALVINGS = 60
-"""Until the smallest difference is known to the last digit."""
+"""Bisection steps, enough for full precision."""
 
 
 def rows_needed(disagreement: float, difference: float, power: float = 0.8, alpha: float = 0.05) -> float:
-    """The rows that show a difference of accuracy; infinity for none. Systems that differ by d disagree on at least a share d of rows."""
+    """Rows needed to detect a difference of accuracy; infinity for 0. Systems that differ by d disagree on at least a share d of rows."""
     gap = abs(difference)
     return ceil(_rows(max(disagreement, gap), gap, power, alpha)) if gap else inf
 
 
 def smallest_difference(disagreement: float, n: int, power: float = 0.8, alpha: float = 0.05) -> float:
-    """The smallest difference of accuracy that n rows show, the formula solved for d.
+    """The smallest difference of accuracy that n rows can detect, by solving the formula for d.
 
-    Infinity where even a system that is right on every row of the disagreement would not be called better, as where there is none.
+    Infinity if even a system that is right on every row where they disagree would not be called better, or if they never disagree.
     """
     if disagreement == 0 or _rows(disagreement, disagreement, power, alpha) > n:
         return inf

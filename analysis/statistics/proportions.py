@@ -1,4 +1,4 @@
-"""Shares of rows, such as accuracy: the interval of one, the interval of the difference of two on the same rows, and whether it is real."""
+"""Proportions of rows, such as accuracy: intervals, and the interval and test of a difference of two on the same rows."""
 
 from math import sqrt
 from statistics import NormalDist
@@ -7,11 +7,11 @@ from typing import NamedTuple, Self
 import numpy as np
 import numpy.typing as npt
 
-MANY_THROWS = 5_000
+MAX_EXACT_THROWS = 5_000
 
 
 class PairedCounts(NamedTuple):
-    """How many rows both systems get right, only a, only b, and neither."""
+    """Numbers of rows that both systems, only a, only b, and neither get right."""
 
     both: int
     only_a: int
@@ -20,16 +20,16 @@ class PairedCounts(NamedTuple):
 
     @classmethod
     def of(cls, right_a: npt.ArrayLike, right_b: npt.ArrayLike) -> Self:
-        """From (rows,) for each system: whether it is right."""
+        """From (rows,) booleans for each system: whether it is right."""
         a, b = np.asarray(right_a, dtype=bool), np.asarray(right_b, dtype=bool)
         return cls(*(int(np.count_nonzero(rows)) for rows in (a & b, a & ~b, ~a & b, ~a & ~b)))
 
 
 def wilson_interval(successes: float, n: float, confidence: float = 0.95) -> tuple[float, float]:
-    """The score interval of a share p = successes / n (Wilson 1927); from 0 to 1 where there are no rows.
+    """The score interval of a share p = successes / n (Wilson 1927); from 0 to 1 if there are no rows.
 
     With z the normal quantile: (p + z²/2n ± z √(p (1 - p)/n + z²/4n²)) / (1 + z²/n). Unlike p ± z √(p (1 - p)/n) it keeps its
-    confidence for small n and for shares near 0 and 1 (Brown, Cai and DasGupta 2001).
+    coverage for small n and for shares near 0 and 1 (Brown, Cai and DasGupta 2001).
     """
     if n == 0:
         return 0.0, 1.0
@@ -56,17 +56,17 @@ def newcombe_interval(counts: PairedCounts, confidence: float = 0.95) -> tuple[f
 
 
 def mcnemar_p(counts: PairedCounts) -> float:
-    """The exact p of McNemar's test that two systems are right equally often on the same rows; 1 where they never disagree.
+    """The exact p of McNemar's test that two systems are right equally often on the same rows; 1 if they never disagree.
 
-    Twice the chance of at most min(only_a, only_b) heads in only_a + only_b throws of a fair coin (McNemar 1947; Dietterich 1998).
+    Twice the probability of at most min(only_a, only_b) heads in only_a + only_b throws of a fair coin (McNemar 1947; Dietterich 1998).
     """
     fewer, disagreements = min(counts.only_a, counts.only_b), counts.only_a + counts.only_b
     return min(1.0, 2 * _at_most_heads(fewer, disagreements))
 
 
 def _at_most_heads(heads: int, throws: int) -> float:
-    """The chance of at most so many heads. Whole numbers are exact, and quicker than loading scipy, up to some thousand throws."""
-    if throws > MANY_THROWS:
+    """The probability of at most `heads` heads. Up to some thousand throws, integers are exact and faster than loading scipy."""
+    if throws > MAX_EXACT_THROWS:
         from scipy.special import bdtr
 
         return float(bdtr(heads, throws, 0.5))
@@ -82,7 +82,7 @@ def _joined(own: float, other: float, phi: float) -> float:
 
 
 def _correlation(counts: PairedCounts) -> float:
-    """φ with the continuity correction of method 10, which moves a positive one towards 0; 0 where a margin is empty."""
+    """φ with the continuity correction of method 10, which shrinks positive values towards 0; 0 if a margin is empty."""
     both, only_a, only_b, neither = counts
     margins = (both + only_a) * (only_b + neither) * (both + only_b) * (only_a + neither)
     covariance = both * neither - only_a * only_b

@@ -1,10 +1,10 @@
-"""An estimated difference with its standard error, and what Student's t says about it."""
+"""An estimated difference with its standard error: p-values and intervals by Student's t."""
 
 from typing import NamedTuple
 
 
 class Difference(NamedTuple):
-    """Standard error 0: nothing varies. Infinite: nothing is known of how much it varies, as from one row."""
+    """An estimate with its standard error: 0 if nothing varies, infinite if the variance is unknown, as with a single row."""
 
     value: float
     standard_error: float
@@ -13,7 +13,7 @@ class Difference(NamedTuple):
     def p(self) -> float:
         """The two-sided p that the difference is 0.
 
-        Where nothing varies there is no t, and p is the least that exchanging the signs of the rows can give: 2^(1 - n) for n rows.
+        If nothing varies, t is undefined, and p is the smallest that a sign-flip test of n rows can give: 2^(1 - n).
         """
         if self.standard_error == 0:
             return 0.5**self.degrees_of_freedom if self.value else 1.0
@@ -25,23 +25,23 @@ class Difference(NamedTuple):
         return self.value - half, self.value + half
 
     def below(self, limit: float) -> float:
-        """The p, one-sided, that the difference is `limit` or less: Student's t at (limit - value) / standard error."""
+        """The one-sided p that the difference is `limit` or less: Student's t at (limit - value) / standard error."""
         return _student(limit - self.value, self.standard_error, self.degrees_of_freedom)
 
     def beyond(self, limit: float) -> float:
-        """The p, one-sided, that the difference is `limit` or more."""
+        """The one-sided p that the difference is `limit` or more."""
         return _student(self.value - limit, self.standard_error, self.degrees_of_freedom)
 
 
 def quantile(share: float, degrees_of_freedom: float) -> float:
-    """The value of Student's t that this share of values lies below."""
+    """The quantile of Student's t below which this share of values lies."""
     from scipy.special import stdtrit
 
     return float(stdtrit(degrees_of_freedom, share))
 
 
 def _student(distance: float, standard_error: float, degrees_of_freedom: float) -> float:
-    """The distribution function of t at distance / standard error; without an error a step, with 1/2 at 0."""
+    """The distribution function of t at distance / standard error; a step function if the error is 0, with 1/2 at 0."""
     from scipy.special import stdtr
 
     if standard_error == 0:

@@ -1,4 +1,4 @@
-"""Which model: the union of all classes that the `model:` section of a recipe may have. `model_base.py` explains what each states."""
+"""The `model:` section of a recipe: the union of all model classes. `model_base.py` explains their class attributes."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any, get_args
@@ -75,6 +75,6 @@ ModelConfig = Annotated[
 
 
 def differs_by_seed(model: Mapping[str, Any]) -> bool:
-    """Whether another seed gives another model of this section `model:`; so too one of a type that this version does not know."""
+    """Whether another seed gives another model for this `model:` section; True for a type that this version does not know."""
     classes = get_args(get_args(ModelConfig)[0])
     return next((each.differs_by_seed(model) for each in classes if model["type"] in get_args(each.model_fields["type"].annotation)), True)

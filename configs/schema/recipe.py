@@ -1,4 +1,4 @@
-"""The recipe: every section of it, and the checks that concern more than one."""
+"""The recipe with all its sections, and the checks across sections."""
 
 from collections.abc import Iterator
 
@@ -13,9 +13,9 @@ from .tasks.classification import ClassificationConfig
 from .tokenizer import NgramTokenizer, TokenizerConfig
 from .training import TrainingConfig
 
-STREAMS = ("is for what never needs all texts at once: `task.type: classification`, `tokenizer: {type: ngrams, hash_bits: 20}` without "
-           "latent dimensions, and `model.type` sgd, perceptron or naive_bayes (not `gaussian`). Every other model, such as linear_svm, "
-           "kernel_svm or knn, is fitted to all of them; use one of these three, or leave data.on_disk out")
+STREAMS = ("works only if training never needs all texts at once: `task.type: classification`, `tokenizer: {type: ngrams, hash_bits: 20}` "
+           "without latent dimensions, and `model.type` sgd, perceptron or naive_bayes (not `gaussian`). Every other model, such as "
+           "linear_svm, kernel_svm or knn, is fitted to all texts; use one of these three, or leave data.on_disk out")
 
 class Recipe(Config):
     """One experiment: data, tokenizer, task, model and training, for one or more seeds."""
@@ -25,28 +25,28 @@ class Recipe(Config):
     data: DataConfig
     """Where the examples come from."""
     tokenizer: TokenizerConfig | None = None
-    """How text is split into tokens; rules and statistical taggers read the text itself and have none."""
+    """How to split text into tokens; rules and statistical taggers read the text itself and have no tokenizer."""
     task: TaskConfig | None = None
-    """What to predict. May be left out only with `data: {type: sizes}`; then the bare encoder is built."""
+    """What to predict. Optional only with `data: {type: sizes}`, which then builds the bare encoder."""
     model: ModelConfig
-    """Which model, and its sizes."""
+    """The model and its sizes."""
     training: TrainingConfig | None = None
-    """How a network is trained; rules and classical models have none."""
+    """How to train a network; rules and classical models have no training section."""
     seeds: list[Seed] = Field(default=[1], min_length=1)
-    """One run for each seed."""
+    """One run is trained per seed."""
     score_test: bool = True
-    """Whether a run scores the test split at its end. Set it to false while you choose settings: what is chosen by its test score
-    says little about new data."""
+    """Whether to score the test split at the end of a run. Set it to false while you choose settings: scores of settings chosen on the test
+    split are optimistic."""
 
     @property
     def best_metric(self) -> str:
-        """The validation metric that decides which checkpoint is `best`."""
+        """The validation metric that selects the `best` checkpoint."""
         stated = self.training.best_metric if self.training is not None else None
         return stated or (self.task.default_metric if self.task is not None else "loss")
 
 
 def problems(recipe: Recipe) -> Iterator[Problem]:
-    """What does not fit between the sections of a recipe: each model and each task checks what concerns it and another section."""
+    """Inconsistencies between the sections of a recipe; each model and each task checks itself against the other sections."""
     if len(set(recipe.seeds)) < len(recipe.seeds):
         yield Problem(("seeds",), "lists a seed twice; each run needs its own seed")
     yield from recipe.model.problems(recipe)
@@ -60,7 +60,7 @@ def problems(recipe: Recipe) -> Iterator[Problem]:
 
 
 def _streams(recipe: Recipe) -> bool:
-    """Whether texts are read, encoded and learned from a block at a time."""
+    """Whether texts can be read, encoded and learned from in blocks."""
     if not isinstance(recipe.tokenizer, NgramTokenizer) or recipe.tokenizer.hash_bits is None:
         return False
     meaning = None if recipe.tokenizer.analysis is None else recipe.tokenizer.analysis.meaning

@@ -1,4 +1,4 @@
-"""Files that this package wrote and reads again: their schemas are checked like a recipe, since a folder may come from anybody."""
+"""Base of the schemas of files that this package writes and reads back; they are validated, since run folders may come from anyone."""
 
 import math
 from typing import Annotated, Any, TypeVar
@@ -18,7 +18,7 @@ def _as_number(value: Any) -> Any:
 
 
 Number = Annotated[float, BeforeValidator(_as_number)]
-"""A number; those that JSON does not have are written as "nan", "inf" and "-inf"."""
+"""A number; NaN and infinities, which JSON lacks, are written as "nan", "inf" and "-inf"."""
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
@@ -28,13 +28,13 @@ class Saved(Config):
 
 
 class OpenSaved(Saved):
-    """The same, but later versions may add keys, which are ignored."""
+    """Like `Saved`, but unknown keys are ignored, since later versions may add some."""
 
     model_config = ConfigDict(extra="ignore")
 
 
 def checked(kind: type[T] | TypeAdapter[T], value: Any) -> T:
-    """The value as what its schema says. Raises ValueError, a clause that names the key and what is wrong with it."""
+    """The value, validated. Raises ValueError with a clause that names the key and the error."""
     adapter = kind if isinstance(kind, TypeAdapter) else TypeAdapter(kind)
     try:
         return adapter.validate_python(value, strict=True)
@@ -43,7 +43,7 @@ def checked(kind: type[T] | TypeAdapter[T], value: Any) -> T:
 
 
 def _wrong(error: ValidationError) -> str:
-    """The first thing that is wrong, such as `cost.steps` should be a valid integer."""
+    """The first error, such as: `cost.steps` should be a valid integer."""
     first = error.errors(include_url=False)[0]
     key = ".".join(map(str, first["loc"]))
     what = f"`{key[:100]}`" if key else "its content"

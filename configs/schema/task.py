@@ -1,4 +1,4 @@
-"""What the model has to do: the union of all classes that the `task:` section of a recipe may have."""
+"""The `task:` section of a recipe: the union of all task classes."""
 
 from typing import Annotated
 

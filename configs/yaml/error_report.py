@@ -1,4 +1,4 @@
-"""Errors of a recipe in plain words: pydantic's errors as findings with a place, a key and the closest valid name."""
+"""Readable errors for recipes: pydantic's errors as findings with a location, a key and the closest valid name."""
 
 import difflib
 from collections.abc import Iterator, Sequence
@@ -31,11 +31,11 @@ EXPECTED = {
     "too_long": "a list of at most {max_length}",
     "literal_error": "{expected}",
 }
-"""What pydantic's errors require, to follow "must be"."""
+"""What each of pydantic's errors requires; follows "must be" in messages."""
 
 
 class Finding(NamedTuple):
-    """One thing that is wrong: where, at which key, and what."""
+    """An error: its location, its key and a message."""
 
     place: Place
     path: tuple[Part, ...]
@@ -48,7 +48,7 @@ class Finding(NamedTuple):
 
 @dataclass(frozen=True)
 class Target:
-    """What one of pydantic's errors is about: the key's path, its value in the document, the class that holds the key."""
+    """The target of a pydantic error: the key's path, its value in the document, the class that has the key."""
 
     path: tuple[Part, ...]
     node: Located | None
@@ -59,7 +59,7 @@ class Target:
 
 
 def findings(errors: Sequence[Any], document: Located) -> list[Finding]:
-    """Pydantic's errors as findings; those of the branches of a plain union become one."""
+    """Pydantic's errors as findings; errors from several branches of a plain union become one finding."""
     grouped: dict[tuple[Part, ...], list[tuple[Any, Target]]] = {}
     for error in errors:
         target = locate(error["loc"], document)
@@ -69,7 +69,7 @@ def findings(errors: Sequence[Any], document: Located) -> list[Finding]:
 
 
 def nearest(document: Located, path: Sequence[str]) -> Place:
-    """The place of the key at `path`, or of the nearest section around it that is written down."""
+    """The location of the key at `path`, or of the innermost enclosing section that is in the document."""
     node = document
     for part in path:
         node = node.mapping.get(part, node)
@@ -77,7 +77,7 @@ def nearest(document: Located, path: Sequence[str]) -> Place:
 
 
 def locate(location: Sequence[Part], document: Located) -> Target:
-    """Follow an error's location through schema and document; it names branches of unions too, which are no keys."""
+    """Follow an error's location through schema and document; its parts include branches of unions, which are not keys."""
     target = Target((), document, document, Recipe, [Recipe])
     for part in location:
         target = _step(target, part)
@@ -85,7 +85,7 @@ def locate(location: Sequence[Part], document: Located) -> Target:
 
 
 def _step(at: Target, part: Part) -> Target:
-    if len(at.classes) > 1:  # a union discriminated by `type`: this is the type
+    if len(at.classes) > 1:  # a union discriminated by `type`, whose value is this part
         return Target(at.path, at.node, at.parent, at.holder, [each for each in at.classes if part in types_of(each)])
     fields = at.classes[0].model_fields if at.classes and not isinstance(part, int) else {}
     entries = at.node.mapping if at.node else {}
@@ -100,7 +100,7 @@ def _step(at: Target, part: Part) -> Target:
 
 
 def config_classes(annotation: Any) -> list[type[Config]]:
-    """The section classes inside an annotation; several are discriminated by their `type`."""
+    """The section classes in an annotation; if there are several, `type` discriminates between them."""
     if isinstance(annotation, type) and get_origin(annotation) is None:
         return [annotation] if issubclass(annotation, Config) else []
     inner = () if get_origin(annotation) is Literal else get_args(annotation)
@@ -108,7 +108,7 @@ def config_classes(annotation: Any) -> list[type[Config]]:
 
 
 def types_of(section: type[Config]) -> tuple[str, ...]:
-    """The values of `type` that choose this class; none where it has no `type`."""
+    """The values of `type` that select this class; empty if it has no `type`."""
     return get_args(section.model_fields["type"].annotation) if "type" in section.model_fields else ()
 
 
@@ -118,7 +118,7 @@ def _finding(errors: Sequence[Any], target: Target) -> Finding:
         return Finding(_start(target.parent), target.path, _missing(target))
     if kind == "extra_forbidden" and node:
         return Finding(node.key or node.place, target.path, _unknown_key(target))
-    assert node is not None, "pydantic only looks at what is written"
+    assert node is not None, "pydantic only validates values that are in the document"
     if kind == "union_tag_not_found":
         return Finding(_start(node), (*target.path, "type"), _missing(target))
     if kind == "union_tag_invalid":
@@ -166,24 +166,24 @@ def _named(path: Sequence[Part]) -> str:
 
 
 def _of_types(key: str) -> str:
-    """The types of its section that have this key, where only some have it."""
+    """A clause with the types of its section that have this key, if only some do."""
     section, _, last = key.rpartition(".")
     return next((f", which {home} has" for home in _homes(last) if home.startswith(f"{section} of type")), "")
 
 
 def paths_of(name: str) -> list[str]:
-    """The shortest paths of the keys with this name; of a section, that of its type."""
-    found = dict.fromkeys((*path, name) for path, classes in _sections(Recipe, ()) for each in classes if name in each.model_fields)
-    shortest = min(map(len, found), default=0)
-    return [_named(path) + (".type" if _has_types(path) else "") for path in found if len(path) == shortest]
+    """The shortest paths of the keys with this name; for a section with types, the path of its `type`."""
+    paths = dict.fromkeys((*path, name) for path, classes in _sections(Recipe, ()) for each in classes if name in each.model_fields)
+    shortest = min(map(len, paths), default=0)
+    return [_named(path) + (".type" if _has_types(path) else "") for path in paths if len(path) == shortest]
 
 
 def _has_types(path: tuple[str, ...]) -> bool:
-    return any(found == path and any(map(types_of, classes)) for found, classes in _sections(Recipe, ()))
+    return any(section == path and any(map(types_of, classes)) for section, classes in _sections(Recipe, ()))
 
 
 def _homes(key: str) -> Iterator[str]:
-    """The sections that have this key, with their types where only some have it."""
+    """The sections that have this key, with their types if only some of them have it."""
     for path, classes in _sections(Recipe, ()):
         having = [each for each in classes if key in each.model_fields or (each is Recipe and key == "extends")]
         types = [name for each in having for name in types_of(each)]
@@ -193,7 +193,7 @@ def _homes(key: str) -> Iterator[str]:
 
 
 def _sections(section: type[Config], path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], list[type[Config]]]]:
-    """Every section of the schema: its path and its classes. A model within a model has the keys of the one above it."""
+    """Every section of the schema: its path and its classes. Models nested in models are skipped, since they have the same keys."""
     if not path:
         yield (), [section]
     for name, field in section.model_fields.items():
@@ -210,7 +210,7 @@ def _suggestion(wrong: object, right: Sequence[str]) -> str:
 
 
 def _wrong(errors: Sequence[Any], node: Located) -> str:
-    """`must be ..., not ...`, for all branches of a union together."""
+    """`must be ..., not ...`, combined over all branches of a union."""
     known = [error for error in errors if error["type"] in EXPECTED]
     if not known:
         message = errors[0]["msg"]
@@ -221,7 +221,7 @@ def _wrong(errors: Sequence[Any], node: Located) -> str:
 
 
 def _shown(node: Located) -> str:
-    """The given value, shortened."""
+    """The value as text, shortened."""
     value = node.value
     if isinstance(value, dict | list):
         return f"{'an empty ' if not value else 'a '}{'mapping' if isinstance(value, dict) else 'list'}"
@@ -232,7 +232,7 @@ def _shown(node: Located) -> str:
 
 
 def _remedy(errors: Sequence[Any], value: object) -> str:
-    """What to write instead of `value`, where that is clear."""
+    """What to write instead of `value`, if that is clear."""
     hints = []
     for error in errors:
         match error["type"], value:

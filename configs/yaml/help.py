@@ -1,6 +1,6 @@
-"""Help on every key, from the docstrings under the schema's fields, and the JSON Schema that editors use.
+"""Help for every key, from the docstrings of the schema's fields, and the JSON Schema for editors.
 
-The docstrings are read out of the source, and only here: having pydantic collect them would slow down every start.
+The docstrings are parsed from the source code, and only here: letting pydantic collect them would slow down every start.
 """
 
 import ast
@@ -16,7 +16,7 @@ from .locations import PACKAGED
 
 @cache
 def field_docs() -> dict[str, dict[str, str]]:
-    """Name of each section class -> its keys -> the docstring of each."""
+    """Name of section class -> key -> docstring."""
     trees = [ast.parse(path.read_text(encoding="utf-8")) for path in sorted((PACKAGED / "schema").rglob("*.py"))]
     classes = [node for tree in trees for node in tree.body if isinstance(node, ast.ClassDef)]
     return {node.name: dict(_documented(node)) for node in classes}
@@ -30,7 +30,7 @@ def _documented(section: ast.ClassDef) -> Iterator[tuple[str, str]]:
 
 
 def help_of(section: type[Config], key: str) -> str:
-    """The docstring of a key of this section; empty where it has none."""
+    """The docstring of a key of this section; empty if it has none."""
     own = (field_docs().get(base.__name__, {}).get(key) for base in section.__mro__)
     return next((doc for doc in own if doc), "")
 
@@ -38,22 +38,22 @@ def help_of(section: type[Config], key: str) -> str:
 def json_schema() -> dict[str, Any]:
     """JSON Schema of a recipe file, with the help of every key.
 
-    No key is required and a section fits when any of its types fits, since a file that extends another holds only
-    what differs; `nlp config validate` checks what comes out.
+    No key is required, and a section is valid if it fits any of its types, since a file that extends another contains only
+    what differs; `nlp config validate` checks the resolved recipe.
     """
     schema = _for_parts_of_recipes(Recipe.model_json_schema())
     for name, section in {"Recipe": Recipe, **_sections(Recipe)}.items():
         properties = (schema if name == "Recipe" else schema["$defs"][name])["properties"]
-        for key, about in properties.items():
+        for key, field_schema in properties.items():
             if doc := help_of(section, key):
-                about["description"] = doc
-    parent = {"type": "string", "description": "The recipe that this one changes: a path from this file, or a name."}
+                field_schema["description"] = doc
+    parent = {"type": "string", "description": "The recipe that this one extends: a path relative to this file, or a name."}
     schema["properties"] = {"extends": parent} | schema["properties"]
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
 
 
 def _sections(section: type[Config]) -> dict[str, type[Config]]:
-    """All classes below a section, by name."""
+    """All classes nested in a section, by name."""
     from .error_report import config_classes
 
     below = {each.__name__: each for field in section.model_fields.values() for each in config_classes(field.annotation)}

@@ -1,4 +1,4 @@
-"""One document from a recipe, its parents and the overrides of the command line; every value keeps its location.
+"""Merges a recipe, its parents and the command line overrides into one document; every value keeps its location.
 
 Mappings merge, lists are replaced, a mapping whose `type` changes is replaced completely, and `null` removes a section.
 """
@@ -18,23 +18,23 @@ from .reader import parse_yaml, read_yaml
 
 DATA_FILES = ("train", "validation", "test")
 PACKAGED_LEXICON = "vader"
-"""The name of a lexicon that is no file, see `configs/schema/models/rules.py`."""
+"""The name of the packaged lexicon, which is not a file; see `configs/schema/models/rules.py`."""
 CLUSTERS = ("analysis", "meaning", "clusters")
 """The section of a tokenizer that names word vectors."""
 
 
 def resolve(name_or_path: str, overrides: Sequence[str] = ()) -> Located:
-    """The document of a recipe: its parents, itself, then the overrides `a.b.c=value` in their order.
+    """The merged document of a recipe: its parents, the recipe, then the overrides `a.b.c=value` in order.
 
-    Raises ConfigError with the place of what cannot be read or found.
+    Raises ConfigError with the location of the part that cannot be read or found.
     """
     path = find_recipe(name_or_path)
     documents = [_resolved(document, path.parent) for path, document in read_chain(path)]
-    return reduce(_overridden, _ordered([Override.parse(text) for text in overrides]), reduce(merge, documents))
+    return reduce(_override, _ordered([Override.parse(text) for text in overrides]), reduce(merge, documents))
 
 
 class PackagedRecipe(NamedTuple):
-    """What a list of recipes says of each; `dataset` is None for `data: {type: sizes}`."""
+    """An entry of the list of recipes; `dataset` is None for `data: {type: sizes}`."""
 
     description: str
     task: str
@@ -42,40 +42,40 @@ class PackagedRecipe(NamedTuple):
 
 
 def packaged_recipes(group: str = "") -> dict[str, PackagedRecipe]:
-    """The recipes that come with the tool and can be run (parents lack a model), by name; of a group (`names`) only its own."""
-    found, read = {}, cache(read_yaml)
+    """The packaged recipes that can be run (parents have no model), by name; all, or those of a group such as `names`."""
+    recipes, read = {}, cache(read_yaml)
     for name, path in packaged().items():
         if f"{name}/".startswith(group and f"{group.rstrip('/')}/") and _may_have_a_model(path):
             recipe = reduce(merge, [document for _, document in read_chain(path, read)]).plain()
             if "model" in recipe:
                 task = (recipe.get("task") or {}).get("type", "")
-                found[name] = PackagedRecipe(recipe.get("description", ""), task, recipe["data"].get("name"))
-    return found
+                recipes[name] = PackagedRecipe(recipe.get("description", ""), task, recipe["data"].get("name"))
+    return recipes
 
 
 def _may_have_a_model(path: Path) -> bool:
-    """Without reading it as YAML, which takes longer."""
+    """A quick check without parsing the YAML, which is slower."""
     return re.search(r"^(extends|model):", path.read_text(encoding="utf-8"), re.MULTILINE) is not None
 
 
 def recipe_names(group: str = "") -> list[str]:
-    """The names of the recipes that come with the tool and can be run; of a group only its own."""
+    """The names of the packaged recipes that can be run; all, or those of a group."""
     return list(packaged_recipes(group))
 
 
 def read_chain(path: Path, read: Callable[[Path], Located] = read_yaml) -> list[tuple[Path, Located]]:
-    """A recipe and all that it extends, the farthest parent first, each without its `extends` key."""
+    """A recipe and its ancestors, the most distant first, each without its `extends` key."""
     chain: list[tuple[Path, Located]] = []
     parent: Path | None = path
     while parent is not None:
         path, document = parent, _section(read(parent))
         entries = dict(document.mapping)
-        parent = _parent(entries.pop("extends", None), path, [known for known, _ in chain])
+        parent = _parent(entries.pop("extends", None), path, [seen for seen, _ in chain])
         chain.insert(0, (path, replace(document, value=entries)))
     return chain
 
 
-def _parent(extends: Located | None, child: Path, younger: Sequence[Path]) -> Path | None:
+def _parent(extends: Located | None, child: Path, descendants: Sequence[Path]) -> Path | None:
     if extends is None or extends.value is None:
         return None
     if not isinstance(extends.value, str):
@@ -84,10 +84,10 @@ def _parent(extends: Located | None, child: Path, younger: Sequence[Path]) -> Pa
         parent = find_recipe(extends.value, child.parent)
     except ConfigError as error:
         raise ConfigError(f"{extends.place}: extends: {error}") from None
-    line = [*reversed([child, *younger]), parent]
-    if any(parent.samefile(known) for known in line[:-1]):
-        circle = " -> ".join(shown(path.resolve()) for path in line)
-        raise ConfigError(f"{extends.place}: extends: circular `extends` ({circle}); one of these files must not extend another.")
+    lineage = [*reversed([child, *descendants]), parent]
+    if any(parent.samefile(path) for path in lineage[:-1]):
+        cycle = " -> ".join(shown(path.resolve()) for path in lineage)
+        raise ConfigError(f"{extends.place}: extends: circular `extends` ({cycle}); one of these files must not extend another.")
     return parent
 
 
@@ -107,14 +107,14 @@ def merge(base: Located, over: Located) -> Located:
         return over
     entries = dict(base.value)
     for key, item in over.value.items():
-        held = entries.get(key)
-        if held is not None and (is_mark(key, held) or is_mark(key, item)):
-            entries[key] = item  # a value that is left open is one value, not a section
-        elif held is not None and isinstance(held.value, dict) and item.value is None:
+        inherited = entries.get(key)
+        if inherited is not None and (is_mark(key, inherited) or is_mark(key, item)):
+            entries[key] = item  # an open value is a single value, not a section
+        elif inherited is not None and isinstance(inherited.value, dict) and item.value is None:
             del entries[key]
         else:
-            entries[key] = item if held is None else merge(held, item)
-    return replace(over if over.place.file else base, value=entries)  # options change values, not the location of a section
+            entries[key] = item if inherited is None else merge(inherited, item)
+    return replace(over if over.place.file else base, value=entries)  # overrides change values, not the location of a section
 
 
 def _type_changes(base: dict[str, Located], over: dict[str, Located]) -> bool:
@@ -122,7 +122,7 @@ def _type_changes(base: dict[str, Located], over: dict[str, Located]) -> bool:
 
 
 def _resolved(document: Located, folder: Path) -> Located:
-    """Resolve what is relative to a file before files are merged: its rules file, word vectors, pairs of words and paths of its data."""
+    """Resolve paths relative to the file before merging: its rules file, word vectors, word pairs and data files."""
     entries = dict(document.mapping)
     if "model" in entries:
         entries["model"] = _with_weights(_with_rules(_with_fused_rules(entries["model"], folder), folder), folder)
@@ -136,7 +136,7 @@ def _resolved(document: Located, folder: Path) -> Located:
 
 
 def _with_rules(model: Located, folder: Path) -> Located:
-    """The model section with its rules in place of the name of the file that holds them, and with the absolute path of its lexicon."""
+    """The model section with `rules_file` replaced by its rules, and with the absolute path of its lexicon."""
     entries, named = dict(model.mapping), model.mapping.get("rules_file")
     if named is not None and isinstance(named.value, str) and "rules" not in entries:
         entries = {("rules" if key == "rules_file" else key): item for key, item in entries.items()}
@@ -147,7 +147,7 @@ def _with_rules(model: Located, folder: Path) -> Located:
 
 
 def _with_fused_rules(model: Located, folder: Path) -> Located:
-    """The same for rules that are a section of their own within the model."""
+    """The model section with the rules file loaded in its nested `rules` section."""
     rules = model.mapping.get("rules")
     if rules is None or not isinstance(rules.value, dict):
         return model
@@ -155,7 +155,7 @@ def _with_fused_rules(model: Located, folder: Path) -> Located:
 
 
 def _rules_of(named: Located, path: Path) -> Located:
-    """The list of rules in a file, or that of another recipe."""
+    """The list of rules in a file, which may be another recipe."""
     if not path.is_file():
         raise ConfigError(f"{named.place}: model.rules_file: there is no file {shown(path)}; the path is relative to the recipe.")
     rules = read_yaml(path)
@@ -175,39 +175,39 @@ def _with_lexicon(lexicon: Located, folder: Path) -> Located:
 
 
 def _with_weights(model: Located, folder: Path) -> Located:
-    """The model section with the absolute paths of weights and word vectors that are a file or folder beside the recipe and no names."""
-    return _with_paths(model, _there(model, ("path", "vectors"), folder), folder)
+    """The model section with absolute paths for weights and word vectors, unless they are names rather than existing paths."""
+    return _with_paths(model, _existing(model, ("path", "vectors"), folder), folder)
 
 
-def _there(section: Located, keys: Collection[str], folder: Path) -> set[str]:
-    """The keys that name a file or folder; the others name something else."""
+def _existing(section: Located, keys: Collection[str], folder: Path) -> set[str]:
+    """The keys whose value is the path of an existing file or folder."""
     return {key for key in keys if (named := section.mapping.get(key)) is not None and isinstance(named.value, str)
             and named.value and _path(named.value, folder).exists()}
 
 
-def _with_vectors(section: Located, way: Sequence[str], folder: Path) -> Located:
-    """The section with the absolute path of the word vectors in the section that `way` leads to, if they are a file or folder."""
-    if not way:
-        return _with_paths(section, _there(section, {"vectors"}, folder), folder)
-    if way[0] not in section.mapping:
+def _with_vectors(section: Located, keys: Sequence[str], folder: Path) -> Located:
+    """The section with an absolute path for the word vectors of the subsection at `keys`, if they are a file or folder."""
+    if not keys:
+        return _with_paths(section, _existing(section, {"vectors"}, folder), folder)
+    if keys[0] not in section.mapping:
         return section
-    return replace(section, value={**section.mapping, way[0]: _with_vectors(section.mapping[way[0]], way[1:], folder)})
+    return replace(section, value={**section.mapping, keys[0]: _with_vectors(section.mapping[keys[0]], keys[1:], folder)})
 
 
 def _with_paths(section: Located, keys: Collection[str], folder: Path) -> Located:
-    """The section with the files that these keys name as absolute paths."""
+    """The section with the values of these keys as absolute paths."""
     if not isinstance(section.value, dict):
         return section
-    found = {key: replace(item, value=str(_path(item.value, folder)))
+    paths = {key: replace(item, value=str(_path(item.value, folder)))
              for key, item in section.value.items() if key in keys and isinstance(item.value, str) and item.value}
-    return replace(section, value={**section.value, **found})
+    return replace(section, value={**section.value, **paths})
 
 
-def _path(written: str, folder: Path) -> Path:
+def _path(text: str, folder: Path) -> Path:
     try:
-        return own_name(folder / Path(written).expanduser())
-    except (RuntimeError, OSError, ValueError):  # no such home, a loop of links, a character that no path holds
-        return folder.absolute() / written
+        return own_name(folder / Path(text).expanduser())
+    except (RuntimeError, OSError, ValueError):  # unknown home folder, a loop of links, a character that is not allowed in paths
+        return folder.absolute() / text
 
 
 @dataclass(frozen=True)
@@ -229,7 +229,7 @@ class Override:
         return Override(keys, parse_yaml(value, f"--set {' '.join(text.split())}"))
 
     def over(self, base: Located | None, keys: Sequence[str]) -> Located:
-        """What to merge upon `base` so that the value at `keys` changes; an item of a list is named by its number."""
+        """The document to merge over `base` to change the value at `keys`; an item of a list is given by its index."""
         if not keys:
             return self.value
         place = Place(self.value.place.source)
@@ -248,18 +248,18 @@ class Override:
 
 
 def _ordered(overrides: Sequence[Override]) -> list[Override]:
-    """A section's type before its keys, since a new type replaces the section completely; otherwise in the given order."""
+    """In the given order, except that a section's type precedes its keys, since a new type replaces the whole section."""
     ordered: list[Override] = []
     for override in overrides:
         section = override.keys[:-1]
-        behind = (at for at, other in enumerate(ordered)
-                  if other.keys[: len(section)] == section and other.keys not in (section, override.keys))
-        at = next(behind, len(ordered)) if override.keys[-1] == "type" else len(ordered)
+        keys_of_section = (at for at, other in enumerate(ordered)
+                           if other.keys[: len(section)] == section and other.keys not in (section, override.keys))
+        at = next(keys_of_section, len(ordered)) if override.keys[-1] == "type" else len(ordered)
         ordered.insert(at, override)
     return ordered
 
 
-def _overridden(document: Located, override: Override) -> Located:
-    """The document with one value changed; paths count from the current folder."""
-    laid_over = _resolved(override.over(document, override.keys), Path.cwd())
-    return merge(document, laid_over)
+def _override(document: Located, override: Override) -> Located:
+    """The document with one value changed; paths are relative to the current folder."""
+    change = _resolved(override.over(document, override.keys), Path.cwd())
+    return merge(document, change)

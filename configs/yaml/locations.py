@@ -7,12 +7,12 @@ from typing import Any
 Scalar = str | int | float | bool | None
 
 PACKAGED = Path(__file__).parent.parent
-"""The folder of the recipes that come with the tool."""
+"""The folder of the packaged recipes."""
 
 
 @dataclass(frozen=True)
 class Place:
-    """The location of something: in a file, or (without one) in `source`, such as an option of the command line."""
+    """A location: in a file or, without one, in `source`, such as a command line option."""
 
     source: str
     line: int = 1
@@ -21,7 +21,7 @@ class Place:
 
     @property
     def short(self) -> str:
-        """`file:line`, or the source alone where it has no lines."""
+        """`file:line`, or only the source if it is not a file."""
         return f"{self.source}:{self.line}" if self.file else self.source
 
     def __str__(self) -> str:
@@ -38,18 +38,18 @@ class Located:
 
     @property
     def mapping(self) -> "dict[str, Located]":
-        """The entries of a mapping; none where the value is something else."""
+        """The entries of a mapping; empty if the value is not a mapping."""
         return self.value if isinstance(self.value, dict) else {}
 
     def plain(self) -> Any:
-        """The value alone, in dictionaries and lists."""
+        """The value without locations, as plain dictionaries and lists."""
         if isinstance(self.value, dict):
             return {key: item.plain() for key, item in self.value.items()}
         return [item.plain() for item in self.value] if isinstance(self.value, list) else self.value
 
 
 def shown(path: Path) -> str:
-    """A path as people know it: relative to the current folder, or from `configs/` for what comes with the tool."""
+    """A path for messages: relative to the current folder, or starting with `configs/` for packaged files."""
     path = path.absolute()
     for root in (Path.cwd(), PACKAGED.parent):
         if path.is_relative_to(root):

@@ -1,6 +1,6 @@
-"""Values that a recipe leaves open for `nlp sweep`, such as `{from: 1, to: 4}` and `{choices: [relu, gelu]}`: where they are.
+"""Finds the values that a recipe leaves open for `nlp sweep`, such as `{from: 1, to: 4}` and `{choices: [relu, gelu]}`.
 
-`configs/search_space.py` reads what is in them.
+`configs/search_space.py` parses them.
 """
 
 from collections.abc import Iterator, Sequence
@@ -11,9 +11,9 @@ from .locations import Located
 Path = tuple[str | int, ...]
 
 OPENING = frozenset({"from", "to", "choices"})
-"""A mapping with one of these keys is a mark: no section of a recipe has them."""
+"""A mapping with one of these keys is an open value; no section of a recipe has them."""
 NAMED_BY_USERS = frozenset({"columns", "class_weights"})
-"""Mappings whose keys are columns and classes of a user's data, which may have any name."""
+"""Mappings whose keys are columns or classes of the user's data, with arbitrary names."""
 
 
 def is_mark(key: str | int | None, node: Located) -> bool:
@@ -24,7 +24,7 @@ def is_mark(key: str | int | None, node: Located) -> bool:
 
 
 def find_marks(document: Located, path: Path = ()) -> Iterator[tuple[Path, Located]]:
-    """The values of a document that are left open, in the order in which they are written."""
+    """The open values of a document, in order."""
     if path and is_mark(path[-1], document):
         yield path, document
     elif isinstance(document.value, dict) and (not path or path[-1] not in NAMED_BY_USERS):
@@ -36,7 +36,7 @@ def find_marks(document: Located, path: Path = ()) -> Iterator[tuple[Path, Locat
 
 
 def with_value(document: Located, path: Sequence[str | int], value: Located) -> Located:
-    """The document with another value at a path that it has."""
+    """The document with the value at an existing path replaced."""
     if not path:
         return value
     first, rest = path[0], path[1:]

@@ -1,13 +1,13 @@
-"""What other tools call the keys of a recipe: for those who know the others, in error messages and in docs/names_elsewhere.md."""
+"""The names that other tools use for the keys of a recipe, for error messages and docs/names_elsewhere.md."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
 
 
 class Meant(NamedTuple):
-    """What a name of another tool is here: a key, with the `value` that does the same where only one does, or `instead` of a key.
+    """The equivalent of another tool's name: a key (with a `value`, if it is fixed), or advice `instead` of a key.
 
-    `form` is how values of the key are written.
+    `form` shows how values of the key are written.
     """
 
     key: str = ""
@@ -23,7 +23,7 @@ class Meant(NamedTuple):
         return f'--set "{text}"' if "[" in text else f"--set {text}"
 
     def __str__(self) -> str:
-        """The answer to one who used the name, to follow a semicolon."""
+        """A clause for error messages, to follow a semicolon."""
         if self.instead:
             return self.instead
         return f"it is `{self.key}: {self.value}` here" if self.value else f"it is called {self.key} here"
@@ -35,15 +35,15 @@ _DEVICES = Meant(instead="`nlp train --device` takes cpu, cuda or mps, and `nlp 
 _THREADS = Meant(instead="`nlp train --threads` sets the number of CPU threads")
 _RESUME = Meant(instead="`nlp train --resume RUN` resumes a run from its last checkpoint")
 _LOGS = Meant(instead="every run writes its logs for TensorBoard into its own folder")
-_BEST = Meant(instead="the checkpoint that is best by training.best_metric is always the one that is evaluated and loaded")
+_BEST = Meant(instead="the best checkpoint by training.best_metric is always the one that is evaluated and loaded")
 _START = Meant("model.init_from", note="a run of this tool", form="RUN")
 _FROZEN = Meant("training.fine_tune.last_layers", "0")
 _ONE_SEED = Meant("seeds", note="a list: one run for each seed", form="[VALUE]")
 _RATE, _DECAY = Meant("training.optimizer.learning_rate"), Meant("training.optimizer.weight_decay")
 _BF16 = Meant("training.precision", "bf16")
-_BETAS = Meant("training.optimizer.betas", note="a list of both", form="[BETA1, BETA2]")
+_BETAS = Meant("training.optimizer.betas", note="a list of two", form="[BETA1, BETA2]")
 _ADAM_EPS = Meant("training.optimizer.eps")
-_PATIENCE = Meant("training.early_stopping.patience", note="counted in evaluations")
+_PATIENCE = Meant("training.early_stopping.patience", note="in evaluations")
 _WIDTH, _LAYERS, _HEADS, _FEED_FORWARD = Meant("model.d_model"), Meant("model.n_layers"), Meant("model.n_heads"), Meant("model.d_ff")
 _POSITIONS, _DROPOUT, _ATTENTION_DROPOUT = Meant("model.max_positions"), Meant("model.dropout"), Meant("model.attention_dropout")
 _NGRAMS = "with `tokenizer.type: ngrams`: shortest and longest"
@@ -137,7 +137,7 @@ NAMES: Mapping[str, Mapping[str, Meant]] = {
     },
     "spaCy's `config.cfg`": {
         "max_epochs": Meant("training.epochs"),
-        "patience": Meant("training.early_stopping.patience", note="counted in evaluations, in spaCy in steps"),
+        "patience": Meant("training.early_stopping.patience", note="in evaluations; spaCy counts steps"),
         "eval_frequency": Meant("training.evaluate_every"),
         "accumulate_gradient": Meant("training.accumulate"),
         "dropout": _DROPOUT,
@@ -214,11 +214,11 @@ NAMES: Mapping[str, Mapping[str, Meant]] = {
         "ckpt_path": _RESUME,
     },
 }
-"""By tool: its name -> what it is here."""
+"""Tool -> its name -> the equivalent here."""
 
 
 def meant_by(name: str) -> Meant | None:
-    """What a name of another tool is here; hyphens and capitals do not matter. None for a name that has another meaning here."""
+    """The equivalent of another tool's name, ignoring case and hyphens; None if there is none."""
     wanted = _folded(name)
     return next((meant for names in NAMES.values() for known, meant in names.items() if _folded(known) == wanted), None)
 

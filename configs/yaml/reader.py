@@ -1,8 +1,8 @@
 """YAML with the location of every value: file, line and column.
 
 Reads the core schema of YAML 1.2 through PyYAML's nodes: `5e-5` is a number, `on`, `no` and `12:30` are text, only
-`true` and `false` are booleans. A key is always text. What people get wrong or attackers try (tabs, duplicate
-keys, other encodings, tags, anchors that multiply without end) is refused in one paragraph.
+`true` and `false` are booleans. Keys are always text. Common mistakes and attacks (tabs, duplicate keys,
+other encodings, tags, exponentially expanding anchors) are refused with a short error.
 """
 
 import math
@@ -27,7 +27,7 @@ from .locations import Located, Place, Scalar, shown
 MAX_BYTES, MAX_DEPTH, MAX_VALUES = 5_000_000, 50, 100_000
 
 def read_yaml(path: Path) -> Located:
-    """The document in a file. Raises ConfigError with the place where it cannot be read."""
+    """The document in a file. Raises ConfigError with the location of the error."""
     source = shown(path)
     try:
         if path.stat().st_size > MAX_BYTES:
@@ -41,7 +41,7 @@ def read_yaml(path: Path) -> Located:
 
 
 def parse_yaml(text: str, source: str, file: Path | None = None) -> Located:
-    """The document in `text`, which comes from `source`. Raises ConfigError with the place where it is not right."""
+    """The document in `text`, which comes from `source`. Raises ConfigError with the location of the error."""
     with _explained_errors(text, source, file):
         return _Builder(source, file).document(_Loader(text).get_single_node())
 
@@ -56,7 +56,7 @@ _SPELLINGS: Mapping[str, Scalar] = {"": None, "~": None} | {
 
 
 def scalar(text: str) -> Scalar:
-    """What an unquoted scalar means in YAML 1.2's core schema; numbers too large for a float, .inf and .nan stay text."""
+    """The value of an unquoted scalar in YAML 1.2's core schema; numbers too large for a float, .inf and .nan remain text."""
     if text in _SPELLINGS:
         return _SPELLINGS[text]
     if _INTEGER.fullmatch(text) and len(text) < 1_000:
@@ -69,7 +69,7 @@ def scalar(text: str) -> Scalar:
 
 
 class _Loader(Reader, Scanner, Parser, Composer):
-    """PyYAML up to nodes, whose tag is only whether a scalar is plain or quoted; no constructor, so no code runs."""
+    """PyYAML up to nodes, tagged only `plain` or `quoted`; there is no constructor, so no code can run."""
 
     def __init__(self, text: str) -> None:
         Reader.__init__(self, text)
@@ -99,25 +99,25 @@ class _Loader(Reader, Scanner, Parser, Composer):
 
 
 class _Refused(yaml.MarkedYAMLError):
-    """Well-formed YAML that is not read here."""
+    """Well-formed YAML that is not supported."""
 
     def __init__(self, problem: str, mark: Any) -> None:
         super().__init__(problem=problem, problem_mark=mark)
 
 
 class _Builder:
-    """Turns PyYAML's nodes into located values. Anchored nodes are built once and shared, but counted each time they occur."""
+    """Turns PyYAML's nodes into located values. Anchored nodes are built once and shared, but counted at each use."""
 
     def __init__(self, source: str, file: Path | None) -> None:
         self.start = Place(source, file=file)
         self.built: dict[int, tuple[Located, int] | None] = {}
 
     def document(self, node: Node | None) -> Located:
-        """The document; one without content is null."""
+        """The document; null if it is empty."""
         return Located(None, self.start) if node is None else self.build(node)[0]
 
     def build(self, node: Node) -> tuple[Located, int]:
-        """The located value of a node, and how many values there are in it."""
+        """The located value of a node, and the number of values in it."""
         if id(node) not in self.built:
             self.built[id(node)] = None
             self.built[id(node)] = self._build(node)
@@ -135,7 +135,7 @@ class _Builder:
         else:
             value, size = scalar(node.value) if node.tag == "plain" else node.value, 0
         if size > MAX_VALUES:
-            raise _Refused(f"its anchors multiply to more than {MAX_VALUES:,} values", node.start_mark)
+            raise _Refused(f"its anchors expand to more than {MAX_VALUES:,} values", node.start_mark)
         return Located(value, self._place(node)), size + 1
 
     def _mapping(self, node: MappingNode) -> tuple[dict[str, Located], int]:
@@ -146,7 +146,7 @@ class _Builder:
                 raise _Refused("a key must be a word, not a list or a mapping", key.start_mark)
             if key.value in entries:
                 first = entries[key.value].key
-                raise _Refused(f"the key {key.value!r} is repeated; it was first given in line {first and first.line}. "
+                raise _Refused(f"the key {key.value!r} is repeated; its first occurrence is in line {first and first.line}. "
                                "Remove one of them", key.start_mark)
             built, size = self.build(item)
             entries[key.value] = replace(built, key=self._place(key))
@@ -173,7 +173,7 @@ _HINTS = {
 
 @contextmanager
 def _explained_errors(text: str, source: str, file: Path | None) -> Iterator[None]:
-    """Turn PyYAML's errors into one paragraph with the place."""
+    """Turn PyYAML's errors into ConfigErrors with a location."""
     try:
         yield
     except ReaderError as error:
@@ -191,7 +191,7 @@ def _explained(error: yaml.MarkedYAMLError) -> str:
     if isinstance(error, _Refused):
         return str(error.problem)
     problem = f"{error.context or ''} {error.problem or ''}".strip()
-    hint = next((hint for sign, hint in _HINTS.items() if sign in problem), None)
+    hint = next((hint for pattern, hint in _HINTS.items() if pattern in problem), None)
     opened = f"; opened in line {error.context_mark.line + 1}" if error.context_mark and "not closed" in (hint or "") else ""
     return f"invalid YAML: {hint or problem}{opened}"
 

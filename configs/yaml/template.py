@@ -1,4 +1,4 @@
-"""A recipe as a manual: every key of its sections with its help; those that keep their default are commented out."""
+"""Writes a recipe as a commented template: every key of its sections with its help; keys with default values are commented out."""
 
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,7 +14,7 @@ WIDTH = 110
 
 
 def commented(values: Mapping[str, Any]) -> str:
-    """The recipe with these values as YAML; a section that `values` does not have is left out."""
+    """The recipe with these values as commented YAML; sections that are not in `values` are left out."""
     parts = []
     for name, field in Recipe.model_fields.items():
         if name in values:

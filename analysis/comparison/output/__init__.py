@@ -1,1 +1,1 @@
-"""What a comparison found, in sentences, tables, JSON and a page with pictures."""
+"""The results of a comparison as sentences, tables, JSON and an HTML page with plots."""

@@ -1,4 +1,4 @@
-"""The findings as JSON: every figure, not rounded."""
+"""The results of a comparison as JSON, with unrounded figures."""
 
 from typing import Any
 
@@ -8,43 +8,43 @@ from ..verdicts import Pair
 from .sentences import cautions, headline
 
 
-def as_json(found: Comparison) -> dict[str, Any]:
-    """Everything that is printed, and all pairs and slices."""
+def as_json(result: Comparison) -> dict[str, Any]:
+    """All printed results, and all pairs and slices."""
     return {
-        "sentence": headline(found),
-        "cautions": cautions(found),
-        "metric": found.unit.metric,
-        "lower_is_better": found.lower_is_better,
-        "split": found.split,
-        "examples": found.n_rows,
-        "confidence": found.settings.confidence,
-        "margin": found.settings.margin,
-        "clusters": None if found.settings.clusters is None else int(found.settings.clusters.max()) + 1,
-        "methods": [_method(each) for each in found.standings],
-        "pairs": [_pair(each) for each in found.pairs],
-        "fronts": {cost: [offer._asdict() for offer in offers] for cost, offers in found.fronts.items()},
-        "slices": [_slice(each) for each in found.slices],
+        "sentence": headline(result),
+        "cautions": cautions(result),
+        "metric": result.unit.metric,
+        "lower_is_better": result.lower_is_better,
+        "split": result.split,
+        "examples": result.n_rows,
+        "confidence": result.settings.confidence,
+        "margin": result.settings.margin,
+        "clusters": None if result.settings.clusters is None else int(result.settings.clusters.max()) + 1,
+        "methods": [_method(standing) for standing in result.standings],
+        "pairs": [_pair(compared) for compared in result.pairs],
+        "fronts": {cost: [offer._asdict() for offer in offers] for cost, offers in result.fronts.items()},
+        "slices": [_slice(verdict) for verdict in result.slices],
     }
 
 
-def _method(each: Standing) -> dict[str, Any]:
-    method = each.method
+def _method(standing: Standing) -> dict[str, Any]:
+    method = standing.method
     return {
         "name": method.name, "recipe": method.recipe, "has_chance": method.has_chance,
-        "value": method.value, "interval": list(each.interval), "group": each.letters, "spread": method.spread,
+        "value": method.value, "interval": list(standing.interval), "group": standing.letters, "spread": method.spread,
         "runs": [{"run": run.address, "seed": run.seed, "value": value, "metrics": dict(run.figures), "cost": dict(run.cost)}
                  for run, value in zip(method.runs, method.values.tolist(), strict=True)],
     }
 
 
-def _pair(each: Compared) -> dict[str, Any]:
-    parts = each.disagreement
+def _pair(compared: Compared) -> dict[str, Any]:
+    disagreement = compared.disagreement
     return {
-        **_verdict(each.pair),
-        "smallest_difference": each.smallest, "examples_for_a_point": each.rows_for_a_point,
-        "better_on_a_row": parts.superiority, "odds": parts.odds, "only_first_right": parts.only_first,
-        "only_second_right": parts.only_second, "oracle": parts.oracle, "agreement": parts.agreement,
-        "equivalence_p": each.equivalence, "practical": each.practical and each.practical._asdict(),
+        **_verdict(compared.pair),
+        "smallest_difference": compared.smallest, "examples_for_a_point": compared.rows_for_a_point,
+        "better_on_a_row": disagreement.superiority, "odds": disagreement.odds, "only_first_right": disagreement.only_first,
+        "only_second_right": disagreement.only_second, "oracle": disagreement.oracle, "agreement": disagreement.agreement,
+        "equivalence_p": compared.equivalence, "practical": compared.practical and compared.practical._asdict(),
     }
 
 
@@ -59,5 +59,5 @@ def _verdict(pair: Pair) -> dict[str, Any]:
     }
 
 
-def _slice(each: SliceVerdict) -> dict[str, Any]:
-    return {"by": each.by, "name": each.name, "examples": each.n, "values": list(each.values), **_verdict(each.pair)}
+def _slice(verdict: SliceVerdict) -> dict[str, Any]:
+    return {"by": verdict.by, "name": verdict.name, "examples": verdict.n, "values": list(verdict.values), **_verdict(verdict.pair)}

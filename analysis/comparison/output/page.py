@@ -1,4 +1,4 @@
-"""The findings as one page that needs no other file and runs no script, for a phone, a screen or paper."""
+"""The results of a comparison as a self-contained HTML page without scripts, for phones, screens and paper."""
 
 from collections.abc import Sequence
 from html import escape
@@ -29,20 +29,20 @@ svg .tick { font-size: 11px; fill: #555; } .grid { stroke: #eee; } .axis { strok
 """
 
 
-def page(found: Comparison, examples: Sequence[Example] = ()) -> str:
-    """The sentence, pictures, tables, and the examples that are asked for."""
-    sentence = headline(found)
-    parts = [f"<h1>{escape(sentence)}</h1>", *(f"<p>Note: {escape(line)}</p>" for line in cautions(found))]
-    tables = grids(found)
-    parts += [_section(f"{found.unit.heading} with intervals", _quality(found)), _section(tables[0].title, _table(tables[0]))]
-    parts += [_section(f"quality against {COSTS[cost]}", _front(found, cost)) for cost in COSTS]
-    if found.pairs:
+def page(result: Comparison, examples: Sequence[Example] = ()) -> str:
+    """The page: sentence, plots, tables and, if given, examples."""
+    sentence = headline(result)
+    parts = [f"<h1>{escape(sentence)}</h1>", *(f"<p>Note: {escape(line)}</p>" for line in cautions(result))]
+    tables = grids(result)
+    parts += [_section(f"{result.unit.heading} with intervals", _quality(result)), _section(tables[0].title, _table(tables[0]))]
+    parts += [_section(f"quality against {COSTS[cost]}", _front(result, cost)) for cost in COSTS]
+    if result.pairs:
         parts.append(_section(tables[1].title, _table(tables[1])))
-        parts.append(_section("where they differ", _flips(found.pairs[0]) + _lines(agreement(found.pairs[0], found))))
-    if found.slices:
-        parts.append(_section(tables[2].title, _slices(found) + _table(tables[2])))
+        parts.append(_section("where they differ", _flips(result.pairs[0]) + _lines(agreement(result.pairs[0], result))))
+    if result.slices:
+        parts.append(_section(tables[2].title, _slices(result) + _table(tables[2])))
     if examples:
-        parts.append(_section("examples that only one gets right", _table(_example_grid(found, examples), "texts")))
+        parts.append(_section("examples that only one gets right", _table(_example_grid(result, examples), "texts")))
     body = "\n".join(part for part in parts if part)
     return (f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, '
             f'initial-scale=1"><title>{escape(sentence[:120])}</title><style>{STYLE}</style></head>\n<body>\n{body}\n</body></html>\n')
@@ -62,26 +62,26 @@ def _table(grid: Grid, kind: str = "") -> str:
     return f'<div class="wide"><table class="{kind}"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>'
 
 
-def _quality(found: Comparison) -> str:
-    bars = [plots.Bar(each.method.name, each.method.value, *each.interval) for each in found.standings]
-    return plots.intervals(bars, f"{_axis_title(found.unit)} with {100 * found.settings.confidence:.10g} % intervals", found.unit.plain)
+def _quality(result: Comparison) -> str:
+    bars = [plots.Bar(each.method.name, each.method.value, *each.interval) for each in result.standings]
+    return plots.intervals(bars, f"{_axis_title(result.unit)} with {100 * result.settings.confidence:.10g} % intervals", result.unit.plain)
 
 
 def _axis_title(unit: Unit) -> str:
     return f"{unit.heading}{' in %' if unit.is_share else ''}"
 
 
-def _front(found: Comparison, cost: str) -> str:
-    best = {offer.name for offer in found.fronts[cost]}
-    points = [plots.Point(method.name, price, method.value, method.name in best) for method in found.methods
+def _front(result: Comparison, cost: str) -> str:
+    best = {offer.name for offer in result.fronts[cost]}
+    points = [plots.Point(method.name, price, method.value, method.name in best) for method in result.methods
               if (price := method.cost(cost)) is not None]
-    drawn = plots.front(points, f"{found.unit.heading} against {COSTS[cost]}", f"{COSTS[cost]}, by factors",
-                        found.unit.plain, lambda value: cost_text(cost, value))
-    return drawn + _lines(_of_a_point(found, cost)) if drawn else ""
+    drawn = plots.front(points, f"{result.unit.heading} against {COSTS[cost]}", f"{COSTS[cost]} (logarithmic)",
+                        result.unit.plain, lambda value: cost_text(cost, value))
+    return drawn + _lines(_of_a_point(result, cost)) if drawn else ""
 
 
-def _of_a_point(found: Comparison, cost: str) -> list[str]:
-    offers, point = found.fronts[cost], "a point" if found.unit.has_points else "1"
+def _of_a_point(result: Comparison, cost: str) -> list[str]:
+    offers, point = result.fronts[cost], "a point" if result.unit.has_points else "1"
     texts = [f"{point} more with {offer.name} than with {before.name} costs {cost_text(cost, offer.of_a_point)}"
              for before, offer in pairwise(offers) if offer.of_a_point is not None]
     return [f"{'; '.join(texts)}."] if texts else []
@@ -96,14 +96,14 @@ def _flips(each: Compared) -> str:
                          ("neither", 1 - parts.oracle)], f"which texts {pair.first} and {pair.second} get right")
 
 
-def _slices(found: Comparison) -> str:
-    first, second = (method.name for method in found.methods[:2])
-    shown = sorted(found.slices, key=lambda each: each.pair.p)[:12]
+def _slices(result: Comparison) -> str:
+    first, second = (method.name for method in result.methods[:2])
+    shown = sorted(result.slices, key=lambda each: each.pair.p)[:12]
     bars = [plots.Bar(each.name, each.pair.value, *each.pair.interval) for each in shown]
-    return plots.intervals(bars, f"how much better {first} is than {second}", found.unit.plain, zero=True)
+    return plots.intervals(bars, f"by how much {first} is better than {second}", result.unit.plain, zero=True)
 
 
-def _example_grid(found: Comparison, examples: Sequence[Example]) -> Grid:
-    first, second = (method.name for method in found.methods[:2])
+def _example_grid(result: Comparison, examples: Sequence[Example]) -> Grid:
+    first, second = (method.name for method in result.methods[:2])
     return Grid("", ["right", "text", "gold", f"{first} says", f"{second} says"],
                 [[each.right, each.text, each.label, *each.said] for each in examples])

@@ -1,4 +1,4 @@
-"""Pictures as SVG that needs nothing from elsewhere: narrow enough for a phone, and every text in it escaped."""
+"""Plots as self-contained SVG: narrow enough for a phone, with all text escaped."""
 
 from collections.abc import Callable, Sequence
 from html import escape
@@ -9,11 +9,11 @@ WIDTH, ROW, LEFT, RIGHT, TOP = 440, 26, 130, 16, 12
 AXIS = 38
 """Height below the rows for the axis and its title."""
 LONGEST = 18
-"""Characters of a name that have room on the left."""
+"""Characters of a name that fit on the left."""
 
 
 class Bar(NamedTuple):
-    """A value with its interval, under a name."""
+    """A named value with its interval."""
 
     name: str
     value: float
@@ -22,7 +22,7 @@ class Bar(NamedTuple):
 
 
 class Point(NamedTuple):
-    """A method by its cost and its quality."""
+    """A method with its cost and quality."""
 
     name: str
     cost: float
@@ -31,7 +31,7 @@ class Point(NamedTuple):
 
 
 class Scale(NamedTuple):
-    """From values to places in pixels, straight or by the logarithm."""
+    """Maps values to pixels, linearly or logarithmically."""
 
     low: float
     high: float
@@ -40,12 +40,12 @@ class Scale(NamedTuple):
     logarithmic: bool = False
 
     def __call__(self, value: float) -> float:
-        low, high, here = (log10(each) for each in (self.low, self.high, value)) if self.logarithmic else (self.low, self.high, value)
-        return round(self.start + (here - low) / (high - low) * (self.end - self.start), 1)
+        low, high, value = (log10(each) for each in (self.low, self.high, value)) if self.logarithmic else (self.low, self.high, value)
+        return round(self.start + (value - low) / (high - low) * (self.end - self.start), 1)
 
 
 def intervals(bars: Sequence[Bar], title: str, write: Callable[[float], str], zero: bool = False) -> str:
-    """A dot and a bar for each row; with `zero` a line at 0, which what cannot be told apart crosses."""
+    """A dot and an interval for each row; `zero` adds a line at 0, which intervals cross if there is no difference."""
     known = [bar for bar in bars if isfinite(bar.low) and isfinite(bar.high)]
     if not known:
         return ""
@@ -63,15 +63,15 @@ def intervals(bars: Sequence[Bar], title: str, write: Callable[[float], str], ze
 
 
 def front(points: Sequence[Point], title: str, across: str, write: Callable[[float], str], write_cost: Callable[[float], str]) -> str:
-    """Quality against cost, which grows by factors; the line joins the methods that nothing cheaper equals.
+    """Quality against cost on a logarithmic axis; the line joins the Pareto front.
 
-    What costs nothing, such as training rules, has no place on such an axis and stands at its left end.
+    A cost of 0, such as that of training rules, is drawn at the left end of the axis.
     """
     known = [point for point in points if isfinite(point.value)]
-    least = min((point.cost for point in known if point.cost > 0), default=None)
-    if least is None or len(known) < 2:
+    lowest = min((point.cost for point in known if point.cost > 0), default=None)
+    if lowest is None or len(known) < 2:
         return ""
-    shown = [point._replace(cost=max(point.cost, least / 3)) for point in known]
+    shown = [point._replace(cost=max(point.cost, lowest / 3)) for point in known]
     left, bottom = 56, 250
     low, high = (end(point.cost for point in shown) for end in (min, max))
     across_scale = Scale(low / 1.6, high * 1.6, left, WIDTH - RIGHT, logarithmic=True)
@@ -88,20 +88,20 @@ def front(points: Sequence[Point], title: str, across: str, write: Callable[[flo
     return _drawn(parts, bottom + AXIS, title)
 
 
-def shares(parts_: Sequence[tuple[str, float]], title: str) -> str:
-    """One bar, cut into shares, with a line of text for each."""
+def shares(parts: Sequence[tuple[str, float]], title: str) -> str:
+    """A bar divided into shares, with a line of text for each."""
     width, x, drawn = WIDTH - 2 * RIGHT, float(RIGHT), list[str]()
-    for place, (name, share) in enumerate(parts_):
+    for place, (name, share) in enumerate(parts):
         y = TOP + 44 + 20 * place
         drawn.append(f'<rect x="{x:.1f}" y="{TOP}" width="{share * width:.1f}" height="26" class="part{place}"/>'
                      f'<rect x="{RIGHT}" y="{y - 10}" width="12" height="12" class="part{place}"/>'
                      f'<text x="{RIGHT + 20}" y="{y}">{escape(name)}: {100 * share:.1f} %</text>')
         x += share * width
-    return _drawn(drawn, TOP + 44 + 20 * len(parts_), title)
+    return _drawn(drawn, TOP + 44 + 20 * len(parts), title)
 
 
 def _shown(name: str) -> str:
-    """Short enough for its room, escaped, with all of it in a title."""
+    """A name, shortened and escaped, with the full name as a tooltip."""
     short = name if len(name) <= LONGEST else f"{name[: LONGEST - 1]}…"
     return f"{escape(short)}<title>{escape(name)}</title>"
 
@@ -126,7 +126,7 @@ def _upright(scale: Scale, left: float, write: Callable[[float], str]) -> list[s
 
 
 def _log_axis(scale: Scale, bottom: float, title: str, write: Callable[[float], str]) -> list[str]:
-    """Ticks at powers of ten, or at both ends where there are none between."""
+    """An axis with ticks at powers of ten, or at both ends if there are fewer than two."""
     powers = [10.0**power for power in range(floor(log10(scale.low)), floor(log10(scale.high)) + 1) if 10.0**power >= scale.low]
     ticks = powers[:: max(1, len(powers) // 5)] if len(powers) > 1 else [scale.low * 1.6, scale.high / 1.6]
     parts = [f'<line x1="{scale.start}" y1="{bottom}" x2="{scale.end}" y2="{bottom}" class="axis"/>']
@@ -135,7 +135,7 @@ def _log_axis(scale: Scale, bottom: float, title: str, write: Callable[[float], 
 
 
 def _ticks(low: float, high: float) -> list[float]:
-    """Round values between the ends, three to seven of them."""
+    """Three to seven round values between the ends."""
     rough = (high - low) / 4
     power = 10.0 ** floor(log10(rough))
     step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= rough)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class ClassificationConfig(TextsTask):
-    """One class for each text, or for two, for each row of numbers or each picture."""
+    """Classify each text, pair of texts, row of numbers or picture."""
 
     needs: ClassVar[str] = "classes"
     label_key: ClassVar[str | None] = "label"
@@ -25,19 +25,19 @@ class ClassificationConfig(TextsTask):
 
     type: Literal["classification"]
     numbers: Literal["all"] | Annotated[list[str], Field(min_length=1)] | None = None
-    """Columns with numbers that are classified in place of a text, or `all` but that of the class. Each is standardised: less its mean, by
-    its standard deviation, both of the training split."""
+    """Columns of numbers to classify instead of a text, or `all` except the class column. Each is standardised with its mean and standard
+    deviation in the training split."""
     missing_numbers: Literal["refuse", "mean"] = "refuse"
-    """Numbers that are empty or denote a missing value (`NaN`, `NA`, `null` and the like): `refuse` reports them as an error, `mean` puts
-    the column's mean in the training split in their place."""
+    """Numbers that are empty or denote a missing value (`NaN`, `NA`, `null` and the like): `refuse` reports them as an error, `mean`
+    replaces them with the column's mean in the training split."""
     picture: str | None = None
-    """Column with pictures that are classified in place of a text: the path of a PNG or JPEG file, relative to the table, or the pixels
-    themselves, from 0 (black) to 255, a line after the other with `;` between them. All are read as grey, and are of one size."""
+    """Column of pictures to classify instead of a text: the path of a PNG or JPEG file, relative to the table, or the pixels, from 0
+    (black) to 255, with `;` between lines. All are read as greyscale and must have the same size."""
     label: str = "label"
     """Column with the class."""
     document: str | None = None
-    """Column that identifies the document of a text, for `tokenizer.context`: rows with the same value in it, in the order of their file,
-    are neighbours. A row where it is empty has none."""
+    """Column that identifies the document of a text, for `tokenizer.context`: rows with the same value, in the order of the file, are
+    neighbours. A row with an empty value has no neighbours."""
     labels: Annotated[list[str], Field(min_length=2)] | None = None
     """The classes, in order, at least two; by default those of the training split, sorted. A label that is not in this list is an error."""
     missing_labels: Literal["refuse", "drop", "keep"] = "refuse"
@@ -51,11 +51,11 @@ class ClassificationConfig(TextsTask):
     @model_validator(mode="after")
     def _one_thing_is_read(self) -> Self:
         if self.numbers is not None and self.picture is not None:
-            raise ValueError("numbers and picture both say what is classified; leave one of them out")
+            raise ValueError("numbers and picture both set the input; leave one of them out")
         if self.numbers is None and self.missing_numbers != "refuse":
             raise ValueError("missing_numbers is for columns of `numbers`; leave it out")
         if isinstance(self.numbers, list) and (len(set(self.numbers)) < len(self.numbers) or self.label in self.numbers):
-            raise ValueError("numbers names a column twice, or that of the class; name each column of numbers once")
+            raise ValueError("numbers names a column twice, or the class column; name each column of numbers once")
         return self
 
     @property
@@ -66,7 +66,7 @@ class ClassificationConfig(TextsTask):
 
     @property
     def reads_texts(self) -> bool:
-        """Whether texts are classified, and not numbers or pictures."""
+        """Whether the input is text, not numbers or pictures."""
         return self.numbers is None and self.picture is None
 
     @property
@@ -80,21 +80,21 @@ class ClassificationConfig(TextsTask):
         return ("loss", "accuracy", "f1")
 
     def _problems(self, recipe: "Recipe") -> Iterator[Problem]:
-        """A model that reads texts where there are none; and settings of the loss, which only networks have; a cosine is one number."""
+        """Models that read text without text data, towers with a single score, and loss settings for models without a loss."""
         yield from super()._problems(recipe)
         model = recipe.model
         towers = getattr(model, "towers", None)
         if towers is not None and towers.combine in ("cosine", "dot"):
-            yield Problem(("model", "towers", "combine"), f"`{towers.combine}` gives one number, for task.type regression or ranking; use "
-                          "`symmetric`")
+            yield Problem(("model", "towers", "combine"), f"`{towers.combine}` gives a single number, for task.type regression or ranking; "
+                          "use `symmetric`")
         if "vector" in self.offered and model.inputs & READ_OF_TEXTS and not isinstance(recipe.data, SizesData):
             key = "input" if "input" in type(model).model_fields else "type"
-            yield Problem(("model", key), f"{model.type} reads texts here, and the task has {'numbers' if self.numbers else 'pictures'}: "
+            yield Problem(("model", key), f"{model.type} reads texts, but the task has {'numbers' if self.numbers else 'pictures'}: "
                           f"{'set `input: vector`' if key == 'input' else 'use mlp or a classical model with `input: vector`'}")
         if model.learns_by == "gradient":
             return
         instead = ": set model.class_weight" if "class_weight" in type(model).model_fields else ""
-        for key, given in (("class_weights", self.class_weights is not None), ("label_smoothing", self.label_smoothing > 0)):
-            if given:
+        for key, is_set in (("class_weights", self.class_weights is not None), ("label_smoothing", self.label_smoothing > 0)):
+            if is_set:
                 reason = f"changes the loss of a network; model.type {model.type} has none"
                 yield Problem(("task", key), f"{reason}{instead if key == 'class_weights' else ''}, so leave it out")

@@ -16,27 +16,27 @@ if TYPE_CHECKING:
 
 
 class VocabularyConfig(TaskBase):
-    """The keys of tasks whose output has a score for each word of the vocabulary that the model reads."""
+    """The keys of tasks that predict words of the input vocabulary."""
 
     text_key: ClassVar[str] = "text"
 
     text: str = "text"
     """Column with the text; each row is a document."""
     block_size: PositiveInt = 128
-    """Most tokens that a model reads at once."""
+    """Maximum number of tokens that the model reads at once."""
     tie_embeddings: bool = True
-    """Use the token embedding as the output matrix too (Press and Wolf 2017); its parameters are counted once."""
+    """Share one matrix between token embedding and output layer (Press and Wolf 2017); its parameters are counted once."""
     output_bias: bool = False
     """Whether the output layer has a bias."""
     pad_vocab_to_multiple_of: PositiveInt = 1
-    """Round the rows of embedding and output up to a multiple of this, such as 64, which a GPU multiplies faster. The additional rows are
-    counted as parameters, but no word is ever read or predicted by them."""
+    """Pad the rows of embedding and output layer to a multiple of this, such as 64, for faster matrix products on GPUs. The padding rows
+    are counted as parameters, but never read or predicted."""
 
     def row_tokens(self, model: ModelBase) -> int | None:
         return model.longest_input
 
     def _vocabulary_problems(self, recipe: "Recipe") -> Iterator[Problem]:
-        """None: words may be counted in all splits, as some published vocabularies were."""
+        """No problems: words may be counted in all splits, as in some published work."""
         yield from ()
 
     def _problems(self, recipe: "Recipe") -> Iterator[Problem]:
@@ -70,12 +70,12 @@ class LanguageModelingConfig(VocabularyConfig):
         return "perplexity"
 
     def quoted_metric(self, tokenizer: str | None) -> str:
-        """Of characters and bytes bits per character, since words are not what such a model predicts."""
+        """Bits per character for models of characters and bytes, otherwise perplexity."""
         return "bits_per_character" if tokenizer in ("characters", "bytes") else self.main_metric
 
     @property
     def suggestion(self) -> Suggestion:
-        return Suggestion("sample a text that begins so", "--length 200 --temperature 0.8", text="The")
+        return Suggestion("sample a continuation of this text", "--length 200 --temperature 0.8", text="The")
 
     @property
     def metrics(self) -> tuple[str, ...]:
@@ -97,7 +97,7 @@ class LanguageModelingConfig(VocabularyConfig):
 
 
 class MaskedLanguageModelingConfig(VocabularyConfig):
-    """Predict tokens that are hidden from the model, from what stands on both sides of them (Devlin et al. 2019)."""
+    """Predict masked tokens from the context on both sides (Devlin et al. 2019)."""
 
     needs: ClassVar[str] = "masked_tokens"
     offers: ClassVar[Inputs] = frozenset({"tokens", "segments"})
@@ -106,28 +106,27 @@ class MaskedLanguageModelingConfig(VocabularyConfig):
 
     type: Literal["masked_language_modeling"]
     block_size: PositiveInt = 128
-    """Most tokens of an example; longer texts are cut into several."""
+    """Maximum number of tokens per example; longer texts are cut into several examples."""
     join_texts: bool = False
-    """Lay all texts end to end, [SEP] between them, before they are cut: for texts much shorter than a block. Otherwise each text begins
-    an example of its own."""
+    """Concatenate all texts, separated by [SEP], before cutting them into blocks: for texts much shorter than a block. Otherwise each text
+    starts a new example."""
     mask_probability: Probability = 0.15
-    """Share of the tokens that are to be predicted, drawn again each time that a text is seen; at least one in each text. 0: none, for
-    `next_sentence` alone."""
+    """Share of the tokens to predict, drawn anew each time a text is seen; at least one per text. 0 trains on `next_sentence` only."""
     mask_token_share: Fraction = 0.8
-    """Share of these that the model sees as [MASK]."""
+    """Share of these tokens that are replaced by [MASK]."""
     random_token_share: Fraction = 0.1
-    """Share of these that the model sees as some other token; it sees the rest as they are."""
+    """Share of these tokens that are replaced by another, random token; the rest are left unchanged."""
     whole_words: bool = False
-    """Hide all pieces of a word together."""
+    """Mask all pieces of a word together."""
     next_sentence: bool = False
-    """Predict too whether the second of two parts of a text follows the first: in half of the examples it does, in the other half it is
-    from somewhere else. A part has less than half of the block's tokens."""
+    """Also predict whether the second of two segments follows the first: in half of the examples it does, in the other half it comes from
+    elsewhere. A segment has less than half of the block's tokens."""
 
     @model_validator(mode="after")
     def _shares_of_one(self) -> Self:
         if self.mask_token_share + self.random_token_share > 1 + 1e-9:
-            raise ValueError(f"mask_token_share {self.mask_token_share:g} and random_token_share {self.random_token_share:g} are more "
-                             "than 1 together; make one smaller")
+            raise ValueError(f"mask_token_share {self.mask_token_share:g} and random_token_share {self.random_token_share:g} add up "
+                             "to more than 1; make one smaller")
         if not self.mask_probability and not self.next_sentence:
             raise ValueError("with mask_probability 0 there is nothing to predict; make it larger, or set next_sentence")
         return self
@@ -138,7 +137,7 @@ class MaskedLanguageModelingConfig(VocabularyConfig):
 
     @property
     def suggestion(self) -> Suggestion:
-        return Suggestion("fill in what is hidden", text="The [MASK]")
+        return Suggestion("fill in the masked token", text="The [MASK]")
 
     @property
     def metrics(self) -> tuple[str, ...]:
@@ -149,9 +148,9 @@ class MaskedLanguageModelingConfig(VocabularyConfig):
     def _block_problems(self, recipe: "Recipe") -> Iterator[Problem]:
         yield from super()._block_problems(recipe)
         if self.next_sentence and self.block_size < 5:
-            yield Problem(("task", "block_size"), "must be 5 or more: [CLS], two parts of a text, and [SEP] behind each")
+            yield Problem(("task", "block_size"), "must be 5 or more: [CLS], two segments, and [SEP] after each")
         if isinstance(recipe.model, TransformerConfig) and recipe.model.causal:
-            yield Problem(("model", "causal"), "must be false: a hidden token is predicted from both sides")
+            yield Problem(("model", "causal"), "must be false: a masked token is predicted from both sides")
         if self.whole_words and recipe.tokenizer is not None and recipe.tokenizer.type in ("characters", "bytes"):
-            yield Problem(("task", "whole_words"), f"needs a tokenizer of words or pieces of words, and {recipe.tokenizer.type} do not "
-                          "say where a word begins; leave it out")
+            yield Problem(("task", "whole_words"), f"needs a tokenizer of words or pieces of words; {recipe.tokenizer.type} do not mark "
+                          "the start of a word, so leave it out")

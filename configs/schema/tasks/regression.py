@@ -7,7 +7,7 @@ from .texts_task import TextsTask
 
 
 class RegressionConfig(TextsTask):
-    """A number for each text, or for two: how alike they are, a rating, a price."""
+    """Predict a number for each text or pair of texts: a rating, a price, their similarity."""
 
     needs: ClassVar[str] = "number"
     lower_is_better: ClassVar[frozenset[str]] = frozenset({"loss", "rmse", "mae"})
@@ -15,8 +15,7 @@ class RegressionConfig(TextsTask):
 
     type: Literal["regression"]
     target: str = "target"
-    """Column with the number to predict. Models learn it with the mean and scale of the training split taken off; predictions have the
-    target's own units again."""
+    """Column with the number to predict. Models learn it standardised by the training split; predictions are in the original units."""
 
     @property
     def main_metric(self) -> str:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class TeacherForcingConfig(Config):
-    """Probability that the decoder gets the gold previous token in training, not its own prediction (Bengio et al. 2015)."""
+    """Probability that the decoder reads the gold previous token in training, rather than its own prediction (Bengio et al. 2015)."""
 
     type: Literal["constant", "linear", "inverse_sigmoid"] = "constant"
     """`constant` stays at `share`; `linear` falls from `share` to `final_share` over `steps`; `inverse_sigmoid` is
@@ -43,28 +43,28 @@ class TeacherForcingConfig(Config):
 
 
 class DecodingConfig(Config):
-    """How targets are generated, the same in validation and test."""
+    """How to generate targets; the same for validation and test."""
 
     beam_size: Annotated[int, Field(ge=1, le=1_000)] = 1
     """Hypotheses kept at each step; 1 is greedy search."""
     length_penalty: NonNegativeFloat = 1.0
     """Finished hypotheses are compared by log-probability / ((5 + length) / 6)^length_penalty (Wu et al. 2016); 0 favours short ones."""
     early_stopping: bool = True
-    """Stop once `beam_size` hypotheses are finished and one of them scores best; otherwise continue until no open one can overtake them."""
+    """Stop once `beam_size` hypotheses are finished and one of them scores best; otherwise continue until no other can overtake them."""
     max_length: PositiveInt = 100
     """Maximum number of target tokens."""
     temperature: NonNegativeFloat = 1.0
-    """What scores are divided by before a token is drawn, where `nlp predict --samples` names none; 0 always takes the most probable."""
+    """Default sampling temperature of `nlp predict --samples`; 0 always takes the most probable token."""
 
 
 class WrittenTextConfig(TaskBase):
-    """The base of tasks whose answer is a text that is written token by token."""
+    """The base of tasks that generate a text token by token."""
 
     offers: ClassVar[Inputs] = frozenset({"tokens", "previous"})
 
     tie_embeddings: Literal["none", "output", "all"] = "output"
-    """`output`: the target embedding is the output matrix too (Press and Wolf 2017); `all`: the source embedding as well, which needs a
-    shared vocabulary."""
+    """`output`: target embedding and output layer share one matrix (Press and Wolf 2017); `all`: the source embedding shares it too, which
+    needs a shared vocabulary."""
     output_bias: bool = True
     """Whether the output layer has a bias."""
     label_smoothing: Probability = 0.0
@@ -96,18 +96,18 @@ class SequenceToSequenceConfig(WrittenTextConfig):
     source: str = "source"
     """Column with the source."""
     source_type: Literal["text", "label", "picture"] = "text"
-    """What is in that column: a text; a `label`, one of those that the training split has; or a `picture`: the path of a PNG or JPEG file,
-    relative to the table, or its pixels, as in classification. Labels and pictures need `model.encoder`."""
+    """The content of that column: a text; a `label` of the training split; or a `picture`: the path of a PNG or JPEG file, relative to the
+    table, or its pixels, as in classification. Labels and pictures need `model.encoder`."""
     target: str = "target"
     """Column with the target text."""
     scored_as: Literal["translation", "transduction", "pronunciation", "generation"] = "translation"
     """`translation`: sacrebleu's BLEU, chrF and TER; `transduction`: character error rate; `pronunciation`: phoneme error rate (phonemes
-    are separated by spaces) and word error rate, where a word may have several rows, any of which is correct; `generation`: perplexity,
-    where a source has many targets, and a text that is none of them may be as good."""
+    are separated by spaces) and word error rate; if a word has several rows, any of them is correct; `generation`: perplexity, for
+    sources with many valid targets, including texts that are not in the data."""
     share_vocabulary: bool = False
-    """One tokenizer for both sides, trained on both; otherwise one for each."""
+    """Train one tokenizer on both sides; otherwise one for each side."""
     target_tokenizer: TokenizerConfig | None = None
-    """How the target is split into tokens; by default configured like `tokenizer`, and trained on the targets."""
+    """How to split the target into tokens; by default configured like `tokenizer`, and trained on the targets."""
 
     @property
     def main_metric(self) -> str:
@@ -139,7 +139,7 @@ class SequenceToSequenceConfig(WrittenTextConfig):
     def _one_text_or_two(self) -> Self:
         if self.source_type != "text" and (self.share_vocabulary or self.target_tokenizer is not None):
             key = "share_vocabulary" if self.share_vocabulary else "target_tokenizer"
-            raise ValueError(f"{key} is for sources that are texts; the target's tokenizer is `tokenizer`, so leave it out")
+            raise ValueError(f"{key} is only for text sources; the target's tokenizer is `tokenizer`, so leave it out")
         return self
 
     @model_validator(mode="after")
@@ -156,7 +156,7 @@ class SequenceToSequenceConfig(WrittenTextConfig):
             yield Problem(("task", "tie_embeddings"), "`all` shares one matrix between both embeddings, so it needs "
                           "`task.share_vocabulary: true`")
         if target is not None and not target.ordered:
-            yield Problem(("task", "target_tokenizer", "type"), "n-grams have no order, so no text can be generated from them; "
+            yield Problem(("task", "target_tokenizer", "type"), "n-grams have no order, so they cannot generate text; "
                           "use words, characters, bytes, bpe, unigram or wordpiece")
         if getattr(target, "counted_in", "train") != "train":
             yield Problem(("task", "target_tokenizer", "counted_in"), "`all_splits` uses the words of the test split; leave it out")
@@ -166,7 +166,7 @@ class SequenceToSequenceConfig(WrittenTextConfig):
         yield from super()._problems(recipe)
 
     def _encoder_problems(self, recipe: "Recipe") -> Iterator[Problem]:
-        """The model has to have the encoder for what the source is."""
+        """The model must have the encoder for this type of source."""
         encoder = getattr(recipe.model, "encoder", None)
         needed = {"text": None, "label": "label", "picture": "picture_cnn"}[self.source_type]
         if needed == (encoder.type if encoder is not None else None):

@@ -1,4 +1,4 @@
-"""`task: {type: tagging}`, and the schemes by which tags mark spans."""
+"""`task: {type: tagging}`, and the tagging schemes for spans."""
 
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
@@ -14,16 +14,16 @@ if TYPE_CHECKING:
 
 Scheme = Literal["IOB1", "IOB2", "BIOES"]
 PREFIXES: Mapping[Scheme, str] = {"IOB1": "BI", "IOB2": "BI", "BIOES": "BIES"}
-"""The prefixes of a scheme's tags, before a hyphen and a type; the other tag is O."""
+"""The prefixes of a scheme's tags, as in B-TYPE; the only tag without a type is O."""
 
 
 def tags_of(scheme: Scheme) -> str:
-    """The forms of a scheme's tags, for messages."""
+    """The tags of a scheme, for messages, such as `O, B-TYPE, I-TYPE`."""
     return ", ".join(["O", *(f"{letter}-TYPE" for letter in PREFIXES[scheme])])
 
 
 def is_tag(tag: str, scheme: Scheme) -> bool:
-    """Whether a tag is one of the scheme's, in any position."""
+    """Whether a tag belongs to the scheme, whatever its position."""
     prefix, _, kind = tag.partition("-")
     return tag == "O" or (bool(kind) and prefix in list(PREFIXES[scheme]))
 
@@ -45,11 +45,11 @@ class TaggingConfig(TaskBase):
     tags: str = "tags"
     """Column with one tag per token, separated by spaces."""
     labels: Annotated[list[str], Field(min_length=2)] | None = None
-    """The tags, at least two; by default those of the training split, sorted. A tag that is not in this list is an error."""
+    """The tags, at least two; by default the sorted tags of the training split. A tag that is not in this list is an error."""
     scheme: Scheme | None = None
-    """How tags mark spans, such as B-PER I-PER O in IOB2; precision, recall and F1 then count spans, as conlleval does."""
+    """Tagging scheme for spans, such as B-PER I-PER O in IOB2; precision, recall and F1 then count spans, as in conlleval."""
     crf: bool = False
-    """Score whole tag sequences with a linear-chain conditional random field (Lafferty et al. 2001), not each tag independently."""
+    """Score tag sequences with a linear-chain conditional random field (Lafferty et al. 2001) instead of each tag independently."""
 
     @property
     def main_metric(self) -> str:
@@ -68,6 +68,6 @@ class TaggingConfig(TaskBase):
         if self.crf and model.learns_by != "gradient":
             yield Problem(("task", "crf"), f"is the last layer of a network; model.type {model.type} has its own decoding, "
                           "so leave it out")
-        if self.scheme is not None and (strange := next((tag for tag in self.labels or () if not is_tag(tag, self.scheme)), None)):
-            yield Problem(("task", "labels"), f"{strange!r} is not a tag of task.scheme {self.scheme}, which has {tags_of(self.scheme)}")
+        if self.scheme is not None and (unknown := next((tag for tag in self.labels or () if not is_tag(tag, self.scheme)), None)):
+            yield Problem(("task", "labels"), f"{unknown!r} is not a tag of task.scheme {self.scheme}, which has {tags_of(self.scheme)}")
         yield from self.token_problems(recipe)

@@ -1,4 +1,4 @@
-"""What every task's section of a recipe states, and the checks that concern a task and another section."""
+"""The base of all task sections, and the checks of a task against other sections."""
 
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, ClassVar, NamedTuple, get_args
@@ -21,56 +21,56 @@ NOT_OFFERED: dict[Input, Problem] = {
 
 
 class Suggestion(NamedTuple):
-    """What to try with a trained model in `nlp predict`: options, what they give, and the text, None for one of the data."""
+    """An example of `nlp predict` for a trained model: what it does, its options, and its text (None: a text from the data)."""
 
     what: str
     options: str = ""
     text: str | None = None
     n_texts: int = 1
-    """Texts that one prediction is of; 0 where it is of noise."""
+    """Number of texts per prediction; 0 if the input is noise."""
 
 
 class TaskBase(Config):
     """The base of every task's section."""
 
     needs: ClassVar[str]
-    """What a model must give to serve the task; see `gives` of a model."""
+    """The output that the task needs from a model; see `gives` of models."""
     offers: ClassVar[Inputs]
-    """What the data of this task can give a model to read."""
+    """The inputs that the data of this task can provide."""
     lower_is_better: ClassVar[frozenset[str]] = frozenset({"loss"})
-    """Metrics that are better the lower they are."""
+    """Metrics for which lower is better."""
     text_key: ClassVar[str]
-    """The key that names the column with the text; `nlp data` looks at it."""
+    """The key that names the text column, for `nlp data`."""
     label_key: ClassVar[str | None] = None
-    """The key that names the column with the class, or where `tagged` with one tag for each token of the text."""
+    """The key that names the column of the class or, if `tagged`, of one tag per token."""
     tagged: ClassVar[bool] = False
     default_metric: ClassVar[str] = "accuracy"
-    """The metric that decides which checkpoint is `best` where the recipe names none."""
+    """The metric that selects the `best` checkpoint, unless the recipe names one."""
 
     headings: ClassVar[Mapping[str, str]] = {}
-    """What people read in place of a metric's name where the name alone leaves open what is meant."""
+    """Display names of metrics whose own names are ambiguous."""
 
     def heading(self, metric: str) -> str:
-        """How a metric is called in tables and lines for people."""
+        """The display name of a metric."""
         return self.headings.get(metric, metric)
 
     @property
     def offered(self) -> Inputs:
-        """What the data of a task with these settings can give a model to read."""
+        """The inputs that the data can provide with these settings of the task."""
         return self.offers
 
     @property
     def whole_batches(self) -> bool:
-        """Whether what a row teaches depends on the other rows of its batch, which processes then cannot share."""
+        """Whether the loss of a row depends on the other rows of its batch, so that a batch cannot be divided among processes."""
         return False
 
     @property
     def main_metric(self) -> str:
-        """The metric that people judge a system by."""
+        """The metric by which systems are judged."""
         return "accuracy"
 
     def quoted_metric(self, tokenizer: str | None) -> str:
-        """The figure that people follow and quote, with a tokenizer of this type."""
+        """The metric to report, with a tokenizer of this type."""
         return self.main_metric
 
     @property
@@ -84,11 +84,11 @@ class TaskBase(Config):
         raise NotImplementedError
 
     def row_tokens(self, model: ModelBase) -> int | None:
-        """Tokens in a row of data where the recipe alone fixes them; None where it depends on the data."""
+        """Tokens per row if the recipe determines them; None if they depend on the data."""
         return 1 if model.inputs & WITHOUT_TOKENS else None
 
     def problems(self, recipe: "Recipe") -> Iterator[Problem]:
-        """What does not fit between the task and the other sections; what the data would decide is left to the data."""
+        """Inconsistencies between the task and other sections; checks that need the data are made later."""
         if self.needs not in recipe.model.gives:
             fitting = ", ".join(models_that_give(self.needs))
             yield Problem(("model", "type"), f"{recipe.model.type} does not support task.type {recipe.task and recipe.task.type}; "
@@ -104,20 +104,20 @@ class TaskBase(Config):
                           f"use one of {', '.join(self.metrics)}")
 
     def _problems(self, recipe: "Recipe") -> Iterator[Problem]:
-        """What only this task refuses."""
+        """Checks of this task only."""
         yield from ()
 
     def token_problems(self, recipe: "Recipe") -> Iterator[Problem]:
-        """What only makes sense for whole texts, for a task that says something of each token."""
+        """Settings for whole texts, in a task with one prediction per token."""
         model, task = recipe.model, recipe.task and recipe.task.type
         pooling = type(model).model_fields.get("pooling")
-        if pooling is not None and getattr(model, "pooling", None) != pooling.default:  # a resolved recipe states defaults too
-            yield Problem(("model", "pooling"), f"pools a text into one vector, but {task} needs one for each token; leave it out")
+        if pooling is not None and getattr(model, "pooling", None) != pooling.default:  # a resolved recipe includes defaults
+            yield Problem(("model", "pooling"), f"pools a text into one vector, but {task} needs one per token; leave it out")
         if getattr(model, "pooler", False):
-            yield Problem(("model", "pooler"), f"needs one vector per text, but {task} needs one for each token; leave it out")
+            yield Problem(("model", "pooler"), f"needs one vector per text, but {task} needs one per token; leave it out")
         for key in ("max_length", "add_cls"):
             if getattr(recipe.tokenizer, key, None):
-                yield Problem(("tokenizer", key), f"is for whole texts; in {task} the tokenizer gets one token at a time, so leave it out")
+                yield Problem(("tokenizer", key), f"is for whole texts; in {task} the tokenizer reads one token at a time, so leave it out")
 
     def _vocabulary_problems(self, recipe: "Recipe") -> Iterator[Problem]:
         if getattr(recipe.tokenizer, "counted_in", "train") != "train":
@@ -126,7 +126,7 @@ class TaskBase(Config):
 
 
 def models_that_give(need: str) -> list[str]:
-    """The `model.type` values that can serve a task with this need."""
+    """The values of `model.type` that have this output."""
     from ..model import ModelConfig
 
     classes = get_args(get_args(ModelConfig)[0])

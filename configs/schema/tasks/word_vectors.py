@@ -24,25 +24,24 @@ class WordVectorsConfig(TaskBase):
 
     type: Literal["word_vectors"]
     text: str = "text"
-    """Column with the text; no window reaches from one row into the next."""
+    """Column with the text; windows do not cross rows."""
     window: Annotated[int, Field(ge=1, le=1_000)] = 5
-    """Most words on each side of a word that are its context. Each time, a number from 1 to this is drawn for it, so that near words count
-    more."""
+    """Maximum number of context words on each side. The number is drawn from 1 to this for each word, so that near words count more."""
     negatives: Annotated[int, Field(ge=1, le=1_000)] = 5
-    """How many words drawn at random count against each word of the context."""
+    """Number of negative samples per context word."""
     shared_negatives: Annotated[int, Field(ge=1, le=10_000)] = 64
-    """How many words are really drawn for a block. All of its words are compared with all of these, each with the weight that makes them
-    count as `negatives`: a matrix product in place of single look-ups."""
+    """Number of negative samples drawn per block. All of its words are compared with all of these, weighted so that they count as
+    `negatives`: a matrix product instead of single look-ups."""
     noise_power: NonNegativeFloat = 0.75
-    """Words are drawn in proportion to their frequency to this power; 0: all alike."""
+    """Negative samples are drawn in proportion to word frequency to this power; 0 is uniform."""
     subsample: NonNegativeFloat = 1e-4
-    """Frequent words are left out at random before windows are laid: a word that is a share f of the text stays with probability
-    sqrt(t / f) + t / f, where t is this number; 0: all stay."""
+    """Subsampling threshold t: before windows are formed, a word with relative frequency f is kept with probability sqrt(t / f) + t / f; 0
+    keeps all words."""
     block_size: Annotated[int, Field(ge=2, le=100_000)] = 128
-    """Words of running text that are read together. Windows end where a block does, and each pass over the text cuts it elsewhere."""
+    """Words per block of running text. Windows do not cross blocks, and each epoch cuts the text at different positions."""
     similarity: str | None = None
-    """File of pairs of words with a person's judgement how similar they are, such as WordSim-353 (.tsv or .csv: word, word, number;
-    relative to the recipe): the rank correlation with the cosine of their vectors becomes the metric `similarity`."""
+    """File of word pairs with human similarity judgements, such as WordSim-353 (.tsv or .csv: word, word, number;
+    relative to the recipe): their rank correlation with the cosines of the vectors becomes the metric `similarity`."""
 
     @property
     def main_metric(self) -> str:
@@ -59,23 +58,23 @@ class WordVectorsConfig(TaskBase):
     def _problems(self, recipe: "Recipe") -> Iterator[Problem]:
         tokenizer = recipe.tokenizer
         if tokenizer is not None and tokenizer.type != "words":
-            yield Problem(("tokenizer", "type"), f"must be `words`, since {tokenizer.type} are none, and vectors of words are asked for")
+            yield Problem(("tokenizer", "type"), f"must be `words`, since the task learns vectors of words, not of {tokenizer.type}")
         for key in ("max_length", "add_cls"):
             if getattr(tokenizer, key, None):
                 yield Problem(("tokenizer", key), "is for single texts; word vectors are learned from running text, so leave it out")
 
 
 class NgramVectorsConfig(Config):
-    """A word's vector is the mean of one of its own and those of its character n-grams (Bojanowski et al. 2017), so that words that share
-    a stem or an ending share a part of their vectors, and words that training never saw have one too.
+    """A word's vector is the mean of its own vector and the vectors of its character n-grams (Bojanowski et al. 2017), so that words with a
+    common stem or ending share part of their vectors, and unseen words have vectors too.
     """
 
     min: Annotated[int, Field(ge=1, le=20)] = 3
-    """Shortest n-gram, in characters; `<` and `>` mark the two ends of a word and count."""
+    """Shortest n-gram, in characters, including the markers `<` and `>` of the ends of a word."""
     max: Annotated[int, Field(ge=1, le=20)] = 6
     """Longest n-gram."""
     buckets: PositiveInt = 100_000
-    """Vectors that all n-grams share, by a hash: with more of them fewer n-grams have to share one. fastText has 2,000,000."""
+    """Number of vectors that n-grams are hashed to: the more, the fewer collisions. fastText uses 2,000,000."""
 
     @model_validator(mode="after")
     def _range(self) -> Self:
@@ -89,10 +88,10 @@ class WordVectorModelConfig(NetworkConfig):
 
     gives: ClassVar[frozenset[str]] = frozenset({"word_vectors"})
     examples: ClassVar[Input]
-    """What is one example; see `inputs`."""
+    """The type of a training example; see `inputs`."""
 
     d_embedding: Annotated[int, Field(ge=1, le=100_000)] = 100
-    """Size of each word's vector."""
+    """Size of the word vectors."""
     ngrams: NgramVectorsConfig | None = None
 
     @property
@@ -107,9 +106,9 @@ class WordVectorModelConfig(NetworkConfig):
     @model_validator(mode="after")
     def _whole_vectors(self) -> Self:
         if self.dropout:
-            raise ValueError("dropout is nothing that models of word vectors have; leave it out")
+            raise ValueError("dropout is not supported by models of word vectors; leave it out")
         if self.vectors is not None and self.ngrams is not None:
-            raise ValueError("vectors are of whole words, but with ngrams they are only a part of each; leave one of them out")
+            raise ValueError("vectors are for whole words, but with ngrams they are only part of a word's vector; leave one of them out")
         return self
 
 
