@@ -113,7 +113,7 @@ def test_files_of_a_run_are_read_in_the_encoding_of_its_recipe(folder):
     assert (folder / "out.csv").read_text(encoding="cp949").startswith("text,label,prediction,probability\n좋은,긍정,긍정,")
     (folder / "utf8.csv").write_text(content, encoding="utf-8")
     done = nlp("eval", "films", "--data", "utf8.csv", cwd=folder)
-    assert "utf8.csv is UTF-8, and read as that, where the recipe has `data.encoding: cp949`" in done.stderr and "1.0000" in done.stdout
+    assert "utf8.csv is UTF-8, and is read as UTF-8 although the recipe has `data.encoding: cp949`" in done.stderr and "1.0000" in done.stdout
     (folder / "odd.csv").write_bytes("text,label\nschöner,긍정\n".encode("utf-16"))
     assert "odd.csv is UTF-16" in nlp("predict", "films", "--input", "odd.csv", cwd=folder, code=2).stderr
     (folder / "lines.txt").write_bytes("좋은\n".encode("cp949"))

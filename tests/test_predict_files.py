@@ -105,7 +105,7 @@ def test_both_commands_say_which_columns_they_take(folder):
     (folder / "other.jsonl").write_text('{"review": "good", "stars": "pos"}\n{"review": "bad", "stars": "neg"}\n', encoding="utf-8")
     assert "`review` and labels" in nlp("eval", "rules", "--data", "other.jsonl", cwd=folder).stderr
     (folder / "other2.csv").write_text("review\tstars\ngood\tpos\nbad\tneg\n", encoding="utf-8")
-    assert "divided by '\\t'" in nlp("eval", "rules", "--data", "other2.csv", cwd=folder).stderr
+    assert "separated by '\\t'" in nlp("eval", "rules", "--data", "other2.csv", cwd=folder).stderr
 
 
 def test_a_file_without_header_is_read_by_position_where_the_recipe_does(folder):
