@@ -132,7 +132,7 @@ def test_what_is_no_picture_is_refused(tmp_path):
         with pytest.raises(DataError, match=r"table\.csv:4: .*has transparent pixels"):
             read_picture(str(tmp_path / "clear.png"), "table.csv:4")
     for text in ("0 256; 1 2", "0 1; 2", ";", "0 1;"):
-        with pytest.raises(DataError, match="is no picture"):
+        with pytest.raises(DataError, match="is not a picture"):
             read_picture(text, "table.csv:4")
 
 
