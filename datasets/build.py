@@ -82,12 +82,12 @@ def read_file_as_split(data: DataConfig, preparation: Preparation, encoding: Enc
     """
     data, cache = _with_texts(data), Cache()
     remedy = "Name the columns with --text and --label."
-    given = read_given(data, file, columns, preparation.columns, remedy, preparation.column_roles, preparation.document)
-    table, skipped = preparation.checked(given.table)
+    file_data = read_given(data, file, columns, preparation.columns, remedy, preparation.column_roles, preparation.document)
+    table, skipped = preparation.checked(file_data.table)
     if preparation.refers_to_training:
         _read(data, preparation)
     split, split_notices = preparation.split(_name_of(file), table, encoding, cache)
-    file_notices = given.notices if is_table(data, file) else given.notices[1:]
+    file_notices = file_data.notices if is_table(data, file) else file_data.notices[1:]
     return split, [*file_notices, *skipped, *split_notices, *cache.notices]
 
 

@@ -115,7 +115,7 @@ def spread(lengths: Iterable[int]) -> Spread:
 def find_leaks(splits: Mapping[str, Table], text: str, label: str = "") -> list[Leak]:
     """Texts that occur in two splits: validation in train, each test split in train, and in train and validation together."""
     train, validation = (_labels_by_text(splits[name], text, label) for name in ("train", "validation"))
-    both = {each: train.get(each, set()) | validation.get(each, set()) for each in (*train, *validation)}
+    both = {seen: train.get(seen, set()) | validation.get(seen, set()) for seen in (*train, *validation)}
     leaks = [_leak("validation", "train", splits["validation"], train, (text, label))]
     for name in splits:
         if name not in ("train", "validation"):

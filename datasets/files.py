@@ -80,7 +80,7 @@ def _neighbours(path: Path) -> str:
     """The files that the folder contains instead, as the end of a message."""
     if not path.parent.is_dir():
         return f" The folder {path.parent} does not exist either."
-    names = sorted(each.name for each in path.parent.iterdir() if each.is_file())
+    names = sorted(file.name for file in path.parent.iterdir() if file.is_file())
     return f" The folder holds: {', '.join(names[:8])}{', ...' if len(names) > 8 else ''}." if names else " The folder is empty."
 
 

@@ -87,14 +87,14 @@ def _read_sources(named: NamedDataset) -> Dataset:
 
 def _path(named: NamedDataset, source: Source) -> Path:
     path = data_folder() / named.name / source.path
-    found = find_file(path)
-    if found is None:
+    file = find_file(path)
+    if file is None:
         origin = named.archive.source.url if named.archive else source.url
         raise DataError(
             f"The dataset {named.name} is not here: there is no {path}, plain or .gz. Fetch it with `nlp data get {named.name}` "
             f"(from {origin}; licence: {named.licence}), or set NLP_DATA to a folder that holds {named.name}/{source.path}."
         )
-    return found
+    return file
 
 
 def _check(source: Source, path: Path, content: bytes, named: NamedDataset) -> None:
@@ -334,8 +334,8 @@ def _endings(path: str) -> list[str]:
 
 def _parallel_file(path: str, name: str, ending: str) -> Path:
     named = Path(f"{path}.{ending}").expanduser()
-    found = find_file(named)
-    if found is None:
+    file = find_file(named)
+    if file is None:
         raise DataError(f"There is no file {named}, plain or .gz, for the column `{name}`. Parallel files are given by their path "
                         f"without the extension, here {path}; `data.columns: {{{name}: EXTENSION}}` sets it (default: the column's name).")
-    return found
+    return file

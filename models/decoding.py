@@ -214,10 +214,10 @@ def _candidates(open_: _Hypotheses, logits: Tensor, n: int, length_penalty: floa
     batch, k, vocab = logits.shape
     best = open_.log_probabilities[:, :1].clamp(min=torch.finfo(open_.log_probabilities.dtype).min)
     # The difference from the best hypothesis, not the full log-probability: rounding a long sum would make different tokens tie.
-    behind = (open_.log_probabilities - best).unsqueeze(2)
+    differences = (open_.log_probabilities - best).unsqueeze(2)
     size = max(1, BLOCK // (k * vocab)) if logits.device.type == "cpu" else batch
     blocks = [_best(_log_probabilities(block).add_(difference).flatten(1), n)
-              for block, difference in zip(logits.split(size), behind.split(size), strict=True)]
+              for block, difference in zip(logits.split(size), differences.split(size), strict=True)]
     values, places = (torch.cat(parts) for parts in zip(*blocks, strict=True))
     origins, log_probabilities = places // vocab, values + best
     before = _taken(open_.tokens, torch.arange(batch, device=places.device), origins)

@@ -31,7 +31,7 @@ class Token(NamedTuple):
 
 def tokens_of(text: str) -> list[Token]:
     """Words, numbers and single punctuation marks; `doesn't` is `does` and `n't`, `it's` is `it` and `'s`, as in the Penn Treebank."""
-    return [Token(found.group().replace("’", "'"), found.start()) for found in _TOKEN.finditer(text)]
+    return [Token(match.group().replace("’", "'"), match.start()) for match in _TOKEN.finditer(text)]
 
 
 def shape_of(text: str) -> str:

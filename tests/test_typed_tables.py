@@ -138,7 +138,7 @@ def test_parquet_keeps_its_types_and_describes_the_new_columns(tmp_path):
     assert str(table.schema.types) == "[DataType(int64), DataType(string), DataType(int64), DataType(string), DataType(double)]"
     assert b'"prediction": {"dtype": "string"' in table.schema.metadata[b"huggingface"]
     assert read("parquet", after).columns["label"] == ["neg", "pos"]
-    with pytest.raises(DataError, match="has a column `prediction` already"):
+    with pytest.raises(DataError, match="already has a column `prediction`"):
         append_columns(after, "f", Form("parquet"), {"prediction": ["a", "b"]})
 
 

@@ -64,7 +64,7 @@ def test_a_table_of_pieces_gives_the_mean_of_a_words_pieces(tmp_path):
 
 
 @pytest.mark.parametrize(("content", "message"), [
-    (b"", "not a file of word vectors"), (b"just a text\n", "no file of word vectors"), (b"3 0\n", "vectors of 0 numbers"),
+    (b"", "not a file of word vectors"), (b"just a text\n", "not a file of word vectors"), (b"3 0\n", "vectors of 0 numbers"),
     (glove() + b"dog 1 2\n", ":5: expected a word and 3 numbers"), (glove({"the": [1, 1, 1]}) + b"cat 1 2 x\n", ":2: expected a word"),
     (binary()[:-9], "word 4 of 4 is incomplete"), (b"9 3\n" + binary().partition(b"\n")[2], "word 5 of 9 is incomplete"),
     (b"9 3\n" + glove(), "first line states 9 words, and it has 4"),

@@ -36,8 +36,8 @@ def append_columns(content: bytes, source: str, form: Form, columns: Mapping[str
         case "conllu" if set(columns) <= set(CONLLU_COLUMNS):
             text = _with_values(text, source, columns)
         case _:
-            raise DataError(f"{source}: predictions can be written beside the rows of CSV, TSV, JSONL, CoNLL, Parquet and Excel files "
-                            f"(.csv, .tsv, .jsonl, .conll, .parquet, .xlsx), not into {form.format}. Leave out --output, or convert the "
+            raise DataError(f"{source}: predictions can be added to the rows of CSV, TSV, JSONL, CoNLL, Parquet and Excel files "
+                            f"(.csv, .tsv, .jsonl, .conll, .parquet, .xlsx), not to {form.format}. Leave out --output, or convert the "
                             "file.")
     return encode(text, content, source, form.encoding)
 

@@ -121,7 +121,7 @@ def _column(column: Any, key: str, names: Sequence[str] | None, source: str) -> 
 
 def _text(value: Any, names: Sequence[str] | None, key: str, source: str, row: int) -> str:
     if isinstance(value, list):
-        return join_tokens(_text(each, names, key, source, row) for each in value)
+        return join_tokens(_text(token, names, key, source, row) for token in value)
     if names is not None and isinstance(value, int):
         return class_name(value, names, f"{source}, row {row}: `{key}`")
     if (text := cell_text(value)) is None:

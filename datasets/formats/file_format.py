@@ -40,7 +40,7 @@ def refuse_column(name: str, key: str, names: Sequence[str], where: str, form: F
     remedy = form.remedy.format(name=name)
     if len(names) == 1 and form.format in ("csv", "tsv") and any(mark in names[0] for mark in ",;|\t"):
         remedy = "Its fields seem to be separated by another character: set `data.delimiter` to it."
-    present = ", ".join(f"`{each}`" for each in names)
+    present = ", ".join(f"`{column}`" for column in names)
     raise DataError(f"{where} has no column `{key}`; it has {present}.{nearest(key, names)} {remedy}")
 
 
@@ -55,6 +55,6 @@ def choose_columns(columns: Mapping[str, Sequence[str]], form: Form, wanted: Seq
 
 def nearest(name: str, names: Iterable[str]) -> str:
     """` Did you mean ...?` with the closest name, or an empty string if none is close."""
-    by_lower = {each.lower(): each for each in names}
+    by_lower = {candidate.lower(): candidate for candidate in names}
     close = difflib.get_close_matches(name.lower(), by_lower, n=1)
     return f" Did you mean `{by_lower[close[0]]}`?" if close else ""
