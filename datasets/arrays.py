@@ -35,7 +35,7 @@ class Ragged:
 
     @classmethod
     def end_to_end(cls, blocks: "Sequence[Ragged]") -> "Ragged":
-        """The rows of several, at least one, as one."""
+        """Concatenates the rows of one or more blocks."""
         starts = np.cumsum([0, *(len(block.ids) for block in blocks)])
         offsets = [block.offsets[1:] + start for block, start in zip(blocks, starts, strict=False)]
         weights = [block.weights for block in blocks if block.weights is not None]
@@ -43,35 +43,35 @@ class Ragged:
                    np.concatenate(weights) if weights else None)
 
     def joined(self, between: int) -> IntArray:
-        """All rows end to end, with the id `between` one and the next."""
+        """All rows end to end, with the id `between` as separator."""
         return self.ids if len(self) == 1 else np.insert(self.ids, self.offsets[1:-1], between)
 
     def flat(self, rows: IntArray) -> tuple[IntArray, IntArray, FloatArray | None]:
-        """The chosen rows end to end: ids (n,), the start of each row (len(rows),), weights (n,) or None; of all rows in order, the arrays
+        """The chosen rows end to end: ids (n,), the start of each row (len(rows),), weights (n,) or None. All rows in order give the arrays
         themselves, which may be memory maps."""
         if len(rows) == len(self) and np.array_equal(rows, np.arange(len(self))):
             starts = self.offsets[:-1]
             return self.ids, starts.astype(np.int32) if len(self.ids) < 2**31 else starts, self.weights
         starts, lengths = self.offsets[rows], self.offsets[rows + 1] - self.offsets[rows]
         ends = np.cumsum(lengths)
-        places = np.arange(ends[-1] if len(ends) else 0) + np.repeat(starts - (ends - lengths), lengths)
-        weights = None if self.weights is None else self.weights[places]
-        return self.ids[places], (ends - lengths).astype(np.int32), weights
+        indices = np.arange(ends[-1] if len(ends) else 0) + np.repeat(starts - (ends - lengths), lengths)
+        weights = None if self.weights is None else self.weights[indices]
+        return self.ids[indices], (ends - lengths).astype(np.int32), weights
 
     def release(self) -> None:
-        """Of memory maps, let go what was read."""
+        """Release the pages of memory maps that were read."""
         for array in (self.ids, self.weights):
             release(array)
 
     def padded(self, rows: IntArray, pad_id: int) -> tuple[IntArray, IntArray]:
-        """The chosen rows as (len(rows), longest) ids filled up with `pad_id`, and their lengths (len(rows),)."""
+        """The chosen rows as ids (len(rows), longest), padded with `pad_id`, and their lengths (len(rows),)."""
         ids, _, _ = self.flat(rows)
         lengths = self.offsets[rows + 1] - self.offsets[rows]
         return filled(ids, lengths, pad_id), lengths
 
 
 def filled(values: IntArray, lengths: IntArray, filler: int) -> IntArray:
-    """Values (n,) of rows that lie end to end -> (rows, longest), filled up behind each row's end; at least one column."""
+    """Values (n,) of rows stored end to end -> (rows, longest), each row padded with `filler`; at least one column."""
     padded = np.full((len(lengths), int(lengths.max(initial=1))), filler, dtype=values.dtype)
     padded[np.arange(padded.shape[1]) < lengths[:, None]] = values
     return padded

@@ -1,4 +1,4 @@
-"""From the sections of a recipe to splits that can be cut into batches."""
+"""Builds encoded splits, ready for batching, from the sections of a recipe."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
@@ -32,12 +32,12 @@ def build_data(
     open_tagger: OpenTagger = no_tagger,
     open_vectors: OpenVectors = open_file,
 ) -> Data:
-    """All splits in numbers, prepared as the task needs them.
+    """All splits, encoded as the task needs them.
 
-    Labels and tokenizers are learned from the training split alone, except words that are `counted_in: all_splits`; tokenizers that are
-    `given`, by role, are used as they are. `report` is called with a line before anything that takes long; `open_tagger` opens the run
-    that gives parts of speech, `open_vectors` word vectors.
-    Raises ConfigError where there is nothing to train on, DataError for data that the task cannot be trained on.
+    Labels and tokenizers are learned from the training split alone, except words that are `counted_in: all_splits`; `given` tokenizers,
+    by role, are used unchanged. `report` is called with a message before each slow step; `open_tagger` opens the run
+    that predicts parts of speech, `open_vectors` word vectors.
+    Raises ConfigError if the recipe names no texts, DataError for data that the task cannot be trained on.
     """
     data, cache = _with_texts(data), Cache(report=report, open_tagger=open_tagger, open_vectors=open_vectors)
     dataset = _read(data, preparation)
@@ -48,8 +48,8 @@ def build_data(
     encoding = preparation.learn(counted, Tokenizers(tokenizer, cache, given or {}))
     splits, notices = {}, [*dataset.notices]
     for name, table in dataset.splits.items():
-        splits[name], more = preparation.split(name, table, encoding, cache)
-        notices += more
+        splits[name], split_notices = preparation.split(name, table, encoding, cache)
+        notices += split_notices
     hashes = {**dataset.hashes, **_picture_hashes(dataset, preparation)}
     return Data(splits, encoding, hashes, [*notices, *cache.notices], cache.entries.folder if encoding.tokenizers else None)
 
@@ -57,10 +57,10 @@ def build_data(
 def read_split(
     data: DataConfig, preparation: Preparation, encoding: Encoding, name: str | None, hashes: Collection[str] = ()
 ) -> tuple[Split, Sequence[str]]:
-    """One split of a recipe's data, prepared for a finished run; and notices. Without a name it is test, or validation where there is
-    no test.
+    """One split of a recipe's data, prepared for a finished run; and notices. The default is test, or validation if there is no test
+    split.
 
-    Nothing is learned here: `encoding` is the run's own, and `hashes` are those of the files that it was trained with.
+    Nothing is learned here: `encoding` comes from the run, and `hashes` are those of its training files.
     """
     cache = Cache()
     dataset = _read(_with_texts(data), preparation)
@@ -68,51 +68,51 @@ def read_split(
     if name not in dataset.splits:
         raise DataError(f"{dataset.name} has no split `{name}`; it has {', '.join(dataset.splits)}. Score one of these with "
                         "--split, or a file with --data.")
-    split, more = preparation.split(name, dataset.splits[name], encoding, cache)
+    split, split_notices = preparation.split(name, dataset.splits[name], encoding, cache)
     changed = _changed({**dataset.hashes, **_picture_hashes(dataset, preparation)}, hashes)
-    return split, [*changed, *dataset.notices, *more, *cache.notices]
+    return split, [*changed, *dataset.notices, *split_notices, *cache.notices]
 
 
 def read_file_as_split(data: DataConfig, preparation: Preparation, encoding: Encoding, file: str,
                        columns: Mapping[str, str] = EMPTY) -> tuple[Split, Sequence[str]]:
-    """A file as a split of its own, prepared for a finished run; and notices.
+    """A file as a separate split, prepared for a finished run; and notices.
 
-    Columns are named as in the recipe's own files, or for a recipe with a named dataset as the task names them, unless `columns` names
-    others by these.
+    Columns have the names that they have in the recipe's own files, or those of the task if the recipe has a named dataset; `columns`
+    maps these names to others.
     """
     data, cache = _with_texts(data), Cache()
     remedy = "Name the columns with --text and --label."
-    given = read_given(data, file, columns, preparation.columns, remedy, preparation.column_roles, preparation.document)
-    table, left_out = preparation.checked(given.table)
+    file_data = read_given(data, file, columns, preparation.columns, remedy, preparation.column_roles, preparation.document)
+    table, skipped = preparation.checked(file_data.table)
     if preparation.refers_to_training:
         _read(data, preparation)
-    split, more = preparation.split(_name_of(file), table, encoding, cache)
-    taken = given.notices if is_table(data, file) else given.notices[1:]
-    return split, [*taken, *left_out, *more, *cache.notices]
+    split, split_notices = preparation.split(_name_of(file), table, encoding, cache)
+    file_notices = file_data.notices if is_table(data, file) else file_data.notices[1:]
+    return split, [*file_notices, *skipped, *split_notices, *cache.notices]
 
 
 def read_texts(data: DataConfig, preparation: Preparation) -> Mapping[str, Sequence[str]]:
-    """What the tokenizer reads of every split."""
+    """The texts of every split that the tokenizer reads."""
     dataset = _read(_with_texts(data), preparation)
     return {name: preparation.tokenizer_texts(table) for name, table in dataset.splits.items()}
 
 
 def count_training_examples(data: DataConfig, preparation: Preparation) -> int:
-    """The rows of the training split; 1 for one long text."""
+    """Number of rows of the training split; 1 for one long text."""
     return len(_read(_with_texts(data), preparation).splits["train"])
 
 
 def read_row_texts(data: DataConfig, preparation: Preparation) -> Mapping[str, Sequence[str]]:
-    """What a model is given of each row, of every split, as one text."""
+    """For every split, the model input of each row as one text."""
     dataset = _read(_with_texts(data), preparation)
     return {name: preparation.row_texts(table) for name, table in dataset.splits.items()}
 
 
 def _read(data: NamedData | FileData, preparation: Preparation) -> Dataset:
-    """The splits without the rows that the task leaves out, and of the training split the part that the recipe asks for."""
+    """The splits without the rows that the task skips, with the training split reduced to the part that the recipe specifies."""
     dataset = read_dataset(data, preparation.columns)
     checked = {name: preparation.checked(table) for name, table in dataset.splits.items()}
-    notices = [notice for _, found in checked.values() for notice in found]
+    notices = [notice for _, table_notices in checked.values() for notice in table_notices]
     splits = {name: table for name, (table, _) in checked.items()}
     if data.train_rows is not None or data.train_share < 1:
         train, size = splits["train"], data.train_share if data.train_rows is None else data.train_rows
@@ -129,7 +129,7 @@ def counted_splits(tokenizer: TokenizerConfig | None, splits: Mapping[str, T]) -
 
 
 def _concatenated(tables: Sequence[Table]) -> Table:
-    """One table with the rows of all; with several, rows no longer know their lines."""
+    """One table with the rows of all tables; line numbers are lost if there are several."""
     first = tables[0]
     if len(tables) == 1:
         return first
@@ -137,7 +137,7 @@ def _concatenated(tables: Sequence[Table]) -> Table:
 
 
 def read_picture_hashes(data: FileData, preparation: Preparation) -> Mapping[str, str]:
-    """What identifies the files of pictures that tables name; nothing, without reading them, for a task that has none."""
+    """The hashes of the picture files that the tables name; empty, without reading the tables, for a task without pictures."""
     column = preparation.picture_files
     return {} if column is None else _picture_hashes(read_dataset(data, (column.name,)), preparation)
 
@@ -148,15 +148,15 @@ def _picture_hashes(dataset: Dataset, preparation: Preparation) -> Mapping[str, 
 
 
 def _changed(now: Mapping[str, str], hashes: Collection[str]) -> list[str]:
-    """A notice of files that have changed since a run was trained with them."""
+    """A notice about files that have changed since the run was trained on them."""
     changed = [path for path, digest in now.items() if hashes and digest not in hashes]
-    return [f"{', '.join(changed)}: not what the run was trained with, so the examples that are scored here may include "
+    return [f"{', '.join(changed)}: changed since the run was trained, so the examples that are scored here may include "
             "training examples."] if changed else []
 
 
 def _with_texts(data: DataConfig) -> NamedData | FileData:
     if isinstance(data, SizesData):
-        raise ConfigError("data.type is `sizes`: enough to count a model, but there are no texts to train or score it on. "
+        raise ConfigError("data.type is `sizes`: enough to count a model's parameters, but there are no texts to train or score it on. "
                           "Set data.type to `named` or `files`.")
     return data
 

@@ -1,4 +1,4 @@
-"""What is worth knowing of a dataset before training on it. Everything is reported; nothing is removed."""
+"""Checks of a dataset before training: label counts, lengths, duplicates and leaks. Problems are reported; no row is removed."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -19,7 +19,7 @@ _SHOWN = 3
 
 @dataclass(frozen=True)
 class Spread:
-    """Lengths of the texts of a split; each figure is the length of some text."""
+    """Statistics of the text lengths of a split; each figure is the length of an actual text."""
 
     minimum: int
     median: int
@@ -29,11 +29,11 @@ class Spread:
 
 @dataclass(frozen=True)
 class SplitCheck:
-    """One split: sizes, and what may be wrong with it.
+    """Sizes and possible problems of one split.
 
-    `labels` counts each class, or each tag where every token has one; it is empty for texts without either.
-    `repeated` counts rows whose text an earlier row has, `contradicting` rows whose text another row has under another label,
-    `unseen_labels` the classes that train does not have.
+    `labels` counts each class, or each tag if tokens are tagged; it is empty for texts without either.
+    `repeated` counts rows with the text of an earlier row, `contradicting` rows whose text also occurs with another label;
+    `unseen_labels` lists the classes that do not occur in train.
     """
 
     examples: int
@@ -48,7 +48,7 @@ class SplitCheck:
 
 @dataclass(frozen=True)
 class Leak:
-    """Rows of `split` whose exact text occurs in `other` too; `contradicting` of them have a label that it does not have there."""
+    """Rows of `split` whose exact text also occurs in `other`; `contradicting` of them have a label that the text never has there."""
 
     split: str
     other: str
@@ -59,9 +59,9 @@ class Leak:
 
 @dataclass(frozen=True)
 class TokenCheck:
-    """One split as the tokenizer sees it: tokens of a text before cutting, share of texts cut, share of unknown tokens.
+    """One split after tokenization: tokens per text before truncation, share of truncated texts, share of unknown tokens.
 
-    For n-grams, `unknown` is the share of texts in which no n-gram is known.
+    For n-grams, `unknown` is the share of texts without any known n-gram.
     """
 
     tokens: Spread
@@ -70,7 +70,7 @@ class TokenCheck:
 
 
 def check_splits(splits: Mapping[str, Table], text: str, label: str = "", tagged: bool = False) -> dict[str, SplitCheck]:
-    """Each split by itself. `label` is empty where texts have no class; where `tagged` it holds one tag for each token of the text."""
+    """Checks of each split on its own. `label` is empty if texts have no class; if `tagged`, it holds one tag for each token."""
     known = set(count_labels(splits["train"], label, tagged))
     return {name: _check_split(table, text, label, tagged, known) for name, table in splits.items()}
 
@@ -82,30 +82,30 @@ def _check_split(table: Table, text: str, label: str, tagged: bool, known: set[s
         examples=len(table),
         labels=labels,
         characters=spread(map(len, texts)),
-        words=spread(len(split_tokens(each) if tagged else each.split()) for each in texts),
-        empty=sum(not each.strip() for each in texts),
+        words=spread(len(split_tokens(row_text) if tagged else row_text.split()) for row_text in texts),
+        empty=sum(not row_text.strip() for row_text in texts),
         repeated=len(texts) - len(by_text),
-        contradicting=sum(len(by_text[each]) > 1 for each in texts),
+        contradicting=sum(len(by_text[row_text]) > 1 for row_text in texts),
         unseen_labels=sorted(set(labels) - known),
     )
 
 
 def count_labels(table: Table, label: str, tagged: bool = False) -> dict[str, int]:
-    """How often each class, or each tag, occurs, the most frequent first; nothing where there is no `label`."""
+    """Counts of each class, or each tag, the most frequent first; empty without a `label`."""
     values = table.columns[label] if label else ()
     return dict(Counter((tag for row in values for tag in split_tokens(row)) if tagged else values).most_common())
 
 
 def _labels_by_text(table: Table, text: str, label: str) -> dict[str, set[str]]:
-    """Without labels every text has the same empty one, so that nothing contradicts."""
-    found: dict[str, set[str]] = {}
-    for each, its_label in zip(table.columns[text], table.columns[label] if label else repeat(""), strict=False):
-        found.setdefault(each, set()).add(its_label)
-    return found
+    """The labels of each distinct text. Without a label column all have the same empty label, so nothing contradicts."""
+    labels: dict[str, set[str]] = {}
+    for row_text, row_label in zip(table.columns[text], table.columns[label] if label else repeat(""), strict=False):
+        labels.setdefault(row_text, set()).add(row_label)
+    return labels
 
 
 def spread(lengths: Iterable[int]) -> Spread:
-    """Minimum, median, 95th percentile and maximum of at least one length; 0 where there is none."""
+    """Minimum, median, 95th percentile and maximum of the lengths; all 0 if there are none."""
     values = np.fromiter(lengths, dtype=np.int64)
     if not len(values):
         return Spread(0, 0, 0, 0)
@@ -113,9 +113,9 @@ def spread(lengths: Iterable[int]) -> Spread:
 
 
 def find_leaks(splits: Mapping[str, Table], text: str, label: str = "") -> list[Leak]:
-    """Equal texts in two splits: validation in train, each test split in train, and in train and validation together."""
+    """Texts that occur in two splits: validation in train, each test split in train, and in train and validation together."""
     train, validation = (_labels_by_text(splits[name], text, label) for name in ("train", "validation"))
-    both = {each: train.get(each, set()) | validation.get(each, set()) for each in (*train, *validation)}
+    both = {seen: train.get(seen, set()) | validation.get(seen, set()) for seen in (*train, *validation)}
     leaks = [_leak("validation", "train", splits["validation"], train, (text, label))]
     for name in splits:
         if name not in ("train", "validation"):
@@ -132,13 +132,13 @@ def _leak(split: str, other: str, table: Table, seen: Mapping[str, set[str]], co
 
 
 def tokens_as_texts(splits: Mapping[str, Table], text: str) -> dict[str, Table]:
-    """Tables in which each token of the sentences is a row of its own."""
+    """Tables with one row for each token of the sentences."""
     return {name: Table({text: [token for row in table.columns[text] for token in split_tokens(row)]}, table.source)
             for name, table in splits.items()}
 
 
 def check_tokens(splits: Mapping[str, Table], text: str, tokenizer: "Tokenizer", max_length: int | None) -> dict[str, TokenCheck]:
-    """Each split through a tokenizer that itself cuts nothing, so that `max_length` can be judged."""
+    """Token statistics of each split. The tokenizer must not truncate, so that `max_length` can be judged."""
     checks = {}
     for name, table in splits.items():
         encoded = tokenizer.encode(table.columns[text])

@@ -1,4 +1,4 @@
-"""Texts that know their neighbours: the texts before and after them in the same document."""
+"""Texts with access to their neighbours: the texts before and after them in the same document."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -7,36 +7,36 @@ from .tables import Table
 
 
 class TextInDocument(str):
-    """A text, and all texts of its document, in which it is at `place`. What string methods make of it is a text by itself, without
-    neighbours; `in_place_of` gives it those."""
+    """A text with all texts of its document, in which its index is `place`. String methods return plain strings without neighbours;
+    `in_place_of` restores them."""
 
     document: Sequence[str] = ()
     place: int = 0
 
 
 def in_documents(table: Table, text: str, document: str | None) -> Table:
-    """The table with its texts as those of documents, whose rows keep their order; the same table where no column identifies these.
+    """The table with each text linked to its document, in row order; unchanged if `document`, the column of document names, is None.
 
-    A row whose document has no name stands alone. Neighbours are rows of this table, so no split sees texts of another.
+    A row without a document name has no neighbours. Neighbours are rows of this table, so no split sees texts of another.
     """
     if document is None:
         return table
     members: dict[str, list[str]] = {}
     texts = []
-    for each, name in zip(table.columns[text], table.columns[document], strict=True):
-        together = members.setdefault(name, []) if name.strip() else []
-        together.append(each)
-        texts.append(_placed(each, together, len(together) - 1))
+    for row_text, name in zip(table.columns[text], table.columns[document], strict=True):
+        document_texts = members.setdefault(name, []) if name.strip() else []
+        document_texts.append(row_text)
+        texts.append(_placed(row_text, document_texts, len(document_texts) - 1))
     return replace(table, columns={**table.columns, text: texts})
 
 
 def in_place_of(original: str, text: str) -> str:
-    """A text with the neighbours that the original has."""
+    """The text with the neighbours of the original."""
     return _placed(text, original.document, original.place) if isinstance(original, TextInDocument) else text
 
 
 def neighbours(texts: Sequence[str], offset: int) -> list[str]:
-    """For each text the one so many places behind it in its document, before it where the offset is negative; empty where there is none."""
+    """For each text its neighbour at this offset in the document (negative: before it); an empty text if there is none."""
     return [_neighbour(text, text.place + offset) if isinstance(text, TextInDocument) else "" for text in texts]
 
 

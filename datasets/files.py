@@ -1,4 +1,4 @@
-"""Where named datasets lie on this computer, and the bytes of a file: plain or gzip, checked against a checksum."""
+"""The folder of downloaded datasets, and reading the bytes of a file: plain or gzip, with checksums."""
 
 import codecs
 import gzip
@@ -16,7 +16,7 @@ from ..storage import cache_folder
 
 
 def data_folder() -> Path:
-    """`NLP_DATA`, or `nlp/data` in the user's cache folder. Raises DataError where there is neither."""
+    """`NLP_DATA`, or `nlp/data` in the user's cache folder. Raises DataError if there is neither."""
     if given := os.environ.get("NLP_DATA"):
         return Path(given).expanduser()
     if (caches := cache_folder()) is None:
@@ -25,12 +25,12 @@ def data_folder() -> Path:
 
 
 def find_file(path: Path) -> Path | None:
-    """The file itself, or its packed copy `path.gz`; None where there is neither."""
-    return next((each for each in (path, path.with_name(path.name + ".gz")) if each.is_file()), None)
+    """The file itself, or its compressed copy `path.gz`; None if neither exists."""
+    return next((file for file in (path, path.with_name(path.name + ".gz")) if file.is_file()), None)
 
 
 def read_content(path: Path) -> bytes:
-    """All bytes of a file, unpacked where its name ends in .gz.
+    """All bytes of a file, decompressed if its name ends in .gz.
 
     Raises DataError for a file that is missing, cannot be read or is damaged.
     """
@@ -40,14 +40,14 @@ def read_content(path: Path) -> bytes:
 
 
 def digest_of(path: Path) -> str:
-    """The SHA-256 of the same content, which is never in memory as a whole. Raises DataError."""
+    """The SHA-256 of the same content, computed without loading all of it. Raises DataError as `read_content` does."""
     with _readable(path), _opened(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @contextmanager
 def opened_text(path: Path, encoding: str, newline: str) -> Iterator[Iterator[str]]:
-    """The lines of a text file, plain or gzip, with what ends them, a byte order mark left out. Raises DataError."""
+    """The lines of a text file, plain or gzip, with their line ends and without a byte order mark. Raises DataError."""
     codec = "utf-8-sig" if codecs.lookup(encoding).name == "utf-8" else encoding
     try:
         with _readable(path), _opened(path) as file, io.TextIOWrapper(file, encoding=codec, newline=newline) as lines:
@@ -77,20 +77,20 @@ def _readable(path: Path) -> Iterator[None]:
 
 
 def _neighbours(path: Path) -> str:
-    """What the folder contains instead, as the end of a message."""
+    """The files that the folder contains instead, as the end of a message."""
     if not path.parent.is_dir():
         return f" The folder {path.parent} does not exist either."
-    names = sorted(each.name for each in path.parent.iterdir() if each.is_file())
+    names = sorted(file.name for file in path.parent.iterdir() if file.is_file())
     return f" The folder holds: {', '.join(names[:8])}{', ...' if len(names) > 8 else ''}." if names else " The folder is empty."
 
 
 def sha256(content: bytes) -> str:
-    """SHA-256 in hexadecimal; always of the unpacked content, so that a file that is compressed again keeps it."""
+    """SHA-256 in hexadecimal; callers pass decompressed content, so that compressing a file again does not change it."""
     return hashlib.sha256(content).hexdigest()
 
 
 def checksum_as(kind: str, content: bytes) -> str:
-    """`kind:hexadecimal` of the content. Kinds: sha256, md5, and git, the id that a Git repository gives to a file's content."""
+    """The checksum `kind:hexadecimal` of the content. Kinds: sha256, md5, and git (Git's object id of the content)."""
     match kind:
         case "sha256":
             digest = sha256(content)

@@ -1,4 +1,4 @@
-"""Calls of libraries that run for long without looking at signals, made so that Ctrl-C still ends the command at once."""
+"""Runs long library calls that do not check for signals, so that Ctrl-C still ends the command at once."""
 
 import threading
 from collections.abc import Callable
@@ -7,14 +7,14 @@ from typing import TypeVar
 T = TypeVar("T")
 
 PAUSE = 0.1
-"""Seconds between two looks at signals."""
+"""Seconds between checks for signals."""
 
 
 def interruptible(call: Callable[[], T]) -> T:
-    """What `call` returns or raises, made in a thread of its own while the main thread waits for signals.
+    """Run `call` in a separate thread while the main thread waits for signals; returns or raises what `call` does.
 
-    Python handles signals in the main thread alone, between two of its own instructions, so a library that the main thread has called
-    keeps it from them. After an interrupt the call is left to itself; the thread does not keep the process from ending.
+    Python handles signals only in the main thread, between bytecode instructions, so a library call in the main thread delays them.
+    After an interrupt the call keeps running in its daemon thread, which does not keep the process from ending.
     """
     if threading.current_thread() is not threading.main_thread():
         return call()

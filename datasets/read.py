@@ -1,4 +1,4 @@
-"""From the `data:` section of a recipe to the splits of a dataset, as text."""
+"""Reads the splits of a dataset, as text, from the `data:` section of a recipe."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -30,34 +30,34 @@ _FORMATS: Mapping[str, _Format] = {
     ".parquet": "parquet", ".xlsx": "xlsx",
 }
 _NOT_ONE_TEXT = ("folders", "huggingface", "parallel", "parquet", "xlsx")
-"""Formats of several files, or of files that have no text to be decoded."""
+"""Formats with several files per split, or with binary files."""
 
 
 def read_dataset(config: NamedData | FileData, columns: Sequence[str] = ()) -> Dataset:
-    """The splits of a named dataset or of files, with the wanted columns (all of them where none is named).
+    """The splits of a named dataset or of files, with the wanted columns (all columns if none are named).
 
-    `validation` is always there: cut from train by `split_seed` where the data has none. `hashes` has the SHA-256 of each
-    file's unpacked content. Raises DataError for data that is missing, malformed or does not match its checksum.
+    There is always a `validation` split: if the data has none, it is cut from train by `split_seed`. `hashes` has the SHA-256 of each
+    file's decompressed content. Raises DataError for data that is missing, malformed or does not match its checksum.
     """
     return _read_named(config, columns) if isinstance(config, NamedData) else _read_files(config, columns)
 
 
 def normalized(texts: Iterable[str], form: Literal["nfc", "none"]) -> Iterator[str]:
-    """The texts in the Unicode form that a recipe asks for (Unicode Standard Annex 15)."""
+    """The texts in the Unicode normalization form of the recipe (Unicode Standard Annex 15)."""
     return iter(texts) if form == "none" else (normalize("NFC", text) for text in texts)
 
 
 def _read_named(config: NamedData, columns: Sequence[str]) -> Dataset:
     named = find_dataset(config.name)
-    dataset = _embedded(named) if not named.files else _read_sources(named)
+    dataset = _read_embedded(named) if not named.files else _read_sources(named)
     tables = {split: _normalized(_choose(table, columns, named), config) for split, table in dataset.splits.items()}
     if config.remove:
         tables = {split: _stripped(table, named.text, config) for split, table in tables.items()}
     return Dataset(named.name, _with_validation(tables, config), dataset.hashes, dataset.notices)
 
 
-def _embedded(named: NamedDataset) -> Dataset:
-    """Each is loaded with its package only where it is read."""
+def _read_embedded(named: NamedDataset) -> Dataset:
+    """A dataset that comes with the installation. Its reader is imported only when needed."""
     match named.name:
         case "names":
             from .named.names import read_names as read
@@ -87,21 +87,21 @@ def _read_sources(named: NamedDataset) -> Dataset:
 
 def _path(named: NamedDataset, source: Source) -> Path:
     path = data_folder() / named.name / source.path
-    found = find_file(path)
-    if found is None:
+    file = find_file(path)
+    if file is None:
         origin = named.archive.source.url if named.archive else source.url
         raise DataError(
             f"The dataset {named.name} is not here: there is no {path}, plain or .gz. Fetch it with `nlp data get {named.name}` "
             f"(from {origin}; licence: {named.licence}), or set NLP_DATA to a folder that holds {named.name}/{source.path}."
         )
-    return found
+    return file
 
 
 def _check(source: Source, path: Path, content: bytes, named: NamedDataset) -> None:
     got = checksum_as(source.checksum.partition(":")[0], content)
     if got != source.checksum:
         raise DataError(
-            f"{path} is not the published file of {named.name}: its unpacked content should have the checksum {source.checksum} "
+            f"{path} is not the published file of {named.name}: its decompressed content should have the checksum {source.checksum} "
             f"and has {got}. Fetch it again with `nlp data get {named.name} --force`, or read a changed file with `type: files`."
         )
 
@@ -111,7 +111,7 @@ def _choose(table: Table, columns: Sequence[str], named: NamedDataset) -> Table:
     if missing is not None:
         present = ", ".join(f"`{name}`" for name in table.columns)
         remedy = (f"Set, for example, `task.text: {named.text}` and `task.label: {named.label}`." if named.label and not named.tagged
-                  else "Set the columns of the task to those.")
+                  else "Set the columns of the task to these.")
         raise DataError(f"The dataset {named.name} has no column `{missing}`; it has {present}.{nearest(missing, table.columns)} {remedy}")
     return Table({name: table.columns[name] for name in columns}, table.source, table.lines) if columns else table
 
@@ -122,7 +122,7 @@ def _normalized(table: Table, config: NamedData | FileData) -> Table:
 
 
 def _stripped(table: Table, column: str, config: NamedData) -> Table:
-    """A newsgroup message may be empty without its headers, footers and quotes; it stays, as an empty text."""
+    """Newsgroup messages without headers, footers or quotes. A message that becomes empty is kept as an empty text."""
     columns = dict(table.columns)
     if column in columns:
         columns[column] = [strip_message(text, config.remove) for text in columns[column]]
@@ -130,11 +130,11 @@ def _stripped(table: Table, column: str, config: NamedData) -> Table:
 
 
 def _with_validation(tables: Mapping[str, Table], config: NamedData | FileData) -> Mapping[str, Table]:
-    """The splits in their usual order, with a test split where there are folds, and a validation split cut from train where there is none;
-    further test splits come last."""
+    """The splits in the usual order, further test splits last. Folds add a test split, and a missing validation split is cut from
+    train."""
     if config.folds is not None:
         if tables.keys() != {"train"}:
-            raise DataError(f"data.folds deals out the examples of data without splits, and this has {', '.join(tables)}. Leave it out.")
+            raise DataError(f"data.folds divides data without splits, and this has {', '.join(tables)}. Remove data.folds.")
         train, test = cut_fold(tables["train"], config.folds, config.split_seed)
         tables = {"train": train, "test": test}
     if "validation" not in tables:
@@ -143,7 +143,7 @@ def _with_validation(tables: Mapping[str, Table], config: NamedData | FileData) 
                              else cut_validation(tables["train"], config.validation_share, config.split_seed))
         tables = {**tables, "train": train, "validation": validation}
     usual = [split for split in ("train", "validation", "test") if split in tables]
-    return {split: tables[split] for split in (*usual, *(each for each in tables if each not in usual))}
+    return {split: tables[split] for split in (*usual, *(split for split in tables if split not in usual))}
 
 
 def _read_files(config: FileData, columns: Sequence[str]) -> Dataset:
@@ -152,15 +152,15 @@ def _read_files(config: FileData, columns: Sequence[str]) -> Dataset:
     hashes: dict[str, str] = {}
     for split, path in paths.items():
         if path is not None:
-            tables[split], of_file = read_file(config, path, columns)
-            hashes |= of_file
+            tables[split], file_hashes = read_file(config, path, columns)
+            hashes |= file_hashes
     return Dataset(Path(config.train).name, _with_validation(tables, config), hashes)
 
 
 def read_file(config: FileData, path: str, columns: Sequence[str] = (), remedy: str | None = None) -> tuple[Table, Mapping[str, str]]:
-    """One file of the format that `config` gives, whichever files it names itself; with the SHA-256 of its unpacked content by its path.
+    """One file, read with the settings of `config` whether or not it names the file; and path -> SHA-256 of the decompressed content.
 
-    Where the format is `parallel`, the files whose names start with `path`. `remedy` says what to do where a column is missing.
+    For the format `parallel`, all files whose names start with `path`. `remedy` tells users what to do if a column is missing.
     """
     kind = _format(config, path)
     if config.on_disk:
@@ -193,7 +193,7 @@ def _read_as(kind: _Format, config: FileData, path: str, columns: Sequence[str],
 
 
 class Given(NamedTuple):
-    """A file that the recipe does not name: how it is read, and what it holds."""
+    """A file that the recipe does not name: the settings that it was read with, its table, and notices."""
 
     data: FileData
     table: Table
@@ -202,32 +202,31 @@ class Given(NamedTuple):
 
 def read_given(config: NamedData | FileData, path: str, named: Mapping[str, str], columns: Sequence[str], remedy: str,
                roles: Sequence[str] = ("texts", "labels"), document: str | None = None) -> Given:
-    """The columns of a file that the recipe does not name. A delimiter that is not the usual one is found, and UTF-8 is recognised.
+    """The columns of a file that the recipe does not name. Unusual delimiters and UTF-8 are detected.
 
-    `named` are the columns that the caller has named, by their names in the recipe; `roles` say what is read from each column, and
-    `document` is one that is read beside the others.
+    `named` maps column names of the recipe to those that the caller has chosen; `roles` says for each column whether it holds texts or
+    labels, and `document` is an additional column to read.
     """
     data, wanted = adapted(config, path, named), columns
     if document is not None:
         wanted = list(dict.fromkeys((*columns, document)))
-        remedy = f"{remedy} Column `{document}` is that of task.document, and has the name that the recipe gives it."
+        remedy = f"{remedy} The column `{document}` is task.document, and must have the name that it has in the recipe."
     if _format(data, path) in _NOT_ONE_TEXT:
-        taken = _columns_taken(data, path, columns, roles)
-        return Given(data, read_file(data, path, wanted, remedy)[0], [taken])
+        return Given(data, read_file(data, path, wanted, remedy)[0], [_columns_read(data, path, columns, roles)])
     content = read_content(Path(path).expanduser())
-    other = is_utf8_after_all(content, data.encoding)
-    encoding = [f"{path} is UTF-8, and read as that, where the recipe has `data.encoding: {data.encoding}`."] if other else []
-    form = replace(form_of(data), remedy=remedy, encoding=UTF8 if other else data.encoding)
+    is_utf8 = is_utf8_after_all(content, data.encoding)
+    encoding = [f"{path} is UTF-8, and is read as UTF-8 although the recipe has `data.encoding: {data.encoding}`."] if is_utf8 else []
+    form = replace(form_of(data), remedy=remedy, encoding=UTF8 if is_utf8 else data.encoding)
     if form.format in ("csv", "tsv"):
         form, table = readable_table(content, path, form, wanted)
     else:
         table = read_table(content, path, form, wanted)
     data = data.model_copy(update={"quoting": form.quoting, "delimiter": form.delimiter, "encoding": form.encoding})
-    return Given(data, _normalized(table, data), [_columns_taken(data, path, columns, roles), *encoding])
+    return Given(data, _normalized(table, data), [_columns_read(data, path, columns, roles), *encoding])
 
 
 def form_of(config: FileData) -> Form:
-    """The form of the files that a recipe names; in folders, each is a text, and in the Hub's, it is mostly Parquet."""
+    """The format of the files that a recipe names. Files in class folders are texts; those in a Hub folder are mostly Parquet."""
     kind = _format(config, config.train)
     assert kind != "parallel", "parallel files are not read one by one"
     kind = "text" if kind == "folders" else "parquet" if kind == "huggingface" else kind
@@ -235,7 +234,7 @@ def form_of(config: FileData) -> Form:
 
 
 def is_table(config: NamedData | FileData, path: str) -> bool:
-    """Whether a file has rows and columns by its name, or since the recipe's own files have and this one has the same ending."""
+    """Whether a file has rows and columns: by its extension, or because the recipe's own files with the same extension do."""
     ending = _ending(path)
     if Path(path).expanduser().is_dir():
         return True
@@ -247,35 +246,36 @@ def is_table(config: NamedData | FileData, path: str) -> bool:
 
 
 def _is_split(config: NamedData | FileData, path: str) -> bool:
-    """Whether FOLDER/SPLIT is one of a dataset of Hugging Face."""
+    """Whether the path FOLDER/SPLIT is a split of a Hugging Face dataset."""
     return isinstance(config, FileData) and config.format == "huggingface" and bool(split_files(Path(path).expanduser()))
 
 
 def adapted(config: NamedData | FileData, path: str, columns: Mapping[str, str]) -> FileData:
-    """How a file that the recipe does not name is read: as the recipe's own files where its name has the same ending, else by its ending.
+    """The settings for a file that the recipe does not name: those of the recipe's own files if the extension is the same, otherwise
+    those of the extension.
 
-    `columns` are those that the caller has named, by their names in the recipe.
+    `columns` maps column names of the recipe to those that the caller has chosen.
     """
-    form = _for_ending(config, path)
-    places = {name: int(given) if given.isdecimal() and not form.header else given for name, given in columns.items()}
-    header = form.header or any(isinstance(place, str) for place in places.values())
-    return form.model_copy(update={"train": path, "header": header, "columns": {**form.columns, **places}})
+    settings = _for_ending(config, path)
+    keys = {name: int(key) if key.isdecimal() and not settings.header else key for name, key in columns.items()}
+    header = settings.header or any(isinstance(key, str) for key in keys.values())
+    return settings.model_copy(update={"train": path, "header": header, "columns": {**settings.columns, **keys}})
 
 
-def _columns_taken(form: FileData, path: str, names: Sequence[str], of_columns: Sequence[str]) -> str:
-    """Which columns of a file are read as the texts and, where two are named, as the labels; for a notice."""
-    keys = [form.columns.get(name, name) for name in names]
+def _columns_read(settings: FileData, path: str, names: Sequence[str], roles: Sequence[str]) -> str:
+    """A notice of which columns of a file are read as texts and which as labels."""
+    keys = [settings.columns.get(name, name) for name in names]
     shown = [f"{key} (the first is 0)" if isinstance(key, int) else f"`{key}`" for key in keys]
     by_role: dict[str, list[str]] = {}
-    for role, key in zip(of_columns, shown, strict=False):
+    for role, key in zip(roles, shown, strict=False):
         by_role.setdefault(role, []).append(key)
-    roles = [f"{role} from column{'s' * (len(each) > 1)} {', '.join(each)}" for role, each in by_role.items()]
-    divided = f"; fields divided by {form.delimiter!r}" if form.delimiter is not None else ""
-    return f"{path}: {' and '.join(roles)}{divided}."
+    parts = [f"{role} from column{'s' * (len(role_keys) > 1)} {', '.join(role_keys)}" for role, role_keys in by_role.items()]
+    delimiter = f"; fields separated by {settings.delimiter!r}" if settings.delimiter is not None else ""
+    return f"{path}: {' and '.join(parts)}{delimiter}."
 
 
 def _for_ending(config: NamedData | FileData, path: str) -> FileData:
-    """The recipe's own settings as far as they make sense for a file with this ending."""
+    """The recipe's own settings as far as they apply to a file with this extension."""
     usual = FileData(type="files", train=path, normalization=config.normalization)
     ending = _ending(path)
     if isinstance(config, NamedData):
@@ -293,7 +293,7 @@ def _for_ending(config: NamedData | FileData, path: str) -> FileData:
 
 
 def _own_format(config: FileData) -> _Format | None:
-    """The format of the recipe's own files, which need not be there any more."""
+    """The format of the recipe's own files, which need not exist any more."""
     return config.format or _FORMATS.get(_ending(config.train))
 
 
@@ -313,7 +313,7 @@ def _format(config: FileData, path: str) -> _Format:
 
 
 def _read_parallel(config: FileData, path: str, columns: Sequence[str]) -> tuple[Table, Mapping[str, str]]:
-    """`path` and the ending of a column, which is the column's name unless `config.columns` has another, make the name of its file."""
+    """Reads each column from the file `path`.EXTENSION, whose extension is the column's name unless `config.columns` has another."""
     endings = {name: str(config.columns.get(name, name)) for name in columns or config.columns or _endings(path)}
     files = {name: _parallel_file(path, name, ending) for name, ending in endings.items()}
     contents = {name: read_content(file) for name, file in files.items()}
@@ -322,9 +322,9 @@ def _read_parallel(config: FileData, path: str, columns: Sequence[str]) -> tuple
 
 
 def _endings(path: str) -> list[str]:
-    """Those of all files whose names start with the path and a dot."""
+    """The extensions of all files whose names start with the path and a dot."""
     start = Path(path).expanduser()
-    names = [each.name.removesuffix(".gz") for each in start.parent.iterdir()] if start.parent.is_dir() else []
+    names = [file.name.removesuffix(".gz") for file in start.parent.iterdir()] if start.parent.is_dir() else []
     endings = sorted({name.removeprefix(start.name + ".") for name in names if name.startswith(start.name + ".")})
     if not endings:
         raise DataError(f"There are no parallel files {path}.*, such as {path}.en and {path}.de. Give their path without the "
@@ -334,8 +334,8 @@ def _endings(path: str) -> list[str]:
 
 def _parallel_file(path: str, name: str, ending: str) -> Path:
     named = Path(f"{path}.{ending}").expanduser()
-    found = find_file(named)
-    if found is None:
+    file = find_file(named)
+    if file is None:
         raise DataError(f"There is no file {named}, plain or .gz, for the column `{name}`. Parallel files are given by their path "
-                        f"without the extension, here {path}; `data.columns: {{{name}: EXTENSION}}` sets it, by default the column's name.")
-    return found
+                        f"without the extension, here {path}; `data.columns: {{{name}: EXTENSION}}` sets it (default: the column's name).")
+    return file

@@ -1,4 +1,4 @@
-"""Tables whose texts stay on disk, for files larger than memory: read a block of rows at a time, and kept beside encoded texts."""
+"""Tables whose texts stay on disk, for files larger than memory: read in blocks of rows and stored in the cache of encoded texts."""
 
 import hashlib
 import json
@@ -28,11 +28,11 @@ from .tables import Table
 Normalize = Callable[[Iterable[str]], Iterable[str]]
 
 FORMAT = 1
-"""Raised when what is kept changes, or how it is made."""
+"""Incremented when the stored content, or the way it is computed, changes."""
 
 
 class Content:
-    """The bytes of a file, which may be deleted meanwhile. Plain reads, since the pages of a memory map would pile up in memory."""
+    """The bytes of a file, readable even after it is deleted. Not a memory map, whose pages would accumulate in memory."""
 
     def __init__(self, path: Path) -> None:
         self._file = os.open(path, os.O_RDONLY)
@@ -42,12 +42,12 @@ class Content:
         return os.fstat(self._file).st_size
 
     def read(self, start: int, end: int) -> bytes:
-        """The bytes between two places."""
+        """The bytes between two offsets."""
         return os.pread(self._file, end - start, start)
 
 
 class StoredTexts(Sequence[str]):
-    """Texts end to end in UTF-8, of which number i is `content[ends[i]:ends[i + 1]]`, ends (n_texts + 1,) int64; or those at `rows`."""
+    """Texts end to end in UTF-8: text i is `content[ends[i]:ends[i + 1]]`, ends (n_texts + 1,) int64. `rows` selects some of them."""
 
     def __init__(self, content: Content, ends: IntArray, rows: IntArray | None = None) -> None:
         self.content, self.ends, self.rows = content, ends, rows
@@ -56,38 +56,38 @@ class StoredTexts(Sequence[str]):
         return len(self.ends) - 1 if self.rows is None else len(self.rows)
 
     @overload
-    def __getitem__(self, place: int) -> str: ...
+    def __getitem__(self, index: int) -> str: ...
 
     @overload
-    def __getitem__(self, place: slice) -> list[str]: ...
+    def __getitem__(self, index: slice) -> list[str]: ...
 
-    def __getitem__(self, place: int | slice) -> str | list[str]:
-        if isinstance(place, slice):
-            return [self[each] for each in range(*place.indices(len(self)))]
-        place = range(len(self))[place]
-        row = place if self.rows is None else self.rows[place]
+    def __getitem__(self, index: int | slice) -> str | list[str]:
+        if isinstance(index, slice):
+            return [self[i] for i in range(*index.indices(len(self)))]
+        index = range(len(self))[index]
+        row = index if self.rows is None else self.rows[index]
         return self.content.read(int(self.ends[row]), int(self.ends[row + 1])).decode("utf-8")
 
     def taken(self, rows: IntArray) -> "StoredTexts":
-        """The texts at these places, which stay where they are."""
+        """A view of the texts at these indices; the content stays on disk."""
         return StoredTexts(self.content, self.ends, rows if self.rows is None else self.rows[rows])
 
 
 class StoredTable(Table):
-    """A table with columns on disk, whose parts stay there too."""
+    """A table with columns on disk; selections of its rows stay on disk too."""
 
     def taken(self, rows: Sequence[int] | IntArray) -> Table:
-        """The rows at these places, in this order."""
-        places = np.asarray(rows, dtype=np.int64)
+        """The rows at these indices, in this order."""
+        indices = np.asarray(rows, dtype=np.int64)
         columns: dict[str, Sequence[str]] = {}
         for name, values in self.columns.items():
-            columns[name] = values.taken(places) if isinstance(values, StoredTexts) else [values[int(row)] for row in places]
-        return StoredTable(columns, self.source, np.asarray(self.lines)[places])
+            columns[name] = values.taken(indices) if isinstance(values, StoredTexts) else [values[int(row)] for row in indices]
+        return StoredTable(columns, self.source, np.asarray(self.lines)[indices])
 
 
 @dataclass(frozen=True)
 class _Blocks:
-    """A file that is read while it is written."""
+    """Blocks of rows of a file, read on demand while they are stored."""
 
     path: str
     form: Form
@@ -100,32 +100,32 @@ class _Blocks:
 
 
 def read_stored(path: str, form: Form, wanted: Sequence[str], normalize: Normalize, normalization: str) -> tuple[Table, str]:
-    """A CSV, TSV or JSONL file as a table on disk, and the SHA-256 of its unpacked content.
+    """A CSV, TSV or JSONL file as a table on disk, and the SHA-256 of its decompressed content.
 
-    Raises DataError as `read_table` does, and where there is no folder that the texts could be kept in.
+    Raises DataError as `read_table` does, and if there is no folder to store the texts in.
     """
     digest, root = digest_of(Path(path).expanduser()), cache_root()
-    parts = (FORMAT, sys.version_info[:2], digest, form, list(wanted), normalization)  # Python has its own version of Unicode
+    parts = (FORMAT, sys.version_info[:2], digest, form, list(wanted), normalization)  # each Python version has its own Unicode tables
     key = hashlib.sha256(repr(parts).encode("utf-8", "surrogatepass")).hexdigest()[:40]
     entries = CacheEntries(root)
 
     def read(folder: Path) -> Table | _Blocks:
         return _read(folder, path)
 
-    found = entries.get(f"table-{key}", lambda: _Blocks(path, form, wanted, normalize), _write, read)
-    if isinstance(found, Table):
-        return found, digest
+    entry = entries.get(f"table-{key}", lambda: _Blocks(path, form, wanted, normalize), _write, read)
+    if isinstance(entry, Table):
+        return entry, digest
     raise DataError(f"data.on_disk keeps the texts of {path} in the cache, which is not possible: {' '.join(entries.notices)}")
 
 
-def _write(made: "Table | _Blocks", folder: Path) -> None:
-    """Column by column: its name, its texts, and where each of them ends."""
-    assert isinstance(made, _Blocks), "only what is read is written"
+def _write(blocks: "Table | _Blocks", folder: Path) -> None:
+    """Write the names of the columns, and for each column its texts and where each of them ends."""
+    assert isinstance(blocks, _Blocks), "only new entries are written"
     columns: dict[str, _Column] = {}
     with ExitStack() as stack:
         lines = stack.enter_context(GrowingArray(folder / "lines.npy", np.int64))
-        for block in stack.enter_context(closing(iter(made))):
-            columns = columns or {name: _Column(folder, place, stack) for place, name in enumerate(block.columns)}
+        for block in stack.enter_context(closing(iter(blocks))):
+            columns = columns or {name: _Column(folder, number, stack) for number, name in enumerate(block.columns)}
             for name, texts in block.columns.items():
                 columns[name].append(texts)
             lines.append(np.asarray(block.lines, dtype=np.int64))
@@ -135,9 +135,9 @@ def _write(made: "Table | _Blocks", folder: Path) -> None:
 class _Column:
     """The two files of a column that is being written."""
 
-    def __init__(self, folder: Path, place: int, stack: ExitStack) -> None:
-        self.texts = stack.enter_context((folder / f"texts-{place}").open("wb"))
-        self.ends = stack.enter_context(GrowingArray(folder / f"ends-{place}.npy", np.int64))
+    def __init__(self, folder: Path, number: int, stack: ExitStack) -> None:
+        self.texts = stack.enter_context((folder / f"texts-{number}").open("wb"))
+        self.ends = stack.enter_context(GrowingArray(folder / f"ends-{number}.npy", np.int64))
         self.ends.append(np.zeros(1, np.int64))
 
     def append(self, texts: Sequence[str]) -> None:
@@ -148,9 +148,9 @@ class _Column:
 
 def _read(folder: Path, source: str) -> Table:
     names = checked(list[str], parse_json((folder / "names.json").read_bytes()))
-    texts = {name: StoredTexts(Content(folder / f"texts-{place}"), mapped_array(folder / f"ends-{place}.npy", np.int64))
-             for place, name in enumerate(names)}
+    columns = {name: StoredTexts(Content(folder / f"texts-{number}"), mapped_array(folder / f"ends-{number}.npy", np.int64))
+               for number, name in enumerate(names)}
     lines = mapped_array(folder / "lines.npy", np.int64)
-    if any(len(each) != len(lines) or each.ends[-1] != len(each.content) for each in texts.values()):
+    if any(len(texts) != len(lines) or texts.ends[-1] != len(texts.content) for texts in columns.values()):
         raise ValueError("the columns have different lengths")
-    return StoredTable(texts, source, lines)
+    return StoredTable(columns, source, lines)

@@ -1,4 +1,4 @@
-"""Pairs of words with a judgement of how similar they are, as WordSim-353 and SimLex-999 have them."""
+"""Word pairs with human similarity ratings, as in WordSim-353 and SimLex-999."""
 
 import csv
 from pathlib import Path
@@ -11,7 +11,7 @@ from .arrays import FloatArray
 
 
 class WordPairs(NamedTuple):
-    """(pairs,) of each: the two words, and the judgement, higher for more similar words."""
+    """Three columns (pairs,): the two words, and the similarity rating, higher for more similar words."""
 
     first: list[str]
     second: list[str]
@@ -19,9 +19,9 @@ class WordPairs(NamedTuple):
 
 
 def read_word_pairs(path: Path) -> WordPairs:
-    """The pairs of a file with a word, a word and a number in each line, between tabs or, in a .csv, commas.
+    """The pairs of a file whose lines hold two words and a number, separated by tabs or, in a .csv file, by commas.
 
-    Lines that begin with # are left out, and so is a heading. Raises DataError for another kind of file.
+    Lines that start with # and a header line are skipped. Raises DataError for any other file.
     """
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
@@ -37,8 +37,8 @@ def read_word_pairs(path: Path) -> WordPairs:
             pairs.append((first, second, float(score)))
         except ValueError:
             if pairs or len(row) != 3:
-                raise DataError(f"{path}:{number}: expected a word, a word and a number, between tabs or in a .csv commas, and found "
+                raise DataError(f"{path}:{number}: expected two words and a number, separated by tabs or, in a .csv, by commas; found "
                                 f"{len(row)} column{'s' if len(row) != 1 else ''}: {' | '.join(row)[:100]!r}.") from None
     if not pairs or not np.isfinite(scores := np.array([score for *_, score in pairs])).all():
-        raise DataError(f"{path} has no pair of words, or a judgement that is not finite; each line is a word, a word and a number.")
+        raise DataError(f"{path} has no word pairs, or a rating that is not finite; each line must be two words and a number.")
     return WordPairs([first for first, *_ in pairs], [second for _, second, _ in pairs], scores)

@@ -1,6 +1,6 @@
-"""Static word vectors: word2vec's text and binary formats, GloVe's text format, and tables of word pieces; the first two are written too.
+"""Static word vectors: word2vec's text and binary formats, which are written too, GloVe's text format, and tables of word pieces.
 
-A file is read once from end to end, and only the vectors of wanted words are kept, so that it may be larger than memory.
+A file is read once from start to end, and only the vectors of wanted words are kept, so it may be larger than memory.
 """
 
 import gzip
@@ -18,42 +18,42 @@ from ..storage import write_file
 from .arrays import BoolArray, FloatArray
 
 LONGEST_WORD = 10_000
-"""Bytes of a word, beyond which a binary file is damaged or of another format."""
+"""Maximum bytes of a word; a binary file with a longer one is damaged or of another format."""
 WIDEST = 100_000
-"""Numbers of a vector, likewise."""
+"""Maximum size of a vector, for the same reason."""
 
 
 class WordVectors(NamedTuple):
-    """`values` (n_words, size) in the order of the words asked for, zero where `found` (n_words,) is false."""
+    """`values` (n_words, size) in the order of the requested words, zero where `found` (n_words,) is false."""
 
     values: FloatArray
     found: BoolArray
 
 
 class VectorsSource(Protocol):
-    """What word vectors are read from."""
+    """A source of word vectors."""
 
     def read(self, words: list[str]) -> WordVectors:
-        """The vectors of these words, as `read_word_vectors` says."""
+        """The vectors of these words, as `read_word_vectors` describes."""
         ...
 
     def fingerprints(self) -> list[str]:
-        """What identifies its content."""
+        """Hashes that identify the content of the source."""
         ...
 
 
 class OpenVectors(Protocol):
-    """From what a recipe names to word vectors. Raises UserError where it is none; `key` is the one that names it."""
+    """Opens the word vectors that a recipe names under `key`. Raises UserError if the name refers to none."""
 
     def __call__(self, name: str, key: str) -> VectorsSource: ...
 
 
 def read_word_vectors(path: Path, words: Sequence[str]) -> WordVectors:
-    """The vectors of these words. A word that the file lacks gets the vector of its lower-cased form, if that is there.
+    """The vectors of these words. A word that the file lacks gets the vector of its lower-cased form, if the file has it.
 
-    `path` is a file of word2vec (text or binary) or GloVe, also packed as .gz; or a folder with `tokenizer.json` and one table of
-    vectors as safetensors, where the vector of a word is the mean of those of its pieces. Of a word that occurs twice the first counts.
-    Raises DataError for what is none of these, or is damaged.
+    `path` is a word2vec (text or binary) or GloVe file, optionally compressed as .gz; or a folder with `tokenizer.json` and one
+    safetensors table of vectors, in which a word's vector is the mean of its pieces' vectors. If a word occurs twice, the first counts.
+    Raises DataError for a file or folder that is none of these, or is damaged.
     """
     if path.is_dir():
         return _of_pieces(path, words)
@@ -70,7 +70,8 @@ def read_word_vectors(path: Path, words: Sequence[str]) -> WordVectors:
 
 
 def vectors_fingerprints(path: Path) -> list[str]:
-    """The SHA-256 of the file, or of each in the folder that `read_word_vectors` reads; none where there is none, which it reports."""
+    """The SHA-256 of the file, or of each file in the folder that `read_word_vectors` reads. A missing file is skipped here; reading
+    reports it."""
     files = sorted((*path.glob("*.safetensors"), path / "tokenizer.json")) if path.is_dir() else [path]
     digests = []
     for file in files:
@@ -96,12 +97,12 @@ class VectorsFile:
 
 
 def open_file(name: str, key: str) -> VectorsSource:
-    """For those who open no runs."""
+    """Opens a file or folder by its path; the default for callers that cannot open runs."""
     return VectorsFile(Path(name))
 
 
 def write_word_vectors(path: Path, words: Sequence[str], values: FloatArray) -> None:
-    """Vectors (n_words, size) in word2vec's format: binary in a file that ends in .bin, otherwise text. Raises DataError where it fails."""
+    """Write vectors (n_words, size) in word2vec's format: binary if the name ends in .bin, otherwise text. Raises DataError on failure."""
     try:
         write_file(path.resolve(), _lines(words, values.astype("<f4"), binary=path.suffix == ".bin"))
     except OSError as error:
@@ -116,58 +117,58 @@ def _lines(words: Sequence[str], numbers: FloatArray, binary: bool) -> Iterator[
 
 
 class _Wanted:
-    """Collects the vectors of the words asked for; exact forms go before lower-cased ones."""
+    """Collects the vectors of the requested words; exact forms take precedence over lower-cased ones."""
 
     def __init__(self, words: Sequence[str]) -> None:
         self.n_words = len(words)
-        self.exact = {word: place for place, word in enumerate(words)}
+        self.exact = {word: index for index, word in enumerate(words)}
         self.lower: dict[str, list[int]] = {}
-        for place, word in enumerate(words):
+        for index, word in enumerate(words):
             if word.lower() != word:
-                self.lower.setdefault(word.lower(), []).append(place)
-        self.by_place: dict[int, FloatArray] = {}
-        self.by_lower: dict[int, FloatArray] = {}
+                self.lower.setdefault(word.lower(), []).append(index)
+        self.exact_vectors: dict[int, FloatArray] = {}
+        self.lower_vectors: dict[int, FloatArray] = {}
 
     def __contains__(self, word: str) -> bool:
         return word in self.exact or word in self.lower
 
     def take(self, word: str, vector: FloatArray) -> None:
-        if (place := self.exact.get(word)) is not None:
-            self.by_place.setdefault(place, vector)
-        for other in self.lower.get(word, ()):
-            self.by_lower.setdefault(other, vector)
+        if (index := self.exact.get(word)) is not None:
+            self.exact_vectors.setdefault(index, vector)
+        for index in self.lower.get(word, ()):
+            self.lower_vectors.setdefault(index, vector)
 
     def vectors(self, path: Path) -> WordVectors:
-        chosen = self.by_lower | self.by_place
+        chosen = self.lower_vectors | self.exact_vectors
         size = len(next(iter(chosen.values()), ()))
         values, found = np.zeros((self.n_words, size), dtype=np.float32), np.zeros(self.n_words, dtype=bool)
-        for place, vector in chosen.items():
-            values[place], found[place] = vector, True
+        for index, vector in chosen.items():
+            values[index], found[index] = vector, True
         return _finite(values, found, path)
 
 
 def _records(file: BinaryIO, path: Path, wanted: _Wanted) -> Iterator[tuple[str, FloatArray]]:
-    """The wanted words of a file with their vectors; its format is found by its first bytes."""
+    """The wanted words of a file with their vectors; the format is detected from its first lines."""
     first = file.readline(LONGEST_WORD + 32 * WIDEST)
     header = first.split()
     if len(header) == 2 and all(part.isdigit() for part in header):
         size = int(header[1])
         if not 1 <= size <= WIDEST:
-            raise DataError(f"{path} states vectors of {size:,} numbers in its first line, so it is no file of word vectors.")
+            raise DataError(f"{path} states vectors of {size:,} numbers in its first line, so it is not a file of word vectors.")
         start = file.tell()
         is_text = _is_vector(file.readline(LONGEST_WORD + 32 * size), size)
         file.seek(start)
         return _text(file, path, size, 2, wanted, int(header[0])) if is_text else _binary(file, path, int(header[0]), size, wanted)
     size = len(header) - 1
     if not _is_vector(first, size):
-        raise DataError(f"{path} is no file of word vectors: its first line is neither a word with its vector nor the number of words and "
-                        "the size of their vectors. word2vec's text and binary formats and GloVe's are read.")
+        raise DataError(f"{path} is not a file of word vectors: its first line is neither a word with its vector nor the number of words "
+                        "and the size of their vectors. Supported are word2vec's text and binary formats and GloVe's format.")
     file.seek(0)
     return _text(file, path, size, 1, wanted)
 
 
 def _is_vector(line: bytes, size: int) -> bool:
-    """Whether a line is a word and so many numbers."""
+    """Whether a line is a word and `size` numbers."""
     parts = line.rstrip().rsplit(b" ", size)
     if size < 1 or len(parts) != size + 1:
         return False
@@ -179,8 +180,8 @@ def _is_vector(line: bytes, size: int) -> bool:
 
 
 def _text(file: BinaryIO, path: Path, size: int, first_line: int, wanted: _Wanted, stated: int = 0) -> Iterator[tuple[str, FloatArray]]:
-    """A line for each word, at least as many as word2vec's first line states; GloVe's words may contain spaces, so numbers are counted from
-    the end.
+    """One word per line, at least as many as word2vec's first line states. GloVe's words may contain spaces, so numbers are counted
+    from the end.
     """
     number = first_line - 1
     for number, line in enumerate(file, first_line):
@@ -188,7 +189,7 @@ def _text(file: BinaryIO, path: Path, size: int, first_line: int, wanted: _Wante
         try:
             if len(parts) != size + 1:
                 raise ValueError(f"it has {len(parts) - 1:,} numbers")
-            if (word := parts[0].decode("utf-8", "replace")) in wanted:  # numbers cost more to read than all the rest
+            if (word := parts[0].decode("utf-8", "replace")) in wanted:  # parsing numbers is the slowest part
                 yield word, np.array(parts[1:], dtype=np.float32)
         except ValueError as error:
             raise DataError(f"{path}:{number}: expected a word and {size:,} numbers, as in the lines before: {error}.") from None
@@ -198,7 +199,7 @@ def _text(file: BinaryIO, path: Path, size: int, first_line: int, wanted: _Wante
 
 
 def _binary(file: BinaryIO, path: Path, n_words: int, size: int, wanted: _Wanted) -> Iterator[tuple[str, FloatArray]]:
-    """For each word its bytes, a space, and its numbers as 32-bit floats; some writers end each with a line feed."""
+    """For each word its bytes, a space, and its numbers as 32-bit floats; some writers add a line feed."""
     for number in range(1, n_words + 1):
         name = bytearray()
         while (byte := file.read(1)) != b" ":
@@ -213,22 +214,22 @@ def _binary(file: BinaryIO, path: Path, n_words: int, size: int, wanted: _Wanted
 
 
 def _of_pieces(folder: Path, words: Sequence[str]) -> WordVectors:
-    """A word's vector is the mean of the vectors of its pieces; a word with an unknown piece, or none, is not found."""
+    """A word's vector is the mean of its pieces' vectors; a word with an unknown piece, or without pieces, is not found."""
     from tokenizers import Tokenizer
 
     table, tokenizer_file = _table(folder), folder / "tokenizer.json"
     if not tokenizer_file.is_file():
-        raise DataError(f"{folder} has no tokenizer.json, which is needed beside a table of vectors.")
+        raise DataError(f"{folder} has no tokenizer.json, which a table of vectors needs.")
     try:
         tokenizer = Tokenizer.from_file(str(tokenizer_file))
-    except Exception as error:  # the library raises bare exceptions for files that it cannot read
+    except Exception as error:  # the library raises plain Exceptions for files that it cannot read
         raise DataError(f"{tokenizer_file} cannot be read: {error}.") from None
     unknown = _unknown(tokenizer)
     values, found = np.zeros((len(words), table.shape[1]), dtype=np.float32), np.zeros(len(words), dtype=bool)
-    for place, encoding in enumerate(tokenizer.encode_batch(list(words), add_special_tokens=False)):
+    for index, encoding in enumerate(tokenizer.encode_batch(list(words), add_special_tokens=False)):
         ids = np.array(encoding.ids, dtype=np.int64)
         if len(ids) and ids.max() < len(table) and unknown not in ids:
-            values[place], found[place] = table[ids].mean(axis=0), True
+            values[index], found[index] = table[ids].mean(axis=0), True
     return _finite(values, found, folder)
 
 
@@ -239,12 +240,12 @@ def _finite(values: FloatArray, found: BoolArray, path: Path) -> WordVectors:
 
 
 def _table(folder: Path) -> FloatArray:
-    """(n_pieces, size): the one matrix in the safetensors of a folder."""
+    """The only matrix in the folder's safetensors file: (n_pieces, size)."""
     from safetensors import SafetensorError, safe_open
 
     files = sorted(folder.glob("*.safetensors"))
     if len(files) != 1:
-        raise DataError(f"{folder} has {len(files)} files of safetensors; a folder of word vectors has exactly one, with their table.")
+        raise DataError(f"{folder} has {len(files)} safetensors files; a folder of word vectors has exactly one, with their table.")
     try:
         with safe_open(files[0], framework="np") as file:
             names = [name for name in file.keys() if len(file.get_slice(name).get_shape()) == 2]  # noqa: SIM118

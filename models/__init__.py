@@ -1,1 +1,1 @@
-"""Models of every generation, one family per file; `build.py` picks the one a recipe asks for."""
+"""Models of every generation, one family per file; `build.py` builds the one that a recipe specifies."""

@@ -1,4 +1,4 @@
-"""From a recipe's `model:` section to the model; only the family that is needed is imported."""
+"""Builds the model of a recipe's `model:` section; only the family that is needed is imported."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Union, assert_never
@@ -56,11 +56,12 @@ Model = Union["Rules", "Classical", "Retrieval", "Tagger", "Parser", "NgramLangu
 
 def build_model(config: ModelConfig, spec: SizesData, head: Heads,  # noqa: PLR0911, PLR0912, PLR0915, one for each family
                 language_model: "LanguageModel | None" = None) -> Model:
-    """Build the model with the sizes of the data and the output that the task needs, or several by name; without one, the bare encoder.
+    """Build the model for these data sizes with the output that the task needs, or several outputs by name; without a head, the bare
+    encoder.
 
-    `language_model` is the one that a prompt is for.
+    `language_model` is the model that a prompt is for.
 
-    Raises ConfigError where a size that the model needs is missing, or where the head is not for this model.
+    Raises ConfigError if a size that the model needs is missing, or if the model does not support the head.
     """
     if getattr(config, "towers", None) is not None:
         return _two_towers(config, spec, _single(config, head))
@@ -166,15 +167,15 @@ def build_model(config: ModelConfig, spec: SizesData, head: Heads,  # noqa: PLR0
 
 
 def _two_towers(config: ModelConfig, spec: SizesData, head: Head | None) -> "TwoTowers":
-    """Each tower is the same model without a head, which gives the vector of a text."""
+    """Two towers, each the same model without a head, which returns the vector of a text."""
     from .networks.network import Network
     from .networks.two_towers import TwoTowers
 
     assert isinstance(config, MlpConfig | SequenceNetworkConfig) and config.towers is not None
-    alone = config.model_copy(update={"towers": None})
+    tower = config.model_copy(update={"towers": None})
 
     def new_encoder() -> Network:
-        encoder = build_model(alone, spec, None)
+        encoder = build_model(tower, spec, None)
         assert isinstance(encoder, Network)
         return encoder
 
@@ -182,7 +183,7 @@ def _two_towers(config: ModelConfig, spec: SizesData, head: Head | None) -> "Two
 
 
 def _source(config: RecurrentSeq2SeqConfig | TransformerSeq2SeqConfig, spec: SizesData) -> "int | VectorEncoder":
-    """The size of the vocabulary that an encoder-decoder reads, or its encoder of something else."""
+    """The size of the source vocabulary of an encoder-decoder, or its encoder if the source is not text."""
     if config.encoder is None:
         return _size(spec.vocab_size, "vocab_size", config)
     if isinstance(config.encoder, LabelEncoderConfig):
@@ -231,15 +232,15 @@ def _size(size: int | None, name: str, config: ModelConfig) -> int:
 
 
 def _columns(spec: SizesData) -> list[int]:
-    """Values of each further column of words."""
+    """Number of values of each additional word column."""
     return list((spec.columns or {}).values())
 
 
 def _n_rows(spec: SizesData, config: ModelConfig, head: Heads) -> int:
-    """Rows of the token embedding: one for each token, and as many more as a language model's output has."""
+    """Rows of the token embedding: one for each token, plus the padding rows of a language model's output matrix."""
     n_tokens = _size(spec.vocab_size, "vocab_size", config)
-    heads = head.values() if isinstance(head, Mapping) else [head]
-    return next((each.n_rows for each in heads if each is not None and each.kind == "vocabulary" and each.multiple > 1), n_tokens)
+    heads = [part for part in (head.values() if isinstance(head, Mapping) else [head]) if part is not None]
+    return next((part.n_rows for part in heads if part.kind == "vocabulary" and part.multiple > 1), n_tokens)
 
 
 def _single(config: ModelConfig, head: Heads) -> Head | None:

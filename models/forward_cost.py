@@ -1,4 +1,4 @@
-"""What a network's forward pass costs in memory and arithmetic, on the meta device: shapes flow, numbers do not."""
+"""Memory and FLOPs of a network's forward pass, computed on the meta device, where tensors have shapes but no values."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -20,22 +20,22 @@ from .networks.picture_cnn import PictureCnn
 
 MEASURED_BLOCKS = 3
 WORD_CHARACTERS = 8
-"""Characters of a word, where features of them are counted."""
+"""Characters per word, for models with character features."""
 DRAWN_WORDS = 64
-"""Words that are drawn at random for a block of text, where word vectors are learned."""
+"""Negative samples per block of text, for word vectors."""
 FUSED_ATTENTION = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu
 
 
 @dataclass(frozen=True)
 class Load:
-    """The batch that is measured: number of texts (or vectors), and tokens of each (1 for a vector)."""
+    """The batch to measure: number of texts (or vectors), and tokens of each (1 for a vector)."""
 
     texts: int
     tokens: int
 
 
 class _Unfilled(TorchFunctionMode):
-    """Leaves out the drawing of first weights, which a tensor without memory has no use for, but which would take seconds."""
+    """Skips weight initialisation, which is useless for tensors without memory but would take seconds."""
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None) -> Any:
         if getattr(func, "__module__", None) == "torch.nn.init":
@@ -44,7 +44,7 @@ class _Unfilled(TorchFunctionMode):
 
 
 def build_without_weights(config: NetworkConfig, sizes: SizesData, head: Heads) -> Network:
-    """The real network from the real factory, on the meta device."""
+    """The network that `build_model` builds, on the meta device."""
     with torch.device("meta"), _Unfilled():
         model = build_model(config, sizes, head)  # type: ignore[arg-type]
     assert isinstance(model, Network)
@@ -54,7 +54,7 @@ def build_without_weights(config: NetworkConfig, sizes: SizesData, head: Heads) 
 def forward_cost(model: Network, load: Load) -> tuple[int, int]:
     """FLOPs of the forward pass and bytes that it keeps for the backward pass, for the complete batch.
 
-    Identical blocks cost the same, so of GPT-3's 96 only three are measured.
+    Identical blocks cost the same, so only three of GPT-3's 96 blocks are measured.
     """
     stack = max((module for module in model.modules() if isinstance(module, nn.ModuleList)), key=len, default=nn.ModuleList())
     blocks = list(stack)
@@ -74,10 +74,10 @@ def _shapes(block: nn.Module) -> tuple[tuple[int, ...], ...]:
 
 
 def whole_forward_cost(model: Network, load: Load) -> tuple[int, int]:
-    """Both figures from a forward pass through all of the model: FLOPs are multiplications and additions of matrix products.
+    """Both figures from a forward pass through the complete model: FLOPs are multiplications and additions of matrix products.
 
-    What autograd saves is counted once for each piece of memory, weights left out. Attention is taken to be fused, as it runs:
-    it keeps its inputs, its output and one number a row, not the table of all pairs.
+    Memory that autograd saves is counted once, without the weights. Attention counts as fused, as it runs in practice:
+    it keeps its inputs, its output and one number per row, not the matrix of all pairs.
     """
     weights = {id(parameter.untyped_storage()): parameter.untyped_storage() for parameter in model.parameters()}
     saved: dict[int, torch.UntypedStorage] = {}
@@ -85,7 +85,7 @@ def whole_forward_cost(model: Network, load: Load) -> tuple[int, int]:
     def keep(tensor: Tensor) -> Tensor:
         storage = tensor.untyped_storage()
         if id(storage) not in weights:
-            saved[id(storage)] = storage  # held, so that no other takes its id
+            saved[id(storage)] = storage  # kept alive, so that its id is not reused
         return tensor
 
     inputs, counter = _inputs(model, load), FlopCounterMode(display=False, custom_mapping=FORMULAS)
@@ -95,18 +95,18 @@ def whole_forward_cost(model: Network, load: Load) -> tuple[int, int]:
 
 
 def _inputs(model: Network, load: Load) -> dict[str, Tensor | None]:
-    """The arrays of everything that the model reads, without their numbers."""
+    """The inputs of the model as tensors without values."""
     texts, tokens, reads = load.texts, load.tokens, model.reads
     inputs: dict[str, Tensor | None] = {"vectors": _empty(torch.float32, texts, _n_features(model))} if "vector" in reads else {}
     if "picture" in reads:
         inputs["pictures"] = _empty(torch.float32, texts, *_picture_size(model))
-    if reads & {"other_bag", "other_tokens"}:  # half of the tokens are the second text's
+    if reads & {"other_bag", "other_tokens"}:  # half of the tokens belong to the second text
         tokens = max(1, -(-tokens // 2))
     if "bag" in reads:
         averaged = any(isinstance(module, nn.EmbeddingBag) for module in model.modules())
         weights = None if averaged else _empty(torch.float32, texts * tokens)
         inputs |= {"tokens": _empty(torch.int32, texts * tokens), "starts": _empty(torch.int32, texts), "weights": weights}
-    if "previous" in reads:  # half of the tokens are the target's; all but one where the source is no text
+    if "previous" in reads:  # half of the tokens belong to the target; all but one if the source is not text
         n_source = -(-tokens // 2) if "tokens" in reads else 1
         inputs["previous"] = _empty(torch.int32, texts, max(1, tokens - n_source))
         inputs["lengths"], tokens = _empty(torch.int64, texts), n_source
@@ -114,7 +114,7 @@ def _inputs(model: Network, load: Load) -> dict[str, Tensor | None]:
         inputs |= {"tokens": _empty(torch.int32, texts, tokens), "lengths": _empty(torch.int64, texts)}
     if reads & {"other_bag", "other_tokens"}:
         inputs |= {f"other_{name}": value for name, value in inputs.items()}
-    if "characters" in reads:  # at most: as if no word occurred twice in the batch
+    if "characters" in reads:  # upper bound: as if no word occurred twice in the batch
         inputs["characters"] = _empty(torch.int32, texts * tokens, WORD_CHARACTERS)
         inputs["spelling"] = _empty(torch.int32, texts, tokens)
     if "columns" in reads:
@@ -142,7 +142,7 @@ def _picture_size(model: Network) -> tuple[int, int]:
 
 
 class _FusedAttention(TorchFunctionMode):
-    """Meta tensors would take attention apart into its products; a real device computes it in one piece."""
+    """Keeps attention fused, as on a real device; meta tensors would split it into matrix products."""
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None) -> Any:
         if func is functional.scaled_dot_product_attention:
@@ -151,7 +151,7 @@ class _FusedAttention(TorchFunctionMode):
 
 
 def _attention_flops(query: Any, key: Any, value: Any, *_: Any, **__: Any) -> int:
-    """A causal mask is not taken off, as is usual in such counts."""
+    """FLOPs of attention; a causal mask does not reduce them, as is usual in such counts."""
     return sdpa_flop_count(query, key, value)
 
 
@@ -161,4 +161,4 @@ def _bag_flops(weight: Any, tokens: Any, *_: Any, **__: Any) -> int:
 
 
 FORMULAS = {FUSED_ATTENTION: _attention_flops, torch.ops.aten._embedding_bag: _bag_flops}
-"""What torch's counter does not know."""
+"""FLOP formulas that torch's counter lacks."""

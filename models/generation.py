@@ -13,20 +13,20 @@ FloatArray = npt.NDArray[np.floating[Any]]
 
 
 def generate(model: Any, ids: Sequence[int], most: int, sampling: Sampling) -> Iterator[int]:
-    """At most `most` ids that follow, until [EOS].
+    """Generate up to `most` ids after `ids`, until [EOS].
 
-    `model.next_scores(ids, past)` gives the scores of the next token and what to continue from. When a text exceeds the model's longest
-    input, its later half is read again.
+    `model.next_scores(ids, past)` returns the scores of the next token and the past for the next call. When a text exceeds the model's
+    longest input, its second half is read again.
     """
     generator = np.random.default_rng(sampling.seed)
     window = model.config.longest_input
-    text, past, kept = list(ids), None, 0
+    text, past, n_read = list(ids), None, 0
     fresh = text if window is None else text[-window:]
     for _ in range(most):
-        if window is not None and kept + len(fresh) > window:
-            fresh, past, kept = text[-(window // 2 or 1) :], None, 0
+        if window is not None and n_read + len(fresh) > window:
+            fresh, past, n_read = text[-(window // 2 or 1) :], None, 0
         scores, past = model.next_scores(fresh, past)
-        kept += len(fresh)
+        n_read += len(fresh)
         number = choose(scores, sampling, generator)
         if number == EOS:
             return
@@ -36,12 +36,12 @@ def generate(model: Any, ids: Sequence[int], most: int, sampling: Sampling) -> I
 
 
 def choose(scores: FloatArray, sampling: Sampling, generator: np.random.Generator) -> int:
-    """One token by its scores (n_words,), which are log-probabilities up to a constant.
+    """Choose one token by the scores (n_words,), which are log-probabilities up to a constant.
 
     `top_p` keeps the most probable tokens whose probabilities add up to it (nucleus sampling, Holtzman et al. 2020).
     """
     scores = np.array(scores, dtype=np.float64)
-    scores[:EOS][np.arange(EOS) != UNK] = -np.inf  # special tokens that no text contains
+    scores[:EOS][np.arange(EOS) != UNK] = -np.inf  # special tokens that never occur in texts
     if not sampling.temperature:
         return int(scores.argmax())
     scores /= sampling.divisor

@@ -1,4 +1,4 @@
-"""What a task asks of a model, in plain numbers; no torch."""
+"""The outputs that tasks need from models, in plain numbers; no torch."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from typing import Literal, NamedTuple
 
 
 class TreeSizes(NamedTuple):
-    """Sizes of the vectors that heads and relations are chosen by, and their dropout."""
+    """Sizes of the vectors that score heads and relations, and their dropout."""
 
     d_arc: int
     d_relation: int
@@ -17,12 +17,12 @@ class TreeSizes(NamedTuple):
 class Head:
     """The output that a task needs.
 
-    `classes`: one score for each class of a text, or of two; `number`: one number for them; `ranking`: a vector of each, and no output;
-    `tags`: one score for each tag at each word, with `crf` of a conditional random field; `tree`: one for each head and each relation of
-    each word, with the sizes in `tree`; `vocabulary`: one for each word at each position; `sequence`: one for each word of the target's
-    vocabulary at each of its places.
-    `labels` are the classes by name, where there are any: rules vote by name. `tied`: the output shares the embedding's matrix;
-    `tied_source`: so does the source's embedding. `multiple`: the matrices of a vocabulary have a multiple of so many rows.
+    `classes`: one score for each class of a text or a pair of texts; `number`: one number for a text or pair; `ranking`: a vector for
+    each text, and no output; `tags`: one score for each tag at each word, with `crf` from a conditional random field; `tree`: one score
+    for each head and each relation of each word, with the sizes in `tree`; `vocabulary`: one score for each word at each position;
+    `sequence`: one score for each word of the target vocabulary at each target position.
+    `labels` are the names of the classes, if any: rules vote by name. `tied`: the output shares the embedding's matrix;
+    `tied_source`: so does the source's embedding. `multiple`: the number of rows of vocabulary matrices is a multiple of this.
     """
 
     kind: Literal["classes", "number", "ranking", "tags", "tree", "vocabulary", "sequence"]
@@ -47,12 +47,12 @@ class Head:
 
 
 Heads = Head | Mapping[str, Head] | None
-"""The output of a network, several by name, or none: the bare encoder."""
+"""The output of a network, several outputs by name, or none for the bare encoder."""
 
 
 @dataclass(frozen=True)
 class Sampling:
-    """How a token is drawn. A temperature of 0 takes the most probable one; `top_k` and `top_p` leave out the others first."""
+    """How tokens are sampled. A temperature of 0 takes the most probable token; `top_k` and `top_p` exclude improbable ones first."""
 
     temperature: float = 1.0
     top_k: int | None = None
@@ -61,5 +61,5 @@ class Sampling:
 
     @property
     def divisor(self) -> float:
-        """The temperature, kept to what single precision can divide by: beyond these ends a draw no longer changes."""
+        """The temperature, clamped to what single precision can divide by: beyond these limits samples no longer change."""
         return min(max(self.temperature, 1e-30), 1e30)

@@ -1,4 +1,4 @@
-"""Lexicons: words with a weight each, positive or negative, from a file or from a package that ships one."""
+"""Lexicons: words with positive or negative weights, from a file or from an installed package."""
 
 import csv
 import math
@@ -15,7 +15,7 @@ from .rule_tokens import Token
 
 
 class Found(NamedTuple):
-    """A word of the lexicon in a text: itself, where it begins, and its weight."""
+    """An occurrence of a lexicon word in a text: the word, its offset, and its weight."""
 
     word: str
     start: int
@@ -23,27 +23,27 @@ class Found(NamedTuple):
 
 
 class Lexicon:
-    """Looks words up: a piece between blanks as it is, such as `:)` or `thought-provoking`, or else each word in it."""
+    """Looks up words: a whole piece between spaces, such as `:)` or `thought-provoking`, or else each word in it."""
 
     def __init__(self, name: str, case_sensitive: bool) -> None:
         entries = read_lexicon(name)
         self.weights = entries if case_sensitive else {word.lower(): weight for word, weight in entries.items()}
 
     def find(self, text: str, tokens: Sequence[Token]) -> Iterator[Found]:
-        """The words of a text, given its tokens, in order."""
-        pieces, taken = {piece.start(): piece.group() for piece in re.finditer(r"\S+", text)}, 0
+        """The lexicon words of a text in order, given the text's tokens."""
+        pieces, end = {piece.start(): piece.group() for piece in re.finditer(r"\S+", text)}, 0
         for token, start in tokens:
-            if start < taken:
+            if start < end:
                 continue
             piece = pieces.get(start, token)
             word = piece if piece in self.weights else token
             if word in self.weights:
-                taken = start + len(word)
+                end = start + len(word)
                 yield Found(word, start, self.weights[word])
 
 
 def read_lexicon(name: str) -> dict[str, float]:
-    """The words and weights of a file (word TAB weight, or CSV), or of VADER's lexicon. Raises ConfigError for what cannot be read."""
+    """The words and weights of a file (word TAB weight, or CSV), or of VADER's lexicon. Raises ConfigError if it cannot be read."""
     path = _vader() if name == VADER else Path(name)
     try:
         lines = path.read_text(encoding="utf-8").splitlines()

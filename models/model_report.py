@@ -1,4 +1,4 @@
-"""What a model may report of its predictions for a split, beside the figures of the task."""
+"""Reports of a model on its predictions for a split, in addition to the metrics of the task."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -7,20 +7,20 @@ from typing import Any
 
 @dataclass(frozen=True)
 class ModelReport:
-    """A table for people, what matters most first, and all of it for programs."""
+    """A table for people, the most important rows first, and all entries for programs."""
 
     name: str
-    """Its key in JSON."""
+    """Key of the report in JSON."""
     title: str
     columns: Sequence[str]
     rows: Sequence[Sequence[str]]
     entries: Sequence[Mapping[str, Any]]
-    """The same in full, in the model's own order."""
+    """All entries, in the model's own order."""
     dispensable: Sequence[str] = ()
-    """Columns that a narrow terminal may leave out, in this order."""
+    """Columns that may be dropped in a narrow terminal, in this order."""
     notes: Sequence[str] = ()
-    """Sentences for below the table."""
+    """Sentences to show below the table."""
 
     def to_json(self) -> dict[str, Any]:
-        """As programs read it."""
+        """The report in JSON, for programs."""
         return {self.name: list(self.entries)}

@@ -1,6 +1,6 @@
-"""What each rule did in the texts of a split: how often it fired and for the right class, what it decided, which rules contradict it.
+"""Statistics of each rule on a split: how often it fired, and for the right class; its decisions; which rules contradict it.
 
-The counts are those of Snorkel's `LFAnalysis` (Ratner et al. 2017): coverage, conflicts and accuracy of each source of votes.
+As in Snorkel's `LFAnalysis` (Ratner et al. 2017): coverage, conflicts and accuracy of each source of votes.
 """
 
 import json
@@ -14,10 +14,10 @@ from ..configs.schema.models.rules import RulesConfig
 from .model_report import ModelReport
 
 FIRES, DECIDES = 1, 2
-"""In a trace (texts, n_voters): it fires; it fires, and the class of the text is due to it. Below 0 where it is negated, 0 where it is
-silent."""
+"""Values of a trace (texts, n_voters): the rule fires; it fires and decides the class. Negative if it is negated, 0 if it does not
+fire."""
 SHOWN_CHARACTERS = 32
-"""Of a rule's condition in the table."""
+"""Characters of a rule's condition that the table shows."""
 COLUMNS = ("rule", "class", "condition", "texts", "coverage", "precision", "decided", "right", "conflicts", "most with")
 DISPENSABLE = ("condition", "most with", "coverage")
 
@@ -25,8 +25,8 @@ Entry = Mapping[str, Any]
 
 
 class _Side(NamedTuple):
-    """One way to vote: as a rule says, as a negated one does, or as the lexicon does for a class. `classes` (n_classes + 1,) are those
-    that the vote is for; the last is for classes that training never saw.
+    """One way to vote: by a rule, by a negated rule, or by the lexicon for one class. `classes` (n_classes + 1,) marks the classes that
+    get the vote; the last entry stands for classes unseen in training.
     """
 
     voter: int
@@ -38,18 +38,18 @@ class _Side(NamedTuple):
 
 
 def rule_report(config: RulesConfig, labels: Sequence[str], trace: npt.NDArray[np.int8], gold: npt.NDArray[np.integer[Any]]) -> ModelReport:
-    """Counts from a trace and the right classes (texts,), -1 for one that is none of `labels`."""
+    """Counts from a trace and the gold classes (texts,), -1 for a class that is not in `labels`."""
     sides = [side for side in _sides(config, labels) if not side.negated or (trace[:, side.voter] < 0).any()]
     default = _default(config, np.abs(trace).max(axis=1, initial=0) < DECIDES, gold == labels.index(config.default))
     entries = [*_entries(sides, trace, gold), default]
-    shown = sorted((each for each in entries if each["texts"] != 0),
-                   key=lambda each: (each["right"] - each["decided"], -(each["texts"] or 0)))
-    rows = [_row(each) for each in shown]
+    shown = sorted((entry for entry in entries if entry["texts"] != 0),
+                   key=lambda entry: (entry["right"] - entry["decided"], -(entry["texts"] or 0)))
+    rows = [_row(entry) for entry in shown]
     return ModelReport("rules", "rules, most mistakes first", COLUMNS, rows, entries, DISPENSABLE, _silent(entries))
 
 
 def _sides(config: RulesConfig, labels: Sequence[str]) -> list[_Side]:
-    """Of each rule, with its negation behind it; then of the lexicon."""
+    """The sides of each rule, plain and negated, then those of the lexicon."""
     voters: list[tuple[int | str, str, Any]] = [(number, rule.label, rule.condition) for number, rule in enumerate(config.rules, start=1)]
     if (lexicon := config.lexicon) is not None:
         voters += [("lexicon", lexicon.positive, lexicon.file), ("lexicon", lexicon.negative, lexicon.file)]
@@ -57,9 +57,9 @@ def _sides(config: RulesConfig, labels: Sequence[str]) -> list[_Side]:
 
 
 def _side(voter: int, rule: int | str, label: str, condition: Any, negated: bool, labels: Sequence[str]) -> _Side:
-    """A vote against one of two classes is for the other."""
-    classes = [(each == label) != negated for each in labels]
-    named = [each for each, is_for in zip(labels, classes, strict=True) if is_for]
+    """One side; a vote against one of two classes is a vote for the other."""
+    classes = [(name == label) != negated for name in labels]
+    named = [name for name, is_for in zip(labels, classes, strict=True) if is_for]
     return _Side(voter, rule, negated, named[0] if len(named) == 1 else f"not {label}", condition, np.array([*classes, False]))
 
 
@@ -69,19 +69,19 @@ def _entries(sides: Sequence[_Side], trace: npt.NDArray[np.int8], gold: npt.NDAr
     fires, decides = acts >= FIRES, acts >= DECIDES
     classes = np.array([side.classes for side in sides]).reshape(len(sides), -1)
     right = classes[:, gold].T
-    votes, opposed = fires.astype(np.float32), _contradictions(classes)  # what a fast product of matrices takes
+    votes, opposed = fires.astype(np.float32), _contradictions(classes)  # floats, since only their matrix products are fast
     together, conflicts = votes.T @ votes * opposed, fires & (votes @ opposed > 0)
-    counts = np.array([each.sum(axis=0) for each in (fires, fires & right, decides, decides & right, conflicts)]).T.tolist()
+    counts = np.array([flags.sum(axis=0) for flags in (fires, fires & right, decides, decides & right, conflicts)]).T.tolist()
     return [_entry(side, len(trace), numbers, _rival(sides, row)) for side, numbers, row in zip(sides, counts, together, strict=True)]
 
 
 def _contradictions(classes: npt.NDArray[np.bool_]) -> npt.NDArray[np.float32]:
-    """(sides, sides): 1 where no class is one that both vote for."""
+    """(sides, sides): 1 where the two sides have no class in common."""
     return (classes.astype(np.float32) @ classes.T == 0).astype(np.float32)
 
 
 def _rival(sides: Sequence[_Side], texts: npt.NDArray[np.float32]) -> Entry | None:
-    """Of the sides that contradict one in so many texts, that which does it most often."""
+    """The side that contradicts this one most often, given the number of such texts for each side (sides,)."""
     most = int(texts.argmax())
     return {**_name(sides[most]), "texts": int(texts[most])} if texts[most] else None
 
@@ -98,7 +98,7 @@ def _entry(side: _Side, n_texts: int, counts: Sequence[int], rival: Entry | None
 
 
 def _default(config: RulesConfig, undecided: npt.NDArray[np.bool_], of_class: npt.NDArray[np.bool_]) -> Entry:
-    """The texts that no rule decided, and those that are of the default's class."""
+    """The entry of the default: texts that no rule decided, and those among them that have the default class."""
     return {"rule": "default", "label": config.default, "texts": None, "decided": int(undecided.sum()),
             "right": int((undecided & of_class).sum())}
 
@@ -107,8 +107,8 @@ def _row(entry: Entry) -> list[str]:
     if entry["texts"] is None:
         return ["default", entry["label"], "no rule decides", "-", "-", "-", f"{entry['decided']:,}", f"{entry['right']:,}", "-", ""]
     condition, rival = entry["condition"], entry["most_with"]
-    words = condition if isinstance(condition, str) else ", ".join(each if isinstance(each, str) else json.dumps(each, ensure_ascii=False)
-                                                                   for each in condition)
+    words = condition if isinstance(condition, str) else ", ".join(part if isinstance(part, str) else json.dumps(part, ensure_ascii=False)
+                                                                   for part in condition)
     shown = words if len(words) <= SHOWN_CHARACTERS else f"{words[:SHOWN_CHARACTERS]} ..."
     return [_called(entry), entry["label"], shown, f"{entry['texts']:,}", f"{entry['coverage']:.2%}", f"{entry['precision']:.2%}",
             *(f"{entry[name]:,}" for name in ("decided", "right", "conflicts")), f"{_called(rival)} ({rival['texts']:,})" if rival else ""]
@@ -120,8 +120,8 @@ def _called(entry: Entry) -> str:
 
 
 def _silent(entries: Sequence[Entry]) -> list[str]:
-    """A sentence that names the rules that fire in no text, neither for their class nor negated."""
+    """A sentence that names the rules that never fire, neither plain nor negated."""
     fired = {_called(entry) for entry in entries if entry["texts"] != 0}
     silent = [entry for entry in entries if entry["texts"] == 0 and f"{entry['rule']} negated" not in fired]
-    names = ", ".join(_called(each) if each["rule"] == "lexicon" else f"{each['rule']} ({each['label']})" for each in silent)
+    names = ", ".join(_called(entry) if entry["rule"] == "lexicon" else f"{entry['rule']} ({entry['label']})" for entry in silent)
     return [f"Rules that never fire: {names}."] if silent else []

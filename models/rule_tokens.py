@@ -1,4 +1,4 @@
-"""The tokens that negation and token patterns look at, and where a negation word reaches to."""
+"""Tokenization for negation and token patterns, and the scope of negation words."""
 
 import re
 import unicodedata
@@ -19,11 +19,11 @@ RIGHT = rf"(?!{LETTER}|{MARKS})"
 
 _TOKEN = re.compile(rf"{LETTER}+?(?=n['’]t{RIGHT})|n['’]t{RIGHT}|['’](?:s|re|ve|ll|d|m){RIGHT}|(?:\w|{MARKS})+|[^\w\s]", re.IGNORECASE)
 STOPS = frozenset(".,;:!?")
-"""What ends the reach of a negation word."""
+"""Tokens that end the scope of a negation word."""
 
 
 class Token(NamedTuple):
-    """A token and where it begins."""
+    """A token and its offset in the text."""
 
     text: str
     start: int
@@ -31,17 +31,17 @@ class Token(NamedTuple):
 
 def tokens_of(text: str) -> list[Token]:
     """Words, numbers and single punctuation marks; `doesn't` is `does` and `n't`, `it's` is `it` and `'s`, as in the Penn Treebank."""
-    return [Token(found.group().replace("’", "'"), found.start()) for found in _TOKEN.finditer(text)]
+    return [Token(match.group().replace("’", "'"), match.start()) for match in _TOKEN.finditer(text)]
 
 
 def shape_of(text: str) -> str:
-    """`Xxxxx` for `Paris`, `dd` for `42`: what kinds of characters follow each other, runs of one kind cut to four, as in spaCy."""
+    """`Xxxxx` for `Paris`, `dd` for `42`: the kinds of the characters, with runs of one kind cut to four, as in spaCy."""
     shape = "".join("d" if char.isdigit() else "X" if char.isupper() else "x" if char.isalpha() else char for char in text)
     return re.sub(r"(.)\1{3,}", r"\1\1\1\1", shape)
 
 
 class Negation:
-    """Which tokens of a text a negation word before them reaches."""
+    """Finds the tokens that are in the scope of a negation word before them."""
 
     def __init__(self, config: NegationConfig, case_sensitive: bool) -> None:
         self.config = config
@@ -50,15 +50,15 @@ class Negation:
         self.lengths = sorted({len(word) for word in self.words})
 
     def reached(self, tokens: Sequence[Token]) -> list[bool]:
-        """For each token whether it is among the `window` words that follow a negation word, before any of `.,;:!?`."""
+        """For each token, whether it is among the `window` words that follow a negation word, before any of `.,;:!?`."""
         texts, reached = [token.text for token in tokens], [False] * len(tokens)
         for end in self._ends(texts):
-            left = self.config.window
-            for place in range(end, len(texts)):
-                if not left or texts[place] in STOPS:
+            n_left = self.config.window
+            for index in range(end, len(texts)):
+                if not n_left or texts[index] in STOPS:
                     break
-                reached[place] = True
-                left -= is_word(texts[place])
+                reached[index] = True
+                n_left -= is_word(texts[index])
         return reached
 
     def _ends(self, texts: Sequence[str]) -> list[int]:
@@ -67,10 +67,10 @@ class Negation:
 
 
 def is_word(token: str) -> bool:
-    """Whether a token has letters or digits; other punctuation takes no place in a window."""
+    """Whether a token has letters or digits; punctuation does not count towards a window."""
     return any(char.isalnum() for char in token)
 
 
 def token_at(tokens: Sequence[Token], place: int) -> int:
-    """The number of the token that a character belongs to; of white space, the token before it."""
+    """The index of the token that contains the character at `place`; for white space, the token before it."""
     return max(0, bisect_right(tokens, place, key=lambda token: token.start) - 1)

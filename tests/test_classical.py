@@ -333,7 +333,7 @@ def test_why_without_coefficients_is_what_the_score_loses_without_a_feature(fami
 
 def test_gaussian_naive_bayes_is_for_few_features(monkeypatch):
     monkeypatch.setattr("nlp.models.classical.classifier.MOST_DENSE_BYTES", 80 * 30 * 8 - 1)
-    with pytest.raises(ConfigError, match="keeps every feature of every text: 80 texts with 30 features"):
+    with pytest.raises(ConfigError, match="needs a dense matrix of all texts: 80 texts with 30 features"):
         fitted(FAMILIES["gaussian"][0])
 
 
@@ -574,7 +574,7 @@ def test_an_old_protocol_is_refused(tmp_path):
 
 def test_a_model_of_another_kind_or_size(tmp_path):
     fitted(FAMILIES["multinomial"][0]).save(tmp_path)
-    refused(FAMILIES["svm"][0], tmp_path, "holds a MultinomialNB, and the recipe asks for a LinearSVC")
+    refused(FAMILIES["svm"][0], tmp_path, "holds a MultinomialNB, and the recipe specifies a LinearSVC")
     other = Classical(FAMILIES["multinomial"][0], SizesData(type="sizes", vocab_size=31), Head("classes", 3))
     with pytest.raises(RunError, match="30 features, and the tokenizer has 31"):
         other.load(tmp_path)

@@ -111,7 +111,7 @@ def test_other_vectors_under_the_same_name_are_another_method_and_other_data(her
 
 @pytest.mark.parametrize(("content", "n", "words"), [
     (None, 2, "There is no file"),
-    ("no vectors here\nat all\n", 2, "is no file of word vectors"),
+    ("no vectors here\nat all\n", 2, "is not a file of word vectors"),
     ("dog 1 0\ncat 1\n", 2, ":2: expected a word and 2 numbers"),
     ("Hund 1 0\nKatze 0 1\n", 2, "words of the training texts. Are they vectors"),
     ("dog 1 0\ncat 0 1\n", 3, "clusters.n is 3, but"),

@@ -44,11 +44,11 @@ def test_a_model_without_steps_is_not_spread_over_processes(folder):
 def test_eval_reports_that_the_data_changed(folder):
     write_recipe(folder, "naive_bayes")
     nlp("train", "--config", "naive_bayes.yaml", "--name", "first", cwd=folder)
-    assert "not what the run was trained with" not in nlp("eval", "naive_bayes/first", cwd=folder).stderr
+    assert "changed since the run was trained" not in nlp("eval", "naive_bayes/first", cwd=folder).stderr
     with (folder / "train.csv").open("a", encoding="utf-8") as file:
         file.write("Novak,Polish\n")
     done = nlp("eval", "naive_bayes/first", "--split", "validation", cwd=folder)
-    assert "train.csv: not what the run was trained with" in done.stderr
+    assert "train.csv: changed since the run was trained" in done.stderr
 
 
 def test_eval_scores_validation_where_there_is_no_test(folder):

@@ -260,7 +260,7 @@ def test_an_archive_becomes_files_and_goes(server, folder):
 
 
 def test_an_archive_that_makes_other_files_is_refused(server, folder):
-    with pytest.raises(DataError, match=r"test\.jsonl, made from the archive of small, does not have the checksum"):
+    with pytest.raises(DataError, match=r"test\.jsonl, created from the archive of small, does not have the checksum"):
         get_dataset(packed_dataset(server, MADE | {"test.jsonl": "other"}), False, quiet)
     assert not (folder / "train.jsonl").exists()
 

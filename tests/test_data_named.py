@@ -131,7 +131,7 @@ def test_ynat_is_one_json_list():
     content = '[{"guid": "a", "title": "유튜브 내달 2일까지", "label": "생활문화", "annotations": {}}]'.encode()
     assert published_formats.ynat([content], ["dev.json"]).columns == {"title": ["유튜브 내달 2일까지"], "label": ["생활문화"]}
     for damaged in (b"[{", b'{"title": "a"}', b'[{"title": "a"}]', b"[1]"):
-        with pytest.raises(DataError, match="no JSON list of objects"):
+        with pytest.raises(DataError, match="not a JSON list of objects"):
             published_formats.ynat([damaged], ["dev.json"])
 
 

@@ -131,8 +131,8 @@ def test_numbers_in_json_keep_their_spelling():
     (Form("csv"), 'text,label\na,b\n"never closed,c\nd,e\n', "file:3 starts a row whose quotes do not match"),
     (Form("csv"), 'text,label\n"a" b,c\n', "file:2 starts a row whose quotes do not match"),
     (Form("csv"), "text,lable\na,b\n", "no column `label`; it has `text`, `lable`. Did you mean `lable`?"),
-    (Form("csv"), "text\tlabel\na\tb\n", "divided by another character"),
-    (Form("csv", columns={"label": 5}), "text,label\na,b\n", "has 2 columns, so `data.columns.label: 5` points past them"),
+    (Form("csv"), "text\tlabel\na\tb\n", "separated by another character"),
+    (Form("csv", columns={"label": 5}), "text,label\na,b\n", "has 2 columns, so `data.columns.label: 5` is out of range"),
     (Form("csv", header=False), "a,b\n", "`data.columns` must give the position of `text`"),
     (Form("csv"), "text,label,label\na,b,c\n", "2 columns called `label`"),
     (Form("jsonl"), '{"text": "a", "label": "b"}\n{"text": "a", \n', "file:2 is not valid JSON"),
@@ -143,7 +143,7 @@ def test_numbers_in_json_keep_their_spelling():
     (Form("jsonl"), '{"text": "a", "label": NaN}\n', "file:1 is not valid JSON: NaN"),
     (Form("jsonl"), '{"text": "a", "label": "b"}\n{"text": "a"}\n', "file:2 has no column `label`"),
     (Form("jsonl"), '{"text": "\\ud83d", "label": "b"}\n', "file:1: `text` holds \\ud83d, half a character"),
-    (Form("jsonl", columns={"label": 1}), '{"text": "a"}\n', "keys and no positions"),
+    (Form("jsonl", columns={"label": 1}), '{"text": "a"}\n', "keys, not positions"),
     (Form("jsonl"), "[" * 100_000, "file:1 is not valid JSON"),
 ])
 def test_what_is_wrong_is_reported_with_its_line(form, text, printed):

@@ -182,12 +182,12 @@ WORD = "1\ta\ta\tX\tX\t_\t0\troot\t_\t_\n"
     (Form("conll"), "a\tX\tO\nb\tO\n", (), "file:2 has 2 columns where the first line of the file has 3 ('a\\tX\\tO'). Each line"),
     (Form("conll"), "a O\n\nb\n", (), "file:3 has 1 column where the first line of the file has 2"),
     (Form("conll"), "# a remark\na O\n# and one more\nb X O\n", (), "file:4 has 3 columns where the first line of the file has 2 ('a O')"),
-    (Form("conll"), "a\tO\n\tO\n", (), "file:2 has nothing in column 0 (the first is 0)"),
-    (Form("conll"), "a\tO\nb\t\n", (), "file:2 has nothing in column 1"),
+    (Form("conll"), "a\tO\n\tO\n", (), "file:2 has an empty field in column 0 (the first is 0)"),
+    (Form("conll"), "a\tO\nb\t\n", (), "file:2 has an empty field in column 1"),
     (Form("conll"), "a O\n", ("tokens", "pos"), "must give the position of `pos`, such as `data.columns: {pos: 1}`"),
     (Form("conll"), "a\nb\n", ("tokens", "tags"), "file has 1 column without names"),
-    (Form("conll", columns={"tags": 2}), "a O\n", ("tags",), "file has 2 columns, so `data.columns.tags: 2` points past them"),
-    (Form("conll", columns={"tags": "ner"}), "a O\n", ("tags",), "positions and no names, so `data.columns.tags: ner` means nothing"),
+    (Form("conll", columns={"tags": 2}), "a O\n", ("tags",), "file has 2 columns, so `data.columns.tags: 2` is out of range"),
+    (Form("conll", columns={"tags": "ner"}), "a O\n", ("tags",), "positions, not names, so `data.columns.tags: ner` means nothing"),
     (Form("conll"), "-DOCSTART- O\n\n", (), "file has no sentence"),
     (Form("conll"), " \n", (), "file is empty"),
     (Form("conllu"), WORD + "2\tb\tb\n", (), "file:2 has 3 columns where CoNLL-U has 10"),
@@ -195,7 +195,7 @@ WORD = "1\ta\ta\tX\tX\t_\t0\troot\t_\t_\n"
     (Form("conllu"), WORD.replace("1", "one", 1), (), "file:1 starts with 'one', which is not an id"),
     (Form("conllu"), WORD + "\n" + WORD.replace("1", "2", 1), (), "file:3 has the id 2 where 1 is expected"),
     (Form("conllu"), WORD + WORD, (), "file:2 has the id 1 where 2 is expected"),
-    (Form("conllu"), WORD.replace("X", "", 1), (), "file:1 has nothing in the column `upos`. Write _"),
+    (Form("conllu"), WORD.replace("X", "", 1), (), "file:1 has an empty field in the column `upos`. Write _"),
     (Form("conllu"), "# only a comment\n", (), "file has no sentence"),
     (Form("conllu"), WORD, ("tokens",), "file has no column `tokens`; it has `id`, `form`"),
     (Form("conllu"), "# text = a\n" + WORD + "\n" + WORD, ("text",), "file:4 starts a sentence without a comment such as `# text ="),
@@ -399,7 +399,7 @@ def test_brown_is_made_of_its_archive():
     table = published_formats.words_of_documents([made["brown.jsonl"]], ["brown.jsonl"])
     assert table.columns == {"text": ["The café 1/2 .\nNo .\nAssembly\n"]}
     for damaged in (b"{", b'{"id": 1}', b'{"sentences": [1]}', b"[1]"):
-        with pytest.raises(DataError, match="no file of documents"):
+        with pytest.raises(DataError, match="not a file of documents"):
             published_formats.words_of_documents([damaged], ["brown.jsonl"])
 
 

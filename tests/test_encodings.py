@@ -63,9 +63,9 @@ def test_predictions_are_written_in_the_encoding_of_the_file(encoding):
      "the file: `iconv -f CP1252 -t UTF-8 FILE > NEW`"),
     (KOREAN.encode("cp949"), "utf-8", r"Read as cp949, the first line beyond ASCII is '정말 재미있는 영화,1'.*`data\.encoding: cp949`"),
     (GERMAN.encode("utf-16"), "utf-8", r"f is UTF-16, .* and not UTF-8\. Set `data\.encoding: utf-16`"),
-    (GERMAN.encode("utf-8"), "cp949", "is not CP949: .*The file is UTF-8: leave out `data.encoding`"),
+    (GERMAN.encode("utf-8"), "cp949", "is not CP949: .*The file is UTF-8: remove `data.encoding`"),
     (GERMAN.encode("cp1252"), "utf-16", "is not UTF-16"),
-    (b"\x89PNG\r\n\0\0", "utf-8", "It has zero bytes, so it is no text file"),
+    (b"\x89PNG\r\n\0\0", "utf-8", "It has zero bytes, so it is not a text file"),
 ])
 def test_what_does_not_fit_is_one_paragraph(content, encoding, printed):
     with pytest.raises(DataError, match=printed):
@@ -113,7 +113,8 @@ def test_files_of_a_run_are_read_in_the_encoding_of_its_recipe(folder):
     assert (folder / "out.csv").read_text(encoding="cp949").startswith("text,label,prediction,probability\n좋은,긍정,긍정,")
     (folder / "utf8.csv").write_text(content, encoding="utf-8")
     done = nlp("eval", "films", "--data", "utf8.csv", cwd=folder)
-    assert "utf8.csv is UTF-8, and read as that, where the recipe has `data.encoding: cp949`" in done.stderr and "1.0000" in done.stdout
+    notice = "utf8.csv is UTF-8, and is read as UTF-8 although the recipe has `data.encoding: cp949`"
+    assert notice in done.stderr and "1.0000" in done.stdout
     (folder / "odd.csv").write_bytes("text,label\nschöner,긍정\n".encode("utf-16"))
     assert "odd.csv is UTF-16" in nlp("predict", "films", "--input", "odd.csv", cwd=folder, code=2).stderr
     (folder / "lines.txt").write_bytes("좋은\n".encode("cp949"))

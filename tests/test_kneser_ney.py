@@ -178,7 +178,7 @@ def test_saved_and_loaded_gives_the_same_to_the_bit(tmp_path):
 
 
 @pytest.mark.parametrize("other, message", [
-    (KneserNey(91, 3), "vocab_size 90, order 3.* the recipe asks for .*vocab_size 91, order 3"),
+    (KneserNey(91, 3), "vocab_size 90, order 3.* the recipe specifies .*vocab_size 91, order 3"),
     (KneserNey(90, 4), "order 4"),
     (KneserNey(90, 3, [0]), r"excluded \[0\]"),
 ])

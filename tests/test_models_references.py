@@ -20,7 +20,7 @@ from contracts import (
     transformer,
 )
 from nlp.configs.schema.tokenizer import SPECIAL_TOKENS, UNK
-from nlp.models.layers.activations import ACTIVATIONS, NEVER_FALL, activation
+from nlp.models.layers.activations import ACTIVATIONS, MONOTONE, activation
 from nlp.models.layers.attention import SelfAttention
 from nlp.models.layers.convolutions import Convolutions
 from nlp.models.layers.embedding import SparseLinear, TokenDropout
@@ -145,7 +145,7 @@ def test_activation_after_max_pooling_is_activation_before_it(name) -> None:
     torch.testing.assert_close(model(**inputs), model.output.scores(pooled))
 
 
-@pytest.mark.parametrize("name", sorted(NEVER_FALL))
+@pytest.mark.parametrize("name", sorted(MONOTONE))
 def test_these_activations_never_fall(name) -> None:
     x = torch.linspace(-6, 6, 2001)
     assert (activation(name)(x).diff() >= -1e-7).all()

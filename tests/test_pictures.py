@@ -132,7 +132,7 @@ def test_what_is_no_picture_is_refused(tmp_path):
         with pytest.raises(DataError, match=r"table\.csv:4: .*has transparent pixels"):
             read_picture(str(tmp_path / "clear.png"), "table.csv:4")
     for text in ("0 256; 1 2", "0 1; 2", ";", "0 1;"):
-        with pytest.raises(DataError, match="is no picture"):
+        with pytest.raises(DataError, match="is not a picture"):
             read_picture(text, "table.csv:4")
 
 
@@ -172,11 +172,11 @@ def test_a_picture_that_changed_is_other_data(folder):
     with failing_at(2):
         nlp("train", "--config", "sides.yaml", "--name", "stopped", *steps, cwd=folder, code=1)
     nlp("train", "--config", "sides.yaml", "--name", "one", cwd=folder)
-    assert "not what the run was trained with" not in nlp("eval", "sides/one", cwd=folder).stderr
+    assert "changed since the run was trained" not in nlp("eval", "sides/one", cwd=folder).stderr
     before, pixels = address(), (folder / "table" / "3.png").read_bytes()
     Image.new("L", (5, 6)).save(folder / "table" / "3.png")
     assert address() != before
-    assert "the files of column `file`: not what the run was trained with" in nlp("eval", "sides/one", cwd=folder).stderr
+    assert "the files of column `file`: changed since the run was trained" in nlp("eval", "sides/one", cwd=folder).stderr
     assert "The data has changed since" in paragraph(nlp("train", "--resume", "sides/stopped", cwd=folder, code=2))
     (folder / "table" / "3.png").write_bytes(pixels)
     assert address() == before

@@ -105,7 +105,7 @@ def test_both_commands_say_which_columns_they_take(folder):
     (folder / "other.jsonl").write_text('{"review": "good", "stars": "pos"}\n{"review": "bad", "stars": "neg"}\n', encoding="utf-8")
     assert "`review` and labels" in nlp("eval", "rules", "--data", "other.jsonl", cwd=folder).stderr
     (folder / "other2.csv").write_text("review\tstars\ngood\tpos\nbad\tneg\n", encoding="utf-8")
-    assert "divided by '\\t'" in nlp("eval", "rules", "--data", "other2.csv", cwd=folder).stderr
+    assert "separated by '\\t'" in nlp("eval", "rules", "--data", "other2.csv", cwd=folder).stderr
 
 
 def test_a_file_without_header_is_read_by_position_where_the_recipe_does(folder):
@@ -136,10 +136,17 @@ def test_lines_stay_texts(folder):
     (("--input", "train.csv", "--output", "nowhere/out.csv"), "there is no folder"),
     (("--input", "train.csv", "--output", "x.csv", "--json"), "leave one of them out"),
     (("--input", "gone.csv"), "There is no file gone.csv"),
+<<<<<<< HEAD
     (("--input", "done.csv", "--output", "x.csv"), "done.csv has a column `prediction` already"),
     (("--input", "done.jsonl", "--output", "x.jsonl"), "done.jsonl:1 has a column `probability` already"),
     (("--output", "x.csv", "good"), "--output writes the --input table"),
     (("--text", "review", "good"), "--text names a column of the --input file"),
+=======
+    (("--input", "done.csv", "--output", "x.csv"), "done.csv already has a column `prediction`"),
+    (("--input", "done.jsonl", "--output", "x.jsonl"), "done.jsonl:1 already has a column `probability`"),
+    (("--output", "x.csv", "good"), "--output writes the table that --input names"),
+    (("--text", "review", "good"), "--text names a column of the file"),
+>>>>>>> wt-eng6
     (("--input", "null.jsonl"), "null.jsonl:1: the value of the JSON key `review` is null, not text or a number"),
 ])
 def test_what_cannot_be_read_or_written_is_one_paragraph(folder, arguments, printed):

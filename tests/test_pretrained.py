@@ -287,7 +287,7 @@ def test_tags(folder: Path) -> None:
     (("path: bert", "path: nowhere"), "There are no weights 'nowhere'"),
     (("path: bert", "path: all-minilm-l6-v2"), "nlp data get all-minilm-l6-v2"),
     (("task:", "tokenizer: {type: words}\ntask:"), "comes with its weights; leave this section out"),
-    (("path: bert", "path: bert, vectors: words.txt"), "vectors: does not apply to pretrained"),
+    (("path: bert", "path: bert, vectors: words.txt"), "vectors: does not apply to a published network"),
     (("type: pretrained, path: bert", "type: cnn"), "tokenizer: is missing"),
     (("classification}\nmodel: {type: pretrained, path: bert, dropout: 0.1}",
       "classification}\ntokenizer: {type: pretrained}\nmodel: {type: cnn}"), "`pretrained` is the tokenizer of a published network"),

@@ -137,7 +137,7 @@ def test_lemmas():
     pytest.importorskip("simplemma")
     model = rules("{default: good, rules: [{label: bad, tokens: [{lemma: bore}]}]}")
     assert predictions(model, "it bored me", "it bores me", "it is a board") == ["bad", "bad", "good"]
-    with pytest.raises(ConfigError, match="knows no language 'xx'"):
+    with pytest.raises(ConfigError, match="does not support the language 'xx'"):
         rules("{default: good, language: xx, rules: [{label: bad, tokens: [{lemma: bore}]}]}")
 
 

@@ -392,8 +392,8 @@ def test_tags_real_text(kind, least, ewt):
 
 def test_a_file_of_another_tagger_or_size(tmp_path):
     fitted("hmm_trigram", *corpus()).save(tmp_path)
-    for other, message in ((hmm(4), "type hmm, n_tags 3, order 2, and the recipe asks for type hmm, n_tags 4, order 2"),
-                           (hmm(3, order=1), "asks for .* order 1"), (most_frequent(3), "most_frequent_tag"),
+    for other, message in ((hmm(4), "type hmm, n_tags 3, order 2, and the recipe specifies type hmm, n_tags 4, order 2"),
+                           (hmm(3, order=1), "specifies .* order 1"), (most_frequent(3), "most_frequent_tag"),
                            (perceptron(3), "averaged_perceptron")):
         with pytest.raises(RunError, match=message):
             other.load(tmp_path)

@@ -162,7 +162,7 @@ def test_saved_and_loaded_it_parses_the_same(tmp_path):
     again.load(tmp_path)
     assert plain(again.parse(data[0])) == plain(parser.parse(data[0]))
     assert again.describe() == parser.describe()
-    with pytest.raises(RunError, match="hash_bits 14, and the recipe asks for"):
+    with pytest.raises(RunError, match="hash_bits 14, and the recipe specifies"):
         Parser(ParserConfig(type="perceptron_parser", hash_bits=15), 4).load(tmp_path)
     (tmp_path / "model.npz").write_bytes((tmp_path / "model.npz").read_bytes()[:-30])
     with pytest.raises(RunError, match="is damaged"):

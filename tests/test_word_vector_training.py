@@ -257,7 +257,7 @@ def test_pairs_of_words(tmp_path):
     assert read_word_pairs(tmp_path / "pairs.csv").first == ["king"]
 
 
-@pytest.mark.parametrize(("content", "words"), [("king\tqueen\n", "found 2 columns"), ("a,b,1\n", "found 1 column"), ("", "no pair"),
+@pytest.mark.parametrize(("content", "words"), [("king\tqueen\n", "found 2 columns"), ("a,b,1\n", "found 1 column"), ("", "no word pairs"),
                                                 ("king\tqueen\t8\ncup\tmug\tvery\n", "pairs.tsv:2"), ("a\tb\tnan\n", "not finite")])
 def test_pairs_that_are_none(tmp_path, content, words):
     (tmp_path / "pairs.tsv").write_text(content, encoding="utf-8")

@@ -64,7 +64,7 @@ def test_a_table_of_pieces_gives_the_mean_of_a_words_pieces(tmp_path):
 
 
 @pytest.mark.parametrize(("content", "message"), [
-    (b"", "no file of word vectors"), (b"just a text\n", "no file of word vectors"), (b"3 0\n", "vectors of 0 numbers"),
+    (b"", "not a file of word vectors"), (b"just a text\n", "not a file of word vectors"), (b"3 0\n", "vectors of 0 numbers"),
     (glove() + b"dog 1 2\n", ":5: expected a word and 3 numbers"), (glove({"the": [1, 1, 1]}) + b"cat 1 2 x\n", ":2: expected a word"),
     (binary()[:-9], "word 4 of 4 is incomplete"), (b"9 3\n" + binary().partition(b"\n")[2], "word 5 of 9 is incomplete"),
     (b"9 3\n" + glove(), "first line states 9 words, and it has 4"),
@@ -79,7 +79,7 @@ def test_damaged_files(tmp_path, content, message):
 def test_damaged_folders(tmp_path):
     from safetensors.numpy import save_file
 
-    with pytest.raises(DataError, match="0 files of safetensors"):
+    with pytest.raises(DataError, match="0 safetensors files"):
         read_word_vectors(tmp_path, ["the"])
     save_file({"a": np.zeros((2, 2), np.float32)}, tmp_path / "model.safetensors")
     with pytest.raises(DataError, match=r"no tokenizer\.json"):

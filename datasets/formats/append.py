@@ -1,4 +1,4 @@
-"""A data file with more columns behind its own; all that it held stays as it was written."""
+"""Appends columns to a data file; its existing content stays as it was written."""
 
 import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -17,10 +17,10 @@ Cell = str | float | None
 
 
 def append_columns(content: bytes, source: str, form: Form, columns: Mapping[str, Sequence[Cell]]) -> bytes:
-    """The bytes of a file that can be read, with a value of each column for each of its rows.
+    """The bytes of a readable file with more columns: one value per column and row.
 
-    In CoNLL a column holds a value for each token. CoNLL-U has no place for other columns than its own, and those are replaced. Raises
-    DataError where another file has such a column already, and for a format that has no place for another.
+    In CoNLL a column holds a value for each token. CoNLL-U cannot have other columns than its own, so their values are replaced. Raises
+    DataError if another kind of file already has such a column, and for formats without room for more columns.
     """
     if form.format in ("parquet", "xlsx"):
         _refuse_present(source, read_table(content, source, replace(form, columns={})).columns if form.header else (), columns)
@@ -36,8 +36,8 @@ def append_columns(content: bytes, source: str, form: Form, columns: Mapping[str
         case "conllu" if set(columns) <= set(CONLLU_COLUMNS):
             text = _with_values(text, source, columns)
         case _:
-            raise DataError(f"{source}: predictions can be written beside the rows of CSV, TSV, JSONL, CoNLL, Parquet and Excel files "
-                            f"(.csv, .tsv, .jsonl, .conll, .parquet, .xlsx), not into {form.format}. Leave out --output, or convert the "
+            raise DataError(f"{source}: predictions can be added to the rows of CSV, TSV, JSONL, CoNLL, Parquet and Excel files "
+                            f"(.csv, .tsv, .jsonl, .conll, .parquet, .xlsx), not to {form.format}. Leave out --output, or convert the "
                             "file.")
     return encode(text, content, source, form.encoding)
 
@@ -48,20 +48,20 @@ def _with_cells(text: str, source: str, form: Form, columns: Mapping[str, Sequen
         _refuse_present(source, read_separated(text, source, replace(form, columns={}), ()).columns, columns)
     heads = [tuple(columns)] if form.header else []
     for end, cells in zip(ends, [*heads, *zip(*columns.values(), strict=True)], strict=True):
-        row, line_end = _parted(lines[end], ("\r\n", "\n", "\r") if form.quoted else ("\r\n", "\n"))
+        row, line_end = _split_line_end(lines[end], ("\r\n", "\n", "\r") if form.quoted else ("\r\n", "\n"))
         lines[end] = row + "".join(form.separator + _cell(cell, form) for cell in cells) + line_end
     return "".join(lines)
 
 
-def _parted(line: str, line_ends: Sequence[str]) -> tuple[str, str]:
-    """A line and its line end; the last one may have none."""
-    line_end = next((each for each in line_ends if line.endswith(each)), "")
+def _split_line_end(line: str, line_ends: Sequence[str]) -> tuple[str, str]:
+    """A line without its line end, and the line end, which the last line may lack."""
+    line_end = next((end for end in line_ends if line.endswith(end)), "")
     return line.removesuffix(line_end), line_end
 
 
 def _cell(value: Cell, form: Form) -> str:
-    """A value as a field. Without quotes it cannot hold a delimiter or a line break; a blank is written instead, or `_` where
-    the delimiter is a blank.
+    """A value as a field. Without quotes it cannot hold a delimiter or a line break; a space is written instead, or `_` if
+    the delimiter is a space.
     """
     text = "" if value is None else str(value)
     marks = [mark for mark in (form.separator, "\n", "\r") if mark in text]
@@ -74,45 +74,45 @@ def _cell(value: Cell, form: Form) -> str:
 
 def _with_keys(text: str, source: str, columns: Mapping[str, Sequence[Cell]]) -> str:
     lines = text.split("\n")
-    places = [place for place, line in enumerate(lines) if line.strip()]
-    for place, cells in zip(places, zip(*columns.values(), strict=True), strict=True):
-        _refuse_present(f"{source}:{place + 1}", json.loads(lines[place]), columns)
-        row = lines[place].rstrip()
+    filled = [index for index, line in enumerate(lines) if line.strip()]
+    for index, cells in zip(filled, zip(*columns.values(), strict=True), strict=True):
+        _refuse_present(f"{source}:{index + 1}", json.loads(lines[index]), columns)
+        row = lines[index].rstrip()
         added = json.dumps(dict(zip(columns, cells, strict=True)), ensure_ascii=False)[1:-1]
-        lines[place] = f"{row[:-1].rstrip()}, {added}}}{lines[place][len(row):]}"
+        lines[index] = f"{row[:-1].rstrip()}, {added}}}{lines[index][len(row):]}"
     return "\n".join(lines)
 
 
 def _with_tags(text: str, columns: Mapping[str, Sequence[Cell]]) -> str:
-    """The values of each token behind it, with what stands between the fields of the line."""
+    """The values of each token appended to its line, with the delimiter of that line."""
     lines = text.split("\n")
     rows = [line.removesuffix("\r") for line in lines]
-    for place, tags in zip(token_lines(rows), _flat(columns), strict=True):
-        row, line_end = _parted(lines[place], ("\r",))
-        between = "\t" if "\t" in row else " "
-        lines[place] = row.rstrip() + "".join(between + tag for tag in tags) + line_end
+    for index, tags in zip(token_lines(rows), _flat(columns), strict=True):
+        row, line_end = _split_line_end(lines[index], ("\r",))
+        delimiter = "\t" if "\t" in row else " "
+        lines[index] = row.rstrip() + "".join(delimiter + tag for tag in tags) + line_end
     return "\n".join(lines)
 
 
 def _with_values(text: str, source: str, columns: Mapping[str, Sequence[Cell]]) -> str:
-    """The values of each word in its fields; comments, multiword tokens and empty nodes stay."""
-    lines, places = text.split("\n"), [CONLLU_COLUMNS.index(name) for name in columns]
+    """The fields of each word replaced by its values; comments, multiword tokens and empty nodes stay."""
+    lines, positions = text.split("\n"), [CONLLU_COLUMNS.index(name) for name in columns]
     rows = [line.removesuffix("\r") for line in lines]
-    for line, values in zip(word_lines(rows, source), _flat(columns), strict=True):
-        row, line_end = _parted(lines[line], ("\r",))
+    for index, values in zip(word_lines(rows, source), _flat(columns), strict=True):
+        row, line_end = _split_line_end(lines[index], ("\r",))
         fields = row.split("\t")
-        for place, value in zip(places, values, strict=True):
-            fields[place] = value
-        lines[line] = "\t".join(fields) + line_end
+        for position, value in zip(positions, values, strict=True):
+            fields[position] = value
+        lines[index] = "\t".join(fields) + line_end
     return "\n".join(lines)
 
 
 def _flat(columns: Mapping[str, Sequence[Cell]]) -> Iterator[tuple[str, ...]]:
-    """For each token of all rows its value in each column."""
+    """The values of all columns for each token, over all rows."""
     return zip(*([value for row in rows for value in split_tokens(str(row))] for rows in columns.values()), strict=True)
 
 
 def _refuse_present(where: str, present: Collection[str], columns: Mapping[str, Sequence[Cell]]) -> None:
     if taken := next((name for name in columns if name in present), None):
-        raise DataError(f"{where} has a column `{taken}` already, so a prediction cannot be written beside it under that name. Rename the "
-                        "column, or leave it out of the file.")
+        raise DataError(f"{where} already has a column `{taken}`, so predictions cannot be written under that name. Rename the column, "
+                        "or remove it from the file.")

@@ -1,4 +1,4 @@
-"""Parquet files and Arrow streams: columns with types, whose values become text."""
+"""Parquet files and Arrow streams: typed columns, whose values are converted to text."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
@@ -16,10 +16,10 @@ _POINTER = b"version https://git-lfs"
 
 
 def read_parquet(content: bytes, source: str, form: Form, wanted: Sequence[str], names: ClassNames | None = None) -> Table:
-    """The wanted columns, or all that hold text, numbers, dates or lists of these where none is named.
+    """The wanted columns, or all columns of text, numbers, dates or lists of these if none are named.
 
-    A list is tokens or tags, one string with single spaces. Integers that are classes are shown by the `names` of each column, or by
-    those that the file has itself.
+    A list of tokens or tags becomes one string with single spaces. Class ids become class names, by `names` (column -> names) or by the
+    file's own metadata.
     """
     file = _opened(content, source)
     keys = _keys(file.schema_arrow, form, wanted, source)
@@ -28,7 +28,7 @@ def read_parquet(content: bytes, source: str, form: Form, wanted: Sequence[str],
 
 
 def read_arrow(content: bytes, source: str, form: Form, wanted: Sequence[str], names: ClassNames | None = None) -> Table:
-    """The same of an Arrow stream, as `save_to_disk` writes it."""
+    """The same for an Arrow stream, as `save_to_disk` writes it."""
     arrow = of_extra("pyarrow", source)
     table = _parsed(lambda: arrow.ipc.open_stream(arrow.BufferReader(content)).read_all(), content, source, _ARROW)
     return _texts(table, _keys(table.schema, form, wanted, source), source, names)
@@ -45,7 +45,7 @@ def list_columns(content: bytes, source: str) -> list[str]:
 
 
 def append_to_parquet(content: bytes, source: str, columns: Mapping[str, Sequence[str | float | None]]) -> bytes:
-    """The file with more columns; the descriptions of its columns for other programs stay."""
+    """The file with more columns; metadata that describes its columns to other programs is kept."""
     arrow, parquet = of_extra("pyarrow", source), of_extra("pyarrow.parquet", source)
     table = _parsed(lambda: _opened(content, source).read(use_threads=False), content, source, _PARQUET)
     for name, cells in columns.items():
@@ -65,12 +65,12 @@ def _opened(content: bytes, source: str) -> Any:
 def _parsed(parse: Callable[[], T], content: bytes, source: str, what: str) -> T:
     try:
         return parse()
-    except Exception as error:  # of a damaged file the parser raises anything, an OSError too
+    except Exception as error:  # the parser raises all kinds of errors for damaged files, even OSError
         if content.startswith(_POINTER):
-            raise DataError(f"{source} is what Git has in place of a large file. Fetch the file itself: `git lfs pull`.") from None
+            raise DataError(f"{source} is a Git LFS pointer in place of a large file. Fetch the file itself: `git lfs pull`.") from None
         reason = str(error).split("\n")[0].rstrip(". ")
-        raise DataError(f"{source} is not a complete {what} ({reason}). Download or write it again; a file of another kind needs the "
-                        "ending of that kind, such as .csv.") from None
+        raise DataError(f"{source} is not a complete {what} ({reason}). Download or write it again; a file of another format needs "
+                        "the extension of that format, such as .csv.") from None
 
 
 def _keys(schema: Any, form: Form, wanted: Sequence[str], source: str) -> dict[str, str]:
@@ -86,7 +86,7 @@ def _keys(schema: Any, form: Form, wanted: Sequence[str], source: str) -> dict[s
         if key not in plain:
             kind = f"the type {schema.field(key).type}" if schema.names.count(key) == 1 else "the same name as another column"
             raise DataError(f"{source}: the column `{key}` has {kind}. Make it a column of text or numbers, or of lists of tokens, with a "
-                            "name of its own.")
+                            "unique name.")
     return keys
 
 
@@ -96,7 +96,7 @@ def _is_list(kind: Any) -> bool:
 
 
 def _is_plain(kind: Any) -> bool:
-    """Text, numbers, truth values, dates and times, also in a dictionary or in a list."""
+    """Whether a type is text, a number, a boolean, a date or a time, possibly dictionary-encoded or in a list."""
     types = of_extra("pyarrow", "").types
     if types.is_dictionary(kind) or _is_list(kind):
         return _is_plain(kind.value_type) and not _is_list(kind.value_type)
@@ -121,7 +121,7 @@ def _column(column: Any, key: str, names: Sequence[str] | None, source: str) -> 
 
 def _text(value: Any, names: Sequence[str] | None, key: str, source: str, row: int) -> str:
     if isinstance(value, list):
-        return join_tokens(_text(each, names, key, source, row) for each in value)
+        return join_tokens(_text(token, names, key, source, row) for token in value)
     if names is not None and isinstance(value, int):
         return class_name(value, names, f"{source}, row {row}: `{key}`")
     if (text := cell_text(value)) is None:

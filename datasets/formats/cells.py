@@ -1,4 +1,4 @@
-"""Cells of files whose columns have types, as text; and the packages of the extra that reads them."""
+"""Conversion of typed cells to text, and imports of the packages that read typed files."""
 
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
@@ -10,11 +10,11 @@ from typing import Any
 from ...errors import MissingExtraError
 
 _EXACT = 2**53
-"""Up to this size, a float tells each integer from the next."""
+"""Floats represent all integers below this size exactly."""
 
 
 def of_extra(module: str, source: str) -> ModuleType:
-    """A module of the extra `tables`. Raises MissingExtraError where it is not installed."""
+    """A module of the extra `tables`. Raises MissingExtraError if it is not installed."""
     try:
         return import_module(module)
     except ModuleNotFoundError:
@@ -23,9 +23,9 @@ def of_extra(module: str, source: str) -> ModuleType:
 
 
 def cell_text(value: Any) -> str | None:
-    """A cell as text: nothing and NaN as an empty one, numbers without a fraction as integers, dates by ISO 8601; None for what is none.
+    """A cell as text: empty for None and NaN, an integer for numbers without a fraction, ISO 8601 for dates; None for other types.
 
-    A column of integers becomes one of floats as soon as a value is missing, so a label 1.0 has to be the same as a label 1.
+    A column of integers becomes one of floats as soon as a value is missing, so the label 1.0 has to equal the label 1.
     """
     match value:
         case None:

@@ -1,8 +1,8 @@
-"""Tagged sentences in columns: one token a line, a blank line between sentences.
+"""Tagged sentences in columns: one token per line, a blank line between sentences.
 
-CoNLL files have columns by position; CoNLL-U files have ten with names. Each sentence becomes one row, in which a column is one
-string: its tokens (or their tags) with single spaces between them. A space inside a token becomes a no-break space, so that the
-tokens come back with `split_tokens`.
+Columns of CoNLL files have positions; CoNLL-U files have ten named columns. Each sentence becomes one row, in which a column is one
+string: its tokens (or their tags) with single spaces between them. A space inside a token becomes a no-break space, so that
+`split_tokens` recovers the tokens.
 """
 
 import re
@@ -29,12 +29,12 @@ def join_tokens(tokens: Iterable[str]) -> str:
 
 
 def split_tokens(joined: str) -> list[str]:
-    """The tokens of such a string. `str.split()` would also cut at the no-break spaces."""
+    """The tokens of a string from `join_tokens`. `str.split()` would also split at the no-break spaces."""
     return _BETWEEN_TOKENS.split(joined.strip(" \t")) if joined.strip(" \t") else []
 
 
 class _Sentence(NamedTuple):
-    """The fields of each line of a sentence, the number of its first line, and its text where a comment gives it."""
+    """The fields of each line of a sentence, the number of its first line, and its text if a comment has it."""
 
     rows: list[list[str]]
     line: int
@@ -42,27 +42,27 @@ class _Sentence(NamedTuple):
 
 
 def read_conll(text: str, source: str, form: Form, wanted: Sequence[str]) -> Table:
-    """The wanted columns, each by its position in `form.columns`; without one `tokens` is the first column and `tags` the last.
+    """The wanted columns, by the positions in `form.columns`; by default `tokens` is the first column and `tags` the last.
 
-    A line that starts with # is a comment where its number of fields is not the file's number of columns.
-    Raises DataError with the line for a row with too few or too many fields, an empty field, a column that is not there.
+    A line that starts with # is a comment if its number of fields differs from the file's number of columns.
+    Raises DataError with the line for a row with too few or too many fields, an empty field, or a missing column.
     """
     lines = split_lines(text)
     first = _first_line(lines, source)
     width = len(_fields(first, "\t" in first))
     sentences = list(_conll_sentences(lines, source, first, width))
-    places = {name: _place(name, form, width, source) for name in wanted or {"tokens": 0, **_last(width), **form.columns}}
-    columns = {name: _column(place, sentences) for name, place in places.items()}
-    return Table(columns, source, [each.line for each in sentences])
+    positions = {name: _position(name, form, width, source) for name in wanted or {"tokens": 0, **_last(width), **form.columns}}
+    columns = {name: _column(position, sentences) for name, position in positions.items()}
+    return Table(columns, source, [sentence.line for sentence in sentences])
 
 
-def _column(place: int, sentences: Sequence[_Sentence]) -> list[str]:
-    """One string for each sentence; its tokens hold no spaces any more."""
-    return [" ".join([row[place] for row in each.rows]) for each in sentences]
+def _column(position: int, sentences: Sequence[_Sentence]) -> list[str]:
+    """One string for each sentence; spaces inside its tokens are already replaced."""
+    return [" ".join([row[position] for row in sentence.rows]) for sentence in sentences]
 
 
 def _first_line(lines: Sequence[str], source: str) -> str:
-    """The line that determines the number of columns: the first with a token, comments skipped where there is another."""
+    """The line that determines the number of columns: the first with a token, comments skipped if there is another line."""
     filled = [line for line in lines if line.strip() and not line.startswith(_BETWEEN_DOCUMENTS)]
     if not filled:
         raise DataError(f"{source} has no sentence. It must contain at least one example.")
@@ -70,16 +70,16 @@ def _first_line(lines: Sequence[str], source: str) -> str:
 
 
 def _fields(line: str, tabs: bool) -> list[str]:
-    """Cut at each tab or at runs of spaces, without blanks around a field; spaces in a token become no-break ones.
+    """Split a line at each tab or at runs of spaces, and strip the fields; spaces in a token become no-break spaces.
 
-    `str.split()` would cut at no-break spaces too.
+    `str.split()` would also split at no-break spaces.
     """
     fields = (_bare(field) for field in line.split("\t" if tabs else " "))
     return [field.replace(" ", _NO_BREAK_SPACE) for field in fields] if tabs else [field for field in fields if field]
 
 
 def _bare(field: str) -> str:
-    """Without blanks before and behind it, no-break ones too; a token may be nothing but one."""
+    """The field without surrounding spaces, no-break spaces included; a token that consists of spaces alone is kept."""
     return field.strip(f" {_NO_BREAK_SPACE}") or field
 
 
@@ -101,11 +101,11 @@ def _conll_sentences(lines: Sequence[str], source: str, first: str, width: int) 
 
 
 def token_lines(lines: Sequence[str]) -> list[int]:
-    """The places of the lines of a CoNLL file, as `split_lines` cuts it, that hold a token."""
+    """The indices of the lines of a CoNLL file, as `split_lines` returns them, that hold a token."""
     first = _first_line(lines, "the file")
     tabs = "\t" in first
     width = len(_fields(first, tabs))
-    return [place for place, line in enumerate(lines) if line.strip() and not line.startswith(_BETWEEN_DOCUMENTS)
+    return [index for index, line in enumerate(lines) if line.strip() and not line.startswith(_BETWEEN_DOCUMENTS)
             and not (line.startswith("#") and len(_fields(line, tabs)) != width)]
 
 
@@ -113,11 +113,11 @@ def _check_row(fields: Sequence[str], width: int, first: str, where: str) -> Non
     if len(fields) != width:
         raise DataError(
             f"{where} has {_columns(len(fields))} where the first line of the file has {width} ({_shown(first)}). Each line must hold a "
-            "token and all its tags, with tabs or spaces between them, and a blank line between sentences."
+            "token and all its tags, separated by tabs or spaces, with a blank line between sentences."
         )
     if not all(fields):
-        raise DataError(f"{where} has nothing in column {fields.index('')} (the first is 0). Each token needs a value in every column, "
-                        "such as O or _ for no value.")
+        raise DataError(f"{where} has an empty field in column {fields.index('')} (the first is 0). Each token needs a value in every "
+                        "column, such as O or _ for no value.")
 
 
 def _columns(n_columns: int) -> str:
@@ -129,37 +129,37 @@ def _shown(line: str) -> str:
 
 
 def _last(width: int) -> dict[str, int]:
-    """`tags`, where the file has another column than the tokens."""
+    """The position of `tags`, if the file has more columns than the tokens."""
     return {"tags": width - 1} if width > 1 else {}
 
 
-def _place(name: str, form: Form, width: int, source: str) -> int:
-    place = form.columns.get(name, {"tokens": 0, **_last(width)}.get(name))
+def _position(name: str, form: Form, width: int, source: str) -> int:
+    position = form.columns.get(name, {"tokens": 0, **_last(width)}.get(name))
     example = f"`data.columns: {{{name}: {width - 1}}}`"
-    if place is None:
+    if position is None:
         raise DataError(f"{source} has {_columns(width)} without names, so the recipe must give the position of `{name}`, such as "
                         f"{example}; the first is 0.")
-    if isinstance(place, str):
-        raise DataError(f"{source}: the columns of a CoNLL file have positions and no names, so `data.columns.{name}: {place}` means "
+    if isinstance(position, str):
+        raise DataError(f"{source}: the columns of a CoNLL file have positions, not names, so `data.columns.{name}: {position}` means "
                         f"nothing. Set a number, such as {example}; the first is 0.")
-    if not 0 <= place < width:
-        raise DataError(f"{source} has {_columns(width)}, so `data.columns.{name}: {place}` points past them; the first is 0.")
-    return place
+    if not 0 <= position < width:
+        raise DataError(f"{source} has {_columns(width)}, so `data.columns.{name}: {position}` is out of range; the first is 0.")
+    return position
 
 
 def read_conllu(text: str, source: str, form: Form, wanted: Sequence[str]) -> Table:
-    """The wanted ones of CoNLL-U's ten columns by their names in lower case, and `text`, the sentence as it was written.
+    """The wanted columns: CoNLL-U's ten by their names in lower case, or `text`, the original sentence.
 
-    Where none is named: all ten, and `text` where every sentence has one. Multiword tokens (`1-2`) and empty nodes (`8.1`) are left
-    out, so that each row holds the words alone. Raises DataError with the line for a row that has not ten columns, an empty field,
-    an id that is none or not the next one, and a sentence without the wanted text.
+    By default all ten, and `text` if every sentence has one. Multiword tokens (`1-2`) and empty nodes (`8.1`) are skipped, so that
+    each row holds the words alone. Raises DataError with the line for a row without ten columns, an empty field, an invalid or
+    non-consecutive id, and a sentence without the wanted text.
     """
     sentences = list(_conllu_sentences(split_lines(text), source))
     if not sentences:
         raise DataError(f"{source} has no sentence. It must contain at least one example.")
     keys = {name: _key(name, form, source) for name in wanted or _all_columns(form, sentences)}
     columns = {name: _values(key, sentences, source) for name, key in keys.items()}
-    return Table(columns, source, [each.line for each in sentences])
+    return Table(columns, source, [sentence.line for sentence in sentences])
 
 
 def _conllu_sentences(lines: Sequence[str], source: str) -> Iterator[_Sentence]:
@@ -179,40 +179,40 @@ def _conllu_sentences(lines: Sequence[str], source: str) -> Iterator[_Sentence]:
 
 
 def word_lines(lines: Sequence[str], source: str) -> list[int]:
-    """The places of the lines of a CoNLL-U file that hold a word."""
-    places, due = list[int](), 1
-    for place, line in enumerate(lines):
+    """The indices of the lines of a CoNLL-U file that hold a word."""
+    indices, next_id = list[int](), 1
+    for index, line in enumerate(lines):
         if not line.strip():
-            due = 1
-        elif not line.startswith("#") and _word(line, due, f"{source}:{place + 1}") is not None:
-            places.append(place)
-            due += 1
-    return places
+            next_id = 1
+        elif not line.startswith("#") and _word(line, next_id, f"{source}:{index + 1}") is not None:
+            indices.append(index)
+            next_id += 1
+    return indices
 
 
-def _word(line: str, due: int, where: str) -> list[str] | None:
+def _word(line: str, next_id: int, where: str) -> list[str] | None:
     """The ten fields of a word; None for a multiword token or an empty node."""
     fields = _fields(line, tabs=True)
     if len(fields) != len(CONLLU_COLUMNS):
-        raise DataError(f"{where} has {_columns(len(fields))} where CoNLL-U has {len(CONLLU_COLUMNS)} with tabs between them: "
+        raise DataError(f"{where} has {_columns(len(fields))} where CoNLL-U has {len(CONLLU_COLUMNS)}, separated by tabs: "
                         f"{' '.join(CONLLU_COLUMNS)}. Is a tab missing? For other columns set `data.format: conll`.")
     if not all(fields):
-        raise DataError(f"{where} has nothing in the column `{CONLLU_COLUMNS[fields.index('')]}`. Write _ for no value.")
+        raise DataError(f"{where} has an empty field in the column `{CONLLU_COLUMNS[fields.index('')]}`. Write _ for no value.")
     if _NO_WORD.fullmatch(fields[0]):
         return None
     if not fields[0].isdecimal():
-        raise DataError(f"{where} starts with {_shown(fields[0])}, which is not an id. A word has a number, a multiword token two such "
-                        "as 1-2, an empty node one such as 8.1.")
-    if fields[0] != str(due):
-        raise DataError(f"{where} has the id {fields[0]} where {due} is expected. The words of a sentence count from 1; is a line or the "
-                        "blank line between two sentences missing?")
+        raise DataError(f"{where} starts with {_shown(fields[0])}, which is not an id. The id of a word is a number, that of a multiword "
+                        "token a range such as 1-2, that of an empty node a decimal such as 8.1.")
+    if fields[0] != str(next_id):
+        raise DataError(f"{where} has the id {fields[0]} where {next_id} is expected. Words are numbered from 1 in each sentence; is a "
+                        "line, or the blank line between two sentences, missing?")
     return fields
 
 
 def _all_columns(form: Form, sentences: Sequence[_Sentence]) -> list[str]:
-    with_text = all(each.text is not None for each in sentences)
-    taken = {_standard(key) for key in form.columns.values()}
-    return [*(name for name in (*CONLLU_COLUMNS, *(["text"] if with_text else [])) if name not in taken), *form.columns]
+    with_text = all(sentence.text is not None for sentence in sentences)
+    renamed = {_standard(key) for key in form.columns.values()}
+    return [*(name for name in (*CONLLU_COLUMNS, *(["text"] if with_text else [])) if name not in renamed), *form.columns]
 
 
 def _standard(key: str | int) -> str:
@@ -228,7 +228,7 @@ def _key(name: str, form: Form, source: str) -> str:
 
 def _values(key: str, sentences: Sequence[_Sentence], source: str) -> list[str]:
     if key == "text":
-        return [_text_of(each, source) for each in sentences]
+        return [_text_of(sentence, source) for sentence in sentences]
     return _column(CONLLU_COLUMNS.index(key), sentences)
 
 

@@ -1,4 +1,4 @@
-"""fastText: a label and a text a line, `__label__positive What a film`."""
+"""fastText's format: a label and a text per line, `__label__positive What a film`."""
 
 import re
 from collections.abc import Sequence
@@ -14,23 +14,23 @@ _SHOWN_CHARACTERS = 60
 
 
 def read_fasttext(text: str, source: str, form: Form, wanted: Sequence[str]) -> Table:
-    """The columns `text` and `label`. Raises DataError with the line where there is no label, or more than one."""
+    """The columns `text` and `label`. Raises DataError with the line if it has no label, or more than one."""
     texts, labels, numbers = [], [], []
     for number, line in enumerate(split_lines(text), start=1):
         if line.strip():
-            label, rest = _parted(line, f"{source}:{number}")
+            label, rest = _label_and_text(line, f"{source}:{number}")
             texts.append(rest)
             labels.append(label)
             numbers.append(number)
     return Table(choose_columns({"text": texts, "label": labels}, form, wanted, f"{source}, read as fastText lines,"), source, numbers)
 
 
-def _parted(line: str, where: str) -> tuple[str, str]:
-    found = _LABEL_AND_TEXT.fullmatch(line.lstrip(" \t"))
-    if found is None:
+def _label_and_text(line: str, where: str) -> tuple[str, str]:
+    match = _LABEL_AND_TEXT.fullmatch(line.lstrip(" \t"))
+    if match is None:
         raise DataError(f"{where} does not start with a label ({line[:_SHOWN_CHARACTERS]!r}). Each line must be a label and a text, such "
                         f"as `{PREFIX}positive What a film`.")
-    if found[2].startswith(PREFIX):
-        raise DataError(f"{where} has several labels ({line[:_SHOWN_CHARACTERS]!r}). A text has one class here: keep one label a line, or "
-                        "train one model for each label.")
-    return found[1], found[2]
+    if match[2].startswith(PREFIX):
+        raise DataError(f"{where} has several labels ({line[:_SHOWN_CHARACTERS]!r}). Each text must have one class: keep one label per "
+                        "line, or train one model for each label.")
+    return match[1], match[2]

@@ -1,4 +1,4 @@
-"""What readers of every format share: the form of a file, and the error for a missing column."""
+"""Shared by the readers of all formats: the format settings of a file, and the error for a missing column."""
 
 import difflib
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,7 +14,7 @@ TableFormat = Literal[TextFormat, "parquet", "xlsx"]
 
 @dataclass(frozen=True)
 class Form:
-    """How the text of a file is cut into named columns; the fields mean what they mean in `configs.data.FileData`."""
+    """How a file is read as named columns; the fields have the same meaning as in `configs.schema.data.FileData`."""
 
     format: TableFormat
     header: bool = True
@@ -22,12 +22,12 @@ class Form:
     columns: Mapping[str, str | int] = field(default_factory=dict)
     delimiter: str | None = None
     remedy: str = "Set `data.columns: {{{name}: THE NAME IN THE FILE}}`, or the task's column."
-    """What to do where a column is missing; `name` is its name in the recipe."""
+    """Advice in the error for a missing column; `name` is its name in the recipe."""
     encoding: str = UTF8
 
     @property
     def separator(self) -> str:
-        """What stands between two fields of a CSV or TSV file."""
+        """The delimiter between the fields of a CSV or TSV file."""
         return self.delimiter or ("\t" if self.format == "tsv" else ",")
 
     @property
@@ -36,16 +36,16 @@ class Form:
 
 
 def refuse_column(name: str, key: str, names: Sequence[str], where: str, form: Form) -> NoReturn:
-    """Raise DataError for the column `name`, which `key` should name; the message lists those that are there."""
+    """Raise DataError because the file has no column `key` for the recipe's column `name`; the message lists the columns it has."""
     remedy = form.remedy.format(name=name)
     if len(names) == 1 and form.format in ("csv", "tsv") and any(mark in names[0] for mark in ",;|\t"):
-        remedy = "Its fields look divided by another character: set `data.delimiter` to it."
-    present = ", ".join(f"`{each}`" for each in names)
+        remedy = "Its fields seem to be separated by another character: set `data.delimiter` to it."
+    present = ", ".join(f"`{column}`" for column in names)
     raise DataError(f"{where} has no column `{key}`; it has {present}.{nearest(key, names)} {remedy}")
 
 
 def choose_columns(columns: Mapping[str, Sequence[str]], form: Form, wanted: Sequence[str], where: str) -> dict[str, Sequence[str]]:
-    """The wanted ones of columns that a format has by itself, or all where none is named."""
+    """The wanted columns of a format with fixed columns, or all if none are named."""
     keys = {name: str(form.columns.get(name, name)) for name in wanted or form.columns or columns}
     for name, key in keys.items():
         if key not in columns:
@@ -54,7 +54,7 @@ def choose_columns(columns: Mapping[str, Sequence[str]], form: Form, wanted: Seq
 
 
 def nearest(name: str, names: Iterable[str]) -> str:
-    """` Did you mean ...?` with the closest name, or nothing where none is close."""
-    by_lower = {each.lower(): each for each in names}
+    """` Did you mean ...?` with the closest name, or an empty string if none is close."""
+    by_lower = {candidate.lower(): candidate for candidate in names}
     close = difflib.get_close_matches(name.lower(), by_lower, n=1)
     return f" Did you mean `{by_lower[close[0]]}`?" if close else ""

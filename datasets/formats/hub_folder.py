@@ -1,4 +1,4 @@
-"""A dataset in the folder that Hugging Face's Hub publishes, or that `save_to_disk` writes. Its scripts are never run."""
+"""Datasets in folders as downloaded from the Hugging Face Hub or written by `save_to_disk`. Their scripts are never run."""
 
 import json
 import re
@@ -18,16 +18,16 @@ from .file_format import Form
 from .table_reader import read_table
 
 SPLITS = {"train": ("train",), "validation": ("validation", "valid", "dev", "val"), "test": ("test",)}
-"""The names that a split may have."""
+"""The names that each split may have."""
 _ENDINGS = (".parquet", ".arrow", ".csv", ".tsv", ".jsonl", ".json")
-"""In the order in which they are preferred where a split is there in several."""
+"""In order of preference if a split exists in several formats."""
 _SAVED = "state.json"
 _CARD = re.compile(r"---[ \t]*\r?\n(.*?)\r?\n---[ \t]*(\r?\n|$)", re.DOTALL)
 _OF = re.compile(r"-of-(\d{5})\b")
 
 
 def read_hub_split(path: str, form: Form, wanted: Sequence[str]) -> tuple[Table, Mapping[str, str]]:
-    """The split FOLDER/SPLIT of a dataset, from all of its files in their order; and the SHA-256 of each."""
+    """The split FOLDER/SPLIT of a dataset, from all of its files in order; and the SHA-256 of each."""
     split = Path(path).expanduser()
     files = split_files(split)
     if not files:
@@ -38,7 +38,7 @@ def read_hub_split(path: str, form: Form, wanted: Sequence[str]) -> tuple[Table,
     if len(tables) == 1:
         return tables[0], hashes
     _refuse_other_columns(tables)
-    return Table({name: [text for each in tables for text in each.columns[name]] for name in tables[0].columns}, path), hashes
+    return Table({name: [text for table in tables for text in table.columns[name]] for name in tables[0].columns}, path), hashes
 
 
 _HOW_NAMED = ("its files have the split in their names, such as data/train-00000-of-00001.parquet, train.csv or train/state.json, and end "
@@ -46,28 +46,29 @@ _HOW_NAMED = ("its files have the split in their names, such as data/train-00000
 
 
 def split_files(split: Path) -> list[Path]:
-    """The files of FOLDER/SPLIT, in the folder, in `data` in it, or in a folder of the split's name; none where there is no such split.
+    """The files of FOLDER/SPLIT: in the folder, in its subfolder `data`, or in a subfolder named after the split; empty without such a
+    split.
 
-    Raises DataError where one of them is missing.
+    Raises DataError if one of them is missing.
     """
     if (split / _SAVED).is_file():
         return _saved_files(split)
-    files = next((found for folder in (split.parent, split.parent / "data") if (found := _matching(folder, split.name))), [])
+    files = next((matching for folder in (split.parent, split.parent / "data") if (matching := _matching(folder, split.name))), [])
     _refuse_gaps(files)
     return files
 
 
 def _matching(folder: Path, split: str) -> list[Path]:
-    """The tables of a folder that have a split in their name, or those of the folder in it that is called like the split."""
+    """The data files in the subfolder named after the split, or those of the folder with the split in their name."""
     name = re.compile(rf"(?<![a-z0-9]){re.escape(split.lower())}(?![a-z])")
-    inner = _tables(folder / split)
-    found = inner or [each for each in _tables(folder) if name.search(each.name.lower())]
-    ending = min((_ENDINGS.index(_ending(each)) for each in found), default=0)
-    return [each for each in found if _ending(each) == _ENDINGS[ending]]
+    inner = _data_files(folder / split)
+    files = inner or [file for file in _data_files(folder) if name.search(file.name.lower())]
+    best = min((_ENDINGS.index(_ending(file)) for file in files), default=0)
+    return [file for file in files if _ending(file) == _ENDINGS[best]]
 
 
-def _tables(folder: Path) -> list[Path]:
-    return sorted(each for each in folder.iterdir() if _ending(each) in _ENDINGS and each.is_file()) if folder.is_dir() else []
+def _data_files(folder: Path) -> list[Path]:
+    return sorted(file for file in folder.iterdir() if _ending(file) in _ENDINGS and file.is_file()) if folder.is_dir() else []
 
 
 def _ending(file: Path) -> str:
@@ -75,17 +76,16 @@ def _ending(file: Path) -> str:
 
 
 def _refuse_gaps(files: Sequence[Path]) -> None:
-    """Raise DataError where train-00000-of-00003 and the like are not all there."""
-    counts = {int(found[1]) for file in files if (found := _OF.search(file.name))}
+    """Raise DataError if files such as train-00000-of-00003 are incomplete."""
+    counts = {int(match[1]) for file in files if (match := _OF.search(file.name))}
     if len(counts) == 1 and counts != {len(files)}:
-        raise DataError(f"{files[0]} is one of {counts.pop()} files, of which {len(files)} are here. Download the dataset "
-                        "again.")
+        raise DataError(f"{files[0]} is one of {counts.pop()} files, and only {len(files)} are here. Download the dataset again.")
 
 
 def _saved_files(split: Path) -> list[Path]:
-    """Those that `state.json` lists; whatever folders it names, they lie beside it."""
+    """The files that `state.json` lists, always in its own folder, whichever folders it names."""
     listed = _json(split / _SAVED).get("_data_files")
-    names = [Path(str(each.get("filename"))).name for each in listed if isinstance(each, dict)] if isinstance(listed, list) else []
+    names = [Path(str(entry.get("filename"))).name for entry in listed if isinstance(entry, dict)] if isinstance(listed, list) else []
     if not names:
         raise DataError(f"{split / _SAVED} lists no files under `_data_files`. Write the dataset again with `save_to_disk`.")
     return [split / name for name in names]
@@ -93,17 +93,17 @@ def _saved_files(split: Path) -> list[Path]:
 
 def _json(file: Path) -> dict[str, Any]:
     try:
-        found = json.loads(read_content(file))
+        content = json.loads(read_content(file))
     except (ValueError, RecursionError) as error:
         raise DataError(f"{file} is not valid JSON: {error}. Download or write the dataset again.") from None
-    return found if isinstance(found, dict) else {}
+    return content if isinstance(content, dict) else {}
 
 
 def _class_names(split: Path) -> ClassNames:
-    """From `dataset_info.json` beside the data, or from the front matter of the README of the dataset."""
+    """Class names from `dataset_info.json` next to the data, or from the front matter of the dataset's README."""
     if (split / "dataset_info.json").is_file():
         return names_in_features(_json(split / "dataset_info.json").get("features"))
-    readme = next((each / "README.md" for each in (split.parent, split.parent.parent) if (each / "README.md").is_file()), None)
+    readme = next((folder / "README.md" for folder in (split.parent, split.parent.parent) if (folder / "README.md").is_file()), None)
     front = None if readme is None else _CARD.match(read_content(readme).decode("utf-8-sig", "replace"))
     try:
         return names_in_card(yaml.safe_load(front[1]), split.parent.name) if front else {}
@@ -122,12 +122,12 @@ def _read(content: bytes, file: Path, form: Form, wanted: Sequence[str], names: 
         case ".csv" | ".tsv" as ending:
             kind = "csv" if ending == ".csv" else "tsv"
         case ending:
-            kind = "jsonl" if ending == ".jsonl" or content.lstrip().startswith(b"{") else "json"  # the Hub's .json often has lines
+            kind = "jsonl" if ending == ".jsonl" or content.lstrip().startswith(b"{") else "json"  # the Hub's .json files are often JSONL
     return _named(read_table(content, str(file), replace(form, format=kind), wanted), form, names)
 
 
 def _named(table: Table, form: Form, names: ClassNames) -> Table:
-    """Integers of classes by their names; texts may have the names already."""
+    """The table with class ids replaced by class names; columns that already hold the names stay."""
     columns = dict(table.columns)
     for column, texts in table.columns.items():
         known = names.get(str(form.columns.get(column, column)), ())
@@ -139,18 +139,18 @@ def _named(table: Table, form: Form, names: ClassNames) -> Table:
 
 def _refuse_other_columns(tables: Sequence[Table]) -> None:
     first = tables[0]
-    if (other := next((each for each in tables if set(each.columns) != set(first.columns)), None)) is not None:
+    if (other := next((table for table in tables if set(table.columns) != set(first.columns)), None)) is not None:
         raise DataError(f"{other.source} has the columns {', '.join(other.columns)}, and {first.source} has {', '.join(first.columns)}. "
-                        "The files of a split need the same ones.")
+                        "The files of a split need the same columns.")
 
 
 def _present(folder: Path) -> str:
-    """What is there instead, as the end of a message."""
+    """The content of the folder instead, as the end of a message."""
     if not folder.is_dir():
         return f" There is no folder {folder}."
     if (script := next(iter(sorted(folder.glob("*.py"))), None)) is not None:
         return f" {script.name} is a script that would load the data, and is not run. {_INSTEAD}"
-    names = sorted(each.name for each in folder.iterdir() if not each.name.startswith("."))
+    names = sorted(entry.name for entry in folder.iterdir() if not entry.name.startswith("."))
     return f" The folder holds: {', '.join(names[:8])}{', ...' * (len(names) > 8)}."
 
 
@@ -159,16 +159,16 @@ _INSTEAD = ("Get the dataset as Parquet files: from the branch refs/convert/parq
 
 
 def find_dataset_folder(folder: Path) -> Path | None:
-    """The folder in which a dataset's splits lie: this one, or the only one in it with splits. None where it holds no such dataset.
+    """The folder with a dataset's splits: this one, or its only subfolder with splits. None if there is no such dataset.
 
-    Raises DataError where there are several, and where nothing but a script could load the data.
+    Raises DataError if there are several, or if only a script could load the data.
     """
     if _has_train(folder):
         return folder
-    inner = [each for each in sorted(folder.iterdir()) if each.is_dir() and not each.name.startswith(".") and _has_train(each)]
+    inner = [entry for entry in sorted(folder.iterdir()) if entry.is_dir() and not entry.name.startswith(".") and _has_train(entry)]
     if len(inner) > 1:
-        raise DataError(f"{folder} holds several datasets: {', '.join(each.name for each in inner)}. Name one, such as {inner[0]}.")
-    if not inner and any(folder.glob("*.py")) and not any(each.is_dir() for each in folder.glob("[!.]*")):
+        raise DataError(f"{folder} holds several datasets: {', '.join(dataset.name for dataset in inner)}. Name one, such as {inner[0]}.")
+    if not inner and any(folder.glob("*.py")) and not any(entry.is_dir() for entry in folder.glob("[!.]*")):
         raise DataError(f"{folder} holds no data:{_present(folder)}")
     return inner[0] if inner else None
 
@@ -178,12 +178,12 @@ def _has_train(folder: Path) -> bool:
 
 
 def find_splits(folder: Path) -> dict[str, Path]:
-    """Split -> FOLDER/SPLIT of each that is there. What `save_to_disk` writes of a single table is its training split."""
+    """Split -> FOLDER/SPLIT of each split that exists. A single table written by `save_to_disk` is the training split."""
     if (folder / _SAVED).is_file():
         return {"train": folder}
-    named = ((split, folder / name) for split, names in SPLITS.items() for name in names)
-    found: dict[str, Path] = {}
-    for split, path in named:
-        if split not in found and split_files(path):
-            found[split] = path
-    return found
+    candidates = ((split, folder / name) for split, names in SPLITS.items() for name in names)
+    splits: dict[str, Path] = {}
+    for split, path in candidates:
+        if split not in splits and split_files(path):
+            splits[split] = path
+    return splits

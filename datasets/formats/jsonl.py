@@ -1,4 +1,4 @@
-"""JSONL, one JSON object a line; and JSON, a list of such objects."""
+"""JSONL, one JSON object per line; and JSON, a list of such objects."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -10,42 +10,42 @@ from .file_format import Form, refuse_column
 
 
 def read_jsonl(text: str, source: str, form: Form, wanted: Sequence[str]) -> Table:
-    """The wanted keys of a JSONL file's text, or those of its first line that hold text or numbers where none is named."""
+    """The wanted keys of a JSONL file's text; by default those of its first line that hold text or numbers."""
     return table_of(numbered_records(text.split("\n"), source), source, form, wanted)
 
 
 def numbered_records(lines: Iterable[str], source: str) -> Iterator[tuple[int, dict[str, Any]]]:
-    """The objects in these lines, each with the number of its line; blank lines are left out."""
+    """The objects in these lines, each with its line number; blank lines are skipped."""
     return ((number, _record(line, f"{source}:{number}")) for number, line in enumerate(lines, start=1) if line.strip())
 
 
 def table_of(records: Iterable[tuple[int, dict[str, Any]]], source: str, form: Form, wanted: Sequence[str]) -> Table:
-    """The wanted keys of objects with the numbers of their lines."""
+    """The wanted keys of numbered records as a table."""
     numbers: list[int] = []
 
-    def placed() -> Iterator[tuple[str, dict[str, Any]]]:
+    def located() -> Iterator[tuple[str, dict[str, Any]]]:
         for number, record in records:
             numbers.append(number)
             yield f"{source}:{number}", record
 
-    return Table(_columns(placed(), source, form, wanted), source, numbers)
+    return Table(_columns(located(), source, form, wanted), source, numbers)
 
 
 def read_json(text: str, source: str, form: Form, wanted: Sequence[str]) -> Table:
-    """The same of a JSON list of objects."""
+    """The same for a JSON list of objects."""
     try:
-        found = _DECODER.decode(text)
+        items = _DECODER.decode(text)
     except (ValueError, RecursionError) as error:
-        raise DataError(f"{source} is not valid JSON: {error}. It must be a list of objects, such as [{_EXAMPLE}]; the name of a file "
-                        "with an object in each line ends in .jsonl.") from None
-    if not isinstance(found, list) or not found:
+        raise DataError(f"{source} is not valid JSON: {error}. It must be a list of objects, such as [{_EXAMPLE}]; a file with one "
+                        "object per line needs the extension .jsonl.") from None
+    if not isinstance(items, list) or not items:
         raise DataError(f"{source} is JSON, but not a list of objects. It must be one, such as [{_EXAMPLE}].")
-    records = ((f"{source}, row {number}", _object(record, f"{source}, row {number}")) for number, record in enumerate(found, start=1))
+    records = ((f"{source}, row {number}", _object(item, f"{source}, row {number}")) for number, item in enumerate(items, start=1))
     return Table(_columns(records, source, form, wanted), source)
 
 
 def _columns(records: Iterable[tuple[str, dict[str, Any]]], source: str, form: Form, wanted: Sequence[str]) -> dict[str, list[str]]:
-    """The values of each column, from records with their places. The first record has the keys where no column is named."""
+    """The values of each column, from records with their locations. By default the columns are the keys of the first record."""
     columns: dict[str, list[str]] = {}
     keys: dict[str, str] | None = None
     for where, record in records:
@@ -61,7 +61,7 @@ def _not_json(constant: str) -> NoReturn:
     raise ValueError(f"{constant} is not a JSON value")
 
 
-# Numbers stay as they are written, so that a label 1.0 does not change its name.
+# Numbers are kept as written, so that a label 1.0 does not change its name.
 _DECODER = json.JSONDecoder(parse_int=str, parse_float=str, parse_constant=_not_json)
 
 
@@ -78,7 +78,7 @@ def _record(line: str, where: str) -> dict[str, Any]:
 
 def _object(record: Any, where: str) -> dict[str, Any]:
     if not isinstance(record, dict):
-        raise DataError(f"{where} is JSON, but not an object. Each must be one, such as {_EXAMPLE}.")
+        raise DataError(f"{where} is JSON, but not an object. It must be an object, such as {_EXAMPLE}.")
     return record
 
 
@@ -86,7 +86,7 @@ def _keys(record: Mapping[str, Any], form: Form, wanted: Sequence[str], source: 
     """Column name -> JSON key."""
     by_position = next((name for name, key in form.columns.items() if isinstance(key, int)), None)
     if by_position is not None:
-        raise DataError(f"{source}: JSON objects have keys and no positions; set `data.columns.{by_position}` to a key.")
+        raise DataError(f"{source}: JSON objects have keys, not positions; set `data.columns.{by_position}` to a key.")
     renamed = {name: str(key) for name, key in form.columns.items()}
     if wanted:
         return {name: renamed.get(name, name) for name in wanted}
@@ -102,8 +102,8 @@ def _value(record: Mapping[str, Any], name: str, key: str, where: str, form: For
         return "true" if value else "false"
     if not isinstance(value, str):
         kind = {dict: "an object", list: "a list"}.get(type(value), "null")
-        remedy = ("Write one text: tokens or tags with a space between each, or one class." if kind == "a list"
-                  else 'Leave the object out, or write "" for an empty text.' if kind == "null" else "Write its text alone.")
+        remedy = ("Write one text: tokens or tags separated by spaces, or one class." if kind == "a list"
+                  else 'Remove the object, or write "" for an empty text.' if kind == "null" else "Write its text alone.")
         raise DataError(f"{where}: the value of the JSON key `{key}` is {kind}, not text or a number. {remedy}")
     if not value.isascii():
         _check_characters(value, key, where)
@@ -111,7 +111,7 @@ def _value(record: Mapping[str, Any], name: str, key: str, where: str, form: For
 
 
 def _check_characters(value: str, key: str, where: str) -> None:
-    """JSON can spell half a character (\\ud83d alone), which no tokenizer and no file can take."""
+    """Refuse half of a surrogate pair (\\ud83d alone), which JSON can express, but which cannot be tokenized or saved."""
     try:
         value.encode("utf-8")
     except UnicodeEncodeError as error:

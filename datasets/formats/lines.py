@@ -1,4 +1,4 @@
-"""Files without columns of their own: one long text, and parallel files, in which equal lines belong together."""
+"""Files without columns: one long text, and parallel files, whose lines correspond by number."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
@@ -11,7 +11,7 @@ _SHOWN_CHARACTERS = 60
 
 
 def read_text(text: str, source: str, form: Form, wanted: Sequence[str]) -> Table:
-    """The text of a file as the one row of the column `text`; line breaks stay, those of Windows become single line feeds."""
+    """The text of a file as the only row of the column `text`. Line breaks are kept; Windows line ends become single line feeds."""
     names = wanted or form.columns or ("text",)
     for name in names:
         if form.columns.get(name, name) not in ("text", 0):
@@ -20,13 +20,13 @@ def read_text(text: str, source: str, form: Form, wanted: Sequence[str]) -> Tabl
 
 
 def split_lines(text: str) -> list[str]:
-    """The lines of a text, empty ones too. Cut at line feeds alone: `splitlines` would also cut at characters inside a text."""
+    """The lines of a text, including empty ones. Splits at line feeds alone: `splitlines` would also split at characters in a text."""
     lines = text.replace("\r\n", "\n").split("\n")
     return lines if lines[-1] else lines[:-1]
 
 
 def stream_lines(stream: Iterable[bytes], source: str) -> Iterator[str]:
-    """The lines of a stream as they come, cut like those of a file, a byte order mark left out. DataError for a byte that is not UTF-8."""
+    """The lines of a stream as they arrive, without line ends and byte order mark. Raises DataError for a byte that is not UTF-8."""
     for number, line in enumerate(stream, start=1):
         try:
             text = line.decode("utf-8-sig" if number == 1 else "utf-8")
@@ -37,9 +37,9 @@ def stream_lines(stream: Iterable[bytes], source: str) -> Iterator[str]:
 
 
 def pair_lines(files: Mapping[str, tuple[bytes, str]], encoding: str = UTF8) -> Table:
-    """Column -> (unpacked bytes, path) of its file: one row for each line that the files share.
+    """A table from parallel files, column -> (decompressed bytes, path) of its file: line i of each file is in row i.
 
-    Raises DataError where one file has a line that another lacks, where a byte belongs to no character, and where there is no line at all.
+    Raises DataError if the files have different numbers of lines, have an invalid byte or are empty.
     """
     columns = {name: split_lines(decode(content, source, encoding)) for name, (content, source) in files.items()}
     sources = [source for _, source in files.values()]
@@ -59,5 +59,5 @@ def _check_lengths(lines: Sequence[str], source: str, other: Sequence[str], othe
     alone = longer[number - 1][:_SHOWN_CHARACTERS]
     raise DataError(
         f"{source} has {len(lines):,} lines and {other_source} has {len(other):,}, so {its_source}:{number} has no partner "
-        f"({alone!r}). Each line must be the translation of that line of the other file; leave a line empty where there is none."
+        f"({alone!r}). Each line must be the translation of the same line in the other file; leave a line empty if there is none."
     )

@@ -1,4 +1,4 @@
-"""CSV and TSV, strict about everything that would shift or lose a row."""
+"""CSV and TSV, with errors for everything that would shift or lose a row."""
 
 import csv
 import io
@@ -14,7 +14,7 @@ _FIELD_LIMIT = 2**31 - 1
 
 
 class Grid(NamedTuple):
-    """The columns of a file, without its header line, and the line number of each row."""
+    """The header and the columns of a file, and the line number of each row."""
 
     header: Sequence[str] | None
     columns: Sequence[Sequence[str]]
@@ -22,7 +22,7 @@ class Grid(NamedTuple):
 
 
 def read_separated(text: str, source: str, form: Form, wanted: Sequence[str]) -> Table:
-    """The wanted columns of a CSV or TSV file's text, or all columns where none is named."""
+    """The wanted columns of a CSV or TSV file's text, or all columns if none are named."""
     return choose_from(separated_grid(text, source, form), source, form, wanted)
 
 
@@ -32,14 +32,14 @@ def separated_grid(text: str, source: str, form: Form) -> Grid:
 
 
 def choose_from(grid: Grid, source: str, form: Form, wanted: Sequence[str]) -> Table:
-    """The wanted columns, by their names or positions, or all columns where none is named."""
+    """The wanted columns, by their names or positions, or all columns if none are named."""
     if not grid.lines:
         raise DataError(f"{source} has a header line but no rows. It must contain at least one example.")
-    return Table({name: grid.columns[place] for name, place in places_of(grid, form, wanted, source).items()}, source, grid.lines)
+    return Table({name: grid.columns[position] for name, position in places_of(grid, form, wanted, source).items()}, source, grid.lines)
 
 
 def _plain_grid(text: str, source: str, form: Form) -> Grid:
-    """A file where quotes mean nothing. Cut at line feeds alone: `splitlines` would also cut at characters inside a text."""
+    """A file in which quotes mean nothing. Splits at line feeds alone: `splitlines` would also split at characters in a text."""
     delimiter = form.separator
     lines = (text.replace("\r\n", "\n") if "\r" in text else text).split("\n")
     if not lines[-1]:
@@ -56,10 +56,10 @@ def _plain_grid(text: str, source: str, form: Form) -> Grid:
 
 
 def _plain_columns(lines: Sequence[str], numbers: Sequence[int], form: Form) -> Grid:
-    """One long split and a stride for each column: no list for each row, which would keep the garbage collector busy."""
+    """The columns from one long split with a stride each. A list for each row would keep the garbage collector busy."""
     first, rest = lines[0].split(form.separator), lines[1:] if form.header else lines
     fields = form.separator.join(rest).split(form.separator)
-    columns = [fields[place::len(first)] for place in range(len(first))]
+    columns = [fields[position::len(first)] for position in range(len(first))]
     return Grid(first if form.header else None, columns, numbers[1:] if form.header else numbers)
 
 
@@ -71,7 +71,7 @@ def _quoted_grid(text: str, source: str, form: Form) -> Grid:
 
 
 def numbered_rows(lines: Iterable[str], source: str, form: Form) -> Iterator[tuple[int, list[str]]]:
-    """Row by row, the header among them: the number of the line where each starts, and its fields."""
+    """For each row, including the header: the number of its first line, and its fields."""
     first: list[str] = []
     for number, fields in (_quoted_rows if form.quoted else _plain_rows)(lines, source, form):
         first = first or fields
@@ -88,7 +88,7 @@ def _plain_rows(lines: Iterable[str], source: str, form: Form) -> Iterator[tuple
 
 
 def _quoted_rows(lines: Iterable[str], source: str, form: Form) -> Iterator[tuple[int, list[str]]]:
-    """The same where fields may be quoted. `strict`, since a quote that is never closed would swallow the rest of the file."""
+    """The same for fields that may be quoted. `strict`, since a quote that is never closed would swallow the rest of the file."""
     number, reader = 1, csv.reader(lines, delimiter=form.separator, strict=True)
     try:
         with _long_fields():
@@ -99,13 +99,13 @@ def _quoted_rows(lines: Iterable[str], source: str, form: Form) -> Iterator[tupl
     except csv.Error as error:
         raise DataError(
             f"{source}:{number} starts a row whose quotes do not match ({error}; read as far as line {reader.line_num}). Inside a "
-            'quoted field each quote is doubled, as in "say ""yes""". Where quotes are plain characters, set `data.quoting: false`.'
+            'quoted field each quote is doubled, as in "say ""yes""". If quotes are plain characters, set `data.quoting: false`.'
         ) from None
 
 
 @contextmanager
 def _long_fields() -> Iterator[None]:
-    """The csv module refuses long fields unless told otherwise, and has one limit for the whole process."""
+    """Raise the csv module's limit on the length of fields, which is global to the process, for a while."""
     usual_limit = csv.field_size_limit(_FIELD_LIMIT)
     try:
         yield
@@ -114,12 +114,12 @@ def _long_fields() -> Iterator[None]:
 
 
 def row_ends(text: str, form: Form) -> tuple[list[str], list[int]]:
-    """The lines of a file that `read_separated` reads, with their line ends; and the place of the line that ends each row, the header
-    among them."""
+    """The lines of a file for `read_separated`, with their line ends; and the index of the last line of each row, including the
+    header."""
     if not form.quoted:
         lines = list(io.StringIO(text, newline="\n"))
-        kept = form.separator not in text  # the blank lines of a single column are empty texts
-        return lines, [place for place, line in enumerate(lines) if kept or line not in ("\n", "\r\n")]
+        one_column = form.separator not in text  # blank lines are empty texts then
+        return lines, [index for index, line in enumerate(lines) if one_column or line not in ("\n", "\r\n")]
     lines = list(io.StringIO(text, newline=""))
     reader = csv.reader(lines, delimiter=form.separator, strict=True)
     with _long_fields():
@@ -137,21 +137,21 @@ def _refuse_width(got: int, first: Sequence[str], where: str, form: Form) -> NoR
 
 
 def places_of(grid: Grid, form: Form, wanted: Sequence[str], source: str) -> dict[str, int]:
-    """Name -> position of the wanted columns, or of all that have a name of their own."""
+    """Name -> position of the wanted columns, or of all with a unique name."""
     if wanted:
-        return {name: _place(name, grid, form, source) for name in wanted}
-    places = {name: _place(name, grid, form, source) for name in form.columns}
-    names = grid.header or [str(place) for place in range(len(grid.columns))]
-    others = {name: place for place, name in enumerate(names) if place not in places.values() and names.count(name) == 1}
-    return others | places
+        return {name: _position(name, grid, form, source) for name in wanted}
+    renamed = {name: _position(name, grid, form, source) for name in form.columns}
+    names = grid.header or [str(position) for position in range(len(grid.columns))]
+    others = {name: position for position, name in enumerate(names) if position not in renamed.values() and names.count(name) == 1}
+    return others | renamed
 
 
-def _place(name: str, grid: Grid, form: Form, source: str) -> int:
+def _position(name: str, grid: Grid, form: Form, source: str) -> int:
     """Position of one column: by `columns`, or by its own name in the header."""
     key, header, width = form.columns.get(name, name), grid.header, len(grid.columns)
     if isinstance(key, int):
         if not 0 <= key < width:
-            raise DataError(f"{source} has {width} columns, so `data.columns.{name}: {key}` points past them; the first is 0.")
+            raise DataError(f"{source} has {width} columns, so `data.columns.{name}: {key}` is out of range; the first is 0.")
         return key
     if header is None:
         raise DataError(f"{source} is read without a header, so `data.columns` must give the position of `{name}`, such as "

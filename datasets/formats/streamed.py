@@ -1,4 +1,4 @@
-"""CSV, TSV and JSONL files that are never in memory as a whole: a table for each block of their rows."""
+"""Streams CSV, TSV and JSONL files larger than memory: one table for each block of rows."""
 
 from collections.abc import Iterator, Sequence
 from itertools import islice
@@ -14,13 +14,13 @@ from .separated import Grid, choose_from, numbered_rows
 
 STREAMED = ("csv", "tsv", "jsonl")
 BLOCK = 8_192
-"""Rows that are in memory together."""
+"""Rows per block."""
 
 T = TypeVar("T")
 
 
 def streamed_tables(path: str, form: Form, wanted: Sequence[str] = ()) -> Iterator[Table]:
-    """The wanted columns, or all that the first block has, at least one block. Raises DataError as `read_table` does."""
+    """Tables with the wanted columns, or with all columns of the first block; at least one. Raises DataError as `read_table` does."""
     with opened_text(Path(path).expanduser(), form.encoding, newline="" if form.format != "jsonl" and form.quoted else "\n") as lines:
         empty = True
         if form.format == "jsonl":

@@ -1,4 +1,4 @@
-"""From the bytes of a file to a table of text."""
+"""Reads a table of text from the bytes of a file."""
 
 from collections.abc import Sequence
 
@@ -27,9 +27,9 @@ _READERS = {
 
 
 def read_table(content: bytes, source: str, form: Form, wanted: Sequence[str] = ()) -> Table:
-    """The wanted columns of a file's unpacked bytes, or all columns where none is named.
+    """The wanted columns of a file's decompressed bytes, or all columns if none are named.
 
-    Raises DataError with file and line for a bad byte, a ragged row, a bad quote, bad JSON, a missing column; or for no rows.
+    Raises DataError with file and line for an invalid byte, a ragged row, a bad quote, bad JSON, a missing column, or no rows.
     """
     if form.format == "parquet":
         return read_parquet(content, source, form, wanted)
@@ -41,6 +41,6 @@ def read_table(content: bytes, source: str, form: Form, wanted: Sequence[str] = 
 
 
 def refuse_empty(text: str, source: str) -> None:
-    """Raise DataError for a text with nothing but blanks."""
+    """Raise DataError for a text of white space alone."""
     if not text.strip():
         raise DataError(f"{source} is empty. It must contain at least one example.")

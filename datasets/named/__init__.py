@@ -1,1 +1,1 @@
-"""Datasets known by name: the catalog, downloads, and those that come with the installation."""
+"""Named datasets: the catalog, downloads, and the datasets that come with the installation."""

@@ -1,4 +1,4 @@
-"""The one table of named datasets: what each is, where its files come from, and their checksums."""
+"""The catalog of named datasets: descriptions, sources of their files, and checksums."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -28,9 +28,9 @@ _CMUDICT = f"{_GITHUB}/cmusphinx/cmudict/0f8072f814306c5ee4fbf992ed853601b12c01f
 
 @dataclass(frozen=True)
 class Source:
-    """One file: its path below the dataset's folder, its address, and `kind:digest` of its unpacked content.
+    """One file: its path below the dataset's folder, its URL, and `kind:digest` of its decompressed content.
 
-    A file without an address is made from the dataset's archive.
+    A file without a URL is created from the dataset's archive.
     """
 
     path: str
@@ -40,7 +40,8 @@ class Source:
 
 @dataclass(frozen=True)
 class Archive:
-    """A published archive (its checksum is that of the packed file), and what makes the dataset's files, path -> content, of it."""
+    """A published archive (with the checksum of the archive file), and a function that converts it to the dataset's files, path ->
+    content."""
 
     source: Source
     convert: Callable[[bytes], Mapping[str, bytes]]
@@ -48,12 +49,12 @@ class Archive:
 
 @dataclass(frozen=True)
 class NamedDataset:
-    """A dataset that is known by name.
+    """An entry of the catalog.
 
-    `text` and `label` are the columns to show where no recipe names others; `label` is empty where texts have no class, and
-    holds one tag for each token of `text` where `tagged`. `sizes` counts the rows of each split; a split that is one long text has
-    one row, and `characters` is its length. `files` lists the files of each official split; a split called `all` is dealt out
-    by `cut`, and a missing validation split is cut from train. A dataset without files comes with the installation.
+    `text` and `label` are the default columns; `label` is empty if texts have no class, and names a column with one tag for each token
+    of `text` if `tagged`. `sizes` counts the rows of each split; a split that is one long text has one row, and `characters` is its
+    length. `files` lists the files of each official split; a split called `all` is divided by `cut`, and a missing validation split is
+    cut from train. A dataset without files comes with the installation.
     """
 
     name: str
@@ -73,7 +74,7 @@ class NamedDataset:
     pictures: bool = False
     """Whether `text` holds pictures."""
     ceilings: Mapping[tuple[str, ...], Callable[[Iterable[str]], float]] = field(default_factory=dict)
-    """For the columns that a task reads: the main metric that the best possible model reaches on these texts."""
+    """For the columns that a task reads: the main metric of the best possible model on these texts."""
 
     @property
     def sources(self) -> tuple[Source, ...]:
@@ -81,19 +82,19 @@ class NamedDataset:
 
 
 def is_here(named: NamedDataset) -> bool:
-    """Whether all files are in the data folder; their content is looked at only when they are read."""
+    """Whether all files are in the data folder; their content is only checked when they are read."""
     return all(find_file(data_folder() / named.name / source.path) for source in named.sources)
 
 
 def find_dataset(name: str) -> NamedDataset:
-    """The dataset of this name; DataError with the nearest one where there is none."""
+    """The dataset with this name. Raises DataError with the closest name if there is none."""
     if name not in DATASETS:
         raise DataError(f"There is no dataset `{name}`.{nearest(name, DATASETS)} `nlp data list` shows all: {', '.join(DATASETS)}.")
     return DATASETS[name]
 
 
 def _slots(name: str, **checksums: tuple[str, str, str]) -> Mapping[str, tuple[Source, ...]]:
-    """The files of SNIPS or ATIS; checksums of seq.in, seq.out and label by upstream folder."""
+    """The files of SNIPS or ATIS, from the checksums of seq.in, seq.out and label by upstream folder."""
     splits = {"train": "train", "valid": "validation", "test": "test"}
     return {
         splits[folder]: tuple(
@@ -105,7 +106,7 @@ def _slots(name: str, **checksums: tuple[str, str, str]) -> Mapping[str, tuple[S
 
 
 def _pairs(**checksums: tuple[str, str, str]) -> Mapping[str, tuple[Source, ...]]:
-    """The files of Multi30k; by split their name upstream and the checksums of the English and the German one."""
+    """The files of Multi30k, from the upstream name and the checksums of the English and the German file of each split."""
     return {
         split: tuple(
             Source(f"{name}.{language}", f"{_MULTI30K}/{name}.{language}.gz", f"sha256:{digest}")
@@ -116,18 +117,18 @@ def _pairs(**checksums: tuple[str, str, str]) -> Mapping[str, tuple[Source, ...]
 
 
 def _nine_tenths(table: Table, column: str) -> Mapping[str, Table]:
-    """The first nine tenths of a text to train on, the last to validate on."""
+    """The first 90% of a text as train, the rest as validation."""
     train, validation = cut_end(table, 0.1)
     return {"train": train, "validation": validation}
 
 
 def _by_words_of_brown(table: Table, column: str) -> Mapping[str, Table]:
-    """As Bengio et al. 2003 cut the Brown corpus."""
+    """The splits of the Brown corpus in Bengio et al. 2003."""
     return split_at_words(table, column, n_train=800_000, n_validation=200_000)
 
 
 def _best_on_dates(texts: Iterable[str]) -> float:
-    """Some written dates can be several days."""
+    """Accuracy of the best possible model, below 1 because some written dates are ambiguous."""
     from .dates import best_accuracy
 
     return best_accuracy(texts)
@@ -167,7 +168,7 @@ _TABLE = (
     ),
     NamedDataset(
         name="digits",
-        description="handwritten digits of 8 x 8 pixels, by 13 people (Alpaydin and Kaynak 1998, UCI); one part, not split",
+        description="handwritten digits of 8 x 8 pixels, by 13 people (Alpaydin and Kaynak 1998, UCI); not split",
         language="-",
         licence="CC BY 4.0",
         columns=("picture", "digit", "english", "korean"),
@@ -328,7 +329,7 @@ _TABLE = (
     ),
     NamedDataset(
         name="korean_hate_speech",
-        description="hate (3), bias (3) or gender bias (2) in comments on news; abusive texts; dev is used as test",
+        description="hate (3), bias (3) or gender bias (2) in news comments; abusive texts; dev is used as test",
         language="Korean",
         licence="CC BY-SA 4.0",
         columns=("comments", "contain_gender_bias", "bias", "hate"),
@@ -377,7 +378,7 @@ _TABLE = (
     ),
     NamedDataset(
         name="tinyshakespeare",
-        description="language modelling: Shakespeare's plays as one text; the first nine tenths of its characters are train",
+        description="language modelling: Shakespeare's plays as one text; the first 90% of its characters are train",
         language="English",
         licence="MIT (the repository); the text is in the public domain",
         columns=("text",),

@@ -1,8 +1,8 @@
-"""The dataset `dates`: dates as people write them in 30 languages, made from forms that come with the installation.
+"""The dataset `dates`: dates as people write them in 30 languages, generated from date formats that come with the installation.
 
-Each row is one day of the years 1970 to 2069 in one language and one of its four forms. The days are drawn by a hash, so every computer
-draws the same. A text can mean several days (8/7/03 is in July or in August), so even the best model makes mistakes:
-`best_accuracy` computes how many rows it gets right. `scripts/make_dates.py` made the forms from Unicode CLDR data.
+Each row is one day of the years 1970 to 2069 in one language and one of its four formats. The days are chosen by a hash, so they are the
+same on every computer. A text can mean several days (8/7/03 is in July or in August), so even the best model makes mistakes:
+`best_accuracy` computes the share of rows that it gets right. `scripts/make_dates.py` generated the formats from Unicode CLDR data.
 """
 
 import datetime
@@ -24,7 +24,7 @@ from .shipped import check_digest, read_shipped
 DIGEST = "60b86811b7c819b7ccc81ba782dd0afea71878ef1dafb7a6512f685d7c56d100"
 """SHA-256 of the rows."""
 EACH = 200
-"""Days drawn for each language and form."""
+"""Days for each language and format."""
 FORMS = ("full", "long", "medium", "short")
 COLUMNS = ("text", "iso", "language", "form", "tokens", "tags")
 _YEARS = range(1970, 2070)
@@ -41,7 +41,7 @@ EXAMPLES: Mapping[str, Sequence[datetime.date]] = {
 
 
 class Piece(NamedTuple):
-    """A piece of a written date: `part` is year, month, day, weekday, or None for what separates them."""
+    """A piece of a written date: `part` is year, month, day, weekday, or None for a separator."""
 
     text: str
     part: str | None
@@ -52,7 +52,7 @@ class Language:
 
     def __init__(self, name: str) -> None:
         forms = _forms()[name]
-        # By form: literal text and None, or a field such as MMMM and its part.
+        # By format: literal text and None, or a field such as MMMM and its part.
         self.patterns: Mapping[str, Sequence[tuple[str, str | None]]] = {
             form: [(text, part) for text, part in pattern] for form, pattern in forms["patterns"].items()
         }
@@ -64,19 +64,19 @@ class Language:
         }
 
     def pieces(self, day: datetime.date, form: str) -> list[Piece]:
-        """The written date in pieces; end to end they are its text."""
-        return [Piece(each if part is None else self.fields[each][NUMBERS[part](day)], part) for each, part in self.patterns[form]]
+        """The pieces of the written date; joined they are its text."""
+        return [Piece(text if part is None else self.fields[text][NUMBERS[part](day)], part) for text, part in self.patterns[form]]
 
     def write_all(self, form: str, numbers: Mapping[str, Sequence[int]]) -> Iterator[str]:
         """The texts of many days, given by part; much faster than one at a time."""
-        columns = (repeat(each) if part is None else map(self.fields[each].__getitem__, numbers[part])
-                   for each, part in self.patterns[form])
+        columns = (repeat(text) if part is None else map(self.fields[text].__getitem__, numbers[part])
+                   for text, part in self.patterns[form])
         return map("".join, zip(*columns, strict=False))
 
 
 @cache
 def _forms() -> Mapping[str, Any]:
-    """For each language its `patterns` by form, and its `fields`: the text of every value of each field of these patterns."""
+    """For each language its `patterns` by format, and its `fields`: the text of every value of each field of these patterns."""
     content = read_shipped("date_forms.json")
     try:
         return json.loads(content)
@@ -85,7 +85,7 @@ def _forms() -> Mapping[str, Any]:
 
 
 def read_dates() -> Dataset:
-    """Columns text, iso, language, form, tokens and tags, split by the text. Raises DataError where the file of forms is damaged."""
+    """Columns text, iso, language, form, tokens and tags, split by the text. Raises DataError if the file of formats is damaged."""
     try:
         rows = list(collect())
     except (ValueError, LookupError, TypeError, AttributeError):
@@ -96,18 +96,18 @@ def read_dates() -> Dataset:
 
 
 def collect() -> Iterator[tuple[str, ...]]:
-    """All rows, values in the order of `COLUMNS`, by language and form."""
+    """All rows, with values in the order of `COLUMNS`, sorted by language and format."""
     for name in _forms():
         language = Language(name)
         for form in FORMS:
-            for day in _drawn(name, form):
+            for day in _chosen_days(name, form):
                 pieces = language.pieces(day, form)
                 tokens, tags = tag(pieces)
                 yield "".join(piece.text for piece in pieces), day.isoformat(), name, form, join_tokens(tokens), join_tokens(tags)
 
 
-def _drawn(language: str, form: str) -> list[datetime.date]:
-    """`EACH` different days."""
+def _chosen_days(language: str, form: str) -> list[datetime.date]:
+    """`EACH` distinct days."""
     days: dict[int, None] = {}
     number = 0
     while len(days) < EACH:
@@ -118,14 +118,14 @@ def _drawn(language: str, form: str) -> list[datetime.date]:
 
 
 def tag(pieces: Sequence[Piece]) -> tuple[list[str], list[str]]:
-    """The tokens of a written date, and of each the part of the date that it belongs to, in IOB2 (B-month, I-month, O).
+    """The tokens of a written date, and their IOB2 tags, the parts of the date (B-month, I-month, O).
 
-    A token that is partly a part's, as where a script has no spaces, is that part's.
+    A token that belongs only partly to a part, as in scripts without spaces, gets the tag of that part.
     """
     owners = [number for number, piece in enumerate(pieces) for _ in piece.text]
     tokens, tags, before = [], [], None
     for start, token in cut_tokens("".join(piece.text for piece in pieces)):
-        owner = next((each for each in owners[start:start + len(token)] if pieces[each].part is not None), None)
+        owner = next((number for number in owners[start:start + len(token)] if pieces[number].part is not None), None)
         tags.append("O" if owner is None else f"{'I' if owner == before else 'B'}-{pieces[owner].part}")
         tokens.append(token)
         before = owner
@@ -133,15 +133,15 @@ def tag(pieces: Sequence[Piece]) -> tuple[list[str], list[str]]:
 
 
 def cut_tokens(text: str) -> Iterator[tuple[int, str]]:
-    """Place and text of each token: letters with their marks, digits, and any other character by itself; white space is none."""
-    place = 0
+    """Offset and text of each token: a run of letters with their marks, a run of digits, or any other single non-space character."""
+    offset = 0
     for kind, characters in groupby(text, _kind):
         run = "".join(characters)
         if kind in ("letter", "digit"):
-            yield place, run
+            yield offset, run
         elif kind != "space":
-            yield from ((place + ahead, character) for ahead, character in enumerate(run))
-        place += len(run)
+            yield from ((offset + ahead, character) for ahead, character in enumerate(run))
+        offset += len(run)
 
 
 @cache
@@ -152,13 +152,13 @@ def _kind(character: str) -> str:
 
 
 def best_accuracy(texts: Iterable[str]) -> float:
-    """The share of these texts that the best possible model turns into the right ISO date.
+    """The share of these texts that the best possible model converts to the right ISO date.
 
-    For each text it gives the day that it means most often, over every day, language and form. Takes some seconds.
+    That model predicts the most frequent day of each text over all days, languages and formats. Takes some seconds.
     Raises DataError for a text that no day has.
     """
-    asked = Counter(texts)
-    days: dict[str, Counter[int]] = {text: Counter() for text in asked}
+    counts = Counter(texts)
+    days: dict[str, Counter[int]] = {text: Counter() for text in counts}
     all_days = [datetime.date.fromordinal(day) for day in range(_FIRST, _LAST + 1)]
     numbers = {part: list(map(number, all_days)) for part, number in NUMBERS.items()}
     for language in map(Language, _forms()):
@@ -166,8 +166,8 @@ def best_accuracy(texts: Iterable[str]) -> float:
             for day, text in enumerate(language.write_all(form, numbers)):
                 if text in days:
                     days[text][day] += 1
-    unknown = next((text for text, found in days.items() if not found), None)
+    unknown = next((text for text, text_days in days.items() if not text_days), None)
     if unknown is not None:
         raise DataError(f"{unknown!r} is not a text of the dataset dates, so its days are unknown. Give texts of its column `text`.")
-    right = sum(times * max(days[text].values()) / days[text].total() for text, times in asked.items())
-    return right / max(asked.total(), 1)
+    n_correct = sum(count * max(days[text].values()) / days[text].total() for text, count in counts.items())
+    return n_correct / max(counts.total(), 1)

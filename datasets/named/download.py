@@ -1,4 +1,4 @@
-"""Downloading a named dataset: an interrupted download is resumed, and only content with the right checksum is kept."""
+"""Downloads named datasets: interrupted downloads are resumed, and only content with the right checksum is kept."""
 
 import gzip
 import http.client
@@ -16,7 +16,7 @@ from ..files import data_folder, find_file, read_content, same_content
 from .catalog import NamedDataset, Source
 
 Progress = Callable[[str, int, int | None], None]
-"""Progress callback: a file's name, the bytes downloaded, and the total where the server reports it."""
+"""Progress callback: a file's name, the bytes downloaded, and the total if the server reports it."""
 
 _TIMEOUT = 30.0
 """Seconds without a byte after which the connection counts as broken."""
@@ -24,9 +24,9 @@ _CHUNK = 1 << 16
 
 
 def get_dataset(named: NamedDataset, force: bool, progress: Progress) -> list[Path]:
-    """Fetch what is not yet in the data folder, or all with `force`. Returns the files that were written.
+    """Download the files that are missing in the data folder, or all with `force`. Returns the files that were written.
 
-    Raises DataError for an address that does not answer, a transfer that breaks off (the next call resumes it), a wrong
+    Raises DataError for a URL that does not respond, an interrupted transfer (the next call resumes it), a wrong
     checksum, and a folder that cannot be written.
     """
     folder = data_folder() / named.name
@@ -49,7 +49,7 @@ def _is_here(source: Source, folder: Path, named: NamedDataset) -> bool:
 
 
 def _get_file(source: Source, folder: Path, afresh: bool, progress: Progress) -> Path:
-    """Download into `<path>.part`, check, and rename. A file that the server has packed stays packed, as `<path>.gz`."""
+    """Download into `<path>.part`, check, and rename. A file that the server sends compressed stays compressed, as `<path>.gz`."""
     assert source.url is not None
     target = folder / source.path
     part = target.with_name(target.name + ".part")
@@ -69,7 +69,7 @@ def _get_file(source: Source, folder: Path, afresh: bool, progress: Progress) ->
 
 
 def _check(part: Path, source: Source) -> bool:
-    """Whether the content is packed; DataError where neither it nor what is packed in it has the checksum."""
+    """Whether the content is compressed. Raises DataError if neither it nor its decompressed content has the checksum."""
     content = part.read_bytes()
     if same_content(content, source.checksum):
         return False
@@ -77,8 +77,8 @@ def _check(part: Path, source: Source) -> bool:
         return True
     part.unlink()
     raise DataError(
-        f"What {source.url} sent ({len(content):,} bytes) does not have the checksum {source.checksum}, so it was deleted. Either "
-        "the transfer was damaged (try again) or the file has changed at its origin; then it has to come from somewhere else."
+        f"The download from {source.url} ({len(content):,} bytes) does not have the checksum {source.checksum}, so it was deleted. Either "
+        "the transfer was damaged (try again) or the file has changed at its origin (get it from another source)."
     )
 
 
@@ -90,10 +90,10 @@ def _unpacked(content: bytes) -> bytes:
 
 
 def _unpack(named: NamedDataset, contents: Mapping[str, bytes], folder: Path) -> list[Path]:
-    """Write the files that were made from an archive, each under a temporary name first."""
+    """Write the files created from an archive, each under a temporary name first."""
     for source in named.sources:
         if not same_content(contents[source.path], source.checksum):
-            raise DataError(f"{source.path}, made from the archive of {named.name}, does not have the checksum {source.checksum}. "
+            raise DataError(f"{source.path}, created from the archive of {named.name}, does not have the checksum {source.checksum}. "
                             "The archive has changed at its origin.")
     paths = []
     for source in named.sources:
@@ -109,17 +109,17 @@ def _unpack(named: NamedDataset, contents: Mapping[str, bytes], folder: Path) ->
 
 
 def _transfer(url: str, part: Path, progress: Callable[[int, int | None], None]) -> None:
-    """Download the rest of `part`, after the bytes that it has."""
-    have = part.stat().st_size if part.exists() else 0
+    """Download the rest of `part`, after the bytes that it already has."""
+    n_present = part.stat().st_size if part.exists() else 0
     try:
-        with _request(url, have) as response:
-            goes_on = response.status == http.client.PARTIAL_CONTENT
-            start = have if goes_on else 0
+        with _request(url, n_present) as response:
+            resumed = response.status == http.client.PARTIAL_CONTENT
+            start = n_present if resumed else 0
             length = response.headers["Content-Length"]
             total = None if length is None else start + int(length)
             done = _receive(response, part, start, lambda now: progress(now, total))
     except urllib.error.HTTPError as error:
-        if error.code == http.client.REQUESTED_RANGE_NOT_SATISFIABLE and have:
+        if error.code == http.client.REQUESTED_RANGE_NOT_SATISFIABLE and n_present:
             part.unlink()
             _transfer(url, part, progress)
             return
@@ -131,18 +131,18 @@ def _transfer(url: str, part: Path, progress: Callable[[int, int | None], None])
         raise DataError(f"{url} was interrupted after {done:,} of {total:,} bytes. They are kept; run the command again to resume.")
 
 
-_BY_HAND = "Check the network and its proxy; or fetch the file elsewhere and put it into the data folder (NLP_DATA)."
+_BY_HAND = "Check the network and its proxy; or download the file elsewhere and put it into the data folder (NLP_DATA)."
 
 
-def _request(url: str, have: int) -> http.client.HTTPResponse:
+def _request(url: str, start: int) -> http.client.HTTPResponse:
     headers = {"User-Agent": f"nlp-generations/{__version__}", "Accept-Encoding": "identity"}
-    if have:
-        headers["Range"] = f"bytes={have}-"
+    if start:
+        headers["Range"] = f"bytes={start}-"
     return urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=_TIMEOUT)
 
 
 def _receive(response: http.client.HTTPResponse, part: Path, start: int, progress: Callable[[int], None]) -> int:
-    """Write what arrives behind the first `start` bytes; returns the size reached."""
+    """Write the received bytes after the first `start` bytes; returns the resulting size."""
     done = start
     with _open(part, "ab" if start else "wb") as file:
         while chunk := response.read(_CHUNK):

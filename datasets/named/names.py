@@ -10,11 +10,11 @@ from .shipped import check_digest, read_shipped
 DIGEST = "3e0a9fbec5bc653c61fe8bdcbe482711075f8f24914929399f465797e4055d42"
 """SHA-256 of the file."""
 LEFT_OUT = 669
-"""Surnames of the same lists that are not in it, since several languages have them."""
+"""Surnames of the source lists that were left out because several languages have them."""
 
 
 def read_names() -> Dataset:
-    """Columns name and language, split by content. Raises DataError where the file is damaged."""
+    """Columns name and language, split by content. Raises DataError if the file is damaged."""
     content = read_shipped("names.tsv").decode("utf-8", "replace")
     digest = check_digest("names", content, DIGEST)
     names, languages = zip(*(line.split("\t") for line in content.removesuffix("\n").split("\n")), strict=True)

@@ -1,4 +1,4 @@
-"""Readers of the forms in which single named datasets are published, from unpacked bytes to tables."""
+"""Readers of the formats in which individual named datasets are published, from decompressed bytes to tables."""
 
 import io
 import json
@@ -16,7 +16,7 @@ from ..formats.table_reader import read_table
 from ..tables import Table
 
 Reader = Callable[[Sequence[bytes], Sequence[str]], Table]
-"""Unpacked bytes and paths of the files that make one split -> all columns of the split."""
+"""Decompressed bytes and paths of the files of one split -> all columns of the split."""
 
 _AG_NEWS_LABELS = {"1": "World", "2": "Sports", "3": "Business", "4": "Sci/Tech"}
 _UD_COLUMNS = ("form", "upos", "xpos", "lemma", "feats", "head", "deprel", "text")
@@ -31,7 +31,7 @@ def tab_separated(contents: Sequence[bytes], sources: Sequence[str]) -> Table:
 
 
 def json_lines(contents: Sequence[bytes], sources: Sequence[str]) -> Table:
-    """One JSON object a line."""
+    """One JSON object per line."""
     return read_table(contents[0], sources[0], Form("jsonl"))
 
 
@@ -46,7 +46,7 @@ def latin1_labelled_lines(contents: Sequence[bytes], sources: Sequence[str]) -> 
 
 
 def trec_questions(contents: Sequence[bytes], sources: Sequence[str]) -> Table:
-    """`COARSE:fine SPACE text` in LATIN-1 -> text, coarse, fine. Fine keeps its coarse part: three have an `other`."""
+    """`COARSE:fine SPACE text` in LATIN-1 -> text, coarse, fine. Fine labels keep their coarse part, since three have an `other`."""
     table = _labelled(contents[0].decode("latin-1"), sources[0])
     fine = table.columns["label"]
     columns = {"text": table.columns["text"], "coarse": [label.partition(":")[0] for label in fine], "fine": fine}
@@ -99,17 +99,17 @@ def ynat(contents: Sequence[bytes], sources: Sequence[str]) -> Table:
         records: list[dict[str, Any]] = json.loads(decode(contents[0], sources[0]))
         columns = {name: [str(record[name]) for record in records] for name in ("title", "label")}
     except (ValueError, KeyError, TypeError) as error:
-        raise DataError(f"{sources[0]} is no JSON list of objects with `title` and `label` ({error!r}). Fetch it again.") from None
+        raise DataError(f"{sources[0]} is not a JSON list of objects with `title` and `label` ({error!r}). Fetch it again.") from None
     return Table(columns, sources[0])
 
 
 def whole_text(contents: Sequence[bytes], sources: Sequence[str]) -> Table:
-    """A text, all of it -> text, in one row."""
+    """The whole file -> text, in one row."""
     return read_table(contents[0], sources[0], Form("text"))
 
 
 def universal_dependencies(contents: Sequence[bytes], sources: Sequence[str]) -> Table:
-    """CoNLL-U -> a row for each sentence: the words with spaces between them, as many tags and so on, and the text as written."""
+    """CoNLL-U -> a row for each sentence: its words separated by spaces, one value per word in the other columns, and its text."""
     return read_table(contents[0], sources[0], Form("conllu"), _UD_COLUMNS)
 
 
@@ -130,8 +130,8 @@ def english_and_german(contents: Sequence[bytes], sources: Sequence[str]) -> Tab
 
 
 def pronunciations(contents: Sequence[bytes], sources: Sequence[str]) -> Table:
-    """`word SPACE phonemes`, with the number of a variant as in `read(2)` and remarks behind # -> word, phonemes, and these without
-    the 0, 1 or 2 that marks the stress of a vowel.
+    """`word SPACE phonemes`, with numbered variants such as `read(2)` and comments after # -> word, phonemes, and phonemes without
+    the stress marks 0, 1 and 2 of vowels.
     """
     words, phonemes, numbers = [], [], []
     for number, line in enumerate(decode(contents[0], sources[0]).split("\n"), start=1):
@@ -149,24 +149,24 @@ def pronunciations(contents: Sequence[bytes], sources: Sequence[str]) -> Table:
 
 
 def words_of_documents(contents: Sequence[bytes], sources: Sequence[str]) -> Table:
-    """JSON lines, each a document of sentences `word/tag word/tag` -> text, in one row: words with spaces between, a sentence a line."""
+    """JSON lines, each a document of sentences `word/tag word/tag` -> text, in one row: space-separated words, one sentence per line."""
     text = decode(contents[0], sources[0])
     try:
         sentences = [sentence for line in text.split("\n") if line for sentence in json.loads(line)["sentences"]]
         lines = [" ".join(word.rpartition("/")[0] for word in sentence.split(" ")) for sentence in sentences]
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise DataError(f"{sources[0]} is no file of documents with `sentences` ({error!r}). Fetch it again.") from None
+        raise DataError(f"{sources[0]} is not a file of documents with `sentences` ({error!r}). Fetch it again.") from None
     return Table({"text": ["".join(f"{line}\n" for line in lines)]}, sources[0])
 
 
 def conll2000_from_archive(archive: bytes) -> Mapping[str, bytes]:
-    """NLTK's archive of CoNLL-2000 -> train.txt and test.txt, as they are in it."""
+    """NLTK's archive of CoNLL-2000 -> train.txt and test.txt, unchanged."""
     with zipfile.ZipFile(io.BytesIO(archive)) as files:
         return {name: files.read(f"conll2000/{name}") for name in ("train.txt", "test.txt")}
 
 
 def brown_from_archive(archive: bytes) -> Mapping[str, bytes]:
-    """NLTK's archive of the Brown corpus -> brown.jsonl: one document a line, in the order of their names."""
+    """NLTK's archive of the Brown corpus -> brown.jsonl: one document per line, sorted by name."""
     with zipfile.ZipFile(io.BytesIO(archive)) as files:
         genres = dict(line.split() for line in files.read("brown/cats.txt").decode("ascii").splitlines())
         documents = [(name, genres[name], files.read(f"brown/{name}").decode("latin-1")) for name in sorted(genres)]
@@ -175,12 +175,12 @@ def brown_from_archive(archive: bytes) -> Mapping[str, bytes]:
 
 
 def _sentences(document: str) -> list[str]:
-    """One for each line that is not blank, with single spaces between the words."""
+    """The sentences of a document, one per non-blank line, with single spaces between the words."""
     return [" ".join(line.split()) for line in document.split("\n") if line.strip()]
 
 
 def newsgroups_from_archive(archive: bytes) -> Mapping[str, bytes]:
-    """The published archive of 20 Newsgroups -> train.jsonl and test.jsonl: text and label, by group and then by message number."""
+    """The published archive of 20 Newsgroups -> train.jsonl and test.jsonl: text and label, sorted by group and message number."""
     messages: dict[tuple[str, str, str], str] = {}
     with tarfile.open(fileobj=io.BytesIO(archive)) as files:
         for member in files:
@@ -200,7 +200,7 @@ _QUOTE = re.compile(r"(writes in|writes:|wrote:|says:|said:|^In article|^Quoted 
 
 
 def strip_message(text: str, remove: Sequence[Literal["headers", "footers", "quotes"]]) -> str:
-    """A newsgroup message without the named parts, by the same rules as scikit-learn's `fetch_20newsgroups`."""
+    """A newsgroup message without the given parts, by the same rules as scikit-learn's `fetch_20newsgroups`."""
     if "headers" in remove:
         text = text.partition("\n\n")[2]
     if "footers" in remove:
@@ -211,7 +211,7 @@ def strip_message(text: str, remove: Sequence[Literal["headers", "footers", "quo
 
 
 def _without_footer(text: str) -> str:
-    """Cut at the last line that is blank or made of hyphens alone."""
+    """The text before the last line that is blank or consists of hyphens alone."""
     lines = text.strip().split("\n")
-    cut = next((place for place in range(len(lines) - 1, -1, -1) if not lines[place].strip().strip("-")), 0)
+    cut = next((index for index in range(len(lines) - 1, -1, -1) if not lines[index].strip().strip("-")), 0)
     return "\n".join(lines[:cut]) if cut > 0 else text

@@ -1,6 +1,6 @@
-"""The dataset `pydocs`: the reference of the Python language as `help()` of Python 3.11.7 shows it, a topic per row.
+"""The dataset `pydocs`: the Python language reference as `help()` of Python 3.11.7 shows it, one topic per row.
 
-It comes with the installation, so it is the same with every version of Python.
+It comes with the installation, so it is the same for every version of Python.
 """
 
 import json
@@ -14,7 +14,7 @@ DIGEST = "b25a9eaf186639018586a09db4869f3c2651b621a229a15ce1be4ba4d8adb9b3"
 
 
 def read_pydocs() -> Dataset:
-    """Columns text and topic, split by the topic's name. Raises DataError where the file is damaged."""
+    """Columns text and topic, split by the topic's name. Raises DataError if the file is damaged."""
     try:
         rows = [json.loads(line) for line in read_shipped("pydocs.jsonl.gz").splitlines()]
         topics = {row["topic"]: row["text"] for row in rows}

@@ -1,4 +1,4 @@
-"""The files that come with the installation: the same on every installation, whatever the versions of its packages."""
+"""Data files that come with the installation, independent of the versions of other packages."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ SHIPPED = Path(__file__).parent / "files"
 
 
 def read_shipped(name: str) -> bytes:
-    """The unpacked content of a file. Raises DataError where it is missing or damaged."""
+    """The decompressed content of a file. Raises DataError if it is missing or damaged."""
     try:
         return read_content(SHIPPED / name)
     except DataError as error:
@@ -17,7 +17,7 @@ def read_shipped(name: str) -> bytes:
 
 
 def check_digest(dataset: str, content: str, expected: str) -> str:
-    """The SHA-256 of a dataset's rows. Raises DataError where they are not the expected ones."""
+    """The SHA-256 of a dataset's rows. Raises DataError if it is not the expected one."""
     digest = sha256(content.encode("utf-8"))
     if digest != expected:
         raise DataError(f"The dataset {dataset} in {SHIPPED} is damaged: the SHA-256 of its rows is {digest}, not {expected}. {_REMEDY}")

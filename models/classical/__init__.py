@@ -1,1 +1,1 @@
-"""Models fitted by a solver or by counting: scikit-learn classifiers, taggers, n-gram language models."""
+"""Models that are fitted by a solver or by counting: scikit-learn classifiers, taggers, n-gram language models."""

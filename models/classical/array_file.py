@@ -1,4 +1,4 @@
-"""Arrays: in a file that runs no code, and looked up where they ascend."""
+"""Arrays in a file that runs no code, and binary search in ascending arrays."""
 
 import io
 import json
@@ -20,11 +20,11 @@ FILE_NAME = "model.npz"
 
 
 def find(ascending: IntArray, wanted: IntArray) -> IntArray:
-    """The index of each wanted number in an ascending array; -1 for those that are not in it."""
+    """The index of each wanted number in an ascending array; -1 for numbers that it lacks."""
     if not len(ascending):
         return np.full(len(wanted), -1)
-    places = np.minimum(np.searchsorted(ascending, wanted), len(ascending) - 1)
-    return np.where(ascending[places] == wanted, places, -1)
+    indices = np.minimum(np.searchsorted(ascending, wanted), len(ascending) - 1)
+    return np.where(ascending[indices] == wanted, indices, -1)
 
 
 def write_arrays(folder: Path, about: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]]) -> None:
@@ -36,7 +36,8 @@ def write_arrays(folder: Path, about: Mapping[str, Any], arrays: Mapping[str, np
 
 @contextmanager
 def opened_arrays(folder: Path, about: Mapping[str, Any]) -> Iterator[dict[str, npt.NDArray[Any]]]:
-    """What `write_arrays` wrote about the same. Raises RunError if it cannot be, or if the `with` block finds a fault."""
+    """The arrays that `write_arrays` wrote with the same `about`. Raises RunError if they cannot be read, or if the `with` block
+    raises an error."""
     path = folder / FILE_NAME
     try:
         content = io.BytesIO(read_file(path))
@@ -45,22 +46,22 @@ def opened_arrays(folder: Path, about: Mapping[str, Any]) -> Iterator[dict[str, 
     try:
         with np.load(content, allow_pickle=False) as file:
             arrays = dict(file)
-        written = unpacked(arrays.pop("about"))
-        if written != about:
-            raise ValueError(f"it holds {_listed(written)}, and the recipe asks for {_listed(about)}")
+        stored = unpacked(arrays.pop("about"))
+        if stored != about:
+            raise ValueError(f"it holds {_listed(stored)}, and the recipe specifies {_listed(about)}")
         yield arrays
     except Exception as error:
-        raise RunError(f"{path} is damaged or no model of this run ({type(error).__name__}: {error}). "
+        raise RunError(f"{path} is damaged or not a model of this run ({type(error).__name__}: {error}). "
                        "Copy the run again from the original, or train it again.") from error
 
 
 def packed(value: Any) -> npt.NDArray[np.uint8]:
-    """Words, or anything else that JSON can express, as an array; numpy's own text arrays are as wide as the longest word."""
+    """Words, or any other JSON value, as an array; numpy's own text arrays pad every word to the longest."""
     return np.frombuffer(json.dumps(value).encode("ascii"), np.uint8)
 
 
 def unpacked(array: npt.NDArray[Any]) -> Any:
-    """What `packed` was given. Raises ValueError for something else."""
+    """The inverse of `packed`. Raises ValueError for an array that is not valid JSON."""
     return json.loads(array.astype(np.uint8).tobytes())
 
 
@@ -69,16 +70,16 @@ def _listed(about: Mapping[str, Any]) -> str:
 
 
 def words_of(arrays: Arrays) -> list[str]:
-    """The words of a file. Raises ValueError where they are no texts or not all different, and where there are none."""
+    """The words of a file. Raises ValueError if they are not texts, not unique, or if there are none."""
     words = unpacked(arrays["words"])
     if not isinstance(words, list) or not words or not all(isinstance(word, str) for word in words) or len(set(words)) != len(words):
-        raise ValueError("its words are no words")
+        raise ValueError("its words are not a list of distinct texts")
     return words
 
 
 def checked(array: npt.NDArray[Any], dtype: type, shape: tuple[int | None, ...]) -> npt.NDArray[Any]:
-    """The array, if it is of this type and shape, in which None is any length. Raises ValueError otherwise."""
+    """The array, if it has this type and shape (None: any length). Raises ValueError otherwise."""
     fits = len(array.shape) == len(shape) and all(wanted in (None, n) for n, wanted in zip(array.shape, shape, strict=True))
     if array.dtype != dtype or not fits:
-        raise ValueError(f"it has {array.dtype} {array.shape} in the place of {np.dtype(dtype)} {shape}")
+        raise ValueError(f"it has {array.dtype} {array.shape} instead of {np.dtype(dtype)} {shape}")
     return array

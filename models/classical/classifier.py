@@ -1,4 +1,4 @@
-"""Classical classifiers over a bag of tokens, weighted n-grams or numbers, fitted by scikit-learn, which is imported when one is used."""
+"""Classical classifiers over a bag of tokens, weighted n-grams or numbers, fitted by scikit-learn, which is imported on first use."""
 
 import warnings
 from collections.abc import Callable, Mapping
@@ -33,37 +33,37 @@ IntArray = npt.NDArray[np.integer[Any]]
 FloatArray = npt.NDArray[np.floating[Any]]
 
 Targets = Mapping[str, tuple[npt.NDArray[Any], npt.NDArray[np.bool_]]]
-"""What to predict by name: values, and a mask that is true where there is something to predict."""
+"""What to predict, by name: values, and a mask that is true for values to predict."""
 PLACES = 65_536
-"""Of a memory map, read together: in the worst case each brings its page and the 15 beside it into memory."""
+"""Values of a memory map that are read together: in the worst case each loads its page and the 15 next to it."""
 DISTANCE_MEGABYTES = 128
 """Memory for a block of distances between texts and all stored examples (k-nearest neighbours)."""
 MOST_DENSE_BYTES = 8_000_000_000
-"""Memory of the training texts with all features, for a model that needs them so (Gaussian naive Bayes)."""
+"""Maximum memory of the training texts as a dense matrix, which Gaussian naive Bayes needs."""
 
 
 class Bag(NamedTuple):
-    """Texts as flat arrays; see Classical. They may be memory maps."""
+    """Texts as flat arrays, which may be memory maps; see `Classical`."""
 
     tokens: IntArray
     starts: IntArray
     weights: FloatArray | None
 
     def taken(self, rows: IntArray) -> "Bag":
-        """Chosen texts, in this order."""
+        """The chosen texts, in this order."""
         starts, last = self.starts[rows].astype(np.int64), len(self.starts) - 1
         lengths = np.where(rows < last, self.starts[np.minimum(rows + 1, last)], len(self.tokens)) - starts
         ends = np.cumsum(lengths)
-        places = np.arange(ends[-1] if len(ends) else 0) + np.repeat(starts - (ends - lengths), lengths)
-        return Bag(_at(self.tokens, places), ends - lengths, None if self.weights is None else _at(self.weights, places))
+        indices = np.arange(ends[-1] if len(ends) else 0) + np.repeat(starts - (ends - lengths), lengths)
+        return Bag(_at(self.tokens, indices), ends - lengths, None if self.weights is None else _at(self.weights, indices))
 
     @property
     def n_rows(self) -> int:
-        """How many texts there are."""
+        """Number of texts."""
         return len(self.starts)
 
     def matrix(self, n_features: int) -> Any:
-        """(batch, n_features) sparse rows, float64. Raises RunError for an id that is none of the features."""
+        """(batch, n_features) sparse rows, float64. Raises RunError for an id outside the features."""
         from scipy.sparse import csr_matrix
 
         tokens, starts, weights = self
@@ -77,27 +77,27 @@ class Bag(NamedTuple):
         return rows
 
 
-def _at(values: npt.NDArray[Any], places: IntArray) -> npt.NDArray[Any]:
-    """The values at these places; of a memory map, the pages of some of them are in memory at a time."""
-    found = np.empty(len(places), values.dtype)
-    for start in range(0, len(places), PLACES):
-        found[start : start + PLACES] = values[places[start : start + PLACES]]
+def _at(values: npt.NDArray[Any], indices: IntArray) -> npt.NDArray[Any]:
+    """The values at these indices, read in blocks so that few pages of a memory map are in memory at a time."""
+    chosen = np.empty(len(indices), values.dtype)
+    for start in range(0, len(indices), PLACES):
+        chosen[start : start + PLACES] = values[indices[start : start + PLACES]]
         release(values)
-    return found
+    return chosen
 
 
 class Vectors(NamedTuple):
-    """Rows of numbers (batch, n_features), which scikit-learn reads as sparse rows with almost every number in them."""
+    """Rows of numbers (batch, n_features), which scikit-learn gets as sparse rows although almost no number is 0."""
 
     vectors: FloatArray
 
     def taken(self, rows: IntArray) -> "Vectors":
-        """Chosen rows, in this order."""
+        """The chosen rows, in this order."""
         return Vectors(self.vectors[rows])
 
     @property
     def n_rows(self) -> int:
-        """How many rows there are."""
+        """Number of rows."""
         return len(self.vectors)
 
     def matrix(self, n_features: int) -> Any:
@@ -111,20 +111,20 @@ class Vectors(NamedTuple):
 
 
 def rows_of(inputs: Mapping[str, Any]) -> Bag | Vectors:
-    """The inputs of a batch, by their names there."""
+    """The named inputs of a batch as a bag of tokens or as vectors."""
     return Vectors(**inputs) if "vectors" in inputs else Bag(**inputs)
 
 
 class Classical:
     """One scikit-learn classifier, with a column of scores for every class of the task in the order of its labels.
 
-    Texts come as flat arrays: tokens (n,) ids, the starts (batch,) of each text in them, weights (n,) or None for counts.
-    An id may repeat within a text; its weights are then added up. Rows of numbers come as vectors (batch, n_features).
+    Texts are flat arrays: tokens (n,) ids, the starts (batch,) of each text in them, weights (n,) or None for counts.
+    An id may repeat within a text; its weights are then added up. Rows of numbers are vectors (batch, n_features).
     """
 
     scores_are: Literal["probabilities", "margins"]
     why_names: Literal["features", "examples"]
-    """What `why` points at: ids of the vocabulary, or rows in the order that `fit` was given."""
+    """What `why` refers to: ids of the vocabulary, or training rows in the order of `fit`."""
     _needs_two_classes: ClassVar[tuple[type, ...]] = (
         LogisticRegressionConfig, LinearSvmConfig, KernelSvmConfig, OnlineConfig, GradientBoostingConfig)
 
@@ -143,16 +143,16 @@ class Classical:
         self._estimator: Any = None
 
     def fit(self, *, targets: Targets, seed: int, report: Report = silent, **inputs: Any) -> None:
-        """Fit on the complete training split at once, given as for `scores`; `labels` among the targets are class ids (batch,). Warnings
-        end up in `notices`.
+        """Fit on the complete training split, with inputs as for `scores`; the `labels` in `targets` are class ids (batch,). Warnings
+        are collected in `notices`.
 
-        Raises TrainingError where the classifier needs two classes and training has one.
+        Raises TrainingError if the classifier needs two classes and the training split has one.
         """
         labels, _ = targets["labels"]
         present = np.unique(labels)
         if len(present) < 2 and isinstance(self.config, self._needs_two_classes):
             raise TrainingError(f"model.type {self.config.type} distinguishes classes, but all {len(labels)} training texts are of "
-                                f"class {self._name(int(present[0]))}; give it texts of at least two classes.")
+                                f"class {self._name(int(present[0]))}; add texts of another class.")
         self.notices = []
         estimator = new_estimator(self.config, seed)
         if isinstance(self.config, KnnConfig):
@@ -166,7 +166,7 @@ class Classical:
         self._estimator = estimator
 
     def _fit(self, estimator: Any, texts: Bag | Vectors, labels: IntArray, seed: int, report: Report) -> None:
-        """Those that can learn from one block of texts after the other never have all as a matrix."""
+        """Fit the estimator; those that can learn incrementally get blocks of texts and never all of them as a matrix."""
         match self.config:
             case OnlineConfig(n_iterations=passes):
                 orders = (np.random.default_rng((seed, epoch)).permutation(len(labels)) for epoch in range(passes))
@@ -180,12 +180,12 @@ class Classical:
                 fit_in_rounds(estimator, self._rows_of(texts)(slice(None)), labels, report)
 
     def _rows_of(self, texts: Bag | Vectors) -> Callable[[Any], Any]:
-        """Chosen rows, or all, as a sparse matrix."""
+        """A function that returns chosen rows, or all of them, as a sparse matrix."""
         return lambda rows: (texts if isinstance(rows, slice) else texts.taken(rows)).matrix(self.n_features)
 
     def _refuse_too_large(self, n_texts: int) -> None:
         if (size := n_texts * self.n_features * 8) > MOST_DENSE_BYTES:
-            raise ConfigError(f"model.variant `gaussian` keeps every feature of every text: {n_texts:,} texts with {self.n_features:,} "
+            raise ConfigError(f"model.variant `gaussian` needs a dense matrix of all texts: {n_texts:,} texts with {self.n_features:,} "
                               f"features take {size / 1e9:,.0f} GB. Use few dense features, such as tokenizer.analysis.meaning "
                               "`{latent: 100, ngrams: false}`, or another variant.")
 
@@ -193,40 +193,40 @@ class Classical:
         """`tokens` (n,), `starts` (batch,) and `weights` (n,), or `vectors` (batch, n_features) -> (batch, n_classes) probabilities or
         margins.
 
-        A class that training did not have gets probability 0, or a margin below that of every other class.
+        A class that did not occur in training gets probability 0, or a margin below that of every other class.
         """
         import sklearn
 
-        estimator, given = self._fitted(), rows_of(inputs)
-        if not given.n_rows:
+        estimator, rows = self._fitted(), rows_of(inputs)
+        if not rows.n_rows:
             return np.zeros((0, self.n_classes))
-        texts = given.matrix(self.n_features)
+        texts = rows.matrix(self.n_features)
         with sklearn.config_context(working_memory=DISTANCE_MEGABYTES):
             known = self._margins(texts) if self.scores_are == "margins" else estimator.predict_proba(texts)
         floor = np.minimum(known.min(axis=1, keepdims=True), 0) - 1 if self.scores_are == "margins" else 0.0
-        scores = np.zeros((given.n_rows, self.n_classes)) + floor
+        scores = np.zeros((rows.n_rows, self.n_classes)) + floor
         scores[:, estimator.classes_] = known
         return scores
 
     def why(self, *, predicted: IntArray, **inputs: Any) -> list[list[Reason]]:
-        """For each text, at most ten pairs behind its predicted class (batch,), the weightiest first; see `explanations`."""
-        estimator, given = self._fitted(), rows_of(inputs)
-        return reasons(estimator, given.matrix(self.n_features), predicted) if given.n_rows else []
+        """For each text, up to ten reasons for its predicted class (batch,), the largest first; see `explanations`."""
+        estimator, rows = self._fitted(), rows_of(inputs)
+        return reasons(estimator, rows.matrix(self.n_features), predicted) if rows.n_rows else []
 
     def contributions(self, *, predicted: IntArray, **inputs: Any) -> list[Contributions]:
-        """For each text what its features add to its predicted class (batch,); not for nearest neighbours."""
+        """For each text, the contributions of its features to its predicted class (batch,); not for nearest neighbours."""
         return contributions(self._fitted(), rows_of(inputs).matrix(self.n_features), predicted)
 
     def save(self, folder: Path) -> None:
-        """Write `model.skops` into a folder that is there."""
+        """Write `model.skops` into an existing folder."""
         write_estimator(self._fitted(), folder)
 
     def load(self, folder: Path) -> None:
-        """Read `model.skops`. Raises RunError for a damaged file, one of another kind, or one that does not fit; runs no code."""
+        """Read `model.skops`. Raises RunError if the file is damaged or does not match the recipe; runs no code."""
         self._estimator, self.notices = read_estimator(folder, new_estimator(self.config, seed=0), self.n_features, self.n_classes)
 
     def describe(self) -> dict[str, int]:
-        """Sizes: features and classes, and once fitted what the solver found."""
+        """Numbers of features and classes, and sizes of the fitted estimator."""
         return {"features": self.n_features, "classes": self.n_classes, **_fitted_sizes(self._estimator)}
 
     def _fitted(self) -> Any:
@@ -250,7 +250,7 @@ class Classical:
         if not issubclass(warning.category, ConvergenceWarning):
             return str(warning.message)
         return (f"The {self.config.type} solver stopped after model.max_iterations = {getattr(self.config, 'max_iterations', '?')} "
-                "steps and had not converged; the figures may still change with more, or with a smaller model.C.")
+                "steps before it converged; results may still change with more steps, or with a smaller model.C.")
 
     def _name(self, label: int) -> str:
         return f"`{self.labels[label]}`" if self.labels else str(label)
@@ -265,7 +265,7 @@ def _gives_margins(config: AnyClassicalConfig) -> bool:
 
 
 def _fitted_sizes(estimator: Any) -> dict[str, int]:
-    """What a fitted estimator consists of; nothing before the fit."""
+    """Sizes of a fitted estimator; empty before the fit."""
     sizes: dict[str, Callable[[], dict[str, int]]] = {
         "estimators_": lambda: _tree_sizes(estimator.estimators_),
         "tree_": lambda: _tree_sizes([estimator]),

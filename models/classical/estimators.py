@@ -1,5 +1,5 @@
-"""Classifiers that scikit-learn has in a form that cannot be used here as it is: one that takes no sparse rows, one that cannot be saved
-as plain numbers and trees."""
+"""Wrappers of scikit-learn estimators that cannot be used directly: one does not accept sparse rows, others cannot be saved as plain
+numbers and trees."""
 
 from collections.abc import Callable
 from typing import Any
@@ -15,7 +15,7 @@ IntArray = npt.NDArray[np.integer[Any]]
 
 
 class GaussianBayes(GaussianNB):
-    """Gaussian naive Bayes over sparse rows, in which what is not stored is 0; priors are learned, or uniform."""
+    """Gaussian naive Bayes over sparse rows, whose missing entries are 0; priors are learned, or uniform."""
 
     def __init__(self, *, fit_prior: bool = True, priors: FloatArray | None = None, var_smoothing: float = 1e-9) -> None:
         super().__init__(priors=priors, var_smoothing=var_smoothing)
@@ -33,9 +33,9 @@ class GaussianBayes(GaussianNB):
 
 
 class BoostedTrees:
-    """Gradient boosting (Friedman 2001), fitted by scikit-learn: where it starts, its trees, and how much each counts.
+    """Gradient boosting (Friedman 2001), fitted by scikit-learn: initial scores, trees and learning rate.
 
-    A round has one tree for each class, of two classes one for both. `start` (n_scores,) are the scores before the first round.
+    A round has one tree for each class; for two classes, a single tree. `start` (n_scores,) are the scores before the first round.
     """
 
     def __init__(self, learning_rate: float, max_depth: int, min_samples_leaf: int, n_rounds: int, max_features: str | None,
@@ -45,11 +45,11 @@ class BoostedTrees:
 
     @property
     def estimator(self) -> DecisionTreeRegressor:
-        """What the trees are."""
+        """An estimator of the type of the trees."""
         return DecisionTreeRegressor()
 
     def fit(self, texts: Any, labels: IntArray, rounds: list[int], report: Callable[[int], object]) -> "BoostedTrees":
-        """Fit round by round; `report` is told how many are done after each of `rounds`."""
+        """Fit round by round; `report` is called with the number of completed rounds after each of `rounds`."""
         self._grow(GradientBoostingClassifier(**self._settings()), texts, labels, rounds, report)
         self.classes_, counts = np.unique(labels, return_counts=True)
         shares = counts / counts.sum()
@@ -68,11 +68,11 @@ class BoostedTrees:
         self.estimators_: list[Any] = [tree.set_params(random_state=None) for tree in fitted.estimators_.ravel()]
 
     def decision_function(self, texts: Any) -> FloatArray:
-        """(rows, n_features) -> (rows, n_classes) scores, of two classes (rows,) for the second."""
+        """(rows, n_features) -> (rows, n_classes) scores; with two classes (rows,) scores of the second."""
         rows, n_scores = texts.astype(np.float32), len(self.start)
         scores = np.tile(self.start, (texts.shape[0], 1))
-        for place, tree in enumerate(self.estimators_):
-            scores[:, place % n_scores] += self.learning_rate * tree.tree_.predict(rows)[:, 0]
+        for number, tree in enumerate(self.estimators_):
+            scores[:, number % n_scores] += self.learning_rate * tree.tree_.predict(rows)[:, 0]
         return scores[:, 0] if n_scores == 1 else scores
 
     def predict_proba(self, texts: Any) -> FloatArray:
@@ -86,7 +86,7 @@ class BoostedTrees:
 
 
 class BoostedNumbers(BoostedTrees):
-    """The same for a number, by its squared error: it starts at the mean, and a round has one tree."""
+    """Gradient boosting for regression with squared error: it starts at the mean, and a round has one tree."""
 
     def fit(self, texts: Any, labels: FloatArray, rounds: list[int], report: Callable[[int], object]) -> "BoostedNumbers":  # type: ignore[override]
         """Fit round by round to the numbers (rows,)."""

@@ -1,4 +1,4 @@
-"""Why a classical model predicts what it predicts: n-grams with their share in it, or the neighbours that voted."""
+"""Explanations of predictions of classical models: contributions of n-grams, or the neighbours that voted."""
 
 from typing import Any, NamedTuple
 
@@ -11,34 +11,34 @@ FloatArray = npt.NDArray[np.floating[Any]]
 Reason = tuple[int, float]
 MOST_REASONS = 10
 MOST_REMOVED = 200
-"""Features of a text that are taken out, one at a time."""
+"""Maximum number of features of a text that are removed, one at a time."""
 WITHOUT_COEFFICIENTS = frozenset({"SVC", "BoostedTrees", "GaussianBayes"})
 
 
 class Contributions(NamedTuple):
-    """Features of one text (k,), and what each adds to the score of its class (k,)."""
+    """Features of one text (k,), and the contribution of each to the score of its class (k,)."""
 
     features: IntArray
     amounts: FloatArray
 
 
 def reasons(estimator: Any, texts: Any, predicted: IntArray) -> list[list[Reason]]:
-    """texts (batch, n_features) sparse, predicted (batch,) class ids -> for each text at most ten pairs, the weightiest first.
+    """texts (batch, n_features) sparse, predicted (batch,) class ids -> for each text up to ten pairs, the most important first.
 
-    k-nearest neighbours: (row of the training data, distance), the nearest first. All others: the contributions above 0.
+    k-nearest neighbours: (row of the training data, distance), the nearest first. All others: (feature, contribution above 0).
     """
     if hasattr(estimator, "kneighbors"):
         return _neighbours(estimator, texts)
-    return [_largest(each) for each in contributions(estimator, texts, predicted)]
+    return [_largest(text) for text in contributions(estimator, texts, predicted)]
 
 
 def contributions(estimator: Any, texts: Any, predicted: IntArray) -> list[Contributions]:
-    """For each text what its features add to the score of its predicted class, or take away.
+    """For each text, how much its features raise or lower the score of its predicted class.
 
     Linear models and naive Bayes: the feature's weight in the text times its coefficient for the class. Trees: how much the splits on
-    it along the text's path raise the probability of the class, the mean over the trees of a forest; a feature that the text lacks can
-    count. Kernels, boosting and Gaussian naive Bayes: how much lower the score of the class would be without it, of the features with
-    the largest weights.
+    the feature along the text's path raise the probability of the class, averaged over the trees of a forest; a feature that the text
+    lacks can contribute. Kernels, boosting and Gaussian naive Bayes: how much lower the score of the class would be without the
+    feature, for the features with the largest weights.
     """
     columns = np.searchsorted(estimator.classes_, predicted)
     if type(estimator).__name__ in WITHOUT_COEFFICIENTS:
@@ -51,17 +51,17 @@ def contributions(estimator: Any, texts: Any, predicted: IntArray) -> list[Contr
 
 
 def number_reasons(estimator: Any, texts: Any) -> list[list[Reason]]:
-    """texts (batch, n_features) sparse -> for each at most ten pairs (feature, what it adds to the predicted number: how much lower that
-    would be if the feature were 0), the largest either way first; of the features with the largest weights.
+    """texts (batch, n_features) sparse -> for each up to ten pairs (feature, contribution: how much lower the predicted number would be
+    if the feature were 0), the largest absolute values first; only the features with the largest weights are tried.
     """
-    found = []
+    reasons_by_text = []
     for row in range(texts.shape[0]):
         tried, without = _without_each(texts[row])
         numbers = estimator.predict(without)
-        added = numbers[0] - numbers[1:]
-        order = np.argsort(-np.abs(added), kind="stable")[:MOST_REASONS]
-        found.append([(int(texts[row].indices[tried[place]]), float(added[place])) for place in order if added[place]])
-    return found
+        amounts = numbers[0] - numbers[1:]
+        order = np.argsort(-np.abs(amounts), kind="stable")[:MOST_REASONS]
+        reasons_by_text.append([(int(texts[row].indices[tried[index]]), float(amounts[index])) for index in order if amounts[index]])
+    return reasons_by_text
 
 
 def _linear(estimator: Any, text: Any, column: int) -> Contributions:
@@ -70,9 +70,9 @@ def _linear(estimator: Any, text: Any, column: int) -> Contributions:
 
 
 def _coefficients(estimator: Any, features: IntArray, column: int) -> FloatArray:
-    """What one unit of each feature (k,) adds to the class's score: (k,).
+    """How much one unit of each feature (k,) adds to the class's score: (k,).
 
-    Naive Bayes scores every class, so what counts is how far a class is above the mean of the others.
+    Naive Bayes scores every class, so the coefficient is the difference from the mean of the other classes.
     """
     if not hasattr(estimator, "feature_log_prob_"):
         coefficients = estimator.coef_[:, features]
@@ -85,14 +85,14 @@ def _coefficients(estimator: Any, features: IntArray, column: int) -> FloatArray
 
 
 def _removed(estimator: Any, text: Any, column: int) -> Contributions:
-    """The score of the text less its score with one feature set to 0."""
+    """The score of the text minus its score with one feature set to 0."""
     tried, without = _without_each(text)
     scores = _scores(estimator, without, column)
     return Contributions(text.indices[tried], scores[0] - scores[1:])
 
 
 def _without_each(text: Any) -> tuple[IntArray, Any]:
-    """The places of the features that are taken out (k,), and the text (k + 1, n_features): as it is, then with each of them set to 0."""
+    """The positions of the removed features (k,), and the text (k + 1, n_features): unchanged, then with each of them set to 0."""
     from scipy.sparse import csr_matrix
 
     tried = np.sort(np.argsort(-np.abs(text.data), kind="stable")[:MOST_REMOVED])
@@ -104,17 +104,17 @@ def _without_each(text: Any) -> tuple[IntArray, Any]:
 
 
 def _scores(estimator: Any, texts: Any, column: int) -> FloatArray:
-    """(rows,): the margin of a class, or its logarithmic probability."""
+    """(rows,): the margin of a class, or its log-probability."""
     if not hasattr(estimator, "decision_function"):
         return np.log(np.maximum(estimator.predict_proba(texts)[:, column], np.finfo(np.float64).tiny))
     scores = estimator.decision_function(texts)
     return scores[:, column] if scores.ndim > 1 else scores * (1 if column else -1)
 
 
-def _largest(found: Contributions) -> list[Reason]:
-    features, amounts = found
+def _largest(text: Contributions) -> list[Reason]:
+    features, amounts = text
     order = np.argsort(-amounts, kind="stable")[:MOST_REASONS]
-    return [(int(features[place]), float(amounts[place])) for place in order if amounts[place] > 0]
+    return [(int(features[index]), float(amounts[index])) for index in order if amounts[index] > 0]
 
 
 def _paths(trees: list[Any], texts: Any, columns: IntArray) -> list[Contributions]:
@@ -122,7 +122,7 @@ def _paths(trees: list[Any], texts: Any, columns: IntArray) -> list[Contribution
     for tree in trees:
         paths = tree.decision_path(texts)
         for row, column in enumerate(columns):
-            nodes = np.sort(paths.indices[paths.indptr[row] : paths.indptr[row + 1]])  # a child has a larger number
+            nodes = np.sort(paths.indices[paths.indptr[row] : paths.indptr[row + 1]])  # children have larger numbers
             steps = np.diff(tree.tree_.value[nodes, 0, column]) / len(trees)
             for feature, step in zip(tree.tree_.feature[nodes[:-1]], steps, strict=True):
                 gains[row][int(feature)] = gains[row].get(int(feature), 0.0) + float(step)

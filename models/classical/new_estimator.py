@@ -1,4 +1,4 @@
-"""From the settings of a classical model to scikit-learn's classifier, not yet fitted."""
+"""Builds the unfitted scikit-learn classifier from the settings of a classical model."""
 
 from typing import Any, assert_never
 
@@ -84,9 +84,9 @@ def _trees(config: DecisionTreeConfig | RandomForestConfig | GradientBoostingCon
         case RandomForestConfig(n_trees=n_trees, max_depth=depth, min_samples_leaf=leaf):
             from sklearn.ensemble import RandomForestClassifier
 
-            # Every tree has a seed drawn beforehand, so the number of threads that fit them changes nothing.
+            # The seeds of all trees are drawn beforehand, so the number of threads does not change the result.
             return RandomForestClassifier(n_trees, max_depth=depth, min_samples_leaf=leaf, random_state=seed)
-        case GradientBoostingConfig(shrinkage=rate, max_depth=depth, min_samples_leaf=leaf, n_rounds=n_rounds, max_features=looked_at):
+        case GradientBoostingConfig(shrinkage=rate, max_depth=depth, min_samples_leaf=leaf, n_rounds=n_rounds, max_features=features):
             from .estimators import BoostedTrees
 
-            return BoostedTrees(rate, depth, leaf, n_rounds, "sqrt" if looked_at == "sqrt" else None, seed)
+            return BoostedTrees(rate, depth, leaf, n_rounds, "sqrt" if features == "sqrt" else None, seed)

@@ -12,10 +12,10 @@ from .taggers import Tagger
 
 
 class AveragedPerceptron(Tagger):
-    """Structured perceptron (Collins 2002): wherever the best path through a training sentence is wrong, its features are corrected.
+    """Structured perceptron (Collins 2002): wherever the best path through a training sentence is wrong, weights are corrected.
 
-    The score of a path is the sum of the weights of the words around each token for its tag, and of the token's own word for its tag
-    after the tag before it. The model is the average of the weights after each sentence, of features that are seen often.
+    The score of a path sums, over its tokens, weights of features of the surrounding words with the tag, and of features of the word
+    itself with the tag and the previous tag. The model has the average of the weights after each sentence, for frequent features only.
     """
 
     _PAIR_FEATURE_OFTEN = 5
@@ -29,7 +29,7 @@ class AveragedPerceptron(Tagger):
         self._pair_weights: FloatArray = np.zeros((1, n_tags**2), dtype=np.float32)
 
     def describe(self) -> dict[str, int]:
-        """Tags, and once fitted the features of a token and of two tags in a row, and their weights."""
+        """Numbers of tags, and once fitted of token features, tag pair features and weights."""
         return {"tags": self.n_tags, "token_features": self._tokens.unknown, "pair_features": self._pairs.unknown,
                 "weights": self._tokens.unknown * self.n_tags + self._pairs.unknown * self.n_tags**2}
 
@@ -43,7 +43,7 @@ class AveragedPerceptron(Tagger):
         self._train(examples[number] for number in self._passes(order, len(examples), report))
 
     def _passes(self, order: np.random.Generator, n_examples: int, report: Report) -> Iterator[int]:
-        """The numbers of all examples in another order for each pass."""
+        """The indices of all examples, in a different order for each pass."""
         for number in range(self.n_iterations):
             report("pass", number, self.n_iterations)
             yield from order.permutation(n_examples).tolist()
@@ -64,7 +64,7 @@ class AveragedPerceptron(Tagger):
         return [_best_path(self._token_weights, self._pair_weights, *ids) if len(ids[0]) else [] for ids in self._ids(sentences)]
 
     def _ids(self, sentences: Sentences) -> Iterator[tuple[IntArray, IntArray]]:
-        """For each sentence the ids of its features: of tokens (n, n_templates), and of pairs of tags (n, n_templates)."""
+        """For each sentence the feature ids of tokens (n, n_templates) and of tag pairs (n, n_templates)."""
         read, ends = self._lexicon.read(sentences), np.cumsum([len(sentence) for sentence in sentences], dtype=np.int64)
         return zip(np.split(self._tokens.ids(*read), ends)[:-1], np.split(self._pairs.ids(*read), ends)[:-1], strict=True)
 
@@ -84,7 +84,7 @@ class AveragedPerceptron(Tagger):
 
 
 def _best_path(token_weights: FloatArray, pair_weights: FloatArray, token_ids: IntArray, pair_ids: IntArray) -> list[int]:
-    """The tags with the highest sum of scores (Viterbi); of equals, the lowest ids. The sentence has a token at least."""
+    """The tags with the highest sum of scores (Viterbi); ties go to the lowest ids. The sentence must have at least one token."""
     tokens = token_weights[token_ids].sum(axis=1)  # (n, n_tags)
     n_tags = tokens.shape[1]
     pairs = pair_weights[pair_ids].sum(axis=1).reshape(-1, n_tags, n_tags)  # (n, before, tag)
@@ -100,6 +100,6 @@ def _best_path(token_weights: FloatArray, pair_weights: FloatArray, token_ids: I
 
 
 def _used(features: Features, weights: FloatArray) -> tuple[Features, FloatArray]:
-    """Without the features whose weights are all 0: those that no mistake was ever made with."""
+    """The features and weights without the features whose weights are all 0."""
     used = np.any(weights[:-1] != 0, axis=1)
     return features.only(used), weights[np.append(used, True)]

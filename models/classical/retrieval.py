@@ -1,4 +1,4 @@
-"""Ranking by shared n-grams: TF-IDF and BM25, as vectors of queries and of candidates whose dot products are the scores."""
+"""Ranking by shared n-grams: TF-IDF and BM25, as vectors of queries and candidates whose dot products are the scores."""
 
 from pathlib import Path
 from typing import Any
@@ -14,13 +14,13 @@ from .rounds import Report, silent
 
 
 class TfidfCosine:
-    """The tokenizer gives TF-IDF weights scaled to length 1, so that the cosine of two texts is the dot product of what they are."""
+    """TF-IDF vectors. The tokenizer returns weights scaled to length 1, so the cosine of two texts is the dot product of their rows."""
 
     def __init__(self, config: TfidfCosineConfig | Bm25Config, n_features: int) -> None:
         self.config, self.n_features = config, n_features
 
     def outputs(self, **inputs: Any) -> dict[str, Any]:
-        """Sparse rows (n, n_features) of the first texts and of the second ones, whose inputs are called `other_...`."""
+        """Sparse rows (n, n_features) of the first and of the second texts, whose inputs have the prefix `other_`."""
         own, others = apart(inputs)
         return {"queries": self.vectors(**own), "candidates": self.vectors(second=True, **others)}
 
@@ -29,12 +29,12 @@ class TfidfCosine:
         return Bag(**inputs).matrix(self.n_features)
 
     def describe(self) -> dict[str, int]:
-        """Sizes."""
+        """Number of features."""
         return {"features": self.n_features}
 
 
 class Bm25(TfidfCosine):
-    """A query is its counts, a candidate what each of its n-grams is worth to a query (Robertson et al. 1994)."""
+    """BM25 (Robertson et al. 1994): the vector of a query holds counts, that of a candidate the BM25 weights of its n-grams."""
 
     config: Bm25Config
 
@@ -44,15 +44,15 @@ class Bm25(TfidfCosine):
         self.mean_length = 1.0
 
     def fit(self, *, targets: Targets, seed: int, report: Report = silent, **inputs: Any) -> None:
-        """How many of the training candidates have each n-gram, and how long they are on average."""
+        """Estimate the IDF of each n-gram and the mean length of the training candidates."""
         counts = Bag(**apart(inputs)[1]).matrix(self.n_features)
-        with_ngram = np.bincount(counts.indices, minlength=self.n_features)
-        # As Lucene has it: never negative, which Robertson's own is for an n-gram in more than half of the candidates.
-        self.idf = np.log1p((counts.shape[0] - with_ngram + 0.5) / (with_ngram + 0.5))
+        frequencies = np.bincount(counts.indices, minlength=self.n_features)
+        # Lucene's variant, which is never negative; Robertson's is for an n-gram in more than half of the candidates.
+        self.idf = np.log1p((counts.shape[0] - frequencies + 0.5) / (frequencies + 0.5))
         self.mean_length = max(float(counts.sum()) / counts.shape[0], 1e-9)
 
     def vectors(self, second: bool = False, **inputs: Any) -> Any:
-        """(batch, n_features) sparse rows: counts of queries, and with `second` the worth of each n-gram of candidates."""
+        """(batch, n_features) sparse rows: counts of queries, or with `second` the BM25 weights of candidates."""
         rows = super().vectors(**inputs)
         if not second:
             return rows
@@ -66,7 +66,7 @@ class Bm25(TfidfCosine):
         write_arrays(folder, {"model": "bm25"}, {"idf": self.idf, "mean_length": np.array(self.mean_length)})
 
     def load(self, folder: Path) -> None:
-        """Read it. Raises RunError for a file that is damaged or of another run."""
+        """Read `model.npz`. Raises RunError for a file that is damaged or of another run."""
         with opened_arrays(folder, {"model": "bm25"}) as arrays:
             self.idf = checked(arrays["idf"], np.float64, (self.n_features,))
             self.mean_length = float(checked(arrays["mean_length"], np.float64, ()))
@@ -76,5 +76,5 @@ Retrieval = TfidfCosine | Bm25
 
 
 def new_retrieval(config: TfidfCosineConfig | Bm25Config, n_features: int) -> Retrieval:
-    """The model, not yet fitted."""
+    """The unfitted model."""
     return Bm25(config, n_features) if isinstance(config, Bm25Config) else TfidfCosine(config, n_features)

@@ -1,4 +1,4 @@
-"""Fits that take long, in rounds, so that a person sees how far they have come; scikit-learn itself says nothing until it is done."""
+"""Long fits in rounds, with progress reports; scikit-learn itself reports nothing until it is done."""
 
 import warnings
 from collections.abc import Callable, Iterable
@@ -8,22 +8,22 @@ import numpy as np
 import numpy.typing as npt
 
 Report = Callable[[str, int, int | None], None]
-"""Takes what is counted, such as `tree`, how many are done, and of how many; None where that is not known."""
+"""Progress callback: the unit, such as `tree`, the number done, and the total or None if it is unknown."""
 NEWTON_STEPS = 2
-"""In a round: the line search of the second knows how far the first one went."""
+"""Steps per round: the line search of the second step uses the length of the first."""
 ROUNDS_OF_TREES = 20
 BLOCK = 8_192
-"""Texts of a block."""
+"""Texts per block."""
 LEARNING_ONLY = {"_loss_function_", "_standard_coef", "_standard_intercept", "_average_coef", "_average_intercept"}
-"""What scikit-learn's stochastic gradient descent keeps to go on learning; predictions need none of it."""
+"""Attributes that scikit-learn's stochastic gradient descent keeps for further training; predictions do not need them."""
 
 
 def silent(what: str, done: int, total: int | None) -> None:
-    """Nothing."""
+    """Report nothing."""
 
 
 def fit_in_rounds(estimator: Any, texts: Any, labels: npt.NDArray[Any], report: Report) -> None:
-    """Fit a scikit-learn classifier or regressor; afterwards it is as if it had been fitted at once."""
+    """Fit a scikit-learn classifier or regressor; the result is the same as of a single fit."""
     match type(estimator).__name__:
         case "LogisticRegression":
             _fit_by_steps(estimator, texts, labels, report)
@@ -38,7 +38,7 @@ def fit_in_rounds(estimator: Any, texts: Any, labels: npt.NDArray[Any], report: 
 
 def fit_in_blocks(estimator: Any, rows_of: Callable[[Any], Any], labels: npt.NDArray[np.integer[Any]],
                   orders: Iterable[npt.NDArray[np.integer[Any]]], n_orders: int, report: Report) -> None:
-    """Show a classifier that can learn bit by bit the texts in each of these orders, a block at a time; only one block is in memory."""
+    """Fit a classifier incrementally on the texts in each of these orders, block by block; only one block is in memory."""
     classes = np.unique(labels)
     for done, order in enumerate(orders):
         for start in range(0, len(order), BLOCK):
@@ -50,26 +50,26 @@ def fit_in_blocks(estimator: Any, rows_of: Callable[[Any], Any], labels: npt.NDA
 
 
 def _fit_by_steps(estimator: Any, texts: Any, labels: npt.NDArray[np.integer[Any]], report: Report) -> None:
-    """Newton's method remembers nothing but where it is, so it can be stopped after any step and go on from there."""
+    """Newton's method has no state besides the coefficients, so it can be stopped after any step and resumed."""
     from sklearn.exceptions import ConvergenceWarning
 
-    most, done, taken, asked = estimator.max_iter, 0, 1, 1
-    while taken == asked and done < most:
-        asked = min(NEWTON_STEPS, most - done)
-        estimator.set_params(warm_start=True, max_iter=asked)
+    most, done, steps, requested = estimator.max_iter, 0, 1, 1
+    while steps == requested and done < most:
+        requested = min(NEWTON_STEPS, most - done)
+        estimator.set_params(warm_start=True, max_iter=requested)
         with warnings.catch_warnings():
-            if done + asked < most:
+            if done + requested < most:
                 warnings.simplefilter("ignore", ConvergenceWarning)
             estimator.fit(texts, labels)
-        taken = int(estimator.n_iter_.max())
-        done += taken
+        steps = int(estimator.n_iter_.max())
+        done += steps
         report("iteration", done, None)
     estimator.set_params(warm_start=False, max_iter=most)
     estimator.n_iter_ = np.array([done], dtype=estimator.n_iter_.dtype)
 
 
 def _fit_by_trees(estimator: Any, texts: Any, labels: npt.NDArray[np.integer[Any]], report: Report) -> None:
-    """Every tree has a seed of its own, the same whether it is grown with the others or after them."""
+    """Fit a forest in rounds. Each tree has its own seed, which does not depend on the rounds."""
     total = estimator.n_estimators
     for count in _counts(total):
         estimator.set_params(warm_start=True, n_estimators=count).fit(texts, labels)
@@ -78,6 +78,6 @@ def _fit_by_trees(estimator: Any, texts: Any, labels: npt.NDArray[np.integer[Any
 
 
 def _counts(total: int) -> list[int]:
-    """How many trees there are after each round, at most `ROUNDS_OF_TREES` times."""
+    """Number of trees after each round, for at most `ROUNDS_OF_TREES` rounds."""
     counts = np.unique(np.linspace(0, total, ROUNDS_OF_TREES + 1).astype(int)[1:])
     return counts[counts > 0].tolist()

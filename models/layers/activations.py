@@ -18,10 +18,10 @@ ACTIVATIONS: dict[Activation, Callable[[], nn.Module]] = {
     "silu": nn.SiLU,  # Hendrycks and Gimpel 2016, Ramachandran et al. 2017
 }
 
-NEVER_FALL: frozenset[Activation] = frozenset(ACTIVATIONS) - {"gelu", "gelu_tanh", "silu"}
-"""Those that never fall as their input grows, so that the largest of many outputs is the output of the largest input."""
+MONOTONE: frozenset[Activation] = frozenset(ACTIVATIONS) - {"gelu", "gelu_tanh", "silu"}
+"""Monotone activations: the maximum of their outputs is the output of the maximum."""
 
 
 def activation(name: Activation) -> nn.Module:
-    """A non-linearity, applied to each number by itself."""
+    """An elementwise non-linearity by name."""
     return ACTIVATIONS[name]()

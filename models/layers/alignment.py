@@ -9,10 +9,10 @@ ScoreName = Literal["additive", "dot", "general", "concat"]
 
 
 class DotScore(nn.Module):
-    """query . state; both are of one size."""
+    """query . state, which have the same size."""
 
     def keys(self, states: Tensor) -> Tensor:
-        """(batch, src, d_source) -> (batch, src, d_key), what does not depend on the query: once for each source"""
+        """(batch, src, d_source) -> (batch, src, d_key), the part that does not depend on the query, computed once per source"""
         return states
 
     def forward(self, queries: Tensor, keys: Tensor) -> Tensor:
@@ -33,7 +33,7 @@ class GeneralScore(DotScore):
 
 
 class AdditiveScore(nn.Module):
-    """v . tanh(W query + U state), which is Luong's v . tanh(W [query; state]) too: his W is this W and U side by side."""
+    """v . tanh(W query + U state), which is also Luong's v . tanh(W [query; state]): his W is [W U]."""
 
     def __init__(self, d_query: int, d_source: int) -> None:
         super().__init__()
@@ -48,7 +48,7 @@ class AdditiveScore(nn.Module):
     def forward(self, queries: Tensor, keys: Tensor) -> Tensor:
         """(batch, n, d_query), (batch, src, d_query) -> (batch, n, src)
 
-        One query at a time: the sums of all pairs at once no longer fit a CPU's cache and take up to twice as long.
+        One query at a time: the sums of all pairs at once do not fit a CPU's cache and take up to twice as long.
         """
         sums = [self.score(torch.tanh(keys + query)).transpose(1, 2) for query in self.query(queries).split(1, dim=1)]
         return torch.cat(sums, dim=1)
@@ -66,7 +66,7 @@ def score(name: ScoreName, d_query: int, d_source: int) -> DotScore | AdditiveSc
 
 
 def weights(scores: Tensor, real: Tensor | None) -> Tensor:
-    """(batch, n, src) -> (batch, n, src), 1 in sum and 0 on padding; `real` (batch, src): where there is a token, None: everywhere"""
+    """(batch, n, src) -> (batch, n, src), 1 in sum and 0 on padding; `real` (batch, src): true for real tokens, None: all are real"""
     if real is not None:
         scores = scores.masked_fill(~real.unsqueeze(1), float("-inf"))
     return scores.softmax(dim=2)

@@ -1,4 +1,4 @@
-"""Multi-head attention (Vaswani et al. 2017): of a text to itself, and of a target to its source."""
+"""Multi-head attention (Vaswani et al. 2017): self-attention, and cross-attention of a target to its source."""
 
 import torch
 from torch import Tensor, nn
@@ -7,14 +7,14 @@ from torch.nn import functional
 from .positions import Rotary
 
 KeysAndValues = tuple[Tensor, Tensor]
-"""Of all positions so far, (batch, n_heads, seq, head_size) each."""
+"""Keys and values of all positions so far, (batch, n_heads, seq, head_size) each."""
 
 
 class SelfAttention(nn.Module):
-    """Each position looks at all that it may see, in `n_heads` ways at once.
+    """Multi-head self-attention.
 
-    Query, key and value come from one matrix product. `causal`: a position sees itself and what comes before it. With fewer
-    `n_kv_heads` than `n_heads`, several queries share a key and a value (Ainslie et al. 2023). `dropout` is that of attention weights.
+    Query, key and value come from one matrix product. `causal`: a position attends to itself and to earlier positions. With fewer
+    `n_kv_heads` than `n_heads`, several queries share a key and a value (Ainslie et al. 2023). `dropout` applies to attention weights.
     """
 
     def __init__(self, d_model: int, n_heads: int, causal: bool = False, rotary: Rotary | None = None, *,
@@ -29,16 +29,16 @@ class SelfAttention(nn.Module):
     def forward(self, x: Tensor, visible: Tensor | None = None, by_distance: Tensor | None = None) -> Tensor:
         """(batch, seq, d_model) -> (batch, seq, d_model)
 
-        `visible` (batch, seq): where there is a token, None: everywhere; `by_distance` (n_heads, seq, seq) is added to the scores.
+        `visible` (batch, seq): true for real tokens, None: all are real; `by_distance` (n_heads, seq, seq) is added to the scores.
         """
-        # Padding comes after a text's end, where a causal position never attends.
+        # Padding is at the end of a text, which no causal position attends to.
         mask = None if self.causal or visible is None else visible[:, None, None, :]
         dropout = self.dropout if self.training else 0.0
-        causal = self.causal and by_distance is None  # numbers by distance leave out what comes after
+        causal = self.causal and by_distance is None  # `by_distance` masks later positions itself
         return self._joined(attend(*self._heads(x), mask, causal, by_distance, dropout))
 
     def weights(self, x: Tensor, visible: Tensor | None = None, by_distance: Tensor | None = None) -> Tensor:
-        """(batch, seq, d_model) -> (batch, n_heads, seq, seq): how much each position looks at each in `forward`, 1 in sum"""
+        """(batch, seq, d_model) -> (batch, n_heads, seq, seq): the attention weights of `forward`, 1 in sum for each position"""
         query, key, _ = self._heads(x)
         scores = query @ for_each_query(key, query).transpose(2, 3) * self.head_size**-0.5  # (batch, n_heads, seq, seq)
         scores = scores if by_distance is None else scores + by_distance
@@ -49,9 +49,9 @@ class SelfAttention(nn.Module):
         return scores.softmax(dim=3)
 
     def extend(self, x: Tensor, past: KeysAndValues | None, by_distance: Tensor | None = None) -> tuple[Tensor, KeysAndValues]:
-        """New positions of texts (batch, new, d_model), which see the past ones and each other up to themselves; no padding.
+        """New positions (batch, new, d_model), which attend to the past ones and causally to each other; no padding.
 
-        Returns what `forward` returns at these positions of the full text, and the keys and values for the next call.
+        Returns the result of `forward` at these positions of the full text, and the keys and values for the next call.
         `by_distance` is (n_heads, new, past + new).
         """
         start = 0 if past is None else past[0].shape[2]
@@ -75,7 +75,7 @@ class SelfAttention(nn.Module):
 
 
 class CrossAttention(nn.Module):
-    """Each position of a target looks at all positions of its source, in `n_heads` ways at once; see `SelfAttention`."""
+    """Multi-head attention of each target position to all positions of its source; see `SelfAttention`."""
 
     def __init__(self, d_model: int, n_heads: int, *, n_kv_heads: int | None = None, bias: bool = True, dropout: float = 0.0) -> None:
         super().__init__()
@@ -85,19 +85,19 @@ class CrossAttention(nn.Module):
         self.out = nn.Linear(d_model, d_model, bias=bias)
 
     def read(self, source: Tensor) -> KeysAndValues:
-        """(batch, src, d_model) -> keys and values, (batch, n_kv_heads, src, head_size) each: once for all positions of the target"""
+        """(batch, src, d_model) -> keys and values, (batch, n_kv_heads, src, head_size) each, computed once for all target positions"""
         key, value = self.keys_and_values(source).chunk(2, dim=2)
         return by_head(key, self.head_size), by_head(value, self.head_size)
 
     def forward(self, x: Tensor, source: KeysAndValues, visible: Tensor | None) -> Tensor:
-        """(batch, tgt, d_model) -> (batch, tgt, d_model); `visible` (batch, src): where the source has a token, None: everywhere"""
+        """(batch, tgt, d_model) -> (batch, tgt, d_model); `visible` (batch, src): true for real source tokens, None: all are real"""
         mask = None if visible is None else visible[:, None, None, :]
         query = by_head(self.query(x), self.head_size)
         mixed = attend(query, *source, mask, dropout=self.dropout if self.training else 0.0)  # (batch, n_heads, tgt, head_size)
         return self.out(mixed.transpose(1, 2).flatten(2))
 
     def weights(self, x: Tensor, source: KeysAndValues, visible: Tensor | None) -> Tensor:
-        """(batch, tgt, d_model) -> (batch, n_heads, tgt, src): how much each position looks at each of the source, 1 in sum"""
+        """(batch, tgt, d_model) -> (batch, n_heads, tgt, src): attention weights over the source, 1 in sum for each target position"""
         query = by_head(self.query(x), self.head_size)
         scores = query @ for_each_query(source[0], query).transpose(2, 3) * self.head_size**-0.5  # (batch, n_heads, tgt, src)
         if visible is not None:
@@ -120,18 +120,18 @@ def attend(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None = None
            by_distance: Tensor | None = None, dropout: float = 0.0) -> Tensor:
     """(batch, n_heads, tgt, head_size), twice (batch, n_kv_heads, src, head_size) -> (batch, n_heads, tgt, head_size)
 
-    `mask` is true where a query may look, and broadcasts to (batch, n_heads, tgt, src); `by_distance` (n_heads, tgt, src) is added to the
-    scores; `causal` needs as many queries as keys, and no `by_distance`.
+    `mask` is true where a query may attend, and broadcasts to (batch, n_heads, tgt, src); `by_distance` (n_heads, tgt, src) is added to
+    the scores; `causal` needs as many queries as keys, and no `by_distance`.
     """
     key, value = for_each_query(key, query), for_each_query(value, query)
     if by_distance is not None:
         if not len(query):
-            return query + 0 * by_distance.sum()  # torch gives the numbers added no gradient then, where it must be 0
+            return query + 0 * by_distance.sum()  # torch would give `by_distance` no gradient, which must be 0
         mask = by_distance if mask is None else torch.where(mask, by_distance, float("-inf"))
     if query.device.type != "cpu":
         mask = mask.to(query.dtype) if by_distance is not None and mask is not None else mask
         return functional.scaled_dot_product_attention(query, key, value, mask, dropout, is_causal=causal)
-    # A CPU's fused attention is slower in bfloat16 than in float32, so it is left out of autocast.
+    # On a CPU, fused attention is slower in bfloat16 than in float32, so it is excluded from autocast.
     with torch.autocast("cpu", enabled=False):
         query, key, value = query.to(_precise(query)), key.to(_precise(key)), value.to(_precise(value))
         return functional.scaled_dot_product_attention(query, key, value, mask, dropout, is_causal=causal)

@@ -6,10 +6,10 @@ from torch.nn import functional
 
 
 class Convolutions(nn.Module):
-    """Filters of several widths over a sequence; each gives one number at each position.
+    """Filters of several widths over a sequence; each computes one number at each position.
 
-    The window of width w at position i covers i - (w - 1) // 2 and the w - 1 positions after that; outside the text it sees
-    zeros. So a text of any length has as many windows as tokens, and sees the same zeros alone as in a batch of longer texts.
+    The window of width w at position i covers i - (w - 1) // 2 and the w - 1 positions after that, with zeros outside the text. So
+    a text of any length has as many windows as tokens, and the result does not depend on longer texts in the batch.
     """
 
     def __init__(self, d_input: int, widths: list[int], n_filters: int) -> None:
@@ -22,14 +22,14 @@ class Convolutions(nn.Module):
         """(batch, seq, d_input) -> (batch, seq, n_widths * n_filters)"""
         seq = x.shape[1]
         x = functional.pad(x, (0, 0, *self.beyond))
-        return self.at(torch.cat([x[:, place : place + seq] for place in range(self.widest)], dim=2))
+        return self.at(torch.cat([x[:, offset : offset + seq] for offset in range(self.widest)], dim=2))
 
     def at(self, windows: Tensor) -> Tensor:
-        """(..., widest * d_input), what the widest filter sees at a position -> (..., n_widths * n_filters)"""
+        """(..., widest * d_input), the window of the widest filter at a position -> (..., n_widths * n_filters)"""
         return functional.linear(windows, *self._as_one_matrix())
 
     def _as_one_matrix(self) -> tuple[Tensor, Tensor]:
-        """All filters widened by zeros to the widest: one matrix product takes less time than one for each width."""
+        """All filters padded with zeros to the widest: one matrix product is faster than one for each width."""
         weights, biases = [], []
         for layer, width in zip(self.filters, self.widths, strict=True):
             assert isinstance(layer, nn.Linear)

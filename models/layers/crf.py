@@ -5,9 +5,9 @@ from torch import Tensor, nn
 
 
 class Crf(nn.Module):
-    """Scores of tags that follow one another, of the first and of the last; a sequence's score is the sum of these and of its emissions.
+    """Transition scores between tags, and scores of the first and last tag; a sequence's score is their sum plus its emissions.
 
-    P(tags | text) = exp(score(tags)) / sum over all sequences of exp(score); every sum is taken over logarithms.
+    P(tags | text) = exp(score(tags)) / sum over all sequences of exp(score); sums are computed in log space.
     """
 
     def __init__(self, n_tags: int) -> None:
@@ -16,9 +16,9 @@ class Crf(nn.Module):
         self.first, self.last = nn.Parameter(torch.zeros(n_tags)), nn.Parameter(torch.zeros(n_tags))
 
     def log_likelihood(self, emissions: Tensor, tags: Tensor, lengths: Tensor) -> Tensor:
-        """(batch, seq, n_tags), (batch, seq), (batch,) -> (batch,): log P(tags | text); 0 where a text has no words.
+        """(batch, seq, n_tags), (batch, seq), (batch,) -> (batch,): log P(tags | text); 0 for a text without words.
 
-        A tag -1 inside a text is not known: the probability is that of all its tags together.
+        A tag -1 inside a text is unknown: the probability is summed over all tags of that word.
         """
         real = torch.arange(emissions.shape[1], device=lengths.device) < lengths.unsqueeze(1)
         if bool(((tags < 0) & real).any()):
@@ -27,14 +27,14 @@ class Crf(nn.Module):
         return self._score(emissions, tags.clamp(min=0), lengths, real) - self.log_partition(emissions, lengths)
 
     def _score(self, emissions: Tensor, tags: Tensor, lengths: Tensor, real: Tensor) -> Tensor:
-        emitted = (emissions.gather(2, tags.unsqueeze(2)).squeeze(2) * real).sum(dim=1)
-        followed = (self.transitions[tags[:, :-1], tags[:, 1:]] * real[:, 1:]).sum(dim=1)
+        emission_score = (emissions.gather(2, tags.unsqueeze(2)).squeeze(2) * real).sum(dim=1)
+        transition_score = (self.transitions[tags[:, :-1], tags[:, 1:]] * real[:, 1:]).sum(dim=1)
         last = tags.gather(1, (lengths - 1).clamp(min=0).unsqueeze(1)).squeeze(1)
-        return emitted + followed + (self.first[tags[:, 0]] + self.last[last]) * (lengths > 0)
+        return emission_score + transition_score + (self.first[tags[:, 0]] + self.last[last]) * (lengths > 0)
 
     def log_partition(self, emissions: Tensor, lengths: Tensor) -> Tensor:
         """(batch, seq, n_tags), (batch,) -> (batch,): log of the sum over all sequences, by the forward algorithm (Rabiner 1989)."""
-        scores = self.first + emissions[:, 0]  # (batch, n_tags): of all sequences that end in each tag
+        scores = self.first + emissions[:, 0]  # (batch, n_tags): over all sequences that end in each tag
         for place in range(1, emissions.shape[1]):
             longer = (scores.unsqueeze(2) + self.transitions).logsumexp(dim=1) + emissions[:, place]
             scores = torch.where((place < lengths).unsqueeze(1), longer, scores)

@@ -1,4 +1,4 @@
-"""The first layer: tokens, bags of tokens and weighted features become vectors."""
+"""The first layer: vectors of tokens, bags of tokens and weighted features."""
 
 import math
 
@@ -9,14 +9,14 @@ from torch.nn import functional
 from ...configs.schema.tokenizer import PAD, SPECIAL_TOKENS, UNK
 
 SPREAD = 0.1
-"""Standard deviation of a token's first vector. Torch's own, 1, is so wide that a rare word's first numbers outlive training:
-on TREC's validation split CNN and BiLSTM then lose four to five points of accuracy."""
+"""Standard deviation of the initial token vectors. With torch's default of 1, the initial values of rare words dominate even after
+training: on TREC's validation split CNN and BiLSTM then lose four to five points of accuracy."""
 
 
 class TokenDropout(nn.Module):
-    """While training, reads each token as [UNK] with this probability; special tokens stay.
+    """In training, replaces each token by [UNK] with this probability, except special tokens.
 
-    Word dropout of Iyyer et al. 2015, with [UNK] in place of nothing, so that lengths stay and [UNK] itself is learned.
+    Word dropout of Iyyer et al. 2015, but with [UNK] instead of removal, so that lengths stay the same and [UNK] is learned.
     """
 
     def __init__(self, probability: float) -> None:
@@ -32,7 +32,7 @@ class TokenDropout(nn.Module):
 
 
 def token_embedding(n_tokens: int, size: int, spread: float = SPREAD) -> nn.Embedding:
-    """A vector for each token, drawn from a normal distribution with standard deviation `spread`; that of [PAD] is zero."""
+    """A vector for each token, initialised from a normal distribution with standard deviation `spread`; [PAD] is zero."""
     embedding = nn.Embedding(n_tokens, size, padding_idx=PAD)
     nn.init.normal_(embedding.weight, std=spread)
     nn.init.zeros_(embedding.weight[PAD])
@@ -40,7 +40,7 @@ def token_embedding(n_tokens: int, size: int, spread: float = SPREAD) -> nn.Embe
 
 
 class AverageEmbedding(nn.Module):
-    """The mean of the vectors of a bag's tokens; zero for an empty bag. No padding anywhere."""
+    """The mean of the vectors of a bag's tokens; zero for an empty bag. Bags have no padding."""
 
     def __init__(self, n_tokens: int, size: int) -> None:
         super().__init__()
@@ -55,7 +55,7 @@ class AverageEmbedding(nn.Module):
 
 
 class PlainVector(nn.Module):
-    """Vectors as they are: there is nothing to embed."""
+    """Identity, for inputs that are already vectors."""
 
     def forward(self, vectors: Tensor) -> Tensor:
         """(batch, n_features) -> (batch, n_features)"""
@@ -63,9 +63,9 @@ class PlainVector(nn.Module):
 
 
 class SparseLinear(nn.Module):
-    """`nn.Linear` over vectors that are almost all zero, given as the places and values of what is not.
+    """`nn.Linear` over sparse vectors, given as the indices and values of their non-zero elements.
 
-    With counts or TF-IDF weights it equals the dense layer, and takes time by the tokens of a text, not by the vocabulary.
+    The result equals that of the dense layer, but the cost grows with the tokens of a text, not with the vocabulary.
     """
 
     def __init__(self, n_inputs: int, n_outputs: int) -> None:

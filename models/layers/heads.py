@@ -1,4 +1,4 @@
-"""The last layer: what a task asks for, on top of any encoder."""
+"""The last layer: the output that a task needs, on top of any encoder."""
 
 from collections.abc import Mapping
 from itertools import pairwise
@@ -14,7 +14,7 @@ from .crf import Crf
 
 
 def dense_layers(sizes: list[int], non_linearity: Activation, dropout: float) -> nn.Sequential:
-    """Fully connected layers from each size to the next, each with its non-linearity and dropout."""
+    """Fully connected layers from each size to the next, each followed by a non-linearity and dropout."""
     layers: list[nn.Module] = []
     for n_inputs, n_outputs in pairwise(sizes):
         layers += [nn.Linear(n_inputs, n_outputs), activation(non_linearity), nn.Dropout(dropout)]
@@ -24,7 +24,7 @@ def dense_layers(sizes: list[int], non_linearity: Activation, dropout: float) ->
 class TextOutput(nn.Module):
     """One vector for each text, then one score for each class; without `n_outputs` the vector itself.
 
-    `pooling` makes one vector of a text's states; `hidden` is between that and the scores: dropout, layers.
+    `pooling` reduces a text's states to one vector; `hidden`, dropout and layers, is between that and the scores.
     """
 
     def __init__(self, pooling: nn.Module, hidden: nn.Module, d_hidden: int, n_outputs: int | None) -> None:
@@ -42,7 +42,7 @@ class TextOutput(nn.Module):
 
 
 class TagOutput(nn.Module):
-    """One score for each tag at each word; with `crf`, the scores of a tag's neighbours too (see `Crf`)."""
+    """One score for each tag at each word; with `crf`, also scores of tag transitions (see `Crf`)."""
 
     def __init__(self, hidden: nn.Module, d_hidden: int, n_tags: int, crf: bool) -> None:
         super().__init__()
@@ -55,7 +55,7 @@ class TagOutput(nn.Module):
 
 
 class WordScores(nn.Linear):
-    """A score for each word; rows of the matrix beyond them, which round it up to a size that a GPU multiplies faster, are left out."""
+    """A score for each word. Extra rows of the matrix, which round it up to a size that is faster on a GPU, are dropped."""
 
     def __init__(self, d_model: int, head: Head) -> None:
         super().__init__(d_model, head.n_rows, bias=head.bias)
@@ -69,7 +69,7 @@ class WordScores(nn.Linear):
 class VocabularyOutput(nn.Module):
     """A score for each word of the vocabulary at each position; `tied` shares the embedding's matrix (Press and Wolf 2017).
 
-    In an encoder-decoder, `source` is the embedding of what it reads; `tied_source` makes all three one matrix (Vaswani et al. 2017).
+    In an encoder-decoder, `source` is the source embedding; `tied_source` makes all three one matrix (Vaswani et al. 2017).
     """
 
     def __init__(self, d_model: int, head: Head, embedding: nn.Embedding, source: nn.Embedding | None = None) -> None:
@@ -81,17 +81,17 @@ class VocabularyOutput(nn.Module):
             source.weight = _shared(embedding, source.num_embeddings, "the source's embedding")
 
     def forward(self, states: Tensor, lengths: Tensor, asked: Tensor | None = None) -> Tensor:
-        """(batch, seq, d_model) -> (batch, seq, n_outputs), where values on padding are meaningless
+        """(batch, seq, d_model) -> (batch, seq, n_outputs); values on padding are meaningless
 
-        With `asked` (n,), places in the flattened batch: (n, n_outputs), those of these tokens alone.
+        With `asked` (n,), positions in the flattened batch: (n, n_outputs) for these tokens alone.
         """
         return self.scores(states if asked is None else states.flatten(0, 1)[asked])
 
 
 def _shared(embedding: nn.Embedding, size: int, whose: str) -> nn.Parameter:
     if size != embedding.num_embeddings:
-        raise ConfigError(f"task.tie_embeddings needs vocabularies of one size: the embedding has {embedding.num_embeddings:,} tokens, "
-                          f"{whose} {size:,}; of two texts, `task.share_vocabulary: true` makes it one.")
+        raise ConfigError(f"task.tie_embeddings needs vocabularies of the same size: the embedding has {embedding.num_embeddings:,} "
+                          f"tokens, {whose} {size:,}; `task.share_vocabulary: true` gives source and target one vocabulary.")
     weight = embedding.weight
     assert isinstance(weight, nn.Parameter)
     return weight
@@ -101,18 +101,18 @@ class Outputs(nn.ModuleDict):
     """Several outputs over the same states, by name."""
 
     def forward(self, states: Tensor, lengths: Tensor, asked: Tensor | None = None) -> dict[str, Tensor]:
-        """(batch, seq, d_model), (batch,) -> what each output gives; `asked` is for a score of words, see `VocabularyOutput`"""
-        return {name: each(states, lengths, asked) if isinstance(each, VocabularyOutput) else each(states, lengths)
-                for name, each in self.items()}
+        """(batch, seq, d_model), (batch,) -> the result of each output by name; `asked` is for `VocabularyOutput`"""
+        return {name: part(states, lengths, asked) if isinstance(part, VocabularyOutput) else part(states, lengths)
+                for name, part in self.items()}
 
 
 def output(head: Heads, pooling: nn.Module, hidden: nn.Module, d_hidden: int) -> TextOutput | TagOutput | TreeOutput | Outputs:
-    """The last layer over an encoder's states, one for each head; without a head the vector that a classifier would read.
+    """The last layer over an encoder's states, one for each head; without a head, the vector that a classifier would read.
 
-    `hidden` comes before the scores, which read its `d_hidden` features: dropout, layers. Several heads share it and the pooling.
+    `hidden`, dropout and layers with `d_hidden` outputs, comes before the scores. Several heads share it and the pooling.
     """
     if isinstance(head, Mapping):
-        return Outputs({name: output(each, pooling, hidden, d_hidden) for name, each in head.items()})
+        return Outputs({name: output(part, pooling, hidden, d_hidden) for name, part in head.items()})
     if head is not None and head.kind == "tags":
         return TagOutput(hidden, d_hidden, head.n_outputs, head.crf)
     if head is not None and head.tree is not None:
@@ -121,7 +121,7 @@ def output(head: Heads, pooling: nn.Module, hidden: nn.Module, d_hidden: int) ->
 
 
 def class_count(head: Head | None) -> int | None:
-    """Outputs for each text; None without a head, where a network gives the vector that a classifier would read."""
+    """Number of outputs for each text; None without a head, when a network returns the vector that a classifier would read."""
     if head is not None and not head.is_of_texts:
         raise ConfigError("This model gives one score for each class of a text, not one for each word at each position; "
                           "for task.type language_modeling use rnn, lstm, gru or transformer.")

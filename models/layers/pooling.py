@@ -1,6 +1,6 @@
-"""How the states of a text's positions become one vector; padding never counts.
+"""Pooling of the states of a text into one vector; padding never counts.
 
-Each has `weights`: how much each position counts for that vector, 1 in sum.
+Each class has `weights`: the weight of each position in that vector, 1 in sum.
 """
 
 from typing import Literal
@@ -25,8 +25,8 @@ class MeanPooling(nn.Module):
 
     def weights(self, states: Tensor, lengths: Tensor) -> Tensor:
         """(batch, seq, d_model) -> (batch, seq)"""
-        places = torch.arange(states.shape[1], device=states.device)
-        return (places < lengths.unsqueeze(1)) / lengths.unsqueeze(1)
+        positions = torch.arange(states.shape[1], device=states.device)
+        return (positions < lengths.unsqueeze(1)) / lengths.unsqueeze(1)
 
     def forward(self, states: Tensor, lengths: Tensor) -> Tensor:
         """(batch, seq, d_model) -> (batch, d_model)"""
@@ -40,7 +40,7 @@ class MaxPooling(nn.Module):
     """The largest value of each feature."""
 
     def weights(self, states: Tensor, lengths: Tensor) -> Tensor:
-        """(batch, seq, d_model) -> (batch, seq): of what part of the features it has the largest value"""
+        """(batch, seq, d_model) -> (batch, seq): share of the features whose largest value is at the position"""
         real = real_tokens(lengths, states.shape[1])
         if real is not None:
             states = states.masked_fill(~real.unsqueeze(2), float("-inf"))
@@ -51,7 +51,7 @@ class MaxPooling(nn.Module):
         real = real_tokens(lengths, states.shape[1])
         if real is not None:
             states = states.masked_fill(~real.unsqueeze(2), float("-inf"))
-        return states.max(dim=1).values  # (batch, d_model); on a CPU its gradient takes less time than that of `amax`
+        return states.max(dim=1).values  # (batch, d_model); on a CPU its backward pass is faster than that of `amax`
 
 
 class FirstPooling(nn.Module):

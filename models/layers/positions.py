@@ -19,9 +19,9 @@ def _angles(n_positions: int, size: int, base: float = 10_000.0) -> Tensor:
 
 
 class Rotary(nn.Module):
-    """Turns each pair of numbers of a query or key by an angle that grows with its position (Su et al. 2021).
+    """Rotates each pair of numbers of a query or key by an angle that grows with its position (Su et al. 2021).
 
-    The product of a query and a key then depends on their distance alone.
+    The dot product of a query and a key then depends on their positions only through their distance.
     """
 
     cos: Tensor
@@ -29,23 +29,23 @@ class Rotary(nn.Module):
 
     def __init__(self, n_positions: int, head_size: int, base: float = 10_000.0) -> None:
         super().__init__()
-        angles = _angles(n_positions, head_size, base).repeat(1, 2)  # number i turns together with number i + head_size / 2
+        angles = _angles(n_positions, head_size, base).repeat(1, 2)  # number i is paired with number i + head_size / 2
         self.register_buffer("cos", angles.cos(), persistent=False)
         self.register_buffer("sin", angles.sin(), persistent=False)
 
     def forward(self, x: Tensor, start: int = 0) -> Tensor:
-        """(batch, n_heads, seq, head_size) -> (batch, n_heads, seq, head_size); the first of them is at position `start`"""
-        here = slice(start, start + x.shape[2])
+        """(batch, n_heads, seq, head_size) -> (batch, n_heads, seq, head_size); the first vector is at position `start`"""
+        positions = slice(start, start + x.shape[2])
         first, second = x.chunk(2, dim=3)
-        turned = torch.cat([-second, first], dim=3)
-        return x * self.cos[here].to(x.dtype) + turned * self.sin[here].to(x.dtype)
+        rotated = torch.cat([-second, first], dim=3)
+        return x * self.cos[positions].to(x.dtype) + rotated * self.sin[positions].to(x.dtype)
 
 
 class RelativePositions(nn.Module):
-    """A learned number for each head and distance, which is added to the attention scores (Raffel et al. 2020, section 2.1).
+    """A learned bias for each head and distance, which is added to the attention scores (Raffel et al. 2020, section 2.1).
 
-    Distances share 32 buckets: short ones have one each, longer ones share wider and wider buckets, and all from 128 on the last. With
-    `causal` all buckets are for keys before the query, otherwise half of them are for keys after it.
+    Distances are divided into 32 buckets: one for each short distance, wider and wider ones for longer distances, and the last for all
+    from 128 on. With `causal` all buckets are for keys before the query, otherwise half of them are for keys after it.
     """
 
     N_BUCKETS, MAX_DISTANCE = 32, 128
@@ -64,15 +64,15 @@ class RelativePositions(nn.Module):
         self.register_buffer("buckets", buckets, persistent=False)
 
     def forward(self, n_queries: int, n_keys: int) -> Tensor:
-        """-> (n_heads, n_queries, n_keys), -inf after the query with `causal`; the queries are at the last of the keys' positions"""
-        places = torch.arange(n_keys, device=self.buckets.device)
-        offsets = places - places[n_keys - n_queries :, None]  # (n_queries, n_keys)
-        numbers = self.biases(self.buckets[offsets + self.n_positions - 1]).permute(2, 0, 1)
-        return numbers.masked_fill(offsets > 0, float("-inf")) if self.causal else numbers
+        """-> (n_heads, n_queries, n_keys), -inf after the query with `causal`; the queries are at the last positions of the keys"""
+        positions = torch.arange(n_keys, device=self.buckets.device)
+        offsets = positions - positions[n_keys - n_queries :, None]  # (n_queries, n_keys)
+        biases = self.biases(self.buckets[offsets + self.n_positions - 1]).permute(2, 0, 1)
+        return biases.masked_fill(offsets > 0, float("-inf")) if self.causal else biases
 
     @classmethod
     def _bucket(cls, distances: Tensor, n_buckets: int) -> Tensor:
-        """Half of the buckets hold one distance each, the others grow with its logarithm up to MAX_DISTANCE."""
+        """The bucket of each distance: half of the buckets hold one distance each, the others are logarithmic up to MAX_DISTANCE."""
         exact = n_buckets // 2
         growth = torch.log(distances.clamp(min=1) / exact) / math.log(cls.MAX_DISTANCE / exact)
         wide = (exact + growth * (n_buckets - exact)).long().clamp(max=n_buckets - 1)

@@ -8,16 +8,16 @@ from torch import Tensor, nn
 
 Cell = Callable[..., nn.RNNBase]
 State = Tensor | tuple[Tensor, Tensor]
-"""(1, batch, d_state), for an LSTM two of them."""
+"""A state (1, batch, d_state), or two of them for an LSTM."""
 
 CELLS: dict[Literal["rnn", "lstm", "gru"], Cell] = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
 
 Parts = tuple[Tensor, ...]
-"""A state at one place: (batch, d_state), for an LSTM two of them, the hidden state first."""
+"""A state at one position: (batch, d_state), or two of them for an LSTM, the hidden state first."""
 
 
 class _Reverse(torch.autograd.Function):
-    """Rows in another order. Reversing twice changes nothing, so the gradient takes the same way, without a slow scattered sum."""
+    """Reverses the order of rows. Reversing twice changes nothing, so the backward pass reverses too, without a slow scatter."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, places: Tensor) -> Tensor:
@@ -32,23 +32,23 @@ class _Reverse(torch.autograd.Function):
 
 
 def reverse(x: Tensor, places: Tensor) -> Tensor:
-    """(batch, seq, size) -> (batch, seq, size): each text back to front, its padding still behind it"""
+    """(batch, seq, size) -> (batch, seq, size): each text reversed, with its padding still at the end"""
     return _Reverse.apply(x, places)  # type: ignore[return-value]
 
 
 def reversed_places(lengths: Tensor, seq: int) -> Tensor:
-    """(batch,) -> (batch * seq,): for `reverse`, the row that goes to each place."""
-    place = torch.arange(seq, device=lengths.device)
+    """(batch,) -> (batch * seq,): for `reverse`, the row that moves to each position."""
+    positions = torch.arange(seq, device=lengths.device)
     ends = lengths.unsqueeze(1)
-    within = torch.where(place < ends, ends - 1 - place, place)  # (batch, seq)
+    within = torch.where(positions < ends, ends - 1 - positions, positions)  # (batch, seq)
     return (within + seq * torch.arange(len(lengths), device=lengths.device).unsqueeze(1)).flatten()
 
 
 class RecurrentLayer(nn.Module):
-    """One layer, in one direction or both; padding behind a text never touches its states.
+    """One layer, in one direction or both; padding at the end of a text never affects its states.
 
-    Both directions are two one-way modules, the backward one over each text reversed: a bidirectional `nn.LSTM` over padded texts
-    would start in the padding, and one over packed texts takes several times as long.
+    Both directions are two unidirectional modules, the backward one over the reversed text: a bidirectional `nn.LSTM` over padded texts
+    would start in the padding, and one over packed texts is several times slower.
     """
 
     def __init__(self, cell: Cell, d_input: int, d_state: int, bidirectional: bool) -> None:
@@ -60,20 +60,20 @@ class RecurrentLayer(nn.Module):
                 start_weights(direction)
 
     def directions(self, x: Tensor, places: Tensor) -> list[Tensor]:
-        """(batch, seq, d_input) -> (batch, seq, d_state) for each direction, in the order in which it read"""
+        """(batch, seq, d_input) -> (batch, seq, d_state) for each direction, in its reading order"""
         ahead, _ = self.ahead(x)
         return [ahead] if self.back is None else [ahead, self.back(reverse(x, places))[0]]
 
     def forward(self, x: Tensor, places: Tensor) -> Tensor:
-        """(batch, seq, d_input) -> (batch, seq, d_state), or 2 * d_state: a token's states of both directions side by side"""
+        """(batch, seq, d_input) -> (batch, seq, d_state), or 2 * d_state: the concatenated states of both directions"""
         ahead, *back = self.directions(x, places)
         return torch.cat([ahead, reverse(back[0], places)], dim=2) if back else ahead
 
 
 def start_weights(cell: nn.RNNBase) -> None:
-    """Glorot for what comes in, orthogonal for the state (Saxe et al. 2014), biases 0, and an LSTM's forget gate open.
+    """Initialise a cell: Glorot for input weights, orthogonal for recurrent ones (Saxe et al. 2014), biases 0, an LSTM's forget bias 1.
 
-    A forget bias of 1 lets gradients reach the beginning of a text (Jozefowicz et al. 2015). Torch adds two biases.
+    A forget bias of 1 lets gradients reach the beginning of a text (Jozefowicz et al. 2015). Only one of torch's two biases is set to it.
     """
     for name, weight in cell.named_parameters():
         if weight.ndim == 1:
@@ -86,9 +86,9 @@ def start_weights(cell: nn.RNNBase) -> None:
 
 
 def advance(cell: nn.RNNBase, x: Tensor, state: Parts) -> Parts:
-    """(batch, d_input), the state before -> the state after: what the layer gives at one place.
+    """(batch, d_input), the state before -> the state after one position.
 
-    Torch's single cells, with the layer's weights: for one position a full `nn.LSTM` takes a third longer on a CPU.
+    Uses torch's single cells with the layer's weights: for one position a full `nn.LSTM` takes a third longer on a CPU.
     """
     weights: Any = (cell.weight_ih_l0, cell.weight_hh_l0, cell.bias_ih_l0, cell.bias_hh_l0)
     if isinstance(cell, nn.LSTM):
@@ -98,7 +98,7 @@ def advance(cell: nn.RNNBase, x: Tensor, state: Parts) -> Parts:
 
 
 class RecurrentEncoder(nn.Module):
-    """Layers on one another, dropout between them."""
+    """Stacked layers with dropout between them."""
 
     def __init__(
         self, cell: Cell, d_input: int, d_state: int, n_layers: int, bidirectional: bool, dropout: float
@@ -115,17 +115,17 @@ class RecurrentEncoder(nn.Module):
         return top(below, places)
 
     def directions(self, x: Tensor, lengths: Tensor) -> list[Tensor]:
-        """(batch, seq, d_input) -> (batch, seq, d_state) for each direction of the uppermost layer, in its order of reading"""
+        """(batch, seq, d_input) -> (batch, seq, d_state) for each direction of the top layer, in its reading order"""
         top, below, places = self._below(x, lengths)
         return top.directions(below, places)
 
     def with_ends(self, x: Tensor, lengths: Tensor) -> tuple[Tensor, list[Tensor]]:
-        """(batch, seq, d_input) -> (batch, seq, d_output), and what each layer ended in, (batch, d_output): of both directions"""
+        """(batch, seq, d_input) -> (batch, seq, d_output), and the final states of each layer in both directions, (batch, d_output)"""
         places, ends = reversed_places(lengths, x.shape[1]), []
         for number, layer in enumerate(self.layers):
             x = layer(self.dropout(x) if number else x, places)
             last = x[torch.arange(len(x), device=x.device), lengths - 1, : self.d_state]
-            ends.append(torch.cat([last, x[:, 0, self.d_state :]], dim=1))  # backwards, the first token is read last
+            ends.append(torch.cat([last, x[:, 0, self.d_state :]], dim=1))  # the backward direction reads the first token last
         return x, ends
 
     def carry(self, x: Tensor, states: list[State | None]) -> tuple[Tensor, list[State]]:
@@ -138,7 +138,7 @@ class RecurrentEncoder(nn.Module):
         return x, after
 
     def advance(self, x: Tensor, states: list[Parts]) -> tuple[Tensor, list[Parts]]:
-        """(batch, d_input), the state of each layer before -> (batch, d_state), and after: one place of what `carry` reads"""
+        """(batch, d_input), the state of each layer before -> (batch, d_state), and after: `carry` for one position"""
         after: list[Parts] = []
         for number, (layer, before) in enumerate(zip(self.layers, states, strict=True)):
             assert isinstance(layer, RecurrentLayer)
@@ -147,7 +147,7 @@ class RecurrentEncoder(nn.Module):
         return x, after
 
     def _below(self, x: Tensor, lengths: Tensor) -> tuple[RecurrentLayer, Tensor, Tensor]:
-        """The uppermost layer, what it reads, and the order of reading backwards."""
+        """The top layer, its input, and the reading order of the backward direction."""
         places = reversed_places(lengths, x.shape[1])
         *lower, top = self.layers
         for layer in lower:

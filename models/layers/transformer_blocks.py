@@ -20,9 +20,9 @@ AnyBlock = TypeVar("AnyBlock", bound=nn.Module)
 
 
 class FeedForward(nn.Module):
-    """Two layers at each position by itself: wider, non-linearity, back.
+    """Two linear layers with a non-linearity between them, applied to each position separately.
 
-    `gated`: the wide layer is computed twice, and one, after the non-linearity, multiplies the other (Shazeer 2020).
+    `gated`: there are two wide layers, and one of them, after the non-linearity, multiplies the other (Shazeer 2020).
     """
 
     def __init__(self, d_model: int, d_ff: int, non_linearity: Activation, *, gated: bool = False, bias: bool = True) -> None:
@@ -41,9 +41,9 @@ class FeedForward(nn.Module):
 
 
 class Block(nn.Module):
-    """Attention, then feed-forward, each beside a residual path.
+    """Attention, then feed-forward, each with a residual connection.
 
-    A norm of `norm_layer` is applied before each of the two (`pre`: Xiong et al. 2020), or after each sum (`post`: as in the first paper).
+    A norm of `norm_layer` is applied before each of the two (`pre`: Xiong et al. 2020), or after each sum (`post`: Vaswani et al. 2017).
     """
 
     def __init__(self, attention: SelfAttention, feed_forward: FeedForward, norm_layer: NormLayer, norm: Norm, dropout: float) -> None:
@@ -53,7 +53,7 @@ class Block(nn.Module):
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, x: Tensor, visible: Tensor | None = None, by_distance: Tensor | None = None) -> Tensor:
-        """(batch, seq, d_model) -> (batch, seq, d_model); `visible` and `by_distance` are those of `SelfAttention`"""
+        """(batch, seq, d_model) -> (batch, seq, d_model); `visible` and `by_distance` as in `SelfAttention`"""
         if self.pre:
             x = x + self.dropout(self.attention(self.attention_norm(x), visible, by_distance))
             return x + self.dropout(self.feed_forward(self.feed_forward_norm(x)))
@@ -71,9 +71,9 @@ class Block(nn.Module):
 
 
 class Stack(nn.Module, Generic[AnyBlock]):
-    """Blocks on one another, applied `n_passes` times over; with `pre` norm one more norm at the end, since the residual path has none.
+    """Stacked blocks, applied `n_passes` times; with `pre` norm one more norm at the end, since the residual path has none.
 
-    `relative` positions are those of all blocks.
+    All blocks share the `relative` positions.
     """
 
     def __init__(self, blocks: Sequence[AnyBlock], final_norm: nn.Module, relative: RelativePositions | None, n_passes: int) -> None:
@@ -81,12 +81,12 @@ class Stack(nn.Module, Generic[AnyBlock]):
         self.blocks, self.n_passes, self.relative, self.norm = nn.ModuleList(blocks), n_passes, relative, final_norm
 
     def passes(self) -> Iterator[AnyBlock]:
-        """Each block as often as it is applied, in that order."""
+        """The blocks in the order in which they are applied."""
         for _ in range(self.n_passes):
             yield from self.blocks  # type: ignore[misc]
 
     def by_distance(self, n_queries: int, n_keys: int) -> Tensor | None:
-        """(n_heads, n_queries, n_keys), the queries at the end; None without relative positions"""
+        """Biases (n_heads, n_queries, n_keys) for queries at the last positions; None without relative positions"""
         return None if self.relative is None else self.relative(n_queries, n_keys)
 
 
@@ -94,14 +94,14 @@ class TransformerEncoder(Stack[Block]):
     """The blocks of an encoder, or of a decoder-only stack."""
 
     def forward(self, x: Tensor, visible: Tensor | None = None) -> Tensor:
-        """(batch, seq, d_model) -> (batch, seq, d_model); `visible` (batch, seq): where there is a token, None: everywhere"""
+        """(batch, seq, d_model) -> (batch, seq, d_model); `visible` (batch, seq): true for real tokens, None: all are real"""
         by_distance = self.by_distance(x.shape[1], x.shape[1])
         for block in self.passes():
             x = block(x, visible, by_distance)
         return self.norm(x)
 
     def extend(self, x: Tensor, past: Past | None) -> tuple[Tensor, Past]:
-        """(batch, new, d_model), what each block kept -> (batch, new, d_model), and what it keeps now"""
+        """(batch, new, d_model), the cache of each block -> (batch, new, d_model), and the new caches"""
         start = 0 if past is None else past[0][0].shape[2]
         by_distance = self.by_distance(x.shape[1], start + x.shape[1])
         kept: Past = []
@@ -112,9 +112,9 @@ class TransformerEncoder(Stack[Block]):
 
 
 class PositionedEmbedding(nn.Module):
-    """Vectors of token and place, added up (Vaswani et al. 2017).
+    """The sum of token and position embeddings (Vaswani et al. 2017).
 
-    With sinusoids, the tokens' vectors are scaled by sqrt(d_model), as in the paper; learned places have the same spread as
+    With sinusoids, token vectors are scaled by sqrt(d_model), as in the paper; learned positions have the same standard deviation as
     tokens, so nothing is scaled. Rotary and relative positions are applied in the attention, not here.
     """
 
@@ -133,10 +133,10 @@ class PositionedEmbedding(nn.Module):
 
     def placed(self, tokens: Tensor, start: int = 0, **spelled: Tensor) -> Tensor:
         """(batch, seq) -> (batch, seq, d_model); the first token is at position `start`"""
-        x, here = self.words(tokens, **spelled) * self.scale, slice(start, start + tokens.shape[1])  # (batch, seq, d_model)
+        x, positions = self.words(tokens, **spelled) * self.scale, slice(start, start + tokens.shape[1])  # (batch, seq, d_model)
         if self.positions is not None:
-            x = x + self.positions.weight[here]
-        return x if self.sinusoids is None else x + self.sinusoids[here]
+            x = x + self.positions.weight[positions]
+        return x if self.sinusoids is None else x + self.sinusoids[positions]
 
     def forward(self, tokens: Tensor, start: int = 0) -> Tensor:
         """(batch, seq) -> (batch, seq, d_model); the first token is at position `start`"""
@@ -144,15 +144,15 @@ class PositionedEmbedding(nn.Module):
 
 
 def first_spread(positions: PositionsName, d_model: int) -> float:
-    """Standard deviation of a token's first vector."""
+    """Standard deviation of the initial token vectors."""
     return d_model**-0.5 if positions == "sinusoidal" else 0.02
 
 
 def start_weights(stack: nn.Module, norm: Norm, n_added: int) -> None:
-    """Glorot for every matrix, query, key and value each by itself; biases 0.
+    """Glorot initialisation of every matrix, separately for query, key and value; biases 0.
 
-    With `pre` norm each of the `n_added` sub-layers adds to the residual path 1/sqrt(n_added) of what it would, so that the sum
-    keeps its spread however many there are (Radford et al. 2019).
+    With `pre` norm the outputs of the `n_added` sub-layers are scaled by 1/sqrt(n_added), so that the variance of the residual path
+    does not depend on their number (Radford et al. 2019).
     """
     share = 1 / math.sqrt(n_added) if norm == "pre" else 1.0
     for module in stack.modules():
@@ -169,7 +169,7 @@ def start_weights(stack: nn.Module, norm: Norm, n_added: int) -> None:
 
 
 def start_linear(linear: nn.Linear, gain: float = 1.0, sizes: Sequence[int] = ()) -> None:
-    """Glorot for each part of the outputs, of these sizes, scaled by `gain`; biases 0."""
+    """Glorot initialisation of each part of the outputs, with these sizes, scaled by `gain`; biases 0."""
     if linear.bias is not None:
         nn.init.zeros_(linear.bias)
     for part in linear.weight.split(list(sizes or [linear.out_features])):

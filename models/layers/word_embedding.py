@@ -16,7 +16,7 @@ from .recurrence import CELLS, RecurrentLayer, reversed_places
 
 
 def character_features_size(config: CharactersConfig | None) -> int:
-    """Features of each word; 0 without characters."""
+    """Number of character features of each word; 0 without characters."""
     match config:
         case None:
             return 0
@@ -27,9 +27,9 @@ def character_features_size(config: CharactersConfig | None) -> int:
 
 
 class CharacterFeatures(nn.Module):
-    """Features of words from their characters; each distinct word of a batch is looked at once.
+    """Features of words from their characters, computed once for each distinct word of a batch.
 
-    `cnn`: convolutions and their maximum over the word (Ma and Hovy 2016); `lstm`: the last states of an LSTM from both ends
+    `cnn`: convolutions and their maximum over the word (Ma and Hovy 2016); `lstm`: the last states of a bidirectional LSTM
     (Lample et al. 2016).
     """
 
@@ -45,35 +45,35 @@ class CharacterFeatures(nn.Module):
                 self.pooling = LastPooling()
 
     def forward(self, characters: Tensor, spelling: Tensor) -> Tensor:
-        """(n_words, n_characters), (batch, seq) places in them -> (batch, seq, d_output)"""
+        """(n_words, n_characters), (batch, seq) rows of these -> (batch, seq, d_output)"""
         real = characters != PAD
         lengths = real.sum(dim=1)
         if isinstance(self.hidden, Convolutions) and characters.device.type == "cpu" and not torch.compiler.is_compiling():
             return functional.embedding(spelling, self._at_characters(self.hidden, characters, real, lengths))
         x = self.embedding(characters)
         if isinstance(self.hidden, RecurrentLayer):
-            # Last states need each direction by itself, in the order in which it read.
+            # The last state of each direction is needed, in its reading order.
             directions = self.hidden.directions(x, reversed_places(lengths, x.shape[1]))
             words = torch.cat([self.pooling(states, lengths) for states in directions], dim=1)
         else:
             words = self.pooling(self.hidden(x), lengths)
-        return functional.embedding(spelling, words)  # on a CPU its gradient takes less time than that of an index
+        return functional.embedding(spelling, words)  # on a CPU its backward pass is faster than that of indexing
 
     def _at_characters(self, filters: Convolutions, characters: Tensor, real: Tensor, lengths: Tensor) -> Tensor:
-        """(n_words, n_characters) -> (n_words, d_output): filters only where there are characters, and their maximum over each word.
+        """(n_words, n_characters) -> (n_words, d_output): filters at real characters only, and their maximum over each word.
 
-        One long word fills up all others: three places of four are padding. Elsewhere than on a CPU, asking for the others would make
-        the program wait for the device.
+        One long word pads all others: three of four positions are padding. On other devices than a CPU, selecting the real characters
+        would make the program wait for the device.
         """
         padded = functional.pad(characters, filters.beyond, value=PAD)
         windows = padded.unfold(1, filters.widest, 1)[real]  # (n, widest)
         states = filters.at(self.embedding(windows).flatten(1))  # (n, d_output)
-        # `unsafe` leaves out a check of lengths, which are counted from the same places here; it fails where there are no words at all.
+        # `unsafe` skips a check of the lengths, which are right by construction; the check fails if there are no words at all.
         return torch.segment_reduce(states, "max", lengths=lengths, unsafe=True)
 
 
 def column_embedding(config: SequenceNetworkConfig, sizes: Sequence[int]) -> "ColumnEmbedding | None":
-    """The vectors of further columns with these numbers of values; None where the network reads none."""
+    """The embedding of additional columns with these numbers of values; None if the network reads none."""
     if config.d_column is None:
         return None
     if not sizes:
@@ -82,7 +82,7 @@ def column_embedding(config: SequenceNetworkConfig, sizes: Sequence[int]) -> "Co
 
 
 class ColumnEmbedding(nn.Module):
-    """A learned vector for the value of each column of a word, side by side; each is read as [UNK] with the probability of `dropout`."""
+    """Learned vectors for the values of a word's columns, concatenated; a value is replaced by [UNK] with probability `dropout`."""
 
     def __init__(self, sizes: Sequence[int], d_column: int, dropout: float) -> None:
         super().__init__()
@@ -96,8 +96,8 @@ class ColumnEmbedding(nn.Module):
 
 
 class WordEmbedding(nn.Module):
-    """A learned vector for each token, beside it the features of its characters where `characters` asks for them, and the vectors of
-    further columns where there are some."""
+    """A learned vector for each token, concatenated with the features of its characters, if `characters` is set, and the vectors of
+    additional columns, if there are any."""
 
     def __init__(self, n_tokens: int, size: int, characters: CharactersConfig | None, n_characters: int | None,
                  spread: float = SPREAD, columns: ColumnEmbedding | None = None) -> None:
@@ -118,5 +118,5 @@ class WordEmbedding(nn.Module):
         if self.characters is None:
             return x
         assert characters is not None and spelling is not None
-        real = (tokens != PAD).unsqueeze(2)  # convolutions read past the ends of a text, where vectors must be zero
+        real = (tokens != PAD).unsqueeze(2)  # convolutions read beyond the end of a text, where vectors must be zero
         return torch.cat([x, self.characters(characters, spelling) * real], dim=2)

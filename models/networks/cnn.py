@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from ...configs.schema.models.networks import CnnConfig
 from ..head import Head, Heads
-from ..layers.activations import NEVER_FALL, activation
+from ..layers.activations import MONOTONE, activation
 from ..layers.convolutions import Convolutions
 from ..layers.embedding import TokenDropout
 from ..layers.heads import dense_layers, output
@@ -26,14 +26,14 @@ class Cnn(SequenceNetwork):
         self.embedding = WordEmbedding(n_tokens, config.d_embedding, config.characters, n_characters,
                                        columns=column_embedding(config, columns))
         self.hidden = Convolutions(self.embedding.d_output, config.filter_widths, config.n_filters)
-        # The largest of many activations is the activation of the largest, so one per text is enough where nothing falls.
+        # The maximum of a monotone activation is the activation of the maximum, so it can be applied after max pooling.
         by_text = head is None or (isinstance(head, Head) and head.is_of_texts)
-        late = by_text and config.pooling == "max" and config.activation in NEVER_FALL
+        late = by_text and config.pooling == "max" and config.activation in MONOTONE
         self.activation = nn.Identity() if late else activation(config.activation)
         after = [activation(config.activation)] if late else []
         body = nn.Sequential(*after, nn.Dropout(config.dropout), *dense_layers(sizes, config.activation, config.dropout))
         self.output = output(head, pooling(config.pooling, d_filters), body, sizes[-1])
 
     def encode(self, tokens: Tensor, lengths: Tensor, **spelled: Tensor) -> Tensor:
-        """(batch, seq) -> (batch, seq, n_widths * n_filters); before the activation where `pooling: max` lets it wait"""
+        """(batch, seq) -> (batch, seq, n_widths * n_filters); before the activation if that is applied after max pooling"""
         return self.activation(self.hidden(self.embedding(self.token_dropout(tokens), **spelled)))

@@ -14,7 +14,7 @@ from .network import Network
 class Mlp(Network):
     """Embedding -> fully connected layers -> one score for each class.
 
-    With `d_embedding` and no hidden layer it is fastText's classifier (Joulin et al. 2017); with neither, a linear model.
+    With `d_embedding` and no hidden layers it is fastText's classifier (Joulin et al. 2017); with neither, a linear model.
     `n_inputs` is the size of the vocabulary, or the number of features.
     """
 
@@ -32,8 +32,8 @@ class Mlp(Network):
         elif sizes:  # counts or weights feed the first hidden layer
             self.embedding = SparseLinear(n_inputs, sizes[0])
             self.hidden = nn.Sequential(activation(name), nn.Dropout(dropout), *dense_layers(sizes, name, dropout))
-        else:  # a linear model: its one matrix is embedding and output
-            self.embedding, self.hidden, last = SparseLinear(n_inputs, _some(n_outputs)), nn.Sequential(), None
+        else:  # a linear model: its only matrix is both embedding and output
+            self.embedding, self.hidden, last = SparseLinear(n_inputs, _required(n_outputs)), nn.Sequential(), None
         self._d_vector = last
         self.output = nn.Identity() if n_outputs is None or last is None else nn.Linear(last, n_outputs)
 
@@ -48,7 +48,7 @@ class Mlp(Network):
         return self.output(self.hidden(self.embedding(**inputs)))
 
 
-def _some(n_outputs: int | None) -> int:
+def _required(n_outputs: int | None) -> int:
     if n_outputs is None:
         raise ConfigError("model.type mlp with neither d_embedding nor hidden_sizes is one matrix from input to classes; "
                           "add `task: {type: classification}`.")

@@ -1,4 +1,4 @@
-"""What every network has in common: numpy in, scores out, in three visible parts."""
+"""Base classes of all networks: numpy arrays in, scores out, in three visible parts."""
 
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -18,18 +18,18 @@ from ..layers.biaffine import TreeOutput
 from ..layers.heads import TextOutput
 
 ScoredTargets = tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]
-"""Of each target: its cross-entropy in nats, and whether it has the highest score."""
+"""For each target: its cross-entropy in nats, and whether it has the highest score."""
 
 
 class Network(nn.Module):
-    """A network is Embedding -> Hidden -> Output; `forward(**inputs)` gives logits, or with several outputs those of each by name.
+    """A network is Embedding -> Hidden -> Output; `forward(**inputs)` returns logits, or with several outputs a dictionary of them.
 
-    `config` is its section of the recipe. Weights that two parts share are one `nn.Parameter` under two names.
+    `config` is the `model:` section of the recipe. Weights that two parts share are one `nn.Parameter` under two names.
     """
 
     scores_are: ClassVar[Literal["logits"]] = "logits"
     text_features: Mapping[str, int] = MappingProxyType({})
-    """Arrays that `prepared` makes of the texts, by name, and how many numbers each has for a text."""
+    """Arrays that `prepared` computes from the texts: name -> size per text."""
 
     def __init__(self, config: NetworkConfig) -> None:
         super().__init__()
@@ -37,33 +37,33 @@ class Network(nn.Module):
 
     @property
     def reads(self) -> Inputs:
-        """What `forward` takes, by name."""
+        """Names of the inputs of `forward`."""
         return self.config.inputs
 
     @property
     def d_vector(self) -> int:
-        """Size of the vector of a text, which a network without a head gives."""
+        """Size of the vector of a text, the output of a network without a head."""
         raise NotImplementedError
 
     @property
     def device(self) -> torch.device:
-        """Where the weights are."""
+        """The device of the weights."""
         return next(self.parameters()).device
 
     def describe(self) -> dict[str, int]:
-        """What there is to count; a weight that two parts share counts once."""
+        """Number of parameters; a weight that two parts share counts once."""
         return {"parameters": sum(parameter.numel() for parameter in self.parameters())}
 
     @property
     def imitation(self) -> Callable[[int], float] | None:
-        """Of a network that learns from a teacher inside it, the teacher's share of the loss at a step. In training, `forward` then gives
-        `scores`, and as `teacher` the logarithm of the teacher's probabilities.
+        """For a network that learns from a teacher inside it: step -> the teacher's share of the loss. In training, `forward` then
+        returns `scores`, and the teacher's log-probabilities as `teacher`.
         """
         return None
 
     def layers(self) -> list[list[str]]:
-        """The names of the weights layer by layer, from the embedding to the output; what follows the blocks of a stack, such as its last
-        norm, is a part of the last.
+        """The names of the weights layer by layer, from the embedding to the output. Weights after the blocks of a stack, such as its
+        final norm, belong to the last block.
         """
         layers: dict[str, list[str]] = {}
         last = ""
@@ -76,35 +76,36 @@ class Network(nn.Module):
         return list(layers.values())
 
     def carried_tensors(self) -> dict[str, Tensor]:
-        """What training carries from batch to batch besides the weights; empty except for recurrent language models."""
+        """Tensors besides the weights that training carries from batch to batch; empty except for recurrent language models."""
         return {}
 
     def restore_carried(self, tensors: Mapping[str, Tensor]) -> None:
-        """What `carried_tensors` gave. Raises ValueError for something else."""
+        """Restore the output of `carried_tensors`. Raises ValueError for other tensors."""
         if tensors:
             raise ValueError(f"it carries {', '.join(tensors)} from batch to batch, and this model carries nothing")
 
     def scores(self, **inputs: Any) -> npt.NDArray[np.float32]:
-        """Logits of a batch given as numpy arrays, of a network with one output; see `outputs`."""
+        """Logits of a batch given as numpy arrays, for a network with one output; see `outputs`."""
         return self.outputs(**inputs)["scores"]
 
     @torch.inference_mode()
     def outputs(self, **inputs: Any) -> dict[str, npt.NDArray[np.float32]]:
-        """Logits of each output by its name, without dropout; a network with one output calls it `scores`.
+        """Logits of each output by name, without dropout; a single output is called `scores`.
 
-        Leaves the network in the mode it was in.
+        Restores the network's training mode.
         """
         logits = self._logits(inputs)
-        return {name: each.cpu().numpy() for name, each in (logits if isinstance(logits, dict) else {"scores": logits}).items()}
+        by_name = logits if isinstance(logits, dict) else {"scores": logits}
+        return {name: scores.cpu().numpy() for name, scores in by_name.items()}
 
     @torch.inference_mode()
     def score_targets(
         self, targets: npt.NDArray[Any], mask: npt.NDArray[Any], **inputs: Any
     ) -> ScoredTargets:
-        """Of each target: its cross-entropy in nats, 0 where the mask is false, and whether it has the highest score.
+        """For each target: its cross-entropy in nats, 0 where the mask is false, and whether it has the highest score.
 
-        targets and mask (batch, seq), or (n,) where the model is asked for n of the tokens. What is read back from the device does not
-        grow with the vocabulary.
+        targets and mask (batch, seq), or (n,) if the inputs select n tokens by `asked`. The amount of data copied from the device does
+        not grow with the vocabulary.
         """
         logits = self._logits(inputs)
         assert isinstance(logits, Tensor)
@@ -112,33 +113,33 @@ class Network(nn.Module):
 
     @torch.inference_mode()
     def score_outputs(self, targets: Mapping[str, tuple[npt.NDArray[Any], npt.NDArray[Any]]], **inputs: Any) -> dict[str, ScoredTargets]:
-        """The same of each output by its name, for a network with several; targets and mask of each."""
+        """The same for each output of a network with several, by name; `targets` holds the targets and mask of each."""
         logits = self._logits(inputs)
         assert isinstance(logits, dict)
-        return {name: _scored(each, *targets[name]) for name, each in logits.items()}
+        return {name: _scored(scores, *targets[name]) for name, scores in logits.items()}
 
     @torch.inference_mode()
     def relation_scores(self, given: Mapping[str, npt.NDArray[np.float32]], heads: npt.NDArray[np.int64],
                         real: npt.NDArray[np.bool_]) -> npt.NDArray[np.float32]:
-        """Of a parser: `outputs`, (batch, n_words) heads, and which words are meant -> (n, n_relations) scores of their relations."""
+        """For a parser: `outputs`, (batch, n_words) heads, and a mask of n words -> (n, n_relations) scores of their relations."""
         assert isinstance(self.output, TreeOutput)
         with self.without_dropout():
             tensors = as_tensors({"dependents": given["dependents"], "heads": given["heads"], "chosen": heads, "real": real}, self.device)
             return self.output.relation_scores(**tensors).float().cpu().numpy()
 
     def prepared(self, inputs: Mapping[str, Any]) -> dict[str, Any]:
-        """What `forward` takes, still as arrays, of what a batch has."""
+        """The inputs of `forward`, still as arrays, from those of a batch."""
         return dict(inputs)
 
     def _logits(self, inputs: Mapping[str, Any]) -> Tensor | dict[str, Tensor]:
-        """Without dropout, still on the device, float32."""
+        """Logits without dropout, still on the device, in float32."""
         with self.without_dropout():
             logits = self(**as_tensors(self.prepared(inputs), self.device))
-            return {name: each.float() for name, each in logits.items()} if isinstance(logits, dict) else logits.float()
+            return {name: scores.float() for name, scores in logits.items()} if isinstance(logits, dict) else logits.float()
 
     @contextmanager
     def without_dropout(self) -> Iterator[None]:
-        """Evaluation mode inside the block; the mode that the network was in after it."""
+        """Evaluation mode inside the `with` block; restores the network's training mode after it."""
         was_training = self.training
         self.eval()
         try:
@@ -154,7 +155,7 @@ def _scored(logits: Tensor, targets: npt.NDArray[Any], mask: npt.NDArray[Any]) -
 
 
 def as_tensor(array: Any, device: torch.device) -> Any:
-    """An array as a tensor on the device; anything else, such as a list of texts, as it is.
+    """An array as a tensor on the device; anything else, such as a list of texts, is returned unchanged.
 
     A read-only array (a memory map) is copied first, since a tensor may be written to.
     """
@@ -164,22 +165,22 @@ def as_tensor(array: Any, device: torch.device) -> Any:
 
 
 def as_tensors(arrays: Mapping[str, Any], device: torch.device) -> dict[str, Any]:
-    """A model's arguments on the device, by name."""
+    """The named arguments of a model on the device."""
     return {name: as_tensor(array, device) for name, array in arrays.items()}
 
 
 class SequenceNetwork(Network):
-    """A network that reads tokens in order: `encode`, and then whatever output a task asks for.
+    """A network that reads tokens in order: `encode`, and then the output that the task needs.
 
-    Texts of a batch are filled up with token 0, [PAD], behind their end; no result depends on how far.
+    Texts of a batch are padded at their end with token 0, [PAD]; no result depends on the amount of padding.
     """
 
     output: nn.Module
 
     @property
     def d_vector(self) -> int:
-        """What the scores of a classifier read."""
-        assert isinstance(self.output, TextOutput), "a model of single tokens makes no vector of a text"
+        """Size of the vector from which a classifier computes its scores."""
+        assert isinstance(self.output, TextOutput), "a model of single tokens has no vector of a text"
         return self.output.d_hidden
 
     def encode(self, tokens: Tensor, lengths: Tensor, **more: Tensor) -> Tensor:
@@ -189,18 +190,18 @@ class SequenceNetwork(Network):
     def forward(
         self, tokens: Tensor, lengths: Tensor, *, first_pieces: Tensor | None = None, asked: Tensor | None = None, **more: Tensor
     ) -> Tensor | dict[str, Tensor]:
-        """(batch, seq) -> (batch, n_outputs), or whatever the output computes from the states; of several outputs each by its name.
+        """(batch, seq) -> (batch, n_outputs), or whatever the output computes from the states; several outputs by name.
 
-        `first_pieces` (batch, n_words), where tokens are pieces of words: the place of each word's first piece, -1 on padding.
-        The output then reads words, each by the state of its first piece (Devlin et al. 2019). `asked` (n,), places in the flattened
-        batch: the tokens that scores are asked for, where not for all.
+        `first_pieces` (batch, n_words), for tokens that are pieces of words: the position of each word's first piece, -1 on padding.
+        The output then reads words, each by the state of its first piece (Devlin et al. 2019). `asked` (n,), positions in the flattened
+        batch, restricts the scores to these tokens.
         """
         states = self.encode(tokens, lengths, **more)
         if asked is not None:
             return self.output(states, lengths, asked)
         if first_pieces is not None:
-            places = first_pieces.clamp(min=0).unsqueeze(2).expand(-1, -1, states.shape[2])
-            states, lengths = states.gather(1, places), (first_pieces >= 0).sum(dim=1)
+            indices = first_pieces.clamp(min=0).unsqueeze(2).expand(-1, -1, states.shape[2])
+            states, lengths = states.gather(1, indices), (first_pieces >= 0).sum(dim=1)
         return self.output(states, lengths)
 
 

@@ -31,20 +31,20 @@ class Recurrent(SequenceNetwork):
         self.pools_by_direction = isinstance(self.output, TextOutput) and config.pooling != "attention"
 
     def embedded(self, tokens: Tensor, **spelled: Tensor) -> Tensor:
-        """(batch, seq) -> (batch, seq, d_embedding and the size of the characters' features)"""
+        """(batch, seq) -> (batch, seq, d_embedding + size of other word features)"""
         return self.dropout(self.embedding(self.token_dropout(tokens), **spelled))
 
     def encode(self, tokens: Tensor, lengths: Tensor, **spelled: Tensor) -> Tensor:
-        """(batch, seq) -> (batch, seq, hidden_size), twice that in both directions"""
+        """(batch, seq) -> (batch, seq, hidden_size), or 2 * hidden_size if bidirectional"""
         return self.hidden(self.embedded(tokens, **spelled), lengths)
 
     def forward(
         self, tokens: Tensor, lengths: Tensor, *, first_pieces: Tensor | None = None, asked: Tensor | None = None, **more: Tensor
     ) -> Tensor | dict[str, Tensor]:
-        """(batch, seq) -> (batch, n_classes), or (batch, n_words, n_tags); of several outputs each by its name"""
+        """(batch, seq) -> (batch, n_classes), or (batch, n_words, n_tags); several outputs by name"""
         if not self.pools_by_direction:
             return super().forward(tokens, lengths, first_pieces=first_pieces, asked=asked, **more)
         assert isinstance(self.output, TextOutput)
-        # The last state, mean and maximum of each direction need no token's states side by side: two passes over all states less.
+        # The last state, mean and maximum of each direction do not need both states of a token together, which saves two copies.
         directions = self.hidden.directions(self.embedded(tokens, **more), lengths)
         return self.output.classify(torch.cat([self.output.pooling(states, lengths) for states in directions], dim=1))

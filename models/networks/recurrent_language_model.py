@@ -21,19 +21,19 @@ FloatArray = npt.NDArray[np.floating[Any]]
 
 
 class Carried:
-    """The final states of the lanes of text, and the position in the text where each would continue."""
+    """The final states of the rows of a batch, and the position in the text where each row would continue."""
 
     def __init__(self, states: list[State], places: Tensor) -> None:
         self.states, self.places = states, places
 
     def tensors(self) -> dict[str, Tensor]:
-        """All of it by name: `places`, and each layer's one or two tensors."""
+        """The tensors by name: `places`, and the one or two tensors of each layer."""
         named = {f"{number}.{part}": tensor for number, state in enumerate(self.states) for part, tensor in enumerate(_parts(state))}
         return {"places": self.places, **named}
 
     @staticmethod
     def restored(tensors: Mapping[str, Tensor], cells: Sequence[nn.RNNBase]) -> "Carried":
-        """What `tensors` gave, for one cell in each layer. Raises ValueError for something else."""
+        """The inverse of `tensors`, given the cell of each layer. Raises ValueError for tensors that do not fit."""
         n_parts = 2 if isinstance(cells[0], nn.LSTM) else 1
         names = [[f"{number}.{part}" for part in range(n_parts)] for number in range(len(cells))]
         if tensors.keys() != {"places", *chain(*names)}:
@@ -46,15 +46,15 @@ class Carried:
             raise ValueError("the states that the model carries do not fit it")
         if not all(state.isfinite().all() for state in states):
             raise ValueError("the states that the model carries are not finite")
-        layers = [tuple(tensors[name] for name in each) for each in names]
+        layers = [tuple(tensors[name] for name in layer_names) for layer_names in names]
         return Carried([parts if len(parts) == 2 else parts[0] for parts in layers], places)
 
 
 class RecurrentLanguageModel(Network):
     """Embedding -> recurrent layers -> a score for each word of the vocabulary at each position.
 
-    A row whose text continues where that row of the last batch ended starts in the state that was left; every other row starts
-    from zero. Training and evaluation leave each other's states alone.
+    A row whose text continues where the same row of the last batch ended starts from its final state; every other row starts
+    from zero. Training and evaluation keep separate states.
     """
 
     def __init__(self, config: RecurrentConfig, n_tokens: int, head: Head) -> None:
@@ -70,57 +70,57 @@ class RecurrentLanguageModel(Network):
         self.carried: dict[bool, Carried | None] = {True: None, False: None}
 
     def forward(self, tokens: Tensor, lengths: Tensor, places: Tensor | None = None) -> Tensor:
-        """(batch, seq), (batch,), (batch,) places in the text -> (batch, seq, n_words); without places every row is a text of its own"""
+        """(batch, seq), (batch,), (batch,) positions in the text -> (batch, seq, n_words); without positions every row is a new text"""
         places = torch.zeros_like(lengths) if places is None else places
         before = self._states(places)
         x, after = self.hidden.carry(self.dropout(self.embedding(self.token_dropout(tokens))), before)
-        self.carried[self.training] = Carried([_apart(state) for state in after], places + lengths)
+        self.carried[self.training] = Carried([_detached(state) for state in after], places + lengths)
         return self.output(self.dropout(x), lengths)
 
     def carried_tensors(self) -> dict[str, Tensor]:
         """The states that training continues from."""
-        held = self.carried[True]
-        return held.tensors() if held is not None else {}
+        carried = self.carried[True]
+        return carried.tensors() if carried is not None else {}
 
     def restore_carried(self, tensors: Mapping[str, Tensor]) -> None:
-        """What `carried_tensors` gave. Raises ValueError for what does not fit."""
+        """Restore the output of `carried_tensors`. Raises ValueError for tensors that do not fit."""
         cells = [layer.ahead for layer in self.hidden.layers if isinstance(layer, RecurrentLayer)]
         self.carried[True] = Carried.restored(tensors, cells) if tensors else None
 
     def read_on(self, tokens: Tensor, past: list[State] | None) -> tuple[Tensor, list[State]]:
-        """(batch, seq) tokens after the same `past` -> (batch, seq, hidden_size) states, and the past of what comes after
+        """(batch, seq) tokens after `past` -> (batch, seq, hidden_size) states, and the past for the next call
 
-        The past may be that of a single text, which is then the beginning of all.
+        The past may be of a single text, which is then the beginning of all rows.
         """
         before: list[State | None] = [None] * len(self.hidden.layers)
         if past is not None:
-            before = [_each(state, lambda part: part.expand(-1, len(tokens), -1).contiguous()) for state in past]
+            before = [_mapped(state, lambda part: part.expand(-1, len(tokens), -1).contiguous()) for state in past]
         return self.hidden.carry(self.embedding(tokens), before)
 
     @torch.inference_mode()
     def next_scores(self, ids: Sequence[int], past: list[State] | None) -> tuple[FloatArray, list[State]]:
-        """Scores (n_words,) of the token after `ids`, which follow the text so far, and the states for the next call."""
+        """Scores (n_words,) of the token after `ids`, which continue the text `past`, and the states for the next call."""
         self.eval()
         x, now = self.read_on(torch.tensor([list(ids)], device=self.device), past)
         return self.output.scores(x[0, -1]).double().cpu().numpy(), now
 
     def _states(self, places: Tensor) -> list[Any]:
-        """The initial state of each layer: the one that was left where the text continues, zero elsewhere."""
-        held = self.carried[self.training]
-        if held is None or len(held.places) < len(places):
+        """The initial state of each layer: the carried state for rows whose text continues, zero for others."""
+        carried = self.carried[self.training]
+        if carried is None or len(carried.places) < len(places):
             return [None] * len(self.hidden.layers)
-        goes_on = (held.places[: len(places)] == places).view(1, -1, 1)
-        return [_each(state, lambda part: part[:, : len(places)] * goes_on) for state in held.states]
+        continues = (carried.places[: len(places)] == places).view(1, -1, 1)
+        return [_mapped(state, lambda part: part[:, : len(places)] * continues) for state in carried.states]
 
 
-def _each(state: State, change: Any) -> State:
-    return (change(state[0]), change(state[1])) if isinstance(state, tuple) else change(state)
+def _mapped(state: State, function: Any) -> State:
+    return (function(state[0]), function(state[1])) if isinstance(state, tuple) else function(state)
 
 
 def _parts(state: State) -> tuple[Tensor, ...]:
     return state if isinstance(state, tuple) else (state,)
 
 
-def _apart(state: State) -> State:
-    """Cut off from the graph: gradients end where a block starts (truncated backpropagation through time)."""
-    return _each(state, torch.Tensor.detach)
+def _detached(state: State) -> State:
+    """The state detached from the graph: gradients end where a block starts (truncated backpropagation through time)."""
+    return _mapped(state, torch.Tensor.detach)

@@ -21,19 +21,19 @@ DecoderConfig = AnyRecurrentConfig | WriterConfig
 
 
 class FixedContext(nn.Module):
-    """No attention: one vector of the source, its last states, is the context of every place (Cho et al. 2014)."""
+    """No attention: one vector of the source, its last states, is the context of every position (Cho et al. 2014)."""
 
     def remember(self, states: Tensor, end: Tensor, lengths: Tensor) -> Memory:
         """(batch, src, d_source), (batch, d_source) -> the last states alone"""
         return {"end": end}
 
     def forward(self, queries: Tensor, memory: Memory) -> tuple[Tensor, None]:
-        """(batch, n, d_state) -> (batch, 1, d_source), the same for every place; no weights"""
+        """(batch, n, d_state) -> (batch, 1, d_source), the same for every position; no weights"""
         return memory["end"].unsqueeze(1), None
 
 
 class AttendedContext(nn.Module):
-    """A mean of the source's states by place, weighed by how well each fits the query."""
+    """Attention: the mean of the source's states, weighted by their scores for the query."""
 
     def __init__(self, config: DecoderConfig, d_source: int) -> None:
         super().__init__()
@@ -41,7 +41,7 @@ class AttendedContext(nn.Module):
         self.score = score(config.attention, config.hidden_size, d_source)
 
     def remember(self, states: Tensor, end: Tensor, lengths: Tensor) -> Memory:
-        """(batch, src, d_source) -> the states, their keys, and, where a source is filled up, which of them are real"""
+        """(batch, src, d_source) -> the states, their keys, and, if there is padding, a mask of real tokens"""
         real = real_tokens(lengths, states.shape[1])
         return {"states": states, "keys": self.score.keys(states), **({"real": real} if real is not None else {})}
 
@@ -52,29 +52,29 @@ class AttendedContext(nn.Module):
 
 
 class RecurrentDecoder(nn.Module):
-    """Recurrent layers over the target, and what they take from the source.
+    """Recurrent layers over the target, with a context vector from the source.
 
-    The output reads tanh(W [state; context]) (Luong et al. 2015), of the size of an embedding. The context of `additive` is found
-    with the state before and goes into the cell, beside the token's embedding; that of `none` too, found without any. `dot`,
-    `general` and `concat` look with the state after; with `input_feeding` the output's vector of the place before goes into the
-    cell. Each layer starts in tanh(W h), h being what the encoder's layer of that number ended in, each direction in its own way of
-    reading (Bahdanau et al. 2015, there of the backward one); an LSTM's cell state likewise.
+    The output reads tanh(W [state; context]) (Luong et al. 2015), of the size of an embedding. With `additive`, the previous state is
+    the query, and the context is an input of the cell next to the token's embedding; so is the fixed context of `none`. With `dot`,
+    `general` and `concat`, the new state is the query; with `input_feeding` the output's previous vector is an input of the cell.
+    Each layer starts from tanh(W h), where h are the final states of the same layer of the encoder in each direction (Bahdanau et al.
+    2015 use the backward one only); an LSTM's cell state likewise.
     """
 
     def __init__(self, config: DecoderConfig, d_source: int) -> None:
         super().__init__()
         d_embedding, size = config.d_embedding, config.hidden_size
-        self.looks_first, self.feeds = config.attention in ("none", "additive"), config.input_feeding
-        self.goes_place_by_place = self.feeds or config.attention == "additive"
+        self.attends_first, self.feeds = config.attention in ("none", "additive"), config.input_feeding
+        self.runs_step_by_step = self.feeds or config.attention == "additive"
         self.parts = ("hidden", "cell") if config.cell == "lstm" else ("hidden",)
         self.start = nn.ModuleList(nn.Linear(d_source, len(self.parts) * size) for _ in range(config.n_layers))
         self.context = FixedContext() if config.attention == "none" else AttendedContext(config, d_source)
-        d_beside = d_source if self.looks_first else d_embedding if self.feeds else 0
-        self.layers = RecurrentEncoder(CELLS[config.cell], d_embedding + d_beside, size, config.n_layers, False, config.dropout)
+        d_extra = d_source if self.attends_first else d_embedding if self.feeds else 0
+        self.layers = RecurrentEncoder(CELLS[config.cell], d_embedding + d_extra, size, config.n_layers, False, config.dropout)
         self.join = nn.Linear(size + d_source, d_embedding)
 
     def initial_state(self, states: Tensor, ends: list[Tensor], lengths: Tensor) -> tuple[Memory, State]:
-        """(batch, src, d_source), (batch, d_source) of each layer -> what is known of the source, one state for each sentence"""
+        """(batch, src, d_source), (batch, d_source) of each layer -> the memory of the source, one state for each sentence"""
         state: State = {}
         for number, (start, end) in enumerate(zip(self.start, ends, strict=True)):
             first = torch.tanh(start(end)).unsqueeze(1)  # (batch, 1, size of all parts)
@@ -84,32 +84,32 @@ class RecurrentDecoder(nn.Module):
         return self.context.remember(states, ends[-1], lengths), state
 
     def forward(self, x: Tensor, memory: Memory, state: State) -> tuple[Tensor, Tensor | None]:
-        """(batch, tgt, d_embedding) -> what the output reads, (batch, tgt, d_embedding), and weights (batch, tgt, src)"""
-        if not self.goes_place_by_place:
+        """(batch, tgt, d_embedding) -> input of the output layer (batch, tgt, d_embedding), and attention weights (batch, tgt, src)"""
+        if not self.runs_step_by_step:
             seen, shares, _ = self._read(x, memory, state, in_a_row=True)
             return self.vectors(seen), shares
-        each_seen, each_share = [], []
-        for place in x.split(1, dim=1):
-            seen, shares, state = self.read(place, memory, state)
-            each_seen.append(seen)
-            each_share.append(shares)
-        return self.vectors(torch.cat(each_seen, dim=1)), torch.cat(each_share, dim=1)
+        all_seen, all_shares = [], []
+        for step_input in x.split(1, dim=1):
+            seen, shares, state = self.read(step_input, memory, state)
+            all_seen.append(seen)
+            all_shares.append(shares)
+        return self.vectors(torch.cat(all_seen, dim=1)), torch.cat(all_shares, dim=1)
 
     def read(self, x: Tensor, memory: Memory, state: State) -> tuple[Tensor, Tensor | None, State]:
-        """(batch, k, d_embedding), the next token of each hypothesis -> for `vectors`, weights (batch, k, src), the state after"""
+        """(batch, k, d_embedding), the next token of each hypothesis -> input of `vectors`, weights (batch, k, src), the state after"""
         return self._read(x, memory, state, in_a_row=False)
 
     def vectors(self, seen: Tensor) -> Tensor:
-        """(batch, n, size of state and context) -> (batch, n, d_embedding); with `input_feeding` they are made already"""
+        """(batch, n, size of state and context) -> (batch, n, d_embedding); with `input_feeding` already computed"""
         return seen if self.feeds else torch.tanh(self.join(seen))
 
     def _read(self, x: Tensor, memory: Memory, state: State, in_a_row: bool) -> tuple[Tensor, Tensor | None, State]:
-        """`in_a_row`: (batch, n, d_embedding) are places that follow one another; otherwise each is one of n hypotheses."""
-        context, shares = self.context(state[f"hidden.{len(self.start) - 1}"], memory) if self.looks_first else (None, None)
+        """`in_a_row`: (batch, n, d_embedding) are n consecutive positions; otherwise one position of n hypotheses."""
+        context, shares = self.context(state[f"hidden.{len(self.start) - 1}"], memory) if self.attends_first else (None, None)
         if context is not None:
             context = context.expand(-1, x.shape[1], -1)
-        beside = context if self.looks_first else state.get("vector")
-        x = x if beside is None else torch.cat([x, beside], dim=2)
+        extra = context if self.attends_first else state.get("vector")
+        x = x if extra is None else torch.cat([x, extra], dim=2)
         top, after = self._carry(x, state) if in_a_row else self._advance(x, state)
         if context is None:
             context, shares = self.context(top, memory)
@@ -119,13 +119,13 @@ class RecurrentDecoder(nn.Module):
         return seen, shares, after
 
     def _carry(self, x: Tensor, state: State) -> tuple[Tensor, State]:
-        """(batch, n, d_input) -> (batch, n, d_state); all places at once, of which none follows: the state after is left out"""
+        """(batch, n, d_input) -> (batch, n, d_state); the complete target at once, so no state is returned for later positions"""
         before = [tuple(part.transpose(0, 1).contiguous() for part in parts) for parts in self._by_layer(state)]
         states: list[CellState | None] = [(parts[0], parts[1]) if len(parts) == 2 else parts[0] for parts in before]
         return self.layers.carry(x, states)[0], {}
 
     def _advance(self, x: Tensor, state: State) -> tuple[Tensor, State]:
-        """(batch, k, d_input) -> (batch, k, d_state), the state after; each hypothesis is a row of its own"""
+        """(batch, k, d_input) -> (batch, k, d_state), the state after; each hypothesis is a separate row"""
         rows, k = x.flatten(0, 1), x.shape[1]
         top, after = self.layers.advance(rows, [tuple(part.flatten(0, 1) for part in parts) for parts in self._by_layer(state)])
         named = {f"{name}.{number}": part.unflatten(0, (-1, k)) for number, parts in enumerate(after)
@@ -139,7 +139,7 @@ class RecurrentDecoder(nn.Module):
 class RecurrentSeq2Seq(EncoderDecoder):
     """Embedding -> recurrent encoder, and decoder over the target so far -> a score for each word of the target's vocabulary.
 
-    `source`: the size of the vocabulary of a text, or what encodes something else; each layer of the decoder then starts in its vector.
+    `source`: the size of a source vocabulary, or an encoder of another kind of source, from whose vector each decoder layer starts.
     """
 
     def __init__(self, config: AnyRecurrentConfig, source: int | VectorEncoder, head: Head) -> None:
@@ -155,34 +155,34 @@ class RecurrentSeq2Seq(EncoderDecoder):
 
     def forward(self, tokens: Tensor, lengths: Tensor, previous: Tensor, teacher_forcing: float = 1.0,
                 asked: Tensor | None = None) -> Tensor:
-        """(batch, src), (batch,), (batch, tgt) the token before each place -> (batch, tgt, n_words), or (n, n_words) at the places `asked`
+        """(batch, src), (batch,), (batch, tgt) previous tokens -> (batch, tgt, n_words), or (n, n_words) at the positions `asked`
 
-        With `teacher_forcing` below 1 each place but the first reads, by a coin of its own for each token, the word that the model
-        itself found most probable at the place before in place of `previous` (Bengio et al. 2015); no gradient goes through that choice.
+        With `teacher_forcing` below 1, each position except the first reads at random either `previous` or the model's most probable
+        word at the previous position (Bengio et al. 2015); no gradient flows through that choice.
         """
         return self.scores_after(self.encode(tokens, lengths), lengths, previous, teacher_forcing, asked)
 
     def scores_after(self, start: tuple[Memory, State], lengths: Tensor, previous: Tensor, teacher_forcing: float = 1.0,
                      asked: Tensor | None = None) -> Tensor:
-        """What `forward` gives, from what `encode` gave."""
+        """The result of `forward`, given that of `encode`."""
         memory, state = start
         if teacher_forcing < 1:
-            return self.output(only(self._half_forced(previous, memory, state, teacher_forcing), asked), lengths)
+            return self.output(only(self._partly_forced(previous, memory, state, teacher_forcing), asked), lengths)
         vectors, _ = self.decoder(self._embedded(previous), memory, state)
         return self.output(self.dropout(only(vectors, asked)), lengths)
 
     def new_encoder(self, config: AnyRecurrentConfig) -> RecurrentEncoder:
-        """What reads the source."""
+        """The encoder of source texts."""
         return RecurrentEncoder(CELLS[config.cell], config.d_embedding, config.hidden_size, config.n_layers, config.bidirectional,
                                 config.dropout)
 
     def alignments(self, tokens: Tensor, lengths: Tensor, previous: Tensor) -> Tensor | None:
-        """(batch, tgt, src), how much each target place looked at each source place; None without attention."""
+        """(batch, tgt, src): attention weights of each target position over the source; None without attention."""
         memory, state = self.encode(tokens, lengths)
         return self.decoder(self._embedded(previous), memory, state)[1]
 
     def encode(self, tokens: Tensor, lengths: Tensor) -> tuple[Memory, State]:
-        """(batch, src) -> what is known of each source, and the state of one hypothesis (batch, 1, ...) for each"""
+        """(batch, src) -> the memory of each source, and the state of one hypothesis (batch, 1, ...) for each"""
         if isinstance(self.encoder, RecurrentEncoder):
             assert self.source_embedding is not None
             states, ends = self.encoder.with_ends(self.dropout(self.source_embedding(self.token_dropout(tokens))), lengths)
@@ -199,17 +199,17 @@ class RecurrentSeq2Seq(EncoderDecoder):
     def _embedded(self, previous: Tensor) -> Tensor:
         return self.dropout(self.target_embedding(previous))
 
-    def _half_forced(self, previous: Tensor, memory: Memory, state: State, share: float) -> Tensor:
-        """(batch, tgt) -> (batch, tgt, d_embedding), what the output reads, of which about `share` of the tokens are as given."""
+    def _partly_forced(self, previous: Tensor, memory: Memory, state: State, share: float) -> Tensor:
+        """(batch, tgt) -> (batch, tgt, d_embedding), the input of the output layer; a `share` of the tokens comes from `previous`."""
         own, vectors = torch.rand(previous.shape, device=previous.device) >= share, []  # (batch, tgt)
-        for place, given in enumerate(previous.split(1, dim=1)):
-            fed = self._replaced(given, own[:, place], vectors[-1]) if place else given
-            seen, _, state = self.decoder.read(self._embedded(fed), memory, state)
+        for position, given in enumerate(previous.split(1, dim=1)):
+            tokens = self._replaced(given, own[:, position], vectors[-1]) if position else given
+            seen, _, state = self.decoder.read(self._embedded(tokens), memory, state)
             vectors.append(self.dropout(self.decoder.vectors(seen)))
         return torch.cat(vectors, dim=1)
 
     @torch.no_grad()
     def _replaced(self, given: Tensor, own: Tensor, vectors: Tensor) -> Tensor:
-        """(batch, 1), (batch,), (batch, 1, d_embedding) -> (batch, 1): the model's own word where `own`; only there is it looked for."""
+        """(batch, 1), (batch,), (batch, 1, d_embedding) -> (batch, 1): the model's own word where `own`, computed only there."""
         chosen = self.output.scores(vectors[own]).argmax(dim=2)  # (number of own tokens, 1)
         return given.masked_scatter(own.unsqueeze(1), chosen.to(given.dtype))

@@ -38,13 +38,13 @@ FloatArray = npt.NDArray[np.floating[Any]]
 
 
 class TransformerEmbedding(PositionedEmbedding):
-    """Vectors of token, place and segment, added up (Vaswani et al. 2017; Devlin et al. 2019)."""
+    """The sum of token, position and segment embeddings (Vaswani et al. 2017; Devlin et al. 2019)."""
 
     def __init__(self, config: TransformerConfig, n_tokens: int, n_characters: int | None, columns: Sequence[int]) -> None:
         size, positions = config.d_embedding or config.d_model, config.positions
-        beside = column_embedding(config, columns)
-        words = WordEmbedding(n_tokens, size - _d_beside(config, size, beside), config.characters, n_characters,
-                              first_spread(positions, size), beside)
+        extra = column_embedding(config, columns)
+        words = WordEmbedding(n_tokens, size - _d_extra(config, size, extra), config.characters, n_characters,
+                              first_spread(positions, size), extra)
         super().__init__(words, size, positions, config.max_positions, config.dropout)
         self.segments = nn.Embedding(config.n_segments, size) if config.n_segments else None
         if self.segments is not None:
@@ -55,29 +55,30 @@ class TransformerEmbedding(PositionedEmbedding):
             start_linear(self.projection)
 
     def forward(self, tokens: Tensor, start: int = 0, segments: Tensor | None = None, **spelled: Tensor) -> Tensor:
-        """(batch, seq) -> (batch, seq, d_model); the first token is at position `start`, and in segment 0 without `segments`"""
+        """(batch, seq) -> (batch, seq, d_model); the first token is at position `start`; without `segments` all tokens are in segment 0"""
         x = self.placed(tokens, start, **spelled)
         if self.segments is not None:
             x = x + (self.segments.weight[0] if segments is None else self.segments(segments))
         return self.projection(self.dropout(self.norm(x)))
 
 
-def _d_beside(config: TransformerConfig, d_embedding: int, columns: ColumnEmbedding | None) -> int:
-    """What the features of characters and of further columns take of the embedding's size."""
-    size, named = character_features_size(config.characters), "model.characters gives"
+def _d_extra(config: TransformerConfig, d_embedding: int, columns: ColumnEmbedding | None) -> int:
+    """The part of the embedding's size that the features of characters and additional columns take."""
+    size, sources = character_features_size(config.characters), "model.characters gives"
     if columns is not None:
-        size, named = size + columns.d_output, "the columns give" if config.characters is None else "model.characters and the columns give"
+        size += columns.d_output
+        sources = "the columns give" if config.characters is None else "model.characters and the columns give"
     if size >= d_embedding:
-        raise ConfigError(f"{named} {size} features, which leaves nothing of the embedding's {d_embedding} for the "
+        raise ConfigError(f"{sources} {size} features, which leaves nothing of the embedding's {d_embedding} for the "
                           "word itself; make one smaller or the other larger.")
     return size
 
 
 class Transformer(SequenceNetwork):
-    """Embedding -> blocks of attention and feed-forward -> what the task asks for: a class, or a word at each position.
+    """Embedding -> blocks of attention and feed-forward -> the output of the task, such as a class, or a word at each position.
 
-    Of a text longer than `max_positions` the network reads the start. A tagger reads all of it, in windows of that many
-    tokens, each by itself.
+    Texts longer than `max_positions` are truncated. A tagger reads all of a text, in windows of that many tokens that are encoded
+    independently.
     """
 
     def __init__(self, config: TransformerConfig, n_tokens: int, n_characters: int | None, head: Heads,
@@ -101,25 +102,25 @@ class Transformer(SequenceNetwork):
         return windows[0] if len(windows) == 1 else torch.cat(windows, dim=1)
 
     def _read(self, tokens: Tensor, lengths: Tensor, segments: Tensor | None = None, **spelled: Tensor) -> Tensor:
-        """(batch, seq) -> (batch, seq, d_model); no more tokens than there are positions"""
-        # Padding comes after a text's end, where no causal position attends.
+        """(batch, seq) -> (batch, seq, d_model); at most `max_positions` tokens"""
+        # Padding is at the end of a text, which no causal position attends to.
         visible = None if self.causal else real_tokens(lengths, tokens.shape[1])
         return self.hidden(self.embedding(self.token_dropout(tokens), segments=segments, **spelled), visible)
 
     def forward(
         self, tokens: Tensor, lengths: Tensor, *, first_pieces: Tensor | None = None, asked: Tensor | None = None, **more: Tensor
     ) -> Tensor | dict[str, Tensor]:
-        """(batch, seq) -> (batch, n_classes), (batch, n_words, n_tags), (batch, seq, n_words) or (n, n_words); of several each by name"""
-        more.pop("places", None)  # of a block in running text: nothing before it is seen
+        """(batch, seq) -> (batch, n_classes), (batch, n_words, n_tags), (batch, seq, n_words) or (n, n_words); several outputs by name"""
+        more.pop("places", None)  # the position of a block in its text, which is not used: blocks are independent
         longest = self.max_positions
         if tokens.shape[1] > longest and not self.reads_all:
             tokens, lengths, more = tokens[:, :longest], lengths.clamp(max=longest), _window(more, 0, longest)
         return super().forward(tokens, lengths, first_pieces=first_pieces, asked=asked, **more)
 
     def read_on(self, tokens: Tensor, past: Past | None) -> tuple[Tensor, Past]:
-        """(batch, seq) tokens after the same `past` -> (batch, seq, d_model) states, and the past of what comes after; causal, no dropout
+        """(batch, seq) tokens after `past` -> (batch, seq, d_model) states, and the past for the next call; causal, no dropout
 
-        The past may be that of a single text, which is then the beginning of all. No more tokens in all than there are positions.
+        The past may be of a single text, which is then the beginning of all rows. At most `max_positions` tokens in total.
         """
         start = 0 if past is None else past[0][0].shape[2]
         before = None if past is None else [(key.expand(len(tokens), -1, -1, -1), value.expand(len(tokens), -1, -1, -1))
@@ -128,14 +129,14 @@ class Transformer(SequenceNetwork):
 
     @torch.inference_mode()
     def next_scores(self, ids: Sequence[int], past: Past | None) -> tuple[FloatArray, Past]:
-        """Scores (n_words,) of the token after `ids`, which follow the text so far, and the cache for the next call.
+        """Scores (n_words,) of the token after `ids`, which continue the text `past`, and the cache for the next call.
 
-        Keys and values are kept, so each new token costs one position (Vaswani et al. 2017, as every decoder does it). Raises
-        ValueError where the text has more than `max_positions` tokens.
+        Keys and values are cached, so each new token costs one position. Raises ValueError if the text has more than `max_positions`
+        tokens.
         """
         start = 0 if past is None else past[0][0].shape[2]
         if start + len(ids) > self.max_positions:
-            raise ValueError(f"the text has {start + len(ids)} tokens, and the model {self.max_positions} positions")
+            raise ValueError(f"the text has {start + len(ids)} tokens, and the model has {self.max_positions} positions")
         self.eval()
         states, now = self.read_on(torch.tensor([list(ids)], device=self.device), past)
         assert isinstance(self.output, VocabularyOutput)
@@ -143,7 +144,7 @@ class Transformer(SequenceNetwork):
 
 
 def _window(more: Mapping[str, Tensor], start: int, size: int) -> dict[str, Tensor]:
-    """The inputs of `n` tokens from `start` on; the characters of words have no position."""
+    """The inputs for `size` tokens from `start` on; the characters of words have no position."""
     return {name: value[:, start : start + size] if name in ("segments", "spelling", "columns") else value for name, value in more.items()}
 
 
@@ -155,12 +156,12 @@ def encoder(config: TransformerBlocksConfig, n_layers: int, causal: bool = False
 
 
 def n_blocks(config: TransformerBlocksConfig, n_layers: int) -> int:
-    """Blocks with weights of their own."""
+    """Number of blocks with separate weights."""
     return 1 if config.share_layers else n_layers
 
 
 def self_attention(config: TransformerBlocksConfig, causal: bool) -> SelfAttention:
-    """With the positions that belong in the attention."""
+    """The self-attention of a block, with rotary positions if the recipe has them."""
     head_size = config.d_model // config.n_heads
     rotary = Rotary(config.max_positions, head_size, config.rotary_base) if config.positions == "rotary" else None
     return SelfAttention(config.d_model, config.n_heads, causal, rotary, n_kv_heads=config.n_kv_heads, bias=config.bias,
@@ -168,7 +169,7 @@ def self_attention(config: TransformerBlocksConfig, causal: bool) -> SelfAttenti
 
 
 def relative_positions(config: TransformerBlocksConfig, causal: bool) -> RelativePositions | None:
-    """One table for all blocks; None where the recipe has other positions."""
+    """Relative positions, shared by all blocks; None if the recipe has other positions."""
     return RelativePositions(config.max_positions, config.n_heads, causal) if config.positions == "relative" else None
 
 
@@ -178,23 +179,22 @@ def feed_forward(config: TransformerBlocksConfig) -> FeedForward:
 
 
 def norm_layer_of(config: TransformerBlocksConfig) -> NormLayer:
-    """What makes the norms of a block."""
+    """A function that builds a norm."""
     return partial(norm_layer, config.norm_type, config.d_model, config.norm_eps, config.bias)
 
 
 def final_norm(config: TransformerBlocksConfig) -> nn.Module:
-    """After all blocks, for `pre` norm."""
+    """The norm after all blocks, for `pre` norm; otherwise the identity."""
     return norm_layer_of(config)() if config.norm == "pre" else nn.Identity()
 
 
 def _output(config: TransformerConfig, head: Heads, embedding: nn.Embedding, is_only: bool = True) -> nn.Module:
     if isinstance(head, Mapping):
-        return Outputs({name: _output(config, each, embedding, is_only=False) for name, each in head.items()})
+        return Outputs({name: _output(config, part, embedding, is_only=False) for name, part in head.items()})
     d_model = config.d_model
     if head is not None and head.kind == "vocabulary":
         if config.pooler and is_only:
-            raise ConfigError("model.pooler makes one vector of a text, which a model of single tokens has no use for; "
-                              "leave it out.")
+            raise ConfigError("model.pooler computes one vector for a text, which a model of single tokens does not use; remove it.")
         return VocabularyOutput(d_model, head, embedding)
     pooler = [nn.Linear(d_model, d_model), nn.Tanh()] if config.pooler else []
     return output(head, pooling(config.pooling, d_model), nn.Sequential(*pooler, nn.Dropout(config.dropout)), d_model)

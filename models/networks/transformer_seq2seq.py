@@ -19,7 +19,7 @@ from .transformer import encoder, feed_forward, final_norm, n_blocks, norm_layer
 
 
 class DecoderBlock(nn.Module):
-    """Attention to the target so far, attention to the source, then feed-forward, each beside a residual path.
+    """Attention to the target so far, attention to the source, then feed-forward, each with a residual connection.
 
     A norm is applied before each of the three (`pre`), or after each sum (`post`).
     """
@@ -34,21 +34,21 @@ class DecoderBlock(nn.Module):
         self.pre, self.dropout = config.norm == "pre", nn.Dropout(config.dropout)
 
     def forward(self, x: Tensor, source: KeysAndValues, visible: Tensor | None, by_distance: Tensor | None = None) -> Tensor:
-        """(batch, tgt, d_model) -> (batch, tgt, d_model); `visible` (batch, src): where the source has a token, None: everywhere"""
+        """(batch, tgt, d_model) -> (batch, tgt, d_model); `visible` (batch, src): true for real source tokens, None: all are real"""
         x = self._attended(x, by_distance)
         return self._after_attention(x, source, visible)
 
     def extend(self, x: Tensor, past: KeysAndValues | None, source: KeysAndValues, visible: Tensor | None,
                by_distance: Tensor | None = None) -> tuple[Tensor, KeysAndValues]:
         """(batch, k, d_model), one position of each hypothesis -> the same, and (batch * k, ...) keys and values for the next step"""
-        each = x.flatten(0, 1).unsqueeze(1)  # (batch * k, 1, d_model)
-        mixed, now = self.attention.extend(self.attention_norm(each) if self.pre else each, past, by_distance)
-        each = each + mixed if self.pre else self.attention_norm(each + mixed)
+        rows = x.flatten(0, 1).unsqueeze(1)  # (batch * k, 1, d_model)
+        mixed, now = self.attention.extend(self.attention_norm(rows) if self.pre else rows, past, by_distance)
+        rows = rows + mixed if self.pre else self.attention_norm(rows + mixed)
         # All hypotheses of a sentence attend to the same source, as k positions of one target would.
-        return self._after_attention(each.view_as(x), source, visible), now
+        return self._after_attention(rows.view_as(x), source, visible), now
 
-    def looks(self, x: Tensor, source: KeysAndValues, visible: Tensor | None, by_distance: Tensor | None = None) -> Tensor:
-        """(batch, tgt, d_model) -> (batch, n_heads, tgt, src): how much each place looks at each of the source"""
+    def source_weights(self, x: Tensor, source: KeysAndValues, visible: Tensor | None, by_distance: Tensor | None = None) -> Tensor:
+        """(batch, tgt, d_model) -> (batch, n_heads, tgt, src): attention weights of each target position over the source"""
         x = self._attended(x, by_distance)
         return self.source_attention.weights(self.source_norm(x) if self.pre else x, source, visible)
 
@@ -64,10 +64,10 @@ class DecoderBlock(nn.Module):
 
 
 class TransformerDecoder(Stack[DecoderBlock]):
-    """The blocks of the decoder of an encoder-decoder."""
+    """The decoder blocks of an encoder-decoder."""
 
     def read(self, source: Tensor) -> list[KeysAndValues]:
-        """(batch, src, d_model) -> keys and values of each pass through a block; those of one block are the same in each pass"""
+        """(batch, src, d_model) -> keys and values for each pass through a block; the same block gives the same ones in each pass"""
         return [block.source_attention.read(source) for block in islice(self.passes(), len(self.blocks))] * self.n_passes
 
     def forward(self, x: Tensor, sources: list[KeysAndValues], visible: Tensor | None) -> Tensor:
@@ -79,7 +79,7 @@ class TransformerDecoder(Stack[DecoderBlock]):
 
     def extend(self, x: Tensor, pasts: list[KeysAndValues | None], sources: list[KeysAndValues], visible: Tensor | None
                ) -> tuple[Tensor, list[KeysAndValues]]:
-        """(batch, k, d_model), what each block kept -> (batch, k, d_model), and what it keeps now"""
+        """(batch, k, d_model), the cache of each block -> (batch, k, d_model), and the new caches"""
         by_distance = self.by_distance(1, 1 + (pasts[0][0].shape[2] if pasts[0] is not None else 0))
         kept: list[KeysAndValues] = []
         for block, past, source in zip(self.passes(), pasts, sources, strict=True):
@@ -87,19 +87,20 @@ class TransformerDecoder(Stack[DecoderBlock]):
             kept.append(now)
         return self.norm(x), kept
 
-    def looks(self, x: Tensor, sources: list[KeysAndValues], visible: Tensor | None) -> Tensor:
-        """(batch, tgt, d_model) -> (batch, tgt, src): how much the uppermost block looks where, in the mean of its heads"""
+    def source_weights(self, x: Tensor, sources: list[KeysAndValues], visible: Tensor | None) -> Tensor:
+        """(batch, tgt, d_model) -> (batch, tgt, src): attention weights over the source in the top block, averaged over its heads"""
         by_distance = self.by_distance(x.shape[1], x.shape[1])
         *below, top = zip(self.passes(), sources, strict=True)
         for block, source in below:
             x = block(x, source, visible, by_distance)
-        return top[0].looks(x, top[1], visible, by_distance).mean(dim=1)
+        return top[0].source_weights(x, top[1], visible, by_distance).mean(dim=1)
 
 
 class TransformerSeq2Seq(EncoderDecoder):
-    """Source embedding -> encoder; target embedding -> decoder, which looks at the encoder's states -> a score for each word.
+    """Source embedding -> encoder; target embedding -> decoder, which attends to the encoder's states -> a score for each word.
 
-    `source`: the size of the vocabulary of a text, or what encodes something else; its vector, brought to d_model, is the one state.
+    `source`: the size of a source vocabulary, or an encoder of another kind of source, whose vector, projected to d_model, is the only
+    state.
     """
 
     def __init__(self, config: TransformerSeq2SeqConfig, source: int | VectorEncoder, head: Head) -> None:
@@ -107,7 +108,7 @@ class TransformerSeq2Seq(EncoderDecoder):
         d_model, spread = config.d_model, first_spread(config.positions, config.d_model)
         words = [token_embedding(size, d_model, spread) for size in (source, head.n_outputs) if isinstance(size, int)]
         self.token_dropout = TokenDropout(config.token_dropout)
-        embeddings = [PositionedEmbedding(each, d_model, config.positions, config.max_positions, config.dropout) for each in words]
+        embeddings = [PositionedEmbedding(tokens, d_model, config.positions, config.max_positions, config.dropout) for tokens in words]
         self.source_embedding, self.target_embedding = embeddings[0] if isinstance(source, int) else None, embeddings[-1]
         self.encoder = encoder(config, config.n_encoder_layers) if isinstance(source, int) else nn.Sequential(
             source, nn.Linear(source.d_vector, d_model))
@@ -119,47 +120,47 @@ class TransformerSeq2Seq(EncoderDecoder):
 
     def forward(self, tokens: Tensor, lengths: Tensor, previous: Tensor, teacher_forcing: float = 1.0,
                 asked: Tensor | None = None) -> Tensor:
-        """(batch, src), (batch,), (batch, tgt) -> (batch, tgt, n_words), or (n, n_words) at the places `asked` (n,)
+        """(batch, src), (batch,), (batch, tgt) -> (batch, tgt, n_words), or (n, n_words) at the positions `asked` (n,)
 
-        Below 1, `teacher_forcing` takes two passes: one that gives the model's own choices, one that is fed some of them
+        `teacher_forcing` below 1 takes two passes: the first computes the model's own predictions, the second reads some of them
         (Mihaylova and Martins 2019).
         """
         sources, visible = self._read(tokens, lengths)
         if teacher_forcing < 1:
             with torch.no_grad():
-                previous = own_choices(previous, self._told(previous, sources, visible), teacher_forcing)
-        return self._told(previous, sources, visible, asked)
+                previous = own_choices(previous, self._target_scores(previous, sources, visible), teacher_forcing)
+        return self._target_scores(previous, sources, visible, asked)
 
     def encode(self, tokens: Tensor, lengths: Tensor) -> tuple[Memory, State]:
-        """(batch, src), (batch,) -> keys, values and what is visible of the source; a state of no places"""
+        """(batch, src), (batch,) -> keys, values and mask of the source; an empty state"""
         sources, _ = self._read(tokens, lengths)
-        held = {f"{name}{number}": part for number, source in enumerate(sources) for name, part in zip("kv", source, strict=True)}
+        memory = {f"{name}{number}": part for number, source in enumerate(sources) for name, part in zip("kv", source, strict=True)}
         batch, n_heads, n_places, size = sources[0][0].shape
         visible = torch.arange(n_places, device=tokens.device) < lengths.unsqueeze(1)
         empty = sources[0][0].new_zeros(batch, 1, n_heads, 0, size)
-        return {"visible": visible, **held}, dict.fromkeys(held, empty)
+        return {"visible": visible, **memory}, dict.fromkeys(memory, empty)
 
     def step(self, previous: Tensor, memory: Memory, state: State) -> tuple[Tensor, State]:
-        """(batch, k) -> (batch, k, n_words), and keys and values (batch, k, n_heads, places, head_size) of each block"""
-        sources, pasts = _by_block(memory), [_flat(each) for each in _by_block(state)]
+        """(batch, k) -> (batch, k, n_words), and keys and values (batch, k, n_heads, n_positions, head_size) of each block"""
+        sources, pasts = _by_block(memory), [_flat(past) for past in _by_block(state)]
         x = self.target_embedding(previous.reshape(-1, 1), start=pasts[0][0].shape[2])  # (batch * k, 1, d_model)
         x, kept = self.decoder.extend(x.view(*previous.shape, -1), list(pasts), sources, memory["visible"])
         after = {f"{name}{number}": part.unflatten(0, previous.shape)
-                 for number, each in enumerate(kept) for name, part in zip("kv", each, strict=True)}
+                 for number, block in enumerate(kept) for name, part in zip("kv", block, strict=True)}
         return self.output.scores(x), after
 
     def alignments(self, tokens: Tensor, lengths: Tensor, previous: Tensor) -> Tensor:
-        """(batch, tgt, src): of the uppermost block, in the mean of its heads"""
-        return self.decoder.looks(self.target_embedding(previous), *self._read(tokens, lengths))
+        """(batch, tgt, src): attention weights of the top block, averaged over its heads"""
+        return self.decoder.source_weights(self.target_embedding(previous), *self._read(tokens, lengths))
 
     def _read(self, tokens: Tensor, lengths: Tensor) -> tuple[list[KeysAndValues], Tensor | None]:
-        """What each block of the decoder knows of the source, and where there is a token."""
+        """Keys and values of the source for each decoder block, and the mask of real tokens."""
         if self.source_embedding is None:
             return self.decoder.read(self.encoder(tokens).unsqueeze(1)), None
         visible = real_tokens(lengths, tokens.shape[1])
         return self.decoder.read(self.encoder(self.source_embedding(self.token_dropout(tokens)), visible)), visible
 
-    def _told(self, previous: Tensor, sources: list[KeysAndValues], visible: Tensor | None, asked: Tensor | None = None) -> Tensor:
+    def _target_scores(self, previous: Tensor, sources: list[KeysAndValues], visible: Tensor | None, asked: Tensor | None = None) -> Tensor:
         """(batch, tgt) -> (batch, tgt, n_words), or (n, n_words)"""
         return self.output.scores(only(self.decoder(self.target_embedding(previous), sources, visible), asked))
 
@@ -176,5 +177,5 @@ def _by_block(tensors: dict[str, Tensor]) -> list[KeysAndValues]:
 
 
 def _flat(past: KeysAndValues) -> KeysAndValues:
-    """(batch, k, n_heads, places, head_size) -> (batch * k, n_heads, places, head_size)"""
+    """(batch, k, n_heads, n_positions, head_size) -> (batch * k, n_heads, n_positions, head_size)"""
     return past[0].flatten(0, 1), past[1].flatten(0, 1)

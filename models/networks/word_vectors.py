@@ -9,11 +9,11 @@ from ...configs.schema.tasks.word_vectors import NgramVectorsConfig, WordVectorM
 from .network import Network, as_tensors
 
 FACTOR = 1_000_003
-"""Of the hash of an n-gram, which is taken modulo 2^64."""
+"""Multiplier in the hash of an n-gram, which is computed modulo 2^64."""
 
 
 class WordVectors(Network):
-    """Vectors of words -> for `cbow` the mean of those in the window -> scores of other words by a second vector of each."""
+    """Word vectors -> for `cbow` their mean over the window -> scores of other words by a second, output vector for each word."""
 
     def __init__(self, config: WordVectorModelConfig, n_tokens: int) -> None:
         super().__init__(config)
@@ -28,7 +28,7 @@ class WordVectors(Network):
                 ) -> dict[str, Tensor]:
         """(batch, seq), (batch, seq, seq), (batch, n) -> scores of `words` (batch, seq, seq) and of `negatives` (batch, seq, n)
 
-        For `cbow`, `words` is (batch, seq, 1): of each word after those near it. `lengths`, the words that were read, are not used.
+        For `cbow`, `words` is (batch, seq, 1): the score of each word given its window. `lengths`, the numbers of words, are not used.
         """
         x = self.embedding(tokens, **spelled)
         states = x if self.by_pairs else self.hidden(x, near)
@@ -38,7 +38,7 @@ class WordVectors(Network):
 
     @torch.inference_mode()
     def word_vectors(self, tokens: npt.NDArray, characters: npt.NDArray) -> npt.NDArray:
-        """(n,), (n, width) -> (n, size): the vectors of words by id and spelling; id 0, [PAD], for a word that has only the latter"""
+        """(n,), (n, width) -> (n, size): the vectors of words by id and spelling; id 0, [PAD], for words outside the vocabulary"""
         arrays = as_tensors({"tokens": tokens, "characters": characters}, self.device)
         if not isinstance(self.embedding, WordsByNgrams):
             return self.embedding(arrays["tokens"]).cpu().numpy()
@@ -46,7 +46,7 @@ class WordVectors(Network):
 
 
 class Words(nn.Module):
-    """One vector for each word, at first small and random as in word2vec."""
+    """One vector for each word, initialised as in word2vec."""
 
     def __init__(self, n_tokens: int, size: int) -> None:
         super().__init__()
@@ -58,7 +58,7 @@ class Words(nn.Module):
 
 
 class WordsByNgrams(nn.Module):
-    """A word's vector is the mean of its own and those of its character n-grams, each found by a hash."""
+    """A word's vector is the mean of its own vector and those of its character n-grams, which are looked up by a hash."""
 
     def __init__(self, n_tokens: int, size: int, config: NgramVectorsConfig) -> None:
         super().__init__()
@@ -66,12 +66,12 @@ class WordsByNgrams(nn.Module):
         self.words, self.ngrams = _table(n_tokens, size), _table(config.buckets, size)
 
     def forward(self, tokens: Tensor, characters: Tensor, spelling: Tensor) -> Tensor:
-        """(...), (n_words, width), (...) places in them -> (..., size); [PAD] has no vector of its own"""
+        """(...), (n_words, width), (...) rows of these -> (..., size); [PAD] has no vector of its own"""
         buckets, real = self.buckets_of(characters)
         counts = real.sum(dim=1)
         if characters.device.type == "cpu":
             sums = functional.embedding_bag(buckets[real], self.ngrams.weight, counts.cumsum(0) - counts, mode="sum")
-        else:  # asking where there are n-grams would make the program wait for the device
+        else:  # selecting the real n-grams would synchronise with the device
             weights = real.to(self.ngrams.weight.dtype)
             sums = functional.embedding_bag(buckets, self.ngrams.weight, mode="sum", per_sample_weights=weights)
         known = (tokens != 0).unsqueeze(-1)
@@ -79,13 +79,13 @@ class WordsByNgrams(nn.Module):
         return (self.words(tokens) * known + functional.embedding(spelling, sums)) / parts.clamp(min=1)
 
     def buckets_of(self, characters: Tensor) -> tuple[Tensor, Tensor]:
-        """(n_words, width) -> the bucket of every n-gram, and which of them are within the word, (n_words, n)"""
+        """(n_words, width) -> the bucket of every n-gram, and a mask of those within the word, (n_words, n) each"""
         buckets, real = [], []
         for length in range(self.config.min, min(self.config.max, characters.shape[1]) + 1):
             windows = characters.long().unfold(1, length, 1)
             numbers = torch.full_like(windows[..., 0], length)
-            for place in range(length):
-                numbers = numbers * FACTOR + windows[..., place]
+            for position in range(length):
+                numbers = numbers * FACTOR + windows[..., position]
                 numbers = numbers ^ (numbers >> 29)
             buckets.append(numbers.remainder(self.config.buckets))
             real.append(windows[..., -1] != 0)
@@ -95,7 +95,7 @@ class WordsByNgrams(nn.Module):
 
 
 class WindowMean(nn.Module):
-    """The mean of the vectors near each word; zero where there is none."""
+    """The mean of the vectors near each word; zero if there are none."""
 
     def forward(self, x: Tensor, near: Tensor) -> Tensor:
         """(batch, seq, size), (batch, seq, seq) -> (batch, seq, size)"""
