@@ -136,17 +136,10 @@ def test_lines_stay_texts(folder):
     (("--input", "train.csv", "--output", "nowhere/out.csv"), "there is no folder"),
     (("--input", "train.csv", "--output", "x.csv", "--json"), "leave one of them out"),
     (("--input", "gone.csv"), "There is no file gone.csv"),
-<<<<<<< HEAD
-    (("--input", "done.csv", "--output", "x.csv"), "done.csv has a column `prediction` already"),
-    (("--input", "done.jsonl", "--output", "x.jsonl"), "done.jsonl:1 has a column `probability` already"),
-    (("--output", "x.csv", "good"), "--output writes the --input table"),
-    (("--text", "review", "good"), "--text names a column of the --input file"),
-=======
     (("--input", "done.csv", "--output", "x.csv"), "done.csv already has a column `prediction`"),
     (("--input", "done.jsonl", "--output", "x.jsonl"), "done.jsonl:1 already has a column `probability`"),
-    (("--output", "x.csv", "good"), "--output writes the table that --input names"),
-    (("--text", "review", "good"), "--text names a column of the file"),
->>>>>>> wt-eng6
+    (("--output", "x.csv", "good"), "--output writes the --input table"),
+    (("--text", "review", "good"), "--text names a column of the --input file"),
     (("--input", "null.jsonl"), "null.jsonl:1: the value of the JSON key `review` is null, not text or a number"),
 ])
 def test_what_cannot_be_read_or_written_is_one_paragraph(folder, arguments, printed):

@@ -46,7 +46,7 @@ class NetworkConfig(ModelBase):
         if self.vectors is None:
             return
         if self.embedding_is_published:
-            yield Problem(("model", "vectors"), "does not apply to a published network, whose embedding comes with its weights; leave it out")
+            yield Problem(("model", "vectors"), "does not apply to a published network, which brings its own embedding; leave it out")
         elif self.init_from is not None:
             yield Problem(("model", "vectors"), "the embedding comes from model.init_from already; leave one of them out")
         elif recipe.tokenizer is not None and recipe.tokenizer.type != "words":
