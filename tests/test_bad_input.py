@@ -156,7 +156,7 @@ def test_any_text_can_be_predicted(folder, model):
 def test_what_is_no_text_cannot_be_predicted(folder):
     (folder / "binary").write_bytes(bytes(range(256)))
     assert "binary:2 is not UTF-8" in reported("predict", "rules/first", "--input", "binary", cwd=folder)
-    for name, words in (("nowhere", "cannot be read"), ("runs", "is a folder. Data in folders is")):
+    for name, words in (("nowhere", "cannot be read"), ("runs", "is a folder. Data in folders has")):
         assert words in reported("predict", "rules/first", "--input", name, cwd=folder)
     assert "--input" in reported("predict", "rules/first", "a text", "--input", "train.csv", cwd=folder)
 

@@ -218,7 +218,7 @@ def test_a_folder_that_may_only_be_read_still_serves_what_it_has(tmp_path, monke
     def forbidden(*_args, **_kwargs):
         raise PermissionError(errno.EACCES, "Permission denied")
 
-    monkeypatch.setattr(cache_entries, "_taken", forbidden)
+    monkeypatch.setattr(cache_entries, "_acquire", forbidden)
     monkeypatch.setattr(Path, "mkdir", forbidden)
     cache = Cache(tmp_path)
     train(cache, WORDS, TEXTS)

@@ -177,7 +177,7 @@ def test_documents_of_one_row_and_files_without_documents_are_refused(here):
     (here / "bare.csv").write_text("text,label\nplease yes,no\n", encoding="utf-8")
     for arguments in (("predict", "mine/near", "--input", "bare.csv"), ("eval", "mine/near", "--data", "bare.csv")):
         told = nlp(*arguments, cwd=here, code=2).stderr
-        assert "bare.csv has no column `talk`" in told and "that of task.document" in told and told.count("Error:") == 1
+        assert "bare.csv has no column `talk`" in told and "The column `talk` is task.document" in told and told.count("Error:") == 1
     write(here / "train.csv", [(text, str(number), label) for number, (text, _, label) in enumerate(talks(10, 0))])
     assert "No two training rows of train.csv have the same value in column `talk`" in \
         nlp("train", "--config", "mine.yaml", cwd=here, code=2).stderr.replace(str(here) + "/", "")

@@ -98,7 +98,7 @@ def test_another_tagger_under_the_same_name_is_another_method_and_other_data(her
     shutil.rmtree(here / "runs" / "hmm")
     nlp("train", "--config", "hmm.yaml", "--name", "one", "--set", "data.train_rows=5", cwd=here)
     assert method_address(load_recipe("mine.yaml")) != before
-    assert "another run than hmm/one is now" in nlp("predict", "mine/one", "the dog", cwd=here, code=2).stderr
+    assert "another version of hmm/one" in nlp("predict", "mine/one", "the dog", cwd=here, code=2).stderr
     nlp("train", "--config", "mine.yaml", "--name", "two", cwd=here)
     one, two = ((here / "runs" / "mine" / name / "tokenizer" / "analysis.json").read_bytes() for name in ("one", "two"))
     assert one != two

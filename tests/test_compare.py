@@ -739,7 +739,7 @@ def test_power_without_runs_refuses_options_that_it_would_not_heed(folder):
     both = nlp(*assumed, "--disagreement", "0.1", cwd=folder).stdout
     assert "as stated" in both
     assert "half as often as with independent mistakes" in both
-    assert "1 example shows no difference" in nlp("compare", "--power", "--rows", "1", "--accuracy", "0.8", cwd=folder).stdout
+    assert "1 example detects no difference" in nlp("compare", "--power", "--rows", "1", "--accuracy", "0.8", cwd=folder).stdout
 
 
 def test_nothing_is_said_about_seeds_that_were_not_trained(folder):

@@ -168,7 +168,7 @@ def test_columns_can_be_named(tmp_path: Path) -> None:
     ("name", "content", "words"),
     [
         ("a.csv", b"", "is empty"), ("a.csv", b"text,label\n", "2 columns and 0 rows"), ("a.csv", b"text\nx\ny\n", "1 columns"),
-        ("a.csv", b"text,label\n\xff\0,x\n", "a.csv:2 is not UTF-8.*no text file"),
+        ("a.csv", b"text,label\n\xff\0,x\n", "a.csv:2 is not UTF-8.*not a text file"),
         ("a.csv", b"a,b\n1,2\n3,4\n", "has columns of numbers only"),
         ("a.csv", b"text,label\nx,y\nx,y,z\n", "a.csv:3 has 3 fields"), ("a.jsonl", b"{\n", "a.jsonl:1 is not valid JSON"),
         ("a.csv.gz", b"text", "is not a complete gzip file"), ("a.txt", b"x", "must end in .csv, .tsv, .jsonl"),

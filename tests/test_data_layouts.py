@@ -48,7 +48,7 @@ def test_any_bytes_are_a_table_or_refused(content, kind):
     ("fasttext", "__label__a __label__b c\n", "file:1 has several labels"),
     ("fasttext", "__label__ c\n", "file:1 does not start with a label"),
     ("json", '{"text": "a", "label": "b"}', "file is JSON, but not a list of objects"),
-    ("json", '{"text": "a"}\n{"text": "b"}', "file is not valid JSON: Extra data.* ends in .jsonl"),
+    ("json", '{"text": "a"}\n{"text": "b"}', "file is not valid JSON: Extra data.* extension .jsonl"),
     ("json", "[]", "not a list of objects"),
     ("json", '[{"text": "a", "label": "b"}, 3]', "file, row 2 is JSON, but not an object"),
     ("json", '[{"text": "a", "label": null}]', "file, row 1: the value of the JSON key `label` is null"),
@@ -96,7 +96,7 @@ def test_a_run_over_folders_reads_other_files_too(tmp_path):
 
 def test_folders_that_hold_something_else_are_refused(tmp_path):
     data = write_folders(tmp_path)
-    with pytest.raises(DataError, match=r"test.* is a folder\. Data in folders is"):
+    with pytest.raises(DataError, match=r"test.* is a folder\. Data in folders has"):
         read_file(data, str(tmp_path))
     with pytest.raises(DataError, match="is a folder without subfolders"):
         read_file(data, str(tmp_path / "test" / "rec.autos"))

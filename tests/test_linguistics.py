@@ -230,7 +230,7 @@ def test_without_an_extra_its_command_is_named(steps, extra, monkeypatch):
     ({"morphology": {"type": "kiwi"}, "part_of_speech": {}}, "give keep, drop or attach"),
     ({"stop_words": {}}, "give language, words or both"),
     ({"meaning": {}}, "give lexicon, clusters, latent or several"),
-    ({"meaning": {"lexicon": {"good": ["fine"]}, "ngrams": False}}, "latent is needed"),
+    ({"meaning": {"lexicon": {"good": ["fine"]}, "ngrams": False}}, "needs latent"),
     ({"meaning": {"lexicon": {}}}, "at least 1"),
 ])
 def test_steps_that_make_no_sense_are_refused(steps, words):

@@ -251,7 +251,7 @@ def test_a_part_of_the_rows_may_lack_right_answers(tmp_path):
     ({"text": ["a", "a"], "other": ["x", "y"], "relevance": ["1", "high"]}, r"rows\.csv:3 has 'high' in column `relevance`: a rel"),
     ({"text": ["a", "a"], "other": ["x", "y"], "relevance": ["1", "-1"]}, r"rows\.csv:3 has '-1' in column `relevance`"),
     ({"text": ["a", "a"], "other": ["x", "y"], "relevance": ["0", "0.0"]}, r"rows\.csv:2: the query 'a' has no right answer: all 2 of"),
-    ({"text": ["a", "b", "b"], "other": ["x", "y", "z"], "relevance": ["1", "1", "0"]}, r"rows\.csv:2: the query 'a' has one cand"),
+    ({"text": ["a", "b", "b"], "other": ["x", "y", "z"], "relevance": ["1", "1", "0"]}, r"rows\.csv:2: the query 'a' has only one cand"),
 ])
 def test_what_cannot_be_ranked_is_refused_with_its_line(tmp_path, columns, message):
     with pytest.raises(DataError, match=message):
@@ -260,7 +260,7 @@ def test_what_cannot_be_ranked_is_refused_with_its_line(tmp_path, columns, messa
 
 def test_an_id_with_two_queries_is_refused_instead_of_losing_one(tmp_path):
     given = table(text=["a", "a", "b"], other=["x", "y", "z"], relevance=["1", "0", "0"], id=["1", "1", "1"])
-    with pytest.raises(DataError, match=r"rows\.csv:4 has the query 'b', and rows\.csv:2 of the same id in column `id` has 'a'"):
+    with pytest.raises(DataError, match=r"rows\.csv:4 has the query 'b', but rows\.csv:2 with the same id in column `id` has 'a'"):
         split_of(tmp_path, given, query_id="id")
 
 

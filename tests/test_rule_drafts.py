@@ -104,7 +104,7 @@ def test_a_draft_trains_as_it_is_and_is_a_rules_file(tmp_path: Path) -> None:
     runs = {"NLP_RUNS": str(tmp_path / "runs")}
     proposed = nlp_process("rules", "propose", "--config", "films.yaml", "--min-count", "2", cwd=tmp_path, **runs)
     assert "films-rules.yaml: 2 rules from 6 training texts" in proposed.stdout
-    assert "they get 100.0% right" in proposed.stdout
+    assert "The rules classify 100.0% of these training texts correctly" in proposed.stdout
     assert "nlp train --config films-rules.yaml" in proposed.stdout
     written = (tmp_path / "films-rules.yaml").read_text(encoding="utf-8")
     assert "    # 3 of 6 texts, 100 % of them 1: yes #\n" in written
@@ -145,7 +145,7 @@ def test_an_existing_file_is_kept_unless_forced(tmp_path: Path) -> None:
     (("counting/deep",), "`sizes`"),
     (("films.yaml", "--min-count", "4"), "Lower --min-count"),
     (("films.yaml", "--set", "task.label=text"), "Lower --min-count"),
-    (("films.yaml", "-o", "rules.txt"), "ends in .yaml"),
+    (("films.yaml", "-o", "rules.txt"), "must end in .yaml"),
     (("one.yaml",), "the same class"),
     (("unlabelled.yaml",), "label"),
 ])

@@ -118,7 +118,7 @@ def test_attention_is_drawn(trained):
 
 @pytest.mark.parametrize(("arguments", "reported"), [
     (["--n-best", "5"], "--beam-size 5 or more"),
-    (["--n-best", "2", "--temperature", "1"], "--seed"),
+    (["--n-best", "2", "--temperature", "1"], "use --samples 2"),
     (["--attention", "no/such/folder.png"], "--attention takes the name of a .png or .svg file"),
     (["--attention", "looks.png", "--temperature", "1"], "--attention draws the attention of a search"),
     (["--beam-size", "2", "--temperature", "1"], "--beam-size 2 is for a search"),

@@ -319,7 +319,7 @@ def test_sentences_longer_than_a_transformer_are_trained_scored_and_predicted(tm
     changed(tmp_path, model=TRANSFORMER, task=f"{{type: tagging, scheme: IOB2, crf: {crf}}}",
             training="{steps: 60, batch_size: 2, evaluate_every: 60, optimizer: {type: adamw, learning_rate: 0.03}}")
     done = nlp("train", "--config", "tags.yaml", "--name", "first", "--json", cwd=tmp_path)
-    assert "2 of 3 train texts have more than model.max_positions = 3 tokens; the model reads each in windows" in done.stderr
+    assert "2 of 3 train texts have more than model.max_positions = 3 tokens; the model reads each in independent windows" in done.stderr
     assert json.loads(done.stdout)[0]["train"]["accuracy"] > 0.8
     assert "windows of that size" in nlp("eval", "tags/first", "--split", "validation", cwd=tmp_path).stderr
     printed = json.loads(nlp("predict", "tags/first", "Ann saw Bob Lee in Oslo it rained", "--json", cwd=tmp_path).stdout)

@@ -333,7 +333,7 @@ def test_vectors_are_exported_and_other_networks_start_from_them(tmp_path):
     write_text(tmp_path)
     nlp("train", "--config", "vectors.yaml", cwd=tmp_path)
     printed = nlp("export", "vectors", "--output", "vectors.txt", cwd=tmp_path).stdout
-    assert "with 16 numbers each" in printed
+    assert "of size 16" in printed
     lines = (tmp_path / "text.csv").read_text(encoding="utf-8").splitlines()[1:]
     labelled = ["text,label", *(f"{line},{'animal' if 'basket' in line else 'car'}" for line in lines)]
     (tmp_path / "labelled.csv").write_text("\n".join(labelled) + "\n", encoding="utf-8")
