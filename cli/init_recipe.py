@@ -3,7 +3,8 @@
 import difflib
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -131,7 +132,7 @@ def _missing_labels(sample: Sample) -> dict[str, str]:
 
 def _tagging(sample: Sample, model: str, section: type) -> dict[str, Any]:
     """The sections of a tagger; networks read words and their characters."""
-    scheme = scheme_of(tag for cell in sample.labels for tag in split_tokens(cell))
+    scheme = scheme_of([split_tokens(cell) for cell in sample.labels])
     task = {"type": "tagging", "tokens": sample.names[0], "tags": sample.names[1], **({"scheme": scheme} if scheme else {})}
     if not issubclass(section, NetworkConfig):
         return {"task": task, "model": {"type": model}}
@@ -172,12 +173,20 @@ def _ranking(sample: Sample, model: str, section: type) -> dict[str, Any]:
             "model": {"type": model, **_model(section, sample), **towers}, "training": TRAINING}
 
 
-def scheme_of(tags: Iterable[str]) -> str | None:
-    """IOB2 or BIOES if all tags follow it and mark spans, otherwise None. IOB1 cannot be inferred from tags alone; it is set by hand."""
-    kinds = set(tags)
+def scheme_of(sentences: Iterable[Sequence[str]]) -> str | None:
+    """The scheme of all tags if they mark spans, otherwise None. IOB1 if `I-` starts spans and `B-` only ones that follow another span of
+    the same type.
+    """
+    pairs = {pair for tags in sentences for pair in pairwise(["O", *tags])}
+    kinds = {tag for _, tag in pairs}
     prefixes = {tag[:2] for tag in kinds} & {"B-", "I-", "E-", "S-"}
     name = "BIOES" if prefixes & {"E-", "S-"} else "IOB2"
-    return name if "B-" in prefixes and all(is_tag(tag, name) for tag in kinds) else None
+    if not prefixes & {"B-", "I-"} or not all(is_tag(tag, name) for tag in kinds):
+        return None
+    starts = {tag[:2] == "B-" for before, tag in pairs if tag != "O" and before[1:] != tag[1:]}  # does B- start spans of another type?
+    if name == "IOB2" and starts == {False}:
+        return "IOB1"
+    return name if "B-" in prefixes else None
 
 
 def _data(sample: Sample, folder: Path) -> dict[str, Any]:

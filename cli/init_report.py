@@ -88,6 +88,8 @@ def _warnings(sample: Sample, checks: Mapping[str, SplitCheck]) -> list[str]:
     if "validation" not in sample.splits:
         warnings.append(f"there is no validation file, so {checks['validation'].examples:,} rows are held out of the training file at "
                         "random. If rows belong together (one author, one document), split them yourself and give --validation.")
+    if sample.task == "tagging" and {"U", "L"} & {label[:1] for label in labels if label[1:2] == "-"}:
+        warnings.append("the tags look like BILOU, whose spans are not scored; write E- for L- and S- for U-, which is BIOES.")
     if sample.task != "classification":
         return warnings
     counts = list(labels.values())

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 EXAMPLES, SHOWN_CHARACTERS = 100, 40
 """Number of texts searched for an example, and its preferred maximum length in characters."""
+LETTERS = 4
+"""Minimum length of a word that is an example."""
 
 
 class Step(NamedTuple):
@@ -54,7 +56,10 @@ def _steps(run: "RunDirectory", evaluated: bool) -> "Iterator[Step]":
 
 def _prediction(run: "RunDirectory", name: str, suggestion: "Suggestion") -> Step:
     n_texts = suggestion.n_texts
-    texts = [suggestion.text] if suggestion.text else (_example(run, n_texts) or ["TEXT"] * n_texts) if n_texts else []
+    if suggestion.is_word:
+        texts = [_word(run, suggestion.text)]
+    else:
+        texts = [suggestion.text] if suggestion.text else (_example(run, n_texts) or ["TEXT"] * n_texts) if n_texts else []
     return Step(" ".join(filter(None, ("nlp predict", name, *map(_quoted, texts), suggestion.options))), suggestion.what)
 
 
@@ -76,6 +81,14 @@ def _example(run: "RunDirectory", n_texts: int) -> list[str] | None:
         complete = [row for row in examples if len(row) == n_texts and all(row)]
         return next((row for row in complete if _size(row) <= SHOWN_CHARACTERS), min(complete, key=_size, default=None))
     return None
+
+
+def _word(run: "RunDirectory", preferred: str | None) -> str:
+    """The preferred word if the run's vocabulary has it, otherwise its most frequent word of a few letters."""
+    with suppress(OSError, ValueError, KeyError, TypeError, StopIteration):
+        words = json.loads((run.folder / "tokenizer" / "tokenizer.json").read_bytes())["model"]["vocab"]
+        return preferred if preferred in words else next(word for word in words if word.isalpha() and len(word) >= LETTERS)
+    return "WORD"
 
 
 def _size(row: list[str]) -> int:

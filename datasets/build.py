@@ -116,6 +116,8 @@ def _read(data: NamedData | FileData, preparation: Preparation) -> Dataset:
     splits = {name: table for name, (table, _) in checked.items()}
     if data.train_rows is not None or data.train_share < 1:
         train, size = splits["train"], data.train_share if data.train_rows is None else data.train_rows
+        if size > len(train):
+            notices.append(f"data.train_rows is {size:,}, but the training split has {len(train):,} rows, which are all used.")
         splits["train"] = train_part(train, preparation.strata(train), size, data.split_seed)
     if preparation.refers_to_training:
         preparation.saw_training(splits["train"])

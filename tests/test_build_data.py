@@ -168,6 +168,13 @@ def test_a_missing_column_is_reported_with_those_that_are_there(tmp_path):
         build_data(files(tmp_path), None, preparation(TASK.model_copy(update={"label": "sentiment"})))
 
 
+def test_more_rows_than_there_are_is_noticed(tmp_path):
+    (tmp_path / "train.csv").write_text("text,label\n" + "".join(f"t{n},{n % 2}\n" for n in range(20)), encoding="utf-8")
+    data = FileData(type="files", train=str(tmp_path / "train.csv"), train_rows=99)
+    built = build_data(data, None, preparation(TASK))
+    assert any("data.train_rows is 99, but the training split has 18 rows" in notice for notice in built.notices)
+
+
 @pytest.mark.parametrize("size", [{"train_share": 0.5}, {"train_rows": 2}])
 def test_a_part_of_the_training_rows_has_each_class_in_proportion_and_leaves_the_other_splits_whole(size, tmp_path):
     config = files(tmp_path).model_copy(update=size)

@@ -21,6 +21,7 @@ from nlp.analysis.comparison.disagreement import clearest, disagreement
 from nlp.analysis.comparison.estimates import interval
 from nlp.analysis.comparison.from_runs import Wanted, compare_runs, examples
 from nlp.analysis.comparison.methods import MeasuredRows, MeasuredRun, Method
+from nlp.analysis.comparison.output.grids import slices_grid
 from nlp.analysis.comparison.output.plots import Bar, Point, front, intervals
 from nlp.analysis.comparison.output.sentences import cautions, headline, power
 from nlp.analysis.comparison.prospects import expected_disagreements, prospects
@@ -286,6 +287,22 @@ def test_slices_by_class_and_length():
     assert sum(each.rows.astype(int) for each in thirds).tolist() == [1] * 6
     assert by_length(np.array([7, 7, 7])) == []
     assert [each.name for each in by_length(np.array([1, 1, 1, 1, 9]))] == ["1 to 1 characters", "2 to 9 characters"]
+
+
+def test_slices_of_macro_f1_are_judged_by_accuracy():
+    """One wrong row in a class would halve the F1 of a slice of this class, since the class that is predicted there counts too."""
+    gold = np.repeat([0, 1, 2], 20)
+    wrong = gold.copy()
+    wrong[:2] = 1
+    runs = [classified(gold, predicted, ("a", "b", "c")) for predicted in (gold, wrong)]
+    first, second = (Method(name, (MeasuredRun(name, 1, MeasuredRows.of(scores.metrics["f1"]), scores.right, scores.predicted, {}),), False)
+                     for name, scores in zip("xy", runs, strict=True))
+    result = compare([first, second], "f1", "test", by_class([str(each) for each in gold]))
+    assert result.slice_metric == "accuracy" and result.unit.metric == "f1"
+    values = {each.name: each.values for each in result.slices}
+    assert values == {"0": (1.0, 0.9), "1": (1.0, 1.0), "2": (1.0, 1.0)}
+    assert all(-1 <= end <= 1 for each in result.slices for end in each.pair.interval)
+    assert slices_grid(result).title.startswith("x and y by class, accuracy")
 
 
 def test_slices_by_unknown_words_and_by_frequency():

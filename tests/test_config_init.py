@@ -288,7 +288,9 @@ def test_a_tagger_gets_the_scheme_of_its_tags_and_a_network_reads_characters(tmp
     write_recipe(sample, "lstm", tmp_path / "lstm.yaml", force=False)
     model = load_recipe(str(tmp_path / "lstm.yaml")).model.model_dump()
     assert model["bidirectional"] is True and model["characters"]["type"] == "cnn"
-    assert [scheme_of(tags) for tags in (["O", "S-x", "B-x"], ["NOUN", "VERB"], ["O", "I-x"], ["B-x", "B"])] == ["BIOES", None, None, None]
+    assert [scheme_of([tags]) for tags in (["O", "S-x", "B-x"], ["NOUN", "VERB"], ["B-x", "B"])] == ["BIOES", None, None]
+    assert scheme_of([["I-x", "I-x", "B-x", "O"], ["O", "I-y"]]) == scheme_of([["O", "I-x"]]) == "IOB1"
+    assert scheme_of([["B-x", "I-x", "B-x", "O"], ["B-y", "I-x"]]) == "IOB2", "one sequence is invalid"
     assert sample_of(tmp_path, "b.tsv", TAGGED.replace(" ", "\t"), task="classification", text="0", label="1").task == "classification"
 
 

@@ -74,6 +74,15 @@ def test_of_layers_that_are_unfrozen_only_the_last_ones_learn():
     assert [changed(ours, step) for step in (3, 4, 15)] == [{"output"}, {"hidden.blocks.1", "output"}, {"hidden.blocks.1", "output"}]
 
 
+def test_what_learns_at_first_is_counted_before_the_first_step():
+    gradual, whole = learner(unfreeze_every=2), learner(last_layers=1)
+    for each in (gradual, whole):
+        counted = each.fine_tuning.n_first
+        each.update([batch(1)], 1, watched=False)
+        assert counted == sum(parameter.numel() for parameter in each.model.parameters() if parameter.requires_grad)
+    assert gradual.fine_tuning.n_first < whole.fine_tuning.n_first
+
+
 def test_each_layer_learns_at_its_own_rate():
     """Of plain gradient descent: the step of each layer is its gradient times its own rate."""
     ours = learner("sgd", layer_decay=0.5)

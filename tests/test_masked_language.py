@@ -391,3 +391,13 @@ training: {epochs: 1, batch_size: 8, optimizer: {type: adamw, learning_rate: 0.0
     for name, value in trained["test"].items():
         assert reported[name]["value"] == pytest.approx(value), name
     assert reported["loss"]["value"] != reported["next_loss"]["value"]
+    (tmp_path / "labelled.csv").write_text("text,label\n" + "".join(f"a{n % 7} b{n % 7},{n % 2}\n" for n in range(20)), encoding="utf-8")
+    pretrained = (tmp_path / "bert.yaml").read_text(encoding="utf-8").replace("train.csv", "labelled.csv")
+    head, rest = pretrained.split("tokenizer:")
+    tuned = head + rest[rest.index("task:") :].replace("masked_language_modeling, text: text, block_size: 11, next_sentence: true",
+                                                       "classification").replace("transformer,", "transformer, init_from: bert,")
+    (tmp_path / "tuned.yaml").write_text(tuned, encoding="utf-8")
+    nlp("train", "tuned.yaml", cwd=tmp_path)  # [CLS] comes with the tokenizer of the run
+    nlp("train", "bert.yaml", "--name", "plain", "--set", "tokenizer.add_cls=false", "--set", "model.pooling=mean", cwd=tmp_path)
+    assert "the tokenizer of bert/plain does not add" in nlp("train", "tuned.yaml", "--set", "model.init_from=bert/plain", cwd=tmp_path,
+                                                             code=2).stderr

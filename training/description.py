@@ -23,8 +23,9 @@ def parts(recipe: Recipe, run: "Run", setting: Setting) -> Iterator[str]:
     if run.start is not None:
         yield f"start       {run.start}"
     if recipe.training is not None and recipe.training.fine_tune is not None:
-        learning = sum(parameter.numel() for parameter in run.model.parameters() if parameter.requires_grad)
-        yield f"learning    {learning:,} of these parameters" + (" at first" if recipe.training.fine_tune.unfreeze_every else "")
+        tuning = getattr(run.learner, "fine_tuning", None)
+        if tuning is not None:
+            yield f"learning    {tuning.n_first:,} of these parameters" + (" at first" if tuning.is_gradual else "")
     yield f"device      {setting.device}, {setting.threads} thread{'s' if setting.threads > 1 else ''}"
 
 

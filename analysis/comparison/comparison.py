@@ -69,6 +69,11 @@ class Comparison:
         return 1 - self.settings.confidence
 
     @property
+    def slice_metric(self) -> str:
+        """The metric of the slices."""
+        return "accuracy" if self.methods[0].rows.kind == "macro_f1" else self.unit.metric
+
+    @property
     def methods(self) -> list[Method]:
         """The methods from best to worst."""
         return [standing.method for standing in self.standings]

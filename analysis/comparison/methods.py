@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ...datasets.arrays import BoolArray, FloatArray, IntArray
-from ...tasks.scoring.row_scores import Keys, Kind, MetricRows
+from ...tasks.scoring.row_scores import Keys, Kind, MetricRows, compact, ones
 from ..statistics.influence import influences
 from ..statistics.methods import compare_methods
 from ..statistics.student import Difference
@@ -98,6 +98,11 @@ class MeasuredRun:
     headings: Mapping[str, str] = field(default_factory=dict)
     """Names of the metrics in tables: F1 is of classes or of spans."""
 
+    def by_accuracy(self) -> Self:
+        """The same run, measured by the share of rows that are right."""
+        share = MetricRows("share", {"right": compact(self.right), "rows": ones(len(self.right))})
+        return replace(self, rows=MeasuredRows.of(share))
+
 
 @dataclass(frozen=True)
 class Method:
@@ -107,6 +112,10 @@ class Method:
     runs: tuple[MeasuredRun, ...]
     has_chance: bool = True
     recipe: str = ""
+
+    def by_accuracy(self) -> Self:
+        """The same runs, compared by the share of rows that are right."""
+        return replace(self, runs=tuple(run.by_accuracy() for run in self.runs))
 
     @property
     def is_known(self) -> bool:

@@ -81,8 +81,12 @@ def _counts_of_words(texts: Sequence[str], train: Sequence[str]) -> list[list[in
 
 
 def judged_slices(slices: Sequence[Slice], a: Method, b: Method, clusters: IntArray | None, confidence: float) -> list[SliceVerdict]:
-    """Compare two methods on each slice, by the same metric and tests, with Holm's correction over the slices."""
+    """Compare two methods on each slice, by the same metric and tests, with Holm's correction over the slices.
+
+    Macro F1 is replaced by accuracy: within a slice, a class that is rare or only predicted would decide it.
+    """
     verdicts = []
+    a, b = (method.by_accuracy() if method.rows.kind == "macro_f1" else method for method in (a, b))
     for part in slices:
         if np.count_nonzero(part.rows) >= FEWEST:
             own = None if clusters is None else clusters[part.rows]

@@ -38,6 +38,12 @@ class FineTuning:
         """Whether the set of trainable layers changes during training."""
         return self.config.unfreeze_every is not None
 
+    @property
+    def n_first(self) -> int:
+        """The number of parameters that are trained at the first step."""
+        count = 1 if self.is_gradual else len(self.layers)
+        return sum(self.parameters[name].numel() for layer in self.layers[len(self.layers) - count :] for name in layer)
+
     def begin(self) -> None:
         """Freeze the layers that are never trained; call this before building an optimiser from the others."""
         self._unfreeze(len(self.layers))

@@ -12,6 +12,7 @@ from ...configs.schema.model import ModelConfig
 from ...configs.schema.models.networks import NetworkConfig
 from ...configs.schema.models.neural_symbolic import NeuralSymbolicConfig
 from ...configs.schema.models.pretrained import PretrainedNetworkConfig
+from ...configs.schema.models.transformers import TransformerConfig
 from ...configs.schema.recipe import Recipe
 from ...configs.schema.tasks.adversarial import GanConfig, GumbelGanConfig
 from ...configs.schema.tasks.autoencoding import AutoencoderConfig
@@ -240,10 +241,15 @@ def _source_name(recipe: Recipe) -> tuple[str, str | None]:
 
 
 def _refuse_other_tokenizer(recipe: Recipe, start: Start, key: str) -> None:
+    """Raises ConfigError if the recipe has another tokenizer than the run, or needs [CLS], which the run's tokenizer does not add."""
     own = start.encoding.tokenizer
     if recipe.tokenizer is not None and own is not None and recipe.tokenizer != own.config:
         raise ConfigError(f"tokenizer: differs from that of {start.directory.address}, whose weights are for its own tokens. "
                           f"Leave this section out: the tokenizer comes with {key}.")
+    if isinstance(recipe.model, TransformerConfig) and recipe.model.pooling == "cls" and not (
+            own is not None and getattr(own.config, "add_cls", False)):
+        raise ConfigError(f"model.pooling: `cls` reads the state of [CLS], which the tokenizer of {start.directory.address} does not add. "
+                          "Use `mean` or `max`, or train that run with `tokenizer.add_cls: true`.")
 
 
 def build_recipe_data(recipe: Recipe, start: Start | PublishedStart | None = None) -> Data:

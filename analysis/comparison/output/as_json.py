@@ -23,6 +23,7 @@ def as_json(result: Comparison) -> dict[str, Any]:
         "methods": [_method(standing) for standing in result.standings],
         "pairs": [_pair(compared) for compared in result.pairs],
         "fronts": {cost: [offer._asdict() for offer in offers] for cost, offers in result.fronts.items()},
+        "slice_metric": result.slice_metric,
         "slices": [_slice(verdict) for verdict in result.slices],
     }
 

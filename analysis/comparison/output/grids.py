@@ -115,7 +115,8 @@ def slices_grid(result: Comparison) -> Grid:
     omitted = f"; the {len(shown)} most significant of {len(result.slices)}" if len(result.slices) > len(shown) else ""
     heads = ["by", "slice", "examples", first, second, "difference", interval_head(result), f"p after Holm over {len(result.slices)}"]
     kinds = list(dict.fromkeys(each.by for each in result.slices))
-    return Grid(f"{first} and {second} by {' and '.join(kinds)}{omitted}", heads, rows)
+    metric = f", {result.slice_metric}" if result.slice_metric != result.unit.metric else ""
+    return Grid(f"{first} and {second} by {' and '.join(kinds)}{metric}{omitted}", heads, rows)
 
 
 def markdown(headline: str, result: Comparison) -> str:

@@ -111,7 +111,8 @@ class TransformerConfig(SequenceNetworkConfig, TransformerBlocksConfig):
     def _tokenizer_problems(self, recipe: "Recipe") -> Iterator[Problem]:
         yield from super()._tokenizer_problems(recipe)
         has_cls = isinstance(recipe.tokenizer, TokenSequence) and recipe.tokenizer.add_cls
-        if self.pooling == "cls" and not has_cls:
+        is_inherited = recipe.tokenizer is None and self.init_from is not None
+        if self.pooling == "cls" and not has_cls and not is_inherited:
             yield Problem(("model", "pooling"), "`cls` reads the state of [CLS]; set `tokenizer.add_cls: true`")
 
 

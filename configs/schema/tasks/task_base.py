@@ -28,6 +28,8 @@ class Suggestion(NamedTuple):
     text: str | None = None
     n_texts: int = 1
     """Number of texts per prediction; 0 if the input is noise."""
+    is_word: bool = False
+    """Whether the text must be a word of the run's vocabulary, as `text` may be."""
 
 
 class TaskBase(Config):

@@ -49,7 +49,7 @@ class WordVectorsConfig(TaskBase):
 
     @property
     def suggestion(self) -> Suggestion:
-        return Suggestion("the nearest neighbours of a word", text="time")
+        return Suggestion("the nearest neighbours of a word", text="time", is_word=True)
 
     @property
     def metrics(self) -> tuple[str, ...]:
