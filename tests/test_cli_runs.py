@@ -112,6 +112,9 @@ def test_each_task_is_judged_by_its_own_metric(task, tokenizer, metric):
     ("nlp train --share 0.1,1", {"train_share": 0.1}, "data.train_share=0.1"),
     ("nlp train 'open quote", {"train_rows": 9}, "data.train_rows=9"),
     (7, {"train_share": 1.0, "train_rows": None}, ""), ("nlp train --set", 3, ""),
+    ("nlp sweep --set 'data.name={choices: [a, b]}' --set 'data.train_share={from: 0.1, to: 1}' --set 'data.columns={from: a, to: b}'",
+     {"name": "b", "columns": {"from": "a", "to": "b"}}, "data.name=b, data.train_share={from: 0.1, to: 1}, data.columns={from: a, to: b}"),
+    ("nlp train --set model.alpha=0.3 --set model.alpha=0.7", {}, "model.alpha=0.7"),
 ])
 def test_what_a_command_changed_is_listed(command, data, changed):
     run = made("mine/one", "first", "lstm", 1)

@@ -94,7 +94,21 @@ def changed(run: RunDirectory, sections: Mapping[str, Any]) -> str:
     data = sections.get("data")
     data = data if isinstance(data, dict) else {}
     parts = [f"data.{key}={data[key]}" for key in ("train_share", "train_rows") if data.get(key) not in (None, 1)]
-    return ", ".join(dict.fromkeys([*overrides_of(run), *parts]))
+    last = {override.partition("=")[0]: override for override in overrides_of(run)}
+    return ", ".join(dict.fromkeys([*(_in_effect(override, sections) for override in last.values()), *parts]))
+
+
+def _in_effect(override: str, sections: Mapping[str, Any]) -> str:
+    """An override as given, or if it left a value open for `nlp sweep`, the value that was tried."""
+    key, _, given = override.partition("=")
+    if not given.lstrip().startswith("{"):
+        return override
+    value: Any = sections
+    for name in key.split("."):
+        value = value.get(name) if isinstance(value, Mapping) else None
+    if value is None or isinstance(value, Mapping):
+        return override
+    return f"{key}={value:.4g}" if isinstance(value, float) else f"{key}={value}"
 
 
 def overrides_of(run: RunDirectory) -> list[str]:
