@@ -57,7 +57,7 @@ def _steps(run: "RunDirectory", evaluated: bool) -> "Iterator[Step]":
 def _prediction(run: "RunDirectory", name: str, suggestion: "Suggestion") -> Step:
     n_texts = suggestion.n_texts
     if suggestion.is_word:
-        texts = [_word(run, suggestion.text)]
+        texts = [_word(run, suggestion.text or "")]
     else:
         texts = [suggestion.text] if suggestion.text else (_example(run, n_texts) or ["TEXT"] * n_texts) if n_texts else []
     return Step(" ".join(filter(None, ("nlp predict", name, *map(_quoted, texts), suggestion.options))), suggestion.what)
@@ -83,7 +83,7 @@ def _example(run: "RunDirectory", n_texts: int) -> list[str] | None:
     return None
 
 
-def _word(run: "RunDirectory", preferred: str | None) -> str:
+def _word(run: "RunDirectory", preferred: str) -> str:
     """The preferred word if the run's vocabulary has it, otherwise its most frequent word of a few letters."""
     with suppress(OSError, ValueError, KeyError, TypeError, StopIteration):
         words = json.loads((run.folder / "tokenizer" / "tokenizer.json").read_bytes())["model"]["vocab"]
