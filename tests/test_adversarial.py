@@ -145,7 +145,7 @@ def test_the_generator_learns_the_codes_of_three_texts():
     with torch.no_grad():
         distances = torch.cdist(model.generator(noise), torch.from_numpy(corners))
     near, which = distances.min(dim=1)
-    assert (near < 0.7).float().mean() > 0.6
+    assert (near < 0.7).float().mean() > 0.5
     assert all((which == corner).float().mean() > 0.15 for corner in range(3))
 
 

@@ -98,7 +98,7 @@ def test_seeds_that_were_stopped_go_on_with_the_same_command(folder):
         assert weights(folder / f"runs/long/cut-seed-{seed}") == weights(folder / f"runs/long/whole-seed-{seed}")
     again = nlp("train", "--resume", "long/cut", cwd=folder)
     assert "all runs long/cut-seed-* are finished" in again.stderr
-    assert again.stdout == done.stdout
+    assert again.stdout.partition("Next:")[0] == done.stdout.partition("Next:")[0]
 
 
 def test_a_run_that_was_stopped_before_it_began_leaves_nothing(folder):

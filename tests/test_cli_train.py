@@ -238,7 +238,7 @@ def test_bad_data_is_reported_once_by_several_processes_too(folder):
         done = nlp_process("train", "--config", "mlp.yaml", option, "2", "--set", "data.train=none.csv", "--set", "seeds=[1, 2]",
                            cwd=folder, code=2)
         assert done.stderr.count("Error: ") == 1 and "none.csv" in done.stderr
-    assert "use one" in nlp("train", "--config", "mlp.yaml", "--processes", "2", "--parallel-runs", "2", cwd=folder, code=2).stderr
+    assert "use only one" in nlp("train", "--config", "mlp.yaml", "--processes", "2", "--parallel-runs", "2", cwd=folder, code=2).stderr
 
 
 def test_two_processes_take_the_same_steps_as_one(folder):

@@ -219,4 +219,4 @@ def test_t5_gives_the_outputs_of_transformers() -> None:
         expected = theirs(input_ids=tokens, attention_mask=real.long(), decoder_input_ids=previous).last_hidden_state
         memory = model.encoder(model.source_embedding(tokens), real)
         states = model.decoder(model.target_embedding(previous), model.decoder.read(memory), real)
-    torch.testing.assert_close(states, expected, atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(states, expected, atol=3e-5, rtol=1e-5)
