@@ -26,7 +26,7 @@ Entry = Mapping[str, Any]
 
 class _Side(NamedTuple):
     """One way to vote: by a rule, by a negated rule, or by the lexicon for one class. `classes` (n_classes + 1,) marks the classes that
-    get the vote; the last entry stands for classes unseen in training.
+    get the vote; the last entry is for classes unseen in training.
     """
 
     voter: int

@@ -7,14 +7,15 @@ import nlp
 import numpy as np
 import pytest
 from command import nlp as command
+from nlp.analysis.explanations import evaluation
 from nlp.analysis.explanations.explanation import Explanation, Share
 from nlp.analysis.explanations.methods import explanations_of
 from nlp.analysis.explanations.page import page
-from nlp.analysis.explanations.words import shared_by_word, without
+from nlp.analysis.explanations.words import shared_by_word, without, words_of
 from nlp.configs.schema.models.rules import RulesConfig
 from nlp.configs.schema.tokenizer import NgramTokenizer, WordTokenizer
 from nlp.datasets.tokenizers.tokenizer import train_tokenizer
-from nlp.errors import ConfigError
+from nlp.errors import ConfigError, DataError
 from nlp.models.classical.classifier import rows_of
 from nlp.models.head import Head
 from nlp.models.rules import Rules
@@ -156,6 +157,20 @@ def test_a_method_whose_features_are_in_no_word_does_not_keep_others_from_being_
     assert "leave_one_out" in report and "4 texts" in report
     assert "Not measured: weights." in report
     assert "can be measured" in command("eval", "latent/one", "--explanations", "weights", cwd=folder, code=2).stderr
+
+
+def test_methods_that_share_no_text_are_refused(opened, monkeypatch):
+    """Each of two methods can be traced in one text, but none of the texts in both."""
+    run, texts = opened("linear_svm"), []
+
+    def explained(run, methods, text):
+        texts.append(text)
+        by_word = np.ones(len(words_of(text)))
+        return [Explanation(method, "a", (), by_word if len(texts) % 2 == place else None) for place, method in enumerate(methods)]
+
+    monkeypatch.setattr(evaluation, "explanations_of", explained)
+    with pytest.raises(DataError, match="can be measured"):
+        evaluation.faithfulness_of_run(run, ["weights", "leave_one_out"], None, 2)
 
 
 def test_with_explain_a_reason_is_given_once_and_a_text_predicted_once(folder, opened, monkeypatch):

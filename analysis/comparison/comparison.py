@@ -10,7 +10,7 @@ from .disagreement import Disagreement, disagreement
 from .estimates import interval
 from .methods import Method
 from .ranking import Offer, front, groups, judged, ranked
-from .slices import Slice, SliceVerdict, judged_slices
+from .slices import Slice, SliceVerdict, by_accuracy, judged_slices
 from .units import Unit, unit_of
 from .verdicts import Pair, detectable, rows_for
 
@@ -71,7 +71,7 @@ class Comparison:
     @property
     def slice_metric(self) -> str:
         """The metric of the slices."""
-        return "accuracy" if self.methods[0].rows.kind == "macro_f1" else self.unit.metric
+        return "accuracy" if by_accuracy(self.methods[0]) else self.unit.metric
 
     @property
     def methods(self) -> list[Method]:

@@ -80,13 +80,17 @@ def _counts_of_words(texts: Sequence[str], train: Sequence[str]) -> list[list[in
     return [[counts[word] for word in text.lower().split()] for text in texts]
 
 
-def judged_slices(slices: Sequence[Slice], a: Method, b: Method, clusters: IntArray | None, confidence: float) -> list[SliceVerdict]:
-    """Compare two methods on each slice, by the same metric and tests, with Holm's correction over the slices.
-
-    Macro F1 is replaced by accuracy: within a slice, a class that is rare or only predicted would decide it.
+def by_accuracy(method: Method) -> bool:
+    """Whether slices are judged by accuracy in place of the method's metric: within a slice, macro F1 would be decided by a class that is
+    rare or only predicted.
     """
+    return method.rows.kind == "macro_f1"
+
+
+def judged_slices(slices: Sequence[Slice], a: Method, b: Method, clusters: IntArray | None, confidence: float) -> list[SliceVerdict]:
+    """Compare two methods on each slice, by the same metric (but see `by_accuracy`) and tests, with Holm's correction over the slices."""
     verdicts = []
-    a, b = (method.by_accuracy() if method.rows.kind == "macro_f1" else method for method in (a, b))
+    a, b = (method.by_accuracy() if by_accuracy(method) else method for method in (a, b))
     for part in slices:
         if np.count_nonzero(part.rows) >= FEWEST:
             own = None if clusters is None else clusters[part.rows]

@@ -69,11 +69,11 @@ def faithfulness_of_run(run: OpenedRun, methods: Sequence[str], split_name: str 
     texts = {row: text for row in rows if len(words_of(text := split.example(row)["text"])) > 1}
     explanations = {row: dict(zip(methods, explanations_of(run, methods, text), strict=True)) for row, text in texts.items()}
     usable = [method for method in methods if any(each[method].by_word is not None for each in explanations.values())]
-    if not usable:
+    measured = [result for row, text in texts.items()
+                if usable and (result := _measured(run, [explanations[row][method] for method in usable], text, row)) is not None]
+    if not measured:
         raise DataError(f"None of {len(rows):,} {split.name} texts of {run.directory.address} can be measured: they have fewer than "
                         "two words, or their tokens cannot be traced to words; leave_one_out needs no tokens.")
-    measured = [result for row, text in texts.items()
-                if (result := _measured(run, [explanations[row][method] for method in usable], text, row)) is not None]
     scores = "margins" if run.model.scores_are == "margins" else "probabilities"
     summaries = [_summary(method, index, measured) for index, method in enumerate(usable)]
     not_measured = [method for method in methods if method not in usable]

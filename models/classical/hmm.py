@@ -118,7 +118,7 @@ class Hmm(Tagger):
     def _estimate_transitions(self, extra: FloatArray) -> None:
         """Compute log p(state | row), (n_rows, n_states), and the row for each two previous states, (n_states, n_states).
 
-        A row stands for one previous state or, if the pair occurs in training, for two. `extra` (n_states,) is added to the unigram
+        A row represents one previous state or, if the pair occurs in training, for two. `extra` (n_states,) is added to the unigram
         counts of states.
         """
         before, this, times = self._transitions[:, -3:].T

@@ -42,7 +42,7 @@ s0.w s0b0, s0.p s0b0, b0.w s0b0, b0.p s0b0, s0.p b0.p s0b0, s0.w b0.w s0b0, s1.p
 """
 """After Zhang and Nivre (2011): `w` the word, `p` its second column, `x` its suffix, `d` its relation."""
 STATE_EXTRAS = "s0.*, s1.*, b0.*, b1.*, s0.* b0.*, s1.* s0.*, s0.* b0.p, s0.p b0.*, s1.* s0.p, s1.p s0.*, s1.* s0.* b0.p"
-"""Templates for each further column, which stands in for `*`."""
+"""Templates for each further column, in the place of `*`."""
 ARC_TEMPLATES = """
 hd, h.w, h.p, h.x, d.w, d.p, d.x, h.p d.p, h.w d.p, h.p d.w, h.w d.w, h.x d.x, h.x d.p, h.p d.x, h.p d.p hd, h.w d.p hd, h.p d.w hd
 h.p d.w d.p, h.w h.p d.p, d.w hd, d.p hd, d.x hd, d-.p d.p, d.p d+.p, d-.p d.p d+.p, h-.p h.p, h.p h+.p, h.p d.p d-.p, h.p d.p d+.p

@@ -7,7 +7,7 @@ from ...datasets.arrays import FloatArray
 
 def pearson(predicted: FloatArray, gold: FloatArray) -> float:
     """Pearson's correlation of two arrays (rows,); 0 if one of them is constant."""
-    if len(gold) < 2 or np.ptp(predicted) == 0 or np.ptp(gold) == 0:
+    if len(gold) < 2 or not (np.ptp(predicted) > 0 and np.ptp(gold) > 0):
         return 0.0
     a, b = (_unit(values - values.mean()) for values in (predicted, gold))
     return float(np.clip(a @ b, -1.0, 1.0))

@@ -41,8 +41,7 @@ class FineTuning:
     @property
     def n_first(self) -> int:
         """The number of parameters that are trained at the first step."""
-        count = 1 if self.is_gradual else len(self.layers)
-        return sum(self.parameters[name].numel() for layer in self.layers[len(self.layers) - count :] for name in layer)
+        return sum(self.parameters[name].numel() for name in self._trained(self._count(1)))
 
     def begin(self) -> None:
         """Freeze the layers that are never trained; call this before building an optimiser from the others."""
@@ -55,14 +54,21 @@ class FineTuning:
 
     def at(self, step: int) -> None:
         """Unfreeze the layers that are trained at this step: a function of the step alone, so a resumed run does the same."""
-        every = self.config.unfreeze_every
-        count = len(self.layers) if every is None or self.plan is None else min(len(self.layers), 1 + self.plan.epoch_of(step) // every)
-        if count != self.learning:
+        if (count := self._count(step)) != self.learning:
             self._unfreeze(count)
+
+    def _count(self, step: int) -> int:
+        """The number of layers that are trained at a step."""
+        every = self.config.unfreeze_every
+        return len(self.layers) if every is None or self.plan is None else min(len(self.layers), 1 + self.plan.epoch_of(step) // every)
+
+    def _trained(self, count: int) -> set[str]:
+        """The names of the parameters of the last `count` of the trainable layers."""
+        return {name for layer in self.layers[len(self.layers) - count :] for name in layer}
 
     def _unfreeze(self, count: int) -> None:
         """Make only the last `count` of the trainable layers learn."""
         self.learning = count
-        names = {name for layer in self.layers[len(self.layers) - count :] for name in layer}
+        names = self._trained(count)
         for name, parameter in self.parameters.items():
             parameter.requires_grad_(name in names)

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from itertools import islice
 from statistics import mean, median
 
 from ...configs.schema.data import SizesData
@@ -43,7 +44,7 @@ def _share(run: PlannedRun) -> float:
 def _earlier_seconds(run: PlannedRun) -> list[float]:
     """The training seconds of the latest readable runs of this recipe on all of its data."""
     seconds = []
-    for directory in [each for each in runs_in(run.directory.path.parent) if not each.is_of_part()][:LATEST]:
+    for directory in islice((each for each in runs_in(run.directory.path.parent) if not each.is_of_part()), LATEST):
         try:
             seconds.append(float(Results.read(directory).cost["train_seconds"]))
         except UserError:

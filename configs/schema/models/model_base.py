@@ -14,7 +14,7 @@ LearnsBy = Literal["nothing", "solver", "gradient"]
 Input = Literal["text", "tokens", "characters", "columns", "segments", "other_tokens", "previous", "label", "bag", "other_bag", "history",
                 "vector", "picture", "pairs", "windows"]
 Inputs = frozenset[Input]
-"""The inputs of a model by name; after the arrow, the arrays of a batch that each name stands for.
+"""The inputs of a model by name; after the arrow, its arrays in a batch.
 
     text          -> texts, or sentences for tagging: the raw text, as rules and statistical taggers read it; for parsing, sentences
                      in which each word is a tuple with one value per column
