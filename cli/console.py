@@ -8,7 +8,7 @@ import shutil
 import sys
 import textwrap
 import traceback
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,8 @@ from ..terminal import drawing_stream, shortened, visible
 from .unknown_names import explain_unknown
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from rich.console import Console
 
 PIPED_WIDTH = 1_000
@@ -52,6 +54,21 @@ def say(text: str) -> None:
         width = shutil.get_terminal_size().columns
         text = "\n".join(textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False) or [""])
     print(text)
+
+
+@contextmanager
+def waiting(text: str) -> "Iterator[Callable[[int, int], None]]":
+    """A function that shows how much of a long computation is done, on a terminal, until the block ends."""
+    if not sys.stderr.isatty():
+        yield lambda done, total: None
+        return
+    from ..training.log.bars import WaitBar
+
+    bar = WaitBar()
+    try:
+        yield lambda done, total: bar.wait(text, done, total)
+    finally:
+        bar.stop()
 
 
 def print_error(text: str) -> None:

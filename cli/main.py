@@ -13,11 +13,13 @@ from .. import __version__
 from ..errors import Preempted
 from ..terminal import open_streams
 from . import config, data, rules, tokenizer
+from .check_gradients import check_gradients
 from .compare import compare
 from .console import explain, print_error
 from .count_params import count_params
 from .doctor import doctor
 from .eval import eval_
+from .explain_step import explain_step
 from .export import export
 from .learning_curve import learning_curve
 from .plot import plot
@@ -42,11 +44,13 @@ app = typer.Typer(
 app.command("train", short_help="Train recipes and save the runs.")(train)
 app.command("sweep", short_help="Search for the best hyperparameters.")(sweep)
 app.command("eval", short_help="Score runs, with confidence intervals.")(eval_)
-app.command("compare", short_help="Compare methods, with statistical tests.")(compare)
+app.command("compare", short_help="Compare methods statistically.")(compare)
 app.command("predict", short_help="Predict with a trained run.")(predict)
 app.command("export", short_help="Write word vectors to a file.")(export)
 app.command("learning-curve", short_help="Estimate the gain from more data.")(learning_curve)
 app.command("count-params", short_help="Count parameters, memory and FLOPs.")(count_params)
+app.command("explain-step", short_help="Show one training step in detail.")(explain_step)
+app.command("check-gradients", short_help="Check gradients numerically.")(check_gradients)
 app.add_typer(config.app, name="config", short_help="List, show, check and write recipes.")
 app.add_typer(data.app, name="data", short_help="List, download and check datasets.")
 app.add_typer(rules.app, name="rules", short_help="Draft rules from training texts.")

@@ -31,7 +31,7 @@ Forward = Callable[..., Any]
 @dataclass(frozen=True)
 class Objective:
     """One player: its name (empty for a single player), its module, its loss, its optimiser (by default the recipe's), and the number of
-    updates per step of this player.
+    steps from one of its updates to the next.
     """
 
     name: str

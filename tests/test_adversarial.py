@@ -95,7 +95,7 @@ def test_each_player_takes_the_step_of_its_own_loss(loss, every):
         ratios = learner.update([code_batch(step)], step, watched=True)
         assert ("generator_loss" in ratios) == (step % every == 0)
         real = torch.from_numpy(code_batch(step).inputs["codes"])
-        learner._seed_torch(step)  # what is drawn depends on the step alone
+        learner.seed_torch(step)  # what is drawn depends on the step alone
         made = by_hand.generator(torch.randn(4, D_NOISE)).detach()
         score = by_hand.discriminator
         if loss is STANDARD:
@@ -112,7 +112,7 @@ def test_each_player_takes_the_step_of_its_own_loss(loss, every):
             step_by_hand(by_hand.generator, (-scores if loss is WASSERSTEIN else -scores.sigmoid().log()).mean(), RATE["generator"])
         for (name, one), other in zip(model.named_parameters(), by_hand.parameters(), strict=True):
             torch.testing.assert_close(one, other, msg=lambda said, name=name: f"{name}: {said}")
-    assert {name.partition(".")[0] for name in learner._gradient_norms()} == {"discriminator", "generator"}
+    assert {name.partition(".")[0] for name in learner.gradient_norms()} == {"discriminator", "generator"}
 
 
 def test_rows_without_a_text_teach_nothing():

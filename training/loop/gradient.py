@@ -77,17 +77,18 @@ class GradientLearner:
     def update(self, window: Window, step: int, watched: bool) -> dict[str, Ratio]:
         """One step for each player whose turn it is. The returned sums are still on the device. `figures` needs a watched step."""
         self.before = self._weights() if watched else {}
-        self._seed_torch(step)
+        self.seed_torch(step)
         if self.fine_tuning is not None:
             self.fine_tuning.at(step)
         self._set_step(step)
-        tensors = self._tensors(window)
+        tensors = self.tensors(window)
         ratios = self._step(tensors, step) if self.graphs is None else self.graphs(tensors, step)
         self._forget_gradients()
         self._average()
         return ratios
 
-    def _tensors(self, window: Window) -> Tensors:
+    def tensors(self, window: Window) -> Tensors:
+        """The inputs of the model and the targets of each micro-batch, on the device."""
         return [to_tensors(replace(batch, inputs=self.model.prepared(batch.inputs)), self.device) for batch in window]
 
     def _step(self, tensors: Tensors, step: int) -> dict[str, Ratio]:
@@ -112,7 +113,7 @@ class GradientLearner:
         for parameter in self.parameters:
             parameter.grad = None
 
-    def _seed_torch(self, step: int) -> None:
+    def seed_torch(self, step: int) -> None:
         """Seed dropout and other random numbers from the seed, step and rank alone, so a resumed run draws the same ones.
 
         `torch.manual_seed` would also record the call stack for each kind of device that is absent: 0.3 ms per step.
@@ -203,10 +204,15 @@ class GradientLearner:
         The last is left out if the step was not watched: a timed run cannot know its last step in advance.
         """
         rates = {_named("learning_rate", player): float(player.optimizer.param_groups[0]["lr"]) for player in self.players}
-        norms = {f"gradient_norm/{layer}": norm for layer, norm in self._gradient_norms().items()}
-        return rates | norms | {f"update_ratio/{layer}": ratio for layer, ratio in self._update_ratios().items()}
+        norms = {f"gradient_norm/{layer}": norm for layer, norm in self.gradient_norms().items()}
+        return rates | norms | {f"update_ratio/{layer}": change / max(size, 1e-12) for layer, (change, size) in self.changes().items()}
 
-    def _gradient_norms(self) -> dict[str, float]:
+    def norm_of(self, player: Player) -> float:
+        """The norm of all gradients of a player in its last step, before clipping."""
+        return self.norms[player.objective.name][1].norm().item()
+
+    def gradient_norms(self) -> dict[str, float]:
+        """The gradient norm of each layer in the last step, before clipping."""
         squares: dict[str, float] = {}
         for player, (names, norms) in self.norms.items():
             for name, norm in zip(names, norms.tolist(), strict=True):
@@ -217,26 +223,38 @@ class GradientLearner:
     def _weights(self) -> dict[str, Tensor]:
         return {name: parameter.detach().clone() for name, parameter in self.model.named_parameters()}
 
-    def _update_ratios(self) -> dict[str, float]:
+    def changes(self) -> dict[str, tuple[float, float]]:
+        """For each layer: |change| in the last watched step and |weight| before it, as Euclidean norms."""
         squares: dict[str, tuple[float, float]] = {}
         for name, parameter in self.model.named_parameters() if self.before else ():
             old = self.before[name]
             change, size = (parameter.detach() - old).norm().item(), old.norm().item()
             held = squares.get(layer_of(name), (0.0, 0.0))
             squares[layer_of(name)] = (held[0] + change**2, held[1] + size**2)
-        return {layer: (change / max(size, 1e-24)) ** 0.5 for layer, (change, size) in squares.items()}
+        return {layer: (change**0.5, size**0.5) for layer, (change, size) in squares.items()}
 
     def evaluated(self, score: float) -> None:
         """Pass the validation score to the schedule; only `plateau` uses it."""
         self.schedule.evaluated(score)
 
+    def loss_of(self, player: Player, tensors: Tensors, step: int) -> Tensor:
+        """(): the loss that `update` minimises for a player, with its graph and the random numbers of that step; nothing is changed."""
+        loss = player.objective.loss
+        counts = [loss.count(targets) for _, targets in tensors]
+        total = sum(counts[1:], counts[0].clone())
+        self.seed_torch(step)
+        with self._autocast():
+            sums = [loss.sums(player.forward, *batch, count, step) for batch, count in zip(tensors, counts, strict=True)]
+        terms = torch.stack([torch.stack([each[name][0] for name in loss.terms]) for each in sums])  # (n_micro_batches, n_terms)
+        return (terms.sum(dim=0) / total.where(total > 0, 1)).sum()
+
     def explain_bad_step(self, window: Window, step: int) -> str:
         """Repeat the bad step without its update, and name the first layer with a non-finite output or gradient."""
-        self._seed_torch(step)
+        self.seed_torch(step)
         self._forget_gradients()
         bad_layers: list[str] = []
         handles = [module.register_forward_hook(_non_finite_hook(name, bad_layers)) for name, module in self.model.named_modules() if name]
-        tensors = self._tensors(window)
+        tensors = self.tensors(window)
         for player in self.players:
             self._backward(player, tensors, step)
         for handle in handles:

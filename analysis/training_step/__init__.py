@@ -1,0 +1,1 @@
+"""A training step and its gradients, opened up for learning and for checking."""
