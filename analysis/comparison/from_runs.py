@@ -140,13 +140,12 @@ def _column(run: RunDirectory, column: str, split: str) -> Sequence[str]:
     """The values of a column in a split of a run's data; none if the data has no such split."""
     from ...configs.load import load_recipe
     from ...configs.schema.data import SizesData
-    from ...datasets.read import read_dataset
+    from ...datasets.read import read_column
 
     data = load_recipe(str(run.config)).data
     if isinstance(data, SizesData):
         raise ConfigError("A recipe with `data: {type: sizes}` has no data, so --cluster cannot be used.")
-    splits = read_dataset(data, [column]).splits
-    return splits[split].columns[column] if split in splits else ()
+    return read_column(data, column, "Name a column of the data of the runs with --cluster.").get(split, ())
 
 
 def examples(outcome: Outcome, most: int) -> list[Example]:
