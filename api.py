@@ -37,6 +37,7 @@ def train(recipe: str | Path, settings: Mapping[str, Any] | None = None, *, seed
     if `seeds` are given or the recipe has several. `progress=False` hides the progress line.
     """
     from .configs.load import load_recipe
+    from .terminal import argument
     from .training.jobs import new_jobs
     from .training.log.progress_line import LineDisplay, on_one_line
     from .training.run import train_jobs
@@ -47,7 +48,8 @@ def train(recipe: str | Path, settings: Mapping[str, Any] | None = None, *, seed
         jobs = new_jobs(loaded, str(recipe), name, device, threads)
         trained = train_jobs(jobs, lambda n_steps, first: LineDisplay(n_steps, first, line))
         if trained.stopped_by is not None:
-            raise KeyboardInterrupt(f"stopped and saved; `nlp train --resume {jobs[len(trained.results)].directory.address}` continues")
+            address = jobs[len(trained.results)].directory.address
+            raise KeyboardInterrupt(f"stopped and saved; `nlp train --resume {argument(address)}` continues")
         results = [_figures(result) for result in trained.results]
         line.show(f"finished, {results[-1]['run']}", end="\n")
     return results if seeds is not None or len(results) > 1 else results[0]

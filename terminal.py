@@ -3,6 +3,7 @@
 import io
 import os
 import re
+import shlex
 import sys
 from math import isfinite
 from pathlib import Path
@@ -23,6 +24,11 @@ def visible(text: str) -> str:
 def on_one_line(text: str) -> str:
     """The text with control characters, line breaks and tabs escaped: one line per text, and tabs only between columns."""
     return re.sub(r"[\t\n\u2028\u2029]", lambda match: repr(match[0])[1:-1], visible(text))
+
+
+def argument(text: str | Path) -> str:
+    """A run, recipe or file as one argument of a command that users paste into a shell; a name with a leading dash is not an option."""
+    return shlex.quote(f"./{text}" if str(text).startswith("-") else str(text))
 
 
 def shortened(message: str) -> str:

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from ..terminal import argument
 from .console import complete_recipe, print_error, print_json
 from .key_completion import complete_key
 from .tables import table
@@ -153,4 +154,4 @@ def init(
     write_recipe(sample, model, path, force)
     print(f"Wrote {path}, a recipe for {sample.task} with the model {model}. All other keys are listed as comments, with their help.")
     print_data(load_recipe(str(path)),  sample, notices)
-    print(f"Next:\n  nlp train --config {path}\n  nlp predict {path.stem} {predict_arguments(sample)}")
+    print(f"Next:\n  nlp train --config {argument(path)}\n  nlp predict {argument(path.stem)} {predict_arguments(sample)}")

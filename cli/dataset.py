@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..errors import ConfigError
+from ..terminal import argument
 
 if TYPE_CHECKING:
     from ..configs.schema.data import FileData, NamedData
@@ -57,7 +58,7 @@ def open_target(target: str, overrides: Sequence[str], every_column: bool) -> Op
 def refuse_data_file(target: str, wanted: str) -> None:
     """Raises ConfigError if a data file is named instead of a dataset or a recipe."""
     if target.removesuffix(".gz").endswith(_DATA_SUFFIXES):
-        raise ConfigError(f"{target} is a data file; give {wanted}. `nlp config init {target}` writes a recipe for it.")
+        raise ConfigError(f"{target} is a data file; give {wanted}. `nlp config init {argument(target)}` writes a recipe for it.")
 
 
 def _open_recipe(target: str, overrides: Sequence[str], every_column: bool) -> Opened:

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..terminal import figure
+from ..terminal import argument, figure
 from .console import complete_run
 from .next_steps import print_next_steps
 
@@ -148,7 +148,7 @@ def _print(report: "Report") -> None:
     print(f"Predictions: {report.predictions}")
     if (picture := "confusion" if report.confusion is not None else "attention" if report.has_attention else None) is not None:
         options = f"--{picture}{' TEXT' if picture == 'attention' else ''} -o {picture}.png"
-        say(f"Pictures: `nlp tensorboard` shows them; `nlp plot {report.directory.address} {options}` writes a file")
+        say(f"Pictures: `nlp tensorboard` shows them; `nlp plot {argument(report.directory.address)} {options}` writes a file")
 
 
 def _print_model_report(report: "ModelReport") -> None:

@@ -9,6 +9,7 @@ from ..datasets.check import SplitCheck, check_splits, find_leaks
 from ..datasets.formats.encodings import UTF8, first_foreign_line
 from ..datasets.read import read_dataset
 from ..tasks.build import task_class
+from ..terminal import argument
 from .console import notice, say
 from .sample import Sample
 
@@ -63,7 +64,7 @@ def predict_arguments(sample: Sample) -> str:
         return "--input NEW.conllu --output PREDICTED.conllu"
     ending = sample.file.name.removesuffix(".gz").rpartition(".")[2] if sample.format != "huggingface" else "csv"
     written = ending in ("csv", "tsv", "jsonl", "conll", "parquet", "xlsx") or sample.format in ("tsv", "conll")
-    return f"--input NEW.{ending} --output PREDICTED.{ending}" if written else "--input LINES.txt"
+    return f"--input {argument(f'NEW.{ending}')} --output {argument(f'PREDICTED.{ending}')}" if written else "--input LINES.txt"
 
 
 def _read(recipe: Recipe, notices: Sequence[str]) -> "Dataset":

@@ -9,6 +9,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..errors import UserError
+from ..terminal import argument
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,7 +44,7 @@ def print_next_steps(run: "RunDirectory", evaluated: bool = False) -> None:
 def _steps(run: "RunDirectory", evaluated: bool) -> "Iterator[Step]":
     from ..training.run_summary import sections_of, task_of
 
-    name, task = shlex.quote(_shortest_name(run)), task_of(sections_of(run))
+    name, task = argument(_shortest_name(run)), task_of(sections_of(run))
     if not evaluated:
         yield Step(f"nlp eval {name}", "confidence intervals, baselines, detailed scores")
     if task is not None:
@@ -60,7 +61,9 @@ def _prediction(run: "RunDirectory", name: str, suggestion: "Suggestion") -> Ste
         texts = [_word(run, suggestion.text or "")]
     else:
         texts = [suggestion.text] if suggestion.text else (_example(run, n_texts) or ["TEXT"] * n_texts) if n_texts else []
-    return Step(" ".join(filter(None, ("nlp predict", name, *map(_quoted, texts), suggestion.options))), suggestion.what)
+    given = [*map(_quoted, texts)]
+    words = [suggestion.options, "--", *given] if any(text.startswith("-") for text in texts) else [*given, suggestion.options]
+    return Step(" ".join(filter(None, ("nlp predict", name, *words))), suggestion.what)
 
 
 def _shortest_name(run: "RunDirectory") -> str:
@@ -113,5 +116,5 @@ def _to_compare(run: "RunDirectory") -> str:
     alike = [each for each in others.values() if task(each) == task(run)]
     finished = [each for each in alike if each.results.exists()]
     if len(finished) > 1 and len(alike) == len(others):
-        return f"'{dataset}/*'"
-    return shlex.join([_shortest_name(run), finished[-1].recipe]) if finished else ""
+        return argument(f"{dataset}/*")
+    return " ".join(map(argument, (_shortest_name(run), finished[-1].recipe))) if finished else ""

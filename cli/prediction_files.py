@@ -24,7 +24,6 @@ from ..errors import ConfigError, DataError
 from ..storage import write_file
 from .console import notice
 
-REMEDY = "Name the column with the texts with --text. A file with one text per line can be given as standard input."
 ARGUMENTS = "the command line"
 
 
@@ -103,11 +102,20 @@ def _rows(data: NamedData | FileData, preparation: Preparation, path: str, named
     if len(columns) == 1 and any(named[1:]):
         raise ConfigError("--other names the column of a second text, but this run reads one text per row. Leave it out.")
     ours = {name: key for name, key in zip(columns, named, strict=False) if key is not None}
-    given = read_given(data, path, ours, columns, REMEDY, preparation.column_roles, preparation.document)
+    given = read_given(data, path, ours, columns, _remedy(preparation), preparation.column_roles, preparation.document)
     for each in given.notices:
         notice(each)
     table = in_documents(given.table, columns[0], preparation.document)
     return Source(preparation.row_texts(table), path, given.table, given.data)
+
+
+def _remedy(preparation: Preparation) -> str:
+    """What to do if the table lacks a column that the run reads."""
+    if len(preparation.input_columns) > max(preparation.n_texts, 1):
+        return "The columns that the run reads must have the same names as in training."
+    if preparation.n_texts > 1:
+        return "Name the columns of the two texts with --text and --other."
+    return "Name the column with the texts with --text. A file with one text per line can be given as standard input."
 
 
 def _lines(path: str, encoding: str) -> Iterator[str]:

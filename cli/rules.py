@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ..terminal import argument
 from .console import complete_recipe, notice, only_recipe, say
 from .key_completion import complete_key
 from .tables import table
@@ -91,4 +92,4 @@ def _print(sheet: "Sheet", path: Path) -> None:
     if sheet.silent:
         notice(f"No word or phrase indicates {', '.join(sheet.silent)}; write rules for it yourself, such as patterns.")
     say(f"The rules classify {sheet.accuracy:.1%} of these training texts correctly.")
-    print(f"Next:\n  nlp train --config {path}\n  nlp eval {path.stem} --split validation")
+    print(f"Next:\n  nlp train --config {argument(path)}\n  nlp eval {argument(path.stem)} --split validation")

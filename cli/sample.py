@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -337,7 +338,7 @@ def _of_numbers(file: Path, columns: Columns, label: str, header: bool, notices:
         raise DataError(f"{file} has no column of text or numbers besides the class {label!r} and {left_out[0]!r}, which {why}.")
     if len(numbers) == 1:
         notices = [*notices, f"the class in column {label!r} is predicted from the number in column {numbers[0]!r}; if {label!r} is a text "
-                             f"and {numbers[0]!r} its class, set --text {label} --label {numbers[0]}."]
+                             f"and {numbers[0]!r} its class, set --text {shlex.quote(label)} --label {shlex.quote(numbers[0])}."]
     missing = any(cell.strip() in MISSING for name in numbers for cell in columns[name])
     return Sample(file, numbers[0], label, columns[numbers[0]], columns[label], header, notices=notices, numbers=numbers,
                   all_numbers=not left_out, missing_numbers=missing)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from ..terminal import argument
 from .console import print_error, say
 from .report import mean_and_spread, print_results
 
@@ -155,7 +156,7 @@ def _print_methods(methods: "dict[str, list[Results]]", over: str) -> None:
     table([*columns, "seconds"], [[row.get(column, "") for column in (*columns, "seconds")] for row in rows],
           title=f"{split}; mean ± standard deviation over {over}")
     recipes = dict.fromkeys(results[0].directory.recipe for results in methods.values())
-    say(f"Next: nlp compare {shlex.join(recipes)}")
+    say(f"Next: nlp compare {' '.join(map(argument, recipes))}")
 
 
 def _row(results: "list[Results]", split: str) -> dict[str, str]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
-from ..terminal import on_one_line
+from ..terminal import argument, on_one_line
 from .console import complete_recipe, notice, only_recipe, print_json, say
 from .key_completion import complete_key
 from .tables import table
@@ -62,7 +62,7 @@ def train(
             for name, each in _figures(trained)["splits"].items()]
     table(["split", "texts", "tokens per text", _coverage_name(trained.tokenizer)], rows)
     _print_pieces(trained.tokenizer, samples(trained.texts["train"]))
-    print(f"Written to {output}." if output is not None else f"Next: nlp tokenizer show {name} \"TEXT\"")
+    print(f"Written to {output}." if output is not None else f"Next: nlp tokenizer show {argument(name)} \"TEXT\"")
 
 
 @app.command()

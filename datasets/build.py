@@ -81,14 +81,20 @@ def read_file_as_split(data: DataConfig, preparation: Preparation, encoding: Enc
     maps these names to others.
     """
     data, cache = _with_texts(data), Cache()
-    remedy = "Name the columns with --text and --label."
-    file_data = read_given(data, file, columns, preparation.columns, remedy, preparation.column_roles, preparation.document)
+    file_data = read_given(data, file, columns, preparation.columns, _remedy(preparation), preparation.column_roles, preparation.document)
     table, skipped = preparation.checked(file_data.table)
     if preparation.refers_to_training:
         _read(data, preparation)
     split, split_notices = preparation.split(_name_of(file), table, encoding, cache)
     file_notices = file_data.notices if is_table(data, file) else file_data.notices[1:]
     return split, [*file_notices, *skipped, *split_notices, *cache.notices]
+
+
+def _remedy(preparation: Preparation) -> str:
+    """What to do if the file lacks a column: only columns of texts and gold answers may have names that differ from the recipe's."""
+    if len(preparation.input_columns) > max(preparation.n_texts, 1):
+        return "The columns that the model reads must have the same names as in training; name that of the gold answers with --label."
+    return f"Name the columns with {'--text, --other' if preparation.n_texts > 1 else '--text'} and --label."
 
 
 def read_texts(data: DataConfig, preparation: Preparation) -> Mapping[str, Sequence[str]]:

@@ -33,13 +33,24 @@ _NOT_ONE_TEXT = ("folders", "huggingface", "parallel", "parquet", "xlsx")
 """Formats with several files per split, or with binary files."""
 
 
-def read_dataset(config: NamedData | FileData, columns: Sequence[str] = ()) -> Dataset:
+def read_dataset(config: NamedData | FileData, columns: Sequence[str] = (), remedy: str | None = None) -> Dataset:
     """The splits of a named dataset or of files, with the wanted columns (all columns if none are named).
 
     There is always a `validation` split: if the data has none, it is cut from train by `split_seed`. `hashes` has the SHA-256 of each
-    file's decompressed content. Raises DataError for data that is missing, malformed or does not match its checksum.
+    file's decompressed content. Raises DataError for data that is missing, malformed or does not match its checksum; `remedy` tells users
+    what to do about a missing column that the recipe does not name.
     """
-    return _read_named(config, columns) if isinstance(config, NamedData) else _read_files(config, columns)
+    return _read_named(config, columns, remedy) if isinstance(config, NamedData) else _read_files(config, columns, remedy)
+
+
+def read_column(config: NamedData | FileData, column: str, remedy: str) -> Mapping[str, Sequence[str]]:
+    """A column of every split that the user names: by its name in the recipe or in the file, or its position if columns have no names.
+
+    Raises DataError if there is none; `remedy` tells users what to do then.
+    """
+    if isinstance(config, FileData) and column not in config.columns:
+        config = config.model_copy(update={"columns": {**config.columns, **_keys({column: column}, config, config.train)}})
+    return {split: table.columns[column] for split, table in read_dataset(config, [column], remedy).splits.items()}
 
 
 def normalized(texts: Iterable[str], form: Literal["nfc", "none"]) -> Iterator[str]:
@@ -47,10 +58,10 @@ def normalized(texts: Iterable[str], form: Literal["nfc", "none"]) -> Iterator[s
     return iter(texts) if form == "none" else (normalize("NFC", text) for text in texts)
 
 
-def _read_named(config: NamedData, columns: Sequence[str]) -> Dataset:
+def _read_named(config: NamedData, columns: Sequence[str], remedy: str | None) -> Dataset:
     named = find_dataset(config.name)
     dataset = _read_embedded(named) if not named.files else _read_sources(named)
-    tables = {split: _normalized(_choose(table, columns, named), config) for split, table in dataset.splits.items()}
+    tables = {split: _normalized(_choose(table, columns, named, remedy), config) for split, table in dataset.splits.items()}
     if config.remove:
         tables = {split: _stripped(table, named.text, config) for split, table in tables.items()}
     return Dataset(named.name, _with_validation(tables, config), dataset.hashes, dataset.notices)
@@ -106,13 +117,14 @@ def _check(source: Source, path: Path, content: bytes, named: NamedDataset) -> N
         )
 
 
-def _choose(table: Table, columns: Sequence[str], named: NamedDataset) -> Table:
+def _choose(table: Table, columns: Sequence[str], named: NamedDataset, remedy: str | None) -> Table:
     missing = next((name for name in columns if name not in table.columns), None)
     if missing is not None:
         present = ", ".join(f"`{name}`" for name in table.columns)
-        remedy = (f"Set, for example, `task.text: {named.text}` and `task.label: {named.label}`." if named.label and not named.tagged
-                  else "Set the columns of the task to these.")
-        raise DataError(f"The dataset {named.name} has no column `{missing}`; it has {present}.{nearest(missing, table.columns)} {remedy}")
+        usual = (f"Set, for example, `task.text: {named.text}` and `task.label: {named.label}`." if named.label and not named.tagged
+                 else "Set the columns of the task to these.")
+        raise DataError(f"The dataset {named.name} has no column `{missing}`; it has {present}.{nearest(missing, table.columns)} "
+                        f"{remedy or usual}")
     return Table({name: table.columns[name] for name in columns}, table.source, table.lines) if columns else table
 
 
@@ -146,13 +158,13 @@ def _with_validation(tables: Mapping[str, Table], config: NamedData | FileData) 
     return {split: tables[split] for split in (*usual, *(split for split in tables if split not in usual))}
 
 
-def _read_files(config: FileData, columns: Sequence[str]) -> Dataset:
+def _read_files(config: FileData, columns: Sequence[str], remedy: str | None) -> Dataset:
     paths = {"train": config.train, "validation": config.validation, "test": config.test}
     tables: dict[str, Table] = {}
     hashes: dict[str, str] = {}
     for split, path in paths.items():
         if path is not None:
-            tables[split], file_hashes = read_file(config, path, columns)
+            tables[split], file_hashes = read_file(config, path, columns, remedy)
             hashes |= file_hashes
     return Dataset(Path(config.train).name, _with_validation(tables, config), hashes)
 
@@ -160,29 +172,29 @@ def _read_files(config: FileData, columns: Sequence[str]) -> Dataset:
 def read_file(config: FileData, path: str, columns: Sequence[str] = (), remedy: str | None = None) -> tuple[Table, Mapping[str, str]]:
     """One file, read with the settings of `config` whether or not it names the file; and path -> SHA-256 of the decompressed content.
 
-    For the format `parallel`, all files whose names start with `path`. `remedy` tells users what to do if a column is missing.
+    For the format `parallel`, all files whose names start with `path`. `remedy` is that of `read_dataset`.
     """
     kind = _format(config, path)
     if config.on_disk:
-        return _read_stored(kind, config, path, columns)
+        return _read_stored(kind, config, path, columns, remedy)
     table, hashes = _read_as(kind, config, path, columns, remedy)
     return _normalized(table, config), hashes
 
 
-def _read_stored(kind: _Format, config: FileData, path: str, columns: Sequence[str]) -> tuple[Table, Mapping[str, str]]:
+def _read_stored(kind: _Format, config: FileData, path: str, columns: Sequence[str],
+                 remedy: str | None) -> tuple[Table, Mapping[str, str]]:
     if kind not in STREAMED:
         raise DataError(f"data.on_disk reads {', '.join(STREAMED)} row by row, and {path} is {kind}. Convert the file, or leave "
                         "data.on_disk out.")
-    form = form_of(config.model_copy(update={"train": path}))
+    form = replace(form_of(config.model_copy(update={"train": path})), remedy=remedy)
     table, digest = read_stored(path, form, columns, partial(normalized, form=config.normalization), config.normalization)
     return table, {path: digest}
 
 
 def _read_as(kind: _Format, config: FileData, path: str, columns: Sequence[str], remedy: str | None) -> tuple[Table, Mapping[str, str]]:
     if kind == "parallel":
-        return _read_parallel(config, path, columns)
-    form = form_of(config.model_copy(update={"train": path}))
-    form = form if remedy is None else replace(form, remedy=remedy)
+        return _read_parallel(config, path, columns, remedy)
+    form = replace(form_of(config.model_copy(update={"train": path})), remedy=remedy)
     if kind == "huggingface":
         return read_hub_split(path, form, columns)
     if kind == "folders":
@@ -257,9 +269,15 @@ def adapted(config: NamedData | FileData, path: str, columns: Mapping[str, str])
     `columns` maps column names of the recipe to those that the caller has chosen.
     """
     settings = _for_ending(config, path)
-    keys = {name: int(key) if key.isdecimal() and not settings.header else key for name, key in columns.items()}
+    keys = _keys(columns, settings, path)
     header = settings.header or any(isinstance(key, str) for key in keys.values())
     return settings.model_copy(update={"train": path, "header": header, "columns": {**settings.columns, **keys}})
+
+
+def _keys(columns: Mapping[str, str], settings: FileData, path: str) -> dict[str, str | int]:
+    """Column names that the user has chosen, as positions if they are numbers and the columns of the file have no names."""
+    without_names = not settings.header or _format(settings, path) in ("conll", "conllu")
+    return {name: int(key) if without_names and key.isdecimal() else key for name, key in columns.items()}
 
 
 def _columns_read(settings: FileData, path: str, names: Sequence[str], roles: Sequence[str]) -> str:
@@ -312,10 +330,10 @@ def _format(config: FileData, path: str) -> _Format:
     return kind
 
 
-def _read_parallel(config: FileData, path: str, columns: Sequence[str]) -> tuple[Table, Mapping[str, str]]:
+def _read_parallel(config: FileData, path: str, columns: Sequence[str], remedy: str | None) -> tuple[Table, Mapping[str, str]]:
     """Reads each column from the file `path`.EXTENSION, whose extension is the column's name unless `config.columns` has another."""
     endings = {name: str(config.columns.get(name, name)) for name in columns or config.columns or _endings(path)}
-    files = {name: _parallel_file(path, name, ending) for name, ending in endings.items()}
+    files = {name: _parallel_file(path, name, ending, remedy) for name, ending in endings.items()}
     contents = {name: read_content(file) for name, file in files.items()}
     table = pair_lines({name: (content, str(files[name])) for name, content in contents.items()}, config.encoding)
     return table, {str(files[name]): sha256(content) for name, content in contents.items()}
@@ -332,10 +350,13 @@ def _endings(path: str) -> list[str]:
     return endings
 
 
-def _parallel_file(path: str, name: str, ending: str) -> Path:
+def _parallel_file(path: str, name: str, ending: str, remedy: str | None) -> Path:
     named = Path(f"{path}.{ending}").expanduser()
     file = find_file(named)
     if file is None:
-        raise DataError(f"There is no file {named}, plain or .gz, for the column `{name}`. Parallel files are given by their path "
-                        f"without the extension, here {path}; `data.columns: {{{name}: EXTENSION}}` sets it (default: the column's name).")
+        usual = (f"Parallel files are given by their path without the extension, here {path}; `data.columns: {{{name}: EXTENSION}}` sets "
+                 "it (default: the column's name).")
+        present = ", ".join(f"`{each}`" for each in _endings(path))
+        raise DataError(f"There is no file {named}, plain or .gz, for the column `{name}`; there are files for {present}."
+                        f"{nearest(ending, _endings(path))} {remedy or usual}")
     return file

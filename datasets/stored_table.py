@@ -7,7 +7,7 @@ import sys
 import weakref
 from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import overload
 
@@ -105,7 +105,8 @@ def read_stored(path: str, form: Form, wanted: Sequence[str], normalize: Normali
     Raises DataError as `read_table` does, and if there is no folder to store the texts in.
     """
     digest, root = digest_of(Path(path).expanduser()), cache_root()
-    parts = (FORMAT, sys.version_info[:2], digest, form, list(wanted), normalization)  # each Python version has its own Unicode tables
+    settings = replace(form, remedy=None)
+    parts = (FORMAT, sys.version_info[:2], digest, settings, list(wanted), normalization)  # each Python version has its own Unicode tables
     key = hashlib.sha256(repr(parts).encode("utf-8", "surrogatepass")).hexdigest()[:40]
     entries = CacheEntries(root)
 

@@ -5,6 +5,7 @@ A file is read once from start to end, and only the vectors of wanted words are 
 
 import gzip
 import hashlib
+import re
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,6 +22,11 @@ LONGEST_WORD = 10_000
 """Maximum bytes of a word; a binary file with a longer one is damaged or of another format."""
 WIDEST = 100_000
 """Maximum size of a vector, for the same reason."""
+LONGEST_LINE = LONGEST_WORD + 32 * WIDEST
+LINES = 3
+"""Lines after the first that show whether the first is a header."""
+_HEADER = re.compile(rb"\s*(\d{1,18})\s+(\d{1,18})\s*")
+"""The first line in word2vec's formats: the number of words and the size of their vectors."""
 
 
 class WordVectors(NamedTuple):
@@ -149,22 +155,28 @@ class _Wanted:
 
 def _records(file: BinaryIO, path: Path, wanted: _Wanted) -> Iterator[tuple[str, FloatArray]]:
     """The wanted words of a file with their vectors; the format is detected from its first lines."""
-    first = file.readline(LONGEST_WORD + 32 * WIDEST)
-    header = first.split()
-    if len(header) == 2 and all(part.isdigit() for part in header):
-        size = int(header[1])
+    first = file.readline(LONGEST_LINE)
+    start = file.tell()
+    following = [file.readline(LONGEST_LINE) for _ in range(LINES)]
+    file.seek(start)
+    if (header := _HEADER.fullmatch(first)) is not None and not _has_one_number(following, header):
+        n_words, size = map(int, header.groups())
         if not 1 <= size <= WIDEST:
             raise DataError(f"{path} states vectors of {size:,} numbers in its first line, so it is not a file of word vectors.")
-        start = file.tell()
-        is_text = _is_vector(file.readline(LONGEST_WORD + 32 * size), size)
-        file.seek(start)
-        return _text(file, path, size, 2, wanted, int(header[0])) if is_text else _binary(file, path, int(header[0]), size, wanted)
-    size = len(header) - 1
+        is_text = _is_vector(following[0], size)
+        return _text(file, path, size, 2, wanted, n_words) if is_text else _binary(file, path, n_words, size, wanted)
+    size = len(first.split()) - 1
     if not _is_vector(first, size):
         raise DataError(f"{path} is not a file of word vectors: its first line is neither a word with its vector nor the number of words "
                         "and the size of their vectors. Supported are word2vec's text and binary formats and GloVe's format.")
     file.seek(0)
     return _text(file, path, size, 1, wanted)
+
+
+def _has_one_number(following: Sequence[bytes], header: re.Match[bytes]) -> bool:
+    """Whether two numbers in the first line are a word and a vector of size 1: they state another size than the lines after them have."""
+    lines = [line for line in following if line]
+    return bool(lines) and int(header[2]) != 1 and all(len(line.split()) == 2 and _is_vector(line, 1) for line in lines)
 
 
 def _is_vector(line: bytes, size: int) -> bool:

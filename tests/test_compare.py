@@ -697,7 +697,8 @@ def test_real_runs(folder):
     costs = {method["name"]: method["runs"][0]["cost"] for method in clustered["methods"]}
     assert costs["naive_bayes"]["parameters"] == costs["naive_bayes"]["coefficients"] > 0
     assert "parameters" not in costs["rules"]
-    assert "no column" in nlp("compare", "rules", "mlp", "--cluster", "author", cwd=folder, code=2).stderr
+    assert ("no column `lang`; it has `name`, `language`. Did you mean `language`? Name a column of the data of the runs with --cluster."
+            in nlp("compare", "rules", "mlp", "--cluster", "lang", cwd=folder, code=2).stderr)
 
 
 def test_words_are_those_of_the_data_of_the_runs(folder):

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import shlex
 from pathlib import Path
 
 import pytest
@@ -473,6 +474,27 @@ def test_a_ranker_trains_from_its_first_recipe(tmp_path):
     (tmp_path / "judged.csv").write_text(csv_of([("query", "candidate", "relevance"), *JUDGED]), encoding="utf-8")
     assert "Name a file of other queries with --validation" in nlp("config", "init", "judged.csv", cwd=tmp_path, code=2).stderr
     assert "leave one of them out" in nlp("config", "init", "pairs.csv", "--task", "tagging", "--other", "x", cwd=tmp_path, code=2).stderr
+
+
+@pytest.mark.parametrize("name", ["two words", "it's \"good\"", "-v", "$HOME"])
+def test_the_commands_that_follow_work_as_they_are_printed(tmp_path, name):
+    (tmp_path / f"{name}.csv").write_text(csv_of([("text", "label"), *ROWS * 8]), encoding="utf-8")
+    (tmp_path / "NEW.csv").write_text("text\ngood\n", encoding="utf-8")
+    printed = nlp("config", "init", f"./{name}.csv", cwd=tmp_path).stdout.partition("Next:\n")[2]
+    for command in printed.splitlines():
+        tool, *arguments = shlex.split(command)
+        assert tool == "nlp"
+        nlp(*arguments, cwd=tmp_path)
+    assert (tmp_path / "PREDICTED.csv").read_text(encoding="utf-8").startswith("text,prediction,probability\ngood,pos,")
+
+
+def test_the_options_of_a_hint_work_as_they_are_printed(tmp_path):
+    names = ("the 'kind'", "-my size")
+    (tmp_path / "a.csv").write_text(csv_of([names, *((str(row % 2), str(row % 4)) for row in range(40))]), encoding="utf-8")
+    printed = nlp("config", "init", "a.csv", "--label", names[0], cwd=tmp_path).stderr
+    options = shlex.split(printed.partition(" set --text")[2].partition(".\n")[0])
+    nlp("config", "init", "a.csv", "--force", "--text", *options, cwd=tmp_path)
+    assert load_recipe(str(tmp_path / "a.yaml")).task.label == names[1]
 
 
 @settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -3,9 +3,9 @@
 import gzip
 
 import pytest
-from nlp.configs.schema.data import FileData
+from nlp.configs.schema.data import FileData, NamedData
 from nlp.datasets.files import sha256
-from nlp.datasets.read import read_dataset
+from nlp.datasets.read import read_column, read_dataset
 from nlp.errors import DataError
 
 ROWS = [(f"text {row}", "ab"[row % 2]) for row in range(20)]
@@ -78,3 +78,40 @@ def test_missing_files_and_columns_are_reported(tmp_path):
         read_dataset(FileData(type="files", train=path), ("text", "labels"))
     with pytest.raises(DataError, match="holds 1 example, too few"):
         read_dataset(FileData(type="files", train=write(tmp_path, "one.csv", ",", ROWS[:1])[0]))
+
+
+NAME_IT = "Name it with --column."
+TAGGED = "".join(f"word{row} {'AB'[row % 2]} x\n\n" for row in range(20)).encode()
+BARE = "".join(f"{text},{label},x\n" for text, label in ROWS).encode()
+
+
+@pytest.mark.parametrize(("name", "content", "settings", "wrong", "problem"), [
+    ("a.jsonl", b'{"text": "a", "author": "b"}\n' * 20, {}, "autor", "it has `text`, `author`. Did you mean `author`?"),
+    ("a.csv", b"text,author\na,b\n" * 20, {"on_disk": True}, "autor", "it has `text`, `author`. Did you mean `author`?"),
+    ("a.csv", b"text,by,by\na,b,c\n" * 20, {}, "by", "2 columns called `by`."),
+    ("a.csv", BARE, {"header": False}, "author", "no column is called `author`; the file has 3 columns, 0 to 2."),
+    ("a.csv", BARE, {"header": False}, "3", "has 3 columns, so position 3 is out of range; the first is 0."),
+    ("a.conll", TAGGED, {}, "author", "3 columns without names, so none is called `author`; they are numbered from 0."),
+    ("a.conll", TAGGED, {}, "3", "has 3 columns, so position 3 is out of range; the first is 0."),
+    ("a.eng", b"a\n" * 20, {"format": "parallel"}, "en", "there are files for `eng`. Did you mean `eng`?"),
+])
+def test_a_column_named_by_an_option_is_not_to_be_set_in_the_recipe(tmp_path, monkeypatch, name, content, settings, wrong, problem):
+    monkeypatch.setenv("NLP_CACHE", str(tmp_path / "cache"))
+    (tmp_path / name).write_bytes(content)
+    train = str(tmp_path / name.removesuffix(".eng"))
+    with pytest.raises(DataError) as caught:
+        read_column(FileData(type="files", train=train, **settings), wrong, NAME_IT)
+    assert f"{problem} {NAME_IT}" in str(caught.value)
+    assert "data.columns" not in str(caught.value)
+
+
+def test_a_column_of_a_named_dataset_that_is_not_there():
+    with pytest.raises(DataError, match=rf"no column `lang`; it has `name`, `language`. Did you mean `language`\? {NAME_IT}"):
+        read_column(NamedData(type="named", name="names"), "lang", NAME_IT)
+
+
+@pytest.mark.parametrize(("name", "content", "header"), [("a.csv", BARE, False), ("a.conll", TAGGED, True)])
+def test_columns_without_names_are_read_by_position(tmp_path, name, content, header):
+    (tmp_path / name).write_bytes(content)
+    config = FileData(type="files", train=str(tmp_path / name), header=header)
+    assert {value for values in read_column(config, "2", NAME_IT).values() for value in values} == {"x"}

@@ -133,7 +133,7 @@ def test_numbers_in_json_keep_their_spelling():
     (Form("csv"), "text,lable\na,b\n", "no column `label`; it has `text`, `lable`. Did you mean `lable`?"),
     (Form("csv"), "text\tlabel\na\tb\n", "separated by another character"),
     (Form("csv", columns={"label": 5}), "text,label\na,b\n", "has 2 columns, so `data.columns.label: 5` is out of range"),
-    (Form("csv", header=False), "a,b\n", "`data.columns` must give the position of `text`"),
+    (Form("csv", header=False), "a,b\n", "the file has 2 columns, 0 to 1. Set a position, such as `data.columns: {text: 0}`."),
     (Form("csv"), "text,label,label\na,b,c\n", "2 columns called `label`"),
     (Form("jsonl"), '{"text": "a", "label": "b"}\n{"text": "a", \n', "file:2 is not valid JSON"),
     (Form("jsonl"), '{"text": "a", "label": "b"}\n["a", "b"]\n', "file:2 is JSON, but not an object"),

@@ -8,7 +8,7 @@ from nlp.configs.schema.models.networks import CnnConfig, RecurrentSeq2SeqConfig
 from nlp.configs.schema.models.transformers import TransformerSeq2SeqConfig
 from nlp.configs.schema.tasks.classification import ClassificationConfig
 from nlp.configs.schema.training import FineTuneConfig, LoraConfig, TrainingConfig
-from nlp.datasets.encoded.batching import Plan, RowOrder
+from nlp.datasets.encoded.batching import Plan, RowOrder, TimedPlan
 from nlp.datasets.encoded.split import Batch, Encoding, Target
 from nlp.errors import ConfigError, TrainingError
 from nlp.models.build import build_model
@@ -29,6 +29,7 @@ __all__ = ["one_thread"]
 
 TASK = Classification(ClassificationConfig(type="classification"), Encoding(SIZES, tuple("abcd"), (1,) * N_CLASSES))
 PLAN = Plan(RowOrder(n_rows=12, batch_size=4, seed=1), epochs=6, steps=None)  # three steps an epoch
+D_MODEL = transformer().d_model
 LAYERS = "embedding", "hidden.blocks.0", "hidden.blocks.1", "output"
 
 
@@ -60,6 +61,27 @@ def changed(of: GradientLearner, step: int) -> set[str]:
 @pytest.mark.parametrize(("last_layers", "learning"), [(0, LAYERS[3:]), (1, LAYERS[2:]), (2, LAYERS[1:]), (9, LAYERS), (None, LAYERS)])
 def test_only_the_last_layers_learn(last_layers, learning):
     assert changed(learner(last_layers=last_layers), 1) == set(learning)
+
+
+@pytest.mark.parametrize(("settings", "notice"), [
+    ({"last_layers": 3}, None), ({"last_layers": 4}, "last_layers is 4, but the network has 3 layers below the output, which are all"),
+    ({"last_layers": 2, "lora": {"rank": 8}}, None), ({"last_layers": 3, "lora": {}}, "has 2 layers below the output with adapters"),
+    ({"unfreeze_every": 1}, None), ({"unfreeze_every": 2, "last_layers": 2}, None),
+    ({"unfreeze_every": 2}, "unfreeze_every is 2, so the run ends before all layers are unfrozen: only the last 3 of 4 are trained."),
+    ({"lora": {"rank": D_MODEL}}, None), ({"lora": {"rank": D_MODEL + 1}}, f"smallest adapted matrix has rank {D_MODEL} at most"),
+    ({"lora": {"rank": 99, "matrices": ["feed_forward"]}}, f"smallest adapted matrix has rank {D_MODEL} at most"),
+])
+def test_numbers_above_what_there_is_are_noticed(settings, notice):
+    """Of six epochs and two blocks of width D_MODEL below the output and above the embedding."""
+    notices = list(learner(**settings).fine_tuning.notices())
+    assert len(notices) == (notice is not None)
+    assert all(notice in each for each in notices)
+
+
+def test_a_run_of_unknown_length_may_unfreeze_all_layers():
+    plan = TimedPlan(RowOrder(n_rows=12, batch_size=4, seed=1), seconds=1.0)
+    tuning = FineTuning(FineTuneConfig(unfreeze_every=100), build_model(transformer(), SIZES, TASK.head), plan)
+    assert not list(tuning.notices())
 
 
 @pytest.mark.parametrize("optimizer", ["sgd", "adamw", "adagrad", "rmsprop"])

@@ -29,6 +29,11 @@ HEAVY = {"torch", "numpy", "sklearn", "scipy", "matplotlib", "tensorboard", "tok
 WITHOUT_TORCH = {"configs": set(), "datasets": set(), "tasks": {"losses.py", "cross_entropy.py"}}
 """Folders that load without torch, except the files that only networks need."""
 DOCS = sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "docs").glob("*.md"))
+COMMANDS = "compare|config|count-params|data|eval|export|learning-curve|plot|predict|rules|runs|sweep|tensorboard|tokenizer|train"
+QUOTED = {"download.py": {"named.name"}, "read.py": {"named.name"}, "folder.py": {"name_or_path"}, "finished_run.py": {"name"},
+          "data.py": {"name"}, "next_steps.py": {"name", "others"}, "eval.py": {"options"}, "row_scores_file.py": {"option"},
+          "config.py": {"predict_arguments(sample)"}}
+"""Parts of commands that are quoted already, or are names of datasets, weights and recipes that come with the tool."""
 LIGHT = ["nlp.datasets.build", "nlp.tasks.build", "nlp.models.build", "nlp.models.rules", "nlp.configs.load"]
 """What a rules run is made of."""
 
@@ -124,6 +129,28 @@ def test_only_the_package_is_at_the_root() -> None:
     root = {path.name for path in ROOT.glob("*.py")}
     assert root == {"__init__.py", "api.py", "errors.py", "storage.py", "terminal.py"}, "a conftest.py here would land in the wheel"
     assert not (ROOT / "tests" / "__init__.py").exists()
+
+
+def commands_with_parts(path: Path) -> Iterator[tuple[str, str]]:
+    """The commands of the tool in f-strings, up to a part that is filled in, and the expression of this part."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        written = ""
+        for part in node.values if isinstance(node, ast.JoinedStr) else ():
+            if isinstance(part, ast.Constant):
+                written += str(part.value)
+            elif isinstance(part, ast.FormattedValue):
+                if (command := re.search(rf"\bnlp (?:{COMMANDS})\b[^`.;:\n]*$", written)) is not None:
+                    yield command[0], ast.unparse(part.value)
+                written += "X"
+
+
+def test_what_is_filled_into_a_command_to_paste_is_quoted_for_the_shell() -> None:
+    paths = [ROOT / "api.py", *(path for folder in MAY_IMPORT for path in sources(folder))]
+    parts = [(path.name, command, part) for path in paths for command, part in commands_with_parts(path)]
+    assert len(parts) > 20
+    wrong = [f"{file}: {command}{{{part}}}" for file, command, part in parts
+             if part not in QUOTED.get(file, ()) and not part.startswith(("argument(", "shlex.", "' '.join(map(argument"))]
+    assert not wrong
 
 
 @pytest.mark.parametrize("folder", WITHOUT_TORCH)

@@ -2,12 +2,13 @@
 
 import json
 import re
+import shlex
 
 import pytest
 from nlp.cli.next_steps import print_next_steps
 from nlp.cli.report import print_results
 from nlp.training.finish import Results
-from nlp.training.folder.run_directory import RunDirectory
+from nlp.training.folder.run_directory import RunDirectory, find_run
 
 TASKS = {
     "classification": ("{type: classification}", "Kowalski", 'nlp predict d/m "Kowalski"'),
@@ -42,6 +43,16 @@ def test_each_task_offers_what_its_models_can_do(name, root, capsys):
     assert any(line.startswith(f"{command}  ") for line in lines), lines
     assert lines[1].startswith("nlp eval d/m ")
     assert not any("compare" in line for line in lines), "there is nothing to compare it with"
+
+
+def test_commands_can_be_pasted_whatever_the_names_and_texts(root, capsys):
+    run = make_run(root, "-my data/it's", TASKS["translation"][0], "-- Oui, dit-il.")
+    make_run(root, "-my data/$HOME", TASKS["translation"][0])
+    print_next_steps(run)
+    commands = [shlex.split(line.partition("  ")[0]) for line in capsys.readouterr().out.replace("\n  ", "\n").splitlines()]
+    assert ["nlp", "predict", "./-my data/it's", "--beam-size", "5", "--", "-- Oui, dit-il."] in commands
+    assert ["nlp", "compare", "./-my data/it's", "./-my data/$HOME"] in commands
+    assert find_run("./-my data/it's").path == run.path
 
 
 def test_other_recipes_of_the_task_are_compared(root, capsys):

@@ -213,6 +213,14 @@ def test_rows_that_cannot_be_predicted(folder, arguments, said):
     assert said in paragraph(nlp("predict", "rows", *arguments, cwd=folder, code=2))
 
 
+def test_columns_of_numbers_keep_their_names(folder):
+    nlp("train", "--config", "rows.yaml", "--name", "one", cwd=folder)
+    (folder / "wide.csv").write_text("wide,length,kind\n1,2,a\n", encoding="utf-8")
+    for command, option in (("predict", "--input"), ("eval", "--data")):
+        done = paragraph(nlp(command, "rows", option, "wide.csv", cwd=folder, code=2))
+        assert "no column `width`" in done and "must have the same names as in training" in done and "--text" not in done
+
+
 def test_a_network_resumes_and_answers_alike_in_any_batch(folder):
     (folder / "net.yaml").write_text((RECIPE % ("[length, width]", "mlp")) + "training: {epochs: 4, batch_size: 8, optimizer: {type: adam, "
                                      "learning_rate: 0.01}}\n")

@@ -9,13 +9,14 @@ import pytest
 import torch
 from command import nlp, nlp_process, signalled_at, weights
 from nlp.analysis.comparison.methods import MeasuredRows
+from nlp.cli.prediction_files import find_texts
 from nlp.configs.load import load_recipe
 from nlp.configs.schema.data import FileData, SizesData
 from nlp.configs.schema.models.networks import CnnConfig, MlpConfig, RecurrentConfig
 from nlp.configs.schema.models.towers import TowersConfig
 from nlp.configs.schema.models.transformers import TransformerConfig
 from nlp.configs.schema.tasks.regression import RegressionConfig
-from nlp.datasets.build import build_data
+from nlp.datasets.build import build_data, read_file_as_split
 from nlp.datasets.encoded.split import Encoding, Standard, Target
 from nlp.datasets.encoded.texts.numbered_texts import parsed
 from nlp.errors import ConfigError, DataError
@@ -159,6 +160,15 @@ def test_a_target_that_is_no_number_is_refused_with_its_line_and_column(tmp_path
     data = FileData(type="files", train=str(path), validation=str(path))
     with pytest.raises(DataError, match=r"train\.csv:3 has .* in column `score`, which is not a number to learn, and 1 more rows"):
         build_data(data, None, preparation(RegressionConfig(type="regression", text="one", other="two", target="score")))
+
+
+def test_the_options_for_both_texts_are_named_if_a_column_is_missing(tmp_path):
+    path = str(write(tmp_path, "train.csv", rows(0)))
+    prepared = preparation(RegressionConfig(type="regression", text="one", other="twin", target="score"))
+    with pytest.raises(DataError, match=r"no column `twin`.*Name the columns with --text, --other and --label\."):
+        read_file_as_split(FileData(type="files", train=path), prepared, Encoding(SIZES), path)
+    with pytest.raises(DataError, match=r"no column `twin`.*Name the columns of the two texts with --text and --other\."):
+        find_texts(FileData(type="files", train=path), prepared, None, path, (None, None))
 
 
 def test_numbers_as_people_write_them():

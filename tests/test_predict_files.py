@@ -119,6 +119,14 @@ def test_a_file_without_header_is_read_by_position_where_the_recipe_does(folder)
     assert predicted(folder, "bare", "head.csv", "n,says\n2,good\n", "--text", "says") == "n,says,prediction,probability\n2,good,pos,0.9\n"
 
 
+def test_columns_without_names_are_named_by_position(folder):
+    (folder / "turned.conll").write_text("X\tthe\tDET\nX\tdog\tNOUN\n", encoding="utf-8")
+    assert "1.0000" in nlp("eval", "tags", "--data", "turned.conll", "--text", "1", "--label", "2", cwd=folder).stdout
+    for column, problem in (("form", "none is called `form`; they are numbered from 0"), ("3", "position 3 is out of range")):
+        done = nlp("eval", "tags", "--data", "turned.conll", "--text", column, cwd=folder, code=2).stderr
+        assert problem in done and done.endswith("Name the columns with --text and --label.\n") and "data.columns" not in done
+
+
 def test_lines_stay_texts(folder):
     (folder / "lines.txt").write_text("review,stars\ngood,1\n", encoding="utf-8")
     done = nlp("predict", "rules", "--input", "lines.txt", cwd=folder)

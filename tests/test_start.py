@@ -103,6 +103,13 @@ def test_adapters_are_part_of_the_saved_model(folder):
     assert reported["metrics"]["loss"]["value"] == pytest.approx(scored["loss"], rel=1e-5)
 
 
+def test_more_layers_than_there_are_get_a_notice(folder):
+    notice = "training.fine_tune.last_layers is 9, but the network has 2 layers below the output, which are all trained."
+    assert f"Notice: {notice}" in start(folder, "nine", "training.fine_tune={last_layers: 9}").stderr
+    tried = nlp("train", "--config", "classes.yaml", "--dry-run", "--set", "training.fine_tune={last_layers: 9}", cwd=folder)
+    assert f"notice      {notice}" in tried.stdout
+
+
 def test_a_study_finds_its_runs_by_the_weights_that_they_started_from(folder, tmp_path):
     shutil.copytree(folder, tmp_path / "copy")
     copy = tmp_path / "copy"

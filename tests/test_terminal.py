@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from nlp.cli.console import explain, notice, print_error, print_json, say
 from nlp.cli.tables import table
-from nlp.terminal import Screen, drawing_stream, figure, on_one_line, visible
+from nlp.terminal import Screen, argument, drawing_stream, figure, on_one_line, visible
 
 RULES = """
 data: {type: files, train: t.csv}
@@ -108,6 +108,12 @@ def test_a_row_that_has_no_room_is_printed_cell_by_cell(monkeypatch: pytest.Monk
 def test_columns_of_one_name_are_kept_apart(capsys: pytest.CaptureFixture[str]) -> None:
     table(["train", "train"], [["a", "1"], ["b", "2"]])
     assert [line.split() for line in capsys.readouterr().out.splitlines()] == [["train", "train"], ["a", "1"], ["b", "2"]]
+
+
+@pytest.mark.parametrize("name", ["plain/run", "two words", "it's", '"quoted"', "$HOME", "~/runs", "a*", "", "back\\slash", "-v", "--help"])
+def test_an_argument_reaches_the_program_through_a_shell(name: str) -> None:
+    done = subprocess.run(["sh", "-c", f"printf '%s|' {argument(name)}"], capture_output=True, encoding="utf-8", check=True)
+    assert done.stdout == ("./" if name.startswith("-") else "") + name + "|"
 
 
 def test_a_name_that_is_not_utf8_is_named() -> None:

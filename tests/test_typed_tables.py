@@ -85,7 +85,7 @@ def repacked(content: bytes, changes) -> bytes:
     ("xlsx", xlsx([("text", "label"), ("a", "b")])[:-40], "is damaged, or not an Excel workbook"),
     ("xlsx", xlsx([], [("text", "label")]), "first sheet of file.xlsx is empty.*the others are Sheet2"),
     ("xlsx", xlsx([("text", "label")]), "header line but no rows"),
-    ("xlsx", xlsx([("text", "label", "label"), ("a", "b", "c")]), r"2 columns called `label`\. Give its position: `columns: \{label: 1\}`"),
+    ("xlsx", xlsx([("text", "label", "label"), ("a", "b", "c")]), r"2 columns called `label`\. Give its position: `data.columns: \{label"),
     ("xlsx", xlsx([("text", "class"), ("a", "b")]), "no column `label`; it has `text`, `class`"),
     ("parquet", parquet(columns_of(ROWS))[:-9], r"file\.parquet is not a complete Parquet file"),
     ("parquet", b"text,label\na,b\n", r"is not a complete Parquet file.*such as \.csv"),

@@ -51,6 +51,17 @@ def test_a_word_that_the_file_lacks_gets_the_vector_of_its_lower_case(tmp_path):
     assert read_word_vectors(tmp_path / "v.txt", ["The", "cat"]).values[:, 0].tolist() == [1, 3]
 
 
+@pytest.mark.parametrize(("content", "values"), [
+    (b"3 5\nthe 7\n", [7, 5]), (b"3 0\nthe 7\n8 2\n9 1\n", [7, 0]), (b"3 200000\nthe 7\n", [7, 200_000]), (b"3 -5\nthe 7\n", [7, -5]),
+    (b"2 1\nthe 7\n3 5\n", [7, 5]), (b"2 1\nthe " + struct.pack("<f", 7) + b"\n3 " + struct.pack("<f", 5) + b"\n", [7, 5]),
+])
+def test_numbers_in_the_first_line_are_a_header_if_they_state_the_size_of_the_lines_below(tmp_path, content, values):
+    (tmp_path / "v.txt").write_bytes(content)
+    found = read_word_vectors(tmp_path / "v.txt", ["the", "3", "2"])
+    assert found.values[:2].tolist() == [[value] for value in values]
+    assert found.found.tolist() == [True, True, False]
+
+
 def test_a_table_of_pieces_gives_the_mean_of_a_words_pieces(tmp_path):
     from safetensors.numpy import save_file
     from tokenizers import Tokenizer, models
@@ -67,7 +78,8 @@ def test_a_table_of_pieces_gives_the_mean_of_a_words_pieces(tmp_path):
     (b"", "not a file of word vectors"), (b"just a text\n", "not a file of word vectors"), (b"3 0\n", "vectors of 0 numbers"),
     (glove() + b"dog 1 2\n", ":5: expected a word and 3 numbers"), (glove({"the": [1, 1, 1]}) + b"cat 1 2 x\n", ":2: expected a word"),
     (binary()[:-9], "word 4 of 4 is incomplete"), (b"9 3\n" + binary().partition(b"\n")[2], "word 5 of 9 is incomplete"),
-    (b"9 3\n" + glove(), "first line states 9 words, and it has 4"),
+    (b"9 3\n" + glove(), "first line states 9 words, and it has 4"), (b"4 3\nthe 1\nDog 0.25 3.0 -1.0\n", "word 2 of 4 is incomplete"),
+    (b"4 3\n", "word 1 of 4 is incomplete"), (b"1 " + b"9" * 5_000 + b"\n", "not a file of word vectors"),
     (glove({"the": [1, 1, 1]}) + b"cat 1 nan 2\n", "not finite"),
 ])
 def test_damaged_files(tmp_path, content, message):

@@ -5,9 +5,11 @@ from typing import TYPE_CHECKING
 
 from ..configs.schema.recipe import Recipe
 from ..datasets.encoded.batching import Plan, TimedPlan
+from ..datasets.encoded.split import Data
 from .devices import Setting
 
 if TYPE_CHECKING:
+    from .loop.learner import Learner
     from .run import Run
 
 
@@ -27,6 +29,14 @@ def parts(recipe: Recipe, run: "Run", setting: Setting) -> Iterator[str]:
         if tuning is not None:
             yield f"learning    {tuning.n_first:,} of these parameters" + (" at first" if tuning.is_gradual else "")
     yield f"device      {setting.device}, {setting.threads} thread{'s' if setting.threads > 1 else ''}"
+
+
+def notices(recipe: Recipe, data: Data, learner: "Learner") -> Iterator[str]:
+    """Notices on texts that are longer than what the model reads, and on settings of fine-tuning that exceed what there is."""
+    for split in data.splits.values():
+        yield from split.length_notices(recipe.model.longest_input)
+    if (tuning := getattr(learner, "fine_tuning", None)) is not None:
+        yield from tuning.notices()
 
 
 def steps(recipe: Recipe, plan: Plan) -> Iterator[str]:

@@ -27,7 +27,7 @@ def dry_run(recipe: Recipe, device: str, threads: int) -> Iterator[str]:
     recipe, setting = pinned(recipe), Setting(recipe.seeds[0], device, threads)
     run = build_run(recipe, setting)
     yield from description.parts(recipe, run, setting)
-    yield from (f"notice      {each}" for split in run.data.splits.values() for each in split.length_notices(recipe.model.longest_input))
+    yield from (f"notice      {each}" for each in description.notices(recipe, run.data, run.learner))
     yield from _timed(recipe, run, setting)
 
 

@@ -15,6 +15,7 @@ from ..configs.load import dump_recipe, find_recipe, load_recipe, recipe_name
 from ..configs.schema.recipe import Recipe
 from ..configs.schema.saved import OpenSaved
 from ..errors import Preempted
+from ..terminal import argument
 from .devices import choose_device, thread_count
 from .distributed import World, join_world, refuse_ranks
 from .folder.environment import environment
@@ -136,7 +137,7 @@ def discarded_unless_started(jobs: Sequence[Job]) -> Iterator[None]:
             _remove(directory)
         if isinstance(error, KeyboardInterrupt | Preempted):
             address = group_address([job.directory for job in jobs])
-            announce(NOTHING_KEPT if empty else f"Stopped. Resume with: nlp train --resume {address}")
+            announce(NOTHING_KEPT if empty else f"Stopped. Resume with: nlp train --resume {argument(address)}")
         raise
 
 

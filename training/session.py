@@ -17,6 +17,7 @@ from ..datasets.encoded.batching import Plan, TimedPlan
 from ..datasets.encoded.split import Batch, Data
 from ..errors import RunError
 from ..terminal import on_one_line, shortened
+from . import description
 from .devices import Setting, precision_notices
 from .distributed import World
 from .folder.checkpoints import checkpoint_path, has_checkpoint, restore_pointers
@@ -175,9 +176,7 @@ def open_session(
 ) -> Iterator[Session]:
     """Resume from the last checkpoint, or start; then log, display and listen for signals until the block ends."""
     main = setting.world.is_main
-    longest = recipe.model.longest_input
-    notices = [*data.notices, *(each for split in data.splits.values() for each in split.length_notices(longest)),
-               *precision_notices(recipe, setting.device)]
+    notices = [*data.notices, *description.notices(recipe, data, learner), *precision_notices(recipe, setting.device)]
     with directory.hold() if main else nullcontext(), StopSignal(recipe.model.learns_by != "gradient").listening() as stop:
         if main:
             save_data(directory, data)  # first, or another vocabulary would be reported as weights that do not fit

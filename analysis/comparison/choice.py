@@ -1,6 +1,7 @@
 """Select the runs that the user names, and group them into methods."""
 
 import json
+import shlex
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -166,7 +167,8 @@ def _reason(run: RunDirectory, split: str) -> str | None:
             return "not finished; `nlp train --resume RUN` continues it"
     if not run.row_scores(split).exists():
         other = "; without a test file, compare with --split validation" if split == "test" else ""
-        return f"no row scores for the split {split}; `nlp eval RUN --split {split}` writes them, if the data has that split{other}"
+        return (f"no row scores for the split {split}; `nlp eval RUN --split {shlex.quote(split)}` writes them, if the data has that split"
+                f"{other}")
     return None
 
 

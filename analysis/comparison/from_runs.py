@@ -1,5 +1,6 @@
 """Compare the runs and files that the user names, and collect example rows."""
 
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite
@@ -10,6 +11,7 @@ import numpy as np
 
 from ...datasets.arrays import IntArray
 from ...errors import ConfigError, DataError, RunError
+from ...terminal import argument
 from ...training.folder.run_directory import RunDirectory
 from .choice import Candidate, choose
 from .comparison import Comparison, Settings, compare
@@ -140,13 +142,12 @@ def _column(run: RunDirectory, column: str, split: str) -> Sequence[str]:
     """The values of a column in a split of a run's data; none if the data has no such split."""
     from ...configs.load import load_recipe
     from ...configs.schema.data import SizesData
-    from ...datasets.read import read_dataset
+    from ...datasets.read import read_column
 
     data = load_recipe(str(run.config)).data
     if isinstance(data, SizesData):
         raise ConfigError("A recipe with `data: {type: sizes}` has no data, so --cluster cannot be used.")
-    splits = read_dataset(data, [column]).splits
-    return splits[split].columns[column] if split in splits else ()
+    return read_column(data, column, "Name a column of the data of the runs with --cluster.").get(split, ())
 
 
 def examples(outcome: Outcome, most: int) -> list[Example]:
@@ -179,5 +180,5 @@ def _predictions(test: Candidate, split: str) -> Sequence[Mapping[str, Any]]:
     if found is None:
         missing = next(run for run in test.runs if not run.predictions(split).exists())
         raise RunError(f"{missing.predictions(split)} is missing, so its texts cannot be shown. "
-                       f"`nlp eval {missing.address} --split {split}` writes it again.")
+                       f"`nlp eval {argument(missing.address)} --split {shlex.quote(split)}` writes it again.")
     return found

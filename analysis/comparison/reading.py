@@ -1,5 +1,6 @@
 """Read finished runs as methods that were tested on the same rows."""
 
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice, repeat
@@ -14,7 +15,7 @@ from ...datasets.arrays import IntArray
 from ...errors import RunError
 from ...storage import parse_json, read_file
 from ...tasks.scoring.row_scores import MetricRows, RowScores, pooled
-from ...terminal import on_one_line
+from ...terminal import argument, on_one_line
 from ...training.folder.checkpoints import best_bytes
 from ...training.folder.results_file import parameters_of, read_results
 from ...training.folder.row_scores_file import read_row_scores
@@ -149,7 +150,8 @@ def _examples(run: RunDirectory, split: str) -> list[Mapping[str, Any]] | None:
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:
-        raise RunError(f"{path} is damaged: {error}. `nlp eval {run.address} --split {split}` writes it again.") from error
+        remedy = f"`nlp eval {argument(run.address)} --split {shlex.quote(split)}` writes it again."
+        raise RunError(f"{path} is damaged: {error}. {remedy}") from error
 
 
 def _lines(content: bytes) -> Iterator[Mapping[str, Any]]:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from ...errors import DataError
 from ..tables import Table
-from .file_format import Form, refuse_column
+from .file_format import Form, refuse_column, refuse_position
 from .lines import split_lines
 
 CONLLU_COLUMNS = ("id", "form", "lemma", "upos", "xpos", "feats", "head", "deprel", "deps", "misc")
@@ -136,6 +136,9 @@ def _last(width: int) -> dict[str, int]:
 def _position(name: str, form: Form, width: int, source: str) -> int:
     position = form.columns.get(name, {"tokens": 0, **_last(width)}.get(name))
     example = f"`data.columns: {{{name}: {width - 1}}}`"
+    if form.remedy is not None and not isinstance(position, int):
+        raise DataError(f"{source} has {_columns(width)} without names, so none is called `{position or name}`; they are numbered from 0. "
+                        f"{form.remedy}")
     if position is None:
         raise DataError(f"{source} has {_columns(width)} without names, so the recipe must give the position of `{name}`, such as "
                         f"{example}; the first is 0.")
@@ -143,7 +146,7 @@ def _position(name: str, form: Form, width: int, source: str) -> int:
         raise DataError(f"{source}: the columns of a CoNLL file have positions, not names, so `data.columns.{name}: {position}` means "
                         f"nothing. Set a number, such as {example}; the first is 0.")
     if not 0 <= position < width:
-        raise DataError(f"{source} has {_columns(width)}, so `data.columns.{name}: {position}` is out of range; the first is 0.")
+        refuse_position(name, position, _columns(width), source, form)
     return position
 
 

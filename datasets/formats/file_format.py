@@ -21,8 +21,8 @@ class Form:
     quoting: bool | None = None
     columns: Mapping[str, str | int] = field(default_factory=dict)
     delimiter: str | None = None
-    remedy: str = "Set `data.columns: {{{name}: THE NAME IN THE FILE}}`, or the task's column."
-    """Advice in the error for a missing column; `name` is its name in the recipe."""
+    remedy: str | None = None
+    """Advice in errors about a column that an option names; None if the recipe names it, so that the advice is to change the recipe."""
     encoding: str = UTF8
 
     @property
@@ -34,14 +34,24 @@ class Form:
     def quoted(self) -> bool:
         return self.format == "csv" if self.quoting is None else self.quoting
 
+    def advice(self, usual: str) -> str:
+        """What to do about a wrong column: `usual` if the recipe names it."""
+        return usual if self.remedy is None else self.remedy
+
 
 def refuse_column(name: str, key: str, names: Sequence[str], where: str, form: Form) -> NoReturn:
     """Raise DataError because the file has no column `key` for the recipe's column `name`; the message lists the columns it has."""
-    remedy = form.remedy.format(name=name)
+    remedy = form.advice(f"Set `data.columns: {{{name}: THE NAME IN THE FILE}}`, or the task's column.")
     if len(names) == 1 and form.format in ("csv", "tsv") and any(mark in names[0] for mark in ",;|\t"):
         remedy = "Its fields seem to be separated by another character: set `data.delimiter` to it."
     present = ", ".join(f"`{column}`" for column in names)
     raise DataError(f"{where} has no column `{key}`; it has {present}.{nearest(key, names)} {remedy}")
+
+
+def refuse_position(name: str, position: int, columns: str, source: str, form: Form) -> NoReturn:
+    """Raise DataError because the file has no column at this position, which is the recipe's column `name`; `columns` counts them."""
+    setting = f"`data.columns.{name}: {position}`" if form.remedy is None else f"position {position}"
+    raise DataError(f"{source} has {columns}, so {setting} is out of range; the first is 0. {form.advice('')}".rstrip())
 
 
 def choose_columns(columns: Mapping[str, Sequence[str]], form: Form, wanted: Sequence[str], where: str) -> dict[str, Sequence[str]]:

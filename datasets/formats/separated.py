@@ -8,7 +8,7 @@ from typing import NamedTuple, NoReturn
 
 from ...errors import DataError
 from ..tables import Table
-from .file_format import Form, refuse_column
+from .file_format import Form, refuse_column, refuse_position
 
 _FIELD_LIMIT = 2**31 - 1
 
@@ -151,14 +151,15 @@ def _position(name: str, grid: Grid, form: Form, source: str) -> int:
     key, header, width = form.columns.get(name, name), grid.header, len(grid.columns)
     if isinstance(key, int):
         if not 0 <= key < width:
-            raise DataError(f"{source} has {width} columns, so `data.columns.{name}: {key}` is out of range; the first is 0.")
+            refuse_position(name, key, f"{width} columns", source, form)
         return key
     if header is None:
-        raise DataError(f"{source} is read without a header, so `data.columns` must give the position of `{name}`, such as "
-                        f"`columns: {{{name}: 0}}`; the file has {width} columns, 0 to {width - 1}.")
+        remedy = form.advice(f"Set a position, such as `data.columns: {{{name}: 0}}`.")
+        raise DataError(f"{source} is read without a header, so no column is called `{key}`; the file has {width} columns, 0 to "
+                        f"{width - 1}. {remedy}")
     if header.count(key) > 1:
-        raise DataError(f"{source} has {header.count(key)} columns called `{key}`. Give its position: "
-                        f"`columns: {{{name}: {header.index(key)}}}`.")
+        remedy = form.advice(f"Give its position: `data.columns: {{{name}: {header.index(key)}}}`.")
+        raise DataError(f"{source} has {header.count(key)} columns called `{key}`. {remedy}")
     if key not in header:
         refuse_column(name, key, header, source, form)
     return header.index(key)

@@ -10,6 +10,7 @@ from typing import Literal
 
 from ...errors import RunError
 from ...storage import damage, make_folder, read_file, remove, write_folder
+from ...terminal import argument
 from .files import disk_errors, write_atomically
 from .run_directory import RunDirectory
 
@@ -146,7 +147,7 @@ def _newest_complete(folder: Path, pointer: str) -> Path:
             notice = f"{folder / pointer} does not name an existing checkpoint; using step-{step}, the newest complete one."
             logging.getLogger("nlp").warning("Notice: %s", notice)
             return folder / f"step-{step}"
-    raise RunError(f"{folder} has no complete checkpoint. Resume with `nlp train --resume {folder.parent}`, "
+    raise RunError(f"{folder} has no complete checkpoint. Resume with `nlp train --resume {argument(folder.parent)}`, "
                    "copy the folder again from the original, or train again.")
 
 

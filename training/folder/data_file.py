@@ -11,6 +11,7 @@ from ...datasets.encoded.numbers.scaling import Scaling
 from ...datasets.encoded.split import Data, Encoding, Standard
 from ...datasets.tokenizers.tokenizer import Tokenizer, load_tokenizer
 from ...errors import RunError
+from ...terminal import argument
 from ..sources.tagger import open_tagger
 from .files import REMEDY, checksum, disk_errors, read_json, read_saved, write_json
 from .run_directory import RunDirectory
@@ -85,7 +86,7 @@ def load_encoding(directory: RunDirectory) -> tuple[Encoding, frozenset[str]]:
     """The encoding of the run's data, and the hashes of that data. Raises RunError if a file is missing or damaged."""
     if not directory.data.exists():
         raise RunError(f"{directory.path} was stopped before its training started: it has no data.json. "
-                       f"Resume it with `nlp train --resume {directory.path}`, or copy the folder again from the original.")
+                       f"Resume it with `nlp train --resume {argument(directory.path)}`, or copy the folder again from the original.")
     about = _read(directory)
     tokenizers = {role: _tokenizer(directory, role, about) for role in about.tokenizers}
     if about.spec.vocab_size is not None and "text" not in tokenizers:

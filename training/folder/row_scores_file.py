@@ -5,6 +5,7 @@ entry, `nlp`: a JSON description of the tensors.
 """
 
 import json
+import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +19,7 @@ from ...errors import RunError
 from ...storage import parse_json, read_file
 from ...tasks.scoring.figures import FIGURES, Kind
 from ...tasks.scoring.row_scores import Column, MetricRows, RowScores
+from ...terminal import argument
 from .files import write_atomically
 
 FORMAT = 1
@@ -88,7 +90,8 @@ def read_row_scores(path: Path) -> RowScores:
 
 def _remedy(path: Path) -> str:
     of_file = path.stem.startswith("file-")
-    return f"`nlp eval {path.parent.parent} {'--data FILE' if of_file else f'--split {path.stem}'}` writes it again."
+    option = "--data FILE" if of_file else f"--split {shlex.quote(path.stem)}"
+    return f"`nlp eval {argument(path.parent.parent)} {option}` writes it again."
 
 
 def _parsed(content: bytes) -> RowScores:

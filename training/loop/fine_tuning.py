@@ -1,11 +1,11 @@
 """Gradual unfreezing and layer-wise learning rates (Howard and Ruder 2018)."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from torch import nn
 
 from ...configs.schema.training import FineTuneConfig
-from ...datasets.encoded.batching import Plan
+from ...datasets.encoded.batching import Plan, TimedPlan
 from ...errors import ConfigError
 from ...models.layers.lora import add_lora, is_adapter
 from ...models.networks.network import Network
@@ -29,8 +29,8 @@ class FineTuning:
         if self.config.lora is not None:
             adapter_names = ([name for name in layer if is_adapter(name) or name.startswith("output.")] for layer in layers)
             layers = [layer for layer in adapter_names if layer]
-        last = self.config.last_layers
-        self.layers = layers if last is None else layers[max(0, len(layers) - 1 - last) :]
+        last, self.n_below = self.config.last_layers, len(layers) - 1
+        self.layers = layers if last is None else layers[max(0, self.n_below - last) :]
         self.parameters = dict(model.named_parameters())
 
     @property
@@ -42,6 +42,27 @@ class FineTuning:
     def n_first(self) -> int:
         """The number of parameters that are trained at the first step."""
         return sum(self.parameters[name].numel() for name in self._trained(self._count(1)))
+
+    def notices(self) -> Iterator[str]:
+        """Settings with a number above what the network or the run has."""
+        last, every, lora = self.config.last_layers, self.config.unfreeze_every, self.config.lora
+        if last is not None and last > self.n_below:
+            yield (f"training.fine_tune.last_layers is {last:,}, but the network has {self.n_below} layers below the output"
+                   f"{' with adapters' if lora else ''}, which are all trained.")
+        if every is not None and (reached := self._count_at_end()) < len(self.layers):
+            yield (f"training.fine_tune.unfreeze_every is {every:,}, so the run ends before all layers are unfrozen: only the last "
+                   f"{reached} of {len(self.layers)} are trained.")
+        if lora is not None and lora.rank > (full := self._full_rank()):
+            yield (f"training.fine_tune.lora.rank is {lora.rank:,}, but the smallest adapted matrix has rank {full:,} at most; a higher "
+                   "rank only adds parameters.")
+
+    def _count_at_end(self) -> int:
+        """The number of layers that are trained at the last step; all of them if it is not known which step is the last."""
+        return len(self.layers) if self.plan is None or isinstance(self.plan, TimedPlan) else self._count(self.plan.n_steps)
+
+    def _full_rank(self) -> int:
+        """The smaller side of the smallest adapted matrix: A is (rank, d_in), B is (d_out, rank)."""
+        return min(parameter.shape[name.endswith("lora_a")] for name, parameter in self.parameters.items() if is_adapter(name))
 
     def begin(self) -> None:
         """Freeze the layers that are never trained; call this before building an optimiser from the others."""

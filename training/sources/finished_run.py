@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from ...configs.catalog import packaged
 from ...configs.schema.recipe import Recipe
 from ...errors import ConfigError, RunError
+from ...terminal import argument
 from ..folder.checkpoints import checkpoint_path
 from ..folder.run_directory import RunDirectory, find_run
 
@@ -33,7 +34,7 @@ def refuse_unfinished(source: RunDirectory, key: str, what: str) -> None:
     """Raises ConfigError if the run is not finished, since `what` is taken from it may still change."""
     if source.status() != "finished":
         raise ConfigError(f"{key}: {source.address} is not finished, and its {what} may still change. Finish it with "
-                          f"`nlp train --resume {source.address}`, or name another run.")
+                          f"`nlp train --resume {argument(source.address)}`, or name another run.")
 
 
 def run_fingerprint(source: RunDirectory) -> str:
