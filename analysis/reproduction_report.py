@@ -91,7 +91,7 @@ def predictions_sentence(found: Reproduction) -> str | None:
     if rows is None or scores is None:
         return None
     of = f"of {len(scores):,} predictions for the test split"
-    return f"{len(rows):,} {of} changed: row {_some(rows)}" if rows else f"none {of} changed"
+    return f"{len(rows):,} {of} changed: row{'s' * (len(rows) != 1)} {_some(rows)}" if rows else f"none {of} changed"
 
 
 def cause_sentence(found: Reproduction) -> str:

@@ -378,7 +378,7 @@ def test_predictions_that_changed(folder: Path, trained: Path) -> None:
     write_row_scores(run.row_scores("test"), scores.__class__(**{**vars(scores), "predicted": predicted}))
     found = compared(folder, trained, "rules")
     assert found.changed_rows == [3, 7] and not found.is_equal and found.figures_are_equal
-    assert predictions_sentence(found) == "2 of 36 predictions for the test split changed: row 3, 7"
+    assert predictions_sentence(found) == "2 of 36 predictions for the test split changed: rows 3, 7"
     assert "reproduced with other predictions" in verdict(found)
 
 
