@@ -24,6 +24,7 @@ from .export import export
 from .learning_curve import learning_curve
 from .plot import plot
 from .predict import predict
+from .reproduce import reproduce
 from .runs import runs
 from .sweep import sweep
 from .tensorboard import tensorboard
@@ -46,6 +47,7 @@ app.command("sweep", short_help="Search for the best hyperparameters.")(sweep)
 app.command("eval", short_help="Score runs, with confidence intervals.")(eval_)
 app.command("compare", short_help="Compare methods statistically.")(compare)
 app.command("predict", short_help="Predict with a trained run.")(predict)
+app.command("reproduce", short_help="Train a run again, and compare.")(reproduce)
 app.command("export", short_help="Write word vectors to a file.")(export)
 app.command("learning-curve", short_help="Estimate the gain from more data.")(learning_curve)
 app.command("count-params", short_help="Count parameters, memory and FLOPs.")(count_params)

@@ -10,7 +10,7 @@ COMMANDS = {
     "pretrain": "train", "resume": "train --resume", "infer": "predict", "inference": "predict", "generate": "predict",
     "sample": "predict", "translate": "predict", "benchmark": "compare", "significance": "compare", "tune": "sweep", "search": "sweep",
     "download": "data get", "tokenize": "tokenizer show", "init": "config init", "list": "config list", "summary": "count-params",
-    "info": "doctor", "curve": "learning-curve",
+    "info": "doctor", "curve": "learning-curve", "rerun": "reproduce", "replicate": "reproduce",
 }
 """Command names of other tools, and the equivalents here."""
 

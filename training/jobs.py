@@ -7,7 +7,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 from pydantic import Field
 
@@ -36,6 +36,8 @@ class Job:
     device: str
     threads: int
     is_new: bool = False
+    is_temporary: bool = False
+    """Whether the folder is removed in any case, so that there is nothing to resume."""
 
     @property
     def seed(self) -> int:
@@ -47,17 +49,17 @@ def new_jobs(recipe: Recipe, config: str, name: str | None, device: str, threads
 
     Raises DeviceError for a missing device, ConfigError for several `processes` of a model without steps.
     """
-    device, count, world = _place(recipe, device, threads, processes)
+    place, world = _place(recipe, device, threads, processes)
     recipe = world.from_main(lambda: pinned(recipe))
     recipes = [recipe.model_copy(update={"seeds": [seed]}) for seed in recipe.seeds]
-    directories = world.from_main(lambda: _create(recipes, config, name, device, count))
+    directories = world.from_main(lambda: _create(recipes, config, name, place))
     pairs = zip(recipes, directories, strict=True)
-    return [Job(each, directory, device, count, is_new=world.is_main) for each, directory in pairs]
+    return [Job(each, directory, place.device, place.threads, is_new=world.is_main) for each, directory in pairs]
 
 
 def job_in(directory: RunDirectory, recipe: Recipe, config: str, device: str, threads: int | None, processes: int = 1) -> Job:
     """The job of the run in this folder: a new one, or the one that was started there, with its number of threads."""
-    device, count, world = _place(recipe, device, threads, processes)
+    place, world = _place(recipe, device, threads, processes)
     recipe = load_recipe(str(directory.config)) if directory.config.exists() else pinned(recipe)
 
     def start() -> bool:
@@ -65,29 +67,37 @@ def job_in(directory: RunDirectory, recipe: Recipe, config: str, device: str, th
             return False
         with disk_errors(directory.path):
             directory.path.mkdir(parents=True, exist_ok=True)
-        _describe(directory, recipe, config, device, count)
+        _describe(directory, recipe, config, place)
         return True
 
     is_new = world.from_main(start)
-    return Job(recipe, directory, device, _threads(directory), is_new=is_new and world.is_main)
+    return Job(recipe, directory, place.device, _threads(directory), is_new=is_new and world.is_main)
 
 
-def _place(recipe: Recipe, device: str, threads: int | None, processes: int) -> tuple[str, int, World]:
-    """The device, the number of threads, and the processes that train together."""
+class Place(NamedTuple):
+    """Where a run is trained, as saved in `environment.json`: the device, and the threads of each of the processes that train together."""
+
+    device: str
+    threads: int
+    processes: int
+
+
+def _place(recipe: Recipe, device: str, threads: int | None, processes: int) -> tuple[Place, World]:
+    """Where to train, and this process's place among those that train together."""
     processes = max(processes, int(os.environ.get("LOCAL_WORLD_SIZE", "1")))
     device, count = choose_device(recipe, device, processes), thread_count(recipe, threads, processes)
     world = join_world(device)
     refuse_ranks(recipe, max(world.size, processes))
-    return device, count, world
+    return Place(device, count, max(world.size, processes)), world
 
 
-def _create(recipes: Sequence[Recipe], config: str, name: str | None, device: str, threads: int) -> list[RunDirectory]:
+def _create(recipes: Sequence[Recipe], config: str, name: str | None, place: Place) -> list[RunDirectory]:
     name = name or datetime.now().strftime("%Y%m%d-%H%M%S")
     recipe_name, created = name_of(config), list[RunDirectory]()
     try:
         for recipe in recipes:
             created.append(create_run(recipe_name, f"{name}-seed-{recipe.seeds[0]}" if len(recipes) > 1 else name))
-            _describe(created[-1], recipe, config, device, threads)
+            _describe(created[-1], recipe, config, place)
     except BaseException as error:
         for directory in created:
             _remove(directory)
@@ -97,10 +107,10 @@ def _create(recipes: Sequence[Recipe], config: str, name: str | None, device: st
     return created
 
 
-def _describe(directory: RunDirectory, recipe: Recipe, config: str, device: str, threads: int) -> None:
+def _describe(directory: RunDirectory, recipe: Recipe, config: str, place: Place) -> None:
     """Write the original recipe, the environment, and last the resolved recipe, which makes the folder a run."""
     write_atomically(directory.original, Path(find_recipe(config)).read_text(encoding="utf-8"))
-    write_json(directory.environment, environment() | {"seed": recipe.seeds[0], "device": device, "threads": threads})
+    write_json(directory.environment, environment() | {"seed": recipe.seeds[0], **place._asdict()})
     write_atomically(directory.config, dump_recipe(recipe))
 
 
@@ -135,7 +145,7 @@ def discarded_unless_started(jobs: Sequence[Job]) -> Iterator[None]:
         empty = bool(directories) and not any(each.data.exists() or each.status() == "running" for each in directories)
         for directory in directories if empty else ():
             _remove(directory)
-        if isinstance(error, KeyboardInterrupt | Preempted):
+        if isinstance(error, KeyboardInterrupt | Preempted) and not all(job.is_temporary for job in jobs):
             address = group_address([job.directory for job in jobs])
             announce(NOTHING_KEPT if empty else f"Stopped. Resume with: nlp train --resume {argument(address)}")
         raise

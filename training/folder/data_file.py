@@ -97,6 +97,11 @@ def load_encoding(directory: RunDirectory) -> tuple[Encoding, frozenset[str]]:
     return encoding, frozenset(about.hashes.values())
 
 
+def data_hashes(directory: RunDirectory) -> dict[str, str]:
+    """The hash of each file, or of each table made here, that the run was trained on. Raises RunError if `data.json` is damaged."""
+    return _read(directory).hashes
+
+
 def _read(directory: RunDirectory) -> DataFile:
     """Read the file and verify its checksum: labels in another order would give plausible but wrong predictions."""
     path, read = directory.data, read_json(directory.data)

@@ -23,6 +23,8 @@ SEED = r"-seed-(\d+)"
 """The suffix of run folders whose seeds were started together."""
 DEPTH = 4
 """Maximum depth of a run below the runs folder: dataset, recipe, name, and one to spare."""
+TEMPORARY = ".reproduction-"
+"""The start of the name of a folder of temporary runs, which are never listed."""
 
 PART = re.compile(rb"^  train_(?:share: (?!1(?:\.0)?\s*$)|rows: \d)", re.MULTILINE)
 """Matches resolved recipes, which state all keys, that train on only a part of the training examples."""
@@ -229,6 +231,8 @@ def _run_folders(folder: Path, depth: int) -> Iterator[Path]:
     if not folder.is_dir():
         return
     for child in sorted(folder.iterdir()):
+        if child.name.startswith(TEMPORARY):
+            continue
         if (child / "config.yaml").is_file():
             yield child
         elif depth > 1 and child.is_dir():

@@ -25,7 +25,9 @@ SUB_RUN = {"train": "train", "validation": "validation", "test": "validation"}
 """The sub-run of each split. Some versions of TensorBoard show only 40 by default, so the test split, a single point, has none."""
 TAIL = 100_000
 """Bytes at the end of a log that are searched for its last line."""
-OF_TRAINING = ("learning_rate", "gradient_norm/", "update_ratio/", "throughput/", "memory/")
+OF_MACHINE = ("throughput/", "memory/")
+"""Prefixes of tags that describe the machine: they differ each time that a run is repeated."""
+OF_TRAINING = ("learning_rate", "gradient_norm/", "update_ratio/", *OF_MACHINE)
 """Prefixes of tags that describe the training, not the model's quality."""
 
 
