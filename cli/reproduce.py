@@ -8,7 +8,7 @@ from ..terminal import figure
 from .console import complete_run, notice, print_json, say
 
 if TYPE_CHECKING:
-    from ..analysis.reproduction import Record, Reproduction
+    from ..analysis.reproduction.comparison import Record, Reproduction
     from ..training.jobs import Job
 
 DIFFERENT = 1
@@ -26,8 +26,8 @@ def reproduce(
     Recipe, seed, number of threads and device are those of the run, which is not changed. The exit code is 0 if every figure is equal
     to the last bit, and 1 if not.
     """
-    from ..analysis.reproduction import compare, read_record
-    from ..analysis.reproduction_report import doubts
+    from ..analysis.reproduction.comparison import compare, read_record
+    from ..analysis.reproduction.report import doubts
     from ..training.folder.run_directory import find_run
     from ..training.repeat import load_repeatable, repeated
     from ..training.stop_signal import preemptible
@@ -49,8 +49,8 @@ def reproduce(
 
 def _train(job: "Job", record: "Record") -> None:
     """Train the second run. A signal ends the command; only a run that is kept can be resumed."""
-    from ..analysis.reproduction import changed_data
-    from ..analysis.reproduction_report import data_sentence
+    from ..analysis.reproduction.comparison import changed_data
+    from ..analysis.reproduction.report import data_sentence
     from ..training.folder.data_file import data_hashes
     from ..training.log.display import Display
     from ..training.run import train_jobs
@@ -71,7 +71,7 @@ def _train(job: "Job", record: "Record") -> None:
 
 
 def _as_json(found: "Reproduction", job: "Job") -> dict[str, Any]:
-    from ..analysis.reproduction_report import to_json
+    from ..analysis.reproduction.report import to_json
     from ..training.folder.files import plain
 
     return plain({**to_json(found), "kept": None if job.is_temporary else job.directory.path})
@@ -79,7 +79,7 @@ def _as_json(found: "Reproduction", job: "Job") -> dict[str, Any]:
 
 def _print(found: "Reproduction", job: "Job") -> None:
     """Print the final metrics of both runs and the verdict; if something differs, also where, and the probable cause."""
-    from ..analysis.reproduction_report import cause_sentence, data_sentence, predictions_sentence, verdict, weights_sentence
+    from ..analysis.reproduction.report import cause_sentence, data_sentence, predictions_sentence, verdict, weights_sentence
 
     if found.changed_data:
         say(data_sentence(found.earlier, found.changed_data))

@@ -29,7 +29,8 @@ HEAVY = {"torch", "numpy", "sklearn", "scipy", "matplotlib", "tensorboard", "tok
 WITHOUT_TORCH = {"configs": set(), "datasets": set(), "tasks": {"losses.py", "cross_entropy.py"}}
 """Folders that load without torch, except the files that only networks need."""
 DOCS = sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "docs").glob("*.md"))
-COMMANDS = "compare|config|count-params|data|eval|export|learning-curve|plot|predict|rules|runs|sweep|tensorboard|tokenizer|train"
+COMMANDS = ("check-gradients|compare|config|count-params|data|eval|explain-step|export|learning-curve|plot|predict|reproduce|rules|runs|"
+            "sweep|tensorboard|tokenizer|train")
 QUOTED = {"download.py": {"named.name"}, "read.py": {"named.name"}, "folder.py": {"name_or_path"}, "finished_run.py": {"name"},
           "data.py": {"name"}, "next_steps.py": {"name", "others"}, "eval.py": {"options"}, "row_scores_file.py": {"option"},
           "config.py": {"predict_arguments(sample)"}}

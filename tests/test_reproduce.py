@@ -17,9 +17,9 @@ import pytest
 import tiny_runs
 from command import failing_at, nlp, nlp_process, signalled_at
 from forked import start
-from nlp.analysis.reproduction import Reproduction, compare, environment_of, read_record
-from nlp.analysis.reproduction_report import cause_sentence, data_sentence, distinct, doubts, predictions_sentence, verdict
-from nlp.analysis.weight_files import compare_weights
+from nlp.analysis.reproduction.comparison import Reproduction, compare, environment_of, read_record
+from nlp.analysis.reproduction.report import cause_sentence, data_sentence, distinct, doubts, predictions_sentence, verdict
+from nlp.analysis.reproduction.weight_files import compare_weights
 from nlp.configs.load import load_recipe
 from nlp.errors import RunError
 from nlp.storage import seal

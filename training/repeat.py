@@ -10,6 +10,7 @@ from typing import Literal
 from ..configs.load import load_recipe
 from ..configs.schema.recipe import Recipe
 from ..errors import DeviceError, Preempted, RunError
+from ..terminal import argument
 from .devices import choose_device
 from .folder.files import disk_errors, read_saved
 from .folder.run_directory import TEMPORARY, RunDirectory, runs_root
@@ -56,7 +57,7 @@ def repeated(run: RunDirectory, recipe: Recipe, device: str | None = None, name:
 
 def _refuse_unfinished(run: RunDirectory) -> None:
     if (status := run.status()) != "finished":
-        remedy = "Wait until it has finished" if status == "running" else f"Finish it with `nlp train --resume {run.address}`"
+        remedy = "Wait until it has finished" if status == "running" else f"Finish it with `nlp train --resume {argument(run.address)}`"
         raise RunError(f"{run.address} is not finished (its status is: {status}), so there are no results to compare with. {remedy}, or "
                        "name another run.")
 
@@ -65,8 +66,8 @@ def _refuse_timed(run: RunDirectory, recipe: Recipe) -> None:
     budget = recipe.training.budget if recipe.training is not None else None
     if budget is not None and budget.seconds is not None:
         raise RunError(f"{run.address} cannot be reproduced: its budget (training.budget.seconds) is a time, so a second run takes another "
-                       f"number of steps, and its learning rates follow the clock. `nlp train {run.config}` trains it anew, to see how "
-                       "much the results vary; runs with a budget of tokens or FLOPs can be reproduced.")
+                       "number of steps, and its learning rates follow the clock. Runs with a budget of tokens or FLOPs can be reproduced; "
+                       f"`nlp train {argument(run.config)}` trains this one anew.")
 
 
 def _device_of(run: RunDirectory, recipe: Recipe, device: str) -> str:

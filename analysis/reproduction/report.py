@@ -4,9 +4,9 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from ..configs.schema.recipe import Recipe
-from ..training.log.tracking import OF_TRAINING
-from .reproduction import Pair, Record, Reproduction
+from ...configs.schema.recipe import Recipe
+from ...training.log.tracking import OF_TRAINING
+from .comparison import Pair, Record, Reproduction
 
 SHOWN = 10
 """Maximum number of names or rows in a sentence."""

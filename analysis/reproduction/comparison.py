@@ -9,15 +9,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..errors import RunError
-from ..tasks.scoring.row_scores import RowScores
-from ..training.folder.checkpoints import checkpoint_path, has_checkpoint
-from ..training.folder.data_file import data_hashes
-from ..training.folder.files import REMEDY, read_saved
-from ..training.folder.results_file import read_results
-from ..training.folder.row_scores_file import read_row_scores
-from ..training.folder.run_directory import RunDirectory
-from ..training.log.tracking import OF_MACHINE, figures_of, read_metrics
+from ...errors import RunError
+from ...tasks.scoring.row_scores import RowScores
+from ...training.folder.checkpoints import checkpoint_path, has_checkpoint
+from ...training.folder.data_file import data_hashes
+from ...training.folder.files import REMEDY, read_saved
+from ...training.folder.results_file import read_results
+from ...training.folder.row_scores_file import read_row_scores
+from ...training.folder.run_directory import RunDirectory
+from ...training.log.tracking import OF_MACHINE, figures_of, read_metrics
 from .weight_files import Weights, compare_weights
 
 NOT_COMPARED = ("started", "command", "seed", "versions", "git")

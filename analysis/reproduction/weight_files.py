@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import RunError
-from ..storage import read_file
-from ..training.folder.files import REMEDY
-from ..training.folder.tensors import load_tensors
+from ...errors import RunError
+from ...storage import read_file
+from ...training.folder.files import REMEDY
+from ...training.folder.tensors import load_tensors
 
 Array = npt.NDArray[Any]
 
