@@ -1,6 +1,7 @@
 """A generator against a discriminator: losses and gradients by hand, what samples are like, who has won, and whole runs."""
 
 import json
+import math
 import shutil
 from dataclasses import replace
 from math import exp
@@ -387,6 +388,27 @@ def test_count_and_check(trained):
     assert "autoencoder" in nlp("count-params", "gan.yaml", "--depth", "1", cwd=folder).stdout
     nlp("data", "check", "gan.yaml", cwd=folder)
     assert "steps" in nlp("train", "--config", "gan.yaml", "--dry-run", cwd=folder).stdout
+
+
+@pytest.mark.parametrize(("recipe", "step", "players"), [
+    ("gan", 1, ["discriminator", "generator"]), ("wasserstein", 2, ["discriminator", "generator"]), ("wasserstein", 3, ["discriminator"]),
+])
+def test_a_step_of_the_players_whose_turn_it_is(trained, recipe, step, players):
+    folder, _ = trained
+    shown = json.loads(nlp("explain-step", f"{recipe}.yaml", "--step", str(step), "--json", cwd=folder).stdout)
+    assert [player["name"] for player in shown["players"]] == players
+    for player in shown["players"]:
+        norms = [layer["gradient_norm"] for layer in shown["layers"] if layer["layer"].startswith(player["name"])]
+        assert math.hypot(*norms) == pytest.approx(player["gradient_norm"], rel=1e-5) and player["loss_after"] is None
+    for figure in ("gradient_norm", "change_norm"):
+        assert {layer["layer"].partition(".")[0] for layer in shown["layers"] if layer[figure] > 0} == set(players)
+
+
+@pytest.mark.parametrize("recipe", ["gan", "wasserstein"])
+def test_gradients_of_both_players_agree_with_finite_differences(trained, recipe):
+    folder, _ = trained
+    checked = json.loads(nlp("check-gradients", f"{recipe}.yaml", "--json", cwd=folder).stdout)
+    assert {each["player"] for each in checked} == {"discriminator", "generator"} and all(each["agrees"] for each in checked)
 
 
 @pytest.mark.parametrize(("settings", "said"), [

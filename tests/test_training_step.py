@@ -82,6 +82,23 @@ def test_the_numbers_of_a_step_by_hand(folder):
         for layer in dict.fromkeys(layer_of(name) for name, _ in run.model.named_parameters())}
 
 
+def test_the_loss_afterwards_starts_from_the_state_that_the_step_started_from(folder):
+    recipe = load_recipe(str(folder / "language_lstm.yaml"))
+    run = build_run(recipe, Setting(1))
+    learner = run.learner
+    assert isinstance(learner, GradientLearner)
+    first, second = (window_batches(run.data.splits["train"], run.plan.window(step), recipe.model.inputs, Setting(1), step)
+                     for step in (1, 2))
+    learner.update(first, 1, watched=False)
+    state = {name: value.clone() for name, value in learner.model.carried_tensors().items()}
+    learner.update(second, 2, watched=False)
+    other_state = learner.loss_of(learner.players[0], learner.tensors(second), 2).item()
+    learner.model.restore_carried(state)
+    expected = learner.loss_of(learner.players[0], learner.tensors(second), 2).item()
+    assert state and expected != other_state
+    assert explained(folder, "language_lstm", step=2).players[0].loss_after == expected
+
+
 def test_outputs_are_those_of_the_layers_in_their_order(folder):
     shown = explained(folder, "transformer", "model.dropout=0")
     run = build_run(load_recipe(str(folder / "transformer.yaml"), ["model.dropout=0"]), Setting(1))

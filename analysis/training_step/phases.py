@@ -128,6 +128,7 @@ def _recorded(run: Run, window: list[Batch], step: int) -> Step:
     learner = run.learner
     assert isinstance(learner, GradientLearner)
     carried = {name: value.clone() for name, value in learner.model.carried_tensors().items()}
+    learner.norms.clear()  # a player whose turn it is not would keep those of an earlier step
     with _layer_outputs(learner.model) as outputs:
         sums = learner.update(window, step, watched=True)
     if learner.bad_step():
