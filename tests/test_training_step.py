@@ -122,6 +122,22 @@ def test_one_wrong_derivative_among_many_shows(folder, monkeypatch):
     assert [each.name for each in checked(folder, "cnn") if not each.agrees] == ["hidden.filters.1.weight"]
 
 
+def test_a_weight_without_dimensions_is_checked():
+    found = check_gradients(load_recipe("names/neural-symbolic", ["data.train_rows=300"]), Setting(1), 4, SILENT)
+    assert all(each.agrees for each in found) and () in [each.shape for each in found]
+
+
+def test_class_weights_are_in_float64_too(folder):
+    assert all(each.agrees for each in checked(folder, "cnn", "task.class_weights=balanced", "task.label_smoothing=0.1"))
+
+
+def test_rounding_of_a_derivative_near_zero_is_no_error():
+    rounded = Checked("", "key.bias", (8,), 1e-16, 1e-17, -3e-10)
+    assert rounded.agrees and rounded.error < 1e-5
+    assert not Checked("", "key.bias", (8,), 1e-3, 1e-3, 0.999e-3).agrees
+    assert not Checked("", "key.bias", (8,), math.nan, math.nan, 0.0).agrees
+
+
 def test_wrong_gradients_end_with_exit_code_1(folder, monkeypatch):
     cross_entropy = functional.cross_entropy
 
