@@ -24,7 +24,7 @@ class _SegmentMax(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:  # type: ignore[override]
         """(n_segments, size) -> (n, size)"""
         rows, largest, lengths = ctx.saved_tensors
         segments = torch.repeat_interleave(lengths)  # (n,)
