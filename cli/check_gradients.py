@@ -22,7 +22,7 @@ def check_gradients(
     config: Annotated[str | None, typer.Option("--config", "-c", help="Same as the argument.", autocompletion=complete_recipe)] = None,
     set_: Annotated[list[str] | None, typer.Option("--set", autocompletion=complete_key,
                                                    help="Override a key, such as model.n_layers=1.")] = None,
-    examples: Annotated[int, typer.Option(min=1, help="Examples of the batch to compute the loss of.")] = 4,
+    examples: Annotated[int, typer.Option(min=1, help="Examples to compute the loss of: the first of the first batch.")] = 4,
     json: Annotated[bool, typer.Option("--json", help="Print the derivatives as JSON.")] = False,
 ) -> None:
     """Compare autograd's gradients of a recipe's loss with finite differences, for every weight tensor; exit code 1 if any differ.
@@ -34,12 +34,13 @@ def check_gradients(
     from ..analysis.training_step.gradient_check import check_gradients as checked
     from ..configs.load import load_recipe
     from ..training.devices import Setting, thread_count
+    from ..training.folder.files import plain
 
     loaded = load_recipe(only_recipe(recipe, config), set_ or ())
     with waiting("computing finite differences") as watch:
         found = checked(loaded, Setting(loaded.seeds[0], threads=thread_count(loaded)), examples, watch)
     if json:
-        print_json([asdict(each) | {"relative_error": each.error, "agrees": each.agrees} for each in found])
+        print_json(plain([asdict(each) | {"relative_error": each.error, "agrees": each.agrees} for each in found]))
     else:
         _print(found)
     if not all(each.agrees for each in found):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..terminal import figure, on_one_line, shortened
-from .console import complete_recipe, only_recipe, print_json, say, waiting
+from .console import complete_recipe, notice, only_recipe, print_json, say, waiting
 from .key_completion import complete_key
 from .tables import table
 
@@ -33,15 +33,26 @@ def explain_step(
     from ..analysis.training_step.phases import refuse_without_steps
     from ..configs.load import load_recipe
     from ..training.devices import Setting, choose_device, thread_count
+    from ..training.folder.files import plain
 
     loaded = load_recipe(only_recipe(recipe, config), set_ or ())
     refuse_without_steps(loaded)
     setting = Setting(loaded.seeds[0], choose_device(loaded, device), thread_count(loaded, threads))
     with waiting("taking the steps before it") as watch:
         recorded = explained(loaded, setting, step, watch)
+    if (cause := _unknown_rate(loaded)) is not None:
+        notice(f"The learning rate of this recipe depends on {cause}, which training alone measures, so its rates may differ from these.")
     if json:
-        return print_json(asdict(recorded))
+        return print_json(plain(asdict(recorded)))
     print_step(loaded, recorded)
+
+
+def _unknown_rate(recipe: "Recipe") -> str | None:
+    """What the learning rate depends on besides the step."""
+    training = recipe.training
+    if training is not None and training.budget is not None and training.budget.seconds is not None:
+        return "the time that is used up (training.budget.seconds)"
+    return "validation scores (training.schedule.type: plateau)" if training is not None and training.schedule.type == "plateau" else None
 
 
 def print_step(recipe: "Recipe", step: "Step") -> None:
@@ -53,18 +64,21 @@ def print_step(recipe: "Recipe", step: "Step") -> None:
     _phase("Forward", "each layer computes its output from that of the layer before.")
     table(["layer", "output", "mean", "std"], [_output(each) for each in step.outputs])
     for player in step.players:
-        _loss(player)
-    _phase("Backward", "the chain rule gives the derivative of the loss with respect to every weight, from the output back to the input.")
-    table(["layer", "weights", "gradient norm"], [_gradient(each) for each in reversed(step.layers)])
-    for player in step.players:
-        _clip(player, step.clip_norm)
-    for player in step.players:
-        _update(player)
-    table(["layer", "weight norm", "change", "change / weight"], [_change(each) for each in step.layers])
-    for player in step.players:
-        if player.loss_after is not None:
-            _phase("Afterwards", f"the loss of the same batch with the same dropout goes from {figure(player.losses['loss'])} to "
-                                 f"{figure(player.loss_after)}.")
+        _learning(player, [each for each in step.layers if each.layer.startswith(player.name)], step.clip_norm)
+
+
+def _learning(player: "PlayerStep", layers: "Sequence[LayerStep]", clip_norm: float | None) -> None:
+    """From the loss to the update; a player of a GAN starts when the one before it has finished."""
+    _loss(player)
+    _phase("Backward", "the chain rule gives the derivative of the loss with respect to every weight, from the output back to the input.",
+           player.name)
+    table(["layer", "weights", "gradient norm"], [_gradient(each) for each in reversed(layers)])
+    _clip(player, clip_norm)
+    _update(player)
+    table(["layer", "weight norm", "change", "change / weight"], [_change(each) for each in layers])
+    if player.loss_after is not None:
+        _phase("Afterwards", f"the loss of the same batch with the same dropout goes from {figure(player.losses['loss'])} to "
+                             f"{figure(player.loss_after)}.")
 
 
 def _phase(name: str, text: str, player: str = "") -> None:
@@ -75,8 +89,8 @@ def _phase(name: str, text: str, player: str = "") -> None:
 def _batch(batch: "StepBatch") -> None:
     parts = f" in {batch.micro_batches} micro-batches" if batch.micro_batches > 1 else ""
     arrays = "".join(f", {name} {_shape(shape)}" for name, shape in batch.inputs.items() if shape)
-    _phase("Batch", f"{batch.examples:,} of {batch.train_examples:,} training examples{parts}, {batch.tokens:,} tokens without padding"
-                    f"{arrays}.")
+    tokens = f"{batch.tokens:,} token{'s' * (batch.tokens != 1)} without padding"
+    _phase("Batch", f"{batch.examples:,} of {batch.train_examples:,} training examples{parts}, {tokens}{arrays}.")
     if batch.text:
         say(f"Its first example: {_on_line(batch.text)}{f' -> {_on_line(batch.label)}' if batch.label else ''}")
 
@@ -87,7 +101,8 @@ def _on_line(text: str) -> str:
 
 def _loss(player: "PlayerStep") -> None:
     others = "".join(f"; {name} {figure(value)}" for name, value in player.losses.items() if name != "loss")
-    _phase("Loss", f"{figure(player.loss_sum)} / {player.loss_count:,.0f} = {figure(player.losses['loss'])}{others}.", player.name)
+    count = f"{player.loss_count:,.4f}".removesuffix(".0000")  # with class weights, the sum of the examples' weights
+    _phase("Loss", f"{player.loss_sum:,.4f} / {count} = {figure(player.losses['loss'])}{others}.", player.name)
     if player.guess is not None:
         say(f"With equal probabilities for all {player.n_outputs:,} outputs it would be ln {player.n_outputs:,} = {figure(player.guess)}.")
 
@@ -105,6 +120,8 @@ def _clip(player: "PlayerStep", clip_norm: float | None) -> None:
 
 def _update(player: "PlayerStep") -> None:
     rate = f"{player.learning_rate:.3g}"
+    if player.lowest_rate < player.learning_rate:
+        rate += f" (lower layers: down to {player.lowest_rate:.3g}, by training.fine_tune.layer_decay)"
     share = player.learning_rate / player.peak_rate
     schedule = "" if share == 1 else f", {share:.2%} of the peak {player.peak_rate:g} by the schedule"
     _phase("Step", f"{player.optimizer} changes the weights with the learning rate {rate}{schedule}.", player.name)

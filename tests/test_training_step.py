@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from pathlib import Path
 
 import pytest
@@ -9,8 +10,10 @@ import torch
 from command import Done, metrics, nlp
 from nlp.analysis.training_step.chain_rule import worked_example
 from nlp.analysis.training_step.gradient_check import STEP_SIZE, Checked, central_difference, check_gradients
+from nlp.analysis.training_step.layer_outputs import layer_outputs
 from nlp.analysis.training_step.phases import Step, explain_step
 from nlp.configs.load import load_recipe
+from nlp.configs.schema.recipe import Recipe
 from nlp.tasks import losses
 from nlp.training.devices import Setting
 from nlp.training.loop.gradient import GradientLearner, layer_of
@@ -112,6 +115,59 @@ def test_outputs_are_those_of_the_layers_in_their_order(folder):
     assert last.mean == pytest.approx(run.model(**inputs).mean().item(), rel=1e-4)
 
 
+def test_layers_are_listed_where_they_run_last_and_filters_as_one(folder):
+    filters = [output for output in explained(folder, "cnn").outputs if output.layer.startswith("hidden")]
+    assert [(output.layer, output.shape[2]) for output in filters] == [("hidden", 8)]
+    order = [output.layer for output in explained(folder, "transformer_seq2seq").outputs]
+    assert order.index("target_embedding.words") < order.index("decoder.blocks.0")  # whose attention to the source runs before it
+
+
+def test_modules_in_evaluation_mode_are_left_out():
+    model = torch.nn.Sequential(torch.nn.Linear(2, 3), torch.nn.Linear(3, 4))
+    model[0].eval()
+    with layer_outputs(model) as outputs:
+        model(torch.zeros(1, 2))
+    assert list(outputs) == ["1", ""]
+
+
+def test_a_player_that_waits_has_no_layers_in_the_step(tmp_path):
+    gan = explain_step(gan_recipe(tmp_path), Setting(1), 3, SILENT)
+    assert [player.name for player in gan.players] == ["discriminator"]
+    assert {layer.layer.partition(".")[0] for layer in gan.layers} == {"discriminator"}
+
+
+def gan_recipe(folder: Path) -> Recipe:
+    """Invents texts letter by letter; the generator learns in every second step."""
+    (folder / "texts.csv").write_text("text\n" + "dog\ncat\nbird\n" * 8)
+    (folder / "gan.yaml").write_text(
+        "data: {type: files, train: texts.csv, test: texts.csv, validation_share: 0.25, columns: {text: text}}\n"
+        "task: {type: adversarial, max_length: 8, loss: {type: standard}, generator_every: 2}\ntokenizer: {type: characters}\n"
+        "model: {type: gumbel_gan, d_noise: 4, generator: {d_embedding: 4, hidden_size: 8},\n"
+        "  discriminator: {d_embedding: 4, n_filters: 4}}\n"
+        "training: {steps: 6, batch_size: 4, optimizer: {type: adam, learning_rate: 0.01}}\n")
+    return load_recipe(str(folder / "gan.yaml"))
+
+
+def test_lower_layers_have_lower_rates(folder):
+    (player,) = explained(folder, "cnn", "training.fine_tune={layer_decay: 0.5}").players
+    assert player.lowest_rate == pytest.approx(player.learning_rate / 4)
+    printed = nlp("explain-step", "cnn.yaml", "--set", "training.fine_tune={layer_decay: 0.5}", cwd=folder).stdout
+    assert f"(lower layers: down to {player.lowest_rate:.3g}, by training.fine_tune.layer_decay)" in printed
+
+
+def test_the_printed_sum_and_count_give_the_printed_loss(folder):
+    printed = nlp("explain-step", "cnn.yaml", "--set", "task.class_weights={dog: 0.3, cat: 0.7}", cwd=folder).stdout
+    total, count, loss = re.search(r"Loss: ([\d.,]+) / ([\d.,]+) = ([\d.]+);", printed).groups()
+    assert float(total.replace(",", "")) / float(count) == pytest.approx(float(loss), abs=1e-4)
+
+
+@pytest.mark.parametrize(("change", "cause"), [("training.budget={seconds: 5}", "time that is used up"),
+                                               ("training.schedule={type: plateau}", "validation scores")])
+def test_a_rate_that_only_training_knows_is_noticed(folder, change, cause):
+    done = nlp("explain-step", "cnn.yaml", "--set", change, cwd=folder)
+    assert cause in done.stderr and "Step 1" in done.stdout
+
+
 def test_frozen_layers_are_left_out(folder):
     shown = explained(folder, "cnn", "training.fine_tune={last_layers: 0}")
     assert [layer.layer for layer in shown.layers] == ["output.scores"]
@@ -137,6 +193,22 @@ def test_one_wrong_derivative_among_many_shows(folder, monkeypatch):
 
     monkeypatch.setattr(GradientLearner, "loss_of", wrong)
     assert [each.name for each in checked(folder, "cnn") if not each.agrees] == ["hidden.filters.1.weight"]
+
+
+def test_a_weight_without_dimensions_is_checked():
+    found = check_gradients(load_recipe("names/neural-symbolic", ["data.train_rows=300"]), Setting(1), 4, SILENT)
+    assert all(each.agrees for each in found) and () in [each.shape for each in found]
+
+
+def test_class_weights_are_in_float64_too(folder):
+    assert all(each.agrees for each in checked(folder, "cnn", "task.class_weights=balanced", "task.label_smoothing=0.1"))
+
+
+def test_rounding_of_a_derivative_near_zero_is_no_error():
+    rounded = Checked("", "key.bias", (8,), 1e-16, 1e-17, -3e-10)
+    assert rounded.agrees and rounded.error < 1e-5
+    assert not Checked("", "key.bias", (8,), 1e-3, 1e-3, 0.999e-3).agrees
+    assert not Checked("", "key.bias", (8,), math.nan, math.nan, 0.0).agrees
 
 
 def test_wrong_gradients_end_with_exit_code_1(folder, monkeypatch):
@@ -190,7 +262,8 @@ def test_the_command_prints_the_phases_in_order(folder):
     assert not (folder / "runs" / "mlp").exists(), "nothing is saved"
 
 
-@pytest.mark.parametrize(("family", "reason"), [("rules", "learns nothing from data"), ("naive_bayes", "is fitted by a solver")])
+@pytest.mark.parametrize(("family", "reason"), [("rules", "learns nothing from data"),
+                                                ("naive_bayes", "is not trained by gradient descent")])
 def test_a_model_without_steps_is_refused(folder, family, reason):
     for verb in ("explain-step", "check-gradients"):
         assert reason in nlp(verb, f"{family}.yaml", cwd=folder, code=2).stderr

@@ -21,10 +21,12 @@ from .phases import Watch, refuse_without_steps
 
 STEP_SIZE = 1e-6
 """Half the distance of the two points of a central difference; in float64 its error is then about 1e-9 of the loss."""
-RELATIVE, ABSOLUTE = 1e-4, 1e-8
-"""Derivatives agree if they differ by at most this share of the larger one, plus this: room for rounding, and for the rare unit whose
-activation or maximum switches between the two points.
+RELATIVE = 1e-4
+"""The largest relative error of derivatives that agree: room for rounding, and for the rare unit whose activation or maximum switches
+between the two points.
 """
+SMALL = 1e-4
+"""Added to a derivative's size to compute its relative error, since rounding alone is as large as a derivative near 0."""
 
 
 @dataclass(frozen=True)
@@ -47,17 +49,14 @@ class Checked:
 
     @property
     def error(self) -> float:
-        """The relative difference of the two derivatives."""
-        return abs(self.autograd - self.finite_difference) / self._size if self._size else 0.0
+        """The difference of the two derivatives as a share of the larger one, plus SMALL."""
+        size = max(abs(self.autograd), abs(self.finite_difference))
+        return abs(self.autograd - self.finite_difference) / (size + SMALL)
 
     @property
     def agrees(self) -> bool:
         """Whether the two derivatives are equal up to rounding."""
-        return abs(self.autograd - self.finite_difference) <= RELATIVE * self._size + ABSOLUTE
-
-    @property
-    def _size(self) -> float:
-        return max(abs(self.autograd), abs(self.finite_difference))
+        return self.error <= RELATIVE
 
 
 def check_gradients(recipe: Recipe, setting: Setting, n_examples: int, watch: Watch) -> list[Checked]:
@@ -74,6 +73,8 @@ def check_gradients(recipe: Recipe, setting: Setting, n_examples: int, watch: Wa
     window = window_batches(run.data.splits["train"], [run.plan.window(1)[0][:n_examples]], recipe.model.inputs, setting, 1)
     with float64():
         learner.model.double()
+        for player in learner.players:
+            _double_constants(player.objective.loss)
         tensors = [(_doubled(inputs), _doubled_targets(targets)) for inputs, targets in learner.tensors(window)]
         return [checked for player in learner.players for checked in _checked(learner, player, tensors, watch)]
 
@@ -84,7 +85,8 @@ def _checked(learner: GradientLearner, player: Player, tensors: Tensors, watch: 
     for place, ((name, weight), gradient) in enumerate(zip(player.parameters.items(), gradients, strict=True)):
         watch(place, len(gradients))
         direction = torch.randn(weight.shape, generator=generator, dtype=torch.float64)
-        direction[fixed_rows.get(id(weight), [])] = 0.0
+        if rows := fixed_rows.get(id(weight)):
+            direction[rows] = 0.0
         direction = (direction / direction.norm()).to(weight.device)
         difference = central_difference(lambda: learner.loss_of(player, tensors, 1), weight, direction)
         norm = None if gradient is None else gradient.norm().item()
@@ -127,6 +129,13 @@ def float64() -> Iterator[None]:
             yield
     finally:
         torch.set_default_dtype(before)
+
+
+def _double_constants(loss: object) -> None:
+    """Make the tensors of a loss float64, such as class weights. Unlike those of a network, they are plain attributes."""
+    for name, value in vars(loss).items():
+        if isinstance(value, Tensor) and value.is_floating_point():
+            setattr(loss, name, value.double())
 
 
 def _doubled(inputs: Mapping[str, Any]) -> dict[str, Any]:

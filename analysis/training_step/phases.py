@@ -1,12 +1,10 @@
 """One real training step, phase by phase: batch, forward, loss, backward, clip, step, and the loss afterwards."""
 
 import math
-from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from ...configs.schema.recipe import Recipe
 from ...datasets.encoded.batching import TimedPlan
@@ -18,19 +16,10 @@ from ...training.loop.gradient import GradientLearner, Player, layer_of
 from ...training.loop.trainer import window_batches
 from ...training.run import Run, build_run
 from ...training.sources.start import pinned
+from .layer_outputs import LayerOutput, layer_output, layer_outputs
 
 Watch = Callable[[int, int], None]
 """Shows the progress of a long computation: how much is done, of how much."""
-
-
-@dataclass(frozen=True)
-class LayerOutput:
-    """What a layer returned in the forward pass: its shape, and mean and standard deviation of its elements."""
-
-    layer: str
-    shape: tuple[int, ...]
-    mean: float
-    std: float
 
 
 @dataclass(frozen=True)
@@ -48,7 +37,8 @@ class LayerStep:
 class PlayerStep:
     """The loss, gradient norm and learning rate of a player; a GAN has two, other models one without a name.
 
-    `loss` is `loss_sum / loss_count`. `guess` is the loss of equal probabilities for all `n_outputs`, ln(n_outputs), where the loss is a
+    `loss` is `loss_sum / loss_count`. `learning_rate` is that of the output, `lowest_rate` that of the lowest layer: they differ with
+    `training.fine_tune.layer_decay`. `guess` is the loss of equal probabilities for all `n_outputs`, ln(n_outputs), where the loss is a
     cross-entropy. `loss_after` is the loss of the same batch after the step, with the same dropout; None with two players, since each
     changes the other's loss.
     """
@@ -63,6 +53,7 @@ class PlayerStep:
     clip_factor: float
     optimizer: str
     learning_rate: float
+    lowest_rate: float
     peak_rate: float
     loss_after: float | None
 
@@ -114,7 +105,7 @@ def explain_step(recipe: Recipe, setting: Setting, step: int, watch: Watch) -> S
 def refuse_without_steps(recipe: Recipe) -> None:
     """Raises ConfigError for rules, which learn nothing, and for models that a solver fits."""
     if recipe.model.learns_by != "gradient":
-        how = "learns nothing from data" if recipe.model.learns_by == "nothing" else "is fitted by a solver"
+        how = "learns nothing from data" if recipe.model.learns_by == "nothing" else "is not trained by gradient descent"
         raise ConfigError(f"The model {recipe.model.type} {how}, so it has no training steps and no gradients. Name the recipe of a "
                           "network, such as names/lstm.")
 
@@ -128,8 +119,7 @@ def _recorded(run: Run, window: list[Batch], step: int) -> Step:
     learner = run.learner
     assert isinstance(learner, GradientLearner)
     carried = {name: value.clone() for name, value in learner.model.carried_tensors().items()}
-    learner.norms.clear()  # a player whose turn it is not would keep those of an earlier step
-    with _layer_outputs(learner.model) as outputs:
+    with layer_outputs(learner.model) as outputs:
         sums = learner.update(window, step, watched=True)
     if learner.bad_step():
         raise TrainingError(f"A loss or gradient up to step {step:,} is not finite. `nlp train` with this recipe names the step, the layer "
@@ -142,9 +132,9 @@ def _recorded(run: Run, window: list[Batch], step: int) -> Step:
         step=step,
         n_steps=None if isinstance(run.plan, TimedPlan) else run.plan.n_steps,
         batch=_batch(window, run.data.splits["train"]),
-        outputs=[_layer_output(layer, values) for layer, values in outputs.items()],
+        outputs=[layer_output(layer, values) for layer, values in outputs.items()],
         players=[_player(learner, player, sums, logits, after) for player in learner.players if step % player.objective.every == 0],
-        layers=_layers(learner),
+        layers=_layers(learner, [player for player in learner.players if step % player.objective.every == 0]),
         clip_norm=learner.training.clip_norm or None,
     )
 
@@ -157,44 +147,6 @@ def _batch(window: list[Batch], split: Split) -> StepBatch:
                      str(example.get("label") or ""))
 
 
-@contextmanager
-def _layer_outputs(model: nn.Module) -> Iterator[dict[str, Tensor]]:
-    """Collect the last output of each layer during the block, in the order in which the layers run; that of the model itself under ''.
-
-    Some layers are run through their parts, as a recurrent layer whose last state is needed; the last part then stands for the layer.
-    """
-    outputs: dict[str, Tensor] = {}
-    layers = {"", *(layer_of(name) for name, _ in model.named_parameters())}
-
-    def collect(layer: str) -> Callable[..., None]:
-        def hook(_module: nn.Module, _inputs: Any, output: Any) -> None:
-            tensor = next(iter(output), None) if isinstance(output, tuple) else output
-            if isinstance(tensor, Tensor) and tensor.is_floating_point():
-                outputs[layer] = tensor.detach()
-
-        return hook
-
-    handles = [module.register_forward_hook(collect(layer)) for name, module in model.named_modules()
-               if (layer := _enclosing(name, layers)) or not name]
-    try:
-        yield outputs
-    finally:
-        for handle in handles:
-            handle.remove()
-
-
-def _enclosing(name: str, layers: Collection[str]) -> str:
-    """The innermost layer that a module is, or is part of; '' for none."""
-    while name and name not in layers:
-        name = name.rpartition(".")[0]
-    return name
-
-
-def _layer_output(layer: str, values: Tensor) -> LayerOutput:
-    numbers = values.double()
-    return LayerOutput(layer, tuple(values.shape), numbers.mean().item(), numbers.std(correction=0).item())
-
-
 def _loss_after(learner: GradientLearner, window: list[Batch], step: int) -> float | None:
     """The loss of the same batch after the step, with the same dropout."""
     if len(learner.players) > 1:
@@ -202,11 +154,12 @@ def _loss_after(learner: GradientLearner, window: list[Batch], step: int) -> flo
     return learner.loss_of(learner.players[0], learner.tensors(window), step).item()
 
 
-def _layers(learner: GradientLearner) -> list[LayerStep]:
-    """The layers with weights that learn."""
+def _layers(learner: GradientLearner, players: list[Player]) -> list[LayerStep]:
+    """The layers with weights that learn in this step."""
     norms, sizes, changes = learner.gradient_norms(), dict[str, int](), learner.changes()
+    learning = {id(parameter) for player in players for parameter in player.parameters.values()}
     for name, parameter in learner.model.named_parameters():
-        if parameter.requires_grad:
+        if parameter.requires_grad and id(parameter) in learning:
             sizes[layer_of(name)] = sizes.get(layer_of(name), 0) + parameter.numel()
     return [LayerStep(layer, size, norms.get(layer, 0.0), changes[layer][1], changes[layer][0]) for layer, size in sizes.items()]
 
@@ -227,6 +180,7 @@ def _player(learner: GradientLearner, player: Player, sums: dict[str, Ratio], lo
         clip_factor=min(1.0, clip / norm) if clip and norm else 1.0,
         optimizer=player.settings.type,
         learning_rate=float(player.optimizer.param_groups[0]["lr"]),
+        lowest_rate=min(float(group["lr"]) for group in player.optimizer.param_groups),
         peak_rate=player.settings.learning_rate,
         loss_after=after,
     )

@@ -13,6 +13,7 @@ from .convolutions import Convolutions
 from .embedding import SPREAD, TokenDropout, token_embedding
 from .pooling import LastPooling, MaxPooling
 from .recurrence import CELLS, RecurrentLayer, reversed_places
+from .segment_max import segment_max
 
 
 def character_features_size(config: CharactersConfig | None) -> int:
@@ -68,8 +69,7 @@ class CharacterFeatures(nn.Module):
         padded = functional.pad(characters, filters.beyond, value=PAD)
         windows = padded.unfold(1, filters.widest, 1)[real]  # (n, widest)
         states = filters.at(self.embedding(windows).flatten(1))  # (n, d_output)
-        # `unsafe` skips a check of the lengths, which are right by construction; the check fails if there are no words at all.
-        return torch.segment_reduce(states, "max", lengths=lengths, unsafe=True)
+        return segment_max(states, lengths)
 
 
 def column_embedding(config: SequenceNetworkConfig, sizes: Sequence[int]) -> "ColumnEmbedding | None":
