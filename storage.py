@@ -75,17 +75,49 @@ def write_file(path: Path, content: bytes | Iterable[bytes]) -> None:
     Raises OSError.
     """
     refuse_links(path)
-    temporary, file = _open_temporary(path.parent)
+    temporary = _flushed(path.parent, content)
     try:
-        with file:
-            file.writelines([content] if isinstance(content, bytes) else content)
-            file.flush()
-            os.fsync(file.fileno())
         temporary.replace(path)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
     sync_folder(path.parent)
+
+
+def write_files(files: Mapping[Path, bytes]) -> None:
+    """Write files that belong together: all are on disk under temporary names before the first is renamed into place, in their order.
+
+    Raises OSError.
+    """
+    temporaries: dict[Path, Path] = {}
+    try:
+        for path, content in files.items():
+            refuse_links(path)
+            if path.is_dir():  # which a file cannot replace
+                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+            temporaries[path] = _flushed(path.parent, content)
+        for path, temporary in temporaries.items():
+            temporary.replace(path)
+    except BaseException:
+        for temporary in temporaries.values():
+            temporary.unlink(missing_ok=True)
+        raise
+    for folder in {path.parent for path in files}:
+        sync_folder(folder)
+
+
+def _flushed(folder: Path, content: bytes | Iterable[bytes]) -> Path:
+    """A temporary file with this content, flushed to disk."""
+    temporary, file = _open_temporary(folder)
+    try:
+        with file:
+            file.writelines([content] if isinstance(content, bytes) else content)
+            file.flush()
+            os.fsync(file.fileno())
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    return temporary
 
 
 def _open_temporary(folder: Path) -> tuple[Path, IO[bytes]]:

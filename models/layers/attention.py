@@ -125,7 +125,7 @@ def attend(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None = None
     """
     key, value = for_each_query(key, query), for_each_query(value, query)
     if by_distance is not None:
-        if not len(query):
+        if not query.shape[0]:
             return query + 0 * by_distance.sum()  # torch would give `by_distance` no gradient, which must be 0
         mask = by_distance if mask is None else torch.where(mask, by_distance, float("-inf"))
     if query.device.type != "cpu":

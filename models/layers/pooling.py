@@ -75,7 +75,7 @@ class LastPooling(nn.Module):
 
     def forward(self, states: Tensor, lengths: Tensor) -> Tensor:
         """(batch, seq, d_model) -> (batch, d_model)"""
-        return states[torch.arange(len(states), device=states.device), lengths - 1]  # (batch, d_model)
+        return states[torch.arange(states.shape[0], device=states.device), lengths - 1]  # (batch, d_model)
 
 
 class AttentionPooling(nn.Module):

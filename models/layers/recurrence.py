@@ -41,7 +41,7 @@ def reversed_places(lengths: Tensor, seq: int) -> Tensor:
     positions = torch.arange(seq, device=lengths.device)
     ends = lengths.unsqueeze(1)
     within = torch.where(positions < ends, ends - 1 - positions, positions)  # (batch, seq)
-    return (within + seq * torch.arange(len(lengths), device=lengths.device).unsqueeze(1)).flatten()
+    return (within + seq * torch.arange(lengths.shape[0], device=lengths.device).unsqueeze(1)).flatten()
 
 
 class RecurrentLayer(nn.Module):

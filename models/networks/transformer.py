@@ -96,7 +96,7 @@ class Transformer(SequenceNetwork):
     def encode(self, tokens: Tensor, lengths: Tensor, **more: Tensor) -> Tensor:
         """(batch, seq) -> (batch, seq, d_model)"""
         size = self.max_positions
-        starts = range(0, tokens.shape[1], size)
+        starts = range(0, tokens.shape[1], size) if tokens.shape[1] > size else [0]  # an exported graph has a single window of any size
         windows = [self._read(tokens[:, start : start + size], (lengths - start).clamp(min=1, max=size), **_window(more, start, size))
                    for start in starts]
         return windows[0] if len(windows) == 1 else torch.cat(windows, dim=1)

@@ -1,0 +1,1 @@
+"""Trained networks as ONNX files, which other programs run without this tool."""
