@@ -86,7 +86,7 @@ def exported(here: Path, name: str) -> dict:
 
 def marked(models: Iterable[str]) -> list:
     """The models as parameters; those whose parts others have too are slow tests."""
-    slow = ("rnn", "pair", "windows", "language_transformer")
+    slow = ("rnn", "bilstm", "number", "pair", "towers", "windows", "masked", "language_lstm", "language_transformer")
     return [pytest.param(name, marks=pytest.mark.slow if name in slow else ()) for name in models]
 
 
