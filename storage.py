@@ -74,17 +74,10 @@ def write_file(path: Path, content: bytes | Iterable[bytes]) -> None:
 
     Raises OSError.
     """
-    refuse_links(path)
-    temporary = _flushed(path.parent, content)
-    try:
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-    sync_folder(path.parent)
+    write_files({path: content})
 
 
-def write_files(files: Mapping[Path, bytes]) -> None:
+def write_files(files: Mapping[Path, bytes | Iterable[bytes]]) -> None:
     """Write files that belong together: all are on disk under temporary names before the first is renamed into place, in their order.
 
     Raises OSError.

@@ -111,7 +111,7 @@ def _rows(data: NamedData | FileData, preparation: Preparation, path: str, named
 
 def _remedy(preparation: Preparation) -> str:
     """What to do if the table lacks a column that the run reads."""
-    if len(preparation.input_columns) > max(preparation.n_texts, 1):
+    if preparation.reads_more_than_texts:
         return "The columns that the run reads must have the same names as in training."
     if preparation.n_texts > 1:
         return "Name the columns of the two texts with --text and --other."

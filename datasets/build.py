@@ -92,7 +92,7 @@ def read_file_as_split(data: DataConfig, preparation: Preparation, encoding: Enc
 
 def _remedy(preparation: Preparation) -> str:
     """What to do if the file lacks a column: only columns of texts and gold answers may have names that differ from the recipe's."""
-    if len(preparation.input_columns) > max(preparation.n_texts, 1):
+    if preparation.reads_more_than_texts:
         return "The columns that the model reads must have the same names as in training; name that of the gold answers with --label."
     return f"Name the columns with {'--text, --other' if preparation.n_texts > 1 else '--text'} and --label."
 

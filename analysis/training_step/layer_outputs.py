@@ -24,9 +24,9 @@ class LayerOutput:
 def layer_outputs(model: nn.Module) -> Iterator[dict[str, Tensor]]:
     """Collect the last output of each layer during the block, in the order in which the layers run; that of the model itself under ''.
 
-    Some layers are run through their parts, as a recurrent layer whose last state is needed; the last part then stands for the layer.
-    Others are run all at once by the module that contains them, as the filters of a CNN; its output then stands for theirs. Modules in
-    evaluation mode are left out: they are frozen, and run once for each text, whose output is cached.
+    If only parts of a layer are called, such as the directions of a recurrent layer, the output of the last part is taken. If the module
+    around several layers computes them together, such as the filters of a CNN, its output is taken for all of them. Modules in evaluation
+    mode are left out: they are frozen encoders, which run once per text to fill a cache.
     """
     outputs: dict[str, Tensor] = {}
     layers = {"", *(layer_of(name) for name, _ in model.named_parameters())}

@@ -125,7 +125,7 @@ def _recorded(run: Run, window: list[Batch], step: int) -> Step:
         raise TrainingError(f"A loss or gradient up to step {step:,} is not finite. `nlp train` with this recipe names the step, the layer "
                             "and the texts.")
     learner.model.restore_carried(carried)
-    logits, after = outputs.pop("", None), _loss_after(learner, window, step)
+    players, logits, after = learner.players_at(step), outputs.pop("", None), _loss_after(learner, window, step)
     if logits is not None and logits.data_ptr() != next(reversed(outputs.values())).data_ptr():
         outputs["logits"] = logits  # of an output layer without weights of its own
     return Step(
@@ -133,8 +133,8 @@ def _recorded(run: Run, window: list[Batch], step: int) -> Step:
         n_steps=None if isinstance(run.plan, TimedPlan) else run.plan.n_steps,
         batch=_batch(window, run.data.splits["train"]),
         outputs=[layer_output(layer, values) for layer, values in outputs.items()],
-        players=[_player(learner, player, sums, logits, after) for player in learner.players if step % player.objective.every == 0],
-        layers=_layers(learner, [player for player in learner.players if step % player.objective.every == 0]),
+        players=[_player(learner, player, sums, logits, after) for player in players],
+        layers=_layers(learner, players),
         clip_norm=learner.training.clip_norm or None,
     )
 

@@ -64,6 +64,11 @@ class Preparation(ABC):
         """The columns that are inputs of a model."""
         return self.columns[:1]
 
+    @property
+    def reads_more_than_texts(self) -> bool:
+        """Whether other columns than one or two texts are inputs, such as those of numbers; their names are fixed by the recipe."""
+        return len(self.input_columns) > max(self.n_texts, 1)
+
     def row_texts(self, table: Table) -> Sequence[str]:
         """(rows,): the model's input of each row, as one text."""
         return table.columns[self.columns[0]]

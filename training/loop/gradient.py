@@ -94,14 +94,16 @@ class GradientLearner:
     def _step(self, tensors: Tensors, step: int) -> dict[str, Ratio]:
         """The part that a CUDA graph records: everything that changes from step to step is read from tensors."""
         ratios: dict[str, Ratio] = {}
-        for player in self.players:
-            if step % player.objective.every:
-                continue
+        for player in self.players_at(step):
             self._forget_gradients()  # the last player's backward pass may have reached this one's weights
             ratios |= self._backward(player, tensors, step)
             if self._clip(player):
                 player.optimizer.step()
         return ratios
+
+    def players_at(self, step: int) -> list[Player]:
+        """The players whose turn it is at a step."""
+        return [player for player in self.players if step % player.objective.every == 0]
 
     def _changed(self) -> list[Tensor]:
         """The tensors that a step modifies in place."""
